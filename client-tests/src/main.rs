@@ -1,0 +1,2 @@
+//! Clients
+fn main() {}
