@@ -1,1 +1,5 @@
-//! Emulator
+//! A local stand-in for Amazon Lookout for Vision behind an interface VPC endpoint, for testing only.
+
+pub mod config;
+pub mod identifiers;
+pub mod lookoutvision;
