@@ -1,16 +1,41 @@
 //! The configuration: everything a user can set, valid or not there at all.
 //!
-//! The file is read into a serde mirror that refuses unknown keys ([`file`]), the mirror is checked as a whole, and
+//! The file is read into a serde mirror that refuses unknown keys (`file`), the mirror is checked as a whole, and
 //! only a [`Config`] in which every name is well-formed, every file it names was read and every policy parsed comes
 //! out. A request keeps the `Config` it began with, so a reload never shows it half of two worlds.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+mod file;
+mod files;
+mod limits;
+mod pending;
+mod problems;
+mod read;
+mod schema;
+mod source;
+mod validate;
+mod yaml;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use sigv4_verify::SecretAccessKey;
 
+use self::{files::Files, problems::Report};
+pub use self::{
+    limits::Limits,
+    problems::{Problem, Problems},
+    schema::SCHEMA,
+    source::{ConfigSource, Overrides},
+    validate::Setting,
+};
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
     lookoutvision::{canned::CannedRule, model::DeclaredModel},
@@ -39,8 +64,8 @@ pub struct Config {
     pub strictness: Strictness,
     /// Every bound, by name
     pub limits: Limits,
-    /// What was odd but usable, as texts that name file and place
-    pub warnings: Vec<String>,
+    /// What was odd but usable, each with its place
+    pub warnings: Vec<Problem>,
     /// The configuration file and every file it names, to be watched for changes
     pub files: Vec<PathBuf>,
 }
@@ -179,56 +204,96 @@ pub struct Strictness {
     pub clock_skew: Duration,
 }
 
-/// Every bound has a name and a default
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Open TLS connections
-    pub connections_max: usize,
-    /// Bytes of a request's head
-    pub header_bytes_max: usize,
-    /// Header fields of a request
-    pub headers_max: usize,
-    /// Bytes of one request's body
-    pub body_bytes_max: usize,
-    /// Bytes of bodies held in memory at one time, over all connections
-    pub in_flight_body_bytes_max: usize,
-    /// Bytes of a refused request's body that are still read, so that the client sees the answer
-    pub drain_bytes_max: usize,
-    /// From the accepted connection to the end of the TLS handshake
-    pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its head, and how long an idle connection is kept
-    pub idle_timeout: Duration,
-    /// From the end of a request's head to the end of its body
-    pub body_timeout: Duration,
-    /// How long requests in flight may go on after the signal to stop
-    pub shutdown_timeout: Duration,
-    /// Entries of the journal
-    pub journal_entries_max: usize,
-    /// Bytes of the journal, estimated
-    pub journal_bytes_max: usize,
-    /// Bytes of a body that the journal keeps
-    pub journal_body_bytes_max: usize,
-    /// Leaf certificates kept
-    pub leaf_certificates_max: usize,
+impl Config {
+    /// Reads a configuration
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once.
+    pub fn load(source: &ConfigSource) -> Result<Self, Problems> {
+        Self::load_and_probe(source, |_| Vec::new())
+    }
+
+    /// Reads a configuration, and asks `probe` whether the process could work with its settings, so that a busy port is
+    /// reported together with every mistake in the file
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, and everything that `probe` answers, all at once.
+    pub fn load_and_probe(
+        source: &ConfigSource,
+        probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+    ) -> Result<Self, Problems> {
+        load(source, probe).outcome
+    }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections_max: 1_024,
-            header_bytes_max: 64 * 1024,
-            headers_max: 128,
-            body_bytes_max: 16 * 1024 * 1024,
-            in_flight_body_bytes_max: 64 * 1024 * 1024,
-            drain_bytes_max: 16 * 1024 * 1024,
-            handshake_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            body_timeout: Duration::from_secs(60),
-            shutdown_timeout: Duration::from_secs(5),
-            journal_entries_max: 10_000,
-            journal_bytes_max: 4 * 1024 * 1024,
-            journal_body_bytes_max: 0,
-            leaf_certificates_max: 256,
+/// A reading of the configuration, and what must be watched to know when to read it again
+struct Loaded {
+    outcome: Result<Config, Problems>,
+    files: Vec<PathBuf>,
+}
+
+fn load(source: &ConfigSource, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>) -> Loaded {
+    let file = source.config_file();
+    let files = Files::beside(file.as_deref());
+    let outcome = match &file {
+        Some(file) => load_file(file, source, &files, probe),
+        None => {
+            let empty = yaml::Node::empty();
+            check(&empty, Report::without_file(), source, &files, probe)
         }
+    };
+    let files = files.into_named();
+    let outcome = outcome.map(|config| Config {
+        files: files.clone(),
+        ..config
+    });
+    Loaded { outcome, files }
+}
+
+fn load_file(
+    file: &Path,
+    source: &ConfigSource,
+    files: &Files,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Problems> {
+    let text = files.read_text(file).map_err(Problem::new)?;
+    let tree =
+        yaml::parse(&text).map_err(|error| Problem::in_file(file, error.message).at(error.position))?;
+    check(
+        &tree,
+        Report::about(file.to_path_buf(), &tree),
+        source,
+        files,
+        probe,
+    )
+}
+
+fn check(
+    tree: &yaml::Node,
+    report: Report<'_>,
+    source: &ConfigSource,
+    files: &Files,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Problems> {
+    let written = read::read(tree, &report);
+    let config = validate::validate(written, source, files, &report, probe);
+    let (problems, warnings) = report.finish();
+    match config {
+        Ok(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        Ok(_) | Err(_) => Err(problems),
+    }
+}
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn probe() {
+        for f in ["/tmp/cfg/bad.yaml"] {
+            match super::Config::load(&super::ConfigSource::file(f)) {
+                Ok(c) => println!("{c:?}"),
+                Err(p) => println!("{p}"),
+            }
+        }
+        let c = super::Config::load(&super::ConfigSource::defaults()).unwrap();
+        println!("{c:#?}");
     }
 }
