@@ -12,7 +12,7 @@ use sigv4_verify::{
 };
 
 use crate::{
-    config::{Principal, Strictness},
+    config::{Credentials, Principal, Strictness},
     identifiers::Region,
     journal::OpenEntry,
     request::ReceivedRequest,
@@ -24,13 +24,6 @@ use crate::{
 pub(crate) struct Caller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) credentials: Credentials,
-}
-
-/// The kind of credentials that a request was signed with
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Credentials {
-    LongTerm,
-    Temporary,
 }
 
 /// A request that says whom it comes from, its signature not yet compared
@@ -61,6 +54,7 @@ pub(crate) fn claim<'a>(
     let expected = Expectation {
         region: region.map_or(ExpectedRegion::Any, |region| ExpectedRegion::Exactly(region.as_str())),
         clock_skew_max: strictness.clock_skew,
+        unsigned_amz_headers: strictness.unsigned_amz_headers,
         ..Expectation::for_service(SIGNING_NAME)
     };
     let now: Timestamp = request.received_at;
@@ -69,7 +63,7 @@ pub(crate) fn claim<'a>(
     let found = snapshot.access_key(signed.access_key_id());
     let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
     let (principal, access_key) = found.expect("a key that was checked was found");
-    let caller = Caller { principal: principal.clone(), credentials: access_key.credentials() };
+    let caller = Caller { principal: principal.clone(), credentials: access_key.credentials };
     let region = signed.scope().region().parse().expect("rule 13 let a well-formed Region pass");
     Ok(Claim { signed, key, caller, region, strictness })
 }
@@ -86,8 +80,8 @@ impl Claim<'_> {
     /// When it is not the one that the caller's secret gives this request and this body.
     pub(crate) fn verify(self, body_sha256: &[u8; 32]) -> Result<(Caller, Option<Warning>), SignatureError> {
         let unsigned = UnsignedPayloads {
+            declared: self.strictness.declared_unsigned_payload,
             undeclared: self.strictness.undeclared_unsigned_payload,
-            ..UnsignedPayloads::default()
         };
         let verified = self.signed.verify(&self.key, body_sha256, unsigned)?;
         Ok((self.caller, verified.warning()))

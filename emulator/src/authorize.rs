@@ -149,7 +149,7 @@ impl Authorization {
         };
         let context = self.facts.context(&self.snapshot, &self.caller, &self.door, &self.resource);
         let request = Request {
-            principal: &principal.arn,
+            principal: &principal.identity,
             action: &self.action,
             resource: &self.resource,
             resource_account: None,

@@ -20,7 +20,7 @@ use iam_policy::PolicyDocument;
 
 use crate::{
     config::{PrivateDns, Vpc, VpcEndpoint},
-    host_name::EmulatedHost,
+    host_name::{EmulatedHost, RegionalHost, VpceHost},
     identifiers::{Region, VpcEndpointId, VpcId},
 };
 
@@ -60,7 +60,10 @@ pub enum HostDoor {
 pub enum DoorError {
     /// No such endpoint
     #[error("no VPC endpoint `{0}` is configured")]
-    UnknownVpcEndpoint(String),
+    UnknownVpcEndpoint(VpcEndpointId),
+    /// A name of AWS that belongs to nothing that is played here
+    #[error("this emulator plays neither that service nor that endpoint")]
+    NotPlayed,
     /// The endpoint stands in another Region
     #[error("VPC endpoint `{vpc_endpoint_id}` is in {found}, not in {asked}")]
     OtherRegion {
@@ -111,12 +114,9 @@ impl EndpointTable {
     /// When it is an endpoint's own name and no such endpoint stands in that Region.
     pub fn by_host(&self, host: &EmulatedHost, local: IpAddr) -> Result<HostDoor, DoorError> {
         match host {
-            EmulatedHost::VpcEndpoint { vpc_endpoint_id, region, .. } => {
-                let placed = vpc_endpoint_id
-                    .parse()
-                    .ok()
-                    .and_then(|id| self.get(&id))
-                    .ok_or_else(|| DoorError::UnknownVpcEndpoint(vpc_endpoint_id.to_string()))?;
+            EmulatedHost::Vpce(VpceHost { endpoint_id, region, .. }) => {
+                let placed =
+                    self.get(endpoint_id).ok_or_else(|| DoorError::UnknownVpcEndpoint(endpoint_id.clone()))?;
                 match &placed.vpc.region {
                     Some(found) if found != region => Err(DoorError::OtherRegion {
                         vpc_endpoint_id: placed.id().clone(),
@@ -126,9 +126,10 @@ impl EndpointTable {
                     _ => Ok(HostDoor::Known(Door::VpcEndpoint(placed.clone()), region.clone())),
                 }
             }
-            EmulatedHost::Regional { region, .. } => {
+            EmulatedHost::Regional(RegionalHost { region, .. }) => {
                 Ok(HostDoor::Known(self.by_private_dns(region, local), region.clone()))
             }
+            EmulatedHost::NotPlayed => Err(DoorError::NotPlayed),
             EmulatedHost::Other => Ok(HostDoor::ByScope),
         }
     }

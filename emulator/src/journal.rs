@@ -23,7 +23,7 @@ use crate::{
     authorize::Authorization,
     config::Limits,
     door::Door,
-    lookoutvision::routes::Operation,
+    lookoutvision::operation::Operation,
     request::{Connection, ReceivedRequest},
 };
 
@@ -70,7 +70,7 @@ pub struct Entry {
     pub(crate) authorization: Option<Arc<Authorization>>,
     /// `None`: the client hung up before there was an answer
     pub(crate) status: Option<StatusCode>,
-    pub(crate) error_code: Option<Box<str>>,
+    pub(crate) error_code: Option<&'static str>,
     pub(crate) message: Option<Box<str>>,
     pub(crate) mismatch: Option<Box<Mismatch>>,
     pub(crate) warnings: Vec<String>,
@@ -196,16 +196,18 @@ impl Entry {
             + text(&self.host)
             + text(&self.principal)
             + text(&self.access_key_id)
-            + text(&self.error_code)
             + text(&self.message)
             + text(&self.rule)
             + text(&self.body.content_type)
             + self.body.kept.as_ref().map_or(0, |kept| kept.len())
             + self.warnings.iter().map(String::len).sum::<usize>()
-            + self.mismatch.as_ref().map_or(0, |mismatch| mismatch.bytes())
+            + self.mismatch.as_ref().map_or(0, |mismatch| mismatch.canonical_request().len() + MISMATCH_BYTES)
             + self.authorization.as_ref().map_or(0, |authorization| authorization.bytes())
     }
 }
+
+/// What a mismatch costs beyond its canonical request: string to sign, signature, cause
+const MISMATCH_BYTES: usize = 1024;
 
 impl std::ops::Deref for OpenEntry<'_> {
     type Target = Entry;

@@ -21,6 +21,7 @@ pub mod constraints;
 pub mod detect_anomalies;
 pub mod error;
 pub mod image;
+pub(crate) mod invocation;
 pub mod mask;
 pub mod model;
 pub mod operation;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use http_body_util::Full;
 use hyper::{
     Request, Response,
@@ -16,11 +17,12 @@ use tracing::{debug, info, warn};
 use crate::{
     authenticate,
     authorize::{self, Permit},
-    body::{self, ReceivedBody},
+    body::{self, BodyError, ReceivedBody},
     door::{Door, HostDoor},
     host_name::{EmulatedHost, HostName},
     journal::OpenEntry,
-    lookoutvision::{self, invocation::Invocation},
+    lookoutvision::{invocation::Invocation, routes::UnknownOperation},
+    perform,
     refusal::Refusal,
     request::{Connection, ReceivedRequest},
     respond,
@@ -40,19 +42,14 @@ pub(crate) async fn answer(
 
     let outcome = decide(shared, &snapshot, &received, &mut incoming, &mut entry).await;
     let response = match outcome {
-        Ok(output) => {
-            entry.rule = output.rule;
-            respond::success(output.status, output.body, received.request_id, shared.clock.now())
-        }
+        Ok((status, body)) => respond::success(status, body, received.request_id, shared.clock.now()),
         Err(refusal) => {
-            if waits_for_the_answer(&received) {
-                // A client that announced its body and waits for leave to send it has sent nothing.
-            } else {
+            if is_worth_draining(&received, &refusal) {
                 body::drain(&mut incoming, &snapshot.config.limits).await;
             }
-            let wire = refusal.to_wire();
+            let wire = refusal.to_wire(snapshot.config.strictness.mismatch_detail);
             tell(&received, &entry, &refusal, &wire.message);
-            entry.error_code = wire.error_type.as_deref().map(Into::into);
+            entry.error_code = wire.error_type;
             entry.message = Some(wire.message.as_str().into());
             if let Refusal::Signature(error) = refusal
                 && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
@@ -74,7 +71,7 @@ async fn decide(
     received: &ReceivedRequest,
     incoming: &mut Incoming,
     entry: &mut OpenEntry<'_>,
-) -> Result<lookoutvision::Output, Refusal> {
+) -> Result<(StatusCode, Bytes), Refusal> {
     // 1. Which door, as far as the host tells.
     let local = received.connection.local.ip();
     let host_door = host_door(received, snapshot)?;
@@ -100,30 +97,36 @@ async fn decide(
     let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget).await.map_err(Refusal::Body)?;
     note_body(entry, snapshot, &body);
     let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
-    entry.principal = Some(caller.principal.arn.to_string().into());
+    entry.principal = Some(caller.principal.arn().into());
     if let Some(warning) = warning {
         warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
         entry.warnings.push(warning.to_string());
     }
 
     // 3. What is asked for.
-    let invocation = Invocation::resolve(received, &body, snapshot, &region)?;
+    let method = received.method.as_str();
+    let invocation = Invocation::resolve(method, &received.target, &body.bytes, &snapshot.config, &region)
+        .map_err(|UnknownOperation| Refusal::UnknownOperation)?;
     entry.operation = Some(invocation.operation());
 
     // 4. Whether it is allowed.
     let permit = permit(snapshot, received, caller, door, invocation, entry)?;
 
     // 5. Do it.
-    lookoutvision::perform(permit, received, body, shared).await
+    let output = perform::perform(&permit, received, &body, shared)?;
+    entry.rule = output.rule;
+    // The body's room is for others while this answer is held back.
+    drop(body);
+    if let Some(delay) = output.delay {
+        tokio::time::sleep(delay).await;
+    }
+    Ok((output.status, output.result.map_err(Refusal::Service)?))
 }
 
 fn host_door(received: &ReceivedRequest, snapshot: &Snapshot) -> Result<HostDoor, Refusal> {
     let host = received.host().unwrap_or_default();
     // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its own.
     let emulated = host.parse::<HostName>().map_or(EmulatedHost::Other, |name| name.emulated());
-    if emulated == EmulatedHost::NotPlayed {
-        return Err(Refusal::NotPlayed { host: host.into() });
-    }
     snapshot.endpoints.by_host(&emulated, received.connection.local.ip()).map_err(Refusal::NoDoor)
 }
 
@@ -161,8 +164,13 @@ fn tell(received: &ReceivedRequest, entry: &OpenEntry<'_>, refusal: &Refusal, me
     }
 }
 
-fn waits_for_the_answer(received: &ReceivedRequest) -> bool {
-    received.header(&http::header::EXPECT).is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"))
+/// A client that announced its body and waits for leave to send it has sent nothing, and one that was too slow once is
+/// not given the same time again.
+fn is_worth_draining(received: &ReceivedRequest, refusal: &Refusal) -> bool {
+    let waits = received
+        .header(&http::header::EXPECT)
+        .is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"));
+    !waits && !matches!(refusal, Refusal::Body(BodyError::TimedOut { .. }))
 }
 
 fn signature_refusal(error: SignatureError) -> Refusal {

@@ -4,8 +4,6 @@
 //! errors say `Message` (the API model's member; with a small m the Rust SDK leaves the text of a modelled error
 //! empty). What the client gets is AWS's sentence; what a test author needs beyond it is in the journal.
 
-use std::borrow::Cow;
-
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use sigv4_verify::{MismatchDetail, SignatureError};
@@ -13,7 +11,7 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use crate::{
     body::BodyError,
     door::DoorError,
-    lookoutvision::{error::ServiceError, routes::Operation},
+    lookoutvision::{error::ServiceError, operation::Operation},
 };
 
 /// Why a request was not answered with a result
@@ -21,11 +19,6 @@ use crate::{
 pub(crate) enum Refusal {
     /// The host leads to no door
     NoDoor(DoorError),
-    /// The host is an AWS name that nothing here plays
-    NotPlayed {
-        /// As the client wrote it
-        host: Box<str>,
-    },
     /// The request is not signed as AWS asks
     Signature(Box<SignatureError>),
     /// The body did not come in
@@ -48,7 +41,7 @@ pub(crate) enum Refusal {
 pub(crate) struct WireRefusal {
     pub(crate) status: StatusCode,
     /// `x-amzn-ErrorType`; `None` where AWS sends none
-    pub(crate) error_type: Option<Cow<'static, str>>,
+    pub(crate) error_type: Option<&'static str>,
     /// What the journal shows of the text
     pub(crate) message: String,
     pub(crate) body: String,
@@ -57,28 +50,25 @@ pub(crate) struct WireRefusal {
 
 impl Refusal {
     /// Status, error type, headers and body
-    pub(crate) fn to_wire(&self) -> WireRefusal {
+    pub(crate) fn to_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
         match self {
             // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
             Self::NoDoor(error) => {
                 front_end(StatusCode::MISDIRECTED_REQUEST, "MisdirectedRequestException", error.to_string())
             }
-            Self::NotPlayed { host } => front_end(
-                StatusCode::MISDIRECTED_REQUEST,
-                "MisdirectedRequestException",
-                format!("this emulator does not play `{host}`"),
-            ),
             Self::Signature(error) => {
                 let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
-                match error.error_type() {
-                    Some(error_type) => front_end(status, error_type, error.message(MismatchDetail::Include)),
-                    None => WireRefusal {
-                        status,
-                        error_type: None,
-                        message: error.to_string(),
-                        body: String::new(),
-                        retry_after: None,
-                    },
+                let body = error.message(mismatch_detail).map_or_else(String::new, |message| {
+                    serde_json::json!({ "message": message }).to_string()
+                });
+                WireRefusal {
+                    status,
+                    error_type: error.error_type(),
+                    // AWS echoes the Authorization header in some of its sentences, and that may hold a bearer token
+                    // meant for somebody else; the journal gets the sentence that holds no secret.
+                    message: error.to_string(),
+                    body,
+                    retry_after: None,
                 }
             }
             Self::Body(error) => match error {
@@ -103,7 +93,7 @@ impl Refusal {
             // the Rust SDK cannot read; all clients read the header, so the body is the empty object.
             Self::UnknownOperation => WireRefusal {
                 status: StatusCode::NOT_FOUND,
-                error_type: Some("UnknownOperationException".into()),
+                error_type: Some("UnknownOperationException"),
                 message: "no operation of the API has this method and path".to_owned(),
                 body: "{}".to_owned(),
                 retry_after: None,
@@ -168,7 +158,7 @@ fn service_error(error: &ServiceError) -> WireRefusal {
 /// A refusal of what stands before the service
 fn front_end(status: StatusCode, error_type: &'static str, message: String) -> WireRefusal {
     let body = serde_json::json!({ "message": message }).to_string();
-    WireRefusal { status, error_type: Some(error_type.into()), message, body, retry_after: None }
+    WireRefusal { status, error_type: Some(error_type), message, body, retry_after: None }
 }
 
 /// A refusal of the service
@@ -181,7 +171,7 @@ fn service(
     members.insert("Message".to_owned(), message.into());
     WireRefusal {
         status,
-        error_type: Some(error_type.into()),
+        error_type: Some(error_type),
         message: message.to_owned(),
         body: Value::from(members).to_string(),
         retry_after: None,

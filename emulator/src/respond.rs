@@ -22,8 +22,7 @@ pub(crate) fn refusal(refusal: WireRefusal, request_id: Uuid, now: Timestamp) ->
     let mut response = response(refusal.status, refusal.body.into(), request_id, now);
     let headers = response.headers_mut();
     if let Some(error_type) = refusal.error_type {
-        let value = HeaderValue::from_str(&error_type).expect("error types are plain names");
-        headers.insert(X_AMZN_ERROR_TYPE, value);
+        headers.insert(X_AMZN_ERROR_TYPE, HeaderValue::from_static(error_type));
     }
     if let Some(retry_after) = refusal.retry_after {
         headers.insert(header::RETRY_AFTER, retry_after);

@@ -15,12 +15,12 @@ use iam_policy::PolicyDocument;
 
 use crate::{
     body::BodyBudget,
-    clock::{Clock, ClockSetting},
+    clock::Clock,
     config::{AccessKey, Config, Principal},
     door::EndpointTable,
     identifiers::VpcEndpointId,
     journal::Journal,
-    lookoutvision::canned::CallCounts,
+    lookoutvision::call_counts::CallCounts,
     tls::CertificateAuthority,
 };
 
@@ -56,7 +56,7 @@ impl Shared {
         Self {
             clock: Clock::default(),
             journal: Journal::new(&config.limits),
-            calls: CallCounts::default(),
+            calls: CallCounts::new(config.limits.counted_models_max),
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             started: Instant::now(),
@@ -100,13 +100,12 @@ impl Shared {
         Ok(())
     }
 
-    /// State, journal, counters, policies and clock back to what they were at the start
+    /// State, journal, counters and policies back to the configuration; the clock stays as it was set
     pub(crate) fn reset(&self) {
         let mut attached = self.attached.lock().expect("nothing panics while it holds this lock");
         attached.clear();
         let config = self.snapshot().config.clone();
         self.snapshot.store(Arc::new(Snapshot::new(config, &attached)));
-        self.clock.set(ClockSetting::default()).expect("the default setting is always valid");
         self.calls.reset();
         self.journal.clear();
     }

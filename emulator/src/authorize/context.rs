@@ -10,7 +10,8 @@ use iam_policy::{IdentityKind, RequestContext, Resource};
 use jiff::Timestamp;
 
 use crate::{
-    authenticate::{Caller, Credentials},
+    authenticate::Caller,
+    config::Credentials,
     door::Door,
     identifiers::Region,
     lookoutvision::{invocation::Invocation, invocation::RequestTags, operation::Operation},
@@ -130,7 +131,7 @@ impl Facts {
 
 fn principal_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, caller: &'a Caller) {
     let principal = &*caller.principal;
-    let identity = principal.arn.identity().expect("a configured principal is an identity");
+    let identity = principal.identity.identity().expect("a configured principal is an identity");
     context.insert("aws:PrincipalArn", &*principal.policy_arn);
     context.insert("aws:PrincipalAccount", identity.account());
     context.insert(

@@ -26,7 +26,7 @@ impl Modes {
             },
             undeclared_unsigned_payload: match config.strictness.undeclared_unsigned_payload {
                 UndeclaredUnsignedPayload::Refuse => "refuse",
-                UndeclaredUnsignedPayload::Warn => "warn",
+                UndeclaredUnsignedPayload::AcceptWithWarning => "warn",
             },
             clock_skew_seconds: config.strictness.clock_skew.as_secs(),
             vpc_endpoints: snapshot.endpoints.iter().map(|placed| placed.id().to_string()).collect(),

@@ -4,7 +4,7 @@
 //! the entry, from what the entry holds of the decision; a server that explained every request would spend longer on
 //! explaining than on deciding.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use iam_policy::Explanation;
@@ -64,9 +64,18 @@ struct TlsView<'a> {
 /// What we made of a request whose signature differs
 #[derive(Debug, Serialize)]
 struct SignatureView<'a> {
-    canonical_request: Cow<'a, str>,
-    string_to_sign: Cow<'a, str>,
-    hint: Option<Cow<'a, str>>,
+    canonical_request: &'a str,
+    string_to_sign: String,
+    cause: Option<String>,
+    first_difference: Option<DifferenceView<'a>>,
+}
+
+/// The first line that the client signed otherwise, where it can be known
+#[derive(Debug, Serialize)]
+struct DifferenceView<'a> {
+    line: usize,
+    ours: &'a str,
+    theirs: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,7 +109,7 @@ impl<'a> EntryView<'a> {
             action: authorization.map(|authorization| authorization.action()),
             resource: authorization.map(|authorization| authorization.resource()),
             status: entry.status.map(|status| status.as_u16()),
-            error_code: entry.error_code.as_deref(),
+            error_code: entry.error_code,
             message: entry.message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),
             decided_by: explanation.as_ref().map_or(Value::Null, |explanation| to_value(&explanation.decided_by())),
@@ -108,9 +117,14 @@ impl<'a> EntryView<'a> {
             summary: explanation.as_ref().map(Explanation::summary),
             context: authorization.map_or_else(Map::new, |authorization| authorization.context_json()),
             signature: entry.mismatch.as_ref().map(|mismatch| SignatureView {
-                canonical_request: mismatch.canonical_request().to_string().into(),
-                string_to_sign: mismatch.string_to_sign().to_string().into(),
-                hint: mismatch.hint().map(|hint| hint.to_string().into()),
+                canonical_request: mismatch.canonical_request(),
+                string_to_sign: mismatch.string_to_sign().to_string(),
+                cause: mismatch.cause().map(ToString::to_string),
+                first_difference: mismatch.first_difference().map(|difference| DifferenceView {
+                    line: difference.line,
+                    ours: difference.ours,
+                    theirs: difference.theirs,
+                }),
             }),
             warnings: &entry.warnings,
             body: &entry.body,
