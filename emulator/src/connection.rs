@@ -13,20 +13,21 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::Watcher,
 };
-use rustls::{ProtocolVersion, ServerConfig};
+use rustls::{ProtocolVersion, ServerConfig, server::Acceptor};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
     time::timeout,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tracing::debug;
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
+use tracing::{debug, info};
 
 use crate::{
     config::Limits,
     control, pipeline,
     request::{Connection, TlsSession},
     state::Shared,
+    tls::UNRECOGNIZED_NAME_ALERT,
 };
 
 /// Speaks with whoever connected
@@ -97,13 +98,21 @@ impl AwsApi {
                 let _ = stream.shutdown().await;
                 return None;
             }
-            match TlsAcceptor::from(self.tls.clone()).accept(stream).await {
-                Ok(stream) => Some(stream),
-                Err(error) => {
-                    debug!(%peer, %error, "no TLS session");
-                    None
-                }
-            }
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+            let accepted = match begun {
+                Ok(mut begun) => match self.shared.authority.names().screen(begun.client_hello().server_name()) {
+                    Ok(_) => begun.into_stream(self.tls.clone()).await,
+                    Err(refusal) => {
+                        // rustls would say `access_denied`; this alert tells the client what is wrong.
+                        let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
+                        let _ = begun.io.shutdown().await;
+                        info!(%peer, "no TLS session: {refusal}");
+                        return None;
+                    }
+                },
+                Err(error) => Err(error),
+            };
+            accepted.inspect_err(|error| debug!(%peer, %error, "no TLS session")).ok()
         };
         let Ok(stream) = timeout(limits.handshake_timeout, handshake).await else {
             debug!(%peer, "no TLS session within handshake_timeout");

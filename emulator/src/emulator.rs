@@ -1,10 +1,12 @@
 //! The facade: start an emulator, ask it, stop it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use iam_policy::{PolicyDocument, PolicyError, PolicyType};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tracing::{debug, info, warn};
 
 use crate::{
     clock::{ClockError, ClockSetting},
@@ -14,11 +16,10 @@ use crate::{
     journal::{EntryView, Filter},
     server::{self, Stop},
     state::{Shared, Snapshot, UnknownVpcEndpoint},
-    tls::{self, CertificateAuthority},
+    tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
 };
 
 /// A running emulator; dropping it stops it
-#[derive(Debug)]
 pub struct Emulator {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -43,6 +44,9 @@ pub enum StartError {
     /// Everything that was wrong, found together
     #[error("{0}")]
     Problems(Problems),
+    /// No key could be made for the certificates of the server names
+    #[error(transparent)]
+    Certificates(#[from] CertsError),
 }
 
 /// A policy was not attached; the one before is still in force
@@ -96,17 +100,7 @@ impl Emulator {
     /// With everything that stands in the way, found together: an unusable certs folder, a busy port.
     pub async fn start(config: Arc<Config>) -> Result<Self, StartError> {
         let mut problems = Problems::default();
-        let authority = match &config.process.certs {
-            Some(folder) => CertificateAuthority::open_or_create(folder, &config.names, jiff::Timestamp::now()),
-            None => CertificateAuthority::in_memory(&config.names),
-        };
-        let authority = match authority {
-            Ok(authority) => Some(Arc::new(authority)),
-            Err(error) => {
-                problems.push(Problem::of_process(error.to_string()));
-                None
-            }
-        };
+        let authority = open_authority(&config, &mut problems);
         let listener = bind("listen", config.process.listen, &mut problems).await;
         let control_listener = bind("control", config.process.control, &mut problems).await;
         let (Some(authority), Some((listener, address)), Some((control_listener, control_address))) =
@@ -115,7 +109,13 @@ impl Emulator {
             return Err(StartError::Problems(problems));
         };
 
-        let tls = tls::server_config(authority.clone(), &config.limits);
+        let limits = TlsLimits {
+            leaf_certificates_max: config.limits.leaf_certificates_max,
+            sessions_max: config.limits.tls_sessions_max,
+        };
+        let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
+            warn!("no certificate for a client: {refusal}");
+        })?;
         let shared = Arc::new(Shared::new(config, authority));
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let aws_api = Arc::new(AwsApi { shared: shared.clone(), tls });
@@ -134,7 +134,12 @@ impl Emulator {
 
     /// What `AWS_ENDPOINT_URL_LOOKOUTVISION` is set to
     pub fn endpoint_url(&self) -> String {
-        format!("https://localhost:{}", self.address.port())
+        let address = self.address;
+        if address.ip().is_loopback() || address.ip().is_unspecified() {
+            format!("https://localhost:{}", address.port())
+        } else {
+            format!("https://{address}")
+        }
     }
 
     /// Where the control API listens
@@ -213,12 +218,49 @@ impl Emulator {
     }
 }
 
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("address", &self.address)
+            .field("control_address", &self.control_address)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Emulator {
     fn drop(&mut self) {
         for listener in &self.listeners {
             // Aborting a listener drops the set of its connections, which aborts them.
             listener.abort();
         }
+    }
+}
+
+fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<CertificateAuthority>> {
+    let opened = match &config.process.certs {
+        Some(folder) => CertificateAuthority::open_or_create(folder, &config.names, Timestamp::now()).map(
+            |(authority, notice)| {
+                tell(&notice);
+                authority
+            },
+        ),
+        None => CertificateAuthority::in_memory(&config.names),
+    };
+    match opened {
+        Ok(authority) => Some(Arc::new(authority)),
+        Err(error) => {
+            problems.push(Problem::of_process(error.to_string()));
+            None
+        }
+    }
+}
+
+/// A new authority has to be trusted anew: whoever started the emulator must see it.
+fn tell(notice: &CaNotice) {
+    match notice.origin {
+        Origin::Remade(_) => warn!("{notice}"),
+        Origin::Opened if notice.remarks.is_empty() => debug!("{notice}"),
+        Origin::Opened | Origin::Made => info!("{notice}"),
     }
 }
 

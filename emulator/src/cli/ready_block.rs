@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use crate::{
-    Emulator,
-    config::Config,
-    control::modes::Modes,
-};
+use crate::{Emulator, config::Config, control::modes::Modes, tls::CertsPaths};
+
+/// For each SDK the line that makes it trust the CA
+///
+/// Bundles hold the system's roots too, because these variables replace what a program trusts; Node.js adds to it.
+pub(super) struct TrustBlock<'a>(pub(super) &'a CertsPaths);
 
 /// The text on standard output; its last line is the one that scripts wait for
 pub(super) struct ReadyBlock<'a> {
@@ -23,7 +24,7 @@ impl fmt::Display for ReadyBlock<'_> {
         writeln!(f, "  AWS API      {}  (listening on {})", emulator.endpoint_url(), emulator.address())?;
         writeln!(f, "  control API  {}", emulator.control_url())?;
         match authority.paths() {
-            Some(paths) => writeln!(f, "  CA           {}", paths.ca_pem.display())?,
+            Some(paths) => writeln!(f, "  CA           {}", paths.ca.display())?,
             None => writeln!(f, "  CA           in memory: {}/ca.pem", emulator.control_url())?,
         }
         writeln!(f, "  SHA-256      {}", authority.fingerprint_sha256())?;
@@ -51,18 +52,7 @@ impl ReadyBlock<'_> {
         writeln!(f, "export AWS_ENDPOINT_URL_LOOKOUTVISION={}", self.emulator.endpoint_url())?;
         writeln!(f, "export AWS_REGION={region} AWS_DEFAULT_REGION={region}")?;
         self.credentials(f)?;
-        writeln!(f, "# AWS CLI, boto3")?;
-        writeln!(f, "export AWS_CA_BUNDLE={}", quoted(&paths.ca_bundle_pem))?;
-        writeln!(f, "# Rust SDK")?;
-        writeln!(f, "export SSL_CERT_FILE={}", quoted(&paths.ca_bundle_pem))?;
-        writeln!(f, "# JavaScript SDK on Node.js")?;
-        writeln!(f, "export NODE_EXTRA_CA_CERTS={}", quoted(&paths.ca_pem))?;
-        writeln!(f, "# Java SDK: options of the java command")?;
-        writeln!(
-            f,
-            "#   -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
-            quoted(&paths.truststore_p12)
-        )
+        write!(f, "{}", TrustBlock(paths))
     }
 
     /// The well-known default key is printed whole; of any other key only the public half is.
@@ -74,6 +64,24 @@ impl ReadyBlock<'_> {
             return writeln!(f, "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
         }
         writeln!(f, "export AWS_ACCESS_KEY_ID={}  # and its secret, from the configuration", key.access_key_id)
+    }
+}
+
+impl fmt::Display for TrustBlock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(paths) = self;
+        writeln!(f, "# AWS CLI, boto3")?;
+        writeln!(f, "export AWS_CA_BUNDLE={}", quoted(&paths.ca_bundle))?;
+        writeln!(f, "# Rust SDK")?;
+        writeln!(f, "export SSL_CERT_FILE={}", quoted(&paths.ca_bundle))?;
+        writeln!(f, "# JavaScript SDK on Node.js")?;
+        writeln!(f, "export NODE_EXTRA_CA_CERTS={}", quoted(&paths.ca))?;
+        writeln!(f, "# Java SDK: options of the java command")?;
+        writeln!(
+            f,
+            "#   -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
+            quoted(&paths.truststore)
+        )
     }
 }
 

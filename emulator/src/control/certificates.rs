@@ -1,8 +1,6 @@
 //! The CA, in the forms that clients trust it by
 
-use http::StatusCode;
-
-use super::{Answer, ControlError, bytes_answer};
+use super::{Answer, bytes_answer};
 use crate::state::Shared;
 
 pub(super) fn ca_pem(shared: &Shared) -> Answer {
@@ -14,10 +12,7 @@ pub(super) fn ca_bundle_pem(shared: &Shared) -> Answer {
 }
 
 pub(super) fn truststore_p12(shared: &Shared) -> Answer {
-    let store = shared.authority.truststore_p12().map_err(|error| {
-        ControlError::new(StatusCode::INTERNAL_SERVER_ERROR, "Truststore", error.to_string())
-    })?;
-    bytes_answer("application/x-pkcs12", store)
+    bytes_answer("application/x-pkcs12", shared.authority.truststore_p12())
 }
 
 const PEM: &str = "application/x-pem-file";
