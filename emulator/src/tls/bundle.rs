@@ -16,7 +16,12 @@ pub(super) struct SystemRoots(Vec<CertificateDer<'static>>);
 impl SystemRoots {
     /// Reads them; a system without any, such as an image made `FROM scratch`, has an empty list.
     pub(super) fn load() -> Self {
-        let mut roots = rustls_native_certs::load_native_certs().certs;
+        let mut roots = match openssl_probe::probe().cert_file {
+            Some(file) if cfg!(target_os = "linux") => {
+                rustls_native_certs::load_certs_from_paths(Some(&file), None).certs
+            }
+            _ => rustls_native_certs::load_native_certs().certs,
+        };
         // `SSL_CERT_FILE` may point at the bundle that we wrote the last time.
         roots.retain(|root| !is_from_an_emulator(root));
         Self(roots)
