@@ -24,6 +24,8 @@
 //! An error says which file, leaves everything as it is, and says what to do.
 
 mod files;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt, fs,
@@ -35,7 +37,7 @@ use jiff::{SignedDuration, Timestamp};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::{
     CertificateDer, PrivatePkcs8KeyDer,
-    pem::{PemObject, SectionKind},
+    pem::{self, PemObject, SectionKind},
 };
 
 use self::files::{Access, Kind};
@@ -305,7 +307,10 @@ fn key_and_certificate(
     let mut key = None;
     let mut certificate = None;
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text) {
-        let previous = match section.map_err(Damage::Pem)? {
+        let previous = match section.map_err(|error| match error {
+            pem::Error::MissingSectionEnd { .. } => Damage::CutOff,
+            _ => Damage::NotPem,
+        })? {
             (SectionKind::PrivateKey, der) => key.replace(der).is_some(),
             (SectionKind::Certificate, der) => certificate.replace(der).is_some(),
             _ => true,
