@@ -298,3 +298,6 @@ impl fmt::Display for RuleRef {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
