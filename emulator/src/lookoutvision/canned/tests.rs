@@ -235,8 +235,21 @@ fn the_errors_of_a_rule_are_those_that_the_api_model_lists() {
             "{}",
             error.name()
         );
+        assert_eq!(
+            CannedError::new(error, "", Some(1)).is_ok(),
+            error.has_retry_after(),
+            "{}",
+            error.name()
+        );
+        assert!(CannedError::new(error, "", None).is_ok(), "{}", error.name());
         assert_eq!(error.name().parse(), Ok(error));
     }
+    assert_eq!(
+        CannedError::new(DetectAnomaliesError::ConflictException, "", Some(1))
+            .unwrap_err()
+            .to_string(),
+        "`ConflictException` has no Retry-After; InternalServerException and ThrottlingException do"
+    );
     assert_eq!(
         "Throttling"
             .parse::<DetectAnomaliesError>()

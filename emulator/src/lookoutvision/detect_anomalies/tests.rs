@@ -251,12 +251,9 @@ mod answers {
 
     #[test]
     fn an_error_of_a_rule_has_the_rule_s_words() {
-        let error = |code| {
-            let then = Then::Error(CannedError {
-                code,
-                message: "as told".into(),
-                retry_after_seconds: Some(7),
-            });
+        let error = |code: DetectAnomaliesError| {
+            let retry_after_seconds = code.has_retry_after().then_some(7);
+            let then = Then::Error(CannedError::new(code, "as told", retry_after_seconds).unwrap());
             let output = Request::default()
                 .perform(&projects(vec![always(then)]), &CallCounts::default())
                 .unwrap();
@@ -314,11 +311,14 @@ mod answers {
                 call: Some(Between { from: 1, to: 2 }),
                 ..When::default()
             },
-            ..always(Then::Error(CannedError {
-                code: DetectAnomaliesError::ThrottlingException,
-                message: "Rate exceeded".into(),
-                retry_after_seconds: Some(1),
-            }))
+            ..always(Then::Error(
+                CannedError::new(
+                    DetectAnomaliesError::ThrottlingException,
+                    "Rate exceeded",
+                    Some(1),
+                )
+                .unwrap(),
+            ))
         };
         let projects = [project(
             "myProject",
