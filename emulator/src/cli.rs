@@ -1,8 +1,10 @@
 //! The command line: one file a subcommand, options before environment before file before default.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::LogFormat;
 
 mod certs;
 mod check;
@@ -20,7 +22,7 @@ pub(crate) const EXIT_USAGE: u8 = 64;
 
 /// Amazon Lookout for Vision behind an interface VPC endpoint, on this machine, for testing only
 #[derive(Debug, Parser)]
-#[command(name = "lookoutvision-emulator", version, args_conflicts_with_subcommands = true, after_help = ENVIRONMENT)]
+#[command(name = "lookoutvision-emulator", version, args_conflicts_with_subcommands = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
@@ -48,38 +50,38 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) config: ConfigOption,
     /// Address of the AWS API over TLS [default: 127.0.0.1:8443]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<String>,
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) control: ControlOption,
     #[command(flatten)]
     pub(crate) certs: CertsOption,
     /// Policy to attach to the default VPC endpoint
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY")]
     pub(crate) endpoint_policy: Option<PathBuf>,
     /// Form of the log on standard error [default: text]
-    #[arg(long, value_name = "text|json")]
-    pub(crate) log_format: Option<String>,
+    #[arg(long, value_name = "FORMAT", env = "LOOKOUTVISION_EMULATOR_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormatOption>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigOption {
     /// Configuration file [default: emulator.yaml, if there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ControlOption {
     /// Address of the control API [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) control: Option<String>,
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_CONTROL")]
+    pub(crate) control: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CertsOption {
     /// Folder of the certificate authority [default: certs]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "LOOKOUTVISION_EMULATOR_CERTS")]
     pub(crate) certs: Option<PathBuf>,
 }
 
@@ -91,8 +93,20 @@ pub(crate) struct CertsOptions {
     pub(crate) certs: CertsOption,
 }
 
-const ENVIRONMENT: &str = "Every option has an environment variable LOOKOUTVISION_EMULATOR_<OPTION>, such as \
-LOOKOUTVISION_EMULATOR_LISTEN. An option goes before the environment, the environment before the configuration file.";
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormatOption {
+    Text,
+    Json,
+}
+
+impl From<LogFormatOption> for LogFormat {
+    fn from(option: LogFormatOption) -> Self {
+        match option {
+            LogFormatOption::Text => Self::Text,
+            LogFormatOption::Json => Self::Json,
+        }
+    }
+}
 
 /// Runs the command line to its end and says how it went
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -109,7 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Serve(options)) => serve::run(options),
         Some(Command::Check(options)) => check::run(options),
         Some(Command::Schema) => schema::run(),
-        Some(Command::Healthcheck(options)) => healthcheck::run(options),
+        Some(Command::Healthcheck(options)) => healthcheck::run(&options),
         Some(Command::Certs(options)) => certs::run(options),
     };
     ExitCode::from(code)
