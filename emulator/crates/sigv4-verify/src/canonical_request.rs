@@ -76,8 +76,8 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// How each part is read. AWS's way is the default; the others are what known clients do instead, and are only tried to
-/// name the cause of a mismatch (but for the token, on which services differ).
+/// How each part is read. AWS's way is the default; the others are what known clients do instead, and are
+/// only tried to name the cause of a mismatch (but for the token, on which services differ).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) path: PathReading,
@@ -107,7 +107,8 @@ pub(crate) enum TokenReading {
     /// As every parameter of a presigned URL.
     #[default]
     Signed,
-    /// Put into a presigned URL after it was signed. AWS's signing suite has both: post-sts-header-before and -after.
+    /// Put into a presigned URL after it was signed. AWS's signing suite has both: post-sts-header-before and
+    /// -after.
     AddedLater,
 }
 

@@ -75,7 +75,8 @@ impl<'a> UncheckedCredential<'a> {
         })
     }
 
-    /// Everything that is wrong with the scope, in AWS's order; the access key id and the scope if nothing is.
+    /// Everything that is wrong with the scope, in AWS's order; the access key id and the scope if nothing
+    /// is.
     pub(crate) fn check(
         self,
         region: ExpectedRegion<'_>,
@@ -178,8 +179,8 @@ impl fmt::Display for ScopeFault {
 /// Which Region a scope may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedRegion<'a> {
-    /// Whatever looks like a Region. For an endpoint that stands for all of them, and finds the one that is meant in
-    /// the scope.
+    /// Whatever looks like a Region. For an endpoint that stands for all of them, and finds the one that is
+    /// meant in the scope.
     Any,
     /// This one.
     Exactly(&'a str),
