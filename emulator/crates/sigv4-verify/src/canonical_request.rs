@@ -139,3 +139,21 @@ fn without_port(host: &[u8]) -> &[u8] {
         _ => host,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_told_from_the_end_of_an_address() {
+        for (host, name) in [
+            ("localhost", "localhost"),
+            ("localhost:8443", "localhost"),
+            ("127.0.0.1:8443", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+            ("[::1]:8443", "[::1]"),
+        ] {
+            assert_eq!(without_port(host.as_bytes()), name.as_bytes(), "{host}");
+        }
+    }
+}

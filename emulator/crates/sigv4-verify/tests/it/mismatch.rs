@@ -134,10 +134,15 @@ fn a_payload_that_is_unsigned_openly_is_accepted_unless_refused() {
         unsigned: UnsignedPayloads { declared, undeclared },
         ..endpoint()
     };
-    assert_eq!(
-        strict.mismatch(&request).cause(),
-        Some(&MismatchCause::UnsignedPayloadRefused)
-    );
+    for payload_line in ["UNSIGNED-PAYLOAD", &hex(&sha256(b"body"))] {
+        let request = self::request("/", header, "POST\n/\n", payload_line).with_body(b"body");
+        let mismatch = strict.mismatch(&request);
+        assert_eq!(
+            mismatch.cause(),
+            Some(&MismatchCause::UnsignedPayloadRefused),
+            "{payload_line}"
+        );
+    }
 }
 
 #[test]
