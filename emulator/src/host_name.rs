@@ -23,7 +23,7 @@ use std::{
 use crate::identifiers::{Region, VpcEndpointId};
 
 /// A host as a client wrote it, in one form: lower case, no port, no trailing dot, no brackets
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(Box<str>);
 
 /// A text that is not a host, or not a host and a port
@@ -148,6 +148,7 @@ impl EmulatedService {
 }
 
 fn vpce_host(labels: &str) -> Option<VpceHost> {
+    const PREFIX: &str = "vpce-";
     let mut labels = labels.split('.');
     let endpoint = labels.next()?;
     let service = EmulatedService::from_host_label(labels.next()?)?;
@@ -155,9 +156,9 @@ fn vpce_host(labels: &str) -> Option<VpceHost> {
     if labels.next().is_some() {
         return None;
     }
-    let digits = endpoint.strip_prefix("vpce-")?;
-    let (digits, rest) = digits.split_at(digits.find('-').unwrap_or(digits.len()));
-    let endpoint_id = format!("vpce-{digits}").parse().ok()?;
+    let id_length = PREFIX.len() + endpoint.strip_prefix(PREFIX)?.split('-').next()?.len();
+    let (endpoint_id, rest) = endpoint.split_at(id_length);
+    let endpoint_id = endpoint_id.parse().ok()?;
     let availability_zone = match rest.strip_prefix('-') {
         None => None,
         Some(rest) => suffix_and_zone(rest, &region)?,
@@ -240,6 +241,12 @@ impl FromStr for HostName {
         } else {
             Err(error())
         }
+    }
+}
+
+impl From<IpAddr> for HostName {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_string().into())
     }
 }
 

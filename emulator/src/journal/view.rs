@@ -4,10 +4,10 @@
 //! the entry, from what the entry holds of the decision; a server that explained every request would spend longer on
 //! explaining than on deciding.
 
-use std::sync::Arc;
+use std::{mem::take, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use iam_policy::Explanation;
+use iam_policy::{DecidedBy, Explanation, NearMiss, StatementExplanation};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ use crate::door::Door;
 
 /// One entry as the control API shows it
 #[derive(Debug, Serialize)]
-pub struct EntryView<'a> {
+pub(crate) struct EntryView<'a> {
     request_id: Uuid,
     time: Timestamp,
     duration_micros: u64,
@@ -31,15 +31,17 @@ pub struct EntryView<'a> {
     principal: Option<&'a str>,
     access_key_id: Option<&'a str>,
     operation: Option<&'static str>,
-    action: Option<&'a str>,
-    resource: Option<&'a str>,
+    action: Option<String>,
+    resource: Option<String>,
     status: Option<u16>,
     error_code: Option<&'a str>,
     message: Option<&'a str>,
     decision: Option<&'static str>,
-    decided_by: Value,
-    statements: Value,
+    decided_by: Option<DecidedBy>,
     summary: Option<String>,
+    near_miss: Option<NearMiss>,
+    statements: Vec<StatementExplanation>,
+    notes: Vec<String>,
     context: Map<String, Value>,
     signature: Option<SignatureView<'a>>,
     warnings: &'a [String],
@@ -86,9 +88,10 @@ struct ResponseView<'a> {
 
 impl<'a> EntryView<'a> {
     /// The view of an entry, explanation included
-    pub fn of(entry: &'a Entry) -> Self {
+    pub(crate) fn of(entry: &'a Entry) -> Self {
         let authorization = entry.authorization.as_deref();
-        let explanation = authorization.map(|authorization| authorization.explain());
+        let mut explanation = authorization.map(|authorization| authorization.explain());
+        let summary = explanation.as_ref().map(Explanation::summary);
         Self {
             request_id: entry.request_id,
             time: entry.time,
@@ -112,9 +115,11 @@ impl<'a> EntryView<'a> {
             error_code: entry.error_code,
             message: entry.message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),
-            decided_by: explanation.as_ref().map_or(Value::Null, |explanation| to_value(&explanation.decided_by())),
-            statements: explanation.as_ref().map_or(Value::Null, |explanation| to_value(&explanation.statements())),
-            summary: explanation.as_ref().map(Explanation::summary),
+            decided_by: explanation.as_mut().and_then(|explanation| explanation.evaluation.decided_by.take()),
+            near_miss: explanation.as_mut().and_then(|explanation| explanation.near_miss.take()),
+            notes: explanation.as_mut().map_or_else(Vec::new, |explanation| take(&mut explanation.notes)),
+            statements: explanation.map_or_else(Vec::new, |explanation| explanation.statements),
+            summary,
             context: authorization.map_or_else(Map::new, |authorization| authorization.context_json()),
             signature: entry.mismatch.as_ref().map(|mismatch| SignatureView {
                 canonical_request: mismatch.canonical_request(),
@@ -133,7 +138,7 @@ impl<'a> EntryView<'a> {
     }
 
     /// The view as a JSON value
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         to_value(self)
     }
 }
@@ -153,7 +158,7 @@ impl<'a> DoorView<'a> {
 
 /// Which entries are asked for; every part that is given must hold
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     operation: Option<String>,
     decision: Option<String>,
     principal: Option<String>,
@@ -173,7 +178,7 @@ enum Since {
 
 /// A query that asks for something there is not
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FilterError {
+pub(crate) enum FilterError {
     /// No such filter
     #[error("there is no filter `{0}`; there are operation, decision, principal, vpc_endpoint_id, status and since")]
     Unknown(String),
@@ -192,7 +197,7 @@ impl Filter {
     ///
     /// # Errors
     /// When a filter is not known or its value is not of its kind.
-    pub fn parse(query: &str) -> Result<Self, FilterError> {
+    pub(crate) fn parse(query: &str) -> Result<Self, FilterError> {
         let mut filter = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let value = value.into_owned();

@@ -22,16 +22,17 @@ pub(crate) struct SignatureParameters<'a> {
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 impl<'a> SignatureParameters<'a> {
-    /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` and the headers that belong to it: rule 6.
+    /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` and the headers that belong to it:
+    /// rule 6.
     pub(crate) fn from_authorization(
         authorization: &'a [u8],
         head: &RequestHead<'a>,
     ) -> Result<Self, SignatureError> {
         let (algorithm, parameters) = split_algorithm(authorization);
 
-        // Rule 6a: the algorithm is AWS4-HMAC-SHA256.
-        // A scheme that is not AWS's at all is not refused here: API Gateway reads `Bearer abc` as a list of parameters
-        // and complains about those (cowinapi/developer.cowin#129, aws/chalice#828), so rules 6b and 6d come first.
+        // Rule 6a: the algorithm is AWS4-HMAC-SHA256. A scheme that is not AWS's at all is not refused here:
+        // API Gateway reads `Bearer abc` as a list of parameters and complains about those
+        // (cowinapi/developer.cowin#129, aws/chalice#828), so rules 6b and 6d come first.
         let is_known = algorithm == ALGORITHM.as_bytes();
         let unsupported = || SignatureError::UnsupportedAlgorithm {
             algorithm: lossy(algorithm).into_owned(),
@@ -48,8 +49,8 @@ impl<'a> SignatureParameters<'a> {
             // Rule 6b: every parameter has an equal-sign.
             let Some(at) = parameter.iter().position(|byte| *byte == b'=') else {
                 return Err(SignatureError::MalformedAuthorizationParameter {
-                    parameter: lossy(parameter).into_owned(),
-                    authorization: lossy(authorization).into_owned(),
+                    parameter: UnloggedText::new(parameter),
+                    authorization: UnloggedText::new(authorization),
                 });
             };
             // Rule 6c: of two alike, the last counts.
@@ -73,7 +74,7 @@ impl<'a> SignatureParameters<'a> {
                     signed_headers: signed_headers.is_none(),
                     date: date.is_none(),
                 },
-                authorization: lossy(authorization).into_owned(),
+                authorization: UnloggedText::new(authorization),
             });
         };
         if !is_known {
@@ -129,6 +130,29 @@ impl fmt::Display for MissingParameters {
             f.write_str(name)?;
         }
         Ok(())
+    }
+}
+
+/// What AWS repeats to the client and no log should show: a header that may be a bearer token, meant for
+/// somebody else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnloggedText(Box<str>);
+
+impl UnloggedText {
+    fn new(bytes: &[u8]) -> Self {
+        Self(lossy(bytes).into())
+    }
+
+    /// The text itself, for the client that sent it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnloggedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 
