@@ -70,15 +70,15 @@ fn every_answer_is_read() {
         panic!("an error")
     };
     assert_eq!(
-        (error.code, &*error.message),
+        (error.code(), error.message()),
         (DetectAnomaliesError::InternalServerException, "Boom")
     );
-    assert_eq!(error.retry_after_seconds, Some(2));
+    assert_eq!(error.retry_after_seconds(), Some(2));
     let Then::Error(error) = rule("{then: {error: ThrottlingException}}").then else {
         panic!("an error")
     };
     assert_eq!(
-        (&*error.message, error.retry_after_seconds),
+        (error.message(), error.retry_after_seconds()),
         ("Rate exceeded", None)
     );
 
@@ -168,7 +168,7 @@ fn answers_that_the_service_could_not_give_are_refused() {
     );
     refused(
         "{then: {error: ValidationException, retry_after_seconds: 1}}",
-        "/then/retry_after_seconds: only a ThrottlingException and an InternalServerException have it",
+        "/then/retry_after_seconds: `ValidationException` has no Retry-After; InternalServerException and ThrottlingException do",
     );
     refused(
         "{then: {is_anomalous: true, confidence: 1.01}}",

@@ -261,15 +261,11 @@ fn error(
     let message = message.map(|message| message.value).transpose();
     let retry_after_place = retry_after_seconds.as_ref().map(|seconds| seconds.place.clone());
     let retry_after_seconds = retry_after_seconds.map(|seconds| seconds.value).transpose();
-    let code = code?;
-    if let (Some(place), false) = (retry_after_place, code.has_retry_after()) {
-        let message = "only a ThrottlingException and an InternalServerException have it";
-        return Err(report.problem(&place, message));
-    }
-    Ok(CannedError {
-        code,
-        message: message?.map_or_else(|| default_message(code).into(), String::into_boxed_str),
-        retry_after_seconds: retry_after_seconds?,
+    let (code, message, seconds) = (code?, message?, retry_after_seconds?);
+    let message = message.map_or_else(|| default_message(code).into(), String::into_boxed_str);
+    CannedError::new(code, message, seconds).map_err(|error| {
+        let place = retry_after_place.expect("only a `retry_after_seconds` can be wrong here");
+        report.problem(&place, error.to_string())
     })
 }
 
