@@ -87,7 +87,9 @@ fn valid(yaml: &str) -> Config {
 fn mistakes(yaml: &str) -> String {
     let folder = folder_with_files();
     let file = folder.write("emulator.yaml", yaml);
-    let Err(problems) = Config::load(&overrides(file)) else { panic!("the configuration should not be valid") };
+    let Err(problems) = Config::load(&overrides(file)) else {
+        panic!("the configuration should not be valid")
+    };
     assert!(!problems.is_empty());
     problems
         .to_string()
