@@ -70,15 +70,15 @@ fn every_answer_is_read() {
         panic!("an error")
     };
     assert_eq!(
-        (error.code, &*error.message),
+        (error.code(), error.message()),
         (DetectAnomaliesError::InternalServerException, "Boom")
     );
-    assert_eq!(error.retry_after_seconds, Some(2));
+    assert_eq!(error.retry_after_seconds(), Some(2));
     let Then::Error(error) = rule("{then: {error: ThrottlingException}}").then else {
         panic!("an error")
     };
     assert_eq!(
-        (&*error.message, error.retry_after_seconds),
+        (error.message(), error.retry_after_seconds()),
         ("Rate exceeded", None)
     );
 

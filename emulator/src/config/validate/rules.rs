@@ -266,11 +266,8 @@ fn error(
         let message = "only a ThrottlingException and an InternalServerException have it";
         return Err(report.problem(&place, message));
     }
-    Ok(CannedError {
-        code,
-        message: message?.map_or_else(|| default_message(code).into(), String::into_boxed_str),
-        retry_after_seconds: retry_after_seconds?,
-    })
+    let message = message?.map_or_else(|| default_message(code).into(), String::into_boxed_str);
+    Ok(CannedError::new(code, message, retry_after_seconds?).expect("a Retry-After was looked at above"))
 }
 
 /// The message of an error for which none is given
