@@ -15,6 +15,7 @@
 //!
 //! What goes wrong comes back as an [`error::ServiceError`], data that the shell writes on the wire.
 
+pub(crate) mod api;
 pub mod call_counts;
 pub mod canned;
 pub mod constraints;

@@ -197,6 +197,9 @@ fn service_error(error: &ServiceError) -> WireRefusal {
                 *retry_after_seconds,
             )
         }
+        ServiceError::SerializationException { .. } => {
+            (StatusCode::BAD_REQUEST, "SerializationException", None)
+        }
         ServiceError::ValidationException { .. } => (StatusCode::BAD_REQUEST, "ValidationException", None),
     };
     WireRefusal {

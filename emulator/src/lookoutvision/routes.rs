@@ -209,6 +209,55 @@ impl Route {
         }
     }
 
+    /// A label of the path, by its name in the path's template
+    pub fn label(&self, name: &str) -> Option<&str> {
+        match (self, name) {
+            (
+                Self::CreateDataset { project_name }
+                | Self::CreateModel { project_name }
+                | Self::DeleteDataset { project_name, .. }
+                | Self::DeleteModel { project_name, .. }
+                | Self::DeleteProject { project_name }
+                | Self::DescribeDataset { project_name, .. }
+                | Self::DescribeModel { project_name, .. }
+                | Self::DescribeModelPackagingJob { project_name, .. }
+                | Self::DescribeProject { project_name }
+                | Self::DetectAnomalies { project_name, .. }
+                | Self::ListDatasetEntries { project_name, .. }
+                | Self::ListModelPackagingJobs { project_name }
+                | Self::ListModels { project_name }
+                | Self::StartModel { project_name, .. }
+                | Self::StartModelPackagingJob { project_name }
+                | Self::StopModel { project_name, .. }
+                | Self::UpdateDatasetEntries { project_name, .. },
+                "projectName",
+            ) => Some(project_name),
+            (
+                Self::DeleteDataset { dataset_type, .. }
+                | Self::DescribeDataset { dataset_type, .. }
+                | Self::ListDatasetEntries { dataset_type, .. }
+                | Self::UpdateDatasetEntries { dataset_type, .. },
+                "datasetType",
+            ) => Some(dataset_type),
+            (
+                Self::DeleteModel { model_version, .. }
+                | Self::DescribeModel { model_version, .. }
+                | Self::DetectAnomalies { model_version, .. }
+                | Self::StartModel { model_version, .. }
+                | Self::StopModel { model_version, .. },
+                "modelVersion",
+            ) => Some(model_version),
+            (Self::DescribeModelPackagingJob { job_name, .. }, "jobName") => Some(job_name),
+            (
+                Self::ListTagsForResource { resource_arn }
+                | Self::TagResource { resource_arn }
+                | Self::UntagResource { resource_arn },
+                "resourceArn",
+            ) => Some(resource_arn),
+            _ => None,
+        }
+    }
+
     /// What the policies are asked about, `latest` and the next version resolved
     pub fn authorized_resource(
         &self,
