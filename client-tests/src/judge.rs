@@ -1,0 +1,134 @@
+//! The one judge of all clients: what must be seen against what a client reports and what the journal holds.
+//!
+//! It complains in sentences and goes on, so that one run shows everything that is wrong with a scenario.
+
+use std::path::Path;
+
+use crate::corpus::{Expectation, ExpectedDetection, ExpectedEntry, ExpectedOutcome, ExpectedRefusal, Inputs};
+use crate::driver::http::sha256_hex;
+use crate::journal::Entry;
+use crate::outcome::{Detection, Outcome, Refusal};
+use crate::pattern;
+
+mod mask;
+
+/// Everything that is not as expected; empty when all is well.
+pub fn complaints(expected: &Expectation, inputs: &Inputs, seen: &Outcome, journal: &[Entry]) -> Vec<String> {
+    let mut complaints = Complaints(Vec::new());
+    complaints.unless_equal("requests in the journal", &expected.attempts, &journal.len());
+
+    match (&expected.sees, seen) {
+        (ExpectedOutcome::Result(expected), Outcome::Result(seen)) => {
+            complaints.detection(expected, seen, &inputs.job.image);
+            complaints.closing_entry(200, None, seen.request_id.as_deref(), journal.last());
+        }
+        (ExpectedOutcome::Refusal(expected), Outcome::Refusal(seen)) => {
+            complaints.refusal(expected, seen);
+            let code = Some(expected.exception.as_str());
+            complaints.closing_entry(expected.status, code, seen.request_id.as_deref(), journal.last());
+        }
+        (ExpectedOutcome::UntrustedCertificate, Outcome::Unreachable { detail }) => {
+            let detail = detail.to_lowercase();
+            if !["certificate", "unknownissuer"].iter().any(|word| detail.contains(word)) {
+                complaints.0.push(format!("the connection failed, but not for its certificate: {detail}"));
+            }
+        }
+        (expected, seen) => complaints.0.push(format!("expected {expected:?}, the client reports {seen:?}")),
+    }
+    if let Some(entry) = journal.last() {
+        complaints.entry(&expected.journal, entry);
+        complaints.upload(&inputs.job.image, entry);
+    }
+    complaints.0
+}
+
+struct Complaints(Vec<String>);
+
+impl Complaints {
+    fn unless_equal<T: PartialEq + std::fmt::Debug + ?Sized>(&mut self, what: &str, expected: &T, seen: &T) {
+        if expected != seen {
+            self.0.push(format!("{what}: expected {expected:?}, found {seen:?}"));
+        }
+    }
+
+    fn detection(&mut self, expected: &ExpectedDetection, seen: &Detection, image: &Path) {
+        self.unless_equal("Source.Type", "direct", seen.source_type.as_str());
+        self.unless_equal("IsAnomalous", &expected.is_anomalous, &seen.is_anomalous);
+        if !nearly_equal(expected.confidence, seen.confidence) {
+            self.unless_equal("Confidence", &expected.confidence, &seen.confidence);
+        }
+        match (&expected.segments, &seen.anomaly_mask) {
+            (Some(segments), Some(mask)) => self.0.extend(mask::complaints(segments, &seen.anomalies, mask, image)),
+            (Some(_), None) => self.0.push("a segmentation model's result has no mask".to_owned()),
+            (None, mask) => {
+                if mask.is_some() || !seen.anomalies.is_empty() {
+                    self.0.push("a classification model's result has a mask or anomalies".to_owned());
+                }
+            }
+        }
+    }
+
+    fn refusal(&mut self, expected: &ExpectedRefusal, seen: &Refusal) {
+        self.unless_equal("exception", &expected.exception, &seen.exception);
+        if let Some(typed) = seen.typed {
+            self.unless_equal("raised as the type of the API model", &expected.modelled, &typed);
+        }
+        if let Some(status) = seen.status {
+            self.unless_equal("status", &expected.status, &status);
+        }
+        if !pattern::matches(&expected.message, &seen.message) {
+            self.unless_equal("message", &expected.message, &seen.message);
+        }
+        // Clients that show the header show its absence too.
+        if seen.retry_after_seconds.is_some() {
+            self.unless_equal("RetryAfterSeconds", &expected.retry_after_seconds, &seen.retry_after_seconds);
+        }
+    }
+
+    /// The answer to the last attempt is the one that the client saw.
+    fn closing_entry(&mut self, status: u16, code: Option<&str>, request_id: Option<&str>, entry: Option<&Entry>) {
+        let Some(entry) = entry else {
+            self.0.push("the journal is empty".to_owned());
+            return;
+        };
+        self.unless_equal("journal: status", &Some(status), &entry.status);
+        self.unless_equal("journal: error code", &code, &entry.error_code.as_deref());
+        if let Some(request_id) = request_id {
+            self.unless_equal("the client's request id, in the journal", request_id, &entry.request_id);
+        }
+    }
+
+    fn entry(&mut self, expected: &ExpectedEntry, entry: &Entry) {
+        let door = entry.door.as_ref();
+        let fields = [
+            ("decision", &expected.decision, entry.decision.as_ref()),
+            ("principal", &expected.principal, entry.principal.as_ref()),
+            ("door", &expected.door, door.map(|door| &door.kind)),
+            ("VPC endpoint", &expected.vpc_endpoint_id, door.and_then(|door| door.vpc_endpoint_id.as_ref())),
+        ];
+        for (what, expected, found) in fields {
+            if expected.is_some() {
+                self.unless_equal(&format!("journal: {what}"), &expected.as_ref(), &found);
+            }
+        }
+    }
+
+    /// The emulator read all that the client sent, also when it refused.
+    fn upload(&mut self, image: &Path, entry: &Entry) {
+        match (std::fs::read(image), &entry.body) {
+            (Ok(image), Some(body)) => {
+                self.unless_equal("journal: bytes of the body", &Some(image.len() as u64), &body.bytes);
+                if let Some(sha256) = &body.sha256 {
+                    self.unless_equal("journal: hash of the body", &sha256_hex(&image), sha256);
+                }
+            }
+            (Ok(_), None) => self.0.push("journal: nothing about the body".to_owned()),
+            (Err(error), _) => self.0.push(format!("`{}`: {error}", image.display())),
+        }
+    }
+}
+
+/// Equal as 32-bit floats, which is what the service keeps.
+fn nearly_equal(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-6
+}
