@@ -92,7 +92,11 @@ impl Client {
             Self::Cli => (environments.python()?, vec!["-m".into(), "awscli".into()]),
             Self::Javascript => ("node".into(), vec![environments.node_driver()?]),
         };
-        Ok(ReadyClient { client: self, program, arguments })
+        Ok(ReadyClient {
+            client: self,
+            program,
+            arguments,
+        })
     }
 }
 
@@ -104,7 +108,11 @@ impl ReadyClient {
     pub async fn call(&self, inputs: &Inputs, route: &Route) -> Result<Outcome, ClientError> {
         let job = serde_json::to_string(&inputs.job).expect("a job is plain data");
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         if self.client == Client::Cli {
             command.args(aws_cli::arguments(&inputs.job));
         }
@@ -131,7 +139,8 @@ impl ReadyClient {
         if !output.status.success() {
             return Err(failed(format!("{}: {stderr}", output.status)));
         }
-        serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("no outcome: {error}: {stderr}")))
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| failed(format!("no outcome: {error}: {stderr}")))
     }
 
     /// The process sees these variables and no others: nothing of the person's own AWS setup, and of the trust
@@ -146,7 +155,12 @@ impl ReadyClient {
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("AWS_ACCESS_KEY_ID", &inputs.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &inputs.secret_access_key)
-            .envs(inputs.session_token.as_ref().map(|token| ("AWS_SESSION_TOKEN", token)))
+            .envs(
+                inputs
+                    .session_token
+                    .as_ref()
+                    .map(|token| ("AWS_SESSION_TOKEN", token)),
+            )
             // boto3 and the CLI read the older name, everything else the newer one.
             .env("AWS_REGION", &inputs.region)
             .env("AWS_DEFAULT_REGION", &inputs.region)
@@ -157,7 +171,12 @@ impl ReadyClient {
             // Some clients try a handshake that failed again and again; once shows the same.
             command.env("AWS_MAX_ATTEMPTS", "1");
         }
-        command.envs(route.endpoint_url.as_ref().map(|url| ("AWS_ENDPOINT_URL_LOOKOUTVISION", url)));
+        command.envs(
+            route
+                .endpoint_url
+                .as_ref()
+                .map(|url| ("AWS_ENDPOINT_URL_LOOKOUTVISION", url)),
+        );
         command.envs(route.https_proxy.as_ref().map(|url| ("HTTPS_PROXY", url)));
     }
 }

@@ -34,7 +34,10 @@ impl Control {
             .timeout(Duration::from_secs(30))
             .build()
             .expect("an HTTP client without any setting from outside can be made");
-        Self { url: url.trim_end_matches('/').to_owned(), http }
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            http,
+        }
     }
 
     /// Waits until the emulator says that it is ready.
@@ -66,7 +69,9 @@ impl Control {
     /// # Errors
     /// The control API cannot be reached or refuses.
     pub async fn set_clock_offset(&self, seconds: i64) -> Result<(), ControlError> {
-        self.send(Method::PUT, "/clock", Some(json!({ "offset_seconds": seconds }))).await.map(|_| ())
+        self.send(Method::PUT, "/clock", Some(json!({ "offset_seconds": seconds })))
+            .await
+            .map(|_| ())
     }
 
     /// Attaches an endpoint policy.
@@ -103,8 +108,14 @@ impl Control {
         };
         match answer.await {
             Ok((status, text)) if status.is_success() => Ok(text),
-            Ok((status, text)) => Err(ControlError { request, reason: format!("{status} {text}") }),
-            Err(error) => Err(ControlError { request, reason: format!("{error:?}") }),
+            Ok((status, text)) => Err(ControlError {
+                request,
+                reason: format!("{status} {text}"),
+            }),
+            Err(error) => Err(ControlError {
+                request,
+                reason: format!("{error:?}"),
+            }),
         }
     }
 }

@@ -216,13 +216,18 @@ impl Corpus {
     /// # Errors
     /// The file cannot be read, is not a corpus, or leaves something open.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
-        let text = fs::read_to_string(path).map_err(|error| CorpusError::Unreadable(path.to_owned(), error))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| CorpusError::Unreadable(path.to_owned(), error))?;
         let mut corpus: Self = serde_saphyr::from_str(&text)
             .map_err(|error| CorpusError::Malformed(path.to_owned(), error.to_string()))?;
         corpus.directory = path.parent().unwrap_or(Path::new("")).to_owned();
         for scenario in &corpus.scenarios {
             let inputs = corpus.inputs(scenario)?;
-            let policy = scenario.before.endpoint_policy.as_ref().map(|file| corpus.path(file));
+            let policy = scenario
+                .before
+                .endpoint_policy
+                .as_ref()
+                .map(|file| corpus.path(file));
             for file in [Some(inputs.job.image), policy].into_iter().flatten() {
                 fs::metadata(&file).map_err(|error| CorpusError::Unreadable(file.clone(), error))?;
             }
@@ -254,13 +259,18 @@ impl Corpus {
             get(&scenario.given)
                 .clone()
                 .or_else(|| get(defaults).clone())
-                .ok_or_else(|| CorpusError::Incomplete { scenario: scenario.name.clone(), field })
+                .ok_or_else(|| CorpusError::Incomplete {
+                    scenario: scenario.name.clone(),
+                    field,
+                })
         }
         let defaults = &self.defaults;
         let given = &scenario.given;
         Ok(Inputs {
             access_key_id: field(scenario, defaults, "access_key_id", |given| &given.access_key_id)?,
-            secret_access_key: field(scenario, defaults, "secret_access_key", |given| &given.secret_access_key)?,
+            secret_access_key: field(scenario, defaults, "secret_access_key", |given| {
+                &given.secret_access_key
+            })?,
             session_token: given.session_token.clone(),
             region: field(scenario, defaults, "region", |given| &given.region)?,
             job: Job {
@@ -271,7 +281,11 @@ impl Corpus {
                 upload: given.upload.or(defaults.upload).unwrap_or_default(),
             },
             trust: given.trust.or(defaults.trust).unwrap_or_default(),
-            through: given.through.clone().or_else(|| defaults.through.clone()).unwrap_or_default(),
+            through: given
+                .through
+                .clone()
+                .or_else(|| defaults.through.clone())
+                .unwrap_or_default(),
         })
     }
 }
@@ -289,7 +303,10 @@ impl fmt::Display for CorpusError {
             Self::Unreadable(path, error) => write!(f, "`{}`: {error}", path.display()),
             Self::Malformed(path, error) => write!(f, "`{}`: {error}", path.display()),
             Self::Incomplete { scenario, field } => {
-                write!(f, "scenario `{scenario}`: neither it nor the defaults say `{field}`")
+                write!(
+                    f,
+                    "scenario `{scenario}`: neither it nor the defaults say `{field}`"
+                )
             }
         }
     }

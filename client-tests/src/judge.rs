@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use crate::corpus::{Expectation, ExpectedDetection, ExpectedEntry, ExpectedOutcome, ExpectedRefusal, Inputs};
+use crate::corpus::{
+    Expectation, ExpectedDetection, ExpectedEntry, ExpectedOutcome, ExpectedRefusal, Inputs,
+};
 use crate::driver::http::sha256_hex;
 use crate::journal::Entry;
 use crate::outcome::{Detection, Outcome, Refusal};
@@ -29,11 +31,18 @@ pub fn complaints(expected: &Expectation, inputs: &Inputs, seen: &Outcome, journ
         }
         (ExpectedOutcome::UntrustedCertificate, Outcome::Unreachable { detail }) => {
             let detail = detail.to_lowercase();
-            if !["certificate", "unknownissuer"].iter().any(|word| detail.contains(word)) {
-                complaints.0.push(format!("the connection failed, but not for its certificate: {detail}"));
+            if !["certificate", "unknownissuer"]
+                .iter()
+                .any(|word| detail.contains(word))
+            {
+                complaints.0.push(format!(
+                    "the connection failed, but not for its certificate: {detail}"
+                ));
             }
         }
-        (expected, seen) => complaints.0.push(format!("expected {expected:?}, the client reports {seen:?}")),
+        (expected, seen) => complaints
+            .0
+            .push(format!("expected {expected:?}, the client reports {seen:?}")),
     }
     if let Some(entry) = journal.last() {
         complaints.entry(&expected.journal, entry);
@@ -47,7 +56,8 @@ struct Complaints(Vec<String>);
 impl Complaints {
     fn unless_equal<T: PartialEq + std::fmt::Debug + ?Sized>(&mut self, what: &str, expected: &T, seen: &T) {
         if expected != seen {
-            self.0.push(format!("{what}: expected {expected:?}, found {seen:?}"));
+            self.0
+                .push(format!("{what}: expected {expected:?}, found {seen:?}"));
         }
     }
 
@@ -58,11 +68,17 @@ impl Complaints {
             self.unless_equal("Confidence", &expected.confidence, &seen.confidence);
         }
         match (&expected.segments, &seen.anomaly_mask) {
-            (Some(segments), Some(mask)) => self.0.extend(mask::complaints(segments, &seen.anomalies, mask, image)),
-            (Some(_), None) => self.0.push("a segmentation model's result has no mask".to_owned()),
+            (Some(segments), Some(mask)) => {
+                self.0
+                    .extend(mask::complaints(segments, &seen.anomalies, mask, image));
+            }
+            (Some(_), None) => self
+                .0
+                .push("a segmentation model's result has no mask".to_owned()),
             (None, mask) => {
                 if mask.is_some() || !seen.anomalies.is_empty() {
-                    self.0.push("a classification model's result has a mask or anomalies".to_owned());
+                    self.0
+                        .push("a classification model's result has a mask or anomalies".to_owned());
                 }
             }
         }
@@ -81,12 +97,22 @@ impl Complaints {
         }
         // Clients that show the header show its absence too.
         if seen.retry_after_seconds.is_some() {
-            self.unless_equal("RetryAfterSeconds", &expected.retry_after_seconds, &seen.retry_after_seconds);
+            self.unless_equal(
+                "RetryAfterSeconds",
+                &expected.retry_after_seconds,
+                &seen.retry_after_seconds,
+            );
         }
     }
 
     /// The answer to the last attempt is the one that the client saw.
-    fn closing_entry(&mut self, status: u16, code: Option<&str>, request_id: Option<&str>, entry: Option<&Entry>) {
+    fn closing_entry(
+        &mut self,
+        status: u16,
+        code: Option<&str>,
+        request_id: Option<&str>,
+        entry: Option<&Entry>,
+    ) {
         let Some(entry) = entry else {
             self.0.push("the journal is empty".to_owned());
             return;
@@ -94,7 +120,11 @@ impl Complaints {
         self.unless_equal("journal: status", &Some(status), &entry.status);
         self.unless_equal("journal: error code", &code, &entry.error_code.as_deref());
         if let Some(request_id) = request_id {
-            self.unless_equal("the client's request id, in the journal", request_id, &entry.request_id);
+            self.unless_equal(
+                "the client's request id, in the journal",
+                request_id,
+                &entry.request_id,
+            );
         }
     }
 
@@ -104,7 +134,11 @@ impl Complaints {
             ("decision", &expected.decision, entry.decision.as_ref()),
             ("principal", &expected.principal, entry.principal.as_ref()),
             ("door", &expected.door, door.map(|door| &door.kind)),
-            ("VPC endpoint", &expected.vpc_endpoint_id, door.and_then(|door| door.vpc_endpoint_id.as_ref())),
+            (
+                "VPC endpoint",
+                &expected.vpc_endpoint_id,
+                door.and_then(|door| door.vpc_endpoint_id.as_ref()),
+            ),
         ];
         for (what, expected, found) in fields {
             if expected.is_some() {
@@ -117,7 +151,11 @@ impl Complaints {
     fn upload(&mut self, image: &Path, entry: &Entry) {
         match (std::fs::read(image), &entry.body) {
             (Ok(image), Some(body)) => {
-                self.unless_equal("journal: bytes of the body", &Some(image.len() as u64), &body.bytes);
+                self.unless_equal(
+                    "journal: bytes of the body",
+                    &Some(image.len() as u64),
+                    &body.bytes,
+                );
                 if let Some(sha256) = &body.sha256 {
                     self.unless_equal("journal: hash of the body", &sha256_hex(&image), sha256);
                 }

@@ -77,30 +77,50 @@ async fn run(options: &Play) -> Result<ExitCode, Box<dyn std::error::Error>> {
         (Some(control), Some(authority)) => {
             let control = Control::new(control);
             control.wait_until_ready().await?;
-            Stage::Network { control, authority: authority.clone() }
+            Stage::Network {
+                control,
+                authority: authority.clone(),
+            }
         }
         _ => {
             let program = emulator_program()?;
-            Stage::Local(Box::new(LocalEmulator::start(&program, &corpus.path(&corpus.emulator)).await?))
+            Stage::Local(Box::new(
+                LocalEmulator::start(&program, &corpus.path(&corpus.emulator)).await?,
+            ))
         }
     };
-    let environments =
-        options.environments.as_deref().map_or_else(Environments::of_this_checkout, Environments::ready_in);
+    let environments = options
+        .environments
+        .as_deref()
+        .map_or_else(Environments::of_this_checkout, Environments::ready_in);
     let this_program = std::env::current_exe()?;
 
-    let clients = if options.clients.is_empty() { &Client::ALL[..] } else { &options.clients };
+    let clients = if options.clients.is_empty() {
+        &Client::ALL[..]
+    } else {
+        &options.clients
+    };
     let mut total = Report::default();
     for &client in clients {
         let report = match client.prepare(&environments, this_program.clone()) {
             Ok(ready) => play_corpus(&stage, &corpus, &ready, options.only.as_deref()).await,
-            Err(EnvironmentError::ToolMissing(tool)) if !xtask::nothing_may_be_skipped() => {
-                Report::skipped(client, corpus.scenarios().len(), &format!("`{tool}` is not on the PATH"))
-            }
+            Err(EnvironmentError::ToolMissing(tool)) if !xtask::nothing_may_be_skipped() => Report::skipped(
+                client,
+                corpus.scenarios().len(),
+                &format!("`{tool}` is not on the PATH"),
+            ),
             Err(error) => return Err(error.into()),
         };
         print!("{report}");
         total.add(&report);
     }
-    println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
-    Ok(if total.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!(
+        "{} passed, {} failed, {} skipped",
+        total.passed, total.failed, total.skipped
+    );
+    Ok(if total.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

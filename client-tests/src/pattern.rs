@@ -4,10 +4,14 @@
 pub fn matches(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
     let mut pieces: Vec<_> = pieces.collect();
     // Without a star the text is the pattern; with one, the last piece ends the text.
-    let Some(last) = pieces.pop() else { return rest.is_empty() };
+    let Some(last) = pieces.pop() else {
+        return rest.is_empty();
+    };
     for piece in pieces {
         let Some(at) = rest.find(piece) else { return false };
         rest = &rest[at + piece.len()..];
@@ -28,8 +32,14 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_any_run_of_characters() {
-        assert!(matches("Signature expired: * (* - 5 min.)", "Signature expired: 1 is earlier than 2 (3 - 5 min.)"));
-        assert!(!matches("Signature expired: * (* - 5 min.)", "Signature expired: 1 is earlier than 2 (3 + 5 min.)"));
+        assert!(matches(
+            "Signature expired: * (* - 5 min.)",
+            "Signature expired: 1 is earlier than 2 (3 - 5 min.)"
+        ));
+        assert!(!matches(
+            "Signature expired: * (* - 5 min.)",
+            "Signature expired: 1 is earlier than 2 (3 + 5 min.)"
+        ));
         assert!(matches("*", ""));
         assert!(matches("a*", "abc"));
         assert!(!matches("a*bc*bc", "abc"), "each piece takes its own characters");

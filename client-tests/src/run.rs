@@ -88,7 +88,11 @@ async fn try_play(
     Ok(if complaints.is_empty() {
         Verdict::Passed
     } else {
-        Verdict::Failed(Box::new(Failure { complaints, outcome: Some(outcome), journal }))
+        Verdict::Failed(Box::new(Failure {
+            complaints,
+            outcome: Some(outcome),
+            journal,
+        }))
     })
 }
 
@@ -98,8 +102,9 @@ async fn prepare(stage: &Stage, corpus: &Corpus, before: &Before) -> Result<(), 
     control.set_clock_offset(before.clock_offset_seconds).await?;
     if let Some(policy) = &before.endpoint_policy {
         let text = std::fs::read_to_string(corpus.path(policy))?;
-        let attached: Result<(), ControlError> =
-            control.attach_policy(&corpus.vpc_endpoint_id, serde_json::from_str(&text)?).await;
+        let attached: Result<(), ControlError> = control
+            .attach_policy(&corpus.vpc_endpoint_id, serde_json::from_str(&text)?)
+            .await;
         attached?;
     }
     Ok(())
@@ -109,7 +114,11 @@ impl Report {
     /// A report of a client that cannot be had here.
     pub fn skipped(client: Client, scenarios: usize, reason: &str) -> Self {
         let lines = format!("SKIPPED {client}: all {scenarios} scenarios, because {reason}\n");
-        Self { skipped: scenarios, lines, ..Self::default() }
+        Self {
+            skipped: scenarios,
+            lines,
+            ..Self::default()
+        }
     }
 
     /// Whether something was played and all of it was as expected.

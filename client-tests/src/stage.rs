@@ -86,9 +86,13 @@ impl Stage {
     /// What the emulator printed, where this program started it.
     pub fn output(&self) -> Option<String> {
         match self {
-            Self::Local(emulator) => {
-                Some(emulator.output.lock().unwrap_or_else(PoisonError::into_inner).clone())
-            }
+            Self::Local(emulator) => Some(
+                emulator
+                    .output
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone(),
+            ),
             Self::Network { .. } => None,
         }
     }
@@ -103,7 +107,14 @@ impl LocalEmulator {
         let directory = TemporaryDirectory::new().map_err(|error| StartError(error.to_string()))?;
         let certs = directory.0.join("certs");
         let mut process = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--config"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--control",
+                "127.0.0.1:0",
+                "--config",
+            ])
             .arg(config)
             .arg("--certs")
             .arg(&certs)
@@ -138,9 +149,14 @@ impl LocalEmulator {
         });
         let Ok((Some(listen), Some(control))) = addresses.await else {
             let printed = output.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return Err(StartError(format!("`{}` did not become ready; it printed:\n{printed}", program.display())));
+            return Err(StartError(format!(
+                "`{}` did not become ready; it printed:\n{printed}",
+                program.display()
+            )));
         };
-        let tunnel = Tunnel::start(listen).await.map_err(|error| StartError(error.to_string()))?;
+        let tunnel = Tunnel::start(listen)
+            .await
+            .map_err(|error| StartError(error.to_string()))?;
         Ok(Self {
             control: Control::new(&format!("http://{control}")),
             authority: certs.join("ca.pem"),
@@ -184,7 +200,14 @@ pub fn emulator_program() -> Result<PathBuf, StartError> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = std::process::Command::new(cargo)
-        .args(["build", "--quiet", "--package", "lookoutvision-emulator", "--bin", "lookoutvision-emulator"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "lookoutvision-emulator",
+            "--bin",
+            "lookoutvision-emulator",
+        ])
         .current_dir(xtask::workspace_root())
         .status();
     match status {
@@ -221,7 +244,9 @@ fn collect(
 fn address_after(scheme: &str, line: &str) -> Option<SocketAddr> {
     line.match_indices(scheme).find_map(|(at, _)| {
         let rest = &line[at + scheme.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+            .unwrap_or(rest.len());
         rest[..end].parse().ok()
     })
 }
@@ -272,7 +297,10 @@ mod tests {
 
     #[test]
     fn the_regions_own_name_needs_no_endpoint_url() {
-        assert_eq!(url_unless_usual("lookoutvision.us-west-2.amazonaws.com", "us-west-2"), None);
+        assert_eq!(
+            url_unless_usual("lookoutvision.us-west-2.amazonaws.com", "us-west-2"),
+            None
+        );
         assert_eq!(
             url_unless_usual("lookoutvision.us-west-2.amazonaws.com", "eu-west-1").as_deref(),
             Some("https://lookoutvision.us-west-2.amazonaws.com")

@@ -56,17 +56,23 @@ async fn serve(client: TcpStream, emulator: SocketAddr) -> io::Result<()> {
         header.clear();
     }
     if !leads_to_the_service(&request_line) {
-        return client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await;
+        return client
+            .write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            .await;
     }
     let mut emulator = TcpStream::connect(emulator).await?;
-    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    client
+        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .await?;
     copy_bidirectional(&mut client, &mut emulator).await.map(|_| ())
 }
 
 /// Whether a request line is `CONNECT` to one of the service's names.
 fn leads_to_the_service(request_line: &str) -> bool {
     let mut words = request_line.split_ascii_whitespace();
-    let (Some("CONNECT"), Some(authority)) = (words.next(), words.next()) else { return false };
+    let (Some("CONNECT"), Some(authority)) = (words.next(), words.next()) else {
+        return false;
+    };
     authority.strip_suffix(".amazonaws.com:443").is_some_and(|name| {
         let mut labels = name.split('.');
         labels.any(|label| label == "lookoutvision")
@@ -79,7 +85,9 @@ mod tests {
 
     #[test]
     fn regional_and_endpoint_names_are_led_through() {
-        assert!(leads_to_the_service("CONNECT lookoutvision.us-west-2.amazonaws.com:443 HTTP/1.0\r\n"));
+        assert!(leads_to_the_service(
+            "CONNECT lookoutvision.us-west-2.amazonaws.com:443 HTTP/1.0\r\n"
+        ));
         assert!(leads_to_the_service(
             "CONNECT vpce-0a1b-c2d3.lookoutvision.us-west-2.vpce.amazonaws.com:443 HTTP/1.1\r\n"
         ));
@@ -87,9 +95,15 @@ mod tests {
 
     #[test]
     fn other_names_methods_and_ports_are_refused() {
-        assert!(!leads_to_the_service("CONNECT sts.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"));
-        assert!(!leads_to_the_service("CONNECT lookoutvision.us-west-2.amazonaws.com:22 HTTP/1.1\r\n"));
-        assert!(!leads_to_the_service("GET https://lookoutvision.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"));
+        assert!(!leads_to_the_service(
+            "CONNECT sts.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"
+        ));
+        assert!(!leads_to_the_service(
+            "CONNECT lookoutvision.us-west-2.amazonaws.com:22 HTTP/1.1\r\n"
+        ));
+        assert!(!leads_to_the_service(
+            "GET https://lookoutvision.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"
+        ));
         assert!(!leads_to_the_service("\r\n"));
     }
 }

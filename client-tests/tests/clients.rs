@@ -36,8 +36,12 @@ fn test_name(client: Client) -> &'static str {
 }
 
 fn test(client: Client) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(play(client)).map_err(|error| Failed::from(error.to_string()))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime
+        .block_on(play(client))
+        .map_err(|error| Failed::from(error.to_string()))
 }
 
 async fn play(client: Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -51,5 +55,9 @@ async fn play(client: Client) -> Result<(), Box<dyn std::error::Error>> {
         print!("{report}");
         return Ok(());
     }
-    Err(format!("{report}\nthe emulator printed:\n{}", stage.output().unwrap_or_default()).into())
+    Err(format!(
+        "{report}\nthe emulator printed:\n{}",
+        stage.output().unwrap_or_default()
+    )
+    .into())
 }

@@ -9,11 +9,11 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
 use jiff::Timestamp;
-use sigv4_verify::SecretAccessKey;
 
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
-    lookoutvision::{canned::CannedRule, model::DeclaredModel},
+    lookoutvision::{canned::CannedRule, model::DeclaredModel, model::find_model, model::find_project},
+    tls::Alpn,
 };
 
 /// A configuration that is valid as a whole
@@ -56,6 +56,8 @@ pub struct Process {
     pub certs: Option<PathBuf>,
     /// Form of the log on standard error
     pub log_format: LogFormat,
+    /// The protocols offered by ALPN (`http2: true` in the file offers h2 as well)
+    pub alpn: Alpn,
 }
 
 /// Form of the log lines
@@ -79,8 +81,12 @@ pub enum EmulatedName {
 /// Someone who can sign requests
 #[derive(Debug)]
 pub struct Principal {
-    /// The ARN as written: a user, an assumed-role session, a federated user or the account root
-    pub arn: iam_policy::Principal,
+    /// The identity as written: a user, an assumed-role session, a federated user or the account root
+    pub identity: iam_policy::Principal,
+    /// What `aws:PrincipalArn` is: for a session the role's ARN
+    pub policy_arn: Box<str>,
+    /// What `aws:userid` is
+    pub user_id: Box<str>,
     /// Principal tags
     pub tags: BTreeMap<String, String>,
     /// The keys it signs with
@@ -98,19 +104,19 @@ pub struct Principal {
 pub struct AccessKey {
     /// The public half
     pub access_key_id: AccessKeyId,
-    /// The secret half
-    pub secret_access_key: SecretAccessKey,
-    /// What makes the credentials temporary
-    pub temporary: Option<TemporaryCredentials>,
+    /// The secret half, and the session token of temporary credentials
+    pub key: sigv4_verify::AccessKey,
+    /// Whether the key is part of temporary credentials
+    pub credentials: Credentials,
 }
 
-/// The rest of a set of temporary credentials
-#[derive(Debug)]
-pub struct TemporaryCredentials {
-    /// The token that must come with every request
-    pub session_token: SecretAccessKey,
-    /// When the credentials end; `None`: never
-    pub expires_at: Option<Timestamp>,
+/// The kind of credentials that a key is part of
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// A user's or the account root's own
+    LongTerm,
+    /// A session's, worth nothing without its token
+    Temporary,
 }
 
 /// An AWS Organizations organization
@@ -175,6 +181,12 @@ pub struct Project {
 pub struct Strictness {
     /// What happens to a request that signs `UNSIGNED-PAYLOAD` without saying so
     pub undeclared_unsigned_payload: sigv4_verify::UndeclaredUnsignedPayload,
+    /// What happens to a request that declares `UNSIGNED-PAYLOAD`
+    pub declared_unsigned_payload: sigv4_verify::DeclaredUnsignedPayload,
+    /// What happens to a request with an `x-amz-` header that its signature does not cover
+    pub unsigned_amz_headers: sigv4_verify::UnsignedAmzHeaders,
+    /// Whether a signature that differs is answered with our canonical request and string to sign
+    pub mismatch_detail: sigv4_verify::MismatchDetail,
     /// How far a request's date may be from the clock
     pub clock_skew: Duration,
 }
@@ -210,6 +222,34 @@ pub struct Limits {
     pub journal_body_bytes_max: usize,
     /// Leaf certificates kept
     pub leaf_certificates_max: usize,
+    /// TLS sessions that clients can resume
+    pub tls_sessions_max: usize,
+    /// Models whose calls are counted
+    pub counted_models_max: usize,
+}
+
+impl Config {
+    /// The Region that examples are written for: the first VPC's, or the service's first Region
+    pub fn home_region(&self) -> &str {
+        self.vpcs.iter().find_map(|vpc| vpc.region.as_ref()).map_or("us-east-1", Region::as_str)
+    }
+
+    /// The declared model that an ARN names
+    pub fn model_of_arn(&self, arn: &iam_policy::Arn) -> Option<&DeclaredModel> {
+        let (project_name, version) = arn.resource().strip_prefix("model/")?.split_once('/')?;
+        if arn.account() != self.account_id.as_str() {
+            return None;
+        }
+        let region = arn.region().parse().ok()?;
+        find_model(find_project(&self.projects, &region, project_name)?, version)
+    }
+}
+
+impl Principal {
+    /// The ARN as written, which is what refusals and the journal call the caller
+    pub fn arn(&self) -> &str {
+        self.identity.arn().map_or("anonymous", iam_policy::Arn::as_str)
+    }
 }
 
 impl Default for Limits {
@@ -217,7 +257,7 @@ impl Default for Limits {
         Self {
             connections_max: 1_024,
             header_bytes_max: 64 * 1024,
-            headers_max: 128,
+            headers_max: 100,
             body_bytes_max: 16 * 1024 * 1024,
             in_flight_body_bytes_max: 64 * 1024 * 1024,
             drain_bytes_max: 16 * 1024 * 1024,
@@ -229,6 +269,8 @@ impl Default for Limits {
             journal_bytes_max: 4 * 1024 * 1024,
             journal_body_bytes_max: 0,
             leaf_certificates_max: 256,
+            tls_sessions_max: 256,
+            counted_models_max: 4_096,
         }
     }
 }

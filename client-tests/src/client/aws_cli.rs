@@ -8,8 +8,9 @@ use crate::outcome::{Job, Outcome, Refusal};
 
 /// The arguments that make the call.
 pub(super) fn arguments(job: &Job) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> =
-        ["lookoutvision", "detect-anomalies", "--output", "json"].map(Into::into).into();
+    let mut arguments: Vec<OsString> = ["lookoutvision", "detect-anomalies", "--output", "json"]
+        .map(Into::into)
+        .into();
     arguments.extend(["--project-name".into(), job.project.clone().into()]);
     arguments.extend(["--model-version".into(), job.model_version.clone().into()]);
     arguments.extend(["--content-type".into(), job.content_type.clone().into()]);
@@ -28,7 +29,9 @@ pub(super) fn outcome(output: &Output) -> Result<Outcome, String> {
     match (output.status.code(), refusal(text)) {
         // AWS CLI User Guide, "Return codes": 254, the service answered with an error; 255, something else went wrong.
         (Some(254 | 255), Some(refusal)) => Ok(Outcome::Refusal(refusal)),
-        (Some(255), None) => Ok(Outcome::Unreachable { detail: text.to_owned() }),
+        (Some(255), None) => Ok(Outcome::Unreachable {
+            detail: text.to_owned(),
+        }),
         (_, _) => Err(format!("{}: {text}", output.status)),
     }
 }

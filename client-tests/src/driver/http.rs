@@ -59,13 +59,18 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
     }
     .authorization(&path, &headers, &body);
 
-    let mut request = reqwest::Client::builder().build()?.post(format!("{endpoint}{path}")).body(body);
+    let mut request = reqwest::Client::builder()
+        .build()?
+        .post(format!("{endpoint}{path}"))
+        .body(body);
     for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
         request = request.header(*name, value);
     }
     match request.header("authorization", authorization).send().await {
         Ok(response) => outcome(response).await,
-        Err(error) => Ok(Outcome::Unreachable { detail: format!("{error:?}") }),
+        Err(error) => Ok(Outcome::Unreachable {
+            detail: format!("{error:?}"),
+        }),
     }
 }
 
@@ -84,13 +89,18 @@ async fn outcome(response: reqwest::Response) -> Result<Outcome, Box<dyn std::er
         typed: None,
         status: Some(status.as_u16()),
         message: error.message,
-        retry_after_seconds: text(&headers, "retry-after").map(|seconds| seconds.parse()).transpose()?,
+        retry_after_seconds: text(&headers, "retry-after")
+            .map(|seconds| seconds.parse())
+            .transpose()?,
         request_id,
     }))
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
 }
 
 struct Signer<'a> {
@@ -105,18 +115,28 @@ impl Signer<'_> {
     fn authorization(&self, path: &str, headers: &[(&str, String)], body: &[u8]) -> String {
         let mut canonical_headers = String::new();
         for (name, value) in headers {
-            writeln!(canonical_headers, "{name}:{}", value.trim()).expect("a String takes all that is written to it");
+            writeln!(canonical_headers, "{name}:{}", value.trim())
+                .expect("a String takes all that is written to it");
         }
-        let signed_headers = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+        let signed_headers = headers
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(";");
         // Every service but S3 has the path, encoded once on the wire, encoded once more in the canonical request.
         let canonical_path = path.split('/').map(percent_encode).collect::<Vec<_>>().join("/");
-        let canonical_request =
-            format!("POST\n{canonical_path}\n\n{canonical_headers}\n{signed_headers}\n{}", sha256_hex(body));
+        let canonical_request = format!(
+            "POST\n{canonical_path}\n\n{canonical_headers}\n{signed_headers}\n{}",
+            sha256_hex(body)
+        );
 
         let day = &self.date[..8];
         let scope = format!("{day}/{}/lookoutvision/aws4_request", self.region);
-        let string_to_sign =
-            format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", self.date, sha256_hex(canonical_request.as_bytes()));
+        let string_to_sign = format!(
+            "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",
+            self.date,
+            sha256_hex(canonical_request.as_bytes())
+        );
 
         let mut key = format!("AWS4{}", self.secret_access_key).into_bytes();
         for part in [day, self.region, "lookoutvision", "aws4_request"] {
@@ -131,7 +151,9 @@ impl Signer<'_> {
 }
 
 fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
+        .as_ref()
+        .to_vec()
 }
 
 /// The SHA-256 of `bytes` in lower-case hexadecimal.
@@ -147,7 +169,9 @@ fn hex(bytes: &[u8]) -> String {
 fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -235,9 +259,12 @@ mod tests {
     /// and the date of the suite with our service and path, and the signature that botocore 1.40.50 makes of them.
     #[test]
     fn the_signature_is_the_one_that_botocore_makes() {
-        let headers =
-            [("content-type", "image/png"), ("host", "localhost:8443"), ("x-amz-date", "20150830T123600Z")]
-                .map(|(name, value)| (name, value.to_owned()));
+        let headers = [
+            ("content-type", "image/png"),
+            ("host", "localhost:8443"),
+            ("x-amz-date", "20150830T123600Z"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()));
         let authorization = Signer {
             access_key_id: "AKIDEXAMPLE",
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",

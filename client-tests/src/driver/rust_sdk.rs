@@ -6,7 +6,9 @@ use aws_sdk_lookoutvision::error::{DisplayErrorContext, ProvideErrorMetadata, Sd
 use aws_sdk_lookoutvision::operation::RequestId;
 use aws_sdk_lookoutvision::operation::detect_anomalies::{DetectAnomaliesError, DetectAnomaliesOutput};
 use aws_sdk_lookoutvision::primitives::ByteStream;
-use aws_smithy_http_client::Builder;
+use aws_sdk_lookoutvision::config::{RuntimeComponents, SharedHttpClient};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use base64::Engine as _;
@@ -19,8 +21,10 @@ use crate::outcome::{Anomaly, Detection, Job, Outcome, Refusal, Upload};
 /// # Errors
 /// The image cannot be read, or the SDK leaves out a member that the service always sends.
 pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
-    let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client).load().await;
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .load()
+        .await;
     let body = match job.upload {
         Upload::Bytes => ByteStream::from(std::fs::read(&job.image)?),
         Upload::File => ByteStream::from_path(&job.image).await?,
@@ -34,13 +38,30 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
         .send()
         .await;
     match answer {
-        Ok(output) => detection(&output).map(Outcome::Result).ok_or_else(|| "an incomplete result".into()),
+        Ok(output) => detection(&output)
+            .map(Outcome::Result)
+            .ok_or_else(|| "an incomplete result".into()),
         Err(SdkError::ServiceError(context)) => {
             let status = context.raw().status().as_u16();
             Ok(Outcome::Refusal(refusal(context.err(), status)))
         }
-        Err(error) => Ok(Outcome::Unreachable { detail: DisplayErrorContext(error).to_string() }),
+        Err(error) => Ok(Outcome::Unreachable {
+            detail: DisplayErrorContext(error).to_string(),
+        }),
     }
+}
+
+/// The SDK's default client with the other crypto provider: the same sources of trust, the same proxy variables.
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build()
+    })
 }
 
 fn refusal(error: &DetectAnomaliesError, status: u16) -> Refusal {
@@ -59,7 +80,10 @@ fn refusal(error: &DetectAnomaliesError, status: u16) -> Refusal {
         exception: error.code().unwrap_or_default().to_owned(),
         typed: Some(typed_message.is_some()),
         status: Some(status),
-        message: typed_message.or_else(|| error.message()).unwrap_or_default().to_owned(),
+        message: typed_message
+            .or_else(|| error.message())
+            .unwrap_or_default()
+            .to_owned(),
         retry_after_seconds: retry_after_seconds.and_then(|seconds| u64::try_from(seconds).ok()),
         request_id: error.request_id().map(str::to_owned),
     }

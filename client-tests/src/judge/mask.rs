@@ -20,32 +20,57 @@ pub(super) fn complaints(
     mask_base64: &str,
     image: &Path,
 ) -> Vec<String> {
-    let mask = match STANDARD.decode(mask_base64).map_err(|error| error.to_string()).and_then(|png| decode(&png)) {
+    let mask = match STANDARD
+        .decode(mask_base64)
+        .map_err(|error| error.to_string())
+        .and_then(|png| decode(&png))
+    {
         Ok(mask) => mask,
         Err(error) => return vec![format!("the mask is not a PNG: {error}")],
     };
     let mut complaints = Vec::new();
-    match fs::read(image).map_err(|error| error.to_string()).and_then(|png| decode(&png)) {
+    match fs::read(image)
+        .map_err(|error| error.to_string())
+        .and_then(|png| decode(&png))
+    {
         Ok(image) if image.size != mask.size => {
-            complaints.push(format!("the mask is {:?} pixels, the image {:?}", mask.size, image.size));
+            complaints.push(format!(
+                "the mask is {:?} pixels, the image {:?}",
+                mask.size, image.size
+            ));
         }
         Ok(_) => {}
         Err(error) => complaints.push(format!("`{}`: {error}", image.display())),
     }
 
-    let expected_pixels: BTreeMap<_, _> =
-        expected.iter().map(|segment| (segment.color.clone(), segment.pixels)).collect();
+    let expected_pixels: BTreeMap<_, _> = expected
+        .iter()
+        .map(|segment| (segment.color.clone(), segment.pixels))
+        .collect();
     if expected_pixels != mask.pixels_by_color {
-        complaints.push(format!("pixels by colour: expected {expected_pixels:?}, found {:?}", mask.pixels_by_color));
+        complaints.push(format!(
+            "pixels by colour: expected {expected_pixels:?}, found {:?}",
+            mask.pixels_by_color
+        ));
     }
-    let expected_names: Vec<_> = expected.iter().map(|segment| (&segment.name, &segment.color)).collect();
-    let names: Vec<_> = anomalies.iter().map(|anomaly| (&anomaly.name, &anomaly.color)).collect();
+    let expected_names: Vec<_> = expected
+        .iter()
+        .map(|segment| (&segment.name, &segment.color))
+        .collect();
+    let names: Vec<_> = anomalies
+        .iter()
+        .map(|anomaly| (&anomaly.name, &anomaly.color))
+        .collect();
     if expected_names != names {
         complaints.push(format!("anomalies: expected {expected_names:?}, found {names:?}"));
     }
     let all = f64::from(mask.size.0) * f64::from(mask.size.1);
     for anomaly in anomalies {
-        let counted = mask.pixels_by_color.get(&anomaly.color).copied().unwrap_or_default();
+        let counted = mask
+            .pixels_by_color
+            .get(&anomaly.color)
+            .copied()
+            .unwrap_or_default();
         // A mask has at most 4096 x 4096 pixels, far below where an f64 stops counting.
         let counted = counted as f64 / all;
         if !nearly_equal(counted, anomaly.total_percentage_area) {
@@ -68,7 +93,9 @@ fn decode(png: &[u8]) -> Result<Picture, String> {
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().map_err(|error| error.to_string())?;
     let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large")?];
-    let frame = reader.next_frame(&mut pixels).map_err(|error| error.to_string())?;
+    let frame = reader
+        .next_frame(&mut pixels)
+        .map_err(|error| error.to_string())?;
     let samples = frame.color_type.samples();
     let mut pixels_by_color = BTreeMap::new();
     for pixel in pixels[..frame.buffer_size()].chunks_exact(samples) {
@@ -79,5 +106,8 @@ fn decode(png: &[u8]) -> Result<Picture, String> {
         };
         *pixels_by_color.entry(color).or_default() += 1;
     }
-    Ok(Picture { size: (frame.width, frame.height), pixels_by_color })
+    Ok(Picture {
+        size: (frame.width, frame.height),
+        pixels_by_color,
+    })
 }

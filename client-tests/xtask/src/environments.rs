@@ -45,12 +45,18 @@ impl Environments {
     /// The environments of this checkout: made from the lock files in `client-tests`, kept in the target directory.
     pub fn of_this_checkout() -> Self {
         let sources = crate::workspace_root().join("client-tests");
-        Self { sources, directory: crate::target_directory().join("client-tests") }
+        Self {
+            sources,
+            directory: crate::target_directory().join("client-tests"),
+        }
     }
 
     /// Environments that were made before and stand in `directory`, as in a container image; nothing is installed.
     pub fn ready_in(directory: &Path) -> Self {
-        Self { sources: PathBuf::new(), directory: directory.to_owned() }
+        Self {
+            sources: PathBuf::new(),
+            directory: directory.to_owned(),
+        }
     }
 
     /// The interpreter that has boto3 and the AWS CLI, made if need be.
@@ -69,8 +75,21 @@ impl Environments {
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
             // Wheels only: a source package would run code of its own before its tests do.
             run(Command::new(&interpreter)
-                .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
-                .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                ])
+                .args([
+                    "--require-hashes",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "--requirement",
+                ])
                 .arg(&lock))
         })?;
         Ok(interpreter)
@@ -78,7 +97,11 @@ impl Environments {
 
     /// The script that calls boto3.
     pub fn python_driver(&self) -> PathBuf {
-        if self.is_ready_made() { self.directory.join("python/driver.py") } else { self.sources.join("python/driver.py") }
+        if self.is_ready_made() {
+            self.directory.join("python/driver.py")
+        } else {
+            self.sources.join("python/driver.py")
+        }
     }
 
     /// The script that calls the AWS SDK for JavaScript, in a directory that has the SDK, made if need be.
@@ -100,7 +123,14 @@ impl Environments {
                 copy(&self.sources.join("node").join(name), &home.join(name))?;
             }
             run(Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
+                .args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel",
+                    "error",
+                ])
                 .current_dir(&home))
         })?;
         // Node looks for packages beside the script, so the script goes where they are. Written aside and
@@ -159,7 +189,11 @@ pub fn is_on_path(tool: &str) -> bool {
 }
 
 fn must_exist(tool: &'static str) -> Result<(), EnvironmentError> {
-    if is_on_path(tool) { Ok(()) } else { Err(EnvironmentError::ToolMissing(tool)) }
+    if is_on_path(tool) {
+        Ok(())
+    } else {
+        Err(EnvironmentError::ToolMissing(tool))
+    }
 }
 
 fn present(path: PathBuf, tool: &'static str) -> Result<PathBuf, EnvironmentError> {
@@ -177,16 +211,24 @@ fn is_on_path_or_beside(tool: &str, path: &Path) -> bool {
 
 fn run(command: &mut Command) -> Result<(), EnvironmentError> {
     let failed = |command: &Command, output: String| {
-        let words: Vec<OsString> =
-            std::iter::once(command.get_program()).chain(command.get_args()).map(Into::into).collect();
+        let words: Vec<OsString> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(Into::into)
+            .collect();
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-        EnvironmentError::ToolFailed { command: words.join(" "), output }
+        EnvironmentError::ToolFailed {
+            command: words.join(" "),
+            output,
+        }
     };
     match command.stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let text = [output.stdout, output.stderr].concat();
-            Err(failed(command, format!("{}\n{}", output.status, String::from_utf8_lossy(&text))))
+            Err(failed(
+                command,
+                format!("{}\n{}", output.status, String::from_utf8_lossy(&text)),
+            ))
         }
         Err(error) => Err(failed(command, error.to_string())),
     }
@@ -197,5 +239,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), EnvironmentError> {
 }
 
 fn files<T>(path: &Path, result: io::Result<T>) -> Result<T, EnvironmentError> {
-    result.map_err(|error| EnvironmentError::Files { path: path.to_owned(), error })
+    result.map_err(|error| EnvironmentError::Files {
+        path: path.to_owned(),
+        error,
+    })
 }
