@@ -1,13 +1,13 @@
 //! Where a corpus is played: an emulator of our own on free ports, or one that a compose file has set up.
 
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -48,7 +48,7 @@ pub struct LocalEmulator {
     tunnel: Tunnel,
     output: Arc<Mutex<String>>,
     _process: Child,
-    _directory: TemporaryDirectory,
+    _directory: TempDir,
 }
 
 /// The emulator did not start.
@@ -104,8 +104,8 @@ impl LocalEmulator {
     /// # Errors
     /// The program cannot be started, ends, or does not say within a minute that it is ready.
     pub async fn start(program: &Path, config: &Path) -> Result<Self, StartError> {
-        let directory = TemporaryDirectory::new().map_err(|error| StartError(error.to_string()))?;
-        let certs = directory.0.join("certs");
+        let directory = tempfile::tempdir().map_err(|error| StartError(error.to_string()))?;
+        let certs = directory.path().join("certs");
         let mut process = Command::new(program)
             .args([
                 "serve",
@@ -118,7 +118,7 @@ impl LocalEmulator {
             .arg(config)
             .arg("--certs")
             .arg(&certs)
-            .current_dir(&directory.0)
+            .current_dir(directory.path())
             // No variable of this machine may change what the emulator does.
             .env_clear()
             .stdin(Stdio::null())
@@ -240,38 +240,11 @@ fn collect(
     });
 }
 
-/// The first socket address after `scheme` in `line`.
+/// The port of the first URL with `scheme` in `line`, on the loopback interface.
 fn address_after(scheme: &str, line: &str) -> Option<SocketAddr> {
-    line.match_indices(scheme).find_map(|(at, _)| {
-        let rest = &line[at + scheme.len()..];
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-            .unwrap_or(rest.len());
-        rest[..end].parse().ok()
-    })
-}
-
-struct TemporaryDirectory(PathBuf);
-
-impl TemporaryDirectory {
-    fn new() -> io::Result<Self> {
-        // The process id keeps parallel runs apart, the clock one run's directories.
-        let name = format!(
-            "lookoutvision-emulator-client-tests-{}-{}",
-            std::process::id(),
-            jiff::Timestamp::now().as_nanosecond()
-        );
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for TemporaryDirectory {
-    fn drop(&mut self) {
-        // What stays behind is a directory of the system's temporary files.
-        std::fs::remove_dir_all(&self.0).ok();
-    }
+    let (_, rest) = line.split_once(scheme)?;
+    let (_, port) = rest.split_ascii_whitespace().next()?.rsplit_once(':')?;
+    Some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into())
 }
 
 impl fmt::Display for StartError {
@@ -290,9 +263,9 @@ mod tests {
 
     #[test]
     fn addresses_are_found_in_the_ready_block() {
-        let address = address_after("https://", "AWS API      https://127.0.0.1:40123 (TLS)");
-        assert_eq!(address, "127.0.0.1:40123".parse().ok());
-        assert_eq!(address_after("http://", "AWS API https://127.0.0.1:40123"), None);
+        let line = "  AWS API      https://localhost:40123  (listening on 127.0.0.1:40123)";
+        assert_eq!(address_after("https://", line), "127.0.0.1:40123".parse().ok());
+        assert_eq!(address_after("http://", line), None);
     }
 
     #[test]

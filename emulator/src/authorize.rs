@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, Resource};
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -18,6 +17,8 @@ use crate::{
 
 mod context;
 
+use self::context::Facts;
+
 /// Leave to run one operation once
 #[derive(Debug)]
 pub(crate) struct Permit {
@@ -25,16 +26,22 @@ pub(crate) struct Permit {
     authorization: Arc<Authorization>,
 }
 
-/// The facts that a decision was made of, and the decision
+/// A decision with everything that it was made of
 #[derive(Debug)]
 pub(crate) struct Authorization {
+    question: Question,
+    evaluation: Evaluation,
+}
+
+/// May this caller do this, through this door?
+#[derive(Debug)]
+struct Question {
     snapshot: Arc<Snapshot>,
     caller: Caller,
     door: Door,
-    action: Action,
-    facts: context::Facts,
+    action: &'static Action,
     resource: Resource,
-    evaluation: Evaluation,
+    facts: Facts,
 }
 
 /// Decides whether a caller may do what it asks for
@@ -48,20 +55,23 @@ pub(crate) fn authorize(
     door: Door,
     invocation: Invocation,
 ) -> (Arc<Authorization>, Result<Permit, String>) {
-    let mut authorization = Authorization {
+    let question = Question {
         snapshot: snapshot.clone(),
-        action: invocation.operation().action(),
-        facts: context::Facts::of(received, &invocation),
+        action: invocation.action(),
         resource: invocation.resource().clone(),
-        evaluation: Evaluation::default(),
+        facts: Facts::of(received, &invocation),
         caller,
         door,
     };
-    authorization.evaluation = authorization.with_request(|policies, request| iam_policy::evaluate(policies, request));
-    let authorization = Arc::new(authorization);
-    let verdict = match authorization.evaluation.decision() {
-        Decision::Allowed => Ok(Permit { invocation, authorization: authorization.clone() }),
-        Decision::ImplicitDeny | Decision::ExplicitDeny => Err(authorization.denial_message()),
+    let (evaluation, denial) = question.put(|policies, request| {
+        let evaluation = iam_policy::evaluate(policies, request);
+        let denial = evaluation.denial_message(request.principal, request.action, request.resource);
+        (evaluation, denial)
+    });
+    let authorization = Arc::new(Authorization { question, evaluation });
+    let verdict = match denial {
+        None => Ok(Permit { invocation, authorization: authorization.clone() }),
+        Some(sentence) => Err(sentence),
     };
     (authorization, verdict)
 }
@@ -74,49 +84,44 @@ impl Permit {
 
     /// Who may do it
     pub(crate) fn principal(&self) -> &Principal {
-        &self.authorization.caller.principal
+        &self.authorization.question.caller.principal
     }
 
     /// The door that the request came through
     pub(crate) fn door(&self) -> &Door {
-        &self.authorization.door
+        &self.authorization.question.door
     }
 
     /// The configuration that it was decided by
     pub(crate) fn snapshot(&self) -> &Snapshot {
-        &self.authorization.snapshot
+        &self.authorization.question.snapshot
     }
 }
 
 impl Authorization {
     /// The verdict
     pub(crate) fn decision(&self) -> Decision {
-        self.evaluation.decision()
+        self.evaluation.decision
     }
 
     /// `lookoutvision:…`
-    pub(crate) fn action(&self) -> &str {
-        self.action.as_str()
+    pub(crate) fn action(&self) -> String {
+        self.question.action.to_string()
     }
 
     /// What the action is about, `*` or an ARN
-    pub(crate) fn resource(&self) -> &str {
-        self.resource.as_str()
-    }
-
-    /// When the request came in
-    pub(crate) fn time(&self) -> Timestamp {
-        self.facts.time
+    pub(crate) fn resource(&self) -> String {
+        self.question.resource.to_string()
     }
 
     /// For each statement what matched and what did not, and which one decided
     pub(crate) fn explain(&self) -> Explanation {
-        self.with_request(|policies, request| iam_policy::explain(policies, request))
+        self.question.put(iam_policy::explain)
     }
 
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
-        self.with_request(|_, request| {
+        self.question.put(|_, request| {
             request
                 .context
                 .iter()
@@ -125,32 +130,35 @@ impl Authorization {
         })
     }
 
-    /// What the journal counts for these facts, in bytes: an estimate
+    /// What the journal counts for this, in bytes: an estimate
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.facts.bytes() + 2 * self.resource().len()
+        let resource = self.question.resource.arn().map_or(0, |arn| arn.as_str().len());
+        size_of::<Self>() + self.question.facts.bytes() + resource
     }
+}
 
-    fn denial_message(&self) -> String {
-        self.with_request(|_, request| self.evaluation.denial_message(request))
-            .expect("only a denial is asked for its sentence")
-    }
-
-    /// Puts policies and request together; both borrow from the facts, so they are made anew for each question
-    fn with_request<T>(&self, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
+impl Question {
+    /// Puts policies and request together and asks
+    ///
+    /// Both borrow from what the question holds, so they are made anew each time it is asked.
+    fn put<T>(&self, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
         let principal = &*self.caller.principal;
         let organization = self.snapshot.config.organization.as_ref();
         let policies = Policies {
             vpc_endpoint: self.door.vpc_endpoint().map(|placed| &*placed.endpoint.policy_document),
             identity: principal.identity_policies.as_deref(),
-            boundary: &principal.permissions_boundary,
+            permissions_boundary: &principal.permissions_boundary,
             session: &principal.session_policies,
-            scp: organization.map_or(&[], |organization| &organization.service_control_policies),
-            rcp: organization.map_or(&[], |organization| &organization.resource_control_policies),
+            service_control: organization
+                .map_or(&[], |organization| organization.service_control_policies.as_slice()),
+            resource_control: organization
+                .map_or(&[], |organization| organization.resource_control_policies.as_slice()),
+            role_trust: None,
         };
         let context = self.facts.context(&self.snapshot, &self.caller, &self.door, &self.resource);
         let request = Request {
             principal: &principal.identity,
-            action: &self.action,
+            action: self.action,
             resource: &self.resource,
             resource_account: None,
             context: &context,

@@ -1,15 +1,38 @@
 //! The configuration: everything a user can set, valid or not there at all.
 //!
-//! The file is read into a serde mirror that refuses unknown keys ([`file`]), the mirror is checked as a whole, and
+//! The file is read into a serde mirror that refuses unknown keys (`file`), the mirror is checked as a whole, and
 //! only a [`Config`] in which every name is well-formed, every file it names was read and every policy parsed comes
 //! out. A request keeps the `Config` it began with, so a reload never shows it half of two worlds.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+mod file;
+mod files;
+mod limits;
+mod problems;
+mod read;
+mod schema;
+mod source;
+mod validate;
+pub mod watch;
+mod yaml;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::{Path, PathBuf}, sync::Arc, time::Duration};
 
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
-use jiff::Timestamp;
+use serde_json::Value;
 
+pub use self::{
+    limits::Limits,
+    problems::{Problem, Problems},
+    schema::SCHEMA,
+    source::Overrides,
+    validate::Setting,
+};
+use self::{
+    files::Files,
+    problems::Report,
+    source::{ConfigFile, Defaults, Source},
+};
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
     lookoutvision::{canned::CannedRule, model::DeclaredModel, model::find_model, model::find_project},
@@ -39,8 +62,8 @@ pub struct Config {
     pub strictness: Strictness,
     /// Every bound, by name
     pub limits: Limits,
-    /// What was odd but usable, as texts that name file and place
-    pub warnings: Vec<String>,
+    /// What is odd but usable
+    pub warnings: Vec<Problem>,
     /// The configuration file and every file it names, to be watched for changes
     pub files: Vec<PathBuf>,
 }
@@ -191,44 +214,46 @@ pub struct Strictness {
     pub clock_skew: Duration,
 }
 
-/// Every bound has a name and a default
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Open TLS connections
-    pub connections_max: usize,
-    /// Bytes of a request's head
-    pub header_bytes_max: usize,
-    /// Header fields of a request
-    pub headers_max: usize,
-    /// Bytes of one request's body
-    pub body_bytes_max: usize,
-    /// Bytes of bodies held in memory at one time, over all connections
-    pub in_flight_body_bytes_max: usize,
-    /// Bytes of a refused request's body that are still read, so that the client sees the answer
-    pub drain_bytes_max: usize,
-    /// From the accepted connection to the end of the TLS handshake
-    pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its head, and how long an idle connection is kept
-    pub idle_timeout: Duration,
-    /// From the end of a request's head to the end of its body
-    pub body_timeout: Duration,
-    /// How long requests in flight may go on after the signal to stop
-    pub shutdown_timeout: Duration,
-    /// Entries of the journal
-    pub journal_entries_max: usize,
-    /// Bytes of the journal, estimated
-    pub journal_bytes_max: usize,
-    /// Bytes of a body that the journal keeps
-    pub journal_body_bytes_max: usize,
-    /// Leaf certificates kept
-    pub leaf_certificates_max: usize,
-    /// TLS sessions that clients can resume
-    pub tls_sessions_max: usize,
-    /// Models whose calls are counted
-    pub counted_models_max: usize,
-}
-
 impl Config {
+    /// Reads the configuration of a process: options, then the file, then the defaults
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once.
+    pub fn load(overrides: &Overrides) -> Result<Self, Problems> {
+        Self::load_and_probe(overrides, |_| Vec::new())
+    }
+
+    /// Reads the configuration of a process, and asks `probe` whether it could work with these settings, so that a busy
+    /// port is reported together with every mistake in the file
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, and everything that `probe` answers, all at once.
+    pub fn load_and_probe(
+        overrides: &Overrides,
+        probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+    ) -> Result<Self, Problems> {
+        read(&Source::of_process(overrides), probe).outcome
+    }
+
+    /// A configuration for an emulator inside of a test: what `yaml` says, free ports of loopback and a certificate
+    /// authority in memory where it says nothing, and a policy for the first endpoint. Paths are relative to the working
+    /// directory, and nothing is taken from `emulator.yaml`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once.
+    pub fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
+        let file = yaml.map_or(ConfigFile::None, |yaml| ConfigFile::Text(yaml.to_owned()));
+        let source = Source { file, overrides: Overrides::default(), defaults: Defaults::Embedded };
+        let mut config = read(&source, |_| Vec::new()).outcome?;
+        if let Some(document) = endpoint_policy {
+            let document = validate::endpoint_policy(document)?;
+            let first = config.vpc_endpoints.first_mut();
+            let first = first.ok_or_else(|| Problem::of_process("the configuration has no VPC endpoint"))?;
+            first.policy_document = Arc::new(document);
+        }
+        Ok(config)
+    }
+
     /// The Region that examples are written for: the first VPC's, or the service's first Region
     pub fn home_region(&self) -> &str {
         self.vpcs.iter().find_map(|vpc| vpc.region.as_ref()).map_or("us-east-1", Region::as_str)
@@ -252,25 +277,53 @@ impl Principal {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections_max: 1_024,
-            header_bytes_max: 64 * 1024,
-            headers_max: 100,
-            body_bytes_max: 16 * 1024 * 1024,
-            in_flight_body_bytes_max: 64 * 1024 * 1024,
-            drain_bytes_max: 16 * 1024 * 1024,
-            handshake_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            body_timeout: Duration::from_secs(60),
-            shutdown_timeout: Duration::from_secs(5),
-            journal_entries_max: 10_000,
-            journal_bytes_max: 4 * 1024 * 1024,
-            journal_body_bytes_max: 0,
-            leaf_certificates_max: 256,
-            tls_sessions_max: 256,
-            counted_models_max: 4_096,
+/// A reading of the configuration, and what must be watched to know when to read it again
+struct Reading {
+    outcome: Result<Config, Problems>,
+    files: Vec<PathBuf>,
+}
+
+fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>) -> Reading {
+    let files = Files::beside(source.file.path());
+    let outcome = match &source.file {
+        ConfigFile::None => {
+            let nothing = yaml::Node::empty();
+            check(&nothing, Report::without_file(), source, &files, probe)
         }
+        ConfigFile::Path(path) => match files.read_text(path) {
+            Ok(text) => read_text(path, &text, source, &files, probe),
+            Err(message) => Err(Problem::of_process(message).into()),
+        },
+        ConfigFile::Text(text) => read_text(Path::new("configuration"), text, source, &files, probe),
+    };
+    let files = files.into_named();
+    let outcome = outcome.map(|config| Config { files: files.clone(), ..config });
+    Reading { outcome, files }
+}
+
+fn read_text(
+    name: &Path,
+    text: &str,
+    source: &Source,
+    files: &Files,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Problems> {
+    let tree = yaml::parse(text).map_err(|error| Problem::in_file(name, error.message).at(error.position))?;
+    check(&tree, Report::about(name.to_path_buf(), &tree), source, files, probe)
+}
+
+fn check(
+    tree: &yaml::Node,
+    report: Report<'_>,
+    source: &Source,
+    files: &Files,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Problems> {
+    let written = read::read(tree, &report);
+    let config = validate::validate(written, source, files, &report, probe);
+    let (problems, warnings) = report.finish();
+    match config {
+        Ok(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        Ok(_) | Err(_) => Err(problems),
     }
 }

@@ -23,7 +23,7 @@ use std::{
 use crate::identifiers::{Region, VpcEndpointId};
 
 /// A host as a client wrote it, in one form: lower case, no port, no trailing dot, no brackets
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(Box<str>);
 
 /// A text that is not a host, or not a host and a port
@@ -240,6 +240,12 @@ impl FromStr for HostName {
         } else {
             Err(error())
         }
+    }
+}
+
+impl From<IpAddr> for HostName {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_string().into())
     }
 }
 

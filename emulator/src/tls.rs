@@ -23,9 +23,13 @@ mod bundle;
 mod certificate;
 mod directory;
 mod error;
+#[cfg(test)]
+mod foreign;
 mod leaves;
 mod names;
 mod notice;
+#[cfg(test)]
+mod tests;
 mod truststore;
 mod verify;
 

@@ -2,15 +2,15 @@
 
 use aws_config::BehaviorVersion;
 use aws_sdk_lookoutvision::Client;
+use aws_sdk_lookoutvision::config::{RuntimeComponents, SharedHttpClient};
 use aws_sdk_lookoutvision::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_lookoutvision::operation::RequestId;
 use aws_sdk_lookoutvision::operation::detect_anomalies::{DetectAnomaliesError, DetectAnomaliesOutput};
 use aws_sdk_lookoutvision::primitives::ByteStream;
-use aws_sdk_lookoutvision::config::{RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

@@ -22,7 +22,6 @@ use crate::{
 /// What the context is made of and is not found elsewhere
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) time: Timestamp,
     region: Region,
     operation: Operation,
     /// The client's address, as aws:SourceIp and aws:VpcSourceIp have it
@@ -38,7 +37,6 @@ impl Facts {
     pub(super) fn of(received: &ReceivedRequest, invocation: &Invocation) -> Self {
         let time = received.received_at;
         Self {
-            time,
             region: invocation.region().clone(),
             operation: invocation.operation(),
             source_ip: received.connection.peer.ip().to_canonical().to_string().into(),

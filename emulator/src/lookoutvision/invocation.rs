@@ -1,6 +1,8 @@
 //! What a request asks for: an operation, the resource it is authorised on, and the tags that policies may look at.
 
-use iam_policy::{Arn, Resource};
+use std::sync::LazyLock;
+
+use iam_policy::{Action, Arn, Resource};
 use serde::Deserialize;
 
 use crate::{
@@ -102,6 +104,12 @@ impl Invocation {
         self.route.operation()
     }
 
+    /// The operation's name in policies
+    pub(crate) fn action(&self) -> &'static Action {
+        let position = Operation::ALL.iter().position(|operation| *operation == self.operation());
+        &ACTIONS[position.expect("ALL has every operation")]
+    }
+
     /// The operation with the labels of its path
     pub(crate) fn route(&self) -> &Route {
         &self.route
@@ -122,6 +130,14 @@ impl Invocation {
         &self.tags
     }
 }
+
+/// The actions of [`Operation::ALL`], in its order
+static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
+    let action = |operation: Operation| {
+        format!("lookoutvision:{operation}").parse().expect("operations have names that actions may have")
+    };
+    Operation::ALL.into_iter().map(action).collect()
+});
 
 // An ARN in a path may be anything. What is none is authorised like an operation without a resource, on `*`, and the
 // operation refuses it afterwards.

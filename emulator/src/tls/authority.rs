@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, date_time_ymd,
 };
 use ring::{
     digest::{SHA256, digest},
@@ -16,10 +16,10 @@ use rustls::pki_types::CertificateDer;
 use super::{
     CertsError, CertsPaths, Validity, bundle,
     certificate::{AuthorityCertificate, common_name},
-    names::{self, ServedNames},
+    names::{self, ServedNames, subject_alt_name},
     truststore,
 };
-use crate::config::EmulatedName;
+use crate::{config::EmulatedName, host_name::HostName};
 
 /// A certificate authority that certifies the emulator's own names and nothing else
 pub struct CertificateAuthority {
@@ -146,7 +146,7 @@ impl CertificateAuthority {
     /// Certifies `names` for `key`
     pub(super) fn certify(
         &self,
-        names: Vec<SanType>,
+        names: &[HostName],
         key: &impl PublicKeyData,
         now: Timestamp,
     ) -> Result<Leaf, CertsError> {
@@ -158,7 +158,7 @@ impl CertificateAuthority {
         };
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.subject_alt_names = names;
+        params.subject_alt_names = names.iter().map(subject_alt_name).collect();
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

@@ -10,7 +10,7 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, TrustAnchor},
 };
-use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader, Tag};
+use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader};
 
 /// From when until when a certificate is good, both included
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,8 +90,7 @@ fn read_validity(der: &[u8]) -> ASN1Result<Validity> {
     yasna::parse_der(der, |certificate| {
         certificate.read_sequence(|certificate| {
             let validity = certificate.next().read_sequence(|tbs| {
-                tbs.next()
-                    .read_tagged(Tag::context(0), |version| version.read_u8())?;
+                let _version = tbs.next().read_der()?;
                 let _serial_number = tbs.next().read_der()?;
                 let _signature = tbs.next().read_der()?;
                 let _issuer = tbs.next().read_der()?;

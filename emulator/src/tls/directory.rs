@@ -24,27 +24,30 @@
 //! An error says which file, leaves everything as it is, and says what to do.
 
 mod files;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
+    slice,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, SanType};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::{
     CertificateDer, PrivatePkcs8KeyDer,
-    pem::{PemObject, SectionKind},
+    pem::{self, PemObject, SectionKind},
 };
 
-use self::files::{Access, Readers};
+use self::files::{Access, Kind};
 use super::{
     CaNotice, CertificateAuthority, CertsError, Damage, Fingerprint, Origin, RemakeReason, Remark, bundle,
     certificate::{AuthorityCertificate, is_from_an_emulator},
     names::{self, ServedNames},
     truststore, verify,
 };
-use crate::config::EmulatedName;
+use crate::{config::EmulatedName, host_name::HostName};
 
 /// Where the files of an authority are
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,12 +148,12 @@ fn open_or_create(
                 files::write(
                     &paths.key,
                     authority.key_and_certificate_pem().as_bytes(),
-                    Readers::Owner,
+                    Kind::Secret,
                 )?;
                 files::sync_directory(directory)?;
             }
             for (path, content) in &stale {
-                files::write(path, content, Readers::Everyone)?;
+                files::write(path, content, Kind::Derived)?;
             }
             if *origin == Origin::Opened {
                 remarks.extend(stale.into_iter().map(|(path, _)| Remark::Rewritten(path)));
@@ -233,13 +236,12 @@ fn find(paths: &CertsPaths, names: ServedNames, now: Timestamp) -> Result<Found,
         });
     }
     let authority = CertificateAuthority::new(key, certificate, names.clone());
-    let mut uncovered = not_covered(&authority, names.witnesses(), now)?;
-    let own_host = names.own_host().map(|host| host.as_str().to_owned());
-    let authority = match own_host {
+    let mut uncovered = not_covered(&authority, &names.witnesses(), now)?;
+    let authority = match names.own_host() {
         // Nobody configured the machine's own name, so it is not worth the trust in the authority that is there.
-        Some(own_host) if uncovered.contains(&own_host) => {
-            uncovered.retain(|name| *name != own_host);
-            remarks.extend(names.own_host().cloned().map(Remark::OwnHostNotCovered));
+        Some(own_host) if uncovered.contains(own_host) => {
+            uncovered.retain(|name| name != own_host);
+            remarks.push(Remark::OwnHostNotCovered(own_host.clone()));
             authority.with_names(names.clone().without_own_host())
         }
         _ => authority,
@@ -254,24 +256,20 @@ fn find(paths: &CertsPaths, names: ServedNames, now: Timestamp) -> Result<Found,
 /// The names that a client would not take from this authority, as its own verifier judges
 fn not_covered(
     authority: &CertificateAuthority,
-    witnesses: Vec<SanType>,
+    witnesses: &[HostName],
     now: Timestamp,
-) -> Result<Vec<String>, CertsError> {
+) -> Result<Vec<HostName>, CertsError> {
     // One certificate with all the names answers the usual case.
-    if verify::is_accepted(authority, witnesses.clone(), now)? {
+    if verify::is_accepted(authority, witnesses, now)? {
         return Ok(Vec::new());
     }
-    let mut names = Vec::new();
+    let mut uncovered = Vec::new();
     for witness in witnesses {
-        if !verify::is_accepted(authority, vec![witness.clone()], now)? {
-            names.push(match witness {
-                SanType::DnsName(name) => name.to_string(),
-                SanType::IpAddress(address) => address.to_string(),
-                _ => unreachable!("names are served as DNS names and addresses only"),
-            });
+        if !verify::is_accepted(authority, slice::from_ref(witness), now)? {
+            uncovered.push(witness.clone());
         }
     }
-    Ok(names)
+    Ok(uncovered)
 }
 
 /// The files that do not match the authority, with what they should hold
@@ -294,8 +292,7 @@ fn stale_files(
     for (path, wanted, is_ours) in files {
         match files::read(path)? {
             Some(found) if found == wanted => {}
-            // A beginning of what we would write is a copy of ours that was cut off.
-            Some(found) if !is_ours(&found) && !wanted.starts_with(&found) => {
+            Some(found) if !is_ours(&found) && !is_cut_off(&found, &wanted) => {
                 return Err(CertsError::Foreign(path.to_owned()));
             }
             _ => stale.push((path.to_owned(), wanted)),
@@ -310,7 +307,10 @@ fn key_and_certificate(
     let mut key = None;
     let mut certificate = None;
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text) {
-        let previous = match section.map_err(Damage::Pem)? {
+        let previous = match section.map_err(|error| match error {
+            pem::Error::MissingSectionEnd { .. } => Damage::CutOff,
+            _ => Damage::NotPem,
+        })? {
             (SectionKind::PrivateKey, der) => key.replace(der).is_some(),
             (SectionKind::Certificate, der) => certificate.replace(der).is_some(),
             _ => true,
@@ -322,6 +322,11 @@ fn key_and_certificate(
     let key = key.ok_or(Damage::NoPrivateKey)?;
     let certificate = certificate.ok_or(Damage::NoCertificate)?;
     Ok((key.into(), certificate.into()))
+}
+
+/// Whether a file is what a full disk or a power cut left of ours: a beginning of it, or a length without content
+fn is_cut_off(found: &[u8], wanted: &[u8]) -> bool {
+    wanted.starts_with(found) || found.iter().all(|byte| *byte == 0)
 }
 
 fn certificate_is_ours(text: &[u8]) -> bool {

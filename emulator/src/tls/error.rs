@@ -2,8 +2,6 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use rustls::pki_types::pem;
-
 use super::names::InvalidName;
 
 /// Why the certificate authority could not be opened or made
@@ -93,9 +91,12 @@ pub enum CertsError {
 /// What is wrong with the file that holds the authority
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
-    /// The PEM text cannot be read, most often because it is cut off
-    #[error("is not readable as PEM ({0})")]
-    Pem(pem::Error),
+    /// A PEM block begins and does not end
+    #[error("is cut off")]
+    CutOff,
+    /// A PEM block cannot be read; what it says is a key's and not printed
+    #[error("is not readable as PEM")]
+    NotPem,
     /// There is no key
     #[error("holds no private key")]
     NoPrivateKey,
@@ -105,9 +106,9 @@ pub enum Damage {
     /// There is more than a key and a certificate
     #[error("holds more than one private key and one certificate")]
     TooMuch,
-    /// The key is of another kind than ours
-    #[error("holds a private key that is not on the curve P-256 ({0})")]
-    PrivateKey(rcgen::Error),
+    /// The key is not one, or of another kind than ours
+    #[error("holds a private key that is damaged or not on the curve P-256")]
+    PrivateKey(#[source] rcgen::Error),
     /// The key and the certificate do not belong together
     #[error("holds a private key and a certificate that do not belong together")]
     KeyMismatch,

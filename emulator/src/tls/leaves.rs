@@ -22,7 +22,7 @@ use rustls::{
 
 use super::{
     CertificateAuthority, CertsError, Validity,
-    names::{LeafName, NameRefusal, dns_name},
+    names::{LeafName, NameRefusal},
 };
 
 /// Why a handshake got no certificate
@@ -106,12 +106,12 @@ impl Leaves {
         }
         let names = match &name {
             LeafName::Unnamed => self.authority.names().unnamed(),
-            LeafName::Named(host) => vec![dns_name(host.as_str())],
+            LeafName::Named(host) => vec![host.clone()],
         };
         // Two handshakes may make the same leaf at once; either will do, and neither waits for the other.
         let leaf = self
             .authority
-            .certify(names, &self.key, now)
+            .certify(&names, &self.key, now)
             .map_err(HandshakeRefusal::Certify)?;
         let key = Arc::new(CertifiedKey::new(vec![leaf.der], self.signing_key.clone()));
         self.keep(name, key.clone(), leaf.validity);
@@ -165,6 +165,11 @@ impl Leaves {
     fn now(&self) -> Timestamp {
         let seconds = self.clock.current_time().map_or(0, |now| now.as_secs());
         Timestamp::from_second(seconds.try_into().unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().entries.len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {

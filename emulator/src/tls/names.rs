@@ -18,7 +18,7 @@ use crate::{
 /// The names and addresses that the emulator answers for
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedNames {
-    names: BTreeSet<Box<str>>,
+    names: BTreeSet<HostName>,
     addresses: BTreeSet<IpAddr>,
     own_host: Option<HostName>,
 }
@@ -59,7 +59,7 @@ impl ServedNames {
                 }
                 EmulatedName::Dns(text) => match text.parse::<HostName>() {
                     Ok(host) if host.address().is_none() => {
-                        names.insert(host.as_str().into());
+                        names.insert(host);
                     }
                     _ => return Err(InvalidName(text.clone())),
                 },
@@ -84,7 +84,7 @@ impl ServedNames {
         let Ok(host) = text.parse::<HostName>() else {
             return Err(NameRefusal::Unknown(text.to_owned()));
         };
-        let is_configured = self.names.contains(host.as_str()) || self.own_host.as_ref() == Some(&host);
+        let is_configured = self.names.contains(&host) || self.own_host.as_ref() == Some(&host);
         match host.emulated() {
             _ if is_configured || host.is_localhost() => Ok(LeafName::Named(host)),
             EmulatedHost::Vpce(_) | EmulatedHost::Regional(_) => Ok(LeafName::Named(host)),
@@ -112,7 +112,7 @@ impl ServedNames {
         let mut permitted: Vec<_> = AWS_DOMAINS
             .into_iter()
             .chain(["localhost"])
-            .chain(self.names.iter().map(|name| &**name))
+            .chain(self.names.iter().map(HostName::as_str))
             .chain(self.own_host.iter().map(HostName::as_str))
             .map(|name| GeneralSubtree::DnsName(name.to_owned()))
             .collect();
@@ -136,19 +136,17 @@ impl ServedNames {
     }
 
     /// The names in the certificate of a client that names no server
-    pub(super) fn unnamed(&self) -> Vec<SanType> {
-        let mut names = vec![dns_name("localhost")];
-        names.extend(self.addresses.iter().map(|address| SanType::IpAddress(*address)));
-        names
+    pub(super) fn unnamed(&self) -> Vec<HostName> {
+        let addresses = self.addresses.iter().map(|address| HostName::from(*address));
+        [localhost()].into_iter().chain(addresses).collect()
     }
 
     /// One of each kind of name that an authority must be able to certify
-    pub(super) fn witnesses(&self) -> Vec<SanType> {
+    pub(super) fn witnesses(&self) -> Vec<HostName> {
         let mut names = self.unnamed();
-        names.push(dns_name("lookoutvision.us-east-1.amazonaws.com"));
-        names.push(dns_name("lookoutvision.us-east-1.api.aws"));
-        names.extend(self.names.iter().map(|name| dns_name(name)));
-        names.extend(self.own_host.iter().map(|host| dns_name(host.as_str())));
+        names.extend(AWS_DOMAINS.map(|domain| aws_name(&format!("lookoutvision.us-east-1.{domain}"))));
+        names.extend(self.names.iter().cloned());
+        names.extend(self.own_host.iter().cloned());
         names
     }
 }
@@ -163,8 +161,20 @@ pub(super) fn own_host() -> Option<HostName> {
     hostname::get().ok()?.to_str()?.parse().ok()
 }
 
-pub(super) fn dns_name(name: &str) -> SanType {
-    SanType::DnsName(name.try_into().expect("a host name is ASCII"))
+/// A name as it stands in a certificate
+pub(super) fn subject_alt_name(host: &HostName) -> SanType {
+    match host.address() {
+        Some(address) => SanType::IpAddress(address),
+        None => SanType::DnsName(host.as_str().try_into().expect("a host name is ASCII")),
+    }
+}
+
+fn localhost() -> HostName {
+    "localhost".parse().expect("`localhost` is a host name")
+}
+
+fn aws_name(text: &str) -> HostName {
+    text.parse().expect("a name of AWS is a host name")
 }
 
 fn is_loopback_v4(address: IpAddr) -> bool {

@@ -51,7 +51,7 @@ pub enum RemakeReason {
     /// It may certify any name at all
     NotConstrained,
     /// It may not certify these names
-    NamesNotCovered(Vec<String>),
+    NamesNotCovered(Vec<HostName>),
     /// Its certificate is there and its private key is gone
     KeyMissing,
 }

@@ -137,3 +137,21 @@ const SHA_256: &[u64] = &[2, 16, 840, 1, 101, 3, 4, 2, 1];
 /// OpenJDK, `sun.security.pkcs12.PKCS12KeyStore`: the attribute that makes a certificate a trusted one
 const ORACLE_TRUSTED_KEY_USAGE: &[u64] = &[2, 16, 840, 1, 113_894, 746_875, 1, 1];
 const ANY_EXTENDED_KEY_USAGE: &[u64] = &[2, 5, 29, 37, 0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_truststore_follows_from_the_certificate_to_the_byte() {
+        assert_eq!(pkcs12(b"a certificate"), pkcs12(b"a certificate"));
+        assert_ne!(pkcs12(b"a certificate"), pkcs12(b"another one"));
+    }
+
+    #[test]
+    fn a_truststore_of_ours_is_known_again() {
+        assert!(is_ours(&pkcs12(b"a certificate")));
+        assert!(!is_ours(b"lookoutvision-emulator"));
+        assert!(!is_ours(b""));
+    }
+}

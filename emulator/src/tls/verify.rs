@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, SanType};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::{
     RootCertStore,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier},
@@ -12,18 +12,17 @@ use rustls::{
 };
 
 use super::{CertificateAuthority, CertsError};
+use crate::host_name::HostName;
 
 /// Whether a client that trusts the authority takes a certificate of its with these names
 pub(super) fn is_accepted(
     authority: &CertificateAuthority,
-    names: Vec<SanType>,
+    names: &[HostName],
     now: Timestamp,
 ) -> Result<bool, CertsError> {
-    let server_name = match names.first() {
-        Some(SanType::DnsName(name)) => ServerName::try_from(name.to_string()).ok(),
-        Some(SanType::IpAddress(address)) => Some(ServerName::from(*address)),
-        _ => None,
-    };
+    let server_name = names
+        .first()
+        .and_then(|name| ServerName::try_from(name.to_string()).ok());
     let Some(server_name) = server_name else {
         return Ok(false);
     };

@@ -10,13 +10,13 @@ use std::{
 
 use crate::tls::{CertsError, notice::KeyMode};
 
-/// Who may read a file
+/// What a file is to us
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Readers {
-    /// Mode 0600, from the moment the file exists
-    Owner,
-    /// What the umask leaves of 0644
-    Everyone,
+pub(super) enum Kind {
+    /// Mode 0600 from the moment it exists, and on the disk before it has its name
+    Secret,
+    /// For everyone (what the umask leaves of 0644), and written again if a power cut takes it, so not worth the wait
+    Derived,
 }
 
 /// Whether the directory takes files
@@ -76,10 +76,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, CertsError> {
     }
 }
 
-/// Puts a file in its place whole: written beside it, flushed to the disk, then renamed
+/// Puts a file in its place whole: written beside it, then renamed
 ///
 /// Only the holder of the lock may call this, so what lies at the temporary name is what a dead process left.
-pub(super) fn write(path: &Path, content: &[u8], readers: Readers) -> Result<(), CertsError> {
+pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), CertsError> {
     let error = |source| CertsError::Write {
         path: path.to_owned(),
         source,
@@ -97,17 +97,17 @@ pub(super) fn write(path: &Path, content: &[u8], readers: Readers) -> Result<(),
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(
         &mut options,
-        match readers {
-            Readers::Owner => 0o600,
-            Readers::Everyone => 0o644,
+        match kind {
+            Kind::Secret => 0o600,
+            Kind::Derived => 0o644,
         },
     );
-    #[cfg(not(unix))]
-    let _ = readers;
     let write_and_rename = || {
         let mut file = options.open(temporary)?;
         file.write_all(content)?;
-        file.sync_all()?;
+        if kind == Kind::Secret {
+            file.sync_all()?;
+        }
         fs::rename(temporary, path)
     };
     write_and_rename().map_err(|source| {

@@ -1,0 +1,166 @@
+//! `ArnLike` and `ArnEquals`, which behave alike: six parts, each compared on its own, wildcards in all of
+//! them (IAM User Guide, *Condition operators*).
+
+use crate::arn::{ARN_PARTS, split};
+use crate::context::RequestContext;
+use crate::pattern::{
+    Pattern, Syntax, TemplateToken, Token, Variables, Wildcards, expand, tokenize, tokens_match,
+};
+use crate::variable::{Variable, VariableError};
+
+/// A pattern for ARNs.
+#[derive(Debug, Clone)]
+pub(crate) enum ArnPattern {
+    Parts(Box<[Pattern; ARN_PARTS]>),
+    /// Variables may bring colons of their own, a whole ARN even, so the cuts are made once they are
+    /// filled in.
+    Template(Box<[TemplateToken]>),
+}
+
+/// Why a text is not a pattern for ARNs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ArnPatternError {
+    /// It has fewer than six parts or does not begin with `arn:`.
+    NotAnArn,
+    Variable(VariableError),
+}
+
+impl ArnPattern {
+    pub(crate) fn compile(text: &str, variables: Variables) -> Result<Self, ArnPatternError> {
+        let syntax = Syntax {
+            wildcards: Wildcards::Glob,
+            variables,
+        };
+        let tokens = tokenize(text, syntax).map_err(ArnPatternError::Variable)?;
+        if tokens
+            .iter()
+            .any(|token| matches!(token, TemplateToken::Variable(_)))
+        {
+            return Ok(Self::Template(tokens.into()));
+        }
+        let parts = split(text).ok_or(ArnPatternError::NotAnArn)?;
+        let compile = |part| Pattern::compile(part, syntax).map_err(ArnPatternError::Variable);
+        Ok(Self::Parts(Box::new([
+            compile(parts[0])?,
+            compile(parts[1])?,
+            compile(parts[2])?,
+            compile(parts[3])?,
+            compile(parts[4])?,
+            compile(parts[5])?,
+        ])))
+    }
+
+    pub(super) fn matches(&self, value: &str, context: &RequestContext<'_>) -> bool {
+        let Some(value) = split(value) else {
+            return false;
+        };
+        match self {
+            Self::Parts(parts) => parts
+                .iter()
+                .zip(value)
+                .all(|(pattern, part)| pattern.matches(part, context)),
+            Self::Template(tokens) => expand(tokens, context).is_some_and(|tokens| {
+                split_tokens(&tokens).is_some_and(|parts| {
+                    parts
+                        .iter()
+                        .zip(value)
+                        .all(|(pattern, part)| tokens_match(pattern, part))
+                })
+            }),
+        }
+    }
+
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
+        let tokens: &[TemplateToken] = match self {
+            Self::Parts(_) => &[],
+            Self::Template(tokens) => tokens,
+        };
+        tokens.iter().filter_map(|token| match token {
+            TemplateToken::Variable(variable) => Some(variable),
+            TemplateToken::Fixed(_) => None,
+        })
+    }
+}
+
+/// Cuts tokens at the first five colons; `None` when there are fewer.
+fn split_tokens<'a>(tokens: &[Token<&'a str>]) -> Option<[Vec<Token<&'a str>>; ARN_PARTS]> {
+    let mut parts: [Vec<Token<&str>>; ARN_PARTS] = Default::default();
+    let mut current = 0;
+    for token in tokens {
+        let Token::Text(mut text) = *token else {
+            parts[current].push(*token);
+            continue;
+        };
+        while current < ARN_PARTS - 1
+            && let Some((before, after)) = text.split_once(':')
+        {
+            parts[current].push(Token::Text(before));
+            current += 1;
+            text = after;
+        }
+        parts[current].push(Token::Text(text));
+    }
+    (current == ARN_PARTS - 1).then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, value: &str, expected: bool) {
+        let mut context = RequestContext::new();
+        context.insert("aws:PrincipalAccount", "123456789012");
+        context.insert("aws:PrincipalArn", "arn:aws:iam::123456789012:user/al*ce");
+        let pattern = ArnPattern::compile(pattern, Variables::Expand).unwrap();
+        assert_eq!(pattern.matches(value, &context), expected, "{pattern:?} {value}");
+    }
+
+    #[test]
+    fn a_star_stays_within_its_part() {
+        check("arn:aws:iam::*:role/x", "arn:aws:iam::123456789012:role/x", true);
+        check(
+            "arn:aws:s:*:111122223333:f/*",
+            "arn:aws:s:us-east-2:999999999999:store/abc:111122223333:f/d",
+            false,
+        );
+        check("arn:aws:iam::*:role/*", "role/x", false);
+    }
+
+    #[test]
+    fn variables_may_bring_a_part_or_a_whole_arn_and_are_literal() {
+        check(
+            "arn:aws:iam::${aws:PrincipalAccount}:role/*",
+            "arn:aws:iam::123456789012:role/x",
+            true,
+        );
+        check(
+            "${aws:PrincipalArn}",
+            "arn:aws:iam::123456789012:user/al*ce",
+            true,
+        );
+        check(
+            "${aws:PrincipalArn}",
+            "arn:aws:iam::123456789012:user/alice",
+            false,
+        );
+        check("${aws:username}", "arn:aws:iam::123456789012:user/alice", false);
+        check(
+            "${aws:PrincipalAccount}",
+            "arn:aws:iam::123456789012:user/alice",
+            false,
+        );
+    }
+
+    #[test]
+    fn short_arns_are_refused() {
+        assert_eq!(
+            ArnPattern::compile("arn:aws:iam::1", Variables::Expand).err(),
+            Some(ArnPatternError::NotAnArn)
+        );
+        assert_eq!(
+            ArnPattern::compile("*", Variables::Expand).err(),
+            Some(ArnPatternError::NotAnArn)
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! The request context: condition keys and the values they have in one request.
+//!
+//! Keys compare without regard to case, the tag key after the slash included (IAM User Guide, *Condition*
+//! and *AWS global condition context keys*); values keep their case. A context is built for every request,
+//! so it borrows what it can, and a key is found by a hash of its folded name that policies computed when
+//! they were loaded.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A condition key, compared without regard to case.
+#[derive(Clone)]
+pub struct ContextKey<'a> {
+    name: Cow<'a, str>,
+    hash: u64,
+}
+
+impl<'a> ContextKey<'a> {
+    /// The key of this name.
+    pub fn new(name: impl Into<Cow<'a, str>>) -> Self {
+        let name = name.into();
+        let hash = folded_hash(&name);
+        Self { name, hash }
+    }
+
+    /// The name as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+}
+
+impl PartialEq for ContextKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && eq_folded(&self.name, &other.name)
+    }
+}
+
+impl Eq for ContextKey<'_> {}
+
+impl fmt::Display for ContextKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for ContextKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Values<'a> {
+    One([Cow<'a, str>; 1]),
+    Many(Vec<Cow<'a, str>>),
+}
+
+impl<'a> Values<'a> {
+    fn as_slice(&self) -> &[Cow<'a, str>] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// The condition keys of one request.
+///
+/// ```
+/// use iam_policy::RequestContext;
+///
+/// let mut context = RequestContext::new();
+/// context.insert("aws:SourceVpce", "vpce-1a2b3c4d");
+/// context.insert_all("aws:TagKeys", ["team", "stage"]);
+/// assert_eq!(context.values("AWS:sourcevpce"), ["vpce-1a2b3c4d"]);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestContext<'a> {
+    entries: Vec<(ContextKey<'a>, Values<'a>)>,
+}
+
+impl<'a> RequestContext<'a> {
+    /// A context without keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A context without keys that has room for `keys` of them.
+    pub fn with_capacity(keys: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(keys),
+        }
+    }
+
+    /// Sets a key to one value; replaces what it had.
+    pub fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+        self.set(ContextKey::new(key), Values::One([value.into()]));
+    }
+
+    /// Sets a key to a list of values; replaces what it had. An empty list counts as absent
+    /// (IAM User Guide, *Single-valued vs. multivalued context keys*).
+    pub fn insert_all<V: Into<Cow<'a, str>>>(
+        &mut self,
+        key: impl Into<Cow<'a, str>>,
+        values: impl IntoIterator<Item = V>,
+    ) {
+        self.set(
+            ContextKey::new(key),
+            Values::Many(values.into_iter().map(Into::into).collect()),
+        );
+    }
+
+    /// Removes a key; says whether it was there.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let key = ContextKey::new(key);
+        let before = self.entries.len();
+        self.entries.retain(|(have, _)| *have != key);
+        self.entries.len() != before
+    }
+
+    /// The values of a key; empty when it is absent.
+    pub fn values(&self, key: &str) -> &[Cow<'a, str>] {
+        self.values_of(&ContextKey::new(key))
+    }
+
+    /// The keys with their values, in the order they were set.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Cow<'a, str>])> {
+        self.entries
+            .iter()
+            .map(|(key, values)| (key.as_str(), values.as_slice()))
+    }
+
+    pub(crate) fn values_of(&self, key: &ContextKey<'_>) -> &[Cow<'a, str>] {
+        for (have, values) in &self.entries {
+            if have == key {
+                return values.as_slice();
+            }
+        }
+        &[]
+    }
+
+    fn set(&mut self, key: ContextKey<'a>, values: Values<'a>) {
+        match self.entries.iter_mut().find(|(have, _)| *have == key) {
+            Some((_, slot)) => *slot = values,
+            None => self.entries.push((key, values)),
+        }
+    }
+}
+
+/// The multivalued global keys, for which a condition needs `ForAllValues` or `ForAnyValue`
+/// (IAM User Guide, *AWS global condition context keys*).
+pub(crate) const MULTIVALUED_GLOBAL_KEYS: [&str; 7] = [
+    "aws:CalledVia",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalServiceNamesList",
+    "aws:ResourceOrgPaths",
+    "aws:SourceOrgPaths",
+    "aws:TagKeys",
+    "aws:VpceOrgPaths",
+];
+
+/// Whether a key can have several values in one request.
+pub(crate) fn is_multivalued(key: &str) -> bool {
+    MULTIVALUED_GLOBAL_KEYS
+        .iter()
+        .any(|multivalued| multivalued.eq_ignore_ascii_case(key))
+}
+
+/// Whether two texts are equal when case is disregarded.
+pub(crate) fn eq_folded(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
+    folded(left).eq(folded(right))
+}
+
+/// The characters of `text` in lower case.
+pub(crate) fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+/// FNV-1a over the folded name: a handful of instructions per byte, and the names are short. A collision
+/// costs one comparison of names, never a wrong answer.
+fn folded_hash(name: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    if name.is_ascii() {
+        name.bytes().for_each(|byte| eat(byte.to_ascii_lowercase()));
+    } else {
+        let mut buffer = [0; 4];
+        for character in folded(name) {
+            character.encode_utf8(&mut buffer).bytes().for_each(&mut eat);
+        }
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_whatever_their_case_the_tag_key_included() {
+        let mut context = RequestContext::new();
+        context.insert("aws:PrincipalTag/Größe", "M");
+        assert_eq!(context.values("AWS:principaltag/GRÖSSE"), [] as [&str; 0]);
+        assert_eq!(context.values("AWS:principaltag/GRÖßE"), ["M"]);
+        // The Kelvin sign folds to the ASCII letter k: the hash must agree with the comparison.
+        context.insert("aws:PrincipalTag/\u{212A}", "kelvin");
+        assert_eq!(context.values("aws:principaltag/k"), ["kelvin"]);
+    }
+
+    #[test]
+    fn setting_a_key_again_replaces_its_values() {
+        let mut context = RequestContext::new();
+        context.insert("aws:username", "alice");
+        context.insert("aws:UserName", "bob");
+        assert_eq!(context.iter().count(), 1);
+        assert_eq!(context.values("aws:username"), ["bob"]);
+        assert!(context.remove("AWS:USERNAME"));
+        assert!(context.values("aws:username").is_empty());
+    }
+}

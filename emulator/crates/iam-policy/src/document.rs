@@ -1,0 +1,183 @@
+//! Policy documents: parsed once, checked whole, shared without copying.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::finding::{Finding, PolicyError};
+use crate::loader::{self, Reading};
+use crate::statement::Statement;
+
+/// What a document is attached to. It decides which elements the document may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyType {
+    /// A VPC endpoint
+    VpcEndpoint,
+    /// A user, group or role
+    Identity,
+    /// A user or role, as its permissions boundary
+    PermissionsBoundary,
+    /// A session, given when it was made
+    Session,
+    /// An organization's root, unit or account, bounding its principals
+    ServiceControl,
+    /// An organization's root, unit or account, bounding its resources
+    ResourceControl,
+    /// A role, saying who may assume it
+    RoleTrust,
+}
+
+impl PolicyType {
+    /// Whether documents of this type say in each statement whom it is about.
+    pub fn has_principal(self) -> bool {
+        matches!(self, Self::VpcEndpoint | Self::ResourceControl | Self::RoleTrust)
+    }
+
+    /// The name in AWS's access-denied messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VpcEndpoint => "VPC endpoint policy",
+            Self::Identity => "identity-based policy",
+            Self::PermissionsBoundary => "permissions boundary",
+            Self::Session => "session policy",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
+            Self::RoleTrust => "role trust policy",
+        }
+    }
+}
+
+impl fmt::Display for PolicyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The two versions of the policy language. Only the newer has policy variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// `2008-10-17`, also when the element is absent
+    V2008,
+    /// `2012-10-17`
+    V2012,
+}
+
+/// A checked policy document. Cloning it counts a reference.
+#[derive(Clone)]
+pub struct PolicyDocument(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) text: Box<str>,
+    pub(crate) policy_type: PolicyType,
+    pub(crate) version: Version,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl PolicyDocument {
+    /// Reads a document as AWS reads one that is attached now: what AWS's checks refuse is refused.
+    ///
+    /// The endpoint rules of 2024 are no refusal: documents attached before go on working, so that breaking
+    /// one is among [`findings`](Self::findings) with severity error, and the document loads.
+    ///
+    /// # Errors
+    ///
+    /// Everything AWS would refuse, in the order of the text.
+    ///
+    /// ```
+    /// use iam_policy::{PolicyDocument, PolicyType};
+    ///
+    /// let error = PolicyDocument::parse(
+    ///     r#"{"Statement": {"Effect": "allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#,
+    ///     PolicyType::VpcEndpoint,
+    /// )
+    /// .unwrap_err();
+    /// assert_eq!(error.path(), "/Statement/Effect");
+    /// assert_eq!((error.line(), error.column()), (1, 26));
+    /// ```
+    pub fn parse(text: &str, policy_type: PolicyType) -> Result<Self, PolicyError> {
+        loader::load(text, policy_type, Reading::Attach).map(|inner| Self(Arc::new(inner)))
+    }
+
+    /// Reads a document as AWS evaluates one that it already stores: what today's checks would refuse loads
+    /// when its evaluation is documented, for example a wildcard in a principal, which matches nobody.
+    /// Nothing partly understood loads.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is not understood, in the order of the text.
+    pub fn parse_stored(text: &str, policy_type: PolicyType) -> Result<Self, PolicyError> {
+        loader::load(text, policy_type, Reading::Stored).map(|inner| Self(Arc::new(inner)))
+    }
+
+    /// The policy that AWS attaches to an endpoint when none is given (AWS PrivateLink Guide, *Endpoint
+    /// policies*).
+    pub fn full_access() -> Self {
+        Self::parse(FULL_ACCESS, PolicyType::VpcEndpoint).expect("the default policy is one of AWS's own")
+    }
+
+    /// The text as it was given.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// What the document is attached to.
+    pub fn policy_type(&self) -> PolicyType {
+        self.0.policy_type
+    }
+
+    /// The version of the policy language.
+    pub fn version(&self) -> Version {
+        self.0.version
+    }
+
+    /// The `Id` element.
+    pub fn id(&self) -> Option<&str> {
+        self.0.id.as_deref()
+    }
+
+    /// The statements, in order.
+    pub fn statements(&self) -> &[Statement] {
+        &self.0.statements
+    }
+
+    /// What the checks had to say although the document loads.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0.findings
+    }
+
+    /// The same as [`findings`](Self::findings), for callers that print them beside a document in use.
+    pub fn warnings(&self) -> &[Finding] {
+        self.findings()
+    }
+}
+
+impl fmt::Debug for PolicyDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PolicyDocument({:?}, {})", self.0.policy_type, self.0.text)
+    }
+}
+
+impl PartialEq for PolicyDocument {
+    /// Documents are equal when their texts are.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.policy_type == other.0.policy_type && self.0.text == other.0.text
+    }
+}
+
+impl Eq for PolicyDocument {}
+
+/// AWS PrivateLink Guide, *Default endpoint policy*. There is no Version, so it is one of 2008.
+const FULL_ACCESS: &str = r#"{
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "*",
+            "Resource": "*"
+        }
+    ]
+}"#;

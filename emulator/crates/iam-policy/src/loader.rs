@@ -1,0 +1,302 @@
+//! From text to a checked document.
+//!
+//! The loader collects every complaint instead of stopping at the first, and hands over a document only
+//! when none of them forbids it. What it does not know it refuses: a document is understood whole, or not
+//! evaluated.
+
+mod condition;
+mod endpoint_rules;
+mod global_keys;
+mod principal;
+mod statement;
+
+use std::fmt;
+
+use crate::document::{Inner, PolicyType, Version};
+use crate::finding::{Finding, FindingCode, Grade, PolicyError};
+use crate::json::{self, Member, Node, Value, line_and_column};
+
+/// How strictly a document is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As one that is attached now.
+    Attach,
+    /// As one that AWS already stores.
+    Stored,
+}
+
+/// Reads a document.
+pub(crate) fn load(text: &str, policy_type: PolicyType, reading: Reading) -> Result<Inner, PolicyError> {
+    let mut report = Report {
+        text,
+        findings: Vec::new(),
+    };
+    let outcome = read_document(text, policy_type, &mut report);
+
+    let forbids = |finding: &Finding| match finding.code.grade() {
+        Grade::Malformed => true,
+        Grade::Refused => reading == Reading::Attach,
+        Grade::Tolerated | Grade::Warning => false,
+    };
+    let mut findings = report.findings;
+    findings.sort_by_key(|finding| (finding.line, finding.column));
+    let (forbidding, remarks): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(forbids);
+    if let Some(error) = PolicyError::from_findings(forbidding) {
+        return Err(error);
+    }
+    match outcome {
+        Some(document) => Ok(Inner {
+            findings: remarks,
+            ..document
+        }),
+        // INVARIANT: `read_document` returns `None` only after it has reported something malformed.
+        None => unreachable!("a document that does not load has a finding that says why"),
+    }
+}
+
+/// Where findings go; it knows how to turn an offset into line and column.
+struct Report<'t> {
+    text: &'t str,
+    findings: Vec<Finding>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, code: FindingCode, path: &Path<'_>, offset: usize, message: impl Into<String>) {
+        let (line, column) = line_and_column(self.text, offset);
+        self.findings.push(Finding {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            path: path.to_string(),
+            line,
+            column,
+        });
+    }
+
+    fn wrong_type(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {
+        let message = format!("expected {expected}, found {}", node.value.kind());
+        self.add(FindingCode::WrongType, path, node.offset, message);
+    }
+}
+
+/// Where in the document the loader is; prints as a JSON pointer (RFC 6901).
+#[derive(Debug, Clone, Copy)]
+enum Path<'p> {
+    Root,
+    Key(&'p Path<'p>, &'p str),
+    Index(&'p Path<'p>, usize),
+}
+
+impl<'p> Path<'p> {
+    fn key(&'p self, key: &'p str) -> Self {
+        Self::Key(self, key)
+    }
+
+    fn index(&'p self, index: usize) -> Self {
+        Self::Index(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(parent, key) => write!(f, "{parent}/{}", key.replace('~', "~0").replace('/', "~1")),
+            Self::Index(parent, index) => write!(f, "{parent}/{index}"),
+        }
+    }
+}
+
+fn read_document(text: &str, policy_type: PolicyType, report: &mut Report<'_>) -> Option<Inner> {
+    check_size(text, policy_type, report)?;
+    let root = match json::read(text) {
+        Ok(root) => root,
+        Err(error) => {
+            let (row, column) = line_and_column(text, error.offset);
+            let message = format!("syntax error at position ({row},{column}): {}", error.problem);
+            report.add(FindingCode::SyntaxError, &Path::Root, error.offset, message);
+            return None;
+        }
+    };
+    let Value::Object(members) = &root.value else {
+        report.wrong_type(&Path::Root, &root, "a policy object");
+        return None;
+    };
+    check_duplicates(members, &Path::Root, report);
+    check_names(members, &["Version", "Id", "Statement"], &Path::Root, report);
+
+    let version = read_version(&root, members, report)?;
+    let id = read_id(members, policy_type, report);
+    let Some(statement) = member(members, "Statement") else {
+        report.add(
+            FindingCode::MissingStatement,
+            &Path::Root,
+            root.offset,
+            "the policy has no `Statement`",
+        );
+        return None;
+    };
+    let root_path = Path::Root;
+    let path = root_path.key("Statement");
+    let place = statement::Place { policy_type, version };
+    let statements = match &statement.value {
+        Value::Object(_) => vec![statement::read(statement, &path, place, report)],
+        Value::Array(items) => {
+            if items.is_empty() {
+                let message = "`Statement` must hold at least one statement";
+                report.add(FindingCode::MissingStatement, &path, statement.offset, message);
+            }
+            let read = |(index, item)| statement::read(item, &path.index(index), place, report);
+            items.iter().enumerate().map(read).collect()
+        }
+        _ => {
+            report.wrong_type(&path, statement, "a statement or a list of statements");
+            return None;
+        }
+    };
+    check_sids(statement, &path, policy_type, report);
+
+    // A statement that could not be read has reported why, and the document is refused.
+    let statements = statements.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(Inner {
+        text: text.into(),
+        policy_type,
+        version,
+        id,
+        statements,
+        findings: Vec::new(),
+    })
+}
+
+fn check_size(text: &str, policy_type: PolicyType, report: &mut Report<'_>) -> Option<()> {
+    // AWS PrivateLink Guide, Endpoint policies: at most 20,480 characters, white space included. The
+    // quotas of the other types do not count white space and differ by what the document is attached to;
+    // those documents only have a limit that keeps their cost in bounds.
+    let (limit, size) = match policy_type {
+        PolicyType::VpcEndpoint => (ENDPOINT_POLICY_CHARACTERS_MAX, text.chars().count()),
+        _ => (DOCUMENT_BYTES_MAX, text.len()),
+    };
+    if size <= limit {
+        return Some(());
+    }
+    let message = format!("the document has {size} characters; at most {limit} are allowed");
+    report.add(FindingCode::DocumentTooLarge, &Path::Root, 0, message);
+    None
+}
+
+fn read_version(root: &Node<'_>, members: &[Member<'_>], report: &mut Report<'_>) -> Option<Version> {
+    let path = Path::Root;
+    let path = path.key("Version");
+    let Some(node) = member(members, "Version") else {
+        // IAM User Guide, Version: without the element the document is one of 2008-10-17.
+        let message =
+            "the policy has no `Version` and is read as `2008-10-17`, which has no policy variables";
+        report.add(FindingCode::MissingVersion, &Path::Root, root.offset, message);
+        return Some(Version::V2008);
+    };
+    let Value::String(text) = &node.value else {
+        report.wrong_type(&path, node, "a string");
+        return None;
+    };
+    match text.as_str() {
+        "2008-10-17" => Some(Version::V2008),
+        "2012-10-17" => Some(Version::V2012),
+        _ => {
+            let message = format!("`{text}` is not a version; expected `2012-10-17` or `2008-10-17`");
+            report.add(FindingCode::InvalidVersion, &path, node.offset, message);
+            None
+        }
+    }
+}
+
+fn read_id(members: &[Member<'_>], policy_type: PolicyType, report: &mut Report<'_>) -> Option<Box<str>> {
+    let node = member(members, "Id")?;
+    let path = Path::Root;
+    let path = path.key("Id");
+    let Value::String(text) = &node.value else {
+        report.wrong_type(&path, node, "a string");
+        return None;
+    };
+    if !policy_type.has_principal() {
+        let message = format!("`Id` is not supported in a {policy_type}");
+        report.add(FindingCode::UnsupportedElement, &path, node.offset, message);
+    }
+    Some(text.as_str().into())
+}
+
+fn check_sids(statement: &Node<'_>, path: &Path<'_>, policy_type: PolicyType, report: &mut Report<'_>) {
+    let Value::Array(items) = &statement.value else {
+        return;
+    };
+    let mut seen = std::collections::HashSet::new();
+    for (index, item) in items.iter().enumerate() {
+        let Value::Object(members) = &item.value else {
+            continue;
+        };
+        let Some(node) = member(members, "Sid") else {
+            continue;
+        };
+        let Value::String(sid) = &node.value else { continue };
+        if seen.insert(sid.as_str()) || sid.is_empty() {
+            continue;
+        }
+        // IAM User Guide, Sid, and IAM Access Analyzer policy checks: unique in IAM's own documents,
+        // recommended in resource policies.
+        let code = if policy_type == PolicyType::VpcEndpoint {
+            FindingCode::RepeatedSid
+        } else {
+            FindingCode::DuplicateSid
+        };
+        let message = format!("statement IDs (SID) in a single policy must be unique; `{sid}` occurs twice");
+        report.add(code, &path.index(index).key("Sid"), node.offset, message);
+    }
+}
+
+/// The value of a key; of its first occurrence, for a document with duplicates is refused anyway.
+fn member<'n, 't>(members: &'n [Member<'t>], key: &str) -> Option<&'n Node<'t>> {
+    members
+        .iter()
+        .find(|member| member.key == key)
+        .map(|member| &member.value)
+}
+
+fn check_duplicates(members: &[Member<'_>], path: &Path<'_>, report: &mut Report<'_>) {
+    let mut seen = std::collections::HashSet::new();
+    for member in members {
+        if !seen.insert(member.key.as_str()) {
+            // IAM User Guide, Troubleshoot IAM policies: duplicate keys are not accepted in new documents.
+            let message = format!("`{}` occurs twice", member.key);
+            report.add(
+                FindingCode::DuplicateKey,
+                &path.key(&member.key),
+                member.key_offset,
+                message,
+            );
+        }
+    }
+}
+
+fn check_names(members: &[Member<'_>], known: &[&'static str], path: &Path<'_>, report: &mut Report<'_>) {
+    for member in members
+        .iter()
+        .filter(|member| !known.contains(&member.key.as_str()))
+    {
+        let meant = match crate::nearest::nearest(&member.key, known.iter().copied()) {
+            Some(name) => format!("; did you mean `{name}`?"),
+            None => String::new(),
+        };
+        let message = format!("there is no element `{}` here{meant}", member.key);
+        report.add(
+            FindingCode::UnknownElement,
+            &path.key(&member.key),
+            member.key_offset,
+            message,
+        );
+    }
+}
+
+/// AWS PrivateLink Guide, *Endpoint policies*: at most 20,480 characters, white space included.
+pub const ENDPOINT_POLICY_CHARACTERS_MAX: usize = 20_480;
+
+/// The limit of the other documents. No AWS quota is larger than this.
+pub const DOCUMENT_BYTES_MAX: usize = 65_536;

@@ -1,0 +1,201 @@
+//! Resources: what the action is about, and the patterns in `Resource` and `NotResource`.
+//!
+//! A pattern and an ARN are compared part by part, case-sensitively, so a `*` in the Region never reaches
+//! into the account; in the sixth part it crosses slashes and colons (IAM User Guide, *Resource*). An action
+//! without a resource type is authorised on `*`, and only the pattern `*` covers that.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::arn::{ARN_PART_NAMES, ARN_PARTS, Arn, ArnError};
+use crate::context::RequestContext;
+use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
+
+/// What a request is authorised on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// `*`: the action has no resource type.
+    Any,
+    /// The resource of this name.
+    Arn(Arn),
+}
+
+impl Resource {
+    /// The ARN, if there is one.
+    pub fn arn(&self) -> Option<&Arn> {
+        match self {
+            Self::Any => None,
+            Self::Arn(arn) => Some(arn),
+        }
+    }
+}
+
+impl FromStr for Resource {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "*" {
+            Ok(Self::Any)
+        } else {
+            text.parse().map(Self::Arn)
+        }
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Arn(arn) => arn.fmt(f),
+        }
+    }
+}
+
+/// One entry of `Resource` or `NotResource`.
+#[derive(Debug, Clone)]
+pub(crate) struct ResourcePattern {
+    text: Box<str>,
+    covers: Covers,
+}
+
+/// What an entry covers.
+#[derive(Debug, Clone)]
+enum Covers {
+    /// `*`: every request, also one without a resource.
+    Everything,
+    /// The ARNs whose six parts match.
+    Parts(Box<[Pattern; ARN_PARTS]>),
+    /// An ARN with fewer than six parts. A `*` never spans a colon, so it lines up with no ARN.
+    Nothing,
+}
+
+impl ResourcePattern {
+    /// The pattern `*`.
+    pub(crate) fn every() -> Self {
+        Self {
+            text: "*".into(),
+            covers: Covers::Everything,
+        }
+    }
+
+    /// A pattern with fewer than six parts, as only stored documents have.
+    pub(crate) fn short(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            covers: Covers::Nothing,
+        }
+    }
+
+    /// Compiles an ARN pattern that the loader has cut into its six parts. Variables may stand in the sixth
+    /// part only (IAM User Guide, *Variables and tags*).
+    pub(crate) fn compile(
+        text: &str,
+        parts: [&str; ARN_PARTS],
+        variables: Variables,
+    ) -> Result<Self, crate::variable::VariableError> {
+        let plain = Syntax {
+            wildcards: Wildcards::Glob,
+            variables: Variables::Literal,
+        };
+        let last = Syntax {
+            wildcards: Wildcards::Glob,
+            variables,
+        };
+        let compiled = [
+            Pattern::compile(parts[0], plain)?,
+            Pattern::compile(parts[1], plain)?,
+            Pattern::compile(parts[2], plain)?,
+            Pattern::compile(parts[3], plain)?,
+            Pattern::compile(parts[4], plain)?,
+            Pattern::compile(parts[5], last)?,
+        ];
+        Ok(Self {
+            text: text.into(),
+            covers: Covers::Parts(Box::new(compiled)),
+        })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The six parts, unless the pattern is `*`.
+    pub(crate) fn parts(&self) -> Option<&[Pattern; ARN_PARTS]> {
+        match &self.covers {
+            Covers::Parts(parts) => Some(parts),
+            Covers::Everything | Covers::Nothing => None,
+        }
+    }
+
+    pub(crate) fn matches(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
+        self.mismatch(resource, context).is_none()
+    }
+
+    /// Where the resource first differs; `None` when it matches.
+    pub(crate) fn mismatch(
+        &self,
+        resource: &Resource,
+        context: &RequestContext<'_>,
+    ) -> Option<ResourceMismatch> {
+        let parts = match &self.covers {
+            Covers::Everything => return None,
+            Covers::Nothing => return Some(ResourceMismatch::Short),
+            Covers::Parts(parts) => parts,
+        };
+        let Resource::Arn(arn) = resource else {
+            return Some(ResourceMismatch::NoResource);
+        };
+        let differs = |&index: &usize| !parts[index].matches(arn.part(index), context);
+        (1..ARN_PARTS).find(differs).map(ResourceMismatch::Part)
+    }
+
+    /// Says in words where the resource differs.
+    pub(crate) fn explain(
+        &self,
+        mismatch: ResourceMismatch,
+        resource: &Resource,
+        context: &RequestContext<'_>,
+    ) -> String {
+        let (Some(parts), Some(arn), ResourceMismatch::Part(index)) =
+            (self.parts(), resource.arn(), mismatch)
+        else {
+            return match mismatch {
+                ResourceMismatch::Short => {
+                    format!("{} has fewer than six parts and matches nothing", self.text)
+                }
+                _ => format!(
+                    "the action is authorised on `*`, which {} does not cover",
+                    self.text
+                ),
+            };
+        };
+        let pattern = &parts[index];
+        if let Some(missing) = pattern
+            .variables()
+            .find(|variable| variable.text(context).is_none())
+        {
+            return format!("{} has no value to put into {}", missing.key(), pattern.as_str());
+        }
+        let shown = pattern.expanded(context).unwrap_or_default();
+        let part = match index {
+            5 => String::new(),
+            _ => format!(" ({})", ARN_PART_NAMES[index]),
+        };
+        format!(
+            "{} does not match {shown}: segment {}{part}",
+            arn.part(index),
+            index + 1
+        )
+    }
+}
+
+/// Where a resource differs from a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ResourceMismatch {
+    /// The pattern has fewer than six parts.
+    Short,
+    /// The request has no resource and the pattern is an ARN.
+    NoResource,
+    /// This part, counted from zero, is the first that differs.
+    Part(usize),
+}

@@ -1,0 +1,167 @@
+//! A statement: an effect and the clauses that say when it applies.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::action::{Action, ActionPattern};
+use crate::condition::Condition;
+use crate::context::RequestContext;
+use crate::principal::{Principal, PrincipalPattern};
+use crate::resource::{Resource, ResourcePattern};
+
+/// What a statement does when it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum Effect {
+    /// It permits the request.
+    Allow,
+    /// It refuses the request, whatever else permits it.
+    Deny,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        })
+    }
+}
+
+/// A statement's identifier; cloning it counts a reference.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Sid(Arc<str>);
+
+impl Sid {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The identifier as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl Serialize for Sid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// One checked statement of a document.
+#[derive(Debug)]
+pub struct Statement {
+    pub(crate) sid: Option<Sid>,
+    pub(crate) effect: Effect,
+    /// Absent in documents that are attached to an identity: they speak about whom they are attached to.
+    pub(crate) principal: Option<PrincipalClause>,
+    pub(crate) action: ActionClause,
+    /// Absent in trust policies: they speak about the role that they are attached to.
+    pub(crate) resource: Option<ResourceClause>,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// `Principal` or `NotPrincipal`.
+#[derive(Debug)]
+pub(crate) enum PrincipalClause {
+    Principal(Vec<PrincipalPattern>),
+    NotPrincipal(Vec<PrincipalPattern>),
+}
+
+/// `Action` or `NotAction`.
+#[derive(Debug)]
+pub(crate) enum ActionClause {
+    Action(Vec<ActionPattern>),
+    NotAction(Vec<ActionPattern>),
+}
+
+/// `Resource` or `NotResource`.
+#[derive(Debug)]
+pub(crate) enum ResourceClause {
+    Resource(Vec<ResourcePattern>),
+    NotResource(Vec<ResourcePattern>),
+}
+
+// IAM Access Analyzer policy checks: a statement with an empty list has no effect. That holds for the
+// negated elements too, where "none of nothing" would otherwise match everything.
+
+impl PrincipalClause {
+    pub(crate) fn matches(&self, principal: &Principal) -> bool {
+        match self {
+            Self::Principal(entries) => entries.iter().any(|entry| entry.matches(principal)),
+            Self::NotPrincipal(entries) => {
+                !entries.is_empty() && !entries.iter().any(|entry| entry.matches(principal))
+            }
+        }
+    }
+}
+
+impl ActionClause {
+    pub(crate) fn matches(&self, action: &Action) -> bool {
+        match self {
+            Self::Action(entries) => entries.iter().any(|entry| entry.matches(action)),
+            Self::NotAction(entries) => {
+                !entries.is_empty() && !entries.iter().any(|entry| entry.matches(action))
+            }
+        }
+    }
+}
+
+impl ResourceClause {
+    pub(crate) fn matches(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
+        match self {
+            Self::Resource(entries) => entries.iter().any(|entry| entry.matches(resource, context)),
+            // IAM User Guide, Variables and tags: an entry whose variable has no value matches nothing,
+            // so NotResource then excepts nothing. Another passage of the page calls the statement invalid.
+            Self::NotResource(entries) => {
+                !entries.is_empty() && !entries.iter().any(|entry| entry.matches(resource, context))
+            }
+        }
+    }
+}
+
+impl Statement {
+    /// The identifier, if the statement has one.
+    pub fn sid(&self) -> Option<&Sid> {
+        self.sid.as_ref()
+    }
+
+    /// Whether the statement allows or denies.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// Whether every clause matches. The clauses stand in the order of their cost.
+    pub(crate) fn applies(
+        &self,
+        principal: &Principal,
+        action: &Action,
+        resource: &Resource,
+        context: &RequestContext<'_>,
+    ) -> bool {
+        self.action.matches(action)
+            && self
+                .principal
+                .as_ref()
+                .is_none_or(|clause| clause.matches(principal))
+            && self
+                .resource
+                .as_ref()
+                .is_none_or(|clause| clause.matches(resource, context))
+            && self.conditions.iter().all(|condition| condition.holds(context))
+    }
+}
