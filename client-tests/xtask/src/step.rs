@@ -14,10 +14,15 @@ pub(crate) struct TaskError(pub(crate) String);
 
 /// Runs `command` under a headline, with the time it took below.
 pub(crate) fn run(headline: &str, command: &mut Command) -> Result<(), TaskError> {
+    run_with_input(headline, command, Stdio::null())
+}
+
+/// The same with something to read.
+pub(crate) fn run_with_input(headline: &str, command: &mut Command, input: Stdio) -> Result<(), TaskError> {
     println!("── {headline}");
     let start = Instant::now();
     let status = command
-        .stdin(Stdio::null())
+        .stdin(input)
         .status()
         .map_err(|error| TaskError(format!("{headline}: `{}`: {error}", words(command))))?;
     if !status.success() {
