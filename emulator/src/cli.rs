@@ -124,7 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Check(options)) => check::run(options),
         Some(Command::Schema) => schema::run(),
         Some(Command::Healthcheck(options)) => healthcheck::run(&options),
-        Some(Command::Certs(options)) => certs::run(&options),
+        Some(Command::Certs(options)) => certs::run(options),
     };
     ExitCode::from(code)
 }

@@ -148,6 +148,7 @@ impl EmulatedService {
 }
 
 fn vpce_host(labels: &str) -> Option<VpceHost> {
+    const PREFIX: &str = "vpce-";
     let mut labels = labels.split('.');
     let endpoint = labels.next()?;
     let service = EmulatedService::from_host_label(labels.next()?)?;
@@ -155,9 +156,9 @@ fn vpce_host(labels: &str) -> Option<VpceHost> {
     if labels.next().is_some() {
         return None;
     }
-    let digits = endpoint.strip_prefix("vpce-")?;
-    let (digits, rest) = digits.split_at(digits.find('-').unwrap_or(digits.len()));
-    let endpoint_id = format!("vpce-{digits}").parse().ok()?;
+    let id_length = PREFIX.len() + endpoint.strip_prefix(PREFIX)?.split('-').next()?.len();
+    let (endpoint_id, rest) = endpoint.split_at(id_length);
+    let endpoint_id = endpoint_id.parse().ok()?;
     let availability_zone = match rest.strip_prefix('-') {
         None => None,
         Some(rest) => suffix_and_zone(rest, &region)?,

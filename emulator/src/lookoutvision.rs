@@ -26,3 +26,6 @@ pub mod mask;
 pub mod model;
 pub mod operation;
 pub mod routes;
+
+#[cfg(test)]
+mod testing;

@@ -47,7 +47,7 @@ use self::leaves::Leaves;
 pub use self::{
     authority::{CertificateAuthority, Fingerprint},
     certificate::Validity,
-    directory::{CertsPaths, CertsReport, make_or_renew},
+    directory::{CertsPaths, CertsReport, make_or_renew, probe},
     error::{CertsError, Damage},
     leaves::HandshakeRefusal,
     names::{InvalidName, LeafName, NameRefusal, ServedNames},

@@ -8,8 +8,8 @@ use tracing::{info, warn};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, ready_block::ReadyBlock};
 use crate::{
     Emulator, StartError,
-    config::{Config, Overrides, watch},
-    logging,
+    config::{Config, Overrides, Process, Setting, watch},
+    logging, tls,
 };
 
 pub(super) fn run(options: ServeOptions) -> u8 {
@@ -21,7 +21,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
         endpoint_policy: options.endpoint_policy,
         log_format: options.log_format.map(Into::into),
     };
-    let config = match Config::load(&overrides) {
+    let config = match Config::load_and_probe(&overrides, probe) {
         Ok(config) => Arc::new(config),
         Err(problems) => {
             eprintln!("{problems}");
@@ -41,6 +41,22 @@ pub(super) fn run(options: ServeOptions) -> u8 {
         }
     };
     runtime.block_on(serve(config, overrides))
+}
+
+/// What stands in the way of these settings, found before anything is bound for good
+fn probe(process: &Process) -> Vec<(Setting, String)> {
+    let mut found = Vec::new();
+    for (setting, address) in [(Setting::Listen, process.listen), (Setting::Control, process.control)] {
+        if let Err(error) = std::net::TcpListener::bind(address) {
+            found.push((setting, format!("cannot listen on {address}: {error}")));
+        }
+    }
+    if let Some(folder) = &process.certs
+        && let Err(error) = tls::probe(folder)
+    {
+        found.push((Setting::Certs, error.to_string()));
+    }
+    found
 }
 
 async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {

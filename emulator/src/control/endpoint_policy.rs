@@ -20,7 +20,7 @@ pub(super) fn attach(shared: &Shared, id: &str, body: &[u8]) -> Answer {
     let text = std::str::from_utf8(body)
         .map_err(|error| ControlError::bad_request("InvalidPolicyDocument", format!("not UTF-8: {error}")))?;
     let document = PolicyDocument::parse(text, PolicyType::VpcEndpoint).map_err(|error| {
-        ControlError::bad_request("InvalidPolicyDocument", error.message().to_owned())
+        ControlError::bad_request("InvalidPolicyDocument", error.to_string())
             .with("path", error.path())
             .with("line", error.line())
             .with("column", error.column())

@@ -4,10 +4,10 @@
 //! the entry, from what the entry holds of the decision; a server that explained every request would spend longer on
 //! explaining than on deciding.
 
-use std::sync::Arc;
+use std::{borrow::Cow, mem::take, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use iam_policy::Explanation;
+use iam_policy::{DecidedBy, Explanation, NearMiss, StatementExplanation};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ pub struct EntryView<'a> {
     door: Option<DoorView<'a>>,
     source_ip: String,
     method: &'a str,
-    target: &'a str,
+    target: Cow<'a, str>,
     host: Option<&'a str>,
     tls: TlsView<'a>,
     principal: Option<&'a str>,
@@ -37,9 +37,11 @@ pub struct EntryView<'a> {
     error_code: Option<&'a str>,
     message: Option<&'a str>,
     decision: Option<&'static str>,
-    decided_by: Value,
-    statements: Value,
+    decided_by: Option<DecidedBy>,
     summary: Option<String>,
+    near_miss: Option<NearMiss>,
+    statements: Vec<StatementExplanation>,
+    notes: Vec<String>,
     context: Map<String, Value>,
     signature: Option<SignatureView<'a>>,
     warnings: &'a [String],
@@ -64,7 +66,7 @@ struct TlsView<'a> {
 /// What we made of a request whose signature differs
 #[derive(Debug, Serialize)]
 struct SignatureView<'a> {
-    canonical_request: &'a str,
+    canonical_request: Cow<'a, str>,
     string_to_sign: String,
     cause: Option<String>,
     first_difference: Option<DifferenceView<'a>>,
@@ -74,8 +76,8 @@ struct SignatureView<'a> {
 #[derive(Debug, Serialize)]
 struct DifferenceView<'a> {
     line: usize,
-    ours: &'a str,
-    theirs: &'a str,
+    ours: Cow<'a, str>,
+    theirs: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,7 +90,8 @@ impl<'a> EntryView<'a> {
     /// The view of an entry, explanation included
     pub fn of(entry: &'a Entry) -> Self {
         let authorization = entry.authorization.as_deref();
-        let explanation = authorization.map(|authorization| authorization.explain());
+        let mut explanation = authorization.map(|authorization| authorization.explain());
+        let summary = explanation.as_ref().map(Explanation::summary);
         Self {
             request_id: entry.request_id,
             time: entry.time,
@@ -96,7 +99,7 @@ impl<'a> EntryView<'a> {
             door: entry.door.as_ref().map(DoorView::of),
             source_ip: entry.connection.peer.ip().to_canonical().to_string(),
             method: entry.method.as_str(),
-            target: &entry.target,
+            target: redacted(&entry.target),
             host: entry.host.as_deref(),
             tls: TlsView {
                 version: entry.connection.tls.version,
@@ -112,18 +115,20 @@ impl<'a> EntryView<'a> {
             error_code: entry.error_code,
             message: entry.message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),
-            decided_by: explanation.as_ref().map_or(Value::Null, |explanation| to_value(&explanation.decided_by())),
-            statements: explanation.as_ref().map_or(Value::Null, |explanation| to_value(&explanation.statements())),
-            summary: explanation.as_ref().map(Explanation::summary),
+            decided_by: explanation.as_mut().and_then(|explanation| explanation.evaluation.decided_by.take()),
+            near_miss: explanation.as_mut().and_then(|explanation| explanation.near_miss.take()),
+            notes: explanation.as_mut().map_or_else(Vec::new, |explanation| take(&mut explanation.notes)),
+            statements: explanation.map_or_else(Vec::new, |explanation| explanation.statements),
+            summary,
             context: authorization.map_or_else(Map::new, |authorization| authorization.context_json()),
             signature: entry.mismatch.as_ref().map(|mismatch| SignatureView {
-                canonical_request: mismatch.canonical_request(),
+                canonical_request: redacted(mismatch.canonical_request()),
                 string_to_sign: mismatch.string_to_sign().to_string(),
                 cause: mismatch.cause().map(ToString::to_string),
                 first_difference: mismatch.first_difference().map(|difference| DifferenceView {
                     line: difference.line,
-                    ours: difference.ours,
-                    theirs: difference.theirs,
+                    ours: redacted(difference.ours),
+                    theirs: redacted(difference.theirs),
                 }),
             }),
             warnings: &entry.warnings,
@@ -277,6 +282,19 @@ pub(super) fn base64<S: Serializer>(kept: &Option<Box<[u8]>>, serializer: S) -> 
     }
 }
 
+/// The text without the session token, wherever a request or its canonical form carries one
+fn redacted(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for (name, end) in [("x-amz-security-token:", "\n"), ("X-Amz-Security-Token=", "&\n")] {
+        if let Some(start) = text.find(name).map(|position| position + name.len()) {
+            let rest = &text[start..];
+            let length = rest.find(|character| end.contains(character)).unwrap_or(rest.len());
+            text = format!("{}[redacted]{}", &text[..start], &rest[length..]).into();
+        }
+    }
+    text
+}
+
 fn to_value(view: &impl Serialize) -> Value {
     serde_json::to_value(view).expect("views have string keys and finite numbers")
 }
@@ -301,6 +319,16 @@ mod tests {
         assert!(matches!(since("2026-01-02T03:04:05Z"), Ok(Some(Since::Time(_)))));
         assert!(matches!(since("7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"), Ok(Some(Since::Request(_)))));
         assert!(since("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_session_token_is_not_shown() {
+        assert_eq!(
+            redacted("host:h\nx-amz-security-token:secret\n\nhost;x-amz-security-token\n"),
+            "host:h\nx-amz-security-token:[redacted]\n\nhost;x-amz-security-token\n"
+        );
+        assert_eq!(redacted("/p?X-Amz-Security-Token=secret&X-Amz-Date=1"), "/p?X-Amz-Security-Token=[redacted]&X-Amz-Date=1");
+        assert_eq!(redacted("/p"), "/p");
     }
 
     #[test]

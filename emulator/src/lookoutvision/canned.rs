@@ -90,14 +90,11 @@ pub struct Verdict {
 pub struct Confidence(f32);
 
 /// An error that a rule answers with
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CannedError {
-    /// One of the errors that the API model lists for DetectAnomalies
-    pub code: DetectAnomaliesError,
-    /// `Message`
-    pub message: Box<str>,
-    /// The `Retry-After` header, in seconds; only InternalServerException and ThrottlingException have one
-    pub retry_after_seconds: Option<u32>,
+    code: DetectAnomaliesError,
+    message: Box<str>,
+    retry_after_seconds: Option<u32>,
 }
 
 /// The errors that the API model lists for DetectAnomalies
@@ -241,6 +238,47 @@ impl TryFrom<f64> for Confidence {
 #[error("`{0}` is not a confidence (a number from 0 to 1)")]
 pub struct ConfidenceError(f64);
 
+impl CannedError {
+    /// An error with its `Message` and, if it can have one, its `Retry-After` header
+    ///
+    /// # Errors
+    /// When there is a `Retry-After` that the API model does not give to this error.
+    pub fn new(
+        code: DetectAnomaliesError,
+        message: impl Into<Box<str>>,
+        retry_after_seconds: Option<u32>,
+    ) -> Result<Self, RetryAfterError> {
+        if retry_after_seconds.is_some() && !code.has_retry_after() {
+            return Err(RetryAfterError(code.name()));
+        }
+        Ok(Self {
+            code,
+            message: message.into(),
+            retry_after_seconds,
+        })
+    }
+
+    /// One of the errors that the API model lists for DetectAnomalies
+    pub fn code(&self) -> DetectAnomaliesError {
+        self.code
+    }
+
+    /// `Message`
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The `Retry-After` header, in seconds
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_seconds
+    }
+}
+
+/// A `Retry-After` where the service has none
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` has no Retry-After; InternalServerException and ThrottlingException do")]
+pub struct RetryAfterError(&'static str);
+
 impl DetectAnomaliesError {
     /// Every one of them
     pub const ALL: [Self; 6] = [
@@ -298,3 +336,6 @@ impl fmt::Display for RuleRef {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

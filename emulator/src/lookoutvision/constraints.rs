@@ -199,3 +199,6 @@ fn is_alphanumeric_or_hyphen(text: &str) -> bool {
 fn is_line_terminator(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,3 +170,6 @@ fn answer_of(rule: &CannedRule, image: Image, version: &str) -> Result<Bytes, Se
         Then::Error(error) => Err(ServiceError::canned(error, version)),
     }
 }
+
+#[cfg(test)]
+mod tests;

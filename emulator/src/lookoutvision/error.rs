@@ -93,6 +93,15 @@ pub enum ResourceType {
 }
 
 impl ResourceType {
+    /// Every one of them, in the API model's order
+    pub const ALL: [Self; 5] = [
+        Self::Project,
+        Self::Dataset,
+        Self::Model,
+        Self::Trial,
+        Self::ModelPackageJob,
+    ];
+
     /// Its name in the API model
     pub fn as_str(self) -> &'static str {
         match self {
@@ -167,11 +176,11 @@ impl ServiceError {
 
     /// The error that a rule asks for, about this model
     pub(crate) fn canned(error: &CannedError, version: &str) -> Self {
-        let message = Cow::Owned(error.message.to_string());
-        let retry_after_seconds = error.retry_after_seconds;
+        let message = Cow::Owned(error.message().to_owned());
+        let retry_after_seconds = error.retry_after_seconds();
         let resource_id = version.to_owned();
         let resource_type = ResourceType::Model;
-        match error.code {
+        match error.code() {
             DetectAnomaliesError::AccessDeniedException => Self::AccessDeniedException { message },
             DetectAnomaliesError::ValidationException => Self::ValidationException { message },
             DetectAnomaliesError::ConflictException => Self::ConflictException {
@@ -195,5 +204,19 @@ impl ServiceError {
                 retry_after_seconds,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::lookoutvision::testing::api_model;
+
+    #[test]
+    fn the_resource_types_are_those_of_the_api_model() {
+        let names = ResourceType::ALL.map(ResourceType::as_str);
+        assert_eq!(api_model()["shapes"]["ResourceType"]["enum"], json!(names));
     }
 }

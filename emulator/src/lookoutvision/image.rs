@@ -144,3 +144,6 @@ pub const SIDE_PIXELS_MIN: u32 = 64;
 
 /// Developer guide, *Quotas*: the largest side of an image
 pub const SIDE_PIXELS_MAX: u32 = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ pub const MASK_BYTES_MAX: usize = 5_242_880;
 const BACKGROUND: usize = 0;
 
 const WRITING_TO_MEMORY: &str = "a mask is an image of known size that is written to memory";
+
+#[cfg(test)]
+mod tests;

@@ -231,3 +231,6 @@ pub struct UnknownModelStatus(String);
 
 /// The word for the highest version
 const LATEST: &str = "latest";
+
+#[cfg(test)]
+mod tests;

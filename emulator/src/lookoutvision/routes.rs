@@ -292,3 +292,6 @@ fn decode_segment(segment: &str) -> Result<Cow<'_, str>, UnknownOperation> {
 
 /// Of the longest path, `/2020-11-20/projects/{projectName}/models/{modelVersion}/detect`
 const SEGMENTS_MAX: usize = 6;
+
+#[cfg(test)]
+mod tests;

@@ -106,19 +106,33 @@ impl CertificateAuthority {
         now: Timestamp,
     ) -> Result<(Self, CaNotice), CertsError> {
         let names = ServedNames::new(names, names::own_host())?;
-        match fs::metadata(directory) {
-            Ok(metadata) if !metadata.is_dir() => {
-                return Err(CertsError::NotADirectory(directory.to_owned()));
-            }
-            Ok(_) => {}
-            Err(_) => fs::create_dir_all(directory).map_err(|source| CertsError::CreateDirectory {
-                path: directory.to_owned(),
-                source,
-            })?,
-        }
-        let access = files::lock(directory)?;
+        let access = enter(directory)?;
         open_or_create(directory, access, names, now)
     }
+}
+
+/// Finds out whether a directory could keep an authority, without making one
+///
+/// # Errors
+/// The directory cannot be used: it is none, or it takes no files and holds no authority.
+pub fn probe(directory: &Path) -> Result<(), CertsError> {
+    match enter(directory)? {
+        Access::Locked(_) => Ok(()),
+        Access::ReadOnly(source) => {
+            let path = CertsPaths::in_directory(directory).key;
+            if path.exists() { Ok(()) } else { Err(CertsError::Write { path, source }) }
+        }
+    }
+}
+
+fn enter(directory: &Path) -> Result<Access, CertsError> {
+    match fs::metadata(directory) {
+        Ok(metadata) if !metadata.is_dir() => return Err(CertsError::NotADirectory(directory.to_owned())),
+        Ok(_) => {}
+        Err(_) => fs::create_dir_all(directory)
+            .map_err(|source| CertsError::CreateDirectory { path: directory.to_owned(), source })?,
+    }
+    files::lock(directory)
 }
 
 fn open_or_create(

@@ -6,7 +6,6 @@ use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
-use aws_smithy_runtime_api::client::identity::Identity;
 use lookoutvision_emulator::Emulator;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use serde_json::Value;
@@ -107,7 +106,7 @@ impl Call {
 
     /// Head and body as they go over the wire
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let identity: Identity = aws_credential_types::Credentials::new(
+        let identity = aws_credential_types::Credentials::new(
             &self.access_key_id,
             &self.secret_access_key,
             self.session_token.clone(),

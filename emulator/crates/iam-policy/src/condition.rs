@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::context::{ContextKey, RequestContext, is_multivalued};
 use crate::pattern::Pattern;
+use crate::variable::Variable;
 use arn_like::ArnPattern;
 use ip_address::Cidr;
 use operator::{Family, Operator, Order, Polarity, SetOperator};
@@ -87,7 +88,14 @@ impl Condition {
         if self.texts.is_empty() && (self.operator.set.is_some() || self.operator.if_exists) {
             return false;
         }
-        let satisfies = |value: &str| negated != self.test.hits(value, context);
+        // With several values the variables are filled in once, not once a value.
+        let resolved = if values.len() > 1 {
+            self.test.resolved(context)
+        } else {
+            None
+        };
+        let test = resolved.as_ref().unwrap_or(&self.test);
+        let satisfies = |value: &str| negated != test.hits(value, context);
         match self.operator.set {
             Some(SetOperator::ForAllValues) => values.iter().all(|value| satisfies(value)),
             Some(SetOperator::ForAnyValue) => values.iter().any(|value| satisfies(value)),
@@ -134,6 +142,73 @@ impl Test {
                 .parse::<IpAddr>()
                 .is_ok_and(|address| blocks.iter().flatten().any(|block| block.holds(address))),
             Self::Null(_) => false,
+        }
+    }
+
+    /// The test with its variables filled in; `None` when it has none. A value whose variable has neither
+    /// value nor default matches nothing, so it is left out.
+    fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
+        let fill = |patterns: &[Pattern]| -> Option<Vec<Pattern>> {
+            patterns.iter().any(Pattern::has_variables).then(|| {
+                patterns
+                    .iter()
+                    .filter_map(|pattern| pattern.resolved(context))
+                    .collect()
+            })
+        };
+        match self {
+            Self::StringEquals(patterns) => fill(patterns).map(Self::StringEquals),
+            Self::StringEqualsIgnoreCase(patterns) => fill(patterns).map(Self::StringEqualsIgnoreCase),
+            Self::StringLike(patterns) => fill(patterns).map(Self::StringLike),
+            Self::Bool(patterns) => fill(patterns).map(Self::Bool),
+            Self::Arn(patterns) => patterns.iter().any(ArnPattern::has_variables).then(|| {
+                Self::Arn(
+                    patterns
+                        .iter()
+                        .filter_map(|pattern| pattern.resolved(context))
+                        .collect(),
+                )
+            }),
+            Self::Numeric(..) | Self::Date(..) | Self::Binary(_) | Self::IpAddress(_) | Self::Null(_) => None,
+        }
+    }
+
+    /// The name of a variable without value, if there is no value that could match for want of it.
+    pub(crate) fn missing_variable(&self, context: &RequestContext<'_>) -> Option<&str> {
+        let missing = |variable: &&Variable| variable.text(context).is_none();
+        match self {
+            Self::StringEquals(patterns)
+            | Self::StringEqualsIgnoreCase(patterns)
+            | Self::StringLike(patterns)
+            | Self::Bool(patterns) => match patterns.as_slice() {
+                [only] => only.variables().find(missing).map(Variable::key),
+                _ => None,
+            },
+            Self::Arn(patterns) => match patterns.as_slice() {
+                [only] => only.variables().find(missing).map(Variable::key),
+                _ => None,
+            },
+            Self::Numeric(..) | Self::Date(..) | Self::Binary(_) | Self::IpAddress(_) | Self::Null(_) => None,
+        }
+    }
+
+    /// The values with their variables filled in, for explanations; `None` when they take no variables.
+    pub(crate) fn expanded(&self, context: &RequestContext<'_>) -> Option<Vec<String>> {
+        match self {
+            Self::StringEquals(patterns)
+            | Self::StringEqualsIgnoreCase(patterns)
+            | Self::StringLike(patterns)
+            | Self::Bool(patterns) => Some(
+                patterns
+                    .iter()
+                    .map(|pattern| {
+                        pattern
+                            .expanded(context)
+                            .unwrap_or_else(|| pattern.as_str().to_owned())
+                    })
+                    .collect(),
+            ),
+            _ => None,
         }
     }
 

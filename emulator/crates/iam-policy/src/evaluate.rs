@@ -59,6 +59,31 @@ pub struct Policies<'a> {
     pub role_trust: Option<&'a PolicyDocument>,
 }
 
+impl<'a> Policies<'a> {
+    /// Every document with its place among those of its layer, in the order of the rules.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (usize, &'a PolicyDocument)> + use<'a> {
+        let Self {
+            vpc_endpoint,
+            identity,
+            permissions_boundary,
+            session,
+            service_control,
+            resource_control,
+            role_trust,
+        } = *self;
+        resource_control
+            .iter()
+            .flatten()
+            .enumerate()
+            .chain(service_control.iter().flatten().enumerate())
+            .chain(vpc_endpoint.into_iter().enumerate())
+            .chain(role_trust.into_iter().enumerate())
+            .chain(identity.into_iter().flatten().enumerate())
+            .chain(permissions_boundary.iter().enumerate())
+            .chain(session.iter().enumerate())
+    }
+}
+
 /// Where a statement stands: the document's place among those of its layer, and its own in the document.
 #[derive(Debug, Clone, Copy)]
 struct StatementIndex<'a> {

@@ -10,6 +10,7 @@ mod context;
 mod decision;
 mod document;
 mod evaluate;
+mod explain;
 mod finding;
 mod json;
 mod loader;
@@ -26,6 +27,9 @@ pub use context::{ContextKey, RequestContext};
 pub use decision::{DecidedBy, Decision, Evaluation, Layer};
 pub use document::{PolicyDocument, PolicyType, Version};
 pub use evaluate::{Policies, Request, evaluate};
+pub use explain::{
+    Clause, ConditionExplanation, Explanation, Mismatch, NearMiss, StatementExplanation, explain,
+};
 pub use finding::{Finding, FindingCode, PolicyError, Severity};
 pub use json::JSON_DEPTH_MAX;
 pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX};

@@ -138,6 +138,17 @@ impl Pattern {
         }
     }
 
+    /// The pattern with its variables filled in for good; `None` when one has neither value nor default.
+    pub(crate) fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
+        let Shape::Template(tokens) = &self.shape else {
+            return Some(self.clone());
+        };
+        Some(Self {
+            text: self.text.clone(),
+            shape: Shape::of(resolve(tokens, context)?),
+        })
+    }
+
     /// The variables of the pattern, in order.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
         let tokens: &[TemplateToken] = match &self.shape {
@@ -261,6 +272,31 @@ pub(crate) fn expand<'a>(
             TemplateToken::Variable(variable) => variable.text(context).map(Token::Text),
         })
         .collect()
+}
+
+/// The tokens with the variables' texts in place, owned; neighbouring texts are joined.
+pub(crate) fn resolve(tokens: &[TemplateToken], context: &RequestContext<'_>) -> Option<Vec<TemplateToken>> {
+    use TemplateToken::Fixed;
+
+    let mut resolved = Vec::new();
+    let mut run = String::new();
+    for token in expand(tokens, context)? {
+        match token {
+            Token::Text(text) => run.push_str(text),
+            Token::One => {
+                flush(&mut resolved, &mut run);
+                resolved.push(Fixed(Token::One));
+            }
+            Token::Any => {
+                flush(&mut resolved, &mut run);
+                if resolved.last() != Some(&Fixed(Token::Any)) {
+                    resolved.push(Fixed(Token::Any));
+                }
+            }
+        }
+    }
+    flush(&mut resolved, &mut run);
+    Some(resolved)
 }
 
 /// Whether the whole of `text` matches `tokens`.

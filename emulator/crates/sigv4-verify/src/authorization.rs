@@ -48,8 +48,8 @@ impl<'a> SignatureParameters<'a> {
             // Rule 6b: every parameter has an equal-sign.
             let Some(at) = parameter.iter().position(|byte| *byte == b'=') else {
                 return Err(SignatureError::MalformedAuthorizationParameter {
-                    parameter: lossy(parameter).into_owned(),
-                    authorization: lossy(authorization).into_owned(),
+                    parameter: UnloggedText::new(parameter),
+                    authorization: UnloggedText::new(authorization),
                 });
             };
             // Rule 6c: of two alike, the last counts.
@@ -73,7 +73,7 @@ impl<'a> SignatureParameters<'a> {
                     signed_headers: signed_headers.is_none(),
                     date: date.is_none(),
                 },
-                authorization: lossy(authorization).into_owned(),
+                authorization: UnloggedText::new(authorization),
             });
         };
         if !is_known {
@@ -129,6 +129,28 @@ impl fmt::Display for MissingParameters {
             f.write_str(name)?;
         }
         Ok(())
+    }
+}
+
+/// What AWS repeats to the client and no log should show: a header that may be a bearer token, meant for somebody else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnloggedText(Box<str>);
+
+impl UnloggedText {
+    fn new(bytes: &[u8]) -> Self {
+        Self(lossy(bytes).into())
+    }
+
+    /// The text itself, for the client that sent it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnloggedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::access_key::SecurityTokenFault;
-use crate::authorization::MissingParameters;
+use crate::authorization::{MissingParameters, UnloggedText};
 use crate::credential::ScopeFault;
 use crate::mismatch::Mismatch;
 use crate::percent::EscapeFault;
@@ -37,16 +37,16 @@ pub enum SignatureError {
     /// Rule 6b: a parameter of the `Authorization` header has no equal-sign.
     MalformedAuthorizationParameter {
         /// The parameter.
-        parameter: String,
-        /// The whole header, which may be a bearer token meant for somebody else.
-        authorization: String,
+        parameter: UnloggedText,
+        /// The whole header.
+        authorization: UnloggedText,
     },
     /// Rule 6d: the `Authorization` header lacks parameters, or the request has no date.
     IncompleteAuthorization {
         /// All that is missing.
         missing: MissingParameters,
-        /// The whole header, which may be a bearer token meant for somebody else.
-        authorization: String,
+        /// The whole header.
+        authorization: UnloggedText,
     },
     /// Rule 7d: a presigned URL lacks parameters.
     IncompletePresignedUrl {
@@ -190,8 +190,9 @@ impl SignatureError {
             }
             // aws-samples/amazon-elasticsearch-service-with-authentication#4.
             Self::MalformedAuthorizationParameter { parameter, authorization } => format!(
-                "'{parameter}' not a valid key=value pair (missing equal-sign) in Authorization header: \
-                 '{authorization}'."
+                "'{}' not a valid key=value pair (missing equal-sign) in Authorization header: '{}'.",
+                parameter.expose(),
+                authorization.expose()
             )
             .into(),
             // aws/chalice#828, nordcloud/cognitocurl#28.
@@ -205,7 +206,7 @@ impl SignatureError {
                 ]) {
                     message.push_str(sentence);
                 }
-                format!("{message}Authorization={authorization}").into()
+                format!("{message}Authorization={}", authorization.expose()).into()
             }
             // scratchstack-aws-signature, "AWS Auth Error Ordering", rule 7d.
             Self::IncompletePresignedUrl { missing } => {

@@ -99,7 +99,7 @@ mod string_to_sign;
 mod verify;
 
 pub use access_key::{AccessKey, ActiveKey, SecretAccessKey, SecurityTokenFault, SessionToken};
-pub use authorization::MissingParameters;
+pub use authorization::{MissingParameters, UnloggedText};
 pub use credential::{CredentialScope, ExpectedRegion, ScopeFault};
 pub use error::{MismatchDetail, PathFault, SignatureError, TimeWindow};
 pub use expectation::{Expectation, UnsignedAmzHeaders};

@@ -281,7 +281,7 @@ mod tests {
         ] {
             match RequestTarget::parse(sent.as_bytes()) {
                 Err(SignatureError::MalformedQueryString(fault)) => {
-                    assert_eq!(fault.to_string(), message, "{sent}")
+                    assert_eq!(fault.to_string(), message, "{sent}");
                 }
                 other => panic!("{sent}: {other:?}"),
             }

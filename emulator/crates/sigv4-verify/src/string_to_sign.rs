@@ -47,18 +47,35 @@ impl<'a> StringToSign<'a> {
     }
 }
 
-impl fmt::Display for StringToSign<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl StringToSign<'_> {
+    /// IAM User Guide, "Create a signed AWS API request", step 3.
+    fn pieces(&self) -> [&str; 11] {
         let Self {
             date,
             scope,
             canonical_request_sha256,
         } = self;
-        write!(
-            f,
-            "{ALGORITHM}\n{date}\n{scope}\n{}",
-            canonical_request_sha256.as_str()
-        )
+        let (day, region, service) = (scope.date(), scope.region(), scope.service());
+        let hash = canonical_request_sha256.as_str();
+        [
+            ALGORITHM,
+            "\n",
+            date.as_str(),
+            "\n",
+            day,
+            "/",
+            region,
+            "/",
+            service,
+            END_OF_SCOPE,
+            hash,
+        ]
+    }
+}
+
+impl fmt::Display for StringToSign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces().iter().try_for_each(|piece| f.write_str(piece))
     }
 }
 
@@ -82,11 +99,13 @@ impl SigningKey {
         Self(sha256_key(hmac::sign(&key, TERMINATOR.as_bytes()).as_ref()))
     }
 
-    pub(crate) fn sign(&self, text: &str) -> hmac::Tag {
-        hmac::sign(&self.0, text.as_bytes())
+    pub(crate) fn sign(&self, string_to_sign: &StringToSign<'_>) -> hmac::Tag {
+        hmac::sign(&self.0, string_to_sign.pieces().concat().as_bytes())
     }
 }
 
 fn sha256_key(bytes: &[u8]) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, bytes)
 }
+
+const END_OF_SCOPE: &str = "/aws4_request\n";

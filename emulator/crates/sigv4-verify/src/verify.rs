@@ -160,7 +160,7 @@ impl<'r> Attempt<'r> {
             return false;
         };
         let string_to_sign = self.string_to_sign(&self.canonical_request(payload_line, reading));
-        let ours = self.signing_key.sign(&string_to_sign.to_string());
+        let ours = self.signing_key.sign(&string_to_sign);
         ours.as_ref().ct_eq(&provided).into()
     }
 
@@ -192,13 +192,17 @@ impl<'r> Attempt<'r> {
     /// more hashes, and only those pay who are refused.
     fn explain(&self, line: &[u8]) -> Mismatch {
         let ours = self.canonical_request(line, Reading::default());
-        let found = self
-            .suspects(line)
-            .into_iter()
-            .find(|(_, line, reading)| self.matches_as(line, *reading));
+        let found = match self.matches_as(line, Reading::default()) {
+            // The signature is right, and yet we refuse: no other reading will explain that.
+            true => None,
+            false => self
+                .suspects(line)
+                .into_iter()
+                .find(|(_, line, reading)| self.matches_as(line, *reading)),
+        };
         let (cause, signed_instead) = match found {
             Some((cause, line, reading)) => (Some(cause), Some(self.canonical_request(line, reading))),
-            None => (self.apparent_cause(), None),
+            None => (self.apparent_cause(line), None),
         };
         Mismatch {
             string_to_sign: self.string_to_sign(&ours).into_owned(),
@@ -255,20 +259,21 @@ impl<'r> Attempt<'r> {
     }
 
     /// What can be seen without trying.
-    fn apparent_cause(&self) -> Option<MismatchCause> {
-        if self.provided.is_none() {
-            return Some(MismatchCause::NotASignature);
-        }
+    fn apparent_cause(&self, line: &[u8]) -> Option<MismatchCause> {
         match self.request.payload_hash {
-            PayloadHash::Streaming(found) => return Some(MismatchCause::StreamingPayload(text(found))),
-            PayloadHash::Unrecognised(found) => {
-                return Some(MismatchCause::UnrecognisedPayloadHash(text(found)));
+            _ if self.provided.is_none() => Some(MismatchCause::NotASignature),
+            PayloadHash::Streaming(found) => Some(MismatchCause::StreamingPayload(text(found))),
+            PayloadHash::Unrecognised(found) => Some(MismatchCause::UnrecognisedPayloadHash(text(found))),
+            PayloadHash::Declared(_) if line != self.request.declared_payload_line() => {
+                Some(MismatchCause::BodyDiffersFromDeclaredHash)
             }
-            PayloadHash::Implied | PayloadHash::Declared(_) | PayloadHash::Unsigned => {}
+            PayloadHash::Unsigned if line != UNSIGNED_PAYLOAD => Some(MismatchCause::UnsignedPayloadRefused),
+            PayloadHash::Implied | PayloadHash::Declared(_) | PayloadHash::Unsigned => {
+                let is_absent = |name: &&str| self.request.head.header(name).is_none() && *name != AUTHORITY;
+                let absent = self.request.signed_headers.names().find(is_absent)?;
+                Some(MismatchCause::SignedHeaderAbsent(absent.to_owned()))
+            }
         }
-        let is_absent = |name: &&str| self.request.head.header(name).is_none() && *name != AUTHORITY;
-        let absent = self.request.signed_headers.names().find(is_absent)?;
-        Some(MismatchCause::SignedHeaderAbsent(absent.to_owned()))
     }
 }
 

@@ -8,12 +8,16 @@
 use std::{
     fmt,
     io::Cursor,
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_path_to_error::Segment;
 
 use crate::lookoutvision::mask::MASK_BYTES_MAX;
@@ -52,11 +56,11 @@ impl RecordedAnswer {
             return Err(error(String::new(), problem));
         }
         let mut json = serde_json::Deserializer::from_slice(&body);
-        let answer: DetectAnomaliesResponse = serde_path_to_error::deserialize(&mut json)
+        let Object(answer): Object<DetectAnomaliesResponse> = serde_path_to_error::deserialize(&mut json)
             .map_err(|found| error(pointer(found.path()), found.inner().to_string()))?;
         json.end()
             .map_err(|found| error(String::new(), found.to_string()))?;
-        let result = answer.result;
+        let Object(result) = answer.result;
         if result.anomalies.is_some() != result.mask.is_some() {
             let problem = "a segmentation answer has both `Anomalies` and `AnomalyMask`, another has neither";
             return Err(error("/DetectAnomalyResult".to_owned(), problem.to_owned()));
@@ -84,20 +88,20 @@ impl RecordedAnswer {
 #[serde(deny_unknown_fields)]
 struct DetectAnomaliesResponse {
     #[serde(rename = "DetectAnomalyResult")]
-    result: DetectAnomalyResult,
+    result: Object<DetectAnomalyResult>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DetectAnomalyResult {
     #[serde(rename = "Source")]
-    _source: ImageSource,
+    _source: Object<ImageSource>,
     #[serde(rename = "IsAnomalous")]
     _is_anomalous: bool,
     #[serde(rename = "Confidence")]
     _confidence: Fraction,
     #[serde(rename = "Anomalies", default, deserialize_with = "present")]
-    anomalies: Option<Vec<Anomaly>>,
+    anomalies: Option<Vec<Object<Anomaly>>>,
     #[serde(rename = "AnomalyMask", default, deserialize_with = "present")]
     mask: Option<AnomalyMask>,
 }
@@ -115,7 +119,7 @@ struct Anomaly {
     #[serde(rename = "Name")]
     _name: AnomalyName,
     #[serde(rename = "PixelAnomaly")]
-    _pixel_anomaly: PixelAnomaly,
+    _pixel_anomaly: Object<PixelAnomaly>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +150,29 @@ struct Color;
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct AnomalyMask;
+
+/// A structure that is written as an object; by itself, serde would take a list of its members as well
+struct Object<T>(T);
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, members: M) -> Result<Object<T>, M::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
+}
 
 // An absent member is fine, `null` is not: the service leaves out what it does not have.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -255,3 +282,6 @@ impl fmt::Display for Place<'_> {
 
 /// Bytes of a recorded answer: the largest mask as base64, and room for the rest
 pub const RECORDED_ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -273,3 +273,6 @@ fn pixels(start: f64, length: f64, total: u32) -> (u32, u32) {
 
 /// The name of what is not anomalous
 pub(crate) const BACKGROUND_NAME: &str = "background";
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use crate::arn::{ARN_PARTS, split};
 use crate::context::RequestContext;
 use crate::pattern::{
-    Pattern, Syntax, TemplateToken, Token, Variables, Wildcards, expand, tokenize, tokens_match,
+    Pattern, Syntax, TemplateToken, Token, Variables, Wildcards, expand, resolve, tokenize, tokens_match,
 };
 use crate::variable::{Variable, VariableError};
 
@@ -67,6 +67,18 @@ impl ArnPattern {
                         .all(|(pattern, part)| tokens_match(pattern, part))
                 })
             }),
+        }
+    }
+
+    pub(super) fn has_variables(&self) -> bool {
+        matches!(self, Self::Template(_))
+    }
+
+    /// The pattern with its variables filled in for good; `None` when it then matches nothing.
+    pub(super) fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
+        match self {
+            Self::Parts(_) => Some(self.clone()),
+            Self::Template(tokens) => resolve(tokens, context).map(|tokens| Self::Template(tokens.into())),
         }
     }
 
