@@ -225,7 +225,8 @@ pub(crate) async fn read_answer(stream: &mut (impl AsyncReadExt + Unpin)) -> std
         .collect();
     let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
     let mut body = bytes.split_off(head_end);
-    while body.len() < length.unwrap_or(usize::MAX) {
+    let length = if status == Some(204) { 0 } else { length.unwrap_or(usize::MAX) };
+    while body.len() < length {
         if stream.read_buf(&mut body).await? == 0 {
             break;
         }

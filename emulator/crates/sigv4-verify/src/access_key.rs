@@ -83,8 +83,8 @@ impl AccessKey {
         }
     }
 
-    /// A key of a session, which is worth nothing without its token. One without an expiry, which AWS does not issue,
-    /// stays good.
+    /// A key of a session, which is worth nothing without its token. One without an expiry, which AWS does
+    /// not issue, stays good.
     #[must_use]
     pub fn temporary(
         secret: SecretAccessKey,
@@ -107,8 +107,8 @@ impl AccessKey {
     }
 }
 
-/// A key that exists, whose token is the right one, and that has not expired. Only [`SignedRequest::check_key`] makes one,
-/// and only with one can a signature be verified.
+/// A key that exists, whose token is the right one, and that has not expired. Only
+/// [`SignedRequest::check_key`] makes one, and only with one can a signature be verified.
 #[derive(Clone, Copy, Debug)]
 pub struct ActiveKey<'k> {
     secret: &'k SecretAccessKey,
@@ -121,8 +121,8 @@ impl<'k> ActiveKey<'k> {
 }
 
 impl SignedRequest<'_> {
-    /// Judges the key that was found under [`access_key_id`](SignedRequest::access_key_id), if there was one, by the
-    /// token the request brought.
+    /// Judges the key that was found under [`access_key_id`](SignedRequest::access_key_id), if there was one,
+    /// by the token the request brought.
     ///
     /// # Errors
     /// Rules 14 and 15 of the [crate's list](crate#the-order-of-checks).
@@ -131,8 +131,8 @@ impl SignedRequest<'_> {
         found: Option<&'k AccessKey>,
         now: Timestamp,
     ) -> Result<ActiveKey<'k>, SignatureError> {
-        // Rule 15: the key exists. It stands first here because without a key no token can be judged; AWS, which reads
-        // the key out of the token, answers alike but for a full stop.
+        // Rule 15: the key exists. It stands first here because without a key no token can be judged; AWS,
+        // which reads the key out of the token, answers alike but for a full stop.
         let Some(AccessKey { secret, kind }) = found else {
             return Err(SignatureError::UnknownAccessKey {
                 access_key_id: self.access_key_id().to_owned(),

@@ -22,16 +22,17 @@ pub(crate) struct SignatureParameters<'a> {
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 impl<'a> SignatureParameters<'a> {
-    /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` and the headers that belong to it: rule 6.
+    /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` and the headers that belong to it:
+    /// rule 6.
     pub(crate) fn from_authorization(
         authorization: &'a [u8],
         head: &RequestHead<'a>,
     ) -> Result<Self, SignatureError> {
         let (algorithm, parameters) = split_algorithm(authorization);
 
-        // Rule 6a: the algorithm is AWS4-HMAC-SHA256.
-        // A scheme that is not AWS's at all is not refused here: API Gateway reads `Bearer abc` as a list of parameters
-        // and complains about those (cowinapi/developer.cowin#129, aws/chalice#828), so rules 6b and 6d come first.
+        // Rule 6a: the algorithm is AWS4-HMAC-SHA256. A scheme that is not AWS's at all is not refused here:
+        // API Gateway reads `Bearer abc` as a list of parameters and complains about those
+        // (cowinapi/developer.cowin#129, aws/chalice#828), so rules 6b and 6d come first.
         let is_known = algorithm == ALGORITHM.as_bytes();
         let unsupported = || SignatureError::UnsupportedAlgorithm {
             algorithm: lossy(algorithm).into_owned(),
@@ -132,7 +133,8 @@ impl fmt::Display for MissingParameters {
     }
 }
 
-/// What AWS repeats to the client and no log should show: a header that may be a bearer token, meant for somebody else.
+/// What AWS repeats to the client and no log should show: a header that may be a bearer token, meant for
+/// somebody else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnloggedText(Box<str>);
 

@@ -76,8 +76,8 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// How each part is read. AWS's way is the default; the others are what known clients do instead, and are only tried to
-/// name the cause of a mismatch (but for the token, on which services differ).
+/// How each part is read. AWS's way is the default; the others are what known clients do instead, and are
+/// only tried to name the cause of a mismatch (but for the token, on which services differ).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) path: PathReading,
@@ -107,7 +107,8 @@ pub(crate) enum TokenReading {
     /// As every parameter of a presigned URL.
     #[default]
     Signed,
-    /// Put into a presigned URL after it was signed. AWS's signing suite has both: post-sts-header-before and -after.
+    /// Put into a presigned URL after it was signed. AWS's signing suite has both: post-sts-header-before and
+    /// -after.
     AddedLater,
 }
 
@@ -136,5 +137,23 @@ fn without_port(host: &[u8]) -> &[u8] {
     match host.iter().rposition(|byte| *byte == b':') {
         Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
         _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_told_from_the_end_of_an_address() {
+        for (host, name) in [
+            ("localhost", "localhost"),
+            ("localhost:8443", "localhost"),
+            ("127.0.0.1:8443", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+            ("[::1]:8443", "[::1]"),
+        ] {
+            assert_eq!(without_port(host.as_bytes()), name.as_bytes(), "{host}");
+        }
     }
 }

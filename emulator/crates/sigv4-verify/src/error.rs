@@ -16,8 +16,9 @@ use crate::request_date::{BasicIso8601, RequestDate};
 
 /// Why a request is refused. Variants stand in the order of the [crate's list](crate#the-order-of-checks).
 ///
-/// `Display` is for logs: it says what is wrong in one line and holds nothing that was secret. What the client is told is
-/// [`status`](Self::status), [`error_type`](Self::error_type) and [`message`](Self::message).
+/// `Display` is for logs: it says what is wrong in one line and holds nothing that was secret. What the
+/// client is told is [`status`](Self::status), [`error_type`](Self::error_type) and
+/// [`message`](Self::message).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SignatureError {
@@ -181,22 +182,28 @@ impl SignatureError {
             Self::MissingAuthenticationToken => "Missing Authentication Token".into(),
             // Guess: S3's sentence; what other services say is not known.
             Self::TwoAuthenticationMechanisms => {
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
-                 parameter or the Authorization header should be specified"
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature \
+                 query string parameter or the Authorization header should be specified"
                     .into()
             }
             Self::UnsupportedAlgorithm { algorithm } => {
                 format!("Unsupported AWS 'algorithm': '{algorithm}'.").into()
             }
             // aws-samples/amazon-elasticsearch-service-with-authentication#4.
-            Self::MalformedAuthorizationParameter { parameter, authorization } => format!(
+            Self::MalformedAuthorizationParameter {
+                parameter,
+                authorization,
+            } => format!(
                 "'{}' not a valid key=value pair (missing equal-sign) in Authorization header: '{}'.",
                 parameter.expose(),
                 authorization.expose()
             )
             .into(),
             // aws/chalice#828, nordcloud/cognitocurl#28.
-            Self::IncompleteAuthorization { missing, authorization } => {
+            Self::IncompleteAuthorization {
+                missing,
+                authorization,
+            } => {
                 let mut message = String::new();
                 for sentence in missing.select([
                     "Authorization header requires 'Credential' parameter. ",
@@ -211,9 +218,7 @@ impl SignatureError {
             // scratchstack-aws-signature, "AWS Auth Error Ordering", rule 7d.
             Self::IncompletePresignedUrl { missing } => {
                 let mut message = String::new();
-                for name in
-                    missing.select(["X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"])
-                {
+                for name in missing.select(PRESIGNED_PARAMETERS) {
                     message.push_str("AWS query-string parameters must include '");
                     message.push_str(name);
                     message.push_str("'. ");
@@ -227,8 +232,8 @@ impl SignatureError {
                 "X-Amz-Expires must be non-negative".into()
             }
             Self::MalformedExpires(ExpiresFault::MoreThanAWeek) => {
-                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less \
-                 than 604800 seconds"
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires \
+                 must be less than 604800 seconds"
                     .into()
             }
             // NetSPI/AWSSigner#3, babbel/okhttp-aws-signer#10.
@@ -241,7 +246,8 @@ impl SignatureError {
             }
             // umegaya/lua-aws#18.
             Self::MalformedDate { found } => format!(
-                "Date must be in ISO-8601 'basic format'. Got '{found}'. See http://en.wikipedia.org/wiki/ISO_8601"
+                "Date must be in ISO-8601 'basic format'. Got '{found}'. See \
+                 http://en.wikipedia.org/wiki/ISO_8601"
             )
             .into(),
             // Both sentences about the clock: aws/aws-sdk-js-v3#5920, serverless/serverless#27.
@@ -261,14 +267,16 @@ impl SignatureError {
             .into(),
             // mhart/aws4#97.
             Self::MalformedCredential { found } => format!(
-                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got \
-                 '{found}'"
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/term, got '{found}'"
             )
             .into(),
             Self::WrongCredentialScope(faults) => faults.iter().map(ToString::to_string).collect(),
             Self::InvalidSecurityToken(_) => "The security token included in the request is invalid".into(),
             // cloudquery/cq-provider-aws#1171.
-            Self::ExpiredSecurityToken { .. } => "The security token included in the request is expired".into(),
+            Self::ExpiredSecurityToken { .. } => {
+                "The security token included in the request is expired".into()
+            }
             // badslug/Paw-AWSSignature4DynamicValue#5: with a full stop, unlike rule 14b.
             Self::UnknownAccessKey { .. } => "The security token included in the request is invalid.".into(),
             Self::SignatureDoesNotMatch(mismatch) => match detail {
@@ -391,5 +399,14 @@ impl fmt::Display for Minutes {
 }
 
 /// grafana/k6-jslib-aws#109.
-const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
-                        Secret Access Key and signing method. Consult the service documentation for details.";
+const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. \
+                        Check your AWS Secret Access Key and signing method. Consult the service \
+                        documentation for details.";
+
+/// In the order of [`MissingParameters::select`].
+const PRESIGNED_PARAMETERS: [&str; 4] = [
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Date",
+];

@@ -29,8 +29,8 @@ pub struct Expectation<'a> {
 
 impl<'a> Expectation<'a> {
     /// Any Region, five minutes, and every `x-amz-` header signed.
-    // Five minutes: serverless/serverless#27 (Lambda), aws/aws-sdk-js-v3#5920 (AppConfigData), and the IAM User Guide,
-    // "AWS Signature Version 4 for API requests": in most cases within five minutes.
+    // Five minutes: serverless/serverless#27 (Lambda), aws/aws-sdk-js-v3#5920 (AppConfigData), and the IAM
+    // User Guide, "AWS Signature Version 4 for API requests": in most cases within five minutes.
     #[must_use]
     pub const fn for_service(service: &'a str) -> Self {
         Self {

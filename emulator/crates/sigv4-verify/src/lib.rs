@@ -1,15 +1,16 @@
-//! Verifies AWS Signature Version 4 the way AWS's front ends do: the same canonical request, the same checks in the same
-//! order, the same sentence for each refusal.
+//! Verifies AWS Signature Version 4 the way AWS's front ends do: the same canonical request, the same checks
+//! in the same order, the same sentence for each refusal.
 //!
 //! A signature is checked in four steps, because the body comes last and the key is somebody else's business:
 //!
 //! 1. [`RequestTarget::parse`] looks at the raw request target;
-//! 2. [`SignedRequest::parse`] reads the head and says which access key id, Region and service it was signed for;
+//! 2. [`SignedRequest::parse`] reads the head and says which access key id, Region and service it was signed
+//!    for;
 //! 3. [`SignedRequest::check_key`] judges the key that the caller found under that id, and the session token;
 //! 4. [`SignedRequest::verify`] compares the signature, once the hash of the body is known.
 //!
-//! Only step 3 makes the [`ActiveKey`] that step 4 wants, so none of them can be forgotten. Nothing here reads a clock, a
-//! file or the environment: the caller brings `now`.
+//! Only step 3 makes the [`ActiveKey`] that step 4 wants, so none of them can be forgotten. Nothing here
+//! reads a clock, a file or the environment: the caller brings `now`.
 //!
 //! ```
 //! use jiff::Timestamp;
@@ -22,9 +23,13 @@
 //! let head = RequestHead::new("GET", target, [
 //!     ("Host", b"localhost:18443".as_slice()),
 //!     ("X-Amz-Date", b"20261123T033454Z"),
-//!     ("Authorization", b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/lookoutvision/aws4_request, \
+//!     (
+//!         "Authorization",
+//!         b"AWS4-HMAC-SHA256 \
+//!         Credential=AKIDEXAMPLE/20261123/us-east-1/lookoutvision/aws4_request, \
 //!         SignedHeaders=host;x-amz-date, \
-//!         Signature=8db1e4009cf6fbca6aff86ee4fdd67727798307b21026d2dd7cd7d0edda512a5"),
+//!         Signature=8db1e4009cf6fbca6aff86ee4fdd67727798307b21026d2dd7cd7d0edda512a5",
+//!     ),
 //! ]);
 //!
 //! // The head is checked before the body is read.
@@ -46,10 +51,10 @@
 //!
 //! # The order of checks
 //!
-//! AWS answers with the first check that fails, so the order is behaviour. The numbers are those of the chart "AWS Auth
-//! Error Ordering" of the scratchstack-aws-signature project, which was drawn from observing IAM and STS; the codes are
-//! those of services that speak JSON over REST, as Lookout for Vision does. Its rules 2 and 3 are missing because nothing in
-//! such a service answers to them.
+//! AWS answers with the first check that fails, so the order is behaviour. The numbers are those of the chart
+//! "AWS Auth Error Ordering" of the scratchstack-aws-signature project, which was drawn from observing IAM
+//! and STS; the codes are those of services that speak JSON over REST, as Lookout for Vision does. Its rules
+//! 2 and 3 are missing because nothing in such a service answers to them.
 //!
 //! | Rule | A request is refused when | Error type |
 //! |---|---|---|
@@ -76,13 +81,14 @@
 //! | 15 | nobody has its access key id | `UnrecognizedClientException` |
 //! | 16 | the signature differs | `InvalidSignatureException` |
 //!
-//! The status is 403 where nothing else stands. Rules 7e and the second half of 8 are not of the chart; where they stand in
-//! the order is a guess.
+//! The status is 403 where nothing else stands. Rules 7e and the second half of 8 are not of the chart; where
+//! they stand in the order is a guess.
 
 mod access_key;
 mod authorization;
 mod canonical_request;
 mod credential;
+mod diagnosis;
 mod error;
 mod expectation;
 mod hex;

@@ -7,7 +7,8 @@ use crate::string_to_sign::StringToSign;
 
 /// Everything about a signature that differs from ours: the best debugging aid there is.
 ///
-/// Both texts may hold the session token, for which there is [`redacted`](Self::redacted); `Debug` prints that.
+/// Both texts may hold the session token, for which there is [`redacted`](Self::redacted); `Debug` prints
+/// that.
 #[derive(Clone)]
 pub struct Mismatch {
     pub(crate) canonical_request: String,
@@ -52,7 +53,8 @@ impl Mismatch {
         }
     }
 
-    /// The first line of the canonical request that the client has otherwise, where we found out what it signed.
+    /// The first line of the canonical request that the client has otherwise, where we found out what it
+    /// signed.
     #[must_use]
     pub fn first_difference(&self) -> Option<LineDifference<'_>> {
         let theirs = self.signed_instead.as_deref()?;
@@ -136,16 +138,24 @@ impl fmt::Display for MismatchCause {
                 f.write_str("the client signed the hash of an empty body, but the request has a body")
             }
             Self::StreamingPayload(found) => {
-                write!(f, "`x-amz-content-sha256` is `{found}`, which only S3 understands")
+                write!(
+                    f,
+                    "`x-amz-content-sha256` is `{found}`, which only S3 understands"
+                )
             }
             Self::UnrecognisedPayloadHash(found) => {
-                write!(f, "`x-amz-content-sha256` is `{found}`, which is no SHA-256 in hex")
+                write!(
+                    f,
+                    "`x-amz-content-sha256` is `{found}`, which is no SHA-256 in hex"
+                )
             }
             Self::PathNotEncodedTwice => f.write_str(
-                "the client signed the path as it sent it; every service but S3 wants it percent-encoded once more",
+                "the client signed the path as it sent it; every service but S3 wants it \
+                 percent-encoded once more",
             ),
             Self::QueryNotCanonical => f.write_str(
-                "the client signed the query as it sent it; it has to be sorted by name, and strictly encoded",
+                "the client signed the query as it sent it; it has to be sorted by name, and strictly \
+                 encoded",
             ),
             Self::PathAndQueryAsSent => f.write_str(
                 "the client signed path and query as it sent them; \
@@ -153,7 +163,10 @@ impl fmt::Display for MismatchCause {
             ),
             Self::HostWithoutPort => f.write_str("the client signed the host without its port"),
             Self::SignedHeaderAbsent(name) => {
-                write!(f, "`{name}` is listed in the signed headers, but the request has no such header")
+                write!(
+                    f,
+                    "`{name}` is listed in the signed headers, but the request has no such header"
+                )
             }
             Self::NotASignature => f.write_str("the signature is not 64 lower-case hex digits"),
         }

@@ -44,7 +44,8 @@ pub struct UnsignedPayloads {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeclaredUnsignedPayload {
     /// Take it.
-    // Guess: reports differ by service (apache/opendal-reqsign#346, mhart/aws4fetch#50); the JavaScript SDK relies on it.
+    // Guess: reports differ by service (apache/opendal-reqsign#346, mhart/aws4fetch#50); the JavaScript SDK
+    // relies on it.
     #[default]
     Accept,
     /// Answer that the signature does not match.
@@ -53,8 +54,8 @@ pub enum DeclaredUnsignedPayload {
 
 /// What to do with a request whose client signed `UNSIGNED-PAYLOAD` and did not say so.
 ///
-/// The Rust SDK does this for `ByteStream::from_path` and for streams (awslabs/aws-sdk-rust#749). A server cannot know
-/// beforehand; it can only try the other payload line when the first does not match.
+/// The Rust SDK does this for `ByteStream::from_path` and for streams (awslabs/aws-sdk-rust#749). A server
+/// cannot know beforehand; it can only try the other payload line when the first does not match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UndeclaredUnsignedPayload {
     /// Answer that the signature does not match, as AWS most likely does.

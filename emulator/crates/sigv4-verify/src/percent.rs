@@ -28,11 +28,6 @@ impl fmt::Display for EscapeFault {
     }
 }
 
-/// The bytes that are written as they are everywhere.
-pub(crate) const UNRESERVED: ByteSet = ByteSet::alphanumeric_and(b"-._~");
-/// The bytes that are written as they are in a path.
-pub(crate) const UNRESERVED_AND_SLASH: ByteSet = ByteSet::alphanumeric_and(b"-._~/");
-
 /// Checks that every `%` is followed by two hex digits.
 pub(crate) fn check_escapes(text: &[u8]) -> Result<(), EscapeFault> {
     let mut rest = text;
@@ -46,7 +41,8 @@ pub(crate) fn check_escapes(text: &[u8]) -> Result<(), EscapeFault> {
     Ok(())
 }
 
-/// Resolves every escape. An escape that is none stands for itself; [`check_escapes`] has refused those before.
+/// Resolves every escape. An escape that is none stands for itself; [`check_escapes`] has refused those
+/// before.
 pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'%') {
         return Cow::Borrowed(text);
@@ -74,10 +70,10 @@ pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
-/// Writes `bytes`, each one that is not in `kept` as `%XX` with upper-case digits.
-pub(crate) fn encode_into(out: &mut Vec<u8>, bytes: &[u8], kept: &ByteSet) {
+/// Writes `bytes`, each one outside `A-Za-z0-9-._~` as `%XX` with upper-case digits.
+pub(crate) fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| !kept.contains(*byte)) {
+    while let Some(at) = rest.iter().position(|byte| !UNRESERVED[usize::from(*byte)]) {
         out.extend_from_slice(&rest[..at]);
         let byte = rest[at];
         out.extend_from_slice(&[
@@ -100,28 +96,15 @@ pub(crate) fn hex_value(digit: u8) -> Option<u8> {
     }
 }
 
-/// A set of byte values.
-pub(crate) struct ByteSet([bool; 256]);
-
-impl ByteSet {
-    const fn alphanumeric_and(punctuation: &[u8]) -> Self {
-        let mut set = [false; 256];
-        let mut byte = 0;
-        while byte < 128 {
-            set[byte] = (byte as u8).is_ascii_alphanumeric();
-            byte += 1;
-        }
-        let mut at = 0;
-        while at < punctuation.len() {
-            set[punctuation[at] as usize] = true;
-            at += 1;
-        }
-        Self(set)
+/// The bytes that need no escape.
+const UNRESERVED: [bool; 256] = {
+    let mut set = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        set[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
     }
-
-    fn contains(&self, byte: u8) -> bool {
-        self.0[usize::from(byte)]
-    }
-}
+    set
+};
 
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";

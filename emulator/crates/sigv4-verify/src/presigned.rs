@@ -70,7 +70,8 @@ pub enum ExpiresFault {
     MoreThanAWeek,
 }
 
-// Guess: S3's range, 1 to 604800 seconds (Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters").
+// Guess: S3's range, 1 to 604800 seconds (Amazon S3 API Reference, "Authenticating Requests: Using Query
+// Parameters").
 fn parse_expires(text: &str) -> Result<Duration, ExpiresFault> {
     match text.parse::<i64>() {
         Err(_) => Err(ExpiresFault::NotANumber),

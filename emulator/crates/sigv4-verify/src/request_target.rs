@@ -1,12 +1,13 @@
 //! The request target as it came over the wire.
 //!
-//! SigV4 signs an encoding *of the encoding*: a client sends `/tags/arn%3Aaws` and signs `/tags/arn%253Aaws`. So the raw
-//! bytes must reach us; a path that was decoded, or decoded and encoded again, cannot be verified any more.
+//! SigV4 signs an encoding *of the encoding*: a client sends `/tags/arn%3Aaws` and signs `/tags/arn%253Aaws`.
+//! So the raw bytes must reach us; a path that was decoded, or decoded and encoded again, cannot be verified
+//! any more.
 
 use std::borrow::Cow;
 
 use crate::error::{PathFault, SignatureError};
-use crate::percent::{self, UNRESERVED, UNRESERVED_AND_SLASH};
+use crate::percent;
 
 /// A request target whose path stays below the root and whose escapes are all whole.
 ///
@@ -66,20 +67,21 @@ impl<'a> RequestTarget<'a> {
             .map(|(_, value)| percent::decode(value))
     }
 
-    /// Writes the path as it is signed: normalised, then every byte outside `A-Za-z0-9-._~/` encoded once more.
+    /// Writes the path as it is signed: normalised, then every byte outside `A-Za-z0-9-._~/` encoded once
+    /// more.
     pub(crate) fn write_canonical_path(&self, out: &mut Vec<u8>) {
         let start = out.len();
         for segment in segments(self.path) {
             match segment {
                 b"" | b"." => {}
-                // A segment is encoded without slashes, so the last slash begins the last segment.
+                // A segment has no slashes, so the last slash begins the last segment.
                 b".." => {
                     let parent = out[start..].iter().rposition(|byte| *byte == b'/').unwrap_or(0);
                     out.truncate(start + parent);
                 }
                 _ => {
                     out.push(b'/');
-                    percent::encode_into(out, segment, &UNRESERVED_AND_SLASH);
+                    percent::encode_into(out, segment);
                 }
             }
         }
@@ -88,13 +90,14 @@ impl<'a> RequestTarget<'a> {
         }
     }
 
-    /// Writes the query as it is signed: decoded, strictly encoded, sorted by name and then by value, without the
-    /// parameters in `omitted`.
+    /// Writes the query as it is signed: decoded, strictly encoded, sorted by name and then by value, without
+    /// the parameters in `omitted`.
     pub(crate) fn write_canonical_query(&self, out: &mut Vec<u8>, omitted: &[&str]) {
         if self.query.is_empty() {
             return;
         }
-        // All names and values are written one after the other into one text, and the pairs sorted by where they stand.
+        // All names and values are written one after the other into one text, and the pairs sorted by where
+        // they stand.
         let mut text = Vec::with_capacity(self.query.len() + self.query.len() / 4);
         let mut pairs = Vec::with_capacity(16);
         for (name, value) in self.raw_pairs() {
@@ -103,13 +106,14 @@ impl<'a> RequestTarget<'a> {
                 continue;
             }
             let start = text.len();
-            percent::encode_into(&mut text, &name, &UNRESERVED);
+            percent::encode_into(&mut text, &name);
             let middle = text.len();
             // Guess: a literal `+` is the character `+`, not a blank. The SDKs send `%2B` and `%20`.
-            percent::encode_into(&mut text, &percent::decode(value), &UNRESERVED);
+            percent::encode_into(&mut text, &percent::decode(value));
             pairs.push((start..middle, middle..text.len()));
         }
-        // By name, then by value, and not by `name=value`: `Param` comes before `Param-3` although `=` comes after `-`.
+        // By name, then by value, and not by `name=value`: `Param` comes before `Param-3` although `=` comes
+        // after `-`.
         pairs.sort_by(|(name, value), (other_name, other_value)| {
             (&text[name.clone()], &text[value.clone()])
                 .cmp(&(&text[other_name.clone()], &text[other_value.clone()]))

@@ -36,7 +36,8 @@ pub enum SignatureForm {
     AuthorizationHeader,
     /// In the query, as `X-Amz-` parameters.
     PresignedUrl {
-        /// `X-Amz-Expires`: how long after its date the request may be sent. Without it the clock skew is the limit.
+        /// `X-Amz-Expires`: how long after its date the request may be sent. Without it the clock skew is the
+        /// limit.
         expires: Option<Duration>,
     },
 }
@@ -187,7 +188,8 @@ fn check_age(
     clock_skew_max: Duration,
     now: Timestamp,
 ) -> Result<(), SignatureError> {
-    // Dates of requests have no fraction. Without one in `now` the limit is met exactly, and AWS's sentence adds up.
+    // Dates of requests have no fraction. Without one in `now` the limit is met exactly, and AWS's sentence
+    // adds up.
     let now = Timestamp::from_second(now.as_second()).expect("a moment without its fraction is a moment");
     let age = now.duration_since(date.timestamp());
     let lifetime = match form {

@@ -4,17 +4,13 @@ use ring::digest;
 use subtle::ConstantTimeEq;
 
 use crate::access_key::ActiveKey;
-use crate::authorization::lossy;
-use crate::canonical_request::{
-    CanonicalRequest, HostReading, PathReading, QueryReading, Reading, TokenReading,
-};
+use crate::canonical_request::{CanonicalRequest, Reading, TokenReading};
 use crate::error::SignatureError;
 use crate::hex::{self, Hex};
-use crate::mismatch::{Mismatch, MismatchCause};
+use crate::mismatch::MismatchCause;
 use crate::payload_hash::{
     DeclaredUnsignedPayload, PayloadHash, UNSIGNED_PAYLOAD, UndeclaredUnsignedPayload, UnsignedPayloads,
 };
-use crate::signed_headers::AUTHORITY;
 use crate::signed_request::{SignatureForm, SignedRequest};
 use crate::string_to_sign::{SigningKey, StringToSign};
 
@@ -72,8 +68,8 @@ impl SignedRequest<'_> {
     /// Compares the signature with the one this key gives this request and this body.
     ///
     /// # Errors
-    /// Rule 16 of the [crate's list](crate#the-order-of-checks): [`SignatureError::SignatureDoesNotMatch`], and nothing
-    /// else.
+    /// Rule 16 of the [crate's list](crate#the-order-of-checks): [`SignatureError::SignatureDoesNotMatch`],
+    /// and nothing else.
     pub fn verify(
         &self,
         key: &ActiveKey<'_>,
@@ -118,17 +114,17 @@ impl SignedRequest<'_> {
     }
 
     /// What `x-amz-content-sha256` says, letter by letter.
-    fn declared_payload_line(&self) -> &[u8] {
+    pub(crate) fn declared_payload_line(&self) -> &[u8] {
         self.head.header("x-amz-content-sha256").unwrap_or_default()
     }
 }
 
 /// One request and one key, to be tried with this and that payload line.
-struct Attempt<'r> {
-    request: &'r SignedRequest<'r>,
+pub(crate) struct Attempt<'r> {
+    pub(crate) request: &'r SignedRequest<'r>,
     signing_key: SigningKey,
     /// `None` if it is no signature at all.
-    provided: Option<[u8; 32]>,
+    pub(crate) provided: Option<[u8; 32]>,
 }
 
 impl<'r> Attempt<'r> {
@@ -155,7 +151,7 @@ impl<'r> Attempt<'r> {
                 )
     }
 
-    fn matches_as(&self, payload_line: &[u8], reading: Reading) -> bool {
+    pub(crate) fn matches_as(&self, payload_line: &[u8], reading: Reading) -> bool {
         let Some(provided) = self.provided else {
             return false;
         };
@@ -164,7 +160,7 @@ impl<'r> Attempt<'r> {
         ours.as_ref().ct_eq(&provided).into()
     }
 
-    fn canonical_request(&self, payload_line: &[u8], reading: Reading) -> Vec<u8> {
+    pub(crate) fn canonical_request(&self, payload_line: &[u8], reading: Reading) -> Vec<u8> {
         let request = self.request;
         let mut text = Vec::with_capacity(1024);
         CanonicalRequest {
@@ -178,7 +174,7 @@ impl<'r> Attempt<'r> {
         text
     }
 
-    fn string_to_sign(&self, canonical_request: &[u8]) -> StringToSign<'r> {
+    pub(crate) fn string_to_sign(&self, canonical_request: &[u8]) -> StringToSign<'r> {
         let hash = digest::digest(&digest::SHA256, canonical_request);
         let hash = hash.as_ref().try_into().expect("sha-256 has 32 bytes");
         StringToSign::new(self.request.date, self.request.scope.clone(), &hash)
@@ -188,98 +184,4 @@ impl<'r> Attempt<'r> {
         matches!(self.request.form, SignatureForm::PresignedUrl { .. })
             && self.request.session_token.is_some()
     }
-    /// The difference, and what we can find out of its cause by trying what known clients do wrong. This costs a few
-    /// more hashes, and only those pay who are refused.
-    fn explain(&self, line: &[u8]) -> Mismatch {
-        let ours = self.canonical_request(line, Reading::default());
-        let found = match self.matches_as(line, Reading::default()) {
-            // The signature is right, and yet we refuse: no other reading will explain that.
-            true => None,
-            false => self
-                .suspects(line)
-                .into_iter()
-                .find(|(_, line, reading)| self.matches_as(line, *reading)),
-        };
-        let (cause, signed_instead) = match found {
-            Some((cause, line, reading)) => (Some(cause), Some(self.canonical_request(line, reading))),
-            None => (self.apparent_cause(line), None),
-        };
-        Mismatch {
-            string_to_sign: self.string_to_sign(&ours).into_owned(),
-            canonical_request: text(&ours),
-            provided_signature: self.request.signature.to_string(),
-            cause,
-            signed_instead: signed_instead.as_deref().map(text),
-        }
-    }
-
-    /// What the client may have signed instead, the likeliest first.
-    fn suspects<'l>(&'l self, line: &'l [u8]) -> Vec<(MismatchCause, &'l [u8], Reading)> {
-        let aws = Reading::default();
-        let path_as_sent = Reading {
-            path: PathReading::AsSent,
-            ..aws
-        };
-        let query_as_sent = Reading {
-            query: QueryReading::AsSent,
-            ..aws
-        };
-        let declared = self.request.declared_payload_line();
-        let payload = match self.request.payload_hash {
-            PayloadHash::Implied => (MismatchCause::UndeclaredUnsignedPayload, UNSIGNED_PAYLOAD, aws),
-            PayloadHash::Declared(_) => (MismatchCause::BodyDiffersFromDeclaredHash, declared, aws),
-            PayloadHash::Unsigned => (MismatchCause::UnsignedPayloadRefused, UNSIGNED_PAYLOAD, aws),
-            PayloadHash::Streaming(found) => (MismatchCause::StreamingPayload(text(found)), declared, aws),
-            PayloadHash::Unrecognised(found) => {
-                (MismatchCause::UnrecognisedPayloadHash(text(found)), declared, aws)
-            }
-        };
-        vec![
-            payload,
-            (MismatchCause::PathNotEncodedTwice, line, path_as_sent),
-            (MismatchCause::QueryNotCanonical, line, query_as_sent),
-            (
-                MismatchCause::PathAndQueryAsSent,
-                line,
-                Reading {
-                    path: PathReading::AsSent,
-                    ..query_as_sent
-                },
-            ),
-            (
-                MismatchCause::HostWithoutPort,
-                line,
-                Reading {
-                    host: HostReading::WithoutPort,
-                    ..aws
-                },
-            ),
-            (MismatchCause::SignedAsEmptyBody, EMPTY_BODY_LINE, aws),
-        ]
-    }
-
-    /// What can be seen without trying.
-    fn apparent_cause(&self, line: &[u8]) -> Option<MismatchCause> {
-        match self.request.payload_hash {
-            _ if self.provided.is_none() => Some(MismatchCause::NotASignature),
-            PayloadHash::Streaming(found) => Some(MismatchCause::StreamingPayload(text(found))),
-            PayloadHash::Unrecognised(found) => Some(MismatchCause::UnrecognisedPayloadHash(text(found))),
-            PayloadHash::Declared(_) if line != self.request.declared_payload_line() => {
-                Some(MismatchCause::BodyDiffersFromDeclaredHash)
-            }
-            PayloadHash::Unsigned if line != UNSIGNED_PAYLOAD => Some(MismatchCause::UnsignedPayloadRefused),
-            PayloadHash::Implied | PayloadHash::Declared(_) | PayloadHash::Unsigned => {
-                let is_absent = |name: &&str| self.request.head.header(name).is_none() && *name != AUTHORITY;
-                let absent = self.request.signed_headers.names().find(is_absent)?;
-                Some(MismatchCause::SignedHeaderAbsent(absent.to_owned()))
-            }
-        }
-    }
 }
-
-fn text(bytes: &[u8]) -> String {
-    lossy(bytes).into_owned()
-}
-
-/// The payload line of a request without a body.
-const EMPTY_BODY_LINE: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -8,6 +8,8 @@ pub(super) const START_OF_IMAGE: &[u8] = &[0xff, 0xd8];
 /// The walk goes through the segments up to the first scan. From there EOI is looked for from the end of the file,
 /// where it nearly always is: compressed data cannot hold the marker, as each of its 0xFF bytes is followed by a zero
 /// or a restart marker.
+// Guess: that a file without EOI is refused. Some decoders take it with a warning, but nearly always it was cut short,
+// and a test should hear of that.
 pub(super) fn read_size(mut bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     let mut size = None;
     loop {

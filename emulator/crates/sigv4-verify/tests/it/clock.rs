@@ -30,7 +30,8 @@ fn a_request_may_be_300_seconds_old_and_not_301() {
     check(
         "2020-01-01T00:11:01Z",
         Some(
-            "Signature expired: 20200101T000600Z is now earlier than 20200101T000601Z (20200101T001101Z - 5 min.)",
+            "Signature expired: 20200101T000600Z is now earlier than 20200101T000601Z (20200101T001101Z \
+             - 5 min.)",
         ),
     );
 }
@@ -61,12 +62,14 @@ fn the_minutes_in_the_sentence_are_those_of_the_limit() {
         (
             900,
             "2020-01-01T00:21:01Z",
-            "Signature expired: 20200101T000600Z is now earlier than 20200101T000601Z (20200101T002101Z - 15 min.)",
+            "Signature expired: 20200101T000600Z is now earlier than 20200101T000601Z (20200101T002101Z \
+             - 15 min.)",
         ),
         (
             90,
             "2020-01-01T00:07:31Z",
-            "Signature expired: 20200101T000600Z is now earlier than 20200101T000601Z (20200101T000731Z - 90 sec.)",
+            "Signature expired: 20200101T000600Z is now earlier than 20200101T000601Z (20200101T000731Z \
+             - 90 sec.)",
         ),
     ] {
         let clock_skew_max = Duration::from_secs(seconds);

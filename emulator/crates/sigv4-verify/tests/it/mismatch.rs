@@ -12,7 +12,8 @@ fn endpoint() -> Endpoint {
     Endpoint::at("2026-11-23T03:34:54Z")
 }
 
-/// A request with these additional headers, whose client computed these first three lines and this payload line.
+/// A request with these additional headers, whose client computed these first three lines and this payload
+/// line.
 fn request(target: &str, amz_headers: &str, lines: &str, payload_line: &str) -> Request {
     let headers = format!("host: localhost:8443\n{amz_headers}x-amz-date: {DATE}");
     let canonical_headers = headers.replace(": ", ":");
@@ -133,10 +134,15 @@ fn a_payload_that_is_unsigned_openly_is_accepted_unless_refused() {
         unsigned: UnsignedPayloads { declared, undeclared },
         ..endpoint()
     };
-    assert_eq!(
-        strict.mismatch(&request).cause(),
-        Some(&MismatchCause::UnsignedPayloadRefused)
-    );
+    for payload_line in ["UNSIGNED-PAYLOAD", &hex(&sha256(b"body"))] {
+        let request = self::request("/", header, "POST\n/\n", payload_line).with_body(b"body");
+        let mismatch = strict.mismatch(&request);
+        assert_eq!(
+            mismatch.cause(),
+            Some(&MismatchCause::UnsignedPayloadRefused),
+            "{payload_line}"
+        );
+    }
 }
 
 #[test]
@@ -160,7 +166,8 @@ fn a_declared_hash_must_be_that_of_the_body() {
     );
 }
 
-/// A client that signs the hash of the body and declares another one is refused although its signature is right.
+/// A client that signs the hash of the body and declares another one is refused although its signature is
+/// right.
 #[test]
 fn a_wrong_declared_hash_is_refused_even_when_the_right_one_was_signed() {
     let hash = hex(&sha256(b"body"));
@@ -242,7 +249,8 @@ fn another_secret_has_no_cause_we_could_know() {
 #[test]
 fn header_values_are_trimmed_and_joined() {
     let canonical = format!(
-        "GET\n/\n\nhost:localhost\nmy-header:a b,\"c d\",,e\nx-amz-date:{DATE}\n\nhost;my-header;x-amz-date\n{EMPTY}"
+        "GET\n/\n\nhost:localhost\nmy-header:a b,\"c \
+         d\",,e\nx-amz-date:{DATE}\n\nhost;my-header;x-amz-date\n{EMPTY}"
     );
     let headers = format!(
         "HOST: localhost\nMy-Header:   a   b  \nmy-header: \"c \t d\"\nX-Amz-Date: {DATE}\nMY-HEADER: \t\n\

@@ -57,7 +57,8 @@ fn a_presigned_url_is_good_until_it_expires() {
         &Endpoint::at("2026-11-23T04:34:55Z"),
         &request,
         "InvalidSignatureException",
-        "Signature expired: 20261123T033454Z is now earlier than 20261123T033455Z (20261123T043455Z - 60 min.)",
+        "Signature expired: 20261123T033454Z is now earlier than 20261123T033455Z (20261123T043455Z - \
+         60 min.)",
     );
     refused(
         &Endpoint::at("2026-11-23T03:29:53Z"),
@@ -76,7 +77,8 @@ fn a_short_lifetime_is_shorter_than_the_clock_skew() {
         &Endpoint::at("2026-11-23T03:35:05Z"),
         &request,
         "InvalidSignatureException",
-        "Signature expired: 20261123T033454Z is now earlier than 20261123T033455Z (20261123T033505Z - 10 sec.)",
+        "Signature expired: 20261123T033454Z is now earlier than 20261123T033455Z (20261123T033505Z - \
+         10 sec.)",
     );
 }
 
@@ -92,8 +94,8 @@ fn a_lifetime_is_a_number_from_one_second_to_a_week() {
         ("-1", "X-Amz-Expires must be non-negative"),
         (
             "604801",
-            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
-             604800 seconds",
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must \
+             be less than 604800 seconds",
         ),
     ] {
         refused(
@@ -155,9 +157,9 @@ fn rule_7d_names_everything_that_is_missing() {
         &endpoint(),
         &request,
         "IncompleteSignatureException",
-        "AWS query-string parameters must include 'X-Amz-Credential'. AWS query-string parameters must include \
-         'X-Amz-Signature'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string \
-         parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.",
+        "AWS query-string parameters must include 'X-Amz-Credential'. AWS query-string parameters must \
+         include 'X-Amz-Signature'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS \
+         query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.",
     );
     let mut request = presigned("60");
     request.target = request.target.replace("X-Amz-Date", "X-Amz-Time");

@@ -383,8 +383,10 @@ proptest! {
         second in select(vec![1_795_404_894, 0, i64::from(i32::MIN), 253_402_207_200, -377_705_023_201]),
     ) {
         let text = pieces.concat();
+        let parameters = text.replace(", ", "&X-Amz-");
+        let query = format!("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&{parameters}");
         let (target, authorization) = match in_query {
-            true => (format!("/a/../b?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&{}", text.replace(", ", "&X-Amz-")), None),
+            true => (format!("/a/../b?{query}"), None),
             false => ("/%2e/%41//".to_owned(), Some(format!("AWS4-HMAC-SHA256 {text}").into_bytes())),
         };
         let mut headers = vec![

@@ -160,9 +160,10 @@ fn rule_6d_names_everything_that_is_missing() {
         &request,
         403,
         "IncompleteSignatureException",
-        "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. \
-         Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either \
-         a 'X-Amz-Date' or a 'Date' header. Authorization=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        "Authorization header requires 'Credential' parameter. Authorization header requires \
+         'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization \
+         header requires existence of either a 'X-Amz-Date' or a 'Date' header. \
+         Authorization=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
     );
 }
 
@@ -240,7 +241,8 @@ fn rule_9_the_date_must_be_basic_iso_8601() {
             403,
             "IncompleteSignatureException",
             &format!(
-                "Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
+                "Date must be in ISO-8601 'basic format'. Got '{date}'. See \
+                 http://en.wikipedia.org/wiki/ISO_8601"
             ),
         );
     }
@@ -258,8 +260,8 @@ fn rule_12_a_credential_has_five_parts() {
             403,
             "IncompleteSignatureException",
             &format!(
-                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got \
-                 '{found}'"
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/term, got '{found}'"
             ),
         );
     }
@@ -408,13 +410,13 @@ fn rule_16_the_answer_to_a_wrong_signature_shows_both_texts_unless_told_not_to()
     );
     assert_eq!(
         error.message(MismatchDetail::Omit).unwrap(),
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
-         Key and signing method. Consult the service documentation for details."
+        "The request signature we calculated does not match the signature you provided. Check your AWS \
+         Secret Access Key and signing method. Consult the service documentation for details."
     );
     assert_eq!(
         error.message(MismatchDetail::Include).unwrap(),
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
-         Key and signing method. Consult the service documentation for details.\n\
+        "The request signature we calculated does not match the signature you provided. Check your AWS \
+         Secret Access Key and signing method. Consult the service documentation for details.\n\
          \n\
          The Canonical String for this request should have been\n\
          'HEAD\n\
