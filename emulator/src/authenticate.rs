@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sigv4_verify::{
-    ActiveKey, Expectation, ExpectedRegion, RequestHead, RequestTarget, SignatureError, SignedRequest,
+    ActiveKey, Expectation, ExpectedRegion, RequestHead, RequestTarget, ScopeFault, SignatureError, SignedRequest,
     UnsignedPayloads, Warning,
 };
 
@@ -64,7 +64,11 @@ pub(crate) fn claim<'a>(
     let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
     let (principal, access_key) = found.expect("a key that was checked was found");
     let caller = Caller { principal: principal.clone(), credentials: access_key.credentials };
-    let region = signed.scope().region().parse().expect("rule 13 let a well-formed Region pass");
+    // The host may name none, and then rule 13 looked at the Region's shape only.
+    let region = signed.scope().region().parse().map_err(|_| {
+        let found = signed.scope().region().to_owned();
+        SignatureError::WrongCredentialScope(vec![ScopeFault::Region { found }])
+    })?;
     Ok(Claim { signed, key, caller, region, strictness })
 }
 

@@ -19,16 +19,16 @@ use crate::config::Limits;
 
 /// Room for the bodies that are in memory at one time, over all connections
 #[derive(Debug, Clone)]
-pub struct BodyBudget {
+pub(crate) struct BodyBudget {
     room: Arc<Semaphore>,
     kibibytes_max: u32,
 }
 
 /// A body that came in whole
 #[derive(Debug)]
-pub struct ReceivedBody {
+pub(crate) struct ReceivedBody {
     /// The bytes
-    pub bytes: Bytes,
+    pub(crate) bytes: Bytes,
     /// Their SHA-256
     pub sha256: [u8; 32],
     // Gives its room back when the request is answered.
@@ -37,7 +37,7 @@ pub struct ReceivedBody {
 
 /// A body that did not come in
 #[derive(Debug, thiserror::Error)]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// More bytes than `body_bytes_max`
     #[error("the body is larger than body_bytes_max ({body_bytes_max} bytes)")]
     TooLarge {
@@ -60,7 +60,7 @@ pub enum BodyError {
 
 impl BodyBudget {
     /// Room for so many bytes, counted in whole kibibytes
-    pub fn new(in_flight_body_bytes_max: usize) -> Self {
+    pub(crate) fn new(in_flight_body_bytes_max: usize) -> Self {
         let kibibytes_max = u32::try_from(in_flight_body_bytes_max / 1024).unwrap_or(u32::MAX).max(1);
         // The semaphore can hold fewer permits than a u32 on 32-bit machines only.
         let room = Arc::new(Semaphore::new((kibibytes_max as usize).min(Semaphore::MAX_PERMITS)));
@@ -76,7 +76,7 @@ impl BodyBudget {
 ///
 /// # Errors
 /// When the body is larger than the limits, too slow, or broken. The rest of it is not read then; see [`drain`].
-pub async fn receive<B>(body: &mut B, limits: &Limits, budget: &BodyBudget) -> Result<ReceivedBody, BodyError>
+pub(crate) async fn receive<B>(body: &mut B, limits: &Limits, budget: &BodyBudget) -> Result<ReceivedBody, BodyError>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
@@ -134,7 +134,7 @@ where
 }
 
 /// Reads what is left of a refused request's body and throws it away, within `drain_bytes_max` and `body_timeout`
-pub async fn drain<B>(body: &mut B, limits: &Limits)
+pub(crate) async fn drain<B>(body: &mut B, limits: &Limits)
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {

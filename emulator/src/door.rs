@@ -26,20 +26,20 @@ use crate::{
 
 /// Every endpoint with the network it stands in, in the order of the configuration
 #[derive(Debug, Clone, Default)]
-pub struct EndpointTable(Vec<Arc<PlacedEndpoint>>);
+pub(crate) struct EndpointTable(Vec<Arc<PlacedEndpoint>>);
 
 /// An endpoint in its network
 #[derive(Debug, Clone)]
-pub struct PlacedEndpoint {
+pub(crate) struct PlacedEndpoint {
     /// The endpoint, with the policy attached now
-    pub endpoint: VpcEndpoint,
+    pub(crate) endpoint: VpcEndpoint,
     /// Its network
-    pub vpc: Vpc,
+    pub(crate) vpc: Vpc,
 }
 
 /// The way a request came in
 #[derive(Debug, Clone)]
-pub enum Door {
+pub(crate) enum Door {
     /// Over an interface endpoint
     VpcEndpoint(Arc<PlacedEndpoint>),
     /// Over the public endpoint
@@ -48,7 +48,7 @@ pub enum Door {
 
 /// What the host name alone says about the door
 #[derive(Debug, Clone)]
-pub enum HostDoor {
+pub(crate) enum HostDoor {
     /// The door is known, and so is the Region it leads to
     Known(Door, Region),
     /// The door follows from the Region of the credential scope
@@ -57,7 +57,7 @@ pub enum HostDoor {
 
 /// An endpoint's own name that leads nowhere
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DoorError {
+pub(crate) enum DoorError {
     /// No such endpoint
     #[error("no VPC endpoint `{0}` is configured")]
     UnknownVpcEndpoint(VpcEndpointId),
@@ -80,7 +80,7 @@ impl EndpointTable {
     /// Places endpoints in their networks
     ///
     /// An endpoint whose VPC is not among `vpcs` is left out; the configuration refuses such a one before.
-    pub fn new(endpoints: impl IntoIterator<Item = VpcEndpoint>, vpcs: &[Vpc]) -> Self {
+    pub(crate) fn new(endpoints: impl IntoIterator<Item = VpcEndpoint>, vpcs: &[Vpc]) -> Self {
         let placed = endpoints.into_iter().filter_map(|endpoint| {
             let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == endpoint.vpc_id)?.clone();
             Some(Arc::new(PlacedEndpoint { endpoint, vpc }))
@@ -89,18 +89,18 @@ impl EndpointTable {
     }
 
     /// The endpoint of this id
-    pub fn get(&self, id: &VpcEndpointId) -> Option<&Arc<PlacedEndpoint>> {
+    pub(crate) fn get(&self, id: &VpcEndpointId) -> Option<&Arc<PlacedEndpoint>> {
         self.0.iter().find(|placed| placed.id() == id)
     }
 
     /// Every endpoint
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<PlacedEndpoint>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<PlacedEndpoint>> {
         self.0.iter()
     }
 
     /// The same table with another policy attached to one endpoint; `None` when there is no such endpoint
     #[must_use]
-    pub fn with_policy(&self, id: &VpcEndpointId, document: Arc<PolicyDocument>) -> Option<Self> {
+    pub(crate) fn with_policy(&self, id: &VpcEndpointId, document: Arc<PolicyDocument>) -> Option<Self> {
         let position = self.0.iter().position(|placed| placed.id() == id)?;
         let mut table = self.clone();
         let placed = Arc::make_mut(&mut table.0[position]);
@@ -112,7 +112,7 @@ impl EndpointTable {
     ///
     /// # Errors
     /// When it is an endpoint's own name and no such endpoint stands in that Region.
-    pub fn by_host(&self, host: &EmulatedHost, local: IpAddr) -> Result<HostDoor, DoorError> {
+    pub(crate) fn by_host(&self, host: &EmulatedHost, local: IpAddr) -> Result<HostDoor, DoorError> {
         match host {
             EmulatedHost::Vpce(VpceHost { endpoint_id, region, .. }) => {
                 let placed =
@@ -135,7 +135,7 @@ impl EndpointTable {
     }
 
     /// The door behind the service's own name in a Region, for a connection that arrived at `local`
-    pub fn by_private_dns(&self, region: &Region, local: IpAddr) -> Door {
+    pub(crate) fn by_private_dns(&self, region: &Region, local: IpAddr) -> Door {
         let local = local.to_canonical();
         self.0
             .iter()
@@ -154,14 +154,14 @@ impl EndpointTable {
 
 impl PlacedEndpoint {
     /// The endpoint's id
-    pub fn id(&self) -> &VpcEndpointId {
+    pub(crate) fn id(&self) -> &VpcEndpointId {
         &self.endpoint.vpc_endpoint_id
     }
 }
 
 impl Door {
     /// The endpoint, when the request came over one
-    pub fn vpc_endpoint(&self) -> Option<&PlacedEndpoint> {
+    pub(crate) fn vpc_endpoint(&self) -> Option<&PlacedEndpoint> {
         match self {
             Self::VpcEndpoint(placed) => Some(placed),
             Self::Public => None,
@@ -169,12 +169,12 @@ impl Door {
     }
 
     /// The endpoint's id, when the request came over one
-    pub fn vpc_endpoint_id(&self) -> Option<&VpcEndpointId> {
+    pub(crate) fn vpc_endpoint_id(&self) -> Option<&VpcEndpointId> {
         self.vpc_endpoint().map(PlacedEndpoint::id)
     }
 
     /// The network's id, when the request came over an endpoint
-    pub fn vpc_id(&self) -> Option<&VpcId> {
+    pub(crate) fn vpc_id(&self) -> Option<&VpcId> {
         self.vpc_endpoint().map(|placed| &placed.vpc.vpc_id)
     }
 }

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     clock::{ClockError, ClockSetting},
-    config::{Config, Overrides, Problem, Problems},
+    config::{Config, Problem, Problems},
     connection::{AwsApi, ControlApi},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},

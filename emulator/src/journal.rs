@@ -29,11 +29,11 @@ use crate::{
 
 mod view;
 
-pub use view::{EntryView, Filter, FilterError};
+pub(crate) use view::{EntryView, Filter};
 
 /// Every request that was answered or broken off, newest last
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     records: Mutex<Records>,
     limits: Mutex<JournalLimits>,
 }
@@ -53,7 +53,7 @@ struct JournalLimits {
 
 /// One request
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub(crate) request_id: Uuid,
     pub(crate) time: Timestamp,
     pub(crate) duration: Duration,
@@ -125,7 +125,7 @@ impl Journal {
             duration: Duration::ZERO,
             connection: request.connection.clone(),
             method: request.method.clone(),
-            target: request.target.clone(),
+            target: without_session_token(&request.target),
             host: request.host().map(Into::into),
             door: None,
             principal: None,
@@ -145,24 +145,24 @@ impl Journal {
     }
 
     /// The entries that a filter lets through, newest last
-    pub fn entries(&self, filter: &Filter) -> Vec<Arc<Entry>> {
+    pub(crate) fn entries(&self, filter: &Filter) -> Vec<Arc<Entry>> {
         let entries: Vec<_> = self.records().entries.iter().cloned().collect();
         filter.apply(entries)
     }
 
     /// The entry of a request
-    pub fn entry(&self, request_id: Uuid) -> Option<Arc<Entry>> {
+    pub(crate) fn entry(&self, request_id: Uuid) -> Option<Arc<Entry>> {
         self.records().entries.iter().rev().find(|entry| entry.request_id == request_id).cloned()
     }
 
     /// How many entries there are, and how many went because of the limits
-    pub fn counts(&self) -> (usize, u64) {
+    pub(crate) fn counts(&self) -> (usize, u64) {
         let records = self.records();
         (records.entries.len(), records.evicted)
     }
 
     /// Forgets every entry, and how many went before
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.records() = Records::default();
     }
 
@@ -229,5 +229,30 @@ impl Drop for OpenEntry<'_> {
             entry.duration = self.started.elapsed();
             self.journal.push(entry);
         }
+    }
+}
+
+/// A presigned request carries its session token in the target
+fn without_session_token(target: &str) -> Box<str> {
+    const PARAMETER: &str = "X-Amz-Security-Token=";
+    let Some(start) = target.find(PARAMETER).map(|position| position + PARAMETER.len()) else {
+        return target.into();
+    };
+    let end = target[start..].find('&').map_or(target.len(), |length| start + length);
+    format!("{}[redacted]{}", &target[..start], &target[end..]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_token_in_the_target_is_not_kept() {
+        assert_eq!(
+            &*without_session_token("/p?X-Amz-Security-Token=secret&X-Amz-Date=1"),
+            "/p?X-Amz-Security-Token=[redacted]&X-Amz-Date=1"
+        );
+        assert_eq!(&*without_session_token("/p?X-Amz-Security-Token=secret"), "/p?X-Amz-Security-Token=[redacted]");
+        assert_eq!(&*without_session_token("/p?a=b"), "/p?a=b");
     }
 }

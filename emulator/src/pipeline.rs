@@ -54,7 +54,7 @@ pub(crate) async fn answer(
             if let Refusal::Signature(error) = refusal
                 && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
             {
-                entry.mismatch = Some(mismatch);
+                entry.mismatch = Some(Box::new(mismatch.redacted()));
             }
             respond::refusal(wire, received.request_id, shared.clock.now())
         }

@@ -8,48 +8,48 @@ use uuid::Uuid;
 
 /// What is known of the connection that a request came over
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// The emulator's own address: plays a network interface of an endpoint
-    pub local: SocketAddr,
+    pub(crate) local: SocketAddr,
     /// The client's address
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// What the handshake settled
-    pub tls: TlsSession,
+    pub(crate) tls: TlsSession,
 }
 
 /// What a TLS handshake settled
 #[derive(Debug, Clone)]
-pub struct TlsSession {
+pub(crate) struct TlsSession {
     /// `TLSv1.3` or `TLSv1.2`
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// The server name that the client asked for
-    pub sni: Option<Box<str>>,
+    pub(crate) sni: Option<Box<str>>,
     /// The protocol chosen by ALPN
-    pub alpn: Option<Box<str>>,
+    pub(crate) alpn: Option<Box<str>>,
 }
 
 /// A request's head, as received
 #[derive(Debug)]
-pub struct ReceivedRequest {
+pub(crate) struct ReceivedRequest {
     /// `x-amzn-RequestId` of the answer
-    pub request_id: Uuid,
+    pub(crate) request_id: Uuid,
     /// The emulator's time when the head was complete
-    pub received_at: Timestamp,
+    pub(crate) received_at: Timestamp,
     /// The same moment, for durations
-    pub started: Instant,
+    pub(crate) started: Instant,
     /// The method
-    pub method: Method,
+    pub(crate) method: Method,
     /// The request target as the client wrote it, never decoded: the signature covers these bytes
-    pub target: Box<str>,
+    pub(crate) target: Box<str>,
     /// The header fields, `host` among them also where HTTP/2 carried it as `:authority`
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The connection
-    pub connection: Arc<Connection>,
+    pub(crate) connection: Arc<Connection>,
 }
 
 impl ReceivedRequest {
     /// Takes over a request's head
-    pub fn new(head: Parts, connection: Arc<Connection>, received_at: Timestamp) -> Self {
+    pub(crate) fn new(head: Parts, connection: Arc<Connection>, received_at: Timestamp) -> Self {
         let mut headers = head.headers;
         // HTTP/2 has no Host header; hyper gives us :authority. SigV4 signs `host`, so we put it back here.
         if !headers.contains_key(header::HOST)
@@ -71,18 +71,13 @@ impl ReceivedRequest {
     }
 
     /// The host the client addressed: the Host header, or the server name of the handshake where there is none
-    pub fn host(&self) -> Option<&str> {
+    pub(crate) fn host(&self) -> Option<&str> {
         self.header(&header::HOST).or(self.connection.tls.sni.as_deref())
     }
 
     /// A header field's first value, when it is text
-    pub fn header(&self, name: &header::HeaderName) -> Option<&str> {
+    pub(crate) fn header(&self, name: &header::HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// The request target up to the question mark
-    pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(&*self.target, |(path, _)| path)
     }
 }
 

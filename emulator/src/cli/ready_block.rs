@@ -17,7 +17,7 @@ pub(super) struct ReadyBlock<'a> {
 
 impl fmt::Display for ReadyBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { emulator, config } = self;
+        let emulator = self.emulator;
         let authority = emulator.certificate_authority();
         writeln!(f, "lookoutvision-emulator {} (for testing only)", env!("CARGO_PKG_VERSION"))?;
         writeln!(f)?;

@@ -4,7 +4,7 @@
 //! the entry, from what the entry holds of the decision; a server that explained every request would spend longer on
 //! explaining than on deciding.
 
-use std::{borrow::Cow, mem::take, sync::Arc};
+use std::{mem::take, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use iam_policy::{DecidedBy, Explanation, NearMiss, StatementExplanation};
@@ -18,14 +18,14 @@ use crate::door::Door;
 
 /// One entry as the control API shows it
 #[derive(Debug, Serialize)]
-pub struct EntryView<'a> {
+pub(crate) struct EntryView<'a> {
     request_id: Uuid,
     time: Timestamp,
     duration_micros: u64,
     door: Option<DoorView<'a>>,
     source_ip: String,
     method: &'a str,
-    target: Cow<'a, str>,
+    target: &'a str,
     host: Option<&'a str>,
     tls: TlsView<'a>,
     principal: Option<&'a str>,
@@ -66,7 +66,7 @@ struct TlsView<'a> {
 /// What we made of a request whose signature differs
 #[derive(Debug, Serialize)]
 struct SignatureView<'a> {
-    canonical_request: Cow<'a, str>,
+    canonical_request: &'a str,
     string_to_sign: String,
     cause: Option<String>,
     first_difference: Option<DifferenceView<'a>>,
@@ -76,8 +76,8 @@ struct SignatureView<'a> {
 #[derive(Debug, Serialize)]
 struct DifferenceView<'a> {
     line: usize,
-    ours: Cow<'a, str>,
-    theirs: Cow<'a, str>,
+    ours: &'a str,
+    theirs: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,7 +88,7 @@ struct ResponseView<'a> {
 
 impl<'a> EntryView<'a> {
     /// The view of an entry, explanation included
-    pub fn of(entry: &'a Entry) -> Self {
+    pub(crate) fn of(entry: &'a Entry) -> Self {
         let authorization = entry.authorization.as_deref();
         let mut explanation = authorization.map(|authorization| authorization.explain());
         let summary = explanation.as_ref().map(Explanation::summary);
@@ -99,7 +99,7 @@ impl<'a> EntryView<'a> {
             door: entry.door.as_ref().map(DoorView::of),
             source_ip: entry.connection.peer.ip().to_canonical().to_string(),
             method: entry.method.as_str(),
-            target: redacted(&entry.target),
+            target: &entry.target,
             host: entry.host.as_deref(),
             tls: TlsView {
                 version: entry.connection.tls.version,
@@ -122,13 +122,13 @@ impl<'a> EntryView<'a> {
             summary,
             context: authorization.map_or_else(Map::new, |authorization| authorization.context_json()),
             signature: entry.mismatch.as_ref().map(|mismatch| SignatureView {
-                canonical_request: redacted(mismatch.canonical_request()),
+                canonical_request: mismatch.canonical_request(),
                 string_to_sign: mismatch.string_to_sign().to_string(),
                 cause: mismatch.cause().map(ToString::to_string),
                 first_difference: mismatch.first_difference().map(|difference| DifferenceView {
                     line: difference.line,
-                    ours: redacted(difference.ours),
-                    theirs: redacted(difference.theirs),
+                    ours: difference.ours,
+                    theirs: difference.theirs,
                 }),
             }),
             warnings: &entry.warnings,
@@ -138,7 +138,7 @@ impl<'a> EntryView<'a> {
     }
 
     /// The view as a JSON value
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         to_value(self)
     }
 }
@@ -158,7 +158,7 @@ impl<'a> DoorView<'a> {
 
 /// Which entries are asked for; every part that is given must hold
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     operation: Option<String>,
     decision: Option<String>,
     principal: Option<String>,
@@ -178,7 +178,7 @@ enum Since {
 
 /// A query that asks for something there is not
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FilterError {
+pub(crate) enum FilterError {
     /// No such filter
     #[error("there is no filter `{0}`; there are operation, decision, principal, vpc_endpoint_id, status and since")]
     Unknown(String),
@@ -197,7 +197,7 @@ impl Filter {
     ///
     /// # Errors
     /// When a filter is not known or its value is not of its kind.
-    pub fn parse(query: &str) -> Result<Self, FilterError> {
+    pub(crate) fn parse(query: &str) -> Result<Self, FilterError> {
         let mut filter = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let value = value.into_owned();
@@ -282,19 +282,6 @@ pub(super) fn base64<S: Serializer>(kept: &Option<Box<[u8]>>, serializer: S) -> 
     }
 }
 
-/// The text without the session token, wherever a request or its canonical form carries one
-fn redacted(text: &str) -> Cow<'_, str> {
-    let mut text = Cow::Borrowed(text);
-    for (name, end) in [("x-amz-security-token:", "\n"), ("X-Amz-Security-Token=", "&\n")] {
-        if let Some(start) = text.find(name).map(|position| position + name.len()) {
-            let rest = &text[start..];
-            let length = rest.find(|character| end.contains(character)).unwrap_or(rest.len());
-            text = format!("{}[redacted]{}", &text[..start], &rest[length..]).into();
-        }
-    }
-    text
-}
-
 fn to_value(view: &impl Serialize) -> Value {
     serde_json::to_value(view).expect("views have string keys and finite numbers")
 }
@@ -319,16 +306,6 @@ mod tests {
         assert!(matches!(since("2026-01-02T03:04:05Z"), Ok(Some(Since::Time(_)))));
         assert!(matches!(since("7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"), Ok(Some(Since::Request(_)))));
         assert!(since("yesterday").is_err());
-    }
-
-    #[test]
-    fn a_session_token_is_not_shown() {
-        assert_eq!(
-            redacted("host:h\nx-amz-security-token:secret\n\nhost;x-amz-security-token\n"),
-            "host:h\nx-amz-security-token:[redacted]\n\nhost;x-amz-security-token\n"
-        );
-        assert_eq!(redacted("/p?X-Amz-Security-Token=secret&X-Amz-Date=1"), "/p?X-Amz-Security-Token=[redacted]&X-Amz-Date=1");
-        assert_eq!(redacted("/p"), "/p");
     }
 
     #[test]

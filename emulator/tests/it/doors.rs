@@ -46,7 +46,10 @@ async fn two_networks_are_two_vpcs_with_two_policies() {
 
     let second = arriving_at(&emulator, [127, 0, 2, 1], REGIONAL).await;
     second.check(403, "AccessDeniedException");
-    assert_eq!(last_entry(&emulator).await["door"]["vpc_endpoint_id"], "vpce-0000000000000000b");
+    assert_eq!(
+        last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+        "vpce-0000000000000000b"
+    );
 }
 
 #[tokio::test]
@@ -71,7 +74,11 @@ async fn an_endpoints_own_name_leads_to_it_from_anywhere() {
     ] {
         let answer = arriving_at(&emulator, [127, 0, 1, 1], host).await;
         answer.check(403, "AccessDeniedException");
-        assert_eq!(last_entry(&emulator).await["door"]["vpc_endpoint_id"], "vpce-0000000000000000b", "{host}");
+        assert_eq!(
+            last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+            "vpce-0000000000000000b",
+            "{host}"
+        );
     }
 }
 
@@ -85,7 +92,10 @@ async fn an_endpoints_name_that_leads_nowhere_is_misdirected_and_journaled() {
         let answer = arriving_at(&emulator, [127, 0, 1, 1], host).await;
         answer.check(421, "MisdirectedRequestException");
         let entry = last_entry(&emulator).await;
-        assert_eq!((&entry["status"], &entry["host"]), (&Value::from(421), &Value::from(host)));
+        assert_eq!(
+            (&entry["status"], &entry["host"]),
+            (&Value::from(421), &Value::from(host))
+        );
     }
 }
 
@@ -112,7 +122,10 @@ async fn any_other_name_is_read_by_the_region_of_the_signature() {
     let mut call = Call::detect("1");
     call.address = Some(SocketAddr::from(([127, 0, 1, 1], emulator.address().port())));
     call.clone().region("eu-west-1").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["vpc_endpoint_id"], "vpce-0000000000000000a");
+    assert_eq!(
+        last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+        "vpce-0000000000000000a"
+    );
     call.region("us-west-2").send(&emulator).await;
     assert_eq!(last_entry(&emulator).await["door"]["kind"], "public");
 }
@@ -122,7 +135,15 @@ async fn the_default_endpoint_stands_in_every_region() {
     let emulator = emulator().await;
     for region in ["us-east-1", "eu-central-1", "ap-northeast-2"] {
         let host = format!("lookoutvision.{region}.amazonaws.com");
-        assert_eq!(Call::detect("1").host(&host).region(region).send(&emulator).await.status, 200);
+        assert_eq!(
+            Call::detect("1")
+                .host(&host)
+                .region(region)
+                .send(&emulator)
+                .await
+                .status,
+            200
+        );
         let entry = last_entry(&emulator).await;
         assert_eq!(entry["door"]["vpc_endpoint_id"], "vpce-00000000000000000");
         assert_eq!(entry["tls"]["sni"], host.as_str());

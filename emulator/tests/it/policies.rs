@@ -15,7 +15,11 @@ const DENIED: &str = "User: arn:aws:iam::123456789012:user/test is not authorize
 
 #[tokio::test]
 async fn a_policy_for_one_model_allows_that_model_and_no_other() {
-    let emulator = Emulator::builder().endpoint_policy(one_model()).start().await.unwrap();
+    let emulator = Emulator::builder()
+        .endpoint_policy(one_model())
+        .start()
+        .await
+        .unwrap();
     let allowed = Call::detect("myModel").send(&emulator).await;
     assert_eq!(allowed.status, 200, "{allowed:?}");
 
@@ -40,8 +44,14 @@ async fn an_explicit_deny_says_so() {
          "Resource": "arn:aws:lookoutvision:*:*:model/myProject/1"},
     ]});
     let emulator = Emulator::builder().endpoint_policy(policy).start().await.unwrap();
-    let message = Call::detect("1").send(&emulator).await.check(403, "AccessDeniedException");
-    assert_eq!(message, format!("{DENIED} with an explicit deny in a VPC endpoint policy"));
+    let message = Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    assert_eq!(
+        message,
+        format!("{DENIED} with an explicit deny in a VPC endpoint policy")
+    );
     let entry = &emulator.requests().await[0];
     assert_eq!(entry["decision"], "explicitDeny");
     assert_eq!(
@@ -62,8 +72,13 @@ async fn a_policy_that_is_swapped_decides_the_next_request() {
 
 #[tokio::test]
 async fn a_policy_that_aws_would_refuse_changes_nothing() {
-    let emulator = Emulator::builder().endpoint_policy(one_model()).start().await.unwrap();
-    let refused = emulator.set_endpoint_policy(&json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}));
+    let emulator = Emulator::builder()
+        .endpoint_policy(one_model())
+        .start()
+        .await
+        .unwrap();
+    let refused = emulator
+        .set_endpoint_policy(&json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}));
     assert!(refused.is_err());
     assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
     assert_eq!(Call::detect("myModel").send(&emulator).await.status, 200);
@@ -86,8 +101,10 @@ async fn the_keys_of_the_endpoint_are_set_and_the_public_one_is_absent() {
 
 #[tokio::test]
 async fn every_layer_of_the_identity_side_can_refuse() {
-    let allow = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
-    let other = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}"#;
+    let allow =
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    let other =
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}"#;
     let yaml = |identity: &str, boundary: &str, scp: &str| {
         format!(
             r#"
@@ -101,16 +118,28 @@ organization: {{id: o-exampleorgid, service_control_policies: [{scp}]}}
         )
     };
     for (yaml, why) in [
-        (yaml(other, allow, allow), "because no identity-based policy allows the lookoutvision:DetectAnomalies action"),
-        (yaml("", allow, allow), "because no identity-based policy allows the lookoutvision:DetectAnomalies action"),
-        (yaml(allow, other, allow), "because no permissions boundary allows the lookoutvision:DetectAnomalies action"),
+        (
+            yaml(other, allow, allow),
+            "because no identity-based policy allows the lookoutvision:DetectAnomalies action",
+        ),
+        (
+            yaml("", allow, allow),
+            "because no identity-based policy allows the lookoutvision:DetectAnomalies action",
+        ),
+        (
+            yaml(allow, other, allow),
+            "because no permissions boundary allows the lookoutvision:DetectAnomalies action",
+        ),
         (
             yaml(allow, allow, other),
             "because no service control policy allows the lookoutvision:DetectAnomalies action",
         ),
     ] {
         let emulator = emulator_with(&yaml).await;
-        let message = Call::detect("1").send(&emulator).await.check(403, "AccessDeniedException");
+        let message = Call::detect("1")
+            .send(&emulator)
+            .await
+            .check(403, "AccessDeniedException");
         assert_eq!(message, format!("{DENIED} {why}"));
     }
     let emulator = emulator_with(&yaml(allow, allow, allow)).await;
@@ -127,15 +156,29 @@ principals:
 ",
     )
     .await;
-    let message = Call::detect("1").send(&emulator).await.check(403, "AccessDeniedException");
-    assert!(message.ends_with("because no resource-based policy allows the lookoutvision:DetectAnomalies action"));
+    let message = Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    assert!(
+        message.ends_with("because no resource-based policy allows the lookoutvision:DetectAnomalies action")
+    );
 }
 
 #[tokio::test]
 async fn the_journal_says_which_clause_did_not_match() {
-    let emulator = Emulator::builder().endpoint_policy(one_model()).start().await.unwrap();
-    Call::detect("1").send(&emulator).await.check(403, "AccessDeniedException");
-    let journal = control(&emulator, "GET", "/requests?decision=implicitDeny", "").await.json();
+    let emulator = Emulator::builder()
+        .endpoint_policy(one_model())
+        .start()
+        .await
+        .unwrap();
+    Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    let journal = control(&emulator, "GET", "/requests?decision=implicitDeny", "")
+        .await
+        .json();
     let entry = &journal[0];
     assert_eq!(entry["status"], 403);
     assert_eq!(entry["decided_by"], Value::Null);

@@ -9,21 +9,33 @@ use crate::support::{Call, emulator, emulator_with};
 #[tokio::test]
 async fn a_wrong_secret_is_answered_with_both_texts_to_compare_and_journaled() {
     let emulator = emulator().await;
-    let answer = Call::detect("1").credentials("test", "wrong").send(&emulator).await;
+    let answer = Call::detect("1")
+        .credentials("test", "wrong")
+        .send(&emulator)
+        .await;
     let message = answer.check(403, "InvalidSignatureException");
-    assert!(message.starts_with("The request signature we calculated does not match the signature you provided."));
+    assert!(
+        message.starts_with("The request signature we calculated does not match the signature you provided.")
+    );
     assert!(message.contains("The Canonical String for this request should have been\n'POST\n/2020-11-20/"));
     let entry = &emulator.requests().await[0];
     assert_eq!(entry["access_key_id"], "test");
     assert_eq!(entry["principal"], serde_json::Value::Null);
     assert_eq!(entry["decision"], serde_json::Value::Null);
-    assert!(entry["signature"]["canonical_request"].as_str().is_some_and(|text| text.starts_with("POST\n")));
+    assert!(
+        entry["signature"]["canonical_request"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("POST\n"))
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_key_and_a_missing_signature_are_told_apart() {
     let emulator = emulator().await;
-    let unknown = Call::detect("1").credentials("AKIDNOBODY", "test").send(&emulator).await;
+    let unknown = Call::detect("1")
+        .credentials("AKIDNOBODY", "test")
+        .send(&emulator)
+        .await;
     assert_eq!(
         unknown.check(403, "UnrecognizedClientException"),
         "The security token included in the request is invalid."
@@ -34,12 +46,24 @@ async fn an_unknown_key_and_a_missing_signature_are_told_apart() {
 async fn the_scope_must_name_the_region_of_the_host() {
     let emulator = emulator().await;
     let host = "lookoutvision.us-east-1.amazonaws.com";
-    let answer = Call::detect("1").host(host).region("us-west-2").send(&emulator).await;
+    let answer = Call::detect("1")
+        .host(host)
+        .region("us-west-2")
+        .send(&emulator)
+        .await;
     assert_eq!(
         answer.check(403, "InvalidSignatureException"),
         "Credential should be scoped to a valid region, not 'us-west-2'. "
     );
-    assert_eq!(Call::detect("1").host(host).region("us-east-1").send(&emulator).await.status, 200);
+    assert_eq!(
+        Call::detect("1")
+            .host(host)
+            .region("us-east-1")
+            .send(&emulator)
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -83,10 +107,22 @@ principals:
     };
     assert_eq!(with_token(Some("token+/=")).send(&emulator).await.status, 200);
     let entry = &emulator.requests().await[0];
-    assert_eq!(entry["principal"], "arn:aws:sts::123456789012:assumed-role/inspector/line-a");
-    assert_eq!(entry["context"]["aws:PrincipalArn"][0], "arn:aws:iam::123456789012:role/inspector");
-    with_token(Some("another")).send(&emulator).await.check(403, "UnrecognizedClientException");
-    with_token(None).send(&emulator).await.check(403, "UnrecognizedClientException");
+    assert_eq!(
+        entry["principal"],
+        "arn:aws:sts::123456789012:assumed-role/inspector/line-a"
+    );
+    assert_eq!(
+        entry["context"]["aws:PrincipalArn"][0],
+        "arn:aws:iam::123456789012:role/inspector"
+    );
+    with_token(Some("another"))
+        .send(&emulator)
+        .await
+        .check(403, "UnrecognizedClientException");
+    with_token(None)
+        .send(&emulator)
+        .await
+        .check(403, "UnrecognizedClientException");
 
     let end = "2030-01-01T00:00:01Z".parse::<jiff::Timestamp>().unwrap();
     emulator.set_clock(ClockSetting::FrozenAt(end)).unwrap();

@@ -23,12 +23,19 @@ pub(crate) const ONE_MODEL: &str = r#"{"Statement":[{"Principal":"*","Effect":"A
 
 /// An emulator with nothing but its defaults
 pub(crate) async fn emulator() -> Emulator {
-    Emulator::builder().start().await.expect("the defaults are a valid configuration")
+    Emulator::builder()
+        .start()
+        .await
+        .expect("the defaults are a valid configuration")
 }
 
 /// An emulator with a configuration
 pub(crate) async fn emulator_with(yaml: &str) -> Emulator {
-    Emulator::builder().config_yaml(yaml).start().await.expect("the test's configuration is valid")
+    Emulator::builder()
+        .config_yaml(yaml)
+        .start()
+        .await
+        .expect("the test's configuration is valid")
 }
 
 /// A request to be signed and sent
@@ -59,7 +66,11 @@ pub(crate) struct Answer {
 impl Call {
     /// DetectAnomalies of a model of `myProject` with a JPEG, as the default principal, in us-west-2
     pub(crate) fn detect(model: &str) -> Self {
-        Self::post(&format!("/2020-11-20/projects/myProject/models/{model}/detect"), "image/jpeg", JPEG)
+        Self::post(
+            &format!("/2020-11-20/projects/myProject/models/{model}/detect"),
+            "image/jpeg",
+            JPEG,
+        )
     }
 
     pub(crate) fn post(target: &str, content_type: &'static str, body: &[u8]) -> Self {
@@ -79,7 +90,12 @@ impl Call {
     }
 
     pub(crate) fn get(target: &str) -> Self {
-        Self { method: "GET", content_type: None, body: Vec::new(), ..Self::post(target, "", &[]) }
+        Self {
+            method: "GET",
+            content_type: None,
+            body: Vec::new(),
+            ..Self::post(target, "", &[])
+        }
     }
 
     pub(crate) fn host(mut self, host: &str) -> Self {
@@ -131,11 +147,15 @@ impl Call {
         let signable = SignableRequest::new(
             self.method,
             url,
-            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
             SignableBody::Bytes(&self.body),
         )
         .expect("the test's request can be signed");
-        let (instructions, _) = sign(signable, &params).expect("the test's request can be signed").into_parts();
+        let (instructions, _) = sign(signable, &params)
+            .expect("the test's request can be signed")
+            .into_parts();
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &headers {
             text += &format!("{name}: {value}\r\n");
@@ -152,15 +172,23 @@ impl Call {
     pub(crate) async fn send(&self, emulator: &Emulator) -> Answer {
         let name = self.host.split(':').next().expect("a split has a first part");
         let address = self.address.unwrap_or(emulator.address());
-        let mut stream = connect(emulator, address, name).await.expect("the emulator has a certificate for the host");
-        stream.write_all(&self.to_bytes()).await.expect("the emulator reads the request");
+        let mut stream = connect(emulator, address, name)
+            .await
+            .expect("the emulator has a certificate for the host");
+        stream
+            .write_all(&self.to_bytes())
+            .await
+            .expect("the emulator reads the request");
         read_answer(&mut stream).await.expect("the emulator answers")
     }
 }
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -174,13 +202,20 @@ impl Answer {
     /// `Message` of the service's errors, `message` of the front end's
     pub(crate) fn message(&self) -> String {
         let json = self.json();
-        let message = json.get("Message").or(json.get("message")).and_then(Value::as_str);
+        let message = json
+            .get("Message")
+            .or(json.get("message"))
+            .and_then(Value::as_str);
         message.unwrap_or_else(|| panic!("no message: {json}")).to_owned()
     }
 
     #[track_caller]
     pub(crate) fn check(&self, status: u16, error_type: &str) -> String {
-        assert_eq!((self.status, self.header("x-amzn-errortype")), (status, Some(error_type)), "{self:?}");
+        assert_eq!(
+            (self.status, self.header("x-amzn-errortype")),
+            (status, Some(error_type)),
+            "{self:?}"
+        );
         self.message()
     }
 }
@@ -192,7 +227,9 @@ pub(crate) async fn connect(
     name: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("the CA is PEM")).expect("a root");
+    roots
+        .add(CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("the CA is PEM"))
+        .expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -213,25 +250,42 @@ pub(crate) async fn read_answer(stream: &mut (impl AsyncReadExt + Unpin)) -> std
             break position + 4;
         }
         if stream.read_buf(&mut bytes).await? == 0 {
-            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "closed without an answer"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::UnexpectedEof,
+                "closed without an answer",
+            ));
         }
     };
     let head = String::from_utf8(bytes[..head_end].to_vec()).expect("a head is text");
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|status| status.parse().ok());
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .and_then(|(_, value)| value.parse().ok());
     let mut body = bytes.split_off(head_end);
-    let length = if status == Some(204) { 0 } else { length.unwrap_or(usize::MAX) };
+    let length = if status == Some(204) {
+        0
+    } else {
+        length.unwrap_or(usize::MAX)
+    };
     while body.len() < length {
         if stream.read_buf(&mut body).await? == 0 {
             break;
         }
     }
-    Ok(Answer { status: status.expect("a status line"), headers, body })
+    Ok(Answer {
+        status: status.expect("a status line"),
+        headers,
+        body,
+    })
 }
 
 /// One exchange with the control API
@@ -243,6 +297,9 @@ pub(crate) async fn control(emulator: &Emulator, method: &str, target: &str, bod
         "{method} {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.expect("the control API reads");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the control API reads");
     read_answer(&mut stream).await.expect("the control API answers")
 }
