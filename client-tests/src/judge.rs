@@ -170,3 +170,133 @@ impl Complaints {
 fn nearly_equal(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::complaints;
+    use crate::corpus::{Expectation, Inputs, Through, Trust};
+    use crate::journal::Entry;
+    use crate::outcome::{Job, Outcome, Upload};
+
+    const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/images/anomaly-2.png");
+
+    fn inputs() -> Inputs {
+        Inputs {
+            access_key_id: String::new(),
+            secret_access_key: String::new(),
+            session_token: None,
+            region: String::new(),
+            job: Job {
+                project: String::new(),
+                model_version: String::new(),
+                image: IMAGE.into(),
+                content_type: String::new(),
+                upload: Upload::Bytes,
+            },
+            trust: Trust::Authority,
+            through: Through::TheUsualWay,
+        }
+    }
+
+    fn denied() -> Value {
+        json!({"refusal": {
+            "exception": "AccessDeniedException", "typed": true, "status": 403, "message": "User: a is not authorized",
+            "retry_after_seconds": null, "request_id": "r-1",
+        }})
+    }
+
+    fn journaled() -> Value {
+        let bytes = std::fs::metadata(IMAGE)
+            .map(|metadata| metadata.len())
+            .unwrap_or_default();
+        json!([{"request_id": "r-1", "status": 403, "error_code": "AccessDeniedException",
+                "decision": "implicitDeny", "body": {"bytes": bytes}}])
+    }
+
+    /// Judges a denial after `change` was done to what the client reports and to the journal.
+    #[track_caller]
+    fn check(change: impl Fn(&mut Value, &mut Value), expected: &[&str]) {
+        let expectation: Expectation = serde_json::from_value(json!({
+            "sees": {"refusal": {"exception": "AccessDeniedException", "modelled": true, "status": 403,
+                                 "message": "User: * is not authorized"}},
+            "attempts": 1,
+            "journal": {"decision": "implicitDeny"},
+        }))
+        .expect("the expectation is written as in the corpus");
+        let (mut seen, mut journal) = (denied(), journaled());
+        change(&mut seen, &mut journal);
+        let seen: Outcome = serde_json::from_value(seen).expect("the outcome is written as drivers write it");
+        let journal: Vec<Entry> = serde_json::from_value(journal).expect("the journal is a list of entries");
+        let complaints = complaints(&expectation, &inputs(), &seen, &journal);
+        assert_eq!(complaints.len(), expected.len(), "{complaints:?}");
+        for (complaint, expected) in complaints.iter().zip(expected) {
+            assert!(
+                complaint.starts_with(expected),
+                "`{complaint}` is not about `{expected}`"
+            );
+        }
+    }
+
+    #[test]
+    fn all_as_expected_is_not_complained_of() {
+        check(|_, _| {}, &[]);
+    }
+
+    #[test]
+    fn an_exception_without_its_type_is_found() {
+        check(
+            |seen, _| seen["refusal"]["typed"] = json!(false),
+            &["raised as the type of the API model"],
+        );
+    }
+
+    #[test]
+    fn another_text_is_found() {
+        check(|seen, _| seen["refusal"]["message"] = json!(""), &["message"]);
+    }
+
+    #[test]
+    fn a_request_id_that_is_not_the_journals_is_found() {
+        check(
+            |seen, _| seen["refusal"]["request_id"] = json!("r-2"),
+            &["the client's request id"],
+        );
+    }
+
+    #[test]
+    fn an_attempt_too_many_is_found() {
+        check(
+            |_, journal| {
+                let again = journal[0].clone();
+                journal.as_array_mut().expect("the journal is a list").push(again);
+            },
+            &["requests in the journal"],
+        );
+    }
+
+    #[test]
+    fn a_journal_that_tells_another_story_is_found() {
+        check(
+            |_, journal| {
+                journal[0]["status"] = json!(200);
+                journal[0]["decision"] = json!("allowed");
+                journal[0]["body"]["bytes"] = json!(0);
+            },
+            &[
+                "journal: status",
+                "journal: decision",
+                "journal: bytes of the body",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_result_in_place_of_a_denial_is_found() {
+        check(
+            |seen, _| *seen = json!({"unreachable": {"detail": "connection refused"}}),
+            &["expected Refusal"],
+        );
+    }
+}

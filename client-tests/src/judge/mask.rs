@@ -111,3 +111,79 @@ fn decode(png: &[u8]) -> Result<Picture, String> {
         pixels_by_color,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Anomaly, Path, STANDARD, Segment, complaints};
+    use base64::Engine as _;
+
+    /// A mask of the image's 320 x 240 pixels whose first row is green.
+    fn mask(width: u32) -> String {
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, width, 240);
+        encoder.set_color(png::ColorType::Rgb);
+        let pixels: Vec<u8> = (0..width * 240)
+            .flat_map(|at| if at < width { [0x23, 0xA4, 0x36] } else { [0xFF; 3] })
+            .collect();
+        encoder
+            .write_header()
+            .and_then(|mut writer| writer.write_image_data(&pixels))
+            .expect("a picture in memory can be encoded");
+        STANDARD.encode(png)
+    }
+
+    #[track_caller]
+    fn check(mask: &str, scratch_area: f64, expected: &[&str]) {
+        let segment = |name: &str, color: &str, pixels| Segment {
+            name: name.into(),
+            color: color.into(),
+            pixels,
+        };
+        let segments = [
+            segment("background", "#FFFFFF", 320 * 239),
+            segment("scratch", "#23A436", 320),
+        ];
+        let anomaly = |name: &str, color: &str, total_percentage_area| Anomaly {
+            name: name.into(),
+            color: color.into(),
+            total_percentage_area,
+        };
+        let anomalies = [
+            anomaly("background", "#FFFFFF", 239.0 / 240.0),
+            anomaly("scratch", "#23A436", scratch_area),
+        ];
+        let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/images/anomaly-2.png");
+        let complaints = complaints(&segments, &anomalies, mask, &image);
+        assert_eq!(complaints.len(), expected.len(), "{complaints:?}");
+        for (complaint, expected) in complaints.iter().zip(expected) {
+            assert!(
+                complaint.contains(expected),
+                "`{complaint}` says nothing of `{expected}`"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mask_that_fits_is_not_complained_of() {
+        check(&mask(320), 1.0 / 240.0, &[]);
+    }
+
+    #[test]
+    fn an_area_that_the_pixels_do_not_have_is_found() {
+        check(&mask(320), 0.01, &["TotalPercentageArea of `scratch`"]);
+    }
+
+    #[test]
+    fn a_mask_of_another_size_is_found() {
+        check(
+            &mask(160),
+            1.0 / 240.0,
+            &["the mask is (160, 240) pixels", "pixels by colour"],
+        );
+    }
+
+    #[test]
+    fn what_is_no_picture_is_found() {
+        check("AAAA", 1.0 / 240.0, &["not a PNG"]);
+    }
+}
