@@ -59,10 +59,16 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
     }
     .authorization(&path, &headers, &body);
 
-    let mut request = reqwest::Client::builder()
-        .build()?
-        .post(format!("{endpoint}{path}"))
-        .body(body);
+    let client = match reqwest::Client::builder().build() {
+        Ok(client) => client,
+        // Where not even the system has a certificate to trust, this comes before any connection.
+        Err(error) => {
+            return Ok(Outcome::Unreachable {
+                detail: format!("{error:?}"),
+            });
+        }
+    };
+    let mut request = client.post(format!("{endpoint}{path}")).body(body);
     for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
         request = request.header(*name, value);
     }

@@ -83,6 +83,8 @@ pub(super) fn client_tests_image(name: &str) -> Result<(), TaskError> {
     context.copy(&environments.python_driver(), "environments/python/driver.py")?;
     context.copy(parent(&node_driver)?, "environments/node")?;
     context.copy(&sources.join("scenarios"), "client-tests/scenarios")?;
+    // A client that is told nothing trusts what its system trusts, so the system has to have something.
+    context.copy_in_place(Path::new("/etc/ssl/certs/ca-certificates.crt"))?;
     let python = python_installation(&interpreter)?;
     for path in &python {
         context.copy_in_place(path)?;
@@ -128,16 +130,9 @@ fn python_installation(interpreter: &Path) -> Result<Vec<PathBuf>, TaskError> {
         let entry = entry?;
         let name = entry.file_name();
         // The machine's own packages, and what only its developers need, would be most of the image.
-        let is_needed = ![
-            "site-packages",
-            "dist-packages",
-            "__pycache__",
-            "test",
-            "idlelib",
-            "ensurepip",
-        ]
-        .iter()
-        .any(|unneeded| name == *unneeded);
+        let is_needed = !["site-packages", "dist-packages", "test", "idlelib", "ensurepip"]
+            .iter()
+            .any(|unneeded| name == *unneeded);
         if is_needed && !name.to_string_lossy().starts_with("config-") {
             paths.push(entry.path());
         }
