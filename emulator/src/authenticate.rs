@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sigv4_verify::{
-    ActiveKey, Expectation, ExpectedRegion, RequestHead, RequestTarget, ScopeFault, SignatureError, SignedRequest,
-    UnsignedPayloads, Warning,
+    ActiveKey, Expectation, ExpectedRegion, RequestHead, RequestTarget, ScopeFault, SignatureError,
+    SignedRequest, UnsignedPayloads, Warning,
 };
 
 use crate::{
@@ -49,10 +49,15 @@ pub(crate) fn claim<'a>(
 ) -> Result<Claim<'a>, SignatureError> {
     let strictness = snapshot.config.strictness;
     let target = RequestTarget::parse(request.target.as_bytes())?;
-    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
     let head = RequestHead::new(request.method.as_str(), target, headers);
     let expected = Expectation {
-        region: region.map_or(ExpectedRegion::Any, |region| ExpectedRegion::Exactly(region.as_str())),
+        region: region.map_or(ExpectedRegion::Any, |region| {
+            ExpectedRegion::Exactly(region.as_str())
+        }),
         clock_skew_max: strictness.clock_skew,
         unsigned_amz_headers: strictness.unsigned_amz_headers,
         ..Expectation::for_service(SIGNING_NAME)
@@ -63,13 +68,22 @@ pub(crate) fn claim<'a>(
     let found = snapshot.access_key(signed.access_key_id());
     let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
     let (principal, access_key) = found.expect("a key that was checked was found");
-    let caller = Caller { principal: principal.clone(), credentials: access_key.credentials };
+    let caller = Caller {
+        principal: principal.clone(),
+        credentials: access_key.credentials,
+    };
     // The host may name none, and then rule 13 looked at the Region's shape only.
     let region = signed.scope().region().parse().map_err(|_| {
         let found = signed.scope().region().to_owned();
         SignatureError::WrongCredentialScope(vec![ScopeFault::Region { found }])
     })?;
-    Ok(Claim { signed, key, caller, region, strictness })
+    Ok(Claim {
+        signed,
+        key,
+        caller,
+        region,
+        strictness,
+    })
 }
 
 impl Claim<'_> {

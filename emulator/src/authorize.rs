@@ -70,7 +70,10 @@ pub(crate) fn authorize(
     });
     let authorization = Arc::new(Authorization { question, evaluation });
     let verdict = match denial {
-        None => Ok(Permit { invocation, authorization: authorization.clone() }),
+        None => Ok(Permit {
+            invocation,
+            authorization: authorization.clone(),
+        }),
         Some(sentence) => Err(sentence),
     };
     (authorization, verdict)
@@ -125,7 +128,12 @@ impl Authorization {
             request
                 .context
                 .iter()
-                .map(|(key, values)| (key.to_owned(), values.iter().map(|value| Value::from(&**value)).collect()))
+                .map(|(key, values)| {
+                    (
+                        key.to_owned(),
+                        values.iter().map(|value| Value::from(&**value)).collect(),
+                    )
+                })
                 .collect()
         })
     }
@@ -145,17 +153,24 @@ impl Question {
         let principal = &*self.caller.principal;
         let organization = self.snapshot.config.organization.as_ref();
         let policies = Policies {
-            vpc_endpoint: self.door.vpc_endpoint().map(|placed| &*placed.endpoint.policy_document),
+            vpc_endpoint: self
+                .door
+                .vpc_endpoint()
+                .map(|placed| &*placed.endpoint.policy_document),
             identity: principal.identity_policies.as_deref(),
             permissions_boundary: &principal.permissions_boundary,
             session: &principal.session_policies,
-            service_control: organization
-                .map_or(&[], |organization| organization.service_control_policies.as_slice()),
-            resource_control: organization
-                .map_or(&[], |organization| organization.resource_control_policies.as_slice()),
+            service_control: organization.map_or(&[], |organization| {
+                organization.service_control_policies.as_slice()
+            }),
+            resource_control: organization.map_or(&[], |organization| {
+                organization.resource_control_policies.as_slice()
+            }),
             role_trust: None,
         };
-        let context = self.facts.context(&self.snapshot, &self.caller, &self.door, &self.resource);
+        let context = self
+            .facts
+            .context(&self.snapshot, &self.caller, &self.door, &self.resource);
         let request = Request {
             principal: &principal.identity,
             action: self.action,

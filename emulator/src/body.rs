@@ -61,14 +61,20 @@ pub(crate) enum BodyError {
 impl BodyBudget {
     /// Room for so many bytes, counted in whole kibibytes
     pub(crate) fn new(in_flight_body_bytes_max: usize) -> Self {
-        let kibibytes_max = u32::try_from(in_flight_body_bytes_max / 1024).unwrap_or(u32::MAX).max(1);
+        let kibibytes_max = u32::try_from(in_flight_body_bytes_max / 1024)
+            .unwrap_or(u32::MAX)
+            .max(1);
         // The semaphore can hold fewer permits than a u32 on 32-bit machines only.
-        let room = Arc::new(Semaphore::new((kibibytes_max as usize).min(Semaphore::MAX_PERMITS)));
+        let room = Arc::new(Semaphore::new(
+            (kibibytes_max as usize).min(Semaphore::MAX_PERMITS),
+        ));
         Self { room, kibibytes_max }
     }
 
     fn kibibytes(&self, bytes: u64) -> Option<u32> {
-        u32::try_from(bytes.div_ceil(1024)).ok().filter(|kibibytes| *kibibytes <= self.kibibytes_max)
+        u32::try_from(bytes.div_ceil(1024))
+            .ok()
+            .filter(|kibibytes| *kibibytes <= self.kibibytes_max)
     }
 }
 
@@ -76,12 +82,18 @@ impl BodyBudget {
 ///
 /// # Errors
 /// When the body is larger than the limits, too slow, or broken. The rest of it is not read then; see [`drain`].
-pub(crate) async fn receive<B>(body: &mut B, limits: &Limits, budget: &BodyBudget) -> Result<ReceivedBody, BodyError>
+pub(crate) async fn receive<B>(
+    body: &mut B,
+    limits: &Limits,
+    budget: &BodyBudget,
+) -> Result<ReceivedBody, BodyError>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
     let deadline = Instant::now() + limits.body_timeout;
-    let too_large = || BodyError::TooLarge { body_bytes_max: limits.body_bytes_max };
+    let too_large = || BodyError::TooLarge {
+        body_bytes_max: limits.body_bytes_max,
+    };
     let announced = body.size_hint().exact();
     if announced.is_some_and(|bytes| bytes > limits.body_bytes_max as u64) {
         return Err(too_large());
@@ -94,7 +106,9 @@ where
         Some(bytes) => {
             let kibibytes = budget.kibibytes(bytes).ok_or(BodyError::NoRoom)?;
             let permit = budget.room.clone().acquire_many_owned(kibibytes);
-            let permit = timeout_at(deadline, permit).await.map_err(|_| BodyError::NoRoom)?;
+            let permit = timeout_at(deadline, permit)
+                .await
+                .map_err(|_| BodyError::NoRoom)?;
             Some(permit.expect("the semaphore is never closed"))
         }
     };
@@ -104,7 +118,11 @@ where
     let mut bytes_read = 0_usize;
     loop {
         let frame = match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(BodyError::TimedOut { body_timeout: limits.body_timeout }),
+            Err(_) => {
+                return Err(BodyError::TimedOut {
+                    body_timeout: limits.body_timeout,
+                });
+            }
             Ok(None) => break,
             Ok(Some(frame)) => frame.map_err(BodyError::Broken)?,
         };
@@ -119,7 +137,11 @@ where
             if let Some(more) = kibibytes.checked_sub(u32::try_from(held).unwrap_or(u32::MAX))
                 && more > 0
             {
-                let permit = budget.room.clone().try_acquire_many_owned(more).map_err(|_| BodyError::NoRoom)?;
+                let permit = budget
+                    .room
+                    .clone()
+                    .try_acquire_many_owned(more)
+                    .map_err(|_| BodyError::NoRoom)?;
                 match &mut room {
                     Some(room) => room.merge(permit),
                     None => room = Some(permit),
@@ -130,7 +152,11 @@ where
         whole.push(data, announced);
     }
     let sha256 = hash.finish().as_ref().try_into().expect("a SHA-256 has 32 bytes");
-    Ok(ReceivedBody { bytes: whole.into_bytes(), sha256, _room: room })
+    Ok(ReceivedBody {
+        bytes: whole.into_bytes(),
+        sha256,
+        _room: room,
+    })
 }
 
 /// Reads what is left of a refused request's body and throws it away, within `drain_bytes_max` and `body_timeout`
@@ -160,7 +186,9 @@ impl Collected {
         *self = match std::mem::replace(self, Self::Nothing) {
             Self::Nothing => Self::One(data),
             Self::One(first) => {
-                let capacity = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+                let capacity = announced
+                    .and_then(|bytes| usize::try_from(bytes).ok())
+                    .unwrap_or(0);
                 let mut whole = Vec::with_capacity(capacity.max(first.len() + data.len()));
                 whole.extend_from_slice(&first);
                 whole.extend_from_slice(&data);

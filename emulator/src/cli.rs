@@ -22,7 +22,11 @@ pub(crate) const EXIT_USAGE: u8 = 64;
 
 /// Amazon Lookout for Vision behind an interface VPC endpoint, on this machine, for testing only
 #[derive(Debug, Parser)]
-#[command(name = "lookoutvision-emulator", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "lookoutvision-emulator",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,

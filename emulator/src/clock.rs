@@ -30,7 +30,9 @@ impl Default for ClockSetting {
 
 /// The setting leads outside the years that a timestamp can hold
 #[derive(Debug, thiserror::Error)]
-#[error("the clock cannot be moved by {offset_seconds} seconds: the result is not a date of the years -9999 to 9999")]
+#[error(
+    "the clock cannot be moved by {offset_seconds} seconds: the result is not a date of the years -9999 to 9999"
+)]
 pub struct ClockError {
     offset_seconds: i64,
 }
@@ -59,7 +61,9 @@ impl Clock {
         if let ClockSetting::OffsetSeconds(offset_seconds) = setting {
             // A year of room, so that `now` stays a date for as long as a process lives.
             let margin = offset_seconds.signum() * SECONDS_OF_A_YEAR;
-            let far = offset_seconds.checked_add(margin).and_then(|far| moved(Timestamp::now(), far));
+            let far = offset_seconds
+                .checked_add(margin)
+                .and_then(|far| moved(Timestamp::now(), far));
             if far.is_none() {
                 return Err(ClockError { offset_seconds });
             }
@@ -100,7 +104,10 @@ mod tests {
     fn an_offset_out_of_all_years_is_refused_and_changes_nothing() {
         let clock = Clock::default();
         for offset in [i64::MAX, i64::MIN, 400_000_000_000] {
-            assert!(clock.set(ClockSetting::OffsetSeconds(offset)).is_err(), "{offset}");
+            assert!(
+                clock.set(ClockSetting::OffsetSeconds(offset)).is_err(),
+                "{offset}"
+            );
         }
         assert_eq!(clock.setting(), ClockSetting::OffsetSeconds(0));
     }
@@ -108,8 +115,14 @@ mod tests {
     #[test]
     fn the_wire_form_is_one_key_of_two() {
         let parse = serde_json::from_str::<ClockSetting>;
-        assert_eq!(parse(r#"{"offset_seconds":-5}"#).unwrap(), ClockSetting::OffsetSeconds(-5));
-        assert!(matches!(parse(r#"{"frozen_at":"2026-01-02T03:04:05Z"}"#).unwrap(), ClockSetting::FrozenAt(_)));
+        assert_eq!(
+            parse(r#"{"offset_seconds":-5}"#).unwrap(),
+            ClockSetting::OffsetSeconds(-5)
+        );
+        assert!(matches!(
+            parse(r#"{"frozen_at":"2026-01-02T03:04:05Z"}"#).unwrap(),
+            ClockSetting::FrozenAt(_)
+        ));
         assert!(parse(r#"{"offset_seconds":1,"frozen_at":"2026-01-02T03:04:05Z"}"#).is_err());
         assert!(parse("{}").is_err());
     }

@@ -15,23 +15,30 @@ mod validate;
 pub mod watch;
 mod yaml;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
 use serde_json::Value;
 
+use self::{
+    files::Files,
+    problems::Report,
+    source::{ConfigFile, Defaults, Source},
+};
 pub use self::{
+    files::NamedFile,
     limits::Limits,
     problems::{Problem, Problems},
     schema::SCHEMA,
     source::Overrides,
     validate::Setting,
-};
-use self::{
-    files::Files,
-    problems::Report,
-    source::{ConfigFile, Defaults, Source},
 };
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
@@ -65,7 +72,7 @@ pub struct Config {
     /// What is odd but usable
     pub warnings: Vec<Problem>,
     /// The configuration file and every file it names, to be watched for changes
-    pub files: Vec<PathBuf>,
+    pub files: Vec<NamedFile>,
 }
 
 /// What concerns the process and takes effect at its start only
@@ -243,7 +250,11 @@ impl Config {
     /// Everything that is wrong with it, all at once.
     pub fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
         let file = yaml.map_or(ConfigFile::None, |yaml| ConfigFile::Text(yaml.to_owned()));
-        let source = Source { file, overrides: Overrides::default(), defaults: Defaults::Embedded };
+        let source = Source {
+            file,
+            overrides: Overrides::default(),
+            defaults: Defaults::Embedded,
+        };
         let mut config = read(&source, |_| Vec::new()).outcome?;
         if let Some(document) = endpoint_policy {
             let document = validate::endpoint_policy(document)?;
@@ -256,7 +267,24 @@ impl Config {
 
     /// The Region that examples are written for: the first VPC's, or the service's first Region
     pub fn home_region(&self) -> &str {
-        self.vpcs.iter().find_map(|vpc| vpc.region.as_ref()).map_or("us-east-1", Region::as_str)
+        self.vpcs
+            .iter()
+            .find_map(|vpc| vpc.region.as_ref())
+            .map_or("us-east-1", Region::as_str)
+    }
+
+    /// Whether anybody can sign with the well-known key `test`, and it is the first that is offered
+    pub fn has_default_principal(&self) -> bool {
+        let first = self
+            .principals
+            .iter()
+            .flat_map(|principal| &principal.access_keys)
+            .next();
+        first.is_some_and(|key| {
+            key.access_key_id.as_str() == "test"
+                && key.credentials == Credentials::LongTerm
+                && key.key.secret().expose() == "test"
+        })
     }
 
     /// The declared model that an ARN names
@@ -280,7 +308,7 @@ impl Principal {
 /// A reading of the configuration, and what must be watched to know when to read it again
 struct Reading {
     outcome: Result<Config, Problems>,
-    files: Vec<PathBuf>,
+    files: Vec<NamedFile>,
 }
 
 fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>) -> Reading {
@@ -297,7 +325,10 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
         ConfigFile::Text(text) => read_text(Path::new("configuration"), text, source, &files, probe),
     };
     let files = files.into_named();
-    let outcome = outcome.map(|config| Config { files: files.clone(), ..config });
+    let outcome = outcome.map(|config| Config {
+        files: files.clone(),
+        ..config
+    });
     Reading { outcome, files }
 }
 
@@ -309,7 +340,13 @@ fn read_text(
     probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
 ) -> Result<Config, Problems> {
     let tree = yaml::parse(text).map_err(|error| Problem::in_file(name, error.message).at(error.position))?;
-    check(&tree, Report::about(name.to_path_buf(), &tree), source, files, probe)
+    check(
+        &tree,
+        Report::about(name.to_path_buf(), &tree),
+        source,
+        files,
+        probe,
+    )
 }
 
 fn check(
@@ -327,3 +364,6 @@ fn check(
         Ok(_) | Err(_) => Err(problems),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

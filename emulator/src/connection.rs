@@ -14,11 +14,7 @@ use hyper_util::{
     server::graceful::Watcher,
 };
 use rustls::{ProtocolVersion, ServerConfig, server::Acceptor};
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
@@ -58,7 +54,9 @@ pub(crate) struct ControlApi {
 impl Connector for AwsApi {
     async fn connect(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         let limits = self.limits();
-        let Some((stream, connection)) = self.handshake(stream, peer, &limits).await else { return };
+        let Some((stream, connection)) = self.handshake(stream, peer, &limits).await else {
+            return;
+        };
         let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
         let connection = Arc::new(connection);
         let service = service_fn(move |request: Request<Incoming>| {
@@ -100,7 +98,12 @@ impl AwsApi {
             }
             let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
             let accepted = match begun {
-                Ok(mut begun) => match self.shared.authority.names().screen(begun.client_hello().server_name()) {
+                Ok(mut begun) => match self
+                    .shared
+                    .authority
+                    .names()
+                    .screen(begun.client_hello().server_name())
+                {
                     Ok(_) => begun.into_stream(self.tls.clone()).await,
                     Err(refusal) => {
                         // rustls would say `access_denied`; this alert tells the client what is wrong.
@@ -112,7 +115,9 @@ impl AwsApi {
                 },
                 Err(error) => Err(error),
             };
-            accepted.inspect_err(|error| debug!(%peer, %error, "no TLS session")).ok()
+            accepted
+                .inspect_err(|error| debug!(%peer, %error, "no TLS session"))
+                .ok()
         };
         let Ok(stream) = timeout(limits.handshake_timeout, handshake).await else {
             debug!(%peer, "no TLS session within handshake_timeout");
@@ -126,7 +131,9 @@ impl AwsApi {
                 _ => "TLSv1.3",
             },
             sni: session.server_name().map(Into::into),
-            alpn: session.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into()),
+            alpn: session
+                .alpn_protocol()
+                .map(|protocol| String::from_utf8_lossy(protocol).into()),
         };
         Some((stream, Connection { local, peer, tls }))
     }

@@ -37,7 +37,9 @@ pub(crate) struct ControlError {
 
 /// Answers one request
 pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    route(shared, request).await.unwrap_or_else(ControlError::into_response)
+    route(shared, request)
+        .await
+        .unwrap_or_else(ControlError::into_response)
 }
 
 async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
@@ -69,7 +71,10 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
         }
         ["clock"] if reads => clock::show(shared),
         ["clock"] if method == Method::PUT => clock::set(shared, &read(shared, body).await?),
-        ["health" | "ready" | "ca.pem" | "ca-bundle.pem" | "truststore.p12" | "requests" | "reset" | "clock"]
+        [
+            "health" | "ready" | "ca.pem" | "ca-bundle.pem" | "truststore.p12" | "requests" | "reset"
+            | "clock",
+        ]
         | ["requests", _]
         | ["vpc-endpoints", _, "policy"] => Err(ControlError::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -86,7 +91,12 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
 
 impl ControlError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: serde_json::Map::new() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: serde_json::Map::new(),
+        }
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -122,7 +132,9 @@ pub(crate) fn no_content() -> Answer {
 /// Answers with bytes of another kind
 pub(crate) fn bytes_answer(content_type: &'static str, bytes: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(bytes.into()));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }
 
@@ -131,7 +143,9 @@ fn json_text(status: StatusCode, mut text: String) -> Response<Full<Bytes>> {
     text.push('\n');
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -147,9 +161,14 @@ async fn read(shared: &Shared, mut incoming: Incoming) -> Result<Bytes, ControlE
 }
 
 fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), ControlError> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
     let own = headers.get(header::HOST).is_some_and(|host| {
-        origin.as_bytes().strip_prefix(b"http://").is_some_and(|origin| origin == host.as_bytes())
+        origin
+            .as_bytes()
+            .strip_prefix(b"http://")
+            .is_some_and(|origin| origin == host.as_bytes())
     });
     if own {
         return Ok(());

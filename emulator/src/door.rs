@@ -114,9 +114,12 @@ impl EndpointTable {
     /// When it is an endpoint's own name and no such endpoint stands in that Region.
     pub(crate) fn by_host(&self, host: &EmulatedHost, local: IpAddr) -> Result<HostDoor, DoorError> {
         match host {
-            EmulatedHost::Vpce(VpceHost { endpoint_id, region, .. }) => {
-                let placed =
-                    self.get(endpoint_id).ok_or_else(|| DoorError::UnknownVpcEndpoint(endpoint_id.clone()))?;
+            EmulatedHost::Vpce(VpceHost {
+                endpoint_id, region, ..
+            }) => {
+                let placed = self
+                    .get(endpoint_id)
+                    .ok_or_else(|| DoorError::UnknownVpcEndpoint(endpoint_id.clone()))?;
                 match &placed.vpc.region {
                     Some(found) if found != region => Err(DoorError::OtherRegion {
                         vpc_endpoint_id: placed.id().clone(),
@@ -126,9 +129,10 @@ impl EndpointTable {
                     _ => Ok(HostDoor::Known(Door::VpcEndpoint(placed.clone()), region.clone())),
                 }
             }
-            EmulatedHost::Regional(RegionalHost { region, .. }) => {
-                Ok(HostDoor::Known(self.by_private_dns(region, local), region.clone()))
-            }
+            EmulatedHost::Regional(RegionalHost { region, .. }) => Ok(HostDoor::Known(
+                self.by_private_dns(region, local),
+                region.clone(),
+            )),
             EmulatedHost::NotPlayed => Err(DoorError::NotPlayed),
             EmulatedHost::Other => Ok(HostDoor::ByScope),
         }
@@ -144,10 +148,13 @@ impl EndpointTable {
             .filter_map(|placed| Some((placed.vpc.prefix_length_at(local)?, placed)))
             // The first of equals, as `max_by_key` would give the last: overlapping networks are refused at load, so
             // equals can only be networks of every Region and of this one.
-            .fold(None, |best: Option<(u16, &Arc<PlacedEndpoint>)>, next| match best {
-                Some(best) if best.0 >= next.0 => Some(best),
-                _ => Some(next),
-            })
+            .fold(
+                None,
+                |best: Option<(u16, &Arc<PlacedEndpoint>)>, next| match best {
+                    Some(best) if best.0 >= next.0 => Some(best),
+                    _ => Some(next),
+                },
+            )
             .map_or(Door::Public, |(_, placed)| Door::VpcEndpoint(placed.clone()))
     }
 }
@@ -185,7 +192,9 @@ impl Vpc {
     fn prefix_length_at(&self, address: IpAddr) -> Option<u16> {
         match &self.cidr_block {
             None => Some(0),
-            Some(block) => block.contains(&address).then(|| u16::from(block.prefix_len()) + 1),
+            Some(block) => block
+                .contains(&address)
+                .then(|| u16::from(block.prefix_len()) + 1),
         }
     }
 }

@@ -118,13 +118,24 @@ impl Emulator {
         })?;
         let shared = Arc::new(Shared::new(config, authority));
         let (stop, stopped) = watch::channel(Stop::NotYet);
-        let aws_api = Arc::new(AwsApi { shared: shared.clone(), tls });
-        let control_api = Arc::new(ControlApi { shared: shared.clone() });
+        let aws_api = Arc::new(AwsApi {
+            shared: shared.clone(),
+            tls,
+        });
+        let control_api = Arc::new(ControlApi {
+            shared: shared.clone(),
+        });
         let listeners = vec![
             tokio::spawn(server::serve(listener, aws_api, stopped.clone())),
             tokio::spawn(server::serve(control_listener, control_api, stopped)),
         ];
-        Ok(Self { shared, address, control_address, stop, listeners })
+        Ok(Self {
+            shared,
+            address,
+            control_address,
+            stop,
+            listeners,
+        })
     }
 
     /// Where the AWS API listens
@@ -163,7 +174,12 @@ impl Emulator {
 
     /// The journal, newest last
     pub async fn requests(&self) -> Vec<Value> {
-        self.shared.journal.entries(&Filter::default()).iter().map(|entry| EntryView::of(entry).to_json()).collect()
+        self.shared
+            .journal
+            .entries(&Filter::default())
+            .iter()
+            .map(|entry| EntryView::of(entry).to_json())
+            .collect()
     }
 
     /// Attaches a policy to the first configured VPC endpoint, from the next request on
@@ -172,7 +188,11 @@ impl Emulator {
     /// When AWS would refuse the document, or there is no endpoint. The policy before stays in force then.
     pub fn set_endpoint_policy(&self, document: &Value) -> Result<(), PolicyChangeError> {
         let snapshot = self.snapshot();
-        let first = snapshot.endpoints.iter().next().ok_or(PolicyChangeError::NoVpcEndpoint)?;
+        let first = snapshot
+            .endpoints
+            .iter()
+            .next()
+            .ok_or(PolicyChangeError::NoVpcEndpoint)?;
         self.set_policy_of(first.id(), document)
     }
 
@@ -276,7 +296,9 @@ async fn bind(
     match bound {
         Ok(bound) => Some(bound),
         Err(error) => {
-            problems.push(Problem::of_process(format!("{option}: cannot listen on {address}: {error}")));
+            problems.push(Problem::of_process(format!(
+                "{option}: cannot listen on {address}: {error}"
+            )));
             None
         }
     }

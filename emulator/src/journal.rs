@@ -104,7 +104,10 @@ impl Journal {
     pub(crate) fn new(limits: &Limits) -> Self {
         let journal = Self {
             records: Mutex::default(),
-            limits: Mutex::new(JournalLimits { entries_max: 0, bytes_max: 0 }),
+            limits: Mutex::new(JournalLimits {
+                entries_max: 0,
+                bytes_max: 0,
+            }),
         };
         journal.set_limits(limits);
         journal
@@ -112,8 +115,13 @@ impl Journal {
 
     /// Takes over other limits, from the next entry on
     pub(crate) fn set_limits(&self, limits: &Limits) {
-        *self.limits.lock().expect("nothing panics while it holds this lock") =
-            JournalLimits { entries_max: limits.journal_entries_max, bytes_max: limits.journal_bytes_max };
+        *self
+            .limits
+            .lock()
+            .expect("nothing panics while it holds this lock") = JournalLimits {
+            entries_max: limits.journal_entries_max,
+            bytes_max: limits.journal_bytes_max,
+        };
     }
 
     /// Begins the entry of a request
@@ -137,11 +145,18 @@ impl Journal {
             message: None,
             mismatch: None,
             warnings: Vec::new(),
-            body: BodyRecord { content_type, ..BodyRecord::default() },
+            body: BodyRecord {
+                content_type,
+                ..BodyRecord::default()
+            },
             response_bytes: 0,
             rule: None,
         };
-        OpenEntry { journal: self, started: request.started, entry: Some(entry) }
+        OpenEntry {
+            journal: self,
+            started: request.started,
+            entry: Some(entry),
+        }
     }
 
     /// The entries that a filter lets through, newest last
@@ -152,7 +167,12 @@ impl Journal {
 
     /// The entry of a request
     pub(crate) fn entry(&self, request_id: Uuid) -> Option<Arc<Entry>> {
-        self.records().entries.iter().rev().find(|entry| entry.request_id == request_id).cloned()
+        self.records()
+            .entries
+            .iter()
+            .rev()
+            .find(|entry| entry.request_id == request_id)
+            .cloned()
     }
 
     /// How many entries there are, and how many went because of the limits
@@ -167,13 +187,18 @@ impl Journal {
     }
 
     fn push(&self, entry: Entry) {
-        let limits = *self.limits.lock().expect("nothing panics while it holds this lock");
+        let limits = *self
+            .limits
+            .lock()
+            .expect("nothing panics while it holds this lock");
         let mut evicted = Vec::new();
         let mut records = self.records();
         records.bytes += entry.bytes();
         records.entries.push_back(Arc::new(entry));
         while records.entries.len() > limits.entries_max || records.bytes > limits.bytes_max {
-            let Some(oldest) = records.entries.pop_front() else { break };
+            let Some(oldest) = records.entries.pop_front() else {
+                break;
+            };
             records.bytes -= oldest.bytes();
             records.evicted += 1;
             evicted.push(oldest);
@@ -183,7 +208,9 @@ impl Journal {
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().expect("nothing panics while it holds this lock")
+        self.records
+            .lock()
+            .expect("nothing panics while it holds this lock")
     }
 }
 
@@ -201,8 +228,14 @@ impl Entry {
             + text(&self.body.content_type)
             + self.body.kept.as_ref().map_or(0, |kept| kept.len())
             + self.warnings.iter().map(String::len).sum::<usize>()
-            + self.mismatch.as_ref().map_or(0, |mismatch| mismatch.canonical_request().len() + MISMATCH_BYTES)
-            + self.authorization.as_ref().map_or(0, |authorization| authorization.bytes())
+            + self
+                .mismatch
+                .as_ref()
+                .map_or(0, |mismatch| mismatch.canonical_request().len() + MISMATCH_BYTES)
+            + self
+                .authorization
+                .as_ref()
+                .map_or(0, |authorization| authorization.bytes())
     }
 }
 
@@ -213,13 +246,17 @@ impl std::ops::Deref for OpenEntry<'_> {
     type Target = Entry;
 
     fn deref(&self) -> &Entry {
-        self.entry.as_ref().expect("an open entry holds its entry until it is dropped")
+        self.entry
+            .as_ref()
+            .expect("an open entry holds its entry until it is dropped")
     }
 }
 
 impl std::ops::DerefMut for OpenEntry<'_> {
     fn deref_mut(&mut self) -> &mut Entry {
-        self.entry.as_mut().expect("an open entry holds its entry until it is dropped")
+        self.entry
+            .as_mut()
+            .expect("an open entry holds its entry until it is dropped")
     }
 }
 
@@ -238,7 +275,9 @@ fn without_session_token(target: &str) -> Box<str> {
     let Some(start) = target.find(PARAMETER).map(|position| position + PARAMETER.len()) else {
         return target.into();
     };
-    let end = target[start..].find('&').map_or(target.len(), |length| start + length);
+    let end = target[start..]
+        .find('&')
+        .map_or(target.len(), |length| start + length);
     format!("{}[redacted]{}", &target[..start], &target[end..]).into()
 }
 
@@ -252,7 +291,10 @@ mod tests {
             &*without_session_token("/p?X-Amz-Security-Token=secret&X-Amz-Date=1"),
             "/p?X-Amz-Security-Token=[redacted]&X-Amz-Date=1"
         );
-        assert_eq!(&*without_session_token("/p?X-Amz-Security-Token=secret"), "/p?X-Amz-Security-Token=[redacted]");
+        assert_eq!(
+            &*without_session_token("/p?X-Amz-Security-Token=secret"),
+            "/p?X-Amz-Security-Token=[redacted]"
+        );
         assert_eq!(&*without_session_token("/p?a=b"), "/p?a=b");
     }
 }

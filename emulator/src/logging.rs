@@ -14,7 +14,9 @@ pub(crate) fn start(format: LogFormat) {
         .and_then(|directives| directives.parse::<Targets>().ok())
         .unwrap_or_else(|| Targets::new().with_default(Level::INFO));
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false);
     // A failure means that a subscriber is there already.
     let _ = match format {
         LogFormat::Text => registry.with(layer).try_init(),

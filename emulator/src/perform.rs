@@ -44,7 +44,10 @@ pub(crate) fn perform(
     let operation = invocation.operation();
     let status = StatusCode::from_u16(operation.success_status()).expect("the table has HTTP statuses only");
     match invocation.route() {
-        Route::DetectAnomalies { project_name, model_version } => {
+        Route::DetectAnomalies {
+            project_name,
+            model_version,
+        } => {
             let config = &permit.snapshot().config;
             let model = ModelAddress::resolve(
                 &config.projects,
@@ -61,8 +64,8 @@ pub(crate) fn perform(
                 principal: permit.principal().arn(),
                 vpc_endpoint_id: permit.door().vpc_endpoint_id(),
             };
-            let output =
-                perform_detect_anomalies(&input, &config.projects, &shared.calls).map_err(Refusal::Service)?;
+            let output = perform_detect_anomalies(&input, &config.projects, &shared.calls)
+                .map_err(Refusal::Service)?;
             Ok(Output {
                 result: output.result,
                 status,

@@ -60,7 +60,9 @@ pub(crate) async fn answer(
         }
     };
     entry.status = Some(response.status());
-    entry.response_bytes = hyper::body::Body::size_hint(response.body()).exact().map_or(0, |bytes| bytes as usize);
+    entry.response_bytes = hyper::body::Body::size_hint(response.body())
+        .exact()
+        .map_or(0, |bytes| bytes as usize);
     response
 }
 
@@ -84,7 +86,8 @@ async fn decide(
     };
 
     // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
-    let claim = authenticate::claim(received, snapshot, host_region.as_ref(), entry).map_err(signature_refusal)?;
+    let claim =
+        authenticate::claim(received, snapshot, host_region.as_ref(), entry).map_err(signature_refusal)?;
     let region = claim.region().clone();
     let door = match host_door {
         HostDoor::Known(door, _) => door,
@@ -94,7 +97,9 @@ async fn decide(
             door
         }
     };
-    let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget).await.map_err(Refusal::Body)?;
+    let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget)
+        .await
+        .map_err(Refusal::Body)?;
     note_body(entry, snapshot, &body);
     let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
     entry.principal = Some(caller.principal.arn().into());
@@ -126,8 +131,13 @@ async fn decide(
 fn host_door(received: &ReceivedRequest, snapshot: &Snapshot) -> Result<HostDoor, Refusal> {
     let host = received.host().unwrap_or_default();
     // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its own.
-    let emulated = host.parse::<HostName>().map_or(EmulatedHost::Other, |name| name.emulated());
-    snapshot.endpoints.by_host(&emulated, received.connection.local.ip()).map_err(Refusal::NoDoor)
+    let emulated = host
+        .parse::<HostName>()
+        .map_or(EmulatedHost::Other, |name| name.emulated());
+    snapshot
+        .endpoints
+        .by_host(&emulated, received.connection.local.ip())
+        .map_err(Refusal::NoDoor)
 }
 
 fn permit(
@@ -146,7 +156,11 @@ fn permit(
 fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody) {
     entry.body.bytes = Some(body.bytes.len());
     entry.body.sha256 = Some(body.sha256);
-    let kept = snapshot.config.limits.journal_body_bytes_max.min(body.bytes.len());
+    let kept = snapshot
+        .config
+        .limits
+        .journal_body_bytes_max
+        .min(body.bytes.len());
     if kept > 0 {
         entry.body.kept = Some(body.bytes[..kept].into());
     }

@@ -53,14 +53,18 @@ impl Refusal {
     pub(crate) fn to_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
         match self {
             // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
-            Self::NoDoor(error) => {
-                front_end(StatusCode::MISDIRECTED_REQUEST, "MisdirectedRequestException", error.to_string())
-            }
+            Self::NoDoor(error) => front_end(
+                StatusCode::MISDIRECTED_REQUEST,
+                "MisdirectedRequestException",
+                error.to_string(),
+            ),
             Self::Signature(error) => {
                 let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
-                let body = error.message(mismatch_detail).map_or_else(String::new, |message| {
-                    serde_json::json!({ "message": message }).to_string()
-                });
+                let body = error
+                    .message(mismatch_detail)
+                    .map_or_else(String::new, |message| {
+                        serde_json::json!({ "message": message }).to_string()
+                    });
                 WireRefusal {
                     status,
                     error_type: error.error_type(),
@@ -73,22 +77,33 @@ impl Refusal {
             }
             Self::Body(error) => match error {
                 // AWS Lambda API reference, *Common errors*: the codes; their texts are ours.
-                BodyError::TooLarge { .. } => {
-                    front_end(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", error.to_string())
-                }
-                BodyError::NoRoom => {
-                    front_end(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", error.to_string())
-                }
-                BodyError::TimedOut { .. } => {
-                    front_end(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException", error.to_string())
-                }
-                BodyError::Broken(_) => {
-                    front_end(StatusCode::BAD_REQUEST, "RequestAbortedException", error.to_string())
-                }
+                BodyError::TooLarge { .. } => front_end(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "RequestEntityTooLargeException",
+                    error.to_string(),
+                ),
+                BodyError::NoRoom => front_end(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "ServiceUnavailableException",
+                    error.to_string(),
+                ),
+                BodyError::TimedOut { .. } => front_end(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "RequestTimeoutException",
+                    error.to_string(),
+                ),
+                BodyError::Broken(_) => front_end(
+                    StatusCode::BAD_REQUEST,
+                    "RequestAbortedException",
+                    error.to_string(),
+                ),
             },
-            Self::AccessDenied { message } => {
-                service(StatusCode::FORBIDDEN, "AccessDeniedException", message, Map::new())
-            }
+            Self::AccessDenied { message } => service(
+                StatusCode::FORBIDDEN,
+                "AccessDeniedException",
+                message,
+                Map::new(),
+            ),
             // soto-project/soto#580 has the XML line `<UnknownOperationException/>` as body, which the JavaScript and
             // the Rust SDK cannot read; all clients read the header, so the body is the empty object.
             Self::UnknownOperation => WireRefusal {
@@ -102,7 +117,10 @@ impl Refusal {
             Self::NotEmulated(operation) => front_end(
                 StatusCode::NOT_IMPLEMENTED,
                 "NotImplementedException",
-                format!("{} is an operation of the API that this emulator does not perform yet", operation.name()),
+                format!(
+                    "{} is an operation of the API that this emulator does not perform yet",
+                    operation.name()
+                ),
             ),
             Self::Service(error) => service_error(error),
         }
@@ -120,32 +138,64 @@ fn service_error(error: &ServiceError) -> WireRefusal {
     // API model: the members of each error, and `Retry-After` for RetryAfterSeconds.
     let (status, error_type, retry_after_seconds) = match error {
         ServiceError::AccessDeniedException { .. } => (StatusCode::FORBIDDEN, "AccessDeniedException", None),
-        ServiceError::ConflictException { resource_id, resource_type, .. } => {
+        ServiceError::ConflictException {
+            resource_id,
+            resource_type,
+            ..
+        } => {
             set("ResourceId", Some(resource_id));
             set("ResourceType", Some(resource_type.as_str()));
             (StatusCode::CONFLICT, "ConflictException", None)
         }
-        ServiceError::InternalServerException { retry_after_seconds, .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", *retry_after_seconds)
-        }
-        ServiceError::ResourceNotFoundException { resource_id, resource_type, .. } => {
+        ServiceError::InternalServerException {
+            retry_after_seconds, ..
+        } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerException",
+            *retry_after_seconds,
+        ),
+        ServiceError::ResourceNotFoundException {
+            resource_id,
+            resource_type,
+            ..
+        } => {
             set("ResourceId", Some(resource_id));
             set("ResourceType", Some(resource_type.as_str()));
             (StatusCode::NOT_FOUND, "ResourceNotFoundException", None)
         }
         ServiceError::ServiceQuotaExceededException {
-            resource_id, resource_type, quota_code, service_code, ..
+            resource_id,
+            resource_type,
+            quota_code,
+            service_code,
+            ..
         } => {
             set("ResourceId", resource_id.as_deref());
-            set("ResourceType", resource_type.map(|resource_type| resource_type.as_str()));
+            set(
+                "ResourceType",
+                resource_type.map(|resource_type| resource_type.as_str()),
+            );
             set("QuotaCode", Some(quota_code));
             set("ServiceCode", Some(service_code));
-            (StatusCode::PAYMENT_REQUIRED, "ServiceQuotaExceededException", None)
+            (
+                StatusCode::PAYMENT_REQUIRED,
+                "ServiceQuotaExceededException",
+                None,
+            )
         }
-        ServiceError::ThrottlingException { quota_code, service_code, retry_after_seconds, .. } => {
+        ServiceError::ThrottlingException {
+            quota_code,
+            service_code,
+            retry_after_seconds,
+            ..
+        } => {
             set("QuotaCode", quota_code.as_deref());
             set("ServiceCode", service_code.as_deref());
-            (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException", *retry_after_seconds)
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                "ThrottlingException",
+                *retry_after_seconds,
+            )
         }
         ServiceError::ValidationException { .. } => (StatusCode::BAD_REQUEST, "ValidationException", None),
     };
@@ -158,7 +208,13 @@ fn service_error(error: &ServiceError) -> WireRefusal {
 /// A refusal of what stands before the service
 fn front_end(status: StatusCode, error_type: &'static str, message: String) -> WireRefusal {
     let body = serde_json::json!({ "message": message }).to_string();
-    WireRefusal { status, error_type: Some(error_type), message, body, retry_after: None }
+    WireRefusal {
+        status,
+        error_type: Some(error_type),
+        message,
+        body,
+        retry_after: None,
+    }
 }
 
 /// A refusal of the service

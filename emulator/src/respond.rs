@@ -13,7 +13,12 @@ use uuid::Uuid;
 use crate::refusal::{WireRefusal, X_AMZN_ERROR_TYPE};
 
 /// An operation's answer
-pub(crate) fn success(status: StatusCode, body: Bytes, request_id: Uuid, now: Timestamp) -> Response<Full<Bytes>> {
+pub(crate) fn success(
+    status: StatusCode,
+    body: Bytes,
+    request_id: Uuid,
+    now: Timestamp,
+) -> Response<Full<Bytes>> {
     response(status, body, request_id, now)
 }
 
@@ -37,7 +42,10 @@ fn response(status: StatusCode, body: Bytes, request_id: Uuid, now: Timestamp) -
     headers.reserve(FIXED_FIELDS.len() + 4);
     let mut id = Uuid::encode_buffer();
     let id = request_id.hyphenated().encode_lower(&mut id);
-    headers.insert(X_AMZN_REQUESTID, HeaderValue::from_str(id).expect("a UUID is plain text"));
+    headers.insert(
+        X_AMZN_REQUESTID,
+        HeaderValue::from_str(id).expect("a UUID is plain text"),
+    );
     for (name, value) in FIXED_FIELDS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -49,14 +57,18 @@ fn response(status: StatusCode, body: Bytes, request_id: Uuid, now: Timestamp) -
 fn http_date(now: Timestamp) -> HeaderValue {
     let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok();
     // RFC 9110 has four digits for the year; a clock moved beyond them has no date to tell.
-    text.and_then(|text| HeaderValue::from_str(&text).ok()).unwrap_or(HeaderValue::from_static(FAR_DATE))
+    text.and_then(|text| HeaderValue::from_str(&text).ok())
+        .unwrap_or(HeaderValue::from_static(FAR_DATE))
 }
 
 const X_AMZN_REQUESTID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 const FIXED_FIELDS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("x-xss-protection"), "1; mode=block"),
-    (HeaderName::from_static("strict-transport-security"), "max-age=31540000; includeSubDomains"),
+    (
+        HeaderName::from_static("strict-transport-security"),
+        "max-age=31540000; includeSubDomains",
+    ),
     (HeaderName::from_static("x-frame-options"), "DENY"),
     (HeaderName::from_static("x-content-type-options"), "nosniff"),
 ];

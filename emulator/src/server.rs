@@ -20,7 +20,11 @@ use crate::connection::Connector;
 /// Serves until told to stop, then lets requests in flight finish, for `shutdown_timeout` at most
 ///
 /// Every task that serves a connection has ended when this returns, or was ended by it.
-pub(crate) async fn serve<C: Connector>(listener: TcpListener, connector: Arc<C>, mut stop: watch::Receiver<Stop>) {
+pub(crate) async fn serve<C: Connector>(
+    listener: TcpListener,
+    connector: Arc<C>,
+    mut stop: watch::Receiver<Stop>,
+) {
     let limits = connector.limits();
     let room = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
@@ -52,7 +56,10 @@ pub(crate) async fn serve<C: Connector>(listener: TcpListener, connector: Arc<C>
     }
 
     drop(listener);
-    if timeout(limits.shutdown_timeout, graceful.shutdown()).await.is_err() {
+    if timeout(limits.shutdown_timeout, graceful.shutdown())
+        .await
+        .is_err()
+    {
         info!("requests in flight did not finish within shutdown_timeout and were cut off");
     }
     connections.shutdown().await;
@@ -68,7 +75,11 @@ pub(crate) enum Stop {
 type Accepted = (TcpStream, std::net::SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> std::io::Result<Accepted> {
-    let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
+    let permit = room
+        .clone()
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed");
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, permit))
 }

@@ -72,8 +72,16 @@ impl Shared {
 
     /// Puts another configuration in force, from the next request on
     pub(crate) fn reload(&self, config: Arc<Config>) {
-        let mut attached = self.attached.lock().expect("nothing panics while it holds this lock");
-        attached.retain(|id, _| config.vpc_endpoints.iter().any(|endpoint| endpoint.vpc_endpoint_id == *id));
+        let mut attached = self
+            .attached
+            .lock()
+            .expect("nothing panics while it holds this lock");
+        attached.retain(|id, _| {
+            config
+                .vpc_endpoints
+                .iter()
+                .any(|endpoint| endpoint.vpc_endpoint_id == *id)
+        });
         self.journal.set_limits(&config.limits);
         self.snapshot.store(Arc::new(Snapshot::new(config, &attached)));
     }
@@ -87,10 +95,15 @@ impl Shared {
         id: &VpcEndpointId,
         document: Arc<PolicyDocument>,
     ) -> Result<(), UnknownVpcEndpoint> {
-        let mut attached = self.attached.lock().expect("nothing panics while it holds this lock");
+        let mut attached = self
+            .attached
+            .lock()
+            .expect("nothing panics while it holds this lock");
         let now = self.snapshot();
-        let endpoints =
-            now.endpoints.with_policy(id, document.clone()).ok_or_else(|| UnknownVpcEndpoint(id.clone()))?;
+        let endpoints = now
+            .endpoints
+            .with_policy(id, document.clone())
+            .ok_or_else(|| UnknownVpcEndpoint(id.clone()))?;
         attached.insert(id.clone(), document);
         self.snapshot.store(Arc::new(Snapshot {
             config: now.config.clone(),
@@ -102,7 +115,10 @@ impl Shared {
 
     /// State, journal, counters and policies back to the configuration; the clock stays as it was set
     pub(crate) fn reset(&self) {
-        let mut attached = self.attached.lock().expect("nothing panics while it holds this lock");
+        let mut attached = self
+            .attached
+            .lock()
+            .expect("nothing panics while it holds this lock");
         attached.clear();
         let config = self.snapshot().config.clone();
         self.snapshot.store(Arc::new(Snapshot::new(config, &attached)));
@@ -131,7 +147,11 @@ impl Snapshot {
                     .map(|(index, key)| (key.access_key_id.as_str().into(), (principal.clone(), index)))
             })
             .collect();
-        Self { config, endpoints, keys }
+        Self {
+            config,
+            endpoints,
+            keys,
+        }
     }
 
     /// Whose access key this is

@@ -108,7 +108,12 @@ impl Facts {
         }
     }
 
-    fn resource_keys<'a>(&'a self, context: &mut RequestContext<'a>, snapshot: &'a Snapshot, resource: &'a Resource) {
+    fn resource_keys<'a>(
+        &'a self,
+        context: &mut RequestContext<'a>,
+        snapshot: &'a Snapshot,
+        resource: &'a Resource,
+    ) {
         let Resource::Arn(arn) = resource else { return };
         context.insert("aws:ResourceAccount", arn.account());
         if let Some(organization) = &snapshot.config.organization
@@ -129,7 +134,10 @@ impl Facts {
 
 fn principal_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, caller: &'a Caller) {
     let principal = &*caller.principal;
-    let identity = principal.identity.identity().expect("a configured principal is an identity");
+    let identity = principal
+        .identity
+        .identity()
+        .expect("a configured principal is an identity");
     context.insert("aws:PrincipalArn", &*principal.policy_arn);
     context.insert("aws:PrincipalAccount", identity.account());
     context.insert(

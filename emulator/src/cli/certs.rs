@@ -11,8 +11,11 @@ use crate::{
 };
 
 pub(super) fn run(options: CertsOptions) -> u8 {
-    let overrides =
-        Overrides { config: options.config.config, certs: options.certs.certs, ..Overrides::default() };
+    let overrides = Overrides {
+        config: options.config.config,
+        certs: options.certs.certs,
+        ..Overrides::default()
+    };
     let config = match Config::load(&overrides) {
         Ok(config) => config,
         Err(problems) => {

@@ -23,14 +23,20 @@ fn ask(address: SocketAddr) -> std::io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET /ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     if answer.starts_with(b"HTTP/1.1 200 ") {
         return Ok(());
     }
     let status_line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    Err(std::io::Error::other(format!("not ready: `{}`", String::from_utf8_lossy(status_line))))
+    Err(std::io::Error::other(format!(
+        "not ready: `{}`",
+        String::from_utf8_lossy(status_line)
+    )))
 }
 
 /// A listener on every address is asked on loopback

@@ -19,9 +19,18 @@ impl fmt::Display for ReadyBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let emulator = self.emulator;
         let authority = emulator.certificate_authority();
-        writeln!(f, "lookoutvision-emulator {} (for testing only)", env!("CARGO_PKG_VERSION"))?;
+        writeln!(
+            f,
+            "lookoutvision-emulator {} (for testing only)",
+            env!("CARGO_PKG_VERSION")
+        )?;
         writeln!(f)?;
-        writeln!(f, "  AWS API      {}  (listening on {})", emulator.endpoint_url(), emulator.address())?;
+        writeln!(
+            f,
+            "  AWS API      {}  (listening on {})",
+            emulator.endpoint_url(),
+            emulator.address()
+        )?;
         writeln!(f, "  control API  {}", emulator.control_url())?;
         match authority.paths() {
             Some(paths) => writeln!(f, "  CA           {}", paths.ca.display())?,
@@ -32,7 +41,11 @@ impl fmt::Display for ReadyBlock<'_> {
         writeln!(f)?;
         let modes = Modes::of(&emulator.snapshot());
         writeln!(f, "  identity side              {}", modes.identity_side)?;
-        writeln!(f, "  undeclared unsigned body   {}", modes.undeclared_unsigned_payload)?;
+        writeln!(
+            f,
+            "  undeclared unsigned body   {}",
+            modes.undeclared_unsigned_payload
+        )?;
         writeln!(f, "  clock skew                 {} s", modes.clock_skew_seconds)?;
         for endpoint in &modes.vpc_endpoints {
             writeln!(f, "  VPC endpoint               {endpoint}")?;
@@ -46,10 +59,16 @@ impl fmt::Display for ReadyBlock<'_> {
 
 impl ReadyBlock<'_> {
     fn sdk_blocks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(paths) = self.emulator.certificate_authority().paths() else { return Ok(()) };
+        let Some(paths) = self.emulator.certificate_authority().paths() else {
+            return Ok(());
+        };
         let region = self.config.home_region();
         writeln!(f, "# every SDK: where to call, and who is calling")?;
-        writeln!(f, "export AWS_ENDPOINT_URL_LOOKOUTVISION={}", self.emulator.endpoint_url())?;
+        writeln!(
+            f,
+            "export AWS_ENDPOINT_URL_LOOKOUTVISION={}",
+            self.emulator.endpoint_url()
+        )?;
         writeln!(f, "export AWS_REGION={region} AWS_DEFAULT_REGION={region}")?;
         self.credentials(f)?;
         write!(f, "{}", TrustBlock(paths))
@@ -57,13 +76,26 @@ impl ReadyBlock<'_> {
 
     /// The well-known default key is printed whole; of any other key only the public half is.
     fn credentials(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(key) = self.config.principals.iter().flat_map(|principal| &principal.access_keys).next() else {
-            return writeln!(f, "# no principal of the configuration has an access key: every request will be refused");
+        let Some(key) = self
+            .config
+            .principals
+            .iter()
+            .flat_map(|principal| &principal.access_keys)
+            .next()
+        else {
+            return writeln!(
+                f,
+                "# no principal of the configuration has an access key: every request will be refused"
+            );
         };
         if self.config.has_default_principal() {
             return writeln!(f, "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
         }
-        writeln!(f, "export AWS_ACCESS_KEY_ID={}  # and its secret, from the configuration", key.access_key_id)
+        writeln!(
+            f,
+            "export AWS_ACCESS_KEY_ID={}  # and its secret, from the configuration",
+            key.access_key_id
+        )
     }
 }
 
@@ -89,5 +121,9 @@ impl fmt::Display for TrustBlock<'_> {
 fn quoted(path: &std::path::Path) -> String {
     let text = path.display().to_string();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-    if text.bytes().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.bytes().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

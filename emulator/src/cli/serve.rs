@@ -46,7 +46,10 @@ pub(super) fn run(options: ServeOptions) -> u8 {
 /// What stands in the way of these settings, found before anything is bound for good
 fn probe(process: &Process) -> Vec<(Setting, String)> {
     let mut found = Vec::new();
-    for (setting, address) in [(Setting::Listen, process.listen), (Setting::Control, process.control)] {
+    for (setting, address) in [
+        (Setting::Listen, process.listen),
+        (Setting::Control, process.control),
+    ] {
         if let Err(error) = std::net::TcpListener::bind(address) {
             found.push((setting, format!("cannot listen on {address}: {error}")));
         }
@@ -60,7 +63,8 @@ fn probe(process: &Process) -> Vec<(Setting, String)> {
 }
 
 async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
-    let signals = signal(SignalKind::terminate()).and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    let signals = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt) = match signals {
         Ok(signals) => signals,
         Err(error) => {
@@ -84,7 +88,14 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
         warn!(%error, "the configuration is not watched: changes take effect at the next start");
     }
     // A closed standard output is no reason to stop serving.
-    let _ = writeln!(std::io::stdout(), "{}", ReadyBlock { emulator: &emulator, config: &config });
+    let _ = writeln!(
+        std::io::stdout(),
+        "{}",
+        ReadyBlock {
+            emulator: &emulator,
+            config: &config
+        }
+    );
 
     tokio::select! {
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),

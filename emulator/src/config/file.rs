@@ -43,6 +43,9 @@ pub(super) struct ConfigFile {
     /// effect at start only.
     #[schemars(extend("default" = "text"))]
     pub(super) log_format: Option<Located<LogFormat>>,
+    /// Whether HTTP/2 is offered (ALPN) besides HTTP/1.1. Takes effect at start only.
+    #[schemars(extend("default" = false))]
+    pub(super) http2: Option<Located<bool>>,
     /// Policy of the default endpoint; only without `vpc_endpoints`. `--endpoint-policy` and
     /// LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY go before it.
     pub(super) endpoint_policy: Option<Located<PolicySource>>,
@@ -191,6 +194,16 @@ pub(super) struct Strictness {
     /// Rust SDK does for `ByteStream::from_path`: let through with a warning, or refused.
     #[schemars(extend("default" = "warn"))]
     pub(super) undeclared_unsigned_payload: Option<Located<UndeclaredUnsignedPayload>>,
+    /// What becomes of a request that signs UNSIGNED-PAYLOAD and says so in x-amz-content-sha256, as the JavaScript SDK
+    /// does for streams.
+    #[schemars(extend("default" = "accept"))]
+    pub(super) declared_unsigned_payload: Option<Located<AcceptOrRefuse>>,
+    /// What becomes of a request with an x-amz- header that its signature does not cover.
+    #[schemars(extend("default" = "refuse"))]
+    pub(super) unsigned_amz_headers: Option<Located<AcceptOrRefuse>>,
+    /// Whether the answer to a signature that does not match shows the canonical request and the string to sign.
+    #[schemars(extend("default" = "include"))]
+    pub(super) mismatch_detail: Option<Located<MismatchDetail>>,
     /// How far the date of a request may be from the clock, either way.
     #[schemars(range(min = 1, max = 86_400), extend("default" = 300))]
     pub(super) clock_skew_seconds: Option<Located<u64>>,
@@ -203,6 +216,24 @@ pub(super) struct Strictness {
 pub(super) enum UndeclaredUnsignedPayload {
     Warn,
     Refuse,
+}
+
+/// Whether something is let through
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum AcceptOrRefuse {
+    Accept,
+    Refuse,
+}
+
+/// Whether the message about a mismatch shows what was compared
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum MismatchDetail {
+    Include,
+    Omit,
 }
 
 /// The S3 of CreateDataset.

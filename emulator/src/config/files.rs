@@ -2,17 +2,59 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
-    fs::File,
+    collections::BTreeMap,
+    fs::{self, File},
     io::{self, Read as _},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
+
+/// A file that a configuration was read from, as it was just before
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    path: PathBuf,
+    state: Option<State>,
+}
+
+/// What tells one version of a file from the next without reading it; a change of its rights counts too
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    device: u64,
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl NamedFile {
+    /// Where it is, or should be
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is another one by now, has come or has gone
+    pub(super) fn has_changed(&self) -> bool {
+        State::of(&self.path) != self.state
+    }
+}
+
+impl State {
+    /// `None` when it is not there
+    fn of(file: &Path) -> Option<Self> {
+        let metadata = fs::metadata(file).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
 
 /// Reads files, relative to the configuration file's folder, and keeps their names
 #[derive(Debug)]
 pub(super) struct Files {
     base: PathBuf,
-    named: RefCell<BTreeSet<PathBuf>>,
+    named: RefCell<BTreeMap<PathBuf, Option<State>>>,
 }
 
 impl Files {
@@ -45,12 +87,17 @@ impl Files {
     }
 
     /// Every file that was asked for, those that could not be read too: they may come to be
-    pub(super) fn into_named(self) -> Vec<PathBuf> {
-        self.named.into_inner().into_iter().collect()
+    pub(super) fn into_named(self) -> Vec<NamedFile> {
+        let named = self.named.into_inner().into_iter();
+        named.map(|(path, state)| NamedFile { path, state }).collect()
     }
 
     fn read(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
-        self.named.borrow_mut().insert(file.to_path_buf());
+        // Before it is read: what changes while it is read has changed since.
+        self.named
+            .borrow_mut()
+            .entry(file.to_path_buf())
+            .or_insert_with(|| State::of(file));
         let complain = |why: &str| format!("`{}` cannot be read: {why}", file.display());
         let mut bytes = Vec::new();
         // A pipe could be read once only, and a reload would wait for it for ever.

@@ -43,6 +43,7 @@ macro_rules! limits {
             }
         }
 
+        /// Name, default, least and most
         #[cfg(test)]
         pub(super) const LIMITS: &[(&str, u64, u64, u64)] = &[$((stringify!($key), $default, $least, $most),)+];
     };
@@ -54,7 +55,7 @@ limits! {
     /// Bytes of a request's head.
     header_bytes_max: usize = header_bytes_max, 65_536, 8_192..=1_048_576;
     /// Header fields of a request.
-    headers_max: usize = headers_max, 128, 16..=4_096;
+    headers_max: usize = headers_max, 100, 16..=4_096;
     /// Bytes of one request's body.
     body_bytes_max: usize = body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
     /// Bytes of bodies held in memory at one time, over all connections.
@@ -77,6 +78,10 @@ limits! {
     journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
     /// Leaf certificates kept.
     leaf_certificates_max: usize = leaf_certificates_max, 256, 1..=65_536;
+    /// TLS sessions that clients can resume.
+    tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
+    /// Models whose calls are counted.
+    counted_models_max: usize = counted_models_max, 4_096, 1..=1_000_000;
 }
 
 /// What a limit is made of

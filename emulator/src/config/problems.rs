@@ -17,7 +17,7 @@ use super::yaml::{Node, Position};
 /// One mistake, or one oddity, and where it is
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
-    /// The file that it is in; `None` when it is in an option or in the environment
+    /// The file that it is in; `None` when it is in an option or in the surroundings
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// Counted from 1
@@ -39,8 +39,8 @@ pub struct Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problem {
-    /// A problem that is in no file
-    pub fn new(message: impl Into<String>) -> Self {
+    /// A problem of the process: an option, a port, a file that cannot be read at all
+    pub fn of_process(message: impl Into<String>) -> Self {
         Self {
             file: None,
             line: None,
@@ -54,7 +54,7 @@ impl Problem {
     pub fn in_file(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self {
             file: Some(file.into()),
-            ..Self::new(message)
+            ..Self::of_process(message)
         }
     }
 
@@ -273,7 +273,7 @@ impl<'a> Report<'a> {
         Problem {
             file: self.file.clone(),
             path: place.pointer().to_owned(),
-            ..Problem::new(message).at(self.tree.map(|tree| tree.position_at(place.pointer())))
+            ..Problem::of_process(message).at(self.tree.map(|tree| tree.position_at(place.pointer())))
         }
     }
 }

@@ -146,8 +146,10 @@ impl<'de> Deserializer<'de> for NodeReader<'de, '_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        let Content::Mapping(members) = &self.present()?.content else {
-            return self.deserialize_any(visitor);
+        let node = self.present()?;
+        let Content::Mapping(members) = &node.content else {
+            // Not left to serde, which would also take a list of the fields in their order.
+            return Err(ReadError(format!("expected a mapping, found {}", node.kind())));
         };
         let mut known = Vec::with_capacity(fields.len());
         for (key, node) in self.mapping(members) {
@@ -372,7 +374,7 @@ fn in_our_words(expected: &str) -> &str {
         "a sequence" => "a list",
         "a map" => "a mapping",
         "a boolean" => "`true` or `false`",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
         "f32" | "f64" => "a number",
         _ if expected.starts_with("struct ") => "a mapping",
         _ => expected,
@@ -380,15 +382,23 @@ fn in_our_words(expected: &str) -> &str {
 }
 
 fn unknown_key(key: &str, fields: &[&str]) -> String {
-    let nearest = fields
+    // Half a key is meant for the whole one, as `clock_skew` for `clock_skew_seconds`.
+    let begun = fields
         .iter()
-        .map(|field| (edits(key, field), field))
-        .filter(|(edits, field)| *edits <= field.len() / 3)
-        .min();
+        .find(|field| key.len() >= 4 && field.starts_with(key));
+    let nearest = begun.map(|field| (0, field)).or_else(|| nearest(key, fields));
     match nearest {
         Some((_, field)) => format!("unknown key; did you mean `{field}`?"),
         None => format!("unknown key; the keys here are {}", quoted(fields)),
     }
+}
+
+fn nearest<'a>(key: &str, fields: &'a [&'a str]) -> Option<(usize, &'a &'a str)> {
+    fields
+        .iter()
+        .map(|field| (edits(key, field), field))
+        .filter(|(edits, field)| *edits <= field.len() / 3)
+        .min()
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -95,13 +95,55 @@ impl JsonSchema for PolicyLevels {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::{super::file::ConfigFile, *};
+    use crate::config::limits::LIMITS;
+
+    fn made_from_the_mirror() -> Value {
+        let mut schema = Value::from(schemars::schema_for!(ConfigFile));
+        polish(&mut schema);
+        schema
+    }
+
+    /// An optional key is left out, never `null`; and a description is one line, as its comment is not.
+    fn polish(value: &mut Value) {
+        let is_null = |schema: &Value| schema["type"] == "null";
+        if let Value::Object(schema) = value {
+            if let Some(Value::Array(types)) = schema.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    schema["type"] = only.clone();
+                }
+            }
+            if let Some(Value::Array(values)) = schema.get_mut("enum") {
+                values.retain(|value| !value.is_null());
+            }
+            if let Some(Value::Array(choices)) = schema.get_mut("anyOf")
+                && choices.iter().any(is_null)
+            {
+                choices.retain(|choice| !is_null(choice));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    schema.remove("anyOf");
+                    for (key, value) in only {
+                        schema.entry(key).or_insert(value);
+                    }
+                }
+            }
+            if let Some(Value::String(description)) = schema.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
+            schema.values_mut().for_each(polish);
+        } else if let Value::Array(items) = value {
+            items.iter_mut().for_each(polish);
+        }
+    }
 
     /// `UPDATE_SCHEMA=1 cargo test -p lookoutvision-emulator schema` writes the file anew.
     #[test]
     fn the_committed_schema_is_the_one_of_the_mirror() {
-        let schema = schemars::schema_for!(ConfigFile);
-        let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
+        let text = serde_json::to_string_pretty(&made_from_the_mirror()).expect("a schema is JSON") + "\n";
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
             let file = concat!(env!("CARGO_MANIFEST_DIR"), "/emulator.schema.json");
             std::fs::write(file, &text).expect("the source tree is writable");
@@ -109,6 +151,40 @@ mod tests {
             assert!(
                 text == SCHEMA,
                 "emulator.schema.json is out of step; write it anew with UPDATE_SCHEMA=1"
+            );
+        }
+    }
+
+    #[test]
+    fn every_key_has_a_description_and_no_mapping_takes_unknown_keys() {
+        fn check(path: &str, schema: &Value) {
+            if let Some(Value::Object(properties)) = schema.get("properties") {
+                assert_eq!(schema["additionalProperties"], false, "{path}");
+                for (key, property) in properties {
+                    let description = property["description"].as_str().unwrap_or_default();
+                    assert!(!description.is_empty(), "{path}/{key} has no description");
+                }
+            }
+        }
+        let schema = made_from_the_mirror();
+        check("", &schema);
+        for (name, definition) in schema["$defs"].as_object().expect("the sections are definitions") {
+            check(name, definition);
+        }
+    }
+
+    #[test]
+    fn every_limit_has_its_default_and_its_bounds_in_the_schema() {
+        let schema = made_from_the_mirror();
+        let limits = &schema["$defs"]["LimitsFile"]["properties"];
+        assert_eq!(limits.as_object().map(serde_json::Map::len), Some(LIMITS.len()));
+        for (name, default, least, most) in LIMITS {
+            let limit = &limits[*name];
+            assert_eq!(limit["default"], *default, "{name}");
+            assert_eq!(
+                (&limit["minimum"], &limit["maximum"]),
+                (&Value::from(*least), &Value::from(*most)),
+                "{name}"
             );
         }
     }

@@ -17,20 +17,18 @@ use std::{
     time::Duration,
 };
 
-use sigv4_verify::UndeclaredUnsignedPayload;
+use iam_policy::{PolicyDocument, PolicyType};
+use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
-use self::{
-    networks::Networks,
-    policies::{OptionPolicy, Policies},
-};
+use self::{networks::Networks, policies::Policies};
 use super::{
-    Config, EmulatedName, Limits, Process, Strictness,
+    Config, EmulatedName, Limits, Problem, Problems, Process, Strictness,
     file::{self, ConfigFile},
     files::Files,
     limits::{LimitsFile, number_in},
     problems::{Place, Report, Reported},
     read::{List, Located},
-    source::{ConfigSource, ProcessSettings},
+    source::{ProcessSettings, Source},
 };
 
 /// Makes a configuration of the file, or reports why there is none
@@ -39,7 +37,7 @@ use super::{
 /// answers with what stands against them (a busy port, a folder that cannot be written).
 pub(super) fn validate(
     written: Located<ConfigFile>,
-    source: &ConfigSource,
+    source: &Source,
     files: &Files,
     report: &Report<'_>,
     probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
@@ -50,11 +48,12 @@ pub(super) fn validate(
         control: written.control.as_ref(),
         certs: written.certs.as_ref(),
         log_format: written.log_format.as_ref(),
+        http2: written.http2.as_ref(),
     };
-    let process = source.process(settings, files.base(), report);
+    let process = source.process(&settings, files.base(), report);
     if let Ok(process) = &process {
         for (setting, message) in probe(process) {
-            report_setting(setting, &message, source, &settings, report);
+            report_setting(setting, &message, &settings, source, report);
         }
     }
     let policies = Policies::new(files, report);
@@ -75,15 +74,12 @@ pub(super) fn validate(
         .organization
         .take()
         .map(|organization| organization_of(organization, &policies, report));
-    let option_policy = source
-        .endpoint_policy()
-        .map(|(file, by)| OptionPolicy { file, by });
     let networks = networks::validate(
         Networks {
             vpcs: written.vpcs.take(),
             vpc_endpoints: written.vpc_endpoints.take(),
             endpoint_policy: written.endpoint_policy.take(),
-            option_policy,
+            option_policy: source.overrides.endpoint_policy.as_deref(),
         },
         &policies,
         report,
@@ -114,6 +110,17 @@ pub(super) fn validate(
     })
 }
 
+/// An endpoint policy that a test gives, which is in no file
+pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocument, Problems> {
+    PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint).map_err(|error| {
+        let problem = |finding: &iam_policy::Finding| Problem {
+            path: finding.path.clone(),
+            ..Problem::of_process(&*finding.message)
+        };
+        error.findings().iter().map(problem).collect()
+    })
+}
+
 /// A setting of the process that something outside of the configuration can stand against
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
@@ -128,19 +135,19 @@ pub enum Setting {
 fn report_setting(
     setting: Setting,
     message: &str,
-    source: &ConfigSource,
     settings: &ProcessSettings<'_>,
+    source: &Source,
     report: &Report<'_>,
 ) {
-    let (name, written) = match setting {
-        Setting::Listen => ("listen", settings.listen),
-        Setting::Control => ("control", settings.control),
-        Setting::Certs => ("certs", settings.certs),
+    let said = &source.overrides;
+    let (name, written, is_overridden) = match setting {
+        Setting::Listen => ("listen", settings.listen, said.listen.is_some()),
+        Setting::Control => ("control", settings.control, said.control.is_some()),
+        Setting::Certs => ("certs", settings.certs, said.certs.is_some()),
     };
-    match (source.who_set(name), written) {
-        (Some(by), _) => report.add(super::source::told_by(&by, message)),
-        (None, Some(located)) => report.problem(&located.place, message),
-        (None, None) => report.add(super::Problem::new(format!("the default of `{name}`: {message}"))),
+    match written {
+        Some(located) if !is_overridden => report.problem(&located.place, message),
+        _ => report.add(Problem::of_process(format!("{name}: {message}"))),
     };
 }
 
@@ -188,8 +195,6 @@ fn organization_of(
     policies: &Policies<'_>,
     report: &Report<'_>,
 ) -> Result<super::Organization, Reported> {
-    use super::pending::PolicyType::{ResourceControl, ServiceControl};
-
     let written = written.value?;
     let id = written.id.value.and_then(|id| {
         // Organizations API reference, `Organization`: `o-` and 10 to 32 lower-case letters or digits.
@@ -205,12 +210,14 @@ fn organization_of(
             Err(report.problem(&written.id.place, message()))
         }
     });
-    let service_control_policies = policies.levels(written.service_control_policies, ServiceControl);
+    let service_control_policies =
+        policies.levels(written.service_control_policies, PolicyType::ServiceControl);
     let rcp_place = written
         .resource_control_policies
         .as_ref()
         .map(|levels| levels.place.clone());
-    let resource_control_policies = policies.levels(written.resource_control_policies, ResourceControl);
+    let resource_control_policies =
+        policies.levels(written.resource_control_policies, PolicyType::ResourceControl);
     if let (Some(place), Ok(levels)) = (rcp_place, &resource_control_policies)
         && levels.iter().any(|level| !level.is_empty())
     {
@@ -236,11 +243,34 @@ fn strictness(
         .undeclared_unsigned_payload
         .map(|located| located.value)
         .transpose();
+    let declared = written
+        .declared_unsigned_payload
+        .map(|located| located.value)
+        .transpose();
+    let amz_headers = written
+        .unsigned_amz_headers
+        .map(|located| located.value)
+        .transpose();
+    let detail = written.mismatch_detail.map(|located| located.value).transpose();
     let skew = number_in(report, written.clock_skew_seconds.as_ref(), 1, 86_400, 300);
     Ok(Strictness {
         undeclared_unsigned_payload: match undeclared? {
-            None | Some(file::UndeclaredUnsignedPayload::Warn) => UndeclaredUnsignedPayload::Warn,
+            None | Some(file::UndeclaredUnsignedPayload::Warn) => {
+                UndeclaredUnsignedPayload::AcceptWithWarning
+            }
             Some(file::UndeclaredUnsignedPayload::Refuse) => UndeclaredUnsignedPayload::Refuse,
+        },
+        declared_unsigned_payload: match declared? {
+            None | Some(file::AcceptOrRefuse::Accept) => DeclaredUnsignedPayload::Accept,
+            Some(file::AcceptOrRefuse::Refuse) => DeclaredUnsignedPayload::Refuse,
+        },
+        unsigned_amz_headers: match amz_headers? {
+            None | Some(file::AcceptOrRefuse::Refuse) => UnsignedAmzHeaders::Refuse,
+            Some(file::AcceptOrRefuse::Accept) => UnsignedAmzHeaders::Accept,
+        },
+        mismatch_detail: match detail? {
+            None | Some(file::MismatchDetail::Include) => MismatchDetail::Include,
+            Some(file::MismatchDetail::Omit) => MismatchDetail::Omit,
         },
         clock_skew: Duration::from_secs(skew?),
     })

@@ -15,14 +15,19 @@ struct ClockView {
 }
 
 pub(super) fn show(shared: &Shared) -> Answer {
-    json_answer(&ClockView { setting: shared.clock.setting(), now: shared.clock.now() })
+    json_answer(&ClockView {
+        setting: shared.clock.setting(),
+        now: shared.clock.now(),
+    })
 }
 
 pub(super) fn set(shared: &Shared, body: &[u8]) -> Answer {
     let setting = serde_json::from_slice(body).map_err(|error| {
         ControlError::bad_request(
             "InvalidClock",
-            format!("expected {{\"offset_seconds\":0}} or {{\"frozen_at\":\"2026-01-02T03:04:05Z\"}}: {error}"),
+            format!(
+                "expected {{\"offset_seconds\":0}} or {{\"frozen_at\":\"2026-01-02T03:04:05Z\"}}: {error}"
+            ),
         )
     })?;
     shared

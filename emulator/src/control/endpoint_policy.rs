@@ -12,7 +12,10 @@ pub(super) fn show(shared: &Shared, id: &str) -> Answer {
     let id = parse(id)?;
     let snapshot = shared.snapshot();
     let placed = snapshot.endpoints.get(&id).ok_or_else(|| unknown(id.as_str()))?;
-    bytes_answer("application/json", placed.endpoint.policy_document.text().to_owned())
+    bytes_answer(
+        "application/json",
+        placed.endpoint.policy_document.text().to_owned(),
+    )
 }
 
 pub(super) fn attach(shared: &Shared, id: &str, body: &[u8]) -> Answer {
@@ -34,7 +37,9 @@ pub(super) fn restore(shared: &Shared, id: &str) -> Answer {
 }
 
 fn set(shared: &Shared, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
-    shared.attach_policy(id, Arc::new(document)).map_err(|_| unknown(id.as_str()))?;
+    shared
+        .attach_policy(id, Arc::new(document))
+        .map_err(|_| unknown(id.as_str()))?;
     no_content()
 }
 

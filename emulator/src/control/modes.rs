@@ -17,7 +17,11 @@ pub(crate) struct Modes {
 impl Modes {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let config = &snapshot.config;
-        let modelled = config.principals.iter().filter(|principal| principal.identity_policies.is_some()).count();
+        let modelled = config
+            .principals
+            .iter()
+            .filter(|principal| principal.identity_policies.is_some())
+            .count();
         Self {
             identity_side: match modelled {
                 0 => "not modelled: allows everything",
@@ -29,7 +33,11 @@ impl Modes {
                 UndeclaredUnsignedPayload::AcceptWithWarning => "warn",
             },
             clock_skew_seconds: config.strictness.clock_skew.as_secs(),
-            vpc_endpoints: snapshot.endpoints.iter().map(|placed| placed.id().to_string()).collect(),
+            vpc_endpoints: snapshot
+                .endpoints
+                .iter()
+                .map(|placed| placed.id().to_string())
+                .collect(),
         }
     }
 }

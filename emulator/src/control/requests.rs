@@ -10,7 +10,8 @@ use crate::{
 };
 
 pub(super) fn list(shared: &Shared, query: &str) -> Answer {
-    let filter = Filter::parse(query).map_err(|error| ControlError::bad_request("InvalidFilter", error.to_string()))?;
+    let filter = Filter::parse(query)
+        .map_err(|error| ControlError::bad_request("InvalidFilter", error.to_string()))?;
     let entries = shared.journal.entries(&filter);
     let views: Vec<EntryView<'_>> = entries.iter().map(|entry| EntryView::of(entry)).collect();
     let mut response = json_answer(&views)?;
@@ -20,9 +21,17 @@ pub(super) fn list(shared: &Shared, query: &str) -> Answer {
 }
 
 pub(super) fn show(shared: &Shared, id: &str) -> Answer {
-    let entry = id.parse::<Uuid>().ok().and_then(|id| shared.journal.entry(id)).ok_or_else(|| {
-        ControlError::new(StatusCode::NOT_FOUND, "NotFound", format!("the journal has no request `{id}`"))
-    })?;
+    let entry = id
+        .parse::<Uuid>()
+        .ok()
+        .and_then(|id| shared.journal.entry(id))
+        .ok_or_else(|| {
+            ControlError::new(
+                StatusCode::NOT_FOUND,
+                "NotFound",
+                format!("the journal has no request `{id}`"),
+            )
+        })?;
     json_answer(&EntryView::of(&entry))
 }
 

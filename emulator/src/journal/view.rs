@@ -14,7 +14,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{BodyRecord, Entry};
-use crate::door::Door;
+use crate::{
+    authorize::Authorization,
+    door::Door,
+    identifiers::{VpcEndpointId, VpcId},
+    lookoutvision::operation::Operation,
+};
 
 /// One entry as the control API shows it
 #[derive(Debug, Serialize)]
@@ -90,7 +95,7 @@ impl<'a> EntryView<'a> {
     /// The view of an entry, explanation included
     pub(crate) fn of(entry: &'a Entry) -> Self {
         let authorization = entry.authorization.as_deref();
-        let mut explanation = authorization.map(|authorization| authorization.explain());
+        let mut explanation = authorization.map(Authorization::explain);
         let summary = explanation.as_ref().map(Explanation::summary);
         Self {
             request_id: entry.request_id,
@@ -108,19 +113,25 @@ impl<'a> EntryView<'a> {
             },
             principal: entry.principal.as_deref(),
             access_key_id: entry.access_key_id.as_deref(),
-            operation: entry.operation.map(|operation| operation.name()),
-            action: authorization.map(|authorization| authorization.action()),
-            resource: authorization.map(|authorization| authorization.resource()),
+            operation: entry.operation.map(Operation::name),
+            action: authorization.map(Authorization::action),
+            resource: authorization.map(Authorization::resource),
             status: entry.status.map(|status| status.as_u16()),
             error_code: entry.error_code,
             message: entry.message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),
-            decided_by: explanation.as_mut().and_then(|explanation| explanation.evaluation.decided_by.take()),
-            near_miss: explanation.as_mut().and_then(|explanation| explanation.near_miss.take()),
-            notes: explanation.as_mut().map_or_else(Vec::new, |explanation| take(&mut explanation.notes)),
+            decided_by: explanation
+                .as_mut()
+                .and_then(|explanation| explanation.evaluation.decided_by.take()),
+            near_miss: explanation
+                .as_mut()
+                .and_then(|explanation| explanation.near_miss.take()),
+            notes: explanation
+                .as_mut()
+                .map_or_else(Vec::new, |explanation| take(&mut explanation.notes)),
             statements: explanation.map_or_else(Vec::new, |explanation| explanation.statements),
             summary,
-            context: authorization.map_or_else(Map::new, |authorization| authorization.context_json()),
+            context: authorization.map_or_else(Map::new, Authorization::context_json),
             signature: entry.mismatch.as_ref().map(|mismatch| SignatureView {
                 canonical_request: mismatch.canonical_request(),
                 string_to_sign: mismatch.string_to_sign().to_string(),
@@ -133,7 +144,10 @@ impl<'a> EntryView<'a> {
             }),
             warnings: &entry.warnings,
             body: &entry.body,
-            response: ResponseView { bytes: entry.response_bytes, rule: entry.rule.as_deref() },
+            response: ResponseView {
+                bytes: entry.response_bytes,
+                rule: entry.rule.as_deref(),
+            },
         }
     }
 
@@ -150,8 +164,8 @@ impl<'a> DoorView<'a> {
                 Door::VpcEndpoint(_) => "vpc-endpoint",
                 Door::Public => "public",
             },
-            vpc_endpoint_id: door.vpc_endpoint_id().map(|id| id.as_str()),
-            vpc_id: door.vpc_id().map(|id| id.as_str()),
+            vpc_endpoint_id: door.vpc_endpoint_id().map(VpcEndpointId::as_str),
+            vpc_id: door.vpc_id().map(VpcId::as_str),
         }
     }
 }
@@ -180,7 +194,9 @@ enum Since {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FilterError {
     /// No such filter
-    #[error("there is no filter `{0}`; there are operation, decision, principal, vpc_endpoint_id, status and since")]
+    #[error(
+        "there is no filter `{0}`; there are operation, decision, principal, vpc_endpoint_id, status and since"
+    )]
     Unknown(String),
     /// Not a value of that filter
     #[error("`{value}` is not {expected}")]
@@ -214,7 +230,12 @@ impl Filter {
                 "vpc_endpoint_id" => filter.vpc_endpoint_id = Some(value),
                 "status" => match value.parse() {
                     Ok(status) => filter.status = Some(status),
-                    Err(_) => return Err(FilterError::Value { value, expected: "an HTTP status" }),
+                    Err(_) => {
+                        return Err(FilterError::Value {
+                            value,
+                            expected: "an HTTP status",
+                        });
+                    }
                 },
                 "since" => match (value.parse(), value.parse()) {
                     (Ok(time), _) => filter.since = Some(Since::Time(time)),
@@ -247,17 +268,26 @@ impl Filter {
             None => true,
             Some(wanted) => found == Some(wanted),
         };
-        asks(&self.operation, entry.operation.map(|operation| operation.name()))
+        asks(&self.operation, entry.operation.map(Operation::name))
             && asks(
                 &self.decision,
-                entry.authorization.as_ref().map(|authorization| authorization.decision().as_str()),
+                entry
+                    .authorization
+                    .as_ref()
+                    .map(|authorization| authorization.decision().as_str()),
             )
             && asks(&self.principal, entry.principal.as_deref())
             && asks(
                 &self.vpc_endpoint_id,
-                entry.door.as_ref().and_then(Door::vpc_endpoint_id).map(|id| id.as_str()),
+                entry
+                    .door
+                    .as_ref()
+                    .and_then(Door::vpc_endpoint_id)
+                    .map(VpcEndpointId::as_str),
             )
-            && self.status.is_none_or(|status| entry.status.is_some_and(|found| found.as_u16() == status))
+            && self
+                .status
+                .is_none_or(|status| entry.status.is_some_and(|found| found.as_u16() == status))
             && match self.since {
                 Some(Since::Time(since)) => entry.time >= since,
                 _ => true,
@@ -267,7 +297,9 @@ impl Filter {
 
 pub(super) fn hex<S: Serializer>(sha256: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
     use std::fmt::Write;
-    let Some(sha256) = sha256 else { return serializer.serialize_none() };
+    let Some(sha256) = sha256 else {
+        return serializer.serialize_none();
+    };
     let mut text = String::with_capacity(64);
     for byte in sha256 {
         write!(text, "{byte:02x}").expect("a String takes everything");
@@ -304,7 +336,10 @@ mod tests {
     fn since_is_an_instant_or_a_request_id() {
         let since = |text: &str| Filter::parse(&format!("since={text}")).map(|filter| filter.since);
         assert!(matches!(since("2026-01-02T03:04:05Z"), Ok(Some(Since::Time(_)))));
-        assert!(matches!(since("7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"), Ok(Some(Since::Request(_)))));
+        assert!(matches!(
+            since("7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"),
+            Ok(Some(Since::Request(_)))
+        ));
         assert!(since("yesterday").is_err());
     }
 
@@ -316,6 +351,9 @@ mod tests {
             "there is no filter `op`; there are operation, decision, principal, vpc_endpoint_id, status and since"
         );
         assert_eq!(error("status=ok"), "`ok` is not an HTTP status");
-        assert_eq!(error("decision=denied"), "`denied` is not a decision (allowed, implicitDeny or explicitDeny)");
+        assert_eq!(
+            error("decision=denied"),
+            "`denied` is not a decision (allowed, implicitDeny or explicitDeny)"
+        );
     }
 }

@@ -96,7 +96,12 @@ impl Invocation {
                 _ => Vec::new(),
             },
         };
-        Ok(Self { route, region: region.clone(), resource, tags })
+        Ok(Self {
+            route,
+            region: region.clone(),
+            resource,
+            tags,
+        })
     }
 
     /// The operation
@@ -106,7 +111,9 @@ impl Invocation {
 
     /// The operation's name in policies
     pub(crate) fn action(&self) -> &'static Action {
-        let position = Operation::ALL.iter().position(|operation| *operation == self.operation());
+        let position = Operation::ALL
+            .iter()
+            .position(|operation| *operation == self.operation());
         &ACTIONS[position.expect("ALL has every operation")]
     }
 
@@ -134,7 +141,9 @@ impl Invocation {
 /// The actions of [`Operation::ALL`], in its order
 static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
     let action = |operation: Operation| {
-        format!("lookoutvision:{operation}").parse().expect("operations have names that actions may have")
+        format!("lookoutvision:{operation}")
+            .parse()
+            .expect("operations have names that actions may have")
     };
     Operation::ALL.into_iter().map(action).collect()
 });
@@ -148,7 +157,10 @@ fn resource(arn: &str) -> Resource {
 impl RequestTags {
     /// What they cost in memory, estimated
     pub(crate) fn bytes(&self) -> usize {
-        let tags = self.tags.iter().map(|(key, value)| size_of::<(String, String)>() + key.len() + value.len());
+        let tags = self
+            .tags
+            .iter()
+            .map(|(key, value)| size_of::<(String, String)>() + key.len() + value.len());
         let keys = self.keys.iter().map(|key| size_of::<String>() + key.len());
         tags.chain(keys).sum()
     }

@@ -120,7 +120,11 @@ pub fn probe(directory: &Path) -> Result<(), CertsError> {
         Access::Locked(_) => Ok(()),
         Access::ReadOnly(source) => {
             let path = CertsPaths::in_directory(directory).key;
-            if path.exists() { Ok(()) } else { Err(CertsError::Write { path, source }) }
+            if path.exists() {
+                Ok(())
+            } else {
+                Err(CertsError::Write { path, source })
+            }
         }
     }
 }
@@ -129,8 +133,10 @@ fn enter(directory: &Path) -> Result<Access, CertsError> {
     match fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => return Err(CertsError::NotADirectory(directory.to_owned())),
         Ok(_) => {}
-        Err(_) => fs::create_dir_all(directory)
-            .map_err(|source| CertsError::CreateDirectory { path: directory.to_owned(), source })?,
+        Err(_) => fs::create_dir_all(directory).map_err(|source| CertsError::CreateDirectory {
+            path: directory.to_owned(),
+            source,
+        })?,
     }
     files::lock(directory)
 }

@@ -1,21 +1,19 @@
 //! VPCs and endpoints: which door there is, and that no request could come through two.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use iam_policy::PolicyDocument;
+use iam_policy::{PolicyDocument, PolicyType};
 use ipnet::IpNet;
 
 use super::{
     super::{
-        PrivateDns, Vpc, VpcEndpoint,
+        PrivateDns, Problem, Vpc, VpcEndpoint,
         file::{self, PolicySource},
-        pending::{PolicyType, parse_policy},
         problems::{Place, Report, Reported},
         read::{List, Located},
-        source::told_by,
     },
     Unique, all,
-    policies::{OptionPolicy, Policies},
+    policies::Policies,
 };
 use crate::identifiers::{Region, VpcEndpointId, VpcId};
 
@@ -24,7 +22,7 @@ pub(super) struct Networks<'a> {
     pub(super) vpcs: Option<List<file::Vpc>>,
     pub(super) vpc_endpoints: Option<List<file::VpcEndpoint>>,
     pub(super) endpoint_policy: Option<Located<PolicySource>>,
-    pub(super) option_policy: Option<OptionPolicy<'a>>,
+    pub(super) option_policy: Option<&'a Path>,
 }
 
 /// The declared networks and endpoints; each of the two sections has its own default
@@ -49,8 +47,7 @@ pub(super) fn validate(
         .map(|policy| policies.policy(policy, PolicyType::VpcEndpoint))
         .transpose();
     let option_document = option_policy
-        .as_ref()
-        .map(|named| policies.option_policy(named, PolicyType::VpcEndpoint))
+        .map(|named| policies.of_option(named, PolicyType::VpcEndpoint))
         .transpose();
     let endpoints = match vpc_endpoints {
         Some(list) => {
@@ -66,16 +63,16 @@ pub(super) fn validate(
     let vpcs = vpcs?;
     let mut endpoints = endpoints?;
     refuse_two_doors(&vpcs, &endpoints, report)?;
-    if let (Some(named), Some(document)) = (option_policy, option_document?) {
+    if let Some(document) = option_document? {
         let default_endpoint = endpoints
             .iter_mut()
             .find(|(_, endpoint)| is_default(&endpoint.vpc_endpoint_id));
         let Some((_, endpoint)) = default_endpoint else {
             let message = format!(
-                "the policy is for the default endpoint `{DEFAULT_ENDPOINT}`, which is not among the `vpc_endpoints` of \
+                "endpoint-policy: the policy is for the default endpoint `{DEFAULT_ENDPOINT}`, which is not among the `vpc_endpoints` of \
                  the configuration file; give the policy there, as `policy_document`"
             );
-            return Err(report.add(told_by(&named.by, &message)));
+            return Err(report.add(Problem::of_process(message)));
         };
         endpoint.policy_document = Arc::new(document);
     }
@@ -182,7 +179,7 @@ fn declared_endpoints(
             .map_or(Ok(true), |enabled| enabled.value);
         let policy_document = match written.policy_document {
             Some(policy) => policies.policy(policy, PolicyType::VpcEndpoint),
-            None => Ok(default_policy()),
+            None => Ok(PolicyDocument::full_access()),
         };
         Ok((
             Some(place),
@@ -222,7 +219,7 @@ fn default_endpoints(
             .expect("the default endpoint's id is well-formed"),
         vpc_id: DEFAULT_VPC.parse().expect("the default VPC's id is well-formed"),
         private_dns: PrivateDns::Enabled,
-        policy_document: Arc::new(policy?.unwrap_or_else(default_policy)),
+        policy_document: Arc::new(policy?.unwrap_or_else(PolicyDocument::full_access)),
     };
     Ok(vec![(None, endpoint)])
 }
@@ -299,16 +296,5 @@ fn default_vpc() -> Vpc {
     }
 }
 
-/// The policy of an endpoint that was given none
-fn default_policy() -> PolicyDocument {
-    match parse_policy(DEFAULT_POLICY, PolicyType::VpcEndpoint) {
-        Ok(policy) => policy,
-        Err(error) => unreachable!("AWS's own default policy is well-formed: {}", error.message),
-    }
-}
-
-/// AWS PrivateLink Guide, *Control access to VPC endpoints using endpoint policies*, default endpoint policy
-const DEFAULT_POLICY: &str =
-    r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 const DEFAULT_VPC: &str = "vpc-00000000000000000";
 const DEFAULT_ENDPOINT: &str = "vpce-00000000000000000";

@@ -6,17 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use iam_policy::PolicyDocument;
+use iam_policy::{Finding, PolicyDocument, PolicyError, PolicyType};
 
 use super::{
     super::{
         Problem,
         file::{PolicyLevels, PolicySource},
         files::Files,
-        pending::{PolicyError, PolicyType, parse_policy, policy_warnings},
         problems::{Report, Reported},
         read::{List, Located},
-        source::told_by,
         yaml::Position,
     },
     all,
@@ -27,13 +25,6 @@ pub(super) struct Policies<'a> {
     files: &'a Files,
     report: &'a Report<'a>,
     loaded: RefCell<BTreeMap<(PathBuf, PolicyType), Result<PolicyDocument, Reported>>>,
-}
-
-/// A policy file that an option or the environment names
-pub(super) struct OptionPolicy<'a> {
-    pub(super) file: &'a Path,
-    /// Who named it
-    pub(super) by: String,
 }
 
 impl<'a> Policies<'a> {
@@ -59,30 +50,28 @@ impl<'a> Policies<'a> {
                 })
             }
             PolicySource::Document(document) => {
-                let parsed = parse_policy(&document.to_string(), policy_type);
-                // Line and column are those of the text made just above; the configuration file has its own.
-                let place = |path: &str| written.place.descend(path);
-                match parsed {
+                // Line and column are those of the text made here; the configuration file has its own.
+                let place = |finding: &Finding| written.place.descend(&finding.path);
+                match PolicyDocument::parse(&document.to_string(), policy_type) {
                     Ok(policy) => {
-                        for warning in policy_warnings(&policy) {
-                            self.report.warning(&place(&warning.path), warning.message);
+                        for warning in policy.warnings() {
+                            self.report.warning(&place(warning), &*warning.message);
                         }
                         Ok(policy)
                     }
-                    Err(error) => Err(self.report.problem(&place(&error.path), error.message)),
+                    Err(error) => Err(each(&error, |finding| {
+                        self.report.problem(&place(finding), &*finding.message)
+                    })),
                 }
             }
         }
     }
 
-    /// The policy that an option or the environment names
-    pub(super) fn option_policy(
-        &self,
-        named: &OptionPolicy<'_>,
-        policy_type: PolicyType,
-    ) -> Result<PolicyDocument, Reported> {
-        self.load(named.file, policy_type, |message| {
-            self.report.add(told_by(&named.by, &message))
+    /// The policy file that an option names
+    pub(super) fn of_option(&self, file: &Path, policy_type: PolicyType) -> Result<PolicyDocument, Reported> {
+        self.load(file, policy_type, |message| {
+            self.report
+                .add(Problem::of_process(format!("endpoint-policy: {message}")))
         })
     }
 
@@ -134,9 +123,9 @@ impl<'a> Policies<'a> {
         let loaded = loaded
             .entry((file.to_path_buf(), policy_type))
             .or_insert_with(|| {
-                let policy = parse_policy(&text, policy_type)
-                    .map_err(|error| self.report.add(in_file(file, error)))?;
-                for warning in policy_warnings(&policy) {
+                let policy = PolicyDocument::parse(&text, policy_type)
+                    .map_err(|error| each(&error, |finding| self.report.add(in_file(file, finding))))?;
+                for warning in policy.warnings() {
                     self.report.add_warning(in_file(file, warning));
                 }
                 Ok(policy)
@@ -145,14 +134,25 @@ impl<'a> Policies<'a> {
     }
 }
 
-fn in_file(file: &Path, error: PolicyError) -> Problem {
+/// Takes every finding down
+fn each(error: &PolicyError, take_down: impl Fn(&Finding) -> Reported) -> Reported {
+    let first = take_down(error.first());
+    error
+        .findings()
+        .iter()
+        .skip(1)
+        .fold(first, |_, finding| take_down(finding))
+}
+
+fn in_file(file: &Path, finding: &Finding) -> Problem {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let position = Position {
-        line: error.line,
-        column: error.column,
+        line: number(finding.line),
+        column: number(finding.column),
     };
     Problem {
-        path: error.path,
-        ..Problem::in_file(file, error.message)
+        path: finding.path.clone(),
+        ..Problem::in_file(file, &*finding.message)
     }
     .at(Some(position))
 }

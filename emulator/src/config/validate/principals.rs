@@ -1,13 +1,15 @@
 //! Everyone who can sign: the ARNs, the keys, the policies of the identity side.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use iam_policy::{Identity, IdentityKind, PolicyType};
 use jiff::Timestamp;
+use ring::digest;
+use sigv4_verify::{SecretAccessKey, SessionToken};
 
 use super::{
     super::{
-        AccessKey, Principal, TemporaryCredentials, file,
-        pending::{IdentityKind, PolicyType, parse_principal, secret},
+        AccessKey, Credentials, Principal, file,
         problems::{Place, Report, Reported},
         read::{List, Located},
     },
@@ -46,15 +48,18 @@ pub(super) fn validate(
 /// The default principal: a user of the account, whose key is as well known as its name. For testing only.
 fn test_user(account_id: Option<&AccountId>) -> Principal {
     let account_id = account_id.map_or(DEFAULT_ACCOUNT_ID, AccountId::as_str);
-    let (arn, _) = parse_principal(&format!("arn:aws:iam::{account_id}:user/test"))
+    let identity: Identity = format!("arn:aws:iam::{account_id}:user/test")
+        .parse()
         .expect("the ARN of a user of a well-formed account is well-formed");
     Principal {
-        arn,
-        tags: Default::default(),
+        policy_arn: policy_arn(&identity),
+        user_id: user_id(&identity),
+        identity: iam_policy::Principal::Identity(identity),
+        tags: BTreeMap::new(),
         access_keys: vec![AccessKey {
             access_key_id: "test".parse().expect("the default access key id is well-formed"),
-            secret_access_key: secret("test"),
-            temporary: None,
+            key: sigv4_verify::AccessKey::long_term(SecretAccessKey::new("test")),
+            credentials: Credentials::LongTerm,
         }],
         identity_policies: None,
         permissions_boundary: Vec::new(),
@@ -73,8 +78,8 @@ impl Validator<'_> {
     fn principal(&mut self, written: Located<file::Principal>) -> Result<Principal, Reported> {
         let place = written.place;
         let written = written.value?;
-        let arn = self.arn(written.arn);
-        let kind = arn.as_ref().ok().map(|(_, kind)| *kind);
+        let identity = self.identity(written.arn);
+        let kind = identity.as_ref().ok().map(Identity::kind);
         let tags = tags::validate(written.tags, PRINCIPAL_TAGS_MAX, KeyCase::Ignored, self.report);
         let access_keys = elements(written.access_keys).and_then(|keys| {
             if keys.is_empty() {
@@ -111,14 +116,17 @@ impl Validator<'_> {
             .transpose();
         let permissions_boundary = written
             .permissions_boundary
-            .map(|policy| self.policies.policy(policy, PolicyType::Boundary))
+            .map(|policy| self.policies.policy(policy, PolicyType::PermissionsBoundary))
             .transpose();
         let session_policies = written
             .session_policies
             .map(|list| self.policies.list(list, PolicyType::Session))
             .transpose();
+        let identity = identity?;
         Ok(Principal {
-            arn: arn?.0,
+            policy_arn: policy_arn(&identity),
+            user_id: user_id(&identity),
+            identity: iam_policy::Principal::Identity(identity),
             tags: tags?,
             access_keys: access_keys?,
             identity_policies: identity_policies?,
@@ -127,16 +135,19 @@ impl Validator<'_> {
         })
     }
 
-    fn arn(&mut self, written: Located<String>) -> Result<(iam_policy::Principal, IdentityKind), Reported> {
+    fn identity(&mut self, written: Located<String>) -> Result<Identity, Reported> {
         let text = written.value?;
-        let (arn, kind) = parse_principal(&text)
-            .filter(|(_, kind)| *kind != IdentityKind::Role)
-            .ok_or_else(|| self.report.problem(&written.place, not_a_principal(&text)))?;
+        // A role cannot sign, its sessions do.
+        let identity = text
+            .parse()
+            .ok()
+            .filter(|identity: &Identity| identity.kind() != IdentityKind::Role);
+        let identity = identity.ok_or_else(|| self.report.problem(&written.place, not_a_principal(&text)))?;
         // One role session or federated user may exist twice, with other session policies.
-        if matches!(kind, IdentityKind::Root | IdentityKind::User) {
+        if matches!(identity.kind(), IdentityKind::Root | IdentityKind::User) {
             self.arns.check(text, &written.place, self.report)?;
         }
-        Ok((arn, kind))
+        Ok(identity)
     }
 
     fn access_key(
@@ -156,43 +167,47 @@ impl Validator<'_> {
                 .check(access_key_id.clone(), &written.access_key_id.place, self.report)?;
             Ok(access_key_id)
         });
-        let secret_access_key = self.secret(written.secret_access_key);
+        let secret = self
+            .secret(written.secret_access_key)
+            .map(|secret| SecretAccessKey::new(&secret));
         let session_token = written.session_token.map(|token| self.secret(token)).transpose();
         let expires_at = written.expires_at.map(|time| self.expires_at(time)).transpose();
-        let temporary = match (session_token, expires_at) {
-            (Ok(Some(session_token)), Ok(expires_at)) => Ok(Some(TemporaryCredentials {
-                session_token,
-                expires_at: expires_at.map(|(at, _)| at),
-            })),
-            (Ok(None), Ok(Some((_, place)))) => {
-                let message = "only temporary credentials expire, and those have a `session_token`";
-                Err(self.report.problem(&place, message))
+        let (key, credentials) = match (session_token?, expires_at?) {
+            (Some(token), expires_at) => {
+                let (token, expires_at) = (SessionToken::new(&token), expires_at.map(|(at, _)| at));
+                (
+                    sigv4_verify::AccessKey::temporary(secret?, token, expires_at),
+                    Credentials::Temporary,
+                )
             }
-            (Ok(None), Ok(None))
+            (None, Some((_, place))) => {
+                let message = "only temporary credentials expire, and those have a `session_token`";
+                return Err(self.report.problem(&place, message));
+            }
+            (None, None)
                 if matches!(
                     kind,
                     Some(IdentityKind::AssumedRole | IdentityKind::FederatedUser)
                 ) =>
             {
                 let message = "a session has temporary credentials only: the key `session_token` is missing";
-                Err(self.report.problem(&place, message))
+                return Err(self.report.problem(&place, message));
             }
-            (Ok(None), Ok(None)) => Ok(None),
-            (Err(reported), _) | (_, Err(reported)) => Err(reported),
+            (None, None) => (sigv4_verify::AccessKey::long_term(secret?), Credentials::LongTerm),
         };
         Ok(AccessKey {
             access_key_id: access_key_id?,
-            secret_access_key: secret_access_key?,
-            temporary: temporary?,
+            key,
+            credentials,
         })
     }
 
-    fn secret(&self, written: Located<file::Secret>) -> Result<sigv4_verify::SecretAccessKey, Reported> {
+    fn secret(&self, written: Located<file::Secret>) -> Result<String, Reported> {
         let text = written.value?.0;
         if text.is_empty() {
             return Err(self.report.problem(&written.place, "an empty text is no secret"));
         }
-        Ok(secret(&text))
+        Ok(text)
     }
 
     fn expires_at(&self, written: Located<String>) -> Result<(Timestamp, Place), Reported> {
@@ -205,6 +220,49 @@ impl Validator<'_> {
             }
         }
     }
+}
+
+/// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`: for a session it is the role's
+// Guess: the role has no path, since the ARN of a session does not tell it.
+fn policy_arn(identity: &Identity) -> Box<str> {
+    match identity.kind() {
+        IdentityKind::AssumedRole => role_arn(identity).into(),
+        _ => identity.arn().as_str().into(),
+    }
+}
+
+fn role_arn(identity: &Identity) -> String {
+    format!(
+        "arn:{}:iam::{}:role/{}",
+        identity.arn().partition(),
+        identity.account(),
+        identity.name()
+    )
+}
+
+/// `aws:userid` (IAM User Guide, *Policy elements: variables*, the table of principal key values), with unique ids that
+/// are made of the ARN, so that they stay what they are from start to start
+fn user_id(identity: &Identity) -> Box<str> {
+    match identity.kind() {
+        IdentityKind::Root => identity.account().into(),
+        IdentityKind::User => unique_id("AIDA", identity.arn().as_str()).into(),
+        IdentityKind::FederatedUser => format!("{}:{}", identity.account(), identity.name()).into(),
+        IdentityKind::Role => unique_id("AROA", identity.arn().as_str()).into(),
+        IdentityKind::AssumedRole => {
+            let session_name = identity.session_name().unwrap_or_default();
+            format!("{}:{session_name}", unique_id("AROA", &role_arn(identity))).into()
+        }
+    }
+}
+
+/// IAM User Guide, *IAM identifiers*, unique identifiers: a prefix and, in all examples, 17 more characters
+fn unique_id(prefix: &str, arn: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, arn.as_bytes());
+    let letter = |byte: &u8| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)]);
+    prefix
+        .chars()
+        .chain(hash.as_ref().iter().take(17).map(letter))
+        .collect()
 }
 
 fn not_a_principal(text: &str) -> String {

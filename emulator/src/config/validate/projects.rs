@@ -134,9 +134,7 @@ pub(super) fn warn_of_rules_that_never_match(
                 ..
             } = &rule.when;
             if let Some(arn) = principal
-                && !principals
-                    .iter()
-                    .any(|principal| principal.arn.to_string() == **arn)
+                && !principals.iter().any(|principal| principal.arn() == &**arn)
             {
                 let message = format!("never matches: no principal `{arn}` is declared");
                 report.warning(&place.child("when").child("principal"), message);

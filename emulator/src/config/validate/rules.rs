@@ -8,15 +8,15 @@ use super::{
         file::rules::{self, ContentType, ErrorCode},
         files::Files,
         limits::number_in,
-        pending::parse_recorded_answer,
-        problems::{Place, Report, Reported},
+        problems::{Report, Reported},
         read::{List, Located},
     },
     Unique, all, elements,
 };
 use crate::lookoutvision::canned::{
-    Anomaly, Between, CannedError, CannedRule, DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle,
-    Then, Verdict, When,
+    Anomaly, AnomalyName, Between, CannedError, CannedRule, Color, Confidence, ConfidenceError,
+    DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle, Segmentation, SegmentationError, Then,
+    Verdict, When,
 };
 
 /// The rules of a model or of a project, in their order
@@ -211,22 +211,23 @@ fn then(
         Kind::Result => {
             let is_anomalous = answer.is_anomalous.ok_or_else(|| missing("is_anomalous"));
             let confidence = answer.confidence.ok_or_else(|| missing("confidence"));
-            let confidence = confidence.and_then(|confidence| fraction(confidence, report));
+            let confidence = confidence.and_then(|written| {
+                let refused = |error: ConfidenceError| report.problem(&written.place, error.to_string());
+                Confidence::try_from(written.value?).map_err(refused)
+            });
+            let anomalies_place = answer.anomalies.as_ref().map(|list| list.place.clone());
             let anomalies = answer.anomalies.map(|list| anomalies(list, report)).transpose();
             let verdict = is_anomalous.and_then(|is_anomalous| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "the service computes with 32 bits"
-                )]
                 Ok(Verdict {
                     is_anomalous: is_anomalous.value?,
-                    confidence: confidence? as f32,
+                    confidence: confidence?,
                 })
             });
-            match anomalies {
-                Ok(None) => verdict.map(Then::Classification),
-                Ok(Some(anomalies)) => verdict.map(|verdict| Then::Segmentation(verdict, anomalies)),
-                Err(reported) => Err(reported),
+            match (anomalies?, anomalies_place) {
+                (Some(anomalies), Some(place)) => Segmentation::new(verdict?, anomalies)
+                    .map(Then::Segmentation)
+                    .map_err(|error| report.problem(&place, error.to_string())),
+                _ => verdict.map(Then::Classification),
             }
         }
     };
@@ -242,10 +243,11 @@ fn recorded(
     let bytes = files
         .read_answer(&file)
         .map_err(|message| report.problem(&written.place, message))?;
-    parse_recorded_answer(&file, bytes).map_err(|(path, message)| {
+    RecordedAnswer::parse(&file, bytes).map_err(|error| {
+        let path = error.path().to_owned();
         report.add(Problem {
             path,
-            ..Problem::in_file(&file, message)
+            ..Problem::in_file(&file, error.problem())
         })
     })
 }
@@ -260,22 +262,12 @@ fn error(
     let retry_after_place = retry_after_seconds.as_ref().map(|seconds| seconds.place.clone());
     let retry_after_seconds = retry_after_seconds.map(|seconds| seconds.value).transpose();
     let code = code?;
-    if let (Some(place), false) = (retry_after_place, has_retry_after(code)) {
+    if let (Some(place), false) = (retry_after_place, code.has_retry_after()) {
         let message = "only a ThrottlingException and an InternalServerException have it";
         return Err(report.problem(&place, message));
     }
-    Ok(CannedError {
-        code,
-        message: message?.map_or_else(|| default_message(code).into(), String::into_boxed_str),
-        retry_after_seconds: retry_after_seconds?,
-    })
-}
-
-fn has_retry_after(code: DetectAnomaliesError) -> bool {
-    matches!(
-        code,
-        DetectAnomaliesError::ThrottlingException | DetectAnomaliesError::InternalServerException
-    )
+    let message = message?.map_or_else(|| default_message(code).into(), String::into_boxed_str);
+    Ok(CannedError::new(code, message, retry_after_seconds?).expect("a Retry-After was looked at above"))
 }
 
 /// The message of an error for which none is given
@@ -291,37 +283,37 @@ fn default_message(code: DetectAnomaliesError) -> &'static str {
     }
 }
 
-fn fraction(written: Located<f64>, report: &Report<'_>) -> Result<f64, Reported> {
-    match written.value? {
-        number if (0.0..=1.0).contains(&number) => Ok(number),
-        number => Err(report.problem(&written.place, format!("{number} is out of bounds (0 to 1)"))),
-    }
-}
-
+/// The anomalies, their names and colours each at its own place; what spans all of them is for [`Segmentation::new`]
 fn anomalies(written: List<rules::Anomaly>, report: &Report<'_>) -> Result<Vec<Anomaly>, Reported> {
     let mut names = Unique::new("anomaly");
-    let mut colors = Unique::new("color");
+    let mut colors = Unique::new("colour");
     let anomalies = written.value?.into_iter().map(|written| {
         let written = written.value?;
-        let name = written.name.value.and_then(|name| {
-            check_name(&name, &written.name.place, report)?;
+        let name = written.name.value.and_then(|text| {
+            let refused = |error: SegmentationError| report.problem(&written.name.place, error.to_string());
+            let name: AnomalyName = text.parse().map_err(refused)?;
             names.check(name.clone(), &written.name.place, report)?;
             Ok(name)
         });
         let color = written.color.value.and_then(|text| {
-            let color = color(&text, &written.color.place, report)?;
-            colors.check(text.to_ascii_uppercase(), &written.color.place, report)?;
+            let refused = |error: SegmentationError| report.problem(&written.color.place, error.to_string());
+            let color: Color = text.parse().map_err(refused)?;
+            if color == Color::BACKGROUND {
+                return Err(report.problem(&written.color.place, "`#FFFFFF` is the background's colour"));
+            }
+            colors.check(color, &written.color.place, report)?;
             Ok(color)
         });
-        let regions_place = written.regions.place.clone();
+        let regions_place = written.regions.place;
         let regions = written.regions.value.and_then(|regions| {
             if regions.is_empty() {
-                return Err(report.problem(&regions_place, "an anomaly is somewhere: give a region"));
+                let message = "an anomaly is somewhere: give a region, or leave it out";
+                return Err(report.problem(&regions_place, message));
             }
             all(regions.into_iter().map(|region| rectangle(region, report)))
         });
         Ok(Anomaly {
-            name: name?.into_boxed_str(),
+            name: name?,
             color: color?,
             regions: regions?,
         })
@@ -329,45 +321,11 @@ fn anomalies(written: List<rules::Anomaly>, report: &Report<'_>) -> Result<Vec<A
     all(anomalies)
 }
 
-fn check_name(name: &str, place: &Place, report: &Report<'_>) -> Result<(), Reported> {
-    if name.eq_ignore_ascii_case("background") {
-        return Err(report.problem(place, "`background` is the service's own, for what is no anomaly"));
-    }
-    // API model, `AnomalyName`.
-    if (1..=256).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        Ok(())
-    } else {
-        let message = format!("`{name}` is not the name of an anomaly (1 to 256 of [a-zA-Z0-9])");
-        Err(report.problem(place, message))
-    }
-}
-
-fn color(text: &str, place: &Place, report: &Report<'_>) -> Result<[u8; 3], Reported> {
-    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
-    let number = digits
-        .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
-        .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    match number.map(u32::to_be_bytes) {
-        Some([_, 255, 255, 255]) => Err(report.problem(place, "white is the background's colour")),
-        Some([_, red, green, blue]) => Ok([red, green, blue]),
-        None => Err(report.problem(place, format!("`{text}` is not a colour (like `#23A436`)"))),
-    }
-}
-
 fn rectangle(written: Located<rules::Rectangle>, report: &Report<'_>) -> Result<Rectangle, Reported> {
     let sides = written.value?;
-    let (x, y) = (fraction(sides.x, report), fraction(sides.y, report));
-    let (width, height) = (fraction(sides.width, report), fraction(sides.height, report));
-    let (x, y, width, height) = (x?, y?, width?, height?);
-    // Fractions that were meant to meet the edge may miss it by a rounding error, as 0.7 + 0.3 can.
-    let fits = |start: f64, length: f64| start + length <= 1.0 + f64::EPSILON;
-    if width == 0.0 || height == 0.0 {
-        return Err(report.problem(&written.place, "the rectangle is empty"));
-    }
-    if !fits(x, width) || !fits(y, height) {
-        return Err(report.problem(&written.place, "the rectangle is not inside the image"));
-    }
-    Ok(Rectangle { x, y, width, height })
+    let (x, y) = (sides.x.value, sides.y.value);
+    let (width, height) = (sides.width.value, sides.height.value);
+    Rectangle::new(x?, y?, width?, height?).map_err(|error| report.problem(&written.place, error.to_string()))
 }
 
 impl From<ContentType> for ImageFormat {

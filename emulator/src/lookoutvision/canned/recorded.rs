@@ -82,6 +82,18 @@ impl RecordedAnswer {
     }
 }
 
+impl RecordedAnswerError {
+    /// Where in the answer, as a JSON Pointer; empty for the document
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong there
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
 // The types below only check; what they hold is never read again.
 
 #[derive(Deserialize)]
