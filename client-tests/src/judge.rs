@@ -287,7 +287,7 @@ mod tests {
             &[
                 "journal: status",
                 "journal: decision",
-                "journal: bytes of the body",
+                "journal: hash of the body",
             ],
         );
     }

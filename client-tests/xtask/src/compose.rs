@@ -1,7 +1,7 @@
 //! `cargo xtask compose-smoke`: the images and both compose files, with real clients under the real host names.
 //!
-//! Nothing is pulled. The emulator's image is packaged from a static binary with the last stage of the Dockerfile, word
-//! for word; the clients' image is packaged from the environments of this checkout (see [`packaging`]).
+//! Nothing is pulled. The emulator's image is packaged from a static binary with the very lines of the Dockerfile's last
+//! stage; the clients' image is packaged from the environments of this checkout (see [`packaging`]).
 
 use std::process::Command;
 

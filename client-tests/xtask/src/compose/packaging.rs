@@ -46,9 +46,12 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
         .ok_or_else(|| {
             TaskError("the Dockerfile's last stage is not `FROM scratch AS emulator`".to_owned())
         })?;
+    // What its `build` stage would hand over lies in the context.
     context.build(
         name,
-        &format!("FROM scratch AS build\nCOPY rootfs /rootfs\n{last_stage}"),
+        &last_stage
+            .replace("--from=build ", "")
+            .replace(" /rootfs/", " rootfs/"),
     )
 }
 
