@@ -188,4 +188,119 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_examples_are_valid_against_the_schema_and_their_mistakes_are_not() {
+        let schema = made_from_the_mirror();
+        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+        for name in ["canned-answers", "complete", "endpoint-policy", "two-networks"] {
+            let text =
+                std::fs::read_to_string(format!("{examples}/{name}.yaml")).expect("the example is there");
+            let example: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+            assert_eq!(conforms(&example, &schema, &schema, name), Ok(()));
+        }
+        for mistake in [
+            "accountid: '123456789012'",
+            "account_id: '12'",
+            "vpcs: [{region: us-west-2}]",
+            "limits: {headers_max: 1}",
+            "strictness: {mismatch_detail: never}",
+            "principals: null",
+            "projects: [{name: p, models: [{version: latest}]}]",
+            "endpoint_policy: 3",
+        ] {
+            let wrong: Value = serde_saphyr::from_str(mistake).expect("it is YAML");
+            assert!(conforms(&wrong, &schema, &schema, "").is_err(), "{mistake}");
+        }
+    }
+
+    /// Whether a value conforms to a schema of the keywords that ours has; a keyword more is a panic, not a pass.
+    fn conforms(value: &Value, schema: &Value, root: &Value, path: &str) -> Result<(), String> {
+        let refused = |why: &str| Err(format!("{path}: {why}"));
+        for (keyword, rule) in schema.as_object().expect("a schema is an object") {
+            let holds = match keyword.as_str() {
+                "$schema" | "$defs" | "title" | "description" | "default" | "examples" | "format" => true,
+                "$ref" => {
+                    let name = rule.as_str().and_then(|rule| rule.strip_prefix("#/$defs/"));
+                    conforms(value, &root["$defs"][name.expect("a definition")], root, path)?;
+                    true
+                }
+                "type" => {
+                    let is = |name: &Value| match name.as_str().expect("a type's name") {
+                        "string" => value.is_string(),
+                        "integer" => value.is_u64() || value.is_i64(),
+                        "number" => value.is_number(),
+                        "boolean" => value.is_boolean(),
+                        "array" => value.is_array(),
+                        "object" => value.is_object(),
+                        other => panic!("type {other}"),
+                    };
+                    rule.as_array()
+                        .map_or_else(|| is(rule), |names| names.iter().any(is))
+                }
+                "enum" => rule.as_array().expect("a list").contains(value),
+                "const" => rule == value,
+                "not" => conforms(value, rule, root, path).is_err(),
+                "anyOf" => rule
+                    .as_array()
+                    .expect("a list")
+                    .iter()
+                    .any(|rule| conforms(value, rule, root, path).is_ok()),
+                "pattern" => {
+                    let pattern =
+                        regex_lite::Regex::new(rule.as_str().expect("a pattern")).expect("it is one");
+                    value.as_str().is_none_or(|text| pattern.is_match(text))
+                }
+                "minLength" => value
+                    .as_str()
+                    .is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().unwrap()),
+                "minItems" => value
+                    .as_array()
+                    .is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
+                "minimum" => value
+                    .as_f64()
+                    .is_none_or(|number| number >= rule.as_f64().unwrap()),
+                "maximum" => value
+                    .as_f64()
+                    .is_none_or(|number| number <= rule.as_f64().unwrap()),
+                "items" => {
+                    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                        conforms(item, rule, root, &format!("{path}/{index}"))?;
+                    }
+                    true
+                }
+                "required" => {
+                    let mut names = rule.as_array().expect("a list").iter().filter_map(Value::as_str);
+                    value
+                        .as_object()
+                        .is_none_or(|members| names.all(|name| members.contains_key(name)))
+                }
+                "properties" => {
+                    for (key, member) in value.as_object().into_iter().flatten() {
+                        if let Some(rule) = rule.get(key) {
+                            conforms(member, rule, root, &format!("{path}/{key}"))?;
+                        }
+                    }
+                    true
+                }
+                "additionalProperties" => {
+                    let known = &schema["properties"];
+                    for (key, member) in value.as_object().into_iter().flatten() {
+                        if known.get(key).is_none() {
+                            match rule {
+                                Value::Bool(false) => return refused(&format!("unknown key {key}")),
+                                rule => conforms(member, rule, root, &format!("{path}/{key}"))?,
+                            }
+                        }
+                    }
+                    true
+                }
+                other => panic!("the schema has the keyword {other}"),
+            };
+            if !holds {
+                return refused(&format!("{keyword} {rule}"));
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,7 +1,7 @@
 //! Reading the configuration again when a file of it changes.
 //!
 //! What is watched are directory entries, not only files: an editor writes a new file and renames it over the old one, and
-//! Kubernetes swaps a symbolic link to a whole folder ([`entries`]). A change wakes one thread, which waits until
+//! Kubernetes swaps a symbolic link to a whole folder (`entries`). A change wakes one thread, which waits until
 //! everything is quiet, looks whether any file is another one than before, and if so reads the whole configuration anew. A
 //! valid one is handed on; an invalid one is reported and changes nothing. Between changes nothing runs, unless the
 //! system cannot tell of changes; then the files are looked at every two seconds.
@@ -348,3 +348,51 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// As many symbolic links as Linux follows
 const LINKS_MAX: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_effect_at_the_start_only_is_told_by_its_key() {
+        let config = |yaml: &str| Config::embedded(Some(yaml), None).expect("it is valid");
+        let changed = |new: &str| changed_at_start_only(&config(""), &config(new)).collect::<Vec<_>>();
+        assert_eq!(
+            changed("account_id: '000000000001'\nlimits: {headers_max: 50}\n"),
+            [""; 0]
+        );
+        assert_eq!(
+            changed(
+                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\nlog_format: json\nhttp2: true\nnames: [a.test]\n"
+            ),
+            ["listen", "control", "certs", "log_format", "http2", "names"]
+        );
+    }
+
+    #[test]
+    fn without_notifications_the_files_are_looked_at_after_an_interval() {
+        let (messages, inbox) = mpsc::channel();
+        assert_eq!(wait(&inbox, Some(Duration::from_millis(1))), Message::Changed);
+        messages.send(Message::Stop).expect("we hold the other end");
+        assert_eq!(wait(&inbox, Some(Duration::from_secs(60))), Message::Stop);
+    }
+
+    #[test]
+    fn the_way_to_a_file_leads_over_every_folder_and_link() {
+        let folder = crate::config::tests::folder("entries");
+        folder.write("real/file", "");
+        std::os::unix::fs::symlink("real", folder.join("link")).expect("the folder is ours");
+        let (entries, end) = resolve(&folder.join("link/../link/file"));
+        assert_eq!(end, Some(folder.join("real/file")));
+        for entry in ["link", "real", "real/file"] {
+            assert!(entries.contains(&folder.join(entry)), "{entry}");
+        }
+        // What is not there is watched for where it would come.
+        assert_eq!(
+            resolve(&folder.join("none/file")).0.last(),
+            Some(&folder.join("none"))
+        );
+        std::os::unix::fs::symlink("loop", folder.join("loop")).expect("the folder is ours");
+        assert_eq!(resolve(&folder.join("loop")).1, None);
+    }
+}

@@ -168,7 +168,7 @@ fn answers_that_the_service_could_not_give_are_refused() {
     );
     refused(
         "{then: {error: ValidationException, retry_after_seconds: 1}}",
-        "/then/retry_after_seconds: only a ThrottlingException and an InternalServerException have it",
+        "/then/retry_after_seconds: `ValidationException` has no Retry-After; InternalServerException and ThrottlingException do",
     );
     refused(
         "{then: {is_anomalous: true, confidence: 1.01}}",

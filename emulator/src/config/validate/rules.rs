@@ -261,13 +261,12 @@ fn error(
     let message = message.map(|message| message.value).transpose();
     let retry_after_place = retry_after_seconds.as_ref().map(|seconds| seconds.place.clone());
     let retry_after_seconds = retry_after_seconds.map(|seconds| seconds.value).transpose();
-    let code = code?;
-    if let (Some(place), false) = (retry_after_place, code.has_retry_after()) {
-        let message = "only a ThrottlingException and an InternalServerException have it";
-        return Err(report.problem(&place, message));
-    }
-    let message = message?.map_or_else(|| default_message(code).into(), String::into_boxed_str);
-    Ok(CannedError::new(code, message, retry_after_seconds?).expect("a Retry-After was looked at above"))
+    let (code, message, seconds) = (code?, message?, retry_after_seconds?);
+    let message = message.map_or_else(|| default_message(code).into(), String::into_boxed_str);
+    CannedError::new(code, message, seconds).map_err(|error| {
+        let place = retry_after_place.expect("only a `retry_after_seconds` can be wrong here");
+        report.problem(&place, error.to_string())
+    })
 }
 
 /// The message of an error for which none is given
