@@ -13,6 +13,7 @@ mod evaluate;
 mod explain;
 mod finding;
 mod json;
+pub mod lint;
 mod loader;
 mod nearest;
 mod pattern;

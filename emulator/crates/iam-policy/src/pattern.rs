@@ -91,17 +91,23 @@ impl Pattern {
         &self.text
     }
 
-    /// The one text that this pattern matches, if there is only one whatever the request.
-    pub(crate) fn as_exact(&self) -> Option<&str> {
-        match &self.shape {
-            Shape::Exact(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// Whether every text matches, whatever the request.
     pub(crate) fn is_any(&self) -> bool {
         self.shape == Shape::Any
+    }
+
+    /// The pieces of the pattern, in order.
+    pub(crate) fn tokens(&self) -> Vec<TemplateToken> {
+        use TemplateToken::Fixed;
+
+        let text = |text: &str| Fixed(Token::Text(text.into()));
+        match &self.shape {
+            Shape::Any => vec![Fixed(Token::Any)],
+            Shape::Exact(exact) => vec![text(exact)],
+            Shape::Prefix(prefix) => vec![text(prefix), Fixed(Token::Any)],
+            Shape::Glob(tokens) => tokens.iter().cloned().map(Fixed).collect(),
+            Shape::Template(tokens) => tokens.to_vec(),
+        }
     }
 
     /// Whether the pattern needs the request's context.
