@@ -19,7 +19,6 @@ impl<'t> Locator<'t> {
     pub(super) fn new(text: &'t str) -> Option<Self> {
         let root = json::read(text).ok()?;
         Some(Self {
-            text,
             root,
             statement: Vec::new(),
             findings: Vec::new(),
@@ -57,15 +56,8 @@ impl<'t> Locator<'t> {
             path.push_str(&step.replace('~', "~0").replace('/', "~1"));
             node = next;
         }
-        let (line, column) = line_and_column(self.text, node.offset);
-        self.findings.push(Finding {
-            code,
-            severity: code.severity(),
-            message,
-            path,
-            line,
-            column,
-        });
+        self.findings
+            .push((node.offset, Finding::new(code, message, path)));
     }
 }
 
