@@ -5,7 +5,7 @@ use serde_json::Value;
 
 #[test]
 fn every_documented_case_is_decided_as_the_documentation_says() {
-    let cases: Vec<Value> = include_str!("fixtures/documented-cases.jsonl")
+    let cases: Vec<Value> = include_str!("../fixtures/documented-cases.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
