@@ -253,9 +253,18 @@ fn a_mistyped_name_is_answered_with_the_one_that_was_meant() {
         with(r#"{"StringEquals": {"aws:user": "a"}}"#),
         "there is no global condition key `aws:user`; did you mean `aws:userid`?"
     );
+    let error = PolicyDocument::parse(r#"{"Statment": []}"#, PolicyType::Identity).unwrap_err();
+    let messages: Vec<&str> = error
+        .findings()
+        .iter()
+        .map(|finding| finding.message.as_str())
+        .collect();
     assert_eq!(
-        message(r#"{"Statment": []}"#),
-        "there is no element `Statment` here; did you mean `Statement`?"
+        messages,
+        [
+            "the policy has no `Statement`",
+            "there is no element `Statment` here; did you mean `Statement`?"
+        ]
     );
 }
 

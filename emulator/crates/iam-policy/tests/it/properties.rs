@@ -236,7 +236,7 @@ fn request() -> impl Strategy<Value = OwnedRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
     fn adding_a_deny_never_widens_access(
