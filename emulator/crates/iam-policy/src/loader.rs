@@ -51,7 +51,7 @@ pub(crate) fn load(text: &str, policy_type: PolicyType, reading: Reading) -> Res
 /// Reads a document and says everything there is to say about it, with the offsets. There is a document if
 /// it can be evaluated, whether or not AWS would take it.
 pub(crate) fn examine(text: &str, policy_type: PolicyType) -> (Option<Inner>, Vec<(usize, Finding)>) {
-    let mut report = Report { findings: Vec::new() };
+    let mut report = Report::default();
     let outcome = read_document(text, policy_type, &mut report);
     let malformed = report
         .findings
@@ -61,14 +61,22 @@ pub(crate) fn examine(text: &str, policy_type: PolicyType) -> (Option<Inner>, Ve
 }
 
 /// Where findings go, with the offsets that become lines and columns once all are there.
+#[derive(Default)]
 struct Report {
     findings: Vec<(usize, Finding)>,
+    /// How many there are of each grade.
+    counts: [usize; 4],
 }
 
 impl Report {
     fn add(&mut self, code: FindingCode, path: &Path<'_>, offset: usize, message: impl Into<String>) {
-        self.findings
-            .push((offset, Finding::new(code, message.into(), path.to_string())));
+        // The limit holds for each grade on its own, so that many warnings never hide a refusal.
+        let count = &mut self.counts[code.grade() as usize];
+        if *count < FINDINGS_MAX {
+            *count += 1;
+            self.findings
+                .push((offset, Finding::new(code, message.into(), path.to_string())));
+        }
     }
 
     fn wrong_type(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {
@@ -295,6 +303,10 @@ fn check_names(members: &[Member<'_>], known: &[&'static str], path: &Path<'_>, 
 
 /// AWS PrivateLink Guide, *Endpoint policies*: at most 20,480 characters, white space included.
 pub const ENDPOINT_POLICY_CHARACTERS_MAX: usize = 20_480;
+
+/// How many findings of each grade are kept. A document made of nothing but mistakes could otherwise have
+/// findings many times its own size.
+pub const FINDINGS_MAX: usize = 256;
 
 /// The limit of the other documents. No AWS quota is larger than this.
 pub const DOCUMENT_BYTES_MAX: usize = 65_536;

@@ -1,8 +1,8 @@
 //! Looks for documents that break the loader or the lint.
 #![no_main]
 
-mod checks;
+mod load_check;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| checks::check_load(text));
+fuzz_target!(|text: &str| load_check::check(text));

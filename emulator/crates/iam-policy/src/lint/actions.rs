@@ -27,11 +27,17 @@ pub(super) fn check(
     if resources.is_empty() || resources.iter().any(ResourcePattern::is_every) {
         return;
     }
+    // The names of the resource types that each resource can be one of.
+    let possible: Vec<Vec<&str>> = resources
+        .iter()
+        .map(|resource| possible_types(resource, service))
+        .collect();
+    let is_possible = |resource_type: &&str| possible.iter().any(|types| types.contains(resource_type));
     if let ActionClause::Action(entries) = &statement.action {
         for (index, entry) in entries.iter().enumerate() {
             check_covered(
                 entry,
-                resources,
+                is_possible,
                 service,
                 &["Action", &index.to_string()],
                 locator,
@@ -39,9 +45,11 @@ pub(super) fn check(
         }
     }
     let meant: Vec<&ServiceAction<'_>> = meant(&statement.action, service).collect();
-    for (index, resource) in resources.iter().enumerate() {
+    for (index, (resource, types)) in resources.iter().zip(&possible).enumerate() {
+        let authorises =
+            |action: &&ServiceAction<'_>| action.resource_types.iter().any(|name| types.contains(name));
         // A statement without an action of the service is about another one.
-        if meant.is_empty() || meant.iter().any(|action| covers(resource, action, service)) {
+        if meant.is_empty() || meant.iter().any(authorises) {
             continue;
         }
         let message = format!(
@@ -54,6 +62,16 @@ pub(super) fn check(
             message,
         );
     }
+}
+
+/// The names of the resource types whose ARNs a pattern can match.
+fn possible_types<'a>(resource: &ResourcePattern, service: &Service<'a>) -> Vec<&'a str> {
+    service
+        .resource_types
+        .iter()
+        .filter(|resource_type| overlaps(resource, resource_type.arn))
+        .map(|resource_type| resource_type.name)
+        .collect()
 }
 
 /// The service's actions that a clause reaches.
@@ -118,14 +136,13 @@ fn check_name(
 /// Whether an action entry has a resource among those of its statement.
 fn check_covered(
     entry: &ActionPattern,
-    resources: &[ResourcePattern],
+    is_possible: impl Fn(&&str) -> bool,
     service: &Service<'_>,
     steps: &[&str],
     locator: &mut Locator<'_>,
 ) {
     let actions = reached(entry, service);
-    let covered =
-        |action: &&ServiceAction<'_>| resources.iter().any(|resource| covers(resource, action, service));
+    let covered = |action: &&ServiceAction<'_>| action.resource_types.iter().any(&is_possible);
     if actions.is_empty() || actions.iter().any(covered) {
         return;
     }
@@ -146,13 +163,4 @@ fn check_covered(
         )
     };
     locator.report(FindingCode::ActionNotCovered, steps, message);
-}
-
-/// Whether a resource pattern can match a resource that the action is authorised on.
-fn covers(resource: &ResourcePattern, action: &ServiceAction<'_>, service: &Service<'_>) -> bool {
-    service
-        .resource_types
-        .iter()
-        .filter(|resource_type| action.resource_types.contains(&resource_type.name))
-        .any(|resource_type| overlaps(resource, resource_type.arn))
 }

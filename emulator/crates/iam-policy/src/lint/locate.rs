@@ -5,6 +5,7 @@
 
 use crate::finding::{Finding, FindingCode};
 use crate::json::{self, Node, Value};
+use crate::loader::FINDINGS_MAX;
 
 /// The document's JSON, and the statement that is being linted.
 pub(super) struct Locator<'t> {
@@ -43,6 +44,9 @@ impl<'t> Locator<'t> {
     /// Adds a finding about something in the statement; `steps` leads there from the statement. A step into
     /// a list that the document does not have is left out: one value may stand without its list.
     pub(super) fn report(&mut self, code: FindingCode, steps: &[&str], message: String) {
+        if self.findings.len() >= FINDINGS_MAX {
+            return;
+        }
         let mut path = String::new();
         let mut node = &self.root;
         for step in self

@@ -125,6 +125,7 @@ fn text_covers(deny: &str, own: &str) -> bool {
         wildcards: Wildcards::Glob,
         variables: Variables::Literal,
     };
-    !deny.contains(['?', '$'])
+    deny.contains('*')
+        && !deny.contains(['?', '$'])
         && Pattern::compile(deny, syntax).is_ok_and(|deny| deny.matches(own, &RequestContext::new()))
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-#[path = "../../fuzz/fuzz_targets/checks.rs"]
-mod checks;
+#[path = "../../fuzz/fuzz_targets/evaluate_check.rs"]
+mod evaluate_check;
+#[path = "../../fuzz/fuzz_targets/load_check.rs"]
+mod load_check;
 
 /// Feeds every file of a corpus to a check; says how many there were.
 fn replay(corpus: &str, check: fn(&str)) -> usize {
@@ -23,10 +25,10 @@ fn replay(corpus: &str, check: fn(&str)) -> usize {
 
 #[test]
 fn the_loader_survives_its_corpus() {
-    assert!(replay("load", checks::check_load) >= 40);
+    assert!(replay("load", load_check::check) >= 40);
 }
 
 #[test]
 fn evaluation_survives_its_corpus() {
-    assert!(replay("evaluate", checks::check_evaluate) >= 60);
+    assert!(replay("evaluate", evaluate_check::check) >= 60);
 }

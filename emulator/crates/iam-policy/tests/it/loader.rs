@@ -282,11 +282,21 @@ fn documents_have_a_size() {
 }
 
 #[test]
-fn a_document_full_of_mistakes_is_refused_in_reasonable_time() {
-    let mistakes = vec![r#"{"x":1}"#; 8_000].join(",");
-    let text = format!(r#"{{"Statement":[{mistakes}]}}"#);
+fn findings_have_a_limit_and_warnings_never_hide_a_refusal() {
+    let warnings = vec![r#""s*:x""#; 2_000].join(",");
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":[{warnings},"bad"],"Resource":"*"}}}}"#
+    );
     let error = PolicyDocument::parse(&text, PolicyType::Identity).unwrap_err();
-    assert!(error.findings().len() > 24_000);
+    assert_eq!(
+        (error.code(), error.findings().len()),
+        (FindingCode::InvalidAction, 1)
+    );
+
+    let mistakes = vec![r#"{"x":1}"#; 8_000].join(",");
+    let error =
+        PolicyDocument::parse(&format!(r#"{{"Statement":[{mistakes}]}}"#), PolicyType::Identity).unwrap_err();
+    assert_eq!(error.findings().len(), iam_policy::FINDINGS_MAX);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod attach_cases;
 mod corpus;
 mod documented_cases;
 mod explanations;
+mod hostile;
 mod lint;
 mod loader;
 mod properties;
