@@ -10,21 +10,21 @@ use std::fmt;
 
 /// A condition key, compared without regard to case.
 #[derive(Clone)]
-pub struct ContextKey<'a> {
+pub(crate) struct ContextKey<'a> {
     name: Cow<'a, str>,
     hash: u64,
 }
 
 impl<'a> ContextKey<'a> {
     /// The key of this name.
-    pub fn new(name: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn new(name: impl Into<Cow<'a, str>>) -> Self {
         let name = name.into();
         let hash = folded_hash(&name);
         Self { name, hash }
     }
 
     /// The name as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.name
     }
 }
