@@ -258,7 +258,7 @@ finding_codes! {
     /// A variable in a place that takes none
     VariableUnsupportedPlace = "variable-unsupported-place", Malformed;
     /// A variable in a document whose version has none; it is ordinary text
-    VariableUnsupportedVersion = "variable-unsupported-version", Warning;
+    VariableUnsupportedVersion = "variable-unsupported-version", Tolerated;
 
     // Endpoint policies, since 2024 (AWS PrivateLink Guide, *Endpoint policies*).
     /// A wildcard or numeric operator with a key that holds an id made by AWS

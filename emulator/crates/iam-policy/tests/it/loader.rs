@@ -309,6 +309,44 @@ fn stored_documents_load_where_their_evaluation_is_documented() {
 }
 
 #[test]
+fn variables_before_their_version_are_text_and_an_error_for_the_checks() {
+    for text in [
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username}"}}"#,
+        r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:username":"${x"}}}}"#,
+    ] {
+        let document = PolicyDocument::parse(text, PolicyType::Identity).unwrap();
+        let codes: Vec<&str> = document
+            .findings()
+            .iter()
+            .map(|finding| finding.code.as_str())
+            .collect();
+        assert_eq!(codes, ["missing-version", "variable-unsupported-version"]);
+        assert_eq!(document.findings()[1].severity, iam_policy::Severity::Error);
+    }
+}
+
+#[test]
+fn variables_stand_after_the_fifth_colon_of_a_resource_and_not_in_actions_or_principals() {
+    let with = |action: &str, resource: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}}}"#
+        )
+    };
+    let refused = |text: &str| refusals(text, PolicyType::Identity)[0].0;
+    assert!(
+        PolicyDocument::parse(&with("*", "arn:aws:s3:::${aws:username}/*"), PolicyType::Identity).is_ok()
+    );
+    assert_eq!(
+        refused(&with("*", "arn:aws:s3:${aws:RequestedRegion}::b")),
+        "variable-unsupported-place"
+    );
+    assert_eq!(refused(&with("s3:${aws:username}", "*")), "invalid-action");
+    let principal = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*",
+        "Principal":{"AWS":"arn:aws:iam::123456789012:user/${aws:username}"}}}"#;
+    assert!(PolicyDocument::parse(principal, PolicyType::VpcEndpoint).is_err());
+}
+
+#[test]
 fn the_default_policy_is_aws_own_and_keeps_its_text() {
     let default = PolicyDocument::full_access();
     assert_eq!(default.policy_type(), PolicyType::VpcEndpoint);
