@@ -358,3 +358,11 @@ fn the_default_policy_is_aws_own_and_keeps_its_text() {
         serde_json::json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
     );
 }
+
+#[test]
+fn documents_are_shared_between_threads_without_copying() {
+    fn check<T: Send + Sync + Clone>() {}
+    check::<PolicyDocument>();
+    let document = PolicyDocument::full_access();
+    assert!(std::ptr::eq(document.text(), document.clone().text()));
+}
