@@ -1,1 +1,66 @@
-//! Emulator
+//! A local stand-in for Amazon Lookout for Vision behind an interface VPC endpoint, for testing only.
+//!
+//! Applications keep their AWS SDK and their host name. A request is authenticated (Signature Version 4), authorised
+//! (the endpoint's policy, then the identity side), answered with a canned result, and written down with the reason
+//! for the decision:
+//!
+//! ```text
+//! accept → ClientHello (SNI) → leaf certificate → HTTP → ReceivedRequest
+//!    → door            which endpoint, which VPC                      (local address, Host)
+//!    → authenticate    ReceivedRequest + access keys + now → Caller    (sigv4-verify)
+//!    → resolve         method and path → Invocation {action, resource, input}
+//!    → authorize       Caller + Invocation + door → Permit             (iam-policy)
+//!    → perform         Permit → output                                 (the only way to run an operation)
+//!    → respond         output or refusal → bytes                       (one table of refusals)
+//! ```
+//!
+//! A Rust test starts as many emulators as it likes, each with its own ports, certificate authority and state; dropping
+//! one stops it:
+//!
+//! ```
+//! use lookoutvision_emulator::Emulator;
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::builder()
+//!     .endpoint_policy(json!({"Statement": [{
+//!         "Principal": "*",
+//!         "Effect": "Allow",
+//!         "Action": ["lookoutvision:DetectAnomalies"],
+//!         "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel"
+//!     }]}))
+//!     .start()
+//!     .await?;
+//! println!("call {} and trust {}", emulator.endpoint_url(), emulator.ca_pem());
+//! assert!(emulator.requests().await.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+mod authenticate;
+mod authorize;
+mod body;
+pub mod cli;
+mod clock;
+pub mod config;
+mod connection;
+mod control;
+mod door;
+mod emulator;
+pub mod host_name;
+pub mod identifiers;
+mod journal;
+mod logging;
+pub mod lookoutvision;
+mod perform;
+mod pipeline;
+mod refusal;
+mod request;
+mod respond;
+mod server;
+mod state;
+pub mod tls;
+
+pub use clock::{ClockError, ClockSetting};
+pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};

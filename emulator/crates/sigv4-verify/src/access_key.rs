@@ -1,0 +1,222 @@
+//! The caller's key, and whether it may sign at all.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use subtle::ConstantTimeEq;
+
+use crate::error::SignatureError;
+use crate::signed_request::SignedRequest;
+
+/// A secret access key. Prints as `[redacted]`.
+#[derive(Clone)]
+pub struct SecretAccessKey {
+    /// `AWS4` and the secret: the first key of the derivation, put together once.
+    prefixed: Box<str>,
+}
+
+impl SecretAccessKey {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        Self {
+            prefixed: format!("{PREFIX}{secret}").into(),
+        }
+    }
+
+    /// The secret itself, for whoever must sign with it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.prefixed[PREFIX.len()..]
+    }
+
+    pub(crate) fn expose_prefixed(&self) -> &[u8] {
+        self.prefixed.as_bytes()
+    }
+}
+
+/// A session token of temporary credentials. Prints as `[redacted]`, compares in constant time.
+#[derive(Clone)]
+pub struct SessionToken(Box<str>);
+
+impl SessionToken {
+    /// Wraps a token.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself, for whoever must send it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn matches(&self, found: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(found).into()
+    }
+}
+
+/// A key that requests can be signed with.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    secret: SecretAccessKey,
+    kind: AccessKeyKind,
+}
+
+#[derive(Clone, Debug)]
+enum AccessKeyKind {
+    LongTerm,
+    Temporary {
+        session_token: SessionToken,
+        expires_at: Option<Timestamp>,
+    },
+}
+
+impl AccessKey {
+    /// A key of a user or of the account root, which comes without a token.
+    #[must_use]
+    pub fn long_term(secret: SecretAccessKey) -> Self {
+        Self {
+            secret,
+            kind: AccessKeyKind::LongTerm,
+        }
+    }
+
+    /// A key of a session, which is worth nothing without its token. One without an expiry, which AWS does
+    /// not issue, stays good.
+    #[must_use]
+    pub fn temporary(
+        secret: SecretAccessKey,
+        session_token: SessionToken,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            secret,
+            kind: AccessKeyKind::Temporary {
+                session_token,
+                expires_at,
+            },
+        }
+    }
+
+    /// The secret, for whoever must sign with it.
+    #[must_use]
+    pub fn secret(&self) -> &SecretAccessKey {
+        &self.secret
+    }
+}
+
+/// A key that exists, whose token is the right one, and that has not expired. Only
+/// [`SignedRequest::check_key`] makes one, and only with one can a signature be verified.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveKey<'k> {
+    secret: &'k SecretAccessKey,
+}
+
+impl<'k> ActiveKey<'k> {
+    pub(crate) fn secret(&self) -> &'k SecretAccessKey {
+        self.secret
+    }
+}
+
+impl SignedRequest<'_> {
+    /// Judges the key that was found under [`access_key_id`](SignedRequest::access_key_id), if there was one,
+    /// by the token the request brought.
+    ///
+    /// # Errors
+    /// Rules 14 and 15 of the [crate's list](crate#the-order-of-checks).
+    pub fn check_key<'k>(
+        &self,
+        found: Option<&'k AccessKey>,
+        now: Timestamp,
+    ) -> Result<ActiveKey<'k>, SignatureError> {
+        // Rule 15: the key exists. It stands first here because without a key no token can be judged; AWS,
+        // which reads the key out of the token, answers alike but for a full stop.
+        let Some(AccessKey { secret, kind }) = found else {
+            return Err(SignatureError::UnknownAccessKey {
+                access_key_id: self.access_key_id().to_owned(),
+            });
+        };
+        match (kind, self.session_token()) {
+            (AccessKeyKind::LongTerm, None) => Ok(ActiveKey { secret }),
+
+            // Rule 14b: a temporary key brings its token, and no other key brings any.
+            (AccessKeyKind::LongTerm, Some(_)) => Err(SignatureError::InvalidSecurityToken(
+                SecurityTokenFault::Unexpected,
+            )),
+            (AccessKeyKind::Temporary { .. }, None) => {
+                Err(SignatureError::InvalidSecurityToken(SecurityTokenFault::Missing))
+            }
+            (AccessKeyKind::Temporary { session_token, .. }, Some(found))
+                if !session_token.matches(found) =>
+            {
+                Err(SignatureError::InvalidSecurityToken(
+                    SecurityTokenFault::Different,
+                ))
+            }
+
+            // Rule 14c: the token has not expired.
+            (AccessKeyKind::Temporary { expires_at, .. }, Some(_)) => match *expires_at {
+                Some(expired_at) if expired_at <= now => {
+                    Err(SignatureError::ExpiredSecurityToken { expired_at })
+                }
+                _ => Ok(ActiveKey { secret }),
+            },
+        }
+    }
+}
+
+/// What is wrong with a session token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecurityTokenFault {
+    /// The key is temporary, and the request brings no token.
+    Missing,
+    /// The key is a long-term one, and the request brings a token.
+    Unexpected,
+    /// The token is not the one that was issued with the key.
+    Different,
+}
+
+impl fmt::Debug for SecretAccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl fmt::Display for SecretAccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl fmt::Display for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl PartialEq for SecretAccessKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_prefixed().ct_eq(other.expose_prefixed()).into()
+    }
+}
+
+impl Eq for SecretAccessKey {}
+
+impl PartialEq for SessionToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.matches(other.0.as_bytes())
+    }
+}
+
+impl Eq for SessionToken {}
+
+const PREFIX: &str = "AWS4";
+const REDACTED: &str = "[redacted]";

@@ -1,0 +1,63 @@
+//! The list of headers a signature covers.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// `SignedHeaders`, in lower case, in the order of the client.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedHeaders<'a> {
+    line: Cow<'a, str>,
+    order: Order,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// As every SDK lists them; no name can be there twice.
+    Ascending,
+    Other,
+}
+
+impl<'a> SignedHeaders<'a> {
+    pub(crate) fn parse(line: Cow<'a, str>) -> Self {
+        let line = if line.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(line.to_ascii_lowercase())
+        } else {
+            line
+        };
+        let order = if line.split(';').is_sorted_by(|a, b| a < b) {
+            Order::Ascending
+        } else {
+            Order::Other
+        };
+        Self { line, order }
+    }
+
+    /// The list as it is signed.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.line
+    }
+
+    /// Each name once. A list that names one header many times must not make us write its value as often.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let order = self.order;
+        let mut seen = HashSet::new();
+        self.line.split(';').filter(move |name| match order {
+            Order::Ascending => true,
+            Order::Other => seen.insert(*name),
+        })
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.line
+            .split(';')
+            .any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
+    /// Rule 8 asks for this: a signature is good for one host only.
+    pub(crate) fn cover_host(&self) -> bool {
+        self.contains("host") || self.contains(AUTHORITY)
+    }
+}
+
+/// The name of the host in HTTP/2, which AWS takes in its place.
+pub(crate) const AUTHORITY: &str = ":authority";

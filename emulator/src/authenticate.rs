@@ -1,0 +1,110 @@
+//! ReceivedRequest + access keys + now → Caller.
+//!
+//! In two steps, because the body arrives between them: [`claim`] checks everything that the head alone can fail, and
+//! [`Claim::verify`] compares the signature when the body's hash is known.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sigv4_verify::{
+    ActiveKey, Expectation, ExpectedRegion, RequestHead, RequestTarget, ScopeFault, SignatureError,
+    SignedRequest, UnsignedPayloads, Warning,
+};
+
+use crate::{
+    config::{Credentials, Principal, Strictness},
+    identifiers::Region,
+    journal::OpenEntry,
+    request::ReceivedRequest,
+    state::Snapshot,
+};
+
+/// Who signed a request, and that it was signed
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) credentials: Credentials,
+}
+
+/// A request that says whom it comes from, its signature not yet compared
+pub(crate) struct Claim<'a> {
+    signed: SignedRequest<'a>,
+    key: ActiveKey<'a>,
+    caller: Caller,
+    region: Region,
+    strictness: Strictness,
+}
+
+/// Reads what a request says of its caller: rules 1 to 15 of `sigv4-verify`
+///
+/// `region` is the one that the host names; `None` takes any that the scope names.
+///
+/// # Errors
+/// The first rule that is broken.
+pub(crate) fn claim<'a>(
+    request: &'a ReceivedRequest,
+    snapshot: &'a Snapshot,
+    region: Option<&Region>,
+    entry: &mut OpenEntry<'_>,
+) -> Result<Claim<'a>, SignatureError> {
+    let strictness = snapshot.config.strictness;
+    let target = RequestTarget::parse(request.target.as_bytes())?;
+    let headers = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let head = RequestHead::new(request.method.as_str(), target, headers);
+    let expected = Expectation {
+        region: region.map_or(ExpectedRegion::Any, |region| {
+            ExpectedRegion::Exactly(region.as_str())
+        }),
+        clock_skew_max: strictness.clock_skew,
+        unsigned_amz_headers: strictness.unsigned_amz_headers,
+        ..Expectation::for_service(SIGNING_NAME)
+    };
+    let now: Timestamp = request.received_at;
+    let signed = SignedRequest::parse(head, &expected, now)?;
+    entry.access_key_id = Some(signed.access_key_id().into());
+    let found = snapshot.access_key(signed.access_key_id());
+    let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
+    let (principal, access_key) = found.expect("a key that was checked was found");
+    let caller = Caller {
+        principal: principal.clone(),
+        credentials: access_key.credentials,
+    };
+    // The host may name none, and then rule 13 looked at the Region's shape only.
+    let region = signed.scope().region().parse().map_err(|_| {
+        let found = signed.scope().region().to_owned();
+        SignatureError::WrongCredentialScope(vec![ScopeFault::Region { found }])
+    })?;
+    Ok(Claim {
+        signed,
+        key,
+        caller,
+        region,
+        strictness,
+    })
+}
+
+impl Claim<'_> {
+    /// The Region of the credential scope
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Compares the signature: rule 16
+    ///
+    /// # Errors
+    /// When it is not the one that the caller's secret gives this request and this body.
+    pub(crate) fn verify(self, body_sha256: &[u8; 32]) -> Result<(Caller, Option<Warning>), SignatureError> {
+        let unsigned = UnsignedPayloads {
+            declared: self.strictness.declared_unsigned_payload,
+            undeclared: self.strictness.undeclared_unsigned_payload,
+        };
+        let verified = self.signed.verify(&self.key, body_sha256, unsigned)?;
+        Ok((self.caller, verified.warning()))
+    }
+}
+
+/// The service that the scope must name (API model, `signingName`)
+const SIGNING_NAME: &str = "lookoutvision";

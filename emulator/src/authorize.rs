@@ -1,0 +1,183 @@
+//! Caller + Invocation + door → Permit.
+//!
+//! A [`Permit`] is made here and nowhere else, and running an operation takes one, so a forgotten check does not
+//! compile. Beside it comes an [`Authorization`]: the facts that the decision was made of. The journal keeps it and
+//! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
+//! asks about.
+
+use std::sync::Arc;
+
+use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, Resource};
+use serde_json::{Map, Value};
+
+use crate::{
+    authenticate::Caller, config::Principal, door::Door, lookoutvision::invocation::Invocation,
+    request::ReceivedRequest, state::Snapshot,
+};
+
+mod context;
+
+use self::context::Facts;
+
+/// Leave to run one operation once
+#[derive(Debug)]
+pub(crate) struct Permit {
+    invocation: Invocation,
+    authorization: Arc<Authorization>,
+}
+
+/// A decision with everything that it was made of
+#[derive(Debug)]
+pub(crate) struct Authorization {
+    question: Question,
+    evaluation: Evaluation,
+}
+
+/// May this caller do this, through this door?
+#[derive(Debug)]
+struct Question {
+    snapshot: Arc<Snapshot>,
+    caller: Caller,
+    door: Door,
+    action: &'static Action,
+    resource: Resource,
+    facts: Facts,
+}
+
+/// Decides whether a caller may do what it asks for
+///
+/// # Errors
+/// AWS's access-denied sentence, when a policy stands in the way.
+pub(crate) fn authorize(
+    snapshot: &Arc<Snapshot>,
+    received: &ReceivedRequest,
+    caller: Caller,
+    door: Door,
+    invocation: Invocation,
+) -> (Arc<Authorization>, Result<Permit, String>) {
+    let question = Question {
+        snapshot: snapshot.clone(),
+        action: invocation.action(),
+        resource: invocation.resource().clone(),
+        facts: Facts::of(received, &invocation),
+        caller,
+        door,
+    };
+    let (evaluation, denial) = question.put(|policies, request| {
+        let evaluation = iam_policy::evaluate(policies, request);
+        let denial = evaluation.denial_message(request.principal, request.action, request.resource);
+        (evaluation, denial)
+    });
+    let authorization = Arc::new(Authorization { question, evaluation });
+    let verdict = match denial {
+        None => Ok(Permit {
+            invocation,
+            authorization: authorization.clone(),
+        }),
+        Some(sentence) => Err(sentence),
+    };
+    (authorization, verdict)
+}
+
+impl Permit {
+    /// What may be done
+    pub(crate) fn invocation(&self) -> &Invocation {
+        &self.invocation
+    }
+
+    /// Who may do it
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.authorization.question.caller.principal
+    }
+
+    /// The door that the request came through
+    pub(crate) fn door(&self) -> &Door {
+        &self.authorization.question.door
+    }
+
+    /// The configuration that it was decided by
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.authorization.question.snapshot
+    }
+}
+
+impl Authorization {
+    /// The verdict
+    pub(crate) fn decision(&self) -> Decision {
+        self.evaluation.decision
+    }
+
+    /// `lookoutvision:…`
+    pub(crate) fn action(&self) -> String {
+        self.question.action.to_string()
+    }
+
+    /// What the action is about, `*` or an ARN
+    pub(crate) fn resource(&self) -> String {
+        self.question.resource.to_string()
+    }
+
+    /// For each statement what matched and what did not, and which one decided
+    pub(crate) fn explain(&self) -> Explanation {
+        self.question.put(iam_policy::explain)
+    }
+
+    /// The condition keys as evaluated
+    pub(crate) fn context_json(&self) -> Map<String, Value> {
+        self.question.put(|_, request| {
+            request
+                .context
+                .iter()
+                .map(|(key, values)| {
+                    (
+                        key.to_owned(),
+                        values.iter().map(|value| Value::from(&**value)).collect(),
+                    )
+                })
+                .collect()
+        })
+    }
+
+    /// What the journal counts for this, in bytes: an estimate
+    pub(crate) fn bytes(&self) -> usize {
+        let resource = self.question.resource.arn().map_or(0, |arn| arn.as_str().len());
+        size_of::<Self>() + self.question.facts.bytes() + resource
+    }
+}
+
+impl Question {
+    /// Puts policies and request together and asks
+    ///
+    /// Both borrow from what the question holds, so they are made anew each time it is asked.
+    fn put<T>(&self, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
+        let principal = &*self.caller.principal;
+        let organization = self.snapshot.config.organization.as_ref();
+        let policies = Policies {
+            vpc_endpoint: self
+                .door
+                .vpc_endpoint()
+                .map(|placed| &*placed.endpoint.policy_document),
+            identity: principal.identity_policies.as_deref(),
+            permissions_boundary: &principal.permissions_boundary,
+            session: &principal.session_policies,
+            service_control: organization.map_or(&[], |organization| {
+                organization.service_control_policies.as_slice()
+            }),
+            resource_control: organization.map_or(&[], |organization| {
+                organization.resource_control_policies.as_slice()
+            }),
+            role_trust: None,
+        };
+        let context = self
+            .facts
+            .context(&self.snapshot, &self.caller, &self.door, &self.resource);
+        let request = Request {
+            principal: &principal.identity,
+            action: self.action,
+            resource: &self.resource,
+            resource_account: None,
+            context: &context,
+        };
+        ask(&policies, &request)
+    }
+}

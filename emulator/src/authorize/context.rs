@@ -1,0 +1,177 @@
+//! The request context: every condition key that a request has, from the door, the caller, the connection, the
+//! headers, the clock, the resource and its tags.
+//!
+//! Presence is as IAM User Guide, *AWS global condition context keys*, says; Service Authorization Reference, *Amazon
+//! Lookout for Vision*, has the tag keys. The keys that the emulator never sets are those that no direct call to this
+//! service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
+//! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose support lists do not name it.
+
+use iam_policy::{IdentityKind, RequestContext, Resource};
+use jiff::Timestamp;
+
+use crate::{
+    authenticate::Caller,
+    config::Credentials,
+    door::Door,
+    identifiers::Region,
+    lookoutvision::{invocation::Invocation, invocation::RequestTags, operation::Operation},
+    request::ReceivedRequest,
+    state::Snapshot,
+};
+
+/// What the context is made of and is not found elsewhere
+#[derive(Debug)]
+pub(super) struct Facts {
+    region: Region,
+    operation: Operation,
+    /// The client's address, as aws:SourceIp and aws:VpcSourceIp have it
+    source_ip: Box<str>,
+    current_time: Box<str>,
+    epoch_time: Box<str>,
+    user_agent: Option<Box<str>>,
+    referer: Option<Box<str>>,
+    tags: RequestTags,
+}
+
+impl Facts {
+    pub(super) fn of(received: &ReceivedRequest, invocation: &Invocation) -> Self {
+        let time = received.received_at;
+        Self {
+            region: invocation.region().clone(),
+            operation: invocation.operation(),
+            source_ip: received.connection.peer.ip().to_canonical().to_string().into(),
+            current_time: whole_seconds(time).to_string().into(),
+            epoch_time: time.as_second().to_string().into(),
+            user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
+            referer: received.header(&http::header::REFERER).map(Into::into),
+            tags: invocation.tags().clone(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        size_of::<Self>()
+            + self.source_ip.len()
+            + self.current_time.len()
+            + self.epoch_time.len()
+            + text(&self.user_agent)
+            + text(&self.referer)
+            + self.tags.bytes()
+    }
+
+    /// Every key of this request
+    pub(super) fn context<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        caller: &'a Caller,
+        door: &'a Door,
+        resource: &'a Resource,
+    ) -> RequestContext<'a> {
+        let mut context = RequestContext::with_capacity(KEYS_EXPECTED);
+        self.network_keys(&mut context, door);
+        principal_keys(&mut context, snapshot, caller);
+        self.request_keys(&mut context);
+        self.resource_keys(&mut context, snapshot, resource);
+        context
+    }
+
+    fn network_keys<'a>(&'a self, context: &mut RequestContext<'a>, door: &'a Door) {
+        match door {
+            Door::VpcEndpoint(placed) => {
+                context.insert("aws:SourceVpce", placed.id().as_str());
+                context.insert("aws:SourceVpc", placed.vpc.vpc_id.as_str());
+                context.insert("aws:VpcSourceIp", &*self.source_ip);
+            }
+            Door::Public => context.insert("aws:SourceIp", &*self.source_ip),
+        }
+        // There is no listener without TLS.
+        context.insert("aws:SecureTransport", "true");
+    }
+
+    fn request_keys<'a>(&'a self, context: &mut RequestContext<'a>) {
+        context.insert("aws:RequestedRegion", self.region.as_str());
+        context.insert("aws:CurrentTime", &*self.current_time);
+        context.insert("aws:EpochTime", &*self.epoch_time);
+        context.insert("aws:ViaAWSService", "false");
+        if let Some(user_agent) = &self.user_agent {
+            context.insert("aws:UserAgent", &**user_agent);
+        }
+        if let Some(referer) = &self.referer {
+            context.insert("aws:referer", &**referer);
+        }
+        for (key, value) in &self.tags.tags {
+            context.insert(format!("aws:RequestTag/{key}"), &**value);
+        }
+        let keys = self.tags.tags.iter().map(|(key, _)| key).chain(&self.tags.keys);
+        if keys.clone().next().is_some() {
+            context.insert_all("aws:TagKeys", keys.map(String::as_str));
+        }
+    }
+
+    fn resource_keys<'a>(
+        &'a self,
+        context: &mut RequestContext<'a>,
+        snapshot: &'a Snapshot,
+        resource: &'a Resource,
+    ) {
+        let Resource::Arn(arn) = resource else { return };
+        context.insert("aws:ResourceAccount", arn.account());
+        if let Some(organization) = &snapshot.config.organization
+            && arn.account() == snapshot.config.account_id.as_str()
+        {
+            context.insert("aws:ResourceOrgID", organization.id.as_str());
+        }
+        // CreateModel is authorised on a model that does not exist yet and so has no tags.
+        if self.operation != Operation::CreateModel
+            && let Some(model) = snapshot.config.model_of_arn(arn)
+        {
+            for (key, value) in &model.tags {
+                context.insert(format!("aws:ResourceTag/{key}"), value.as_str());
+            }
+        }
+    }
+}
+
+fn principal_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, caller: &'a Caller) {
+    let principal = &*caller.principal;
+    let identity = principal
+        .identity
+        .identity()
+        .expect("a configured principal is an identity");
+    context.insert("aws:PrincipalArn", &*principal.policy_arn);
+    context.insert("aws:PrincipalAccount", identity.account());
+    context.insert(
+        "aws:PrincipalType",
+        match identity.kind() {
+            IdentityKind::Root => "Account",
+            IdentityKind::User => "User",
+            IdentityKind::FederatedUser => "FederatedUser",
+            IdentityKind::Role | IdentityKind::AssumedRole => "AssumedRole",
+        },
+    );
+    context.insert("aws:userid", &*principal.user_id);
+    context.insert("aws:PrincipalIsAWSService", "false");
+    if identity.kind() == IdentityKind::User {
+        context.insert("aws:username", identity.name());
+    }
+    for (key, value) in &principal.tags {
+        context.insert(format!("aws:PrincipalTag/{key}"), value.as_str());
+    }
+    if let Some(organization) = &snapshot.config.organization
+        && identity.account() == snapshot.config.account_id.as_str()
+    {
+        context.insert("aws:PrincipalOrgID", organization.id.as_str());
+    }
+    if caller.credentials == Credentials::Temporary {
+        // Guess: nothing in the configuration says how a session was made, so it was made without MFA.
+        context.insert("aws:MultiFactorAuthPresent", "false");
+    }
+}
+
+// IAM User Guide, *Condition operators*: dates in ISO 8601. AWS's own values have whole seconds.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).expect("a moment without its fraction is a moment")
+}
+
+/// Room for the keys of an ordinary request
+const KEYS_EXPECTED: usize = 24;

@@ -1,0 +1,134 @@
+//! The command line: one file a subcommand, options before environment before file before default.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::LogFormat;
+
+mod certs;
+mod check;
+mod healthcheck;
+mod ready_block;
+mod schema;
+mod serve;
+
+/// Finished as asked
+pub(crate) const EXIT_OK: u8 = 0;
+/// Failed while running
+pub(crate) const EXIT_FAILED: u8 = 1;
+/// Bad usage, configuration or policy; nothing was bound (`EX_USAGE` of sysexits.h)
+pub(crate) const EXIT_USAGE: u8 = 64;
+
+/// Amazon Lookout for Vision behind an interface VPC endpoint, on this machine, for testing only
+#[derive(Debug, Parser)]
+#[command(
+    name = "lookoutvision-emulator",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the AWS API over TLS and the control API (what happens without a subcommand)
+    Serve(ServeOptions),
+    /// Check the configuration and every policy it names; exit 0, or 64 with every mistake
+    Check(ConfigOption),
+    /// Print the JSON Schema of the configuration file
+    Schema,
+    /// Exit 0 when an emulator is ready behind the control address
+    Healthcheck(ControlOption),
+    /// Make or renew the certificate authority and tell how each SDK trusts it
+    Certs(CertsOptions),
+}
+
+/// Options of `serve`
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    pub(crate) config: ConfigOption,
+    /// Address of the AWS API over TLS [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) control: ControlOption,
+    #[command(flatten)]
+    pub(crate) certs: CertsOption,
+    /// Policy to attach to the default VPC endpoint
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY")]
+    pub(crate) endpoint_policy: Option<PathBuf>,
+    /// Form of the log on standard error [default: text]
+    #[arg(long, value_name = "FORMAT", env = "LOOKOUTVISION_EMULATOR_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormatOption>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigOption {
+    /// Configuration file [default: emulator.yaml, if there is one]
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ControlOption {
+    /// Address of the control API [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_CONTROL")]
+    pub(crate) control: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsOption {
+    /// Folder of the certificate authority [default: certs]
+    #[arg(long, value_name = "DIR", env = "LOOKOUTVISION_EMULATOR_CERTS")]
+    pub(crate) certs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsOptions {
+    #[command(flatten)]
+    pub(crate) config: ConfigOption,
+    #[command(flatten)]
+    pub(crate) certs: CertsOption,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormatOption {
+    Text,
+    Json,
+}
+
+impl From<LogFormatOption> for LogFormat {
+    fn from(option: LogFormatOption) -> Self {
+        match option {
+            LogFormatOption::Text => Self::Text,
+            LogFormatOption::Json => Self::Json,
+        }
+    }
+}
+
+/// Runs the command line to its end and says how it went
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command_line = match CommandLine::try_parse_from(arguments) {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            // Standard output for --help and --version, standard error for mistakes.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { EXIT_OK });
+        }
+    };
+    let code = match command_line.command {
+        None => serve::run(command_line.serve),
+        Some(Command::Serve(options)) => serve::run(options),
+        Some(Command::Check(options)) => check::run(options),
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Healthcheck(options)) => healthcheck::run(&options),
+        Some(Command::Certs(options)) => certs::run(options),
+    };
+    ExitCode::from(code)
+}

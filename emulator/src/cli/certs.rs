@@ -1,0 +1,40 @@
+//! `certs`: make or renew the certificate authority, and tell how each SDK trusts it.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+
+use super::{CertsOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE, ready_block::TrustBlock};
+use crate::{
+    config::{Config, Overrides},
+    tls,
+};
+
+pub(super) fn run(options: CertsOptions) -> u8 {
+    let overrides = Overrides {
+        config: options.config.config,
+        certs: options.certs.certs,
+        ..Overrides::default()
+    };
+    let config = match Config::load(&overrides) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return EXIT_USAGE;
+        }
+    };
+    let Some(folder) = &config.process.certs else {
+        eprintln!("certs: the configuration names no folder");
+        return EXIT_USAGE;
+    };
+    match tls::make_or_renew(folder, &config.names, Timestamp::now()) {
+        Ok(report) => {
+            let written = writeln!(std::io::stdout(), "{report}\n{}", TrustBlock(&report.paths));
+            if written.is_ok() { EXIT_OK } else { EXIT_FAILED }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            EXIT_FAILED
+        }
+    }
+}

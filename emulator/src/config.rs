@@ -1,0 +1,369 @@
+//! The configuration: everything a user can set, valid or not there at all.
+//!
+//! The file is read into a serde mirror that refuses unknown keys (`file`), the mirror is checked as a whole, and
+//! only a [`Config`] in which every name is well-formed, every file it names was read and every policy parsed comes
+//! out. A request keeps the `Config` it began with, so a reload never shows it half of two worlds.
+
+mod file;
+mod files;
+mod limits;
+mod problems;
+mod read;
+mod schema;
+mod source;
+mod validate;
+pub mod watch;
+mod yaml;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use iam_policy::PolicyDocument;
+use ipnet::IpNet;
+use serde_json::Value;
+
+use self::{
+    files::Files,
+    problems::Report,
+    source::{ConfigFile, Defaults, Source},
+};
+pub use self::{
+    files::NamedFile,
+    limits::Limits,
+    problems::{Problem, Problems},
+    schema::SCHEMA,
+    source::Overrides,
+    validate::Setting,
+};
+use crate::{
+    identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
+    lookoutvision::{canned::CannedRule, model::DeclaredModel, model::find_model, model::find_project},
+    tls::Alpn,
+};
+
+/// A configuration that is valid as a whole
+#[derive(Debug)]
+pub struct Config {
+    /// The account that owns the projects, the VPCs and the endpoints
+    pub account_id: AccountId,
+    /// Where to listen, where to keep the CA, how to log
+    pub process: Process,
+    /// Further names and addresses that the emulator answers for
+    pub names: Vec<EmulatedName>,
+    /// Everyone who can sign
+    pub principals: Vec<Arc<Principal>>,
+    /// The organization that the account belongs to, if any
+    pub organization: Option<Organization>,
+    /// The networks
+    pub vpcs: Vec<Vpc>,
+    /// The doors from those networks to the service
+    pub vpc_endpoints: Vec<VpcEndpoint>,
+    /// What is there to detect anomalies with
+    pub projects: Vec<Project>,
+    /// Where the emulator may be more or less strict than AWS
+    pub strictness: Strictness,
+    /// Every bound, by name
+    pub limits: Limits,
+    /// What is odd but usable
+    pub warnings: Vec<Problem>,
+    /// The configuration file and every file it names, to be watched for changes
+    pub files: Vec<NamedFile>,
+}
+
+/// What concerns the process and takes effect at its start only
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Address of the TLS listener
+    pub listen: SocketAddr,
+    /// Address of the control API's listener
+    pub control: SocketAddr,
+    /// Folder of the certificate authority; `None` keeps it in memory
+    pub certs: Option<PathBuf>,
+    /// Form of the log on standard error
+    pub log_format: LogFormat,
+    /// The protocols offered by ALPN (`http2: true` in the file offers h2 as well)
+    pub alpn: Alpn,
+}
+
+/// Form of the log lines
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a person
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// A further name that the emulator answers for
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EmulatedName {
+    /// A DNS name, lower case
+    Dns(String),
+    /// An address, for clients that connect by address
+    Address(std::net::IpAddr),
+}
+
+/// Someone who can sign requests
+#[derive(Debug)]
+pub struct Principal {
+    /// The identity as written: a user, an assumed-role session, a federated user or the account root
+    pub identity: iam_policy::Principal,
+    /// What `aws:PrincipalArn` is: for a session the role's ARN
+    pub policy_arn: Box<str>,
+    /// What `aws:userid` is
+    pub user_id: Box<str>,
+    /// Principal tags
+    pub tags: BTreeMap<String, String>,
+    /// The keys it signs with
+    pub access_keys: Vec<AccessKey>,
+    /// The identity side; `None` allows everything, because nothing was said about it
+    pub identity_policies: Option<Vec<PolicyDocument>>,
+    /// At most one permissions boundary
+    pub permissions_boundary: Vec<PolicyDocument>,
+    /// Session policies, for temporary credentials
+    pub session_policies: Vec<PolicyDocument>,
+}
+
+/// One access key of a principal
+#[derive(Debug)]
+pub struct AccessKey {
+    /// The public half
+    pub access_key_id: AccessKeyId,
+    /// The secret half, and the session token of temporary credentials
+    pub key: sigv4_verify::AccessKey,
+    /// Whether the key is part of temporary credentials
+    pub credentials: Credentials,
+}
+
+/// The kind of credentials that a key is part of
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// A user's or the account root's own
+    LongTerm,
+    /// A session's, worth nothing without its token
+    Temporary,
+}
+
+/// An AWS Organizations organization
+#[derive(Debug)]
+pub struct Organization {
+    /// `o-…`
+    pub id: String,
+    /// Levels, root first; each level is a list of documents
+    pub service_control_policies: Vec<Vec<PolicyDocument>>,
+    /// Levels, root first; each level is a list of documents
+    pub resource_control_policies: Vec<Vec<PolicyDocument>>,
+}
+
+/// A network
+#[derive(Debug, Clone)]
+pub struct Vpc {
+    /// `vpc-…`
+    pub vpc_id: VpcId,
+    /// The Region it lies in; `None`: every Region
+    pub region: Option<Region>,
+    /// The addresses of the emulator that lie in this network; `None`: all of them
+    pub cidr_block: Option<IpNet>,
+}
+
+/// An interface endpoint
+#[derive(Debug, Clone)]
+pub struct VpcEndpoint {
+    /// `vpce-…`
+    pub vpc_endpoint_id: VpcEndpointId,
+    /// The network it stands in
+    pub vpc_id: VpcId,
+    /// Whether the service's own name leads to it from inside the network
+    pub private_dns: PrivateDns,
+    /// The attached policy
+    pub policy_document: Arc<PolicyDocument>,
+}
+
+/// Whether the service's own DNS name resolves to the endpoint inside its VPC
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateDns {
+    /// It does
+    Enabled,
+    /// Only the endpoint's own names lead there
+    Disabled,
+}
+
+/// A declared project
+#[derive(Debug)]
+pub struct Project {
+    /// Its name
+    pub name: ProjectName,
+    /// The Region it lies in; `None`: every Region
+    pub region: Option<Region>,
+    /// Its models
+    pub models: Vec<DeclaredModel>,
+    /// Rules for models that have none of their own
+    pub detect_anomalies: Vec<CannedRule>,
+}
+
+/// Named relaxations
+#[derive(Debug, Clone, Copy)]
+pub struct Strictness {
+    /// What happens to a request that signs `UNSIGNED-PAYLOAD` without saying so
+    pub undeclared_unsigned_payload: sigv4_verify::UndeclaredUnsignedPayload,
+    /// What happens to a request that declares `UNSIGNED-PAYLOAD`
+    pub declared_unsigned_payload: sigv4_verify::DeclaredUnsignedPayload,
+    /// What happens to a request with an `x-amz-` header that its signature does not cover
+    pub unsigned_amz_headers: sigv4_verify::UnsignedAmzHeaders,
+    /// Whether a signature that differs is answered with our canonical request and string to sign
+    pub mismatch_detail: sigv4_verify::MismatchDetail,
+    /// How far a request's date may be from the clock
+    pub clock_skew: Duration,
+}
+
+impl Config {
+    /// Reads the configuration of a process: options, then the file, then the defaults
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once.
+    pub fn load(overrides: &Overrides) -> Result<Self, Problems> {
+        Self::load_and_probe(overrides, |_| Vec::new())
+    }
+
+    /// Reads the configuration of a process, and asks `probe` whether it could work with these settings, so that a busy
+    /// port is reported together with every mistake in the file
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, and everything that `probe` answers, all at once.
+    pub fn load_and_probe(
+        overrides: &Overrides,
+        probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+    ) -> Result<Self, Problems> {
+        read(&Source::of_process(overrides), probe).outcome
+    }
+
+    /// A configuration for an emulator inside of a test: what `yaml` says, free ports of loopback and a certificate
+    /// authority in memory where it says nothing, and a policy for the first endpoint. Paths are relative to the working
+    /// directory, and nothing is taken from `emulator.yaml`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once.
+    pub fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
+        let file = yaml.map_or(ConfigFile::None, |yaml| ConfigFile::Text(yaml.to_owned()));
+        let source = Source {
+            file,
+            overrides: Overrides::default(),
+            defaults: Defaults::Embedded,
+        };
+        let mut config = read(&source, |_| Vec::new()).outcome?;
+        if let Some(document) = endpoint_policy {
+            let document = validate::endpoint_policy(document)?;
+            let first = config.vpc_endpoints.first_mut();
+            let first = first.ok_or_else(|| Problem::of_process("the configuration has no VPC endpoint"))?;
+            first.policy_document = Arc::new(document);
+        }
+        Ok(config)
+    }
+
+    /// The Region that examples are written for: the first VPC's, or the service's first Region
+    pub fn home_region(&self) -> &str {
+        self.vpcs
+            .iter()
+            .find_map(|vpc| vpc.region.as_ref())
+            .map_or("us-east-1", Region::as_str)
+    }
+
+    /// Whether anybody can sign with the well-known key `test`, and it is the first that is offered
+    pub fn has_default_principal(&self) -> bool {
+        let first = self
+            .principals
+            .iter()
+            .flat_map(|principal| &principal.access_keys)
+            .next();
+        first.is_some_and(|key| {
+            key.access_key_id.as_str() == "test"
+                && key.credentials == Credentials::LongTerm
+                && key.key.secret().expose() == "test"
+        })
+    }
+
+    /// The declared model that an ARN names
+    pub fn model_of_arn(&self, arn: &iam_policy::Arn) -> Option<&DeclaredModel> {
+        let (project_name, version) = arn.resource().strip_prefix("model/")?.split_once('/')?;
+        if arn.account() != self.account_id.as_str() {
+            return None;
+        }
+        let region = arn.region().parse().ok()?;
+        find_model(find_project(&self.projects, &region, project_name)?, version)
+    }
+}
+
+impl Principal {
+    /// The ARN as written, which is what refusals and the journal call the caller
+    pub fn arn(&self) -> &str {
+        self.identity.arn().map_or("anonymous", iam_policy::Arn::as_str)
+    }
+}
+
+/// A reading of the configuration, and what must be watched to know when to read it again
+struct Reading {
+    outcome: Result<Config, Problems>,
+    files: Vec<NamedFile>,
+}
+
+fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>) -> Reading {
+    let files = Files::beside(source.file.path());
+    let outcome = match &source.file {
+        ConfigFile::None => {
+            let nothing = yaml::Node::empty();
+            check(&nothing, Report::without_file(), source, &files, probe)
+        }
+        ConfigFile::Path(path) => match files.read_text(path) {
+            Ok(text) => read_text(path, &text, source, &files, probe),
+            Err(message) => Err(Problem::of_process(message).into()),
+        },
+        ConfigFile::Text(text) => read_text(Path::new("configuration"), text, source, &files, probe),
+    };
+    let files = files.into_named();
+    let outcome = outcome.map(|config| Config {
+        files: files.clone(),
+        ..config
+    });
+    Reading { outcome, files }
+}
+
+fn read_text(
+    name: &Path,
+    text: &str,
+    source: &Source,
+    files: &Files,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Problems> {
+    let tree = yaml::parse(text).map_err(|error| Problem::in_file(name, error.message).at(error.position))?;
+    check(
+        &tree,
+        Report::about(name.to_path_buf(), &tree),
+        source,
+        files,
+        probe,
+    )
+}
+
+fn check(
+    tree: &yaml::Node,
+    report: Report<'_>,
+    source: &Source,
+    files: &Files,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Problems> {
+    let written = read::read(tree, &report);
+    let config = validate::validate(written, source, files, &report, probe);
+    let (problems, warnings) = report.finish();
+    match config {
+        Ok(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        Ok(_) | Err(_) => Err(problems),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

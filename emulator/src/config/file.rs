@@ -1,0 +1,367 @@
+//! The configuration file as it is written: the mirror that serde fills and that the JSON Schema is made from.
+//!
+//! Nothing here is checked beyond its form, and nothing outside `config` sees it; [`super::validate`] makes a
+//! [`super::Config`] of it. Every field is a [`Located`], so that a later check can name its line. The doc
+//! comments are the descriptions of the schema.
+
+use std::{collections::BTreeMap, fmt};
+
+use schemars::JsonSchema;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use super::{
+    limits::LimitsFile,
+    read::{List, Located},
+};
+use crate::identifiers::{AccountId, ProjectName, Region, VpcEndpointId, VpcId};
+
+pub(super) mod rules;
+
+/// Configuration of lookoutvision-emulator. Every key may be left out; paths are relative to this file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "lookoutvision-emulator configuration")]
+pub(super) struct ConfigFile {
+    /// The account that owns the projects, the VPCs and the endpoints.
+    #[schemars(extend("default" = "123456789012"))]
+    pub(super) account_id: Option<Located<AccountId>>,
+    /// Address and port of the TLS listener; port 0 picks a free one. `--listen` and LOOKOUTVISION_EMULATOR_LISTEN go
+    /// before it. Takes effect at start only.
+    #[schemars(extend("default" = "127.0.0.1:8443"))]
+    pub(super) listen: Option<Located<String>>,
+    /// Address and port of the control API, plain HTTP; port 0 picks a free one. `--control` and
+    /// LOOKOUTVISION_EMULATOR_CONTROL go before it. Takes effect at start only.
+    #[schemars(extend("default" = "127.0.0.1:8080"))]
+    pub(super) control: Option<Located<String>>,
+    /// Folder of the certificate authority, made on first start. Without this key it is `certs` in the working
+    /// directory. `--certs` and LOOKOUTVISION_EMULATOR_CERTS go before it. Takes effect at start only.
+    pub(super) certs: Option<Located<String>>,
+    /// Form of the log on standard error. `--log-format` and LOOKOUTVISION_EMULATOR_LOG_FORMAT go before it. Takes
+    /// effect at start only.
+    #[schemars(extend("default" = "text"))]
+    pub(super) log_format: Option<Located<LogFormat>>,
+    /// Whether HTTP/2 is offered (ALPN) besides HTTP/1.1. Takes effect at start only.
+    #[schemars(extend("default" = false))]
+    pub(super) http2: Option<Located<bool>>,
+    /// Policy of the default endpoint; only without `vpc_endpoints`. `--endpoint-policy` and
+    /// LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY go before it.
+    pub(super) endpoint_policy: Option<Located<PolicySource>>,
+    /// Further DNS names and addresses that the emulator answers for; `localhost`, the loopback addresses and its own
+    /// host name always belong to them.
+    pub(super) names: Option<List<String>>,
+    /// Everyone who can sign. Absent: the user `test` of the account, with access key id `test` and secret access key
+    /// `test`.
+    pub(super) principals: Option<List<Principal>>,
+    /// The AWS Organizations organization that the account belongs to. Absent: none.
+    pub(super) organization: Option<Located<Organization>>,
+    /// The networks. Absent: `vpc-00000000000000000`, in every Region, around every address.
+    pub(super) vpcs: Option<List<Vpc>>,
+    /// The interface endpoints. Absent: `vpce-00000000000000000` in `vpc-00000000000000000`, with private DNS and the
+    /// default policy, which allows everything.
+    pub(super) vpc_endpoints: Option<List<VpcEndpoint>>,
+    /// The projects and their models. Absent: `myProject` with the HOSTED models `1` and `myModel`, in every Region.
+    pub(super) projects: Option<List<Project>>,
+    /// Where the emulator may be more or less strict than AWS.
+    pub(super) strictness: Option<Located<Strictness>>,
+    /// Where manifests named in CreateDataset are read from. Checked, but not read by anything yet.
+    pub(super) s3: Option<Located<S3>>,
+    /// Every bound, by name.
+    pub(super) limits: Option<Located<LimitsFile>>,
+}
+
+/// Form of the log lines
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Someone who can sign requests.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Principal {
+    /// A user, an assumed-role session, a federated user or the account root.
+    #[schemars(extend("examples" = [
+        "arn:aws:iam::123456789012:user/alice",
+        "arn:aws:sts::123456789012:assumed-role/inspector/line-7",
+        "arn:aws:sts::123456789012:federated-user/bob",
+        "arn:aws:iam::123456789012:root",
+    ]))]
+    pub(super) arn: Located<String>,
+    /// Principal tags, as `aws:PrincipalTag/…` sees them.
+    pub(super) tags: Option<Located<BTreeMap<String, Located<String>>>>,
+    /// The keys it signs with.
+    pub(super) access_keys: Option<List<AccessKey>>,
+    /// Identity policies. Absent: the identity side allows everything, unlike AWS; an empty list allows nothing.
+    pub(super) identity_policies: Option<List<PolicySource>>,
+    /// The permissions boundary. Absent: none.
+    pub(super) permissions_boundary: Option<Located<PolicySource>>,
+    /// Session policies of an assumed-role session or a federated user. Absent or empty: none.
+    pub(super) session_policies: Option<List<PolicySource>>,
+}
+
+/// One access key. For testing only: never a key that AWS knows.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccessKey {
+    /// The public half.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_]{1,128}$"))]
+    pub(super) access_key_id: Located<String>,
+    /// The secret half; it is checked.
+    #[schemars(length(min = 1))]
+    pub(super) secret_access_key: Located<Secret>,
+    /// The token that must come with every request. Temporary credentials only, and those of an assumed-role session or
+    /// a federated user always are.
+    #[schemars(length(min = 1))]
+    pub(super) session_token: Option<Located<Secret>>,
+    /// When the credentials end. Temporary credentials only; absent: never.
+    #[schemars(extend("format" = "date-time"))]
+    pub(super) expires_at: Option<Located<String>>,
+}
+
+/// A secret text, which has no `Debug` and is repeated in no message
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Secret(pub(super) String);
+
+/// An organization.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Organization {
+    /// The id, as `aws:PrincipalOrgID` and `aws:ResourceOrgID` have it.
+    #[schemars(regex(pattern = "^o-[a-z0-9]{10,32}$"))]
+    pub(super) id: Located<String>,
+    /// Service control policies: a list of policies (one level), or a list of such lists, the root's first. Absent or
+    /// empty: none.
+    pub(super) service_control_policies: Option<Located<PolicyLevels>>,
+    /// Resource control policies: a list of policies (one level), or a list of such lists, the root's first. Absent or
+    /// empty: none.
+    pub(super) resource_control_policies: Option<Located<PolicyLevels>>,
+}
+
+/// A network.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Vpc {
+    /// Its id, as `aws:SourceVpc` has it.
+    pub(super) vpc_id: Located<VpcId>,
+    /// The Region that it lies in. Absent: every Region.
+    pub(super) region: Option<Located<Region>>,
+    /// The addresses of the emulator that lie in this network. Absent: all of them.
+    #[schemars(extend("examples" = ["172.28.0.0/16", "fd00:28::/64"]))]
+    pub(super) cidr_block: Option<Located<String>>,
+}
+
+/// An interface endpoint.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VpcEndpoint {
+    /// Its id, as `aws:SourceVpce` has it.
+    pub(super) vpc_endpoint_id: Located<VpcEndpointId>,
+    /// The network that it stands in, one of `vpcs`.
+    pub(super) vpc_id: Located<VpcId>,
+    /// Whether lookoutvision.REGION.amazonaws.com leads to it from inside the network.
+    #[schemars(extend("default" = true))]
+    pub(super) private_dns_enabled: Option<Located<bool>>,
+    /// The attached policy. Absent: the default policy, which allows everything.
+    pub(super) policy_document: Option<Located<PolicySource>>,
+}
+
+/// A project.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Project {
+    /// Its name.
+    pub(super) name: Located<ProjectName>,
+    /// The Region that it lies in. Absent: every Region.
+    pub(super) region: Option<Located<Region>>,
+    /// Its models. Absent: none.
+    pub(super) models: Option<List<rules::Model>>,
+    /// Rules for the models that have none of their own.
+    pub(super) detect_anomalies: Option<List<rules::Rule>>,
+}
+
+/// Named relaxations.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Strictness {
+    /// What becomes of a request that signs UNSIGNED-PAYLOAD without an x-amz-content-sha256 header that says so, as the
+    /// Rust SDK does for `ByteStream::from_path`: let through with a warning, or refused.
+    #[schemars(extend("default" = "warn"))]
+    pub(super) undeclared_unsigned_payload: Option<Located<UndeclaredUnsignedPayload>>,
+    /// What becomes of a request that signs UNSIGNED-PAYLOAD and says so in x-amz-content-sha256, as the JavaScript SDK
+    /// does for streams.
+    #[schemars(extend("default" = "accept"))]
+    pub(super) declared_unsigned_payload: Option<Located<AcceptOrRefuse>>,
+    /// What becomes of a request with an x-amz- header that its signature does not cover.
+    #[schemars(extend("default" = "refuse"))]
+    pub(super) unsigned_amz_headers: Option<Located<AcceptOrRefuse>>,
+    /// Whether the answer to a signature that does not match shows the canonical request and the string to sign.
+    #[schemars(extend("default" = "include"))]
+    pub(super) mismatch_detail: Option<Located<MismatchDetail>>,
+    /// How far the date of a request may be from the clock, either way.
+    #[schemars(range(min = 1, max = 86_400), extend("default" = 300))]
+    pub(super) clock_skew_seconds: Option<Located<u64>>,
+}
+
+/// What becomes of such a request
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum UndeclaredUnsignedPayload {
+    Warn,
+    Refuse,
+}
+
+/// Whether something is let through
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum AcceptOrRefuse {
+    Accept,
+    Refuse,
+}
+
+/// Whether the message about a mismatch shows what was compared
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum MismatchDetail {
+    Include,
+    Omit,
+}
+
+/// The S3 of CreateDataset.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct S3 {
+    /// A folder for each bucket.
+    pub(super) buckets: Option<Located<BTreeMap<String, Located<String>>>>,
+    /// An S3-compatible server, for every other bucket.
+    #[schemars(extend("examples" = ["http://127.0.0.1:5000"]))]
+    pub(super) endpoint_url: Option<Located<String>>,
+}
+
+/// A policy: the path of a JSON file, or the document itself
+pub(super) enum PolicySource {
+    File(String),
+    Document(serde_json::Value),
+}
+
+impl<'de> Deserialize<'de> for PolicySource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PolicySourceVisitor;
+
+        impl<'de> Visitor<'de> for PolicySourceVisitor {
+            type Value = PolicySource;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the path of a policy file, or a mapping that is the policy document")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<PolicySource, E> {
+                Ok(PolicySource::File(path.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<PolicySource, A::Error> {
+                serde_json::Value::deserialize(MapAccessDeserializer::new(members))
+                    .map(PolicySource::Document)
+            }
+        }
+
+        deserializer.deserialize_any(PolicySourceVisitor)
+    }
+}
+
+/// The policies of an organization: one level, or levels, root first
+pub(super) enum PolicyLevels {
+    OneLevel(Vec<Located<PolicySource>>),
+    Levels(Vec<List<PolicySource>>),
+}
+
+/// An element of [`PolicyLevels`] before it is known which of the two forms the list has
+pub(super) enum PolicyOrLevel {
+    Policy(PolicySource),
+    Level(Vec<Located<PolicySource>>),
+}
+
+impl<'de> Deserialize<'de> for PolicyLevels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PolicyLevelsVisitor;
+
+        impl<'de> Visitor<'de> for PolicyLevelsVisitor {
+            type Value = PolicyLevels;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of policies (one level), or a list of such lists (root first)")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<PolicyLevels, A::Error> {
+                let (mut policies, mut levels) = (Vec::new(), Vec::new());
+                while let Some(element) = elements.next_element::<Located<PolicyOrLevel>>()? {
+                    let place = element.place;
+                    match element.value {
+                        Ok(PolicyOrLevel::Policy(policy)) => policies.push(Located {
+                            place,
+                            value: Ok(policy),
+                        }),
+                        Ok(PolicyOrLevel::Level(level)) => levels.push(Located {
+                            place,
+                            value: Ok(level),
+                        }),
+                        Err(reported) => policies.push(Located {
+                            place,
+                            value: Err(reported),
+                        }),
+                    }
+                }
+                match (policies.is_empty(), levels.is_empty()) {
+                    (_, true) => Ok(PolicyLevels::OneLevel(policies)),
+                    (true, false) => Ok(PolicyLevels::Levels(levels)),
+                    (false, false) => Err(de::Error::custom(
+                        "a list holds policies or lists of policies, not both",
+                    )),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(PolicyLevelsVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyOrLevel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PolicyOrLevelVisitor;
+
+        impl<'de> Visitor<'de> for PolicyOrLevelVisitor {
+            type Value = PolicyOrLevel;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the path of a policy file, a policy document, or a list of those")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<PolicyOrLevel, E> {
+                Ok(PolicyOrLevel::Policy(PolicySource::File(path.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<PolicyOrLevel, A::Error> {
+                PolicySource::deserialize(MapAccessDeserializer::new(members)).map(PolicyOrLevel::Policy)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<PolicyOrLevel, A::Error> {
+                let mut level = Vec::new();
+                while let Some(policy) = elements.next_element()? {
+                    level.push(policy);
+                }
+                Ok(PolicyOrLevel::Level(level))
+            }
+        }
+
+        deserializer.deserialize_any(PolicyOrLevelVisitor)
+    }
+}

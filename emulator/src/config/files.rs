@@ -1,0 +1,135 @@
+//! The files that a configuration names: read under a limit, remembered so that they can be watched.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// A file that a configuration was read from, as it was just before
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    path: PathBuf,
+    state: Option<State>,
+}
+
+/// What tells one version of a file from the next without reading it; a change of its rights counts too
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    device: u64,
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl NamedFile {
+    /// Where it is, or should be
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is another one by now, has come or has gone
+    pub(super) fn has_changed(&self) -> bool {
+        State::of(&self.path) != self.state
+    }
+}
+
+impl State {
+    /// `None` when it is not there
+    fn of(file: &Path) -> Option<Self> {
+        let metadata = fs::metadata(file).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
+/// Reads files, relative to the configuration file's folder, and keeps their names
+#[derive(Debug)]
+pub(super) struct Files {
+    base: PathBuf,
+    named: RefCell<BTreeMap<PathBuf, Option<State>>>,
+}
+
+impl Files {
+    /// Files beside `config`, or in the working directory
+    pub(super) fn beside(config: Option<&Path>) -> Self {
+        let base = config
+            .and_then(Path::parent)
+            .map(Path::to_path_buf)
+            .unwrap_or_default();
+        Self {
+            base,
+            named: RefCell::default(),
+        }
+    }
+
+    /// The folder that paths are relative to; empty for the working directory
+    pub(super) fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The text of a file that the configuration names
+    pub(super) fn read_text(&self, file: &Path) -> Result<String, String> {
+        let bytes = self.read(file, TEXT_BYTES_MAX)?;
+        String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8 text", file.display()))
+    }
+
+    /// The bytes of a recorded answer
+    pub(super) fn read_answer(&self, file: &Path) -> Result<Vec<u8>, String> {
+        self.read(file, ANSWER_BYTES_MAX)
+    }
+
+    /// Every file that was asked for, those that could not be read too: they may come to be
+    pub(super) fn into_named(self) -> Vec<NamedFile> {
+        let named = self.named.into_inner().into_iter();
+        named.map(|(path, state)| NamedFile { path, state }).collect()
+    }
+
+    fn read(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+        // Before it is read: what changes while it is read has changed since.
+        self.named
+            .borrow_mut()
+            .entry(file.to_path_buf())
+            .or_insert_with(|| State::of(file));
+        let complain = |why: &str| format!("`{}` cannot be read: {why}", file.display());
+        let mut bytes = Vec::new();
+        // A pipe could be read once only, and a reload would wait for it for ever.
+        let metadata = file.metadata().map_err(|error| complain(&in_our_words(&error)))?;
+        if !metadata.is_file() {
+            return Err(complain(if metadata.is_dir() {
+                "it is a folder"
+            } else {
+                "it is not a regular file"
+            }));
+        }
+        File::open(file)
+            .and_then(|opened| opened.take(bytes_max + 1).read_to_end(&mut bytes))
+            .map_err(|error| complain(&in_our_words(&error)))?;
+        if bytes.len() as u64 > bytes_max {
+            return Err(complain(&format!("it has more than {bytes_max} bytes")));
+        }
+        Ok(bytes)
+    }
+}
+
+fn in_our_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of its path is not a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Bytes of a configuration file or a policy; AWS's largest policy has 20,480 characters
+const TEXT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Bytes of a recorded answer: the API model's largest mask (5,242,880 bytes) in base64, and the rest
+const ANSWER_BYTES_MAX: u64 = 8 * 1024 * 1024;

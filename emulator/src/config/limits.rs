@@ -1,0 +1,122 @@
+//! Every bound: its name, its default and what it may be set to, each in one line.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    problems::{Report, Reported},
+    read::Located,
+};
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:ident, $default:literal, $least:literal..=$most:literal;)+) => {
+        /// Every bound has a name and a default
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: <$type as Limit>::from_number($default),)+ }
+            }
+        }
+
+        /// Every bound, by name.
+        #[derive(Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct LimitsFile {
+            $(
+                $(#[doc = $doc])+
+                #[schemars(range(min = $least, max = $most), extend("default" = $default))]
+                $key: Option<Located<u64>>,
+            )+
+        }
+
+        impl LimitsFile {
+            /// The limits, with the default for each that is not set
+            pub(super) fn validate(&self, report: &Report<'_>) -> Result<Limits, Reported> {
+                $(let $field = number_in(report, self.$key.as_ref(), $least, $most, $default);)+
+                Ok(Limits { $($field: <$type as Limit>::from_number($field?),)+ })
+            }
+        }
+
+        /// Name, default, least and most
+        #[cfg(test)]
+        pub(super) const LIMITS: &[(&str, u64, u64, u64)] = &[$((stringify!($key), $default, $least, $most),)+];
+    };
+}
+
+limits! {
+    /// Open TLS connections.
+    connections_max: usize = connections_max, 1_024, 1..=65_536;
+    /// Bytes of a request's head.
+    header_bytes_max: usize = header_bytes_max, 65_536, 8_192..=1_048_576;
+    /// Header fields of a request.
+    headers_max: usize = headers_max, 100, 16..=4_096;
+    /// Bytes of one request's body.
+    body_bytes_max: usize = body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
+    /// Bytes of bodies held in memory at one time, over all connections.
+    in_flight_body_bytes_max: usize = in_flight_body_bytes_max, 67_108_864, 1_024..=1_073_741_824;
+    /// Bytes of a refused request's body that are still read, so that the client sees the answer.
+    drain_bytes_max: usize = drain_bytes_max, 16_777_216, 0..=1_073_741_824;
+    /// Seconds from the accepted connection to the end of the TLS handshake.
+    handshake_timeout: Duration = handshake_timeout_seconds, 10, 1..=3_600;
+    /// Seconds from the first byte of a request to the end of its head, and how long an idle connection is kept.
+    idle_timeout: Duration = idle_timeout_seconds, 75, 1..=86_400;
+    /// Seconds from the end of a request's head to the end of its body.
+    body_timeout: Duration = body_timeout_seconds, 60, 1..=86_400;
+    /// Seconds that requests in flight may go on after the signal to stop.
+    shutdown_timeout: Duration = shutdown_timeout_seconds, 5, 0..=3_600;
+    /// Entries of the journal.
+    journal_entries_max: usize = journal_entries_max, 10_000, 1..=1_000_000;
+    /// Bytes of the journal, estimated.
+    journal_bytes_max: usize = journal_bytes_max, 4_194_304, 65_536..=1_073_741_824;
+    /// Bytes of a body that the journal keeps.
+    journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
+    /// Leaf certificates kept.
+    leaf_certificates_max: usize = leaf_certificates_max, 256, 1..=65_536;
+    /// TLS sessions that clients can resume.
+    tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
+    /// Models whose calls are counted.
+    counted_models_max: usize = counted_models_max, 4_096, 1..=1_000_000;
+}
+
+/// What a limit is made of
+trait Limit {
+    fn from_number(number: u64) -> Self;
+}
+
+impl Limit for usize {
+    fn from_number(number: u64) -> Self {
+        Self::try_from(number).unwrap_or(Self::MAX)
+    }
+}
+
+impl Limit for Duration {
+    fn from_number(number: u64) -> Self {
+        Self::from_secs(number)
+    }
+}
+
+/// A number of the file within its bounds, or its default
+pub(super) fn number_in(
+    report: &Report<'_>,
+    written: Option<&Located<u64>>,
+    least: u64,
+    most: u64,
+    default: u64,
+) -> Result<u64, Reported> {
+    let Some(written) = written else {
+        return Ok(default);
+    };
+    match written.value? {
+        number if (least..=most).contains(&number) => Ok(number),
+        number => Err(report.problem(
+            &written.place,
+            format!("{number} is out of bounds ({least} to {most})"),
+        )),
+    }
+}

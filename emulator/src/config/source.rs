@@ -1,0 +1,215 @@
+//! Where a configuration comes from: options, then the environment, then the file, then the defaults.
+//!
+//! The command line merges options and environment into one [`Overrides`]; this is where they go before the file.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    LogFormat, Process, file,
+    problems::{Report, Reported},
+    read::Located,
+};
+use crate::tls::Alpn;
+
+/// What options and environment say; each goes before the configuration file
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--config FILE`; `None`: `emulator.yaml` in the working directory, if there is one
+    pub config: Option<PathBuf>,
+    /// `--listen ADDR`
+    pub listen: Option<SocketAddr>,
+    /// `--control ADDR`
+    pub control: Option<SocketAddr>,
+    /// `--certs DIR`
+    pub certs: Option<PathBuf>,
+    /// `--endpoint-policy FILE`: the policy of the default endpoint
+    pub endpoint_policy: Option<PathBuf>,
+    /// `--log-format text|json`
+    pub log_format: Option<LogFormat>,
+}
+
+/// Everything that a configuration is read from; reading it again gives the configuration anew
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) file: ConfigFile,
+    pub(super) overrides: Overrides,
+    pub(super) defaults: Defaults,
+}
+
+/// The configuration file
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ConfigFile {
+    /// There is none
+    None,
+    /// A file
+    Path(PathBuf),
+    /// Its text, from a test
+    Text(String),
+}
+
+/// What the process's settings are when nothing is said about them
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Defaults {
+    /// Ports 8443 and 8080 of loopback, `certs` in the working directory
+    Process,
+    /// Free ports of loopback, the authority in memory
+    Embedded,
+}
+
+impl Source {
+    /// The source of a process in its working directory
+    pub(super) fn of_process(overrides: &Overrides) -> Self {
+        let file = config_file(overrides, Path::new(""));
+        Self {
+            file,
+            overrides: overrides.clone(),
+            defaults: Defaults::Process,
+        }
+    }
+
+    /// The process's settings, each from the first that says something
+    pub(super) fn process(
+        &self,
+        written: &ProcessSettings<'_>,
+        base: &Path,
+        report: &Report<'_>,
+    ) -> Result<Process, Reported> {
+        let said = &self.overrides;
+        // What the file says must be right even where an option goes before it.
+        let listen = written.listen.map(|listen| address(listen, report)).transpose();
+        let control = written
+            .control
+            .map(|control| address(control, report))
+            .transpose();
+        let certs = written.certs.map(|certs| folder(certs, base, report)).transpose();
+        let log_format = written.log_format.map(|format| format.value).transpose();
+        let http2 = written.http2.map(|http2| http2.value).transpose();
+        Ok(Process {
+            listen: said
+                .listen
+                .or(listen?)
+                .unwrap_or_else(|| self.defaults.loopback(8443)),
+            control: said
+                .control
+                .or(control?)
+                .unwrap_or_else(|| self.defaults.loopback(8080)),
+            certs: said.certs.clone().or(certs?).or_else(|| self.defaults.certs()),
+            log_format: said
+                .log_format
+                .or(log_format?.map(LogFormat::from))
+                .unwrap_or(LogFormat::Text),
+            alpn: if http2?.unwrap_or(false) {
+                Alpn::Http2
+            } else {
+                Alpn::Http11
+            },
+        })
+    }
+}
+
+impl ConfigFile {
+    /// Where it is, unless it is not in a file
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::None | Self::Text(_) => None,
+        }
+    }
+}
+
+impl Defaults {
+    fn loopback(self, port: u16) -> SocketAddr {
+        let port = match self {
+            Self::Process => port,
+            Self::Embedded => 0,
+        };
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+    }
+
+    fn certs(self) -> Option<PathBuf> {
+        match self {
+            Self::Process => Some(PathBuf::from("certs")),
+            Self::Embedded => None,
+        }
+    }
+}
+
+/// What the file says about the process
+#[derive(Clone, Copy)]
+pub(super) struct ProcessSettings<'a> {
+    pub(super) listen: Option<&'a Located<String>>,
+    pub(super) control: Option<&'a Located<String>>,
+    pub(super) certs: Option<&'a Located<String>>,
+    pub(super) log_format: Option<&'a Located<file::LogFormat>>,
+    pub(super) http2: Option<&'a Located<bool>>,
+}
+
+impl From<file::LogFormat> for LogFormat {
+    fn from(format: file::LogFormat) -> Self {
+        match format {
+            file::LogFormat::Text => Self::Text,
+            file::LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// The file that is named, or `emulator.yaml` in `directory` if there is one
+fn config_file(overrides: &Overrides, directory: &Path) -> ConfigFile {
+    if let Some(file) = &overrides.config {
+        return ConfigFile::Path(file.clone());
+    }
+    let file = directory.join(FILE_NAME);
+    // A broken link or a folder of this name is for the reader to complain about.
+    if file.symlink_metadata().is_ok() {
+        ConfigFile::Path(file)
+    } else {
+        ConfigFile::None
+    }
+}
+
+fn address(written: &Located<String>, report: &Report<'_>) -> Result<SocketAddr, Reported> {
+    let text = written.value.as_ref().map_err(|reported| *reported)?;
+    text.parse().map_err(|_| {
+        let message = format!("`{text}` is not an address and a port (like `127.0.0.1:8443`)");
+        report.problem(&written.place, message)
+    })
+}
+
+fn folder(written: &Located<String>, base: &Path, report: &Report<'_>) -> Result<PathBuf, Reported> {
+    let text = written.value.as_ref().map_err(|reported| *reported)?;
+    if text.is_empty() {
+        return Err(report.problem(&written.place, "an empty text is no folder"));
+    }
+    Ok(base.join(text))
+}
+
+/// The file that is read when none is named
+const FILE_NAME: &str = "emulator.yaml";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emulator_yaml_in_the_working_directory_is_read_if_it_is_there_and_none_is_named() {
+        let directory = crate::config::tests::folder("discovery");
+        let nothing = Overrides::default();
+        assert_eq!(config_file(&nothing, &directory), ConfigFile::None);
+        std::fs::write(directory.join("emulator.yaml"), "").expect("the folder is ours");
+        assert_eq!(
+            config_file(&nothing, &directory),
+            ConfigFile::Path(directory.join("emulator.yaml"))
+        );
+        let named = Overrides {
+            config: Some("other.yaml".into()),
+            ..Overrides::default()
+        };
+        assert_eq!(
+            config_file(&named, &directory),
+            ConfigFile::Path("other.yaml".into())
+        );
+    }
+}

@@ -1,0 +1,404 @@
+//! From the mirror to a [`Config`]: every check that the form of the file cannot make.
+//!
+//! Each section has its file. A check that fails takes its mistake down and the next one goes on, so that all of them
+//! are told together; what could not be made is `Err(Reported)`, and a `Config` comes out only when nothing was.
+
+mod networks;
+mod policies;
+mod principals;
+mod projects;
+mod rules;
+mod tags;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    time::Duration,
+};
+
+use iam_policy::{PolicyDocument, PolicyType};
+use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
+
+use self::{networks::Networks, policies::Policies};
+use super::{
+    Config, EmulatedName, Limits, Problem, Problems, Process, Strictness,
+    file::{self, ConfigFile},
+    files::Files,
+    limits::{LimitsFile, number_in},
+    problems::{Place, Report, Reported},
+    read::{List, Located},
+    source::{ProcessSettings, Source},
+};
+
+/// Makes a configuration of the file, or reports why there is none
+///
+/// `probe` is asked about the process's settings as soon as they are known to be good, whatever else may be wrong; it
+/// answers with what stands against them (a busy port, a folder that cannot be written).
+pub(super) fn validate(
+    written: Located<ConfigFile>,
+    source: &Source,
+    files: &Files,
+    report: &Report<'_>,
+    probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
+) -> Result<Config, Reported> {
+    let mut written = written.value?;
+    let settings = ProcessSettings {
+        listen: written.listen.as_ref(),
+        control: written.control.as_ref(),
+        certs: written.certs.as_ref(),
+        log_format: written.log_format.as_ref(),
+        http2: written.http2.as_ref(),
+    };
+    let process = source.process(&settings, files.base(), report);
+    if let Ok(process) = &process {
+        for (setting, message) in probe(process) {
+            report_setting(setting, &message, &settings, source, report);
+        }
+    }
+    let policies = Policies::new(files, report);
+    let account_id = match written.account_id.take() {
+        Some(account_id) => account_id.value,
+        None => Ok(DEFAULT_ACCOUNT_ID
+            .parse()
+            .expect("the default account id has twelve digits")),
+    };
+    let names = names(written.names.take(), report);
+    let principals = principals::validate(
+        written.principals.take(),
+        account_id.as_ref().ok(),
+        &policies,
+        report,
+    );
+    let organization = written
+        .organization
+        .take()
+        .map(|organization| organization_of(organization, &policies, report));
+    let networks = networks::validate(
+        Networks {
+            vpcs: written.vpcs.take(),
+            vpc_endpoints: written.vpc_endpoints.take(),
+            endpoint_policy: written.endpoint_policy.take(),
+            option_policy: source.overrides.endpoint_policy.as_deref(),
+        },
+        &policies,
+        report,
+    );
+    let projects = projects::validate(written.projects.take(), files, report);
+    if let (Ok(principals), Ok((_, vpc_endpoints)), Ok(projects)) = (&principals, &networks, &projects) {
+        projects::warn_of_rules_that_never_match(projects, principals, vpc_endpoints, report);
+    }
+    let strictness = strictness(written.strictness.take(), report);
+    if let Some(s3) = written.s3.take() {
+        check_s3(s3, files, report);
+    }
+    let limits = limits(written.limits.take(), report);
+    let (vpcs, vpc_endpoints) = networks?;
+    Ok(Config {
+        account_id: account_id?,
+        process: process?,
+        names: names?,
+        principals: principals?,
+        organization: organization.transpose()?,
+        vpcs,
+        vpc_endpoints,
+        projects: projects?.into_iter().map(|(_, project)| project).collect(),
+        strictness: strictness?,
+        limits: limits?,
+        warnings: Vec::new(),
+        files: Vec::new(),
+    })
+}
+
+/// An endpoint policy that a test gives, which is in no file
+pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocument, Problems> {
+    PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint).map_err(|error| {
+        let problem = |finding: &iam_policy::Finding| Problem {
+            path: finding.path.clone(),
+            ..Problem::of_process(&*finding.message)
+        };
+        error.findings().iter().map(problem).collect()
+    })
+}
+
+/// A setting of the process that something outside of the configuration can stand against
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// The address of the TLS listener
+    Listen,
+    /// The address of the control API
+    Control,
+    /// The folder of the certificate authority
+    Certs,
+}
+
+fn report_setting(
+    setting: Setting,
+    message: &str,
+    settings: &ProcessSettings<'_>,
+    source: &Source,
+    report: &Report<'_>,
+) {
+    let said = &source.overrides;
+    let (name, written, is_overridden) = match setting {
+        Setting::Listen => ("listen", settings.listen, said.listen.is_some()),
+        Setting::Control => ("control", settings.control, said.control.is_some()),
+        Setting::Certs => ("certs", settings.certs, said.certs.is_some()),
+    };
+    match written {
+        Some(located) if !is_overridden => report.problem(&located.place, message),
+        _ => report.add(Problem::of_process(format!("{name}: {message}"))),
+    };
+}
+
+fn names(written: Option<List<String>>, report: &Report<'_>) -> Result<Vec<EmulatedName>, Reported> {
+    let names = elements(written)?;
+    let names = names.into_iter().map(|name| {
+        let text = name.value?;
+        parse_name(&text).ok_or_else(|| {
+            report.problem(
+                &name.place,
+                format!("`{text}` is neither a DNS name nor an address"),
+            )
+        })
+    });
+    let mut names = all(names)?;
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    Ok(names)
+}
+
+fn parse_name(text: &str) -> Option<EmulatedName> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(EmulatedName::Address(address));
+    }
+    // RFC 1035, with the underscore that Compose puts into the names of containers.
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let looks_like_an_address = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    (name.len() <= 253 && name.split('.').all(is_label) && !looks_like_an_address)
+        .then_some(EmulatedName::Dns(name))
+}
+
+fn organization_of(
+    written: Located<file::Organization>,
+    policies: &Policies<'_>,
+    report: &Report<'_>,
+) -> Result<super::Organization, Reported> {
+    let written = written.value?;
+    let id = written.id.value.and_then(|id| {
+        // Organizations API reference, `Organization`: `o-` and 10 to 32 lower-case letters or digits.
+        let digits = id.strip_prefix("o-").unwrap_or_default();
+        let is_id = (10..=32).contains(&digits.len())
+            && digits
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let message = || format!("`{id}` is not an organization id (`o-` and 10 to 32 of [a-z0-9])");
+        if is_id {
+            Ok(id)
+        } else {
+            Err(report.problem(&written.id.place, message()))
+        }
+    });
+    let service_control_policies =
+        policies.levels(written.service_control_policies, PolicyType::ServiceControl);
+    let rcp_place = written
+        .resource_control_policies
+        .as_ref()
+        .map(|levels| levels.place.clone());
+    let resource_control_policies =
+        policies.levels(written.resource_control_policies, PolicyType::ResourceControl);
+    if let (Some(place), Ok(levels)) = (rcp_place, &resource_control_policies)
+        && levels.iter().any(|level| !level.is_empty())
+    {
+        // Organizations User Guide, *Resource control policies*: the list of services that support them.
+        report.warning(&place, "AWS applies resource control policies to other services only, not to Lookout for Vision; here they are applied");
+    }
+    Ok(super::Organization {
+        id: id?,
+        service_control_policies: service_control_policies?,
+        resource_control_policies: resource_control_policies?,
+    })
+}
+
+fn strictness(
+    written: Option<Located<file::Strictness>>,
+    report: &Report<'_>,
+) -> Result<Strictness, Reported> {
+    let written = match written {
+        Some(written) => written.value?,
+        None => file::Strictness::default(),
+    };
+    let undeclared = written
+        .undeclared_unsigned_payload
+        .map(|located| located.value)
+        .transpose();
+    let declared = written
+        .declared_unsigned_payload
+        .map(|located| located.value)
+        .transpose();
+    let amz_headers = written
+        .unsigned_amz_headers
+        .map(|located| located.value)
+        .transpose();
+    let detail = written.mismatch_detail.map(|located| located.value).transpose();
+    let skew = number_in(report, written.clock_skew_seconds.as_ref(), 1, 86_400, 300);
+    Ok(Strictness {
+        undeclared_unsigned_payload: match undeclared? {
+            None | Some(file::UndeclaredUnsignedPayload::Warn) => {
+                UndeclaredUnsignedPayload::AcceptWithWarning
+            }
+            Some(file::UndeclaredUnsignedPayload::Refuse) => UndeclaredUnsignedPayload::Refuse,
+        },
+        declared_unsigned_payload: match declared? {
+            None | Some(file::AcceptOrRefuse::Accept) => DeclaredUnsignedPayload::Accept,
+            Some(file::AcceptOrRefuse::Refuse) => DeclaredUnsignedPayload::Refuse,
+        },
+        unsigned_amz_headers: match amz_headers? {
+            None | Some(file::AcceptOrRefuse::Refuse) => UnsignedAmzHeaders::Refuse,
+            Some(file::AcceptOrRefuse::Accept) => UnsignedAmzHeaders::Accept,
+        },
+        mismatch_detail: match detail? {
+            None | Some(file::MismatchDetail::Include) => MismatchDetail::Include,
+            Some(file::MismatchDetail::Omit) => MismatchDetail::Omit,
+        },
+        clock_skew: Duration::from_secs(skew?),
+    })
+}
+
+fn limits(written: Option<Located<LimitsFile>>, report: &Report<'_>) -> Result<Limits, Reported> {
+    let Some(written) = written else {
+        return Ok(Limits::default());
+    };
+    let limits = written.value?.validate(report)?;
+    if limits.in_flight_body_bytes_max < limits.body_bytes_max {
+        let message = format!(
+            "`in_flight_body_bytes_max` ({}) is less than `body_bytes_max` ({}): such a body would never be read",
+            limits.in_flight_body_bytes_max, limits.body_bytes_max
+        );
+        return Err(report.problem(&written.place, message));
+    }
+    Ok(limits)
+}
+
+fn check_s3(written: Located<file::S3>, files: &Files, report: &Report<'_>) {
+    let Ok(s3) = written.value else { return };
+    if let Some(Located {
+        value: Ok(buckets),
+        place,
+    }) = s3.buckets
+    {
+        for (bucket, folder) in buckets {
+            let place = place.child(&bucket);
+            // S3 User Guide, *General purpose bucket naming rules*.
+            let is_name = (3..=63).contains(&bucket.len())
+                && bucket
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-')
+                && bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && bucket.ends_with(|c: char| c.is_ascii_alphanumeric());
+            if !is_name {
+                report.problem(
+                    &place,
+                    format!("`{bucket}` is not a bucket name (3 to 63 of [a-z0-9.-])"),
+                );
+            }
+            if let Ok(folder) = folder.value {
+                let path = files.base().join(&folder);
+                if !path.is_dir() {
+                    report.problem(&place, format!("`{}` is not a folder", path.display()));
+                }
+            }
+        }
+    }
+    if let Some(Located {
+        value: Ok(url),
+        place,
+    }) = s3.endpoint_url
+        && !is_endpoint_url(&url)
+    {
+        // Not the text itself: somebody may have put a password into it.
+        report.problem(
+            &place,
+            "not an address of a server (like `http://127.0.0.1:5000`, without path and user)",
+        );
+    }
+    report.warning(
+        &written.place,
+        "nothing reads this yet: CreateDataset is not served",
+    );
+}
+
+fn is_endpoint_url(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    rest.and_then(|rest| rest.strip_suffix('/').or(Some(rest)))
+        .is_some_and(|authority| {
+            let (host, port) = match authority.rsplit_once(':') {
+                Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+                _ => (authority, None),
+            };
+            let host = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'))
+                .unwrap_or(host);
+            parse_name(host).is_some()
+                && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+        })
+}
+
+/// The elements of a list that may be absent
+fn elements<T>(list: Option<List<T>>) -> Result<Vec<Located<T>>, Reported> {
+    list.map_or(Ok(Vec::new()), |list| list.value)
+}
+
+/// All of them, or that some were reported; every one is looked at either way
+fn all<T>(results: impl Iterator<Item = Result<T, Reported>>) -> Result<Vec<T>, Reported> {
+    let mut failed = None;
+    let mut values = Vec::new();
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(reported) => failed = Some(reported),
+        }
+    }
+    failed.map_or(Ok(values), Err)
+}
+
+/// Finds what may be there once only
+struct Unique<K> {
+    what: &'static str,
+    seen: BTreeMap<K, Place>,
+}
+
+impl<K: Ord + fmt::Display> Unique<K> {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Takes down a problem if the key was seen before
+    fn check(&mut self, key: K, place: &Place, report: &Report<'_>) -> Result<(), Reported> {
+        if let Some(first) = self.seen.get(&key) {
+            let message = format!("duplicate {} `{key}`; {}", self.what, report.first_at(first));
+            return Err(report.problem(place, message));
+        }
+        self.seen.insert(key, place.clone());
+        Ok(())
+    }
+}
+
+const DEFAULT_ACCOUNT_ID: &str = "123456789012";

@@ -1,0 +1,198 @@
+//! Projects and their models.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    super::{
+        Principal, Project, VpcEndpoint,
+        file::{
+            self,
+            rules::{Model, ModelStatus as StatusFile},
+        },
+        files::Files,
+        problems::{Place, Report, Reported},
+        read::List,
+    },
+    Unique, all, elements, rules,
+    tags::{self, KeyCase},
+};
+use crate::{
+    identifiers::{ProjectName, Region},
+    lookoutvision::{
+        canned::{CannedRule, When},
+        model::{DeclaredModel, ModelStatus},
+    },
+};
+
+type PlacedProject = (Option<Place>, Project);
+
+/// The projects that are declared, or `myProject`
+pub(super) fn validate(
+    written: Option<List<file::Project>>,
+    files: &Files,
+    report: &Report<'_>,
+) -> Result<Vec<PlacedProject>, Reported> {
+    let Some(written) = written else {
+        return Ok(vec![(None, default_project())]);
+    };
+    let mut seen: BTreeMap<ProjectName, Vec<(Option<Region>, Place)>> = BTreeMap::new();
+    let projects = written.value?.into_iter().map(|written| {
+        let place = written.place;
+        let written = written.value?;
+        let region = written.region.map(|region| region.value).transpose();
+        let name = written.name.value.and_then(|name| {
+            let Ok(region) = &region else { return Ok(name) };
+            let same = seen.entry(name.clone()).or_default();
+            let first = same
+                .iter()
+                .find(|(other, _)| other.is_none() || region.is_none() || other == region);
+            if let Some((_, first)) = first {
+                let message = format!(
+                    "duplicate project `{name}` in one Region; {}",
+                    report.first_at(first)
+                );
+                return Err(report.problem(&written.name.place, message));
+            }
+            same.push((region.clone(), written.name.place.clone()));
+            Ok(name)
+        });
+        let models = models(written.models, files, report);
+        let detect_anomalies = rules::validate(written.detect_anomalies, files, report);
+        let project = Project {
+            name: name?,
+            region: region?,
+            models: models?,
+            detect_anomalies: detect_anomalies?,
+        };
+        Ok((Some(place), project))
+    });
+    all(projects)
+}
+
+fn models(
+    written: Option<List<Model>>,
+    files: &Files,
+    report: &Report<'_>,
+) -> Result<Vec<DeclaredModel>, Reported> {
+    let mut versions = Unique::new("model version");
+    let models = elements(written)?.into_iter().map(|written| {
+        let written = written.value?;
+        let version = written.version.value.and_then(|version| {
+            versions.check(version.clone(), &written.version.place, report)?;
+            Ok(version)
+        });
+        let status = written.status.map_or(Ok(ModelStatus::Hosted), |status| {
+            status.value.map(ModelStatus::from)
+        });
+        let tags = tags::validate(written.tags, MODEL_TAGS_MAX, KeyCase::Kept, report);
+        let detect_anomalies = rules::validate(written.detect_anomalies, files, report);
+        Ok(DeclaredModel {
+            version: version?,
+            status: status?,
+            tags: tags?,
+            detect_anomalies: detect_anomalies?,
+        })
+    });
+    all(models)
+}
+
+fn default_project() -> Project {
+    let model = |version: &str| DeclaredModel {
+        version: version.parse().expect("the default versions are well-formed"),
+        status: ModelStatus::Hosted,
+        tags: BTreeMap::new(),
+        detect_anomalies: Vec::new(),
+    };
+    Project {
+        name: "myProject"
+            .parse()
+            .expect("the default project's name is well-formed"),
+        region: None,
+        models: vec![model("1"), model("myModel")],
+        detect_anomalies: Vec::new(),
+    }
+}
+
+/// Warns of rules that ask for a principal or an endpoint that is not there, and of rules behind one that always answers
+pub(super) fn warn_of_rules_that_never_match(
+    projects: &[PlacedProject],
+    principals: &[Arc<Principal>],
+    vpc_endpoints: &[VpcEndpoint],
+    report: &Report<'_>,
+) {
+    let check = |rules: &[CannedRule], place: &Place| {
+        let mut always = None;
+        for (index, rule) in rules.iter().enumerate() {
+            let place = place.child("detect_anomalies").child(index);
+            if let Some(always) = always {
+                let message = format!("never reached: the rule at index {always} answers every call");
+                report.warning(&place, message);
+            }
+            let When {
+                principal,
+                vpc_endpoint_id,
+                ..
+            } = &rule.when;
+            if let Some(arn) = principal
+                && !principals.iter().any(|principal| principal.arn() == &**arn)
+            {
+                let message = format!("never matches: no principal `{arn}` is declared");
+                report.warning(&place.child("when").child("principal"), message);
+            }
+            if let Some(id) = vpc_endpoint_id
+                && !vpc_endpoints
+                    .iter()
+                    .any(|endpoint| endpoint.vpc_endpoint_id == *id)
+            {
+                let message = format!("never matches: no VPC endpoint `{id}` is declared");
+                report.warning(&place.child("when").child("vpc_endpoint_id"), message);
+            }
+            if always.is_none() && asks_nothing(&rule.when) {
+                always = Some(index);
+            }
+        }
+    };
+    for (place, project) in projects {
+        let Some(place) = place else { continue };
+        check(&project.detect_anomalies, place);
+        for (index, model) in project.models.iter().enumerate() {
+            check(&model.detect_anomalies, &place.child("models").child(index));
+        }
+    }
+}
+
+fn asks_nothing(when: &When) -> bool {
+    let When {
+        image_sha256: None,
+        content_type: None,
+        image_bytes: None,
+        width: None,
+        height: None,
+        principal: None,
+        vpc_endpoint_id: None,
+        call: None,
+    } = when
+    else {
+        return false;
+    };
+    true
+}
+
+impl From<StatusFile> for ModelStatus {
+    fn from(status: StatusFile) -> Self {
+        match status {
+            StatusFile::Training => Self::Training,
+            StatusFile::Trained => Self::Trained,
+            StatusFile::TrainingFailed => Self::TrainingFailed,
+            StatusFile::StartingHosting => Self::StartingHosting,
+            StatusFile::Hosted => Self::Hosted,
+            StatusFile::HostingFailed => Self::HostingFailed,
+            StatusFile::StoppingHosting => Self::StoppingHosting,
+            StatusFile::SystemUpdating => Self::SystemUpdating,
+            StatusFile::Deleting => Self::Deleting,
+        }
+    }
+}
+
+/// API model, `TagList`
+const MODEL_TAGS_MAX: usize = 200;

@@ -1,0 +1,69 @@
+//! Tags of principals and of models.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        problems::{Report, Reported},
+        read::Located,
+    },
+    all,
+};
+
+type TagsFile = Option<Located<BTreeMap<String, Located<String>>>>;
+
+/// Whether two keys that differ in case only are one
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyCase {
+    /// IAM User Guide, *Tags for IAM resources*: keys of principals are not case sensitive
+    Ignored,
+    /// Everywhere else they are
+    Kept,
+}
+
+/// The tags as they are written, within the limits that both API models have
+/// (`TagKey`: 1 to 128, `TagValue`: 0 to 256 of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`)
+pub(super) fn validate(
+    written: TagsFile,
+    tags_max: usize,
+    key_case: KeyCase,
+    report: &Report<'_>,
+) -> Result<BTreeMap<String, String>, Reported> {
+    let Some(written) = written else {
+        return Ok(BTreeMap::new());
+    };
+    let tags = written.value?;
+    if tags.len() > tags_max {
+        return Err(report.problem(
+            &written.place,
+            format!("{} tags are more than {tags_max}", tags.len()),
+        ));
+    }
+    let mut folded = super::Unique::new("tag key");
+    let tags = tags.into_iter().map(|(key, value)| {
+        if !is_tag_text(&key, 1, 128) {
+            let message = format!("`{key}` is not a tag key (1 to 128 letters, digits, blanks or _.:/=+-@)");
+            return Err(report.problem(&value.place, message));
+        }
+        if key_case == KeyCase::Ignored {
+            folded.check(key.to_lowercase(), &value.place, report)?;
+        }
+        let text = value.value?;
+        if is_tag_text(&text, 0, 256) {
+            Ok((key, text))
+        } else {
+            let message =
+                format!("`{text}` is not a tag value (up to 256 letters, digits, blanks or _.:/=+-@)");
+            Err(report.problem(&value.place, message))
+        }
+    });
+    Ok(all(tags)?.into_iter().collect())
+}
+
+fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
+    // `\p{Z}` is the white space that is no control character. `is_alphabetic` also takes the combining vowel signs of
+    // some scripts, which `\p{L}` alone does not: a text in them is let through rather than refused by mistake.
+    let is_tag_character =
+        |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
+    (least..=most).contains(&text.chars().count()) && text.chars().all(is_tag_character)
+}

@@ -1,0 +1,366 @@
+//! The text of a configuration file as a tree in which every node knows its place.
+//!
+//! YAML is parsed once, completely, before anything is asked of it. The tree keeps what the file says and where:
+//! repeated keys, the spelling of a number, line and column of every key and value. So the mirror ([`super::file`])
+//! can be read from it without stopping at the first mistake, and a mistake found much later, by a check that spans
+//! two sections, still names its line.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_saphyr::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned};
+
+/// A place in a file, counted from 1
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+/// One node and where it stands
+///
+/// No `Debug`: a node may be a secret access key.
+pub(super) struct Node {
+    pub(super) position: Position,
+    pub(super) content: Content,
+}
+
+/// What a node is
+pub(super) enum Content {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    Mapping(Vec<(Key, Node)>),
+}
+
+/// A number, with the spelling it has in the file (`012345678901` is also an account id)
+pub(super) struct Number {
+    pub(super) value: NumberValue,
+    pub(super) spelling: String,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum NumberValue {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+}
+
+/// A key of a mapping
+pub(super) struct Key {
+    pub(super) text: String,
+    pub(super) position: Position,
+}
+
+/// The file is not YAML
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    pub(super) position: Option<Position>,
+    pub(super) message: String,
+}
+
+impl Node {
+    /// A file that says nothing
+    pub(super) fn empty() -> Self {
+        Self {
+            position: Position::START,
+            content: Content::Mapping(Vec::new()),
+        }
+    }
+
+    /// What stands at `pointer` (a JSON Pointer, RFC 6901), or the nearest thing around it that is there; of a mapping's
+    /// member the position is its key's.
+    pub(super) fn position_at(&self, pointer: &str) -> Position {
+        let mut node = self;
+        let mut position = self.position;
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let found = match &node.content {
+                // The last of repeated keys is the one complained about.
+                Content::Mapping(members) => members
+                    .iter()
+                    .rev()
+                    .find(|(key, _)| key.text == token)
+                    .map(|(key, value)| (key.position, value)),
+                Content::List(items) => token
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get(index))
+                    .map(|item| (item.position, item)),
+                _ => None,
+            };
+            let Some((found_position, found_node)) = found else {
+                break;
+            };
+            (position, node) = (found_position, found_node);
+        }
+        position
+    }
+
+    /// In the words of the messages: what this is
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.content {
+            Content::Null => "nothing (leave the key out for its default)",
+            Content::Bool(_) => "`true` or `false`",
+            Content::Number(_) => "a number",
+            Content::Text(_) => "a text",
+            Content::List(_) => "a list",
+            Content::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads one YAML document (JSON is one too). A file without content is an empty mapping.
+pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+    let options = serde_saphyr::options! {
+        // Repeated keys come through, so that they are reported together with everything else.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `no` and `on` stay texts, as in YAML 1.2.
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        // A snippet would print the lines around a mistake, and a secret access key may be one of them.
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            max_nodes: NODES_MAX,
+            max_events: NODES_MAX,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: NODES_MAX },
+    };
+    if text.trim().is_empty() {
+        return Ok(Node::empty());
+    }
+    let raw: Spanned<RawContent> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| SyntaxError::new(&error))?;
+    let mut node = raw.into_node(text);
+    if matches!(node.content, Content::Null) {
+        // Comments only, or a bare `---`.
+        node.content = Content::Mapping(Vec::new());
+    }
+    Ok(node)
+}
+
+impl Position {
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+
+    fn of(location: Location) -> Self {
+        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
+        Self {
+            line: number(location.line()),
+            column: number(location.column()),
+        }
+    }
+}
+
+impl SyntaxError {
+    fn new(error: &serde_saphyr::Error) -> Self {
+        let error = error.without_snippet();
+        let position = error
+            .location()
+            .filter(|at| *at != Location::UNKNOWN)
+            .map(Position::of);
+        Self {
+            position,
+            message: message(error, position.is_some()),
+        }
+    }
+}
+
+fn message(error: &serde_saphyr::Error, has_position: bool) -> String {
+    match error {
+        serde_saphyr::Error::AliasError { error, .. } => message(error.without_snippet(), has_position),
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            "a second YAML document begins here; one file holds one configuration".to_owned()
+        }
+        serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasReplayLimitExceeded { .. } => {
+            "the file is nested too deeply, or too large".to_owned()
+        }
+        // The only thing that the tree asks for by its type is a key.
+        serde_saphyr::Error::NullIntoString { .. } | serde_saphyr::Error::Unexpected { .. } => {
+            "a key must be a text".to_owned()
+        }
+        _ => {
+            let rendered = error.to_string();
+            // The place is told apart from the text, once.
+            match rendered.rfind(" at line ") {
+                Some(end) if has_position => rendered[..end].to_owned(),
+                _ => rendered,
+            }
+        }
+    }
+}
+
+/// A node as serde hands it over, before the spelling of numbers is looked up in the text
+enum RawContent {
+    Null,
+    Bool(bool),
+    Number(NumberValue),
+    Text(String),
+    List(Vec<Spanned<RawContent>>),
+    Mapping(Vec<(Spanned<RawKey>, Spanned<RawContent>)>),
+}
+
+struct RawKey(String);
+
+trait IntoNode {
+    fn into_node(self, text: &str) -> Node;
+}
+
+impl IntoNode for Spanned<RawContent> {
+    fn into_node(self, text: &str) -> Node {
+        let content = match self.value {
+            RawContent::Null => Content::Null,
+            RawContent::Bool(value) => Content::Bool(value),
+            RawContent::Number(value) => Content::Number(Number {
+                value,
+                spelling: spelling(value, self.defined, text),
+            }),
+            RawContent::Text(value) => Content::Text(value),
+            RawContent::List(items) => {
+                Content::List(items.into_iter().map(|item| item.into_node(text)).collect())
+            }
+            RawContent::Mapping(members) => Content::Mapping(
+                members
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let position = Position::of(key.referenced);
+                        (
+                            Key {
+                                text: key.value.0,
+                                position,
+                            },
+                            value.into_node(text),
+                        )
+                    })
+                    .collect(),
+            ),
+        };
+        Node {
+            position: Position::of(self.referenced),
+            content,
+        }
+    }
+}
+
+fn spelling(value: NumberValue, defined: Location, text: &str) -> String {
+    let spelled = defined
+        .span()
+        .byte_offset()
+        .zip(defined.span().byte_len())
+        .and_then(|(start, length)| {
+            let start = usize::try_from(start).ok()?;
+            text.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+        });
+    match (spelled.map(str::trim), value) {
+        (Some(spelled), _) if !spelled.is_empty() => spelled.to_owned(),
+        (_, NumberValue::Unsigned(value)) => value.to_string(),
+        (_, NumberValue::Signed(value)) => value.to_string(),
+        (_, NumberValue::Float(value)) => value.to_string(),
+    }
+}
+
+impl<'de> Deserialize<'de> for RawContent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawContentVisitor)
+    }
+}
+
+struct RawContentVisitor;
+
+impl<'de> Visitor<'de> for RawContentVisitor {
+    type Value = RawContent;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, a list or a mapping")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<RawContent, E> {
+        Ok(RawContent::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<RawContent, E> {
+        Ok(RawContent::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<RawContent, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<RawContent, E> {
+        Ok(RawContent::Bool(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<RawContent, E> {
+        Ok(RawContent::Number(NumberValue::Unsigned(value)))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<RawContent, E> {
+        Ok(RawContent::Number(match u64::try_from(value) {
+            Ok(value) => NumberValue::Unsigned(value),
+            Err(_) => NumberValue::Signed(value),
+        }))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<RawContent, E> {
+        Ok(RawContent::Number(NumberValue::Float(value)))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number beyond 64 bits is out of every bound anyway"
+    )]
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<RawContent, E> {
+        Ok(RawContent::Number(NumberValue::Float(value as f64)))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number beyond 64 bits is out of every bound anyway"
+    )]
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<RawContent, E> {
+        Ok(RawContent::Number(NumberValue::Float(value as f64)))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<RawContent, E> {
+        Ok(RawContent::Text(value.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<RawContent, E> {
+        Ok(RawContent::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RawContent, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(RawContent::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<RawContent, A::Error> {
+        let mut members = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            members.push(entry);
+        }
+        Ok(RawContent::Mapping(members))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Deeper than any configuration; a file that is nested deeper is a mistake or an attack
+const DEPTH_MAX: usize = 24;
+
+/// Nodes of one file, aliases expanded
+const NODES_MAX: usize = 100_000;

@@ -1,0 +1,181 @@
+//! The control API: plain HTTP on its own listener, JSON, for the test that drives the emulator.
+//!
+//! It answers nobody's browser: a page on some site can make a visitor's browser send requests to loopback, and such a
+//! request carries an `Origin`. Where that is not the control API's own, the request is refused.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::Full;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{body, state::Shared};
+
+mod certificates;
+mod clock;
+mod endpoint_policy;
+mod health;
+pub(crate) mod modes;
+mod requests;
+
+pub(crate) type Answer = Result<Response<Full<Bytes>>, ControlError>;
+
+/// A request that the control API refuses
+#[derive(Debug)]
+pub(crate) struct ControlError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    /// Further members of the error object, such as `path`, `line` and `column` of a policy's mistake
+    details: serde_json::Map<String, Value>,
+}
+
+/// Answers one request
+pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    route(shared, request)
+        .await
+        .unwrap_or_else(ControlError::into_response)
+}
+
+async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    refuse_foreign_origin(&head.headers)?;
+    let path = head.uri.path();
+    let query = head.uri.query().unwrap_or("");
+    let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    let method = &head.method;
+    // A HEAD is a GET whose body hyper leaves out.
+    let reads = method == Method::GET || method == Method::HEAD;
+    match segments[..] {
+        ["health"] if reads => health::health(shared),
+        ["ready"] if reads => health::ready(shared),
+        ["ca.pem"] if reads => certificates::ca_pem(shared),
+        ["ca-bundle.pem"] if reads => certificates::ca_bundle_pem(shared),
+        ["truststore.p12"] if reads => certificates::truststore_p12(shared),
+        ["requests"] if reads => requests::list(shared, query),
+        ["requests"] if method == Method::DELETE => requests::clear(shared),
+        ["requests", id] if reads => requests::show(shared, id),
+        ["vpc-endpoints", id, "policy"] if reads => endpoint_policy::show(shared, id),
+        ["vpc-endpoints", id, "policy"] if method == Method::PUT => {
+            endpoint_policy::attach(shared, id, &read(shared, body).await?)
+        }
+        ["vpc-endpoints", id, "policy"] if method == Method::DELETE => endpoint_policy::restore(shared, id),
+        ["reset"] if method == Method::POST => {
+            shared.reset();
+            no_content()
+        }
+        ["clock"] if reads => clock::show(shared),
+        ["clock"] if method == Method::PUT => clock::set(shared, &read(shared, body).await?),
+        [
+            "health" | "ready" | "ca.pem" | "ca-bundle.pem" | "truststore.p12" | "requests" | "reset"
+            | "clock",
+        ]
+        | ["requests", _]
+        | ["vpc-endpoints", _, "policy"] => Err(ControlError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            format!("{method} is not a method of `{path}`"),
+        )),
+        _ => Err(ControlError::new(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            format!("there is no `{path}` on the control API"),
+        )),
+    }
+}
+
+impl ControlError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: serde_json::Map::new(),
+        }
+    }
+
+    pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let mut error = self.details;
+        error.insert("code".to_owned(), self.code.into());
+        error.insert("message".to_owned(), self.message.into());
+        json_text(self.status, json!({ "error": error }).to_string())
+    }
+}
+
+/// Answers with a value as JSON
+pub(crate) fn json_answer(value: &impl Serialize) -> Answer {
+    let text = serde_json::to_string(value).expect("what we answer with has string keys and finite numbers");
+    Ok(json_text(StatusCode::OK, text))
+}
+
+pub(crate) fn no_content() -> Answer {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// Answers with bytes of another kind
+pub(crate) fn bytes_answer(content_type: &'static str, bytes: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(bytes.into()));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Ok(response)
+}
+
+fn json_text(status: StatusCode, mut text: String) -> Response<Full<Bytes>> {
+    // So that `curl` leaves the prompt on a line of its own.
+    text.push('\n');
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn read(shared: &Shared, mut incoming: Incoming) -> Result<Bytes, ControlError> {
+    let limits = shared.snapshot().config.limits;
+    match body::receive(&mut incoming, &limits, &shared.body_budget).await {
+        Ok(received) => Ok(received.bytes),
+        Err(error) => {
+            body::drain(&mut incoming, &limits).await;
+            Err(ControlError::bad_request("InvalidBody", error.to_string()))
+        }
+    }
+}
+
+fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), ControlError> {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
+    let own = headers.get(header::HOST).is_some_and(|host| {
+        origin
+            .as_bytes()
+            .strip_prefix(b"http://")
+            .is_some_and(|origin| origin == host.as_bytes())
+    });
+    if own {
+        return Ok(());
+    }
+    Err(ControlError::new(
+        StatusCode::FORBIDDEN,
+        "ForeignOrigin",
+        "the request comes from another site's page (its Origin is not this host)",
+    ))
+}

@@ -1,0 +1,57 @@
+//! The policy attached to an endpoint
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use iam_policy::{PolicyDocument, PolicyType};
+
+use super::{Answer, ControlError, bytes_answer, no_content};
+use crate::{identifiers::VpcEndpointId, state::Shared};
+
+pub(super) fn show(shared: &Shared, id: &str) -> Answer {
+    let id = parse(id)?;
+    let snapshot = shared.snapshot();
+    let placed = snapshot.endpoints.get(&id).ok_or_else(|| unknown(id.as_str()))?;
+    bytes_answer(
+        "application/json",
+        placed.endpoint.policy_document.text().to_owned(),
+    )
+}
+
+pub(super) fn attach(shared: &Shared, id: &str, body: &[u8]) -> Answer {
+    let id = parse(id)?;
+    let text = std::str::from_utf8(body)
+        .map_err(|error| ControlError::bad_request("InvalidPolicyDocument", format!("not UTF-8: {error}")))?;
+    let document = PolicyDocument::parse(text, PolicyType::VpcEndpoint).map_err(|error| {
+        ControlError::bad_request("InvalidPolicyDocument", error.to_string())
+            .with("path", error.path())
+            .with("line", error.line())
+            .with("column", error.column())
+    })?;
+    set(shared, &id, document)
+}
+
+/// Back to full access, as `ModifyVpcEndpoint` with `ResetPolicy` does (EC2 API reference)
+pub(super) fn restore(shared: &Shared, id: &str) -> Answer {
+    set(shared, &parse(id)?, PolicyDocument::full_access())
+}
+
+fn set(shared: &Shared, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
+    shared
+        .attach_policy(id, Arc::new(document))
+        .map_err(|_| unknown(id.as_str()))?;
+    no_content()
+}
+
+fn parse(id: &str) -> Result<VpcEndpointId, ControlError> {
+    id.parse().map_err(|_| unknown(id))
+}
+
+// EC2 API reference, *Error codes*: the code and the sentence of DescribeVpcEndpoints.
+fn unknown(id: &str) -> ControlError {
+    ControlError::new(
+        StatusCode::NOT_FOUND,
+        "InvalidVpcEndpointId.NotFound",
+        format!("The VpcEndpoint ID '{id}' does not exist"),
+    )
+}

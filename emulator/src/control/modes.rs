@@ -1,0 +1,43 @@
+//! How the emulator is set where it could be set otherwise.
+
+use serde::Serialize;
+use sigv4_verify::UndeclaredUnsignedPayload;
+
+use crate::state::Snapshot;
+
+/// The effective modes, as `/health` and the ready block show them
+#[derive(Debug, Serialize)]
+pub(crate) struct Modes {
+    pub(crate) identity_side: &'static str,
+    pub(crate) undeclared_unsigned_payload: &'static str,
+    pub(crate) clock_skew_seconds: u64,
+    pub(crate) vpc_endpoints: Vec<String>,
+}
+
+impl Modes {
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        let config = &snapshot.config;
+        let modelled = config
+            .principals
+            .iter()
+            .filter(|principal| principal.identity_policies.is_some())
+            .count();
+        Self {
+            identity_side: match modelled {
+                0 => "not modelled: allows everything",
+                all if all == config.principals.len() => "modelled",
+                _ => "modelled for some principals, allows everything for the others",
+            },
+            undeclared_unsigned_payload: match config.strictness.undeclared_unsigned_payload {
+                UndeclaredUnsignedPayload::Refuse => "refuse",
+                UndeclaredUnsignedPayload::AcceptWithWarning => "warn",
+            },
+            clock_skew_seconds: config.strictness.clock_skew.as_secs(),
+            vpc_endpoints: snapshot
+                .endpoints
+                .iter()
+                .map(|placed| placed.id().to_string())
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Which door a request came through.
+//!
+//! Behind an interface endpoint the same service is reached by several names, and which endpoint's policy applies is
+//! decided by the name and the network, never by the caller:
+//!
+//! 1. `vpce-ID….lookoutvision.REGION.vpce.amazonaws.com` is that endpoint's own name (AWS PrivateLink Guide, *Access an
+//!    AWS service using an interface VPC endpoint*). An unknown id, or one of another Region, leads nowhere: 421.
+//! 2. `lookoutvision.REGION.amazonaws.com` leads to the endpoint with private DNS enabled in the VPC that the
+//!    connection arrived in. Each address of the emulator plays a network interface of the VPC whose `cidr_block`
+//!    holds it; the longest block wins, and a VPC without a block holds every address.
+//! 3. Any other name (`localhost`, a container's name: the SDK was given an endpoint URL) is read like 2, with the
+//!    Region that the signature names.
+//!
+//! Where no endpoint is found by 2 or 3, the request came to the public endpoint: no endpoint policy applies,
+//! `aws:SourceIp` is set and the `aws:SourceVpc…` keys are not.
+
+use std::{net::IpAddr, sync::Arc};
+
+use iam_policy::PolicyDocument;
+
+use crate::{
+    config::{PrivateDns, Vpc, VpcEndpoint},
+    host_name::{EmulatedHost, RegionalHost, VpceHost},
+    identifiers::{Region, VpcEndpointId, VpcId},
+};
+
+/// Every endpoint with the network it stands in, in the order of the configuration
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EndpointTable(Vec<Arc<PlacedEndpoint>>);
+
+/// An endpoint in its network
+#[derive(Debug, Clone)]
+pub(crate) struct PlacedEndpoint {
+    /// The endpoint, with the policy attached now
+    pub(crate) endpoint: VpcEndpoint,
+    /// Its network
+    pub(crate) vpc: Vpc,
+}
+
+/// The way a request came in
+#[derive(Debug, Clone)]
+pub(crate) enum Door {
+    /// Over an interface endpoint
+    VpcEndpoint(Arc<PlacedEndpoint>),
+    /// Over the public endpoint
+    Public,
+}
+
+/// What the host name alone says about the door
+#[derive(Debug, Clone)]
+pub(crate) enum HostDoor {
+    /// The door is known, and so is the Region it leads to
+    Known(Door, Region),
+    /// The door follows from the Region of the credential scope
+    ByScope,
+}
+
+/// An endpoint's own name that leads nowhere
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DoorError {
+    /// No such endpoint
+    #[error("no VPC endpoint `{0}` is configured")]
+    UnknownVpcEndpoint(VpcEndpointId),
+    /// A name of AWS that belongs to nothing that is played here
+    #[error("this emulator plays neither that service nor that endpoint")]
+    NotPlayed,
+    /// The endpoint stands in another Region
+    #[error("VPC endpoint `{vpc_endpoint_id}` is in {found}, not in {asked}")]
+    OtherRegion {
+        /// The endpoint that was named
+        vpc_endpoint_id: VpcEndpointId,
+        /// Where it is
+        found: Region,
+        /// Where the name says it is
+        asked: Region,
+    },
+}
+
+impl EndpointTable {
+    /// Places endpoints in their networks
+    ///
+    /// An endpoint whose VPC is not among `vpcs` is left out; the configuration refuses such a one before.
+    pub(crate) fn new(endpoints: impl IntoIterator<Item = VpcEndpoint>, vpcs: &[Vpc]) -> Self {
+        let placed = endpoints.into_iter().filter_map(|endpoint| {
+            let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == endpoint.vpc_id)?.clone();
+            Some(Arc::new(PlacedEndpoint { endpoint, vpc }))
+        });
+        Self(placed.collect())
+    }
+
+    /// The endpoint of this id
+    pub(crate) fn get(&self, id: &VpcEndpointId) -> Option<&Arc<PlacedEndpoint>> {
+        self.0.iter().find(|placed| placed.id() == id)
+    }
+
+    /// Every endpoint
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<PlacedEndpoint>> {
+        self.0.iter()
+    }
+
+    /// The same table with another policy attached to one endpoint; `None` when there is no such endpoint
+    #[must_use]
+    pub(crate) fn with_policy(&self, id: &VpcEndpointId, document: Arc<PolicyDocument>) -> Option<Self> {
+        let position = self.0.iter().position(|placed| placed.id() == id)?;
+        let mut table = self.clone();
+        let placed = Arc::make_mut(&mut table.0[position]);
+        placed.endpoint.policy_document = document;
+        Some(table)
+    }
+
+    /// What the host name says about the door
+    ///
+    /// # Errors
+    /// When it is an endpoint's own name and no such endpoint stands in that Region.
+    pub(crate) fn by_host(&self, host: &EmulatedHost, local: IpAddr) -> Result<HostDoor, DoorError> {
+        match host {
+            EmulatedHost::Vpce(VpceHost {
+                endpoint_id, region, ..
+            }) => {
+                let placed = self
+                    .get(endpoint_id)
+                    .ok_or_else(|| DoorError::UnknownVpcEndpoint(endpoint_id.clone()))?;
+                match &placed.vpc.region {
+                    Some(found) if found != region => Err(DoorError::OtherRegion {
+                        vpc_endpoint_id: placed.id().clone(),
+                        found: found.clone(),
+                        asked: region.clone(),
+                    }),
+                    _ => Ok(HostDoor::Known(Door::VpcEndpoint(placed.clone()), region.clone())),
+                }
+            }
+            EmulatedHost::Regional(RegionalHost { region, .. }) => Ok(HostDoor::Known(
+                self.by_private_dns(region, local),
+                region.clone(),
+            )),
+            EmulatedHost::NotPlayed => Err(DoorError::NotPlayed),
+            EmulatedHost::Other => Ok(HostDoor::ByScope),
+        }
+    }
+
+    /// The door behind the service's own name in a Region, for a connection that arrived at `local`
+    pub(crate) fn by_private_dns(&self, region: &Region, local: IpAddr) -> Door {
+        let local = local.to_canonical();
+        self.0
+            .iter()
+            .filter(|placed| placed.endpoint.private_dns == PrivateDns::Enabled)
+            .filter(|placed| placed.vpc.region.as_ref().is_none_or(|of_vpc| of_vpc == region))
+            .filter_map(|placed| Some((placed.vpc.prefix_length_at(local)?, placed)))
+            // The first of equals, as `max_by_key` would give the last: overlapping networks are refused at load, so
+            // equals can only be networks of every Region and of this one.
+            .fold(
+                None,
+                |best: Option<(u16, &Arc<PlacedEndpoint>)>, next| match best {
+                    Some(best) if best.0 >= next.0 => Some(best),
+                    _ => Some(next),
+                },
+            )
+            .map_or(Door::Public, |(_, placed)| Door::VpcEndpoint(placed.clone()))
+    }
+}
+
+impl PlacedEndpoint {
+    /// The endpoint's id
+    pub(crate) fn id(&self) -> &VpcEndpointId {
+        &self.endpoint.vpc_endpoint_id
+    }
+}
+
+impl Door {
+    /// The endpoint, when the request came over one
+    pub(crate) fn vpc_endpoint(&self) -> Option<&PlacedEndpoint> {
+        match self {
+            Self::VpcEndpoint(placed) => Some(placed),
+            Self::Public => None,
+        }
+    }
+
+    /// The endpoint's id, when the request came over one
+    pub(crate) fn vpc_endpoint_id(&self) -> Option<&VpcEndpointId> {
+        self.vpc_endpoint().map(PlacedEndpoint::id)
+    }
+
+    /// The network's id, when the request came over an endpoint
+    pub(crate) fn vpc_id(&self) -> Option<&VpcId> {
+        self.vpc_endpoint().map(|placed| &placed.vpc.vpc_id)
+    }
+}
+
+impl Vpc {
+    /// How closely this network holds an address: the length of its prefix plus one, 0 for a network without a
+    /// block, `None` when the address lies outside
+    fn prefix_length_at(&self, address: IpAddr) -> Option<u16> {
+        match &self.cidr_block {
+            None => Some(0),
+            Some(block) => block
+                .contains(&address)
+                .then(|| u16::from(block.prefix_len()) + 1),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The facade: start an emulator, ask it, stop it.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use iam_policy::{PolicyDocument, PolicyError, PolicyType};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tracing::{debug, info, warn};
+
+use crate::{
+    clock::{ClockError, ClockSetting},
+    config::{Config, Problem, Problems},
+    connection::{AwsApi, ControlApi},
+    identifiers::VpcEndpointId,
+    journal::{EntryView, Filter},
+    server::{self, Stop},
+    state::{Shared, Snapshot, UnknownVpcEndpoint},
+    tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
+};
+
+/// A running emulator; dropping it stops it
+pub struct Emulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    control_address: SocketAddr,
+    stop: watch::Sender<Stop>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+/// What an emulator is to be like
+///
+/// Without a word it is what `lookoutvision-emulator` serves by default, except that it listens on free ports of
+/// loopback and keeps its certificate authority in memory.
+#[derive(Debug, Default)]
+pub struct Builder {
+    yaml: Option<String>,
+    endpoint_policy: Option<Value>,
+}
+
+/// The emulator could not be started; nothing is left listening
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Everything that was wrong, found together
+    #[error("{0}")]
+    Problems(Problems),
+    /// No key could be made for the certificates of the server names
+    #[error(transparent)]
+    Certificates(#[from] CertsError),
+}
+
+/// A policy was not attached; the one before is still in force
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyChangeError {
+    /// AWS would refuse the document
+    #[error("InvalidPolicyDocument: {0}")]
+    InvalidPolicyDocument(#[from] PolicyError),
+    /// There is no such endpoint
+    #[error(transparent)]
+    UnknownVpcEndpoint(#[from] UnknownVpcEndpoint),
+    /// The configuration has no endpoint to attach it to
+    #[error("the configuration has no VPC endpoint")]
+    NoVpcEndpoint,
+}
+
+impl Builder {
+    /// A configuration, as it would stand in the configuration file
+    #[must_use]
+    pub fn config_yaml(mut self, yaml: impl Into<String>) -> Self {
+        self.yaml = Some(yaml.into());
+        self
+    }
+
+    /// The policy of the first configured VPC endpoint, which is the default one unless there is a configuration
+    #[must_use]
+    pub fn endpoint_policy(mut self, document: Value) -> Self {
+        self.endpoint_policy = Some(document);
+        self
+    }
+
+    /// Binds two free ports of loopback and serves
+    ///
+    /// # Errors
+    /// When the configuration or the policy is not valid, or no port can be bound.
+    pub async fn start(self) -> Result<Emulator, StartError> {
+        let config = Config::embedded(self.yaml.as_deref(), self.endpoint_policy.as_ref());
+        Emulator::start(Arc::new(config.map_err(StartError::Problems)?)).await
+    }
+}
+
+impl Emulator {
+    /// What an emulator is to be like
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Opens the certificate authority, binds both listeners, and serves
+    ///
+    /// # Errors
+    /// With everything that stands in the way, found together: an unusable certs folder, a busy port.
+    pub async fn start(config: Arc<Config>) -> Result<Self, StartError> {
+        let mut problems = Problems::default();
+        let authority = open_authority(&config, &mut problems);
+        let listener = bind("listen", config.process.listen, &mut problems).await;
+        let control_listener = bind("control", config.process.control, &mut problems).await;
+        let (Some(authority), Some((listener, address)), Some((control_listener, control_address))) =
+            (authority, listener, control_listener)
+        else {
+            return Err(StartError::Problems(problems));
+        };
+
+        let limits = TlsLimits {
+            leaf_certificates_max: config.limits.leaf_certificates_max,
+            sessions_max: config.limits.tls_sessions_max,
+        };
+        let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
+            warn!("no certificate for a client: {refusal}");
+        })?;
+        let shared = Arc::new(Shared::new(config, authority));
+        let (stop, stopped) = watch::channel(Stop::NotYet);
+        let aws_api = Arc::new(AwsApi {
+            shared: shared.clone(),
+            tls,
+        });
+        let control_api = Arc::new(ControlApi {
+            shared: shared.clone(),
+        });
+        let listeners = vec![
+            tokio::spawn(server::serve(listener, aws_api, stopped.clone())),
+            tokio::spawn(server::serve(control_listener, control_api, stopped)),
+        ];
+        Ok(Self {
+            shared,
+            address,
+            control_address,
+            stop,
+            listeners,
+        })
+    }
+
+    /// Where the AWS API listens
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What `AWS_ENDPOINT_URL_LOOKOUTVISION` is set to
+    pub fn endpoint_url(&self) -> String {
+        let address = self.address;
+        if address.ip().is_loopback() || address.ip().is_unspecified() {
+            format!("https://localhost:{}", address.port())
+        } else {
+            format!("https://{address}")
+        }
+    }
+
+    /// Where the control API listens
+    pub fn control_url(&self) -> String {
+        let mut address = self.control_address;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
+    }
+
+    /// The certificate of the CA that the clients must trust, as PEM
+    pub fn ca_pem(&self) -> &str {
+        self.shared.authority.ca_pem()
+    }
+
+    /// The certificate authority
+    pub fn certificate_authority(&self) -> &CertificateAuthority {
+        &self.shared.authority
+    }
+
+    /// The journal, newest last
+    pub async fn requests(&self) -> Vec<Value> {
+        self.shared
+            .journal
+            .entries(&Filter::default())
+            .iter()
+            .map(|entry| EntryView::of(entry).to_json())
+            .collect()
+    }
+
+    /// Attaches a policy to the first configured VPC endpoint, from the next request on
+    ///
+    /// # Errors
+    /// When AWS would refuse the document, or there is no endpoint. The policy before stays in force then.
+    pub fn set_endpoint_policy(&self, document: &Value) -> Result<(), PolicyChangeError> {
+        let snapshot = self.snapshot();
+        let first = snapshot
+            .endpoints
+            .iter()
+            .next()
+            .ok_or(PolicyChangeError::NoVpcEndpoint)?;
+        self.set_policy_of(first.id(), document)
+    }
+
+    /// Attaches a policy to a VPC endpoint, from the next request on
+    ///
+    /// # Errors
+    /// When AWS would refuse the document, or there is no such endpoint. The policy before stays in force then.
+    pub fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
+        let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
+        Ok(self.shared.attach_policy(id, Arc::new(document))?)
+    }
+
+    /// Moves or freezes the emulator's clock
+    ///
+    /// # Errors
+    /// When the setting leads outside the years that a timestamp can hold.
+    pub fn set_clock(&self, setting: ClockSetting) -> Result<(), ClockError> {
+        self.shared.clock.set(setting)
+    }
+
+    /// State, journal, counters and policies back to the configuration
+    pub fn reset(&self) {
+        self.shared.reset();
+    }
+
+    /// Stops listening and waits for the requests in flight, for `shutdown_timeout` at most
+    pub async fn stop(mut self) {
+        self.stop.send_replace(Stop::Now);
+        for listener in self.listeners.drain(..) {
+            // A panic in there was printed when it happened.
+            let _ = listener.await;
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot()
+    }
+
+    /// What puts another configuration in force
+    pub(crate) fn reloader(&self) -> impl Fn(Arc<Config>) + Send + Sync + 'static {
+        let shared = self.shared.clone();
+        move |config| shared.reload(config)
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("address", &self.address)
+            .field("control_address", &self.control_address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            // Aborting a listener drops the set of its connections, which aborts them.
+            listener.abort();
+        }
+    }
+}
+
+fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<CertificateAuthority>> {
+    let opened = match &config.process.certs {
+        Some(folder) => CertificateAuthority::open_or_create(folder, &config.names, Timestamp::now()).map(
+            |(authority, notice)| {
+                tell(&notice);
+                authority
+            },
+        ),
+        None => CertificateAuthority::in_memory(&config.names),
+    };
+    match opened {
+        Ok(authority) => Some(Arc::new(authority)),
+        Err(error) => {
+            problems.push(Problem::of_process(error.to_string()));
+            None
+        }
+    }
+}
+
+/// A new authority has to be trusted anew: whoever started the emulator must see it.
+fn tell(notice: &CaNotice) {
+    match notice.origin {
+        Origin::Remade(_) => warn!("{notice}"),
+        Origin::Opened if notice.remarks.is_empty() => debug!("{notice}"),
+        Origin::Opened | Origin::Made => info!("{notice}"),
+    }
+}
+
+async fn bind(
+    option: &'static str,
+    address: SocketAddr,
+    problems: &mut Problems,
+) -> Option<(TcpListener, SocketAddr)> {
+    let bound = match TcpListener::bind(address).await {
+        Ok(listener) => listener.local_addr().map(|address| (listener, address)),
+        Err(error) => Err(error),
+    };
+    match bound {
+        Ok(bound) => Some(bound),
+        Err(error) => {
+            problems.push(Problem::of_process(format!(
+                "{option}: cannot listen on {address}: {error}"
+            )));
+            None
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Log lines on standard error, for a person or for a machine.
+
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::config::LogFormat;
+
+/// Starts logging; `RUST_LOG` may ask for more or less than `info`, as in `RUST_LOG=debug`
+///
+/// A second call changes nothing, so a program that embeds the emulator keeps its own subscriber.
+pub(crate) fn start(format: LogFormat) {
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|directives| directives.parse::<Targets>().ok())
+        .unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    // A failure means that a subscriber is there already.
+    let _ = match format {
+        LogFormat::Text => registry.with(layer).try_init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+    };
+}

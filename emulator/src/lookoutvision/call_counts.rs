@@ -1,0 +1,141 @@
+//! How often each model was called, so that a rule can answer the first two calls and leave the rest.
+//!
+//! Calls are counted per model ARN, which is account, Region, project and version in one. Only calls that reach the
+//! rules are counted: a call refused for its signature, its policy, its constraints or its image is none of them.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Calls per model since the start or the last reset
+#[derive(Debug)]
+pub struct CallCounts {
+    counts: Mutex<Counts>,
+    models_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    by_arn: HashMap<Box<str>, Count>,
+    /// Rises with every call of any model
+    calls: u64,
+}
+
+#[derive(Debug)]
+struct Count {
+    calls: u64,
+    last_call: u64,
+}
+
+impl CallCounts {
+    /// Counts for at most so many models. One more makes the model that was not called for the longest time start
+    /// again at 1.
+    pub fn new(models_max: usize) -> Self {
+        Self {
+            counts: Mutex::default(),
+            models_max: models_max.max(1),
+        }
+    }
+
+    /// Counts a call and tells which one of this model it is, from 1
+    pub fn next(&self, model_arn: &str) -> u64 {
+        let mut counts = self.lock();
+        counts.calls += 1;
+        let now = counts.calls;
+        if let Some(count) = counts.by_arn.get_mut(model_arn) {
+            count.calls += 1;
+            count.last_call = now;
+            return count.calls;
+        }
+        if counts.by_arn.len() >= self.models_max {
+            let longest_unused = counts
+                .by_arn
+                .iter()
+                .min_by_key(|(_, count)| count.last_call)
+                .map(|(arn, _)| arn.clone());
+            if let Some(arn) = longest_unused {
+                counts.by_arn.remove(&arn);
+            }
+        }
+        counts.by_arn.insert(
+            model_arn.into(),
+            Count {
+                calls: 1,
+                last_call: now,
+            },
+        );
+        1
+    }
+
+    /// Forgets every call
+    pub fn reset(&self) {
+        *self.lock() = Counts::default();
+    }
+
+    // A poisoned lock only means that another request panicked; every state of the counts is a valid one.
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for CallCounts {
+    fn default() -> Self {
+        Self::new(MODELS_MAX)
+    }
+}
+
+/// Models counted at one time, unless said otherwise
+pub const MODELS_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_model_is_counted_from_one() {
+        let counts = CallCounts::default();
+        assert_eq!(
+            [
+                counts.next("a"),
+                counts.next("b"),
+                counts.next("a"),
+                counts.next("a")
+            ],
+            [1, 1, 2, 3]
+        );
+    }
+
+    #[test]
+    fn a_reset_starts_again_at_one() {
+        let counts = CallCounts::default();
+        counts.next("a");
+        counts.reset();
+        assert_eq!(counts.next("a"), 1);
+    }
+
+    #[test]
+    fn over_the_bound_the_model_unused_for_longest_is_forgotten() {
+        let counts = CallCounts::new(2);
+        assert_eq!([counts.next("a"), counts.next("b"), counts.next("a")], [1, 1, 2]);
+        assert_eq!(counts.next("c"), 1);
+        assert_eq!(counts.next("a"), 3, "a was used after b and stays");
+        assert_eq!(counts.next("b"), 1, "b had to go for c");
+    }
+
+    #[test]
+    fn calls_of_many_threads_get_different_numbers() {
+        let counts = CallCounts::default();
+        let mut numbers: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..250).map(|_| counts.next("a")).collect::<Vec<_>>()))
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().expect("no thread panics"))
+                .collect()
+        });
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=1000));
+    }
+}

@@ -1,0 +1,175 @@
+//! `DetectAnomalies`: from a permitted call to the bytes of its answer.
+//!
+//! AWS answers with the first check that fails, so the order is behaviour. After the signature, the policies and the
+//! throttling, which are others' work:
+//!
+//! 1. The members keep the API model's constraints (project name, version, content type).
+//! 2. The content type is one of the two.
+//! 3. The project exists in this Region.
+//! 4. The model exists in the project.
+//! 5. The model is HOSTED.
+//! 6. The image is what its content type says, whole, and of a size that the service takes.
+//! 7. The call is counted, and the rules answer it.
+//!
+//! A worked example: `POST …/models/2/detect` with a greyscale JPEG of 320 x 240 pixels on a HOSTED model whose only
+//! rule wants a PNG passes 1 to 6, matches no rule, and is answered as a normal image.
+// Guess: the order of 1 to 5 is the usual one of AWS services; that only a hosted model looks at the image is a guess.
+
+mod answer;
+
+use std::{cell::OnceCell, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{
+    config::Project,
+    identifiers::VpcEndpointId,
+    lookoutvision::{
+        call_counts::CallCounts,
+        canned::{Call, CannedRule, RuleRef, Then, Verdict, first_match},
+        constraints::{StringShape, Violations},
+        error::ServiceError,
+        image::{Image, ImageFormat},
+        model::{ModelAddress, ModelStatus, find_model, find_project},
+    },
+};
+
+/// A call that was permitted
+#[derive(Debug)]
+pub struct DetectAnomaliesInput<'r> {
+    /// The model that it is about
+    pub model: &'r ModelAddress,
+    /// The Content-Type header, if there is one
+    pub content_type: Option<&'r str>,
+    /// The image
+    pub body: &'r [u8],
+    /// SHA-256 of the image, if it is known; see [`needs_sha256`]
+    pub body_sha256: Option<[u8; 32]>,
+    /// The caller's ARN
+    pub principal: &'r str,
+    /// The endpoint that the call came through, if it came through one
+    pub vpc_endpoint_id: Option<&'r VpcEndpointId>,
+}
+
+/// What the rules made of a call
+#[derive(Debug)]
+pub struct DetectAnomaliesOutput {
+    /// The body of the answer, or the error that the rule asks for
+    pub result: Result<Bytes, ServiceError>,
+    /// Which rule it was
+    pub rule: RuleRef,
+    /// How long the answer is to be held back
+    pub delay: Option<Duration>,
+}
+
+/// Performs a call that was permitted
+///
+/// # Errors
+/// When the call is refused before a rule was asked. An error that a rule asks for is in the output, with its rule
+/// and its delay.
+pub fn perform_detect_anomalies(
+    input: &DetectAnomaliesInput<'_>,
+    projects: &[Project],
+    call_counts: &CallCounts,
+) -> Result<DetectAnomaliesOutput, ServiceError> {
+    let DetectAnomaliesInput {
+        model: address, body, ..
+    } = *input;
+    let project = find_project(projects, address.region(), address.project_name());
+    let model = project.and_then(|project| find_model(project, address.version()));
+
+    // Rule 1: the members keep the API model's constraints.
+    let mut violations = Violations::default();
+    violations.check(
+        "projectName",
+        Some(address.project_name()),
+        &StringShape::PROJECT_NAME,
+    );
+    // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
+    if model.is_none() {
+        violations.check(
+            "modelVersion",
+            Some(address.version()),
+            &StringShape::MODEL_VERSION,
+        );
+    }
+    violations.check("contentType", input.content_type, &StringShape::CONTENT_TYPE);
+    if !violations.is_empty() {
+        return Err(ServiceError::ValidationException {
+            message: violations.to_string().into(),
+        });
+    }
+
+    // Rule 2: the content type is one of the two.
+    let declared = input
+        .content_type
+        .and_then(ImageFormat::from_content_type)
+        .ok_or_else(ServiceError::content_type_not_taken)?;
+
+    // Rule 3: the project exists in this Region.
+    let project = project.ok_or_else(|| ServiceError::project_not_found(address.project_name()))?;
+
+    // Rule 4: the model exists in the project.
+    let model =
+        model.ok_or_else(|| ServiceError::model_not_found(address.project_name(), address.version()))?;
+
+    // Rule 5: the model is HOSTED.
+    if model.status != ModelStatus::Hosted {
+        return Err(ServiceError::model_not_hosted(
+            address.project_name(),
+            address.version(),
+            model.status,
+        ));
+    }
+
+    // Rule 6: the image is one that the service takes.
+    let image = Image::inspect(body, declared).map_err(|error| ServiceError::image_not_taken(&error))?;
+
+    // Rule 7: the call is counted, and the rules answer it.
+    let call = Call {
+        image,
+        body,
+        body_sha256: input.body_sha256.map_or_else(OnceCell::new, OnceCell::from),
+        principal: input.principal,
+        vpc_endpoint_id: input.vpc_endpoint_id,
+        number: call_counts.next(address.arn()),
+    };
+    let (rule, found) = first_match(&model.detect_anomalies, &project.detect_anomalies, &call);
+    Ok(DetectAnomaliesOutput {
+        result: found.map_or_else(
+            || Ok(answer::classification(Verdict::NORMAL)),
+            |rule| answer_of(rule, image, address.version()),
+        ),
+        rule,
+        delay: found.and_then(|rule| rule.delay),
+    })
+}
+
+/// Whether a rule that may answer calls of this model asks for the image's SHA-256
+///
+/// A shell that hashes bodies while they arrive can leave it out when this is false. A hash that turns out to be
+/// needed and is not there is computed.
+pub fn needs_sha256(projects: &[Project], model: &ModelAddress) -> bool {
+    find_project(projects, model.region(), model.project_name()).is_some_and(|project| {
+        find_model(project, model.version()).is_some_and(|model| {
+            let mut rules = model.detect_anomalies.iter().chain(&project.detect_anomalies);
+            rules.any(|rule| rule.when.image_sha256.is_some())
+        })
+    })
+}
+
+fn answer_of(rule: &CannedRule, image: Image, version: &str) -> Result<Bytes, ServiceError> {
+    match &rule.then {
+        Then::Classification(verdict) => Ok(answer::classification(*verdict)),
+        Then::Segmentation(segmentation) => Ok(segmentation.answer_for(
+            image.width,
+            image.height,
+            |segmentation| answer::segmentation(segmentation, image.width, image.height),
+        )),
+        Then::Recorded(recorded) => Ok(recorded.body().clone()),
+        Then::Error(error) => Err(ServiceError::canned(error, version)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

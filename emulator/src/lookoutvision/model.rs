@@ -1,0 +1,236 @@
+//! Models: where they stand in their lives, and how a request names one.
+//!
+//! A request names a model by project and version, and the version may be `latest`. Authorisation needs an ARN, which
+//! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
+//! and it can only be made from the names in the request.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use crate::{
+    config::Project,
+    identifiers::{AccountId, ModelVersion, Region},
+    lookoutvision::canned::CannedRule,
+};
+
+/// A model that the configuration declares
+#[derive(Debug)]
+pub struct DeclaredModel {
+    /// Its version, or its declared name
+    pub version: ModelVersion,
+    /// Whether it answers
+    pub status: ModelStatus,
+    /// Resource tags, as `aws:ResourceTag/…` sees them
+    pub tags: BTreeMap<String, String>,
+    /// First match answers; none: the project's rules, then a normal result
+    pub detect_anomalies: Vec<CannedRule>,
+}
+
+/// The statuses of the API model, `ModelStatus`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelStatus {
+    /// `TRAINING`
+    Training,
+    /// `TRAINED`
+    Trained,
+    /// `TRAINING_FAILED`
+    TrainingFailed,
+    /// `STARTING_HOSTING`
+    StartingHosting,
+    /// `HOSTED`: the only one that answers
+    Hosted,
+    /// `HOSTING_FAILED`
+    HostingFailed,
+    /// `STOPPING_HOSTING`
+    StoppingHosting,
+    /// `SYSTEM_UPDATING`
+    SystemUpdating,
+    /// `DELETING`
+    Deleting,
+}
+
+/// Which model a request is about: its names as requested, the version resolved, and the ARN made of them
+///
+/// The names are the request's and may be malformed or name nothing; authorisation comes before either is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelAddress {
+    region: Region,
+    project_name: Box<str>,
+    version: Box<str>,
+    arn: Box<str>,
+}
+
+impl ModelAddress {
+    /// Resolves the names of a request
+    pub fn resolve(
+        projects: &[Project],
+        account_id: &AccountId,
+        region: &Region,
+        project_name: &str,
+        requested_version: &str,
+    ) -> Self {
+        let version = resolve_version(projects, region, project_name, requested_version);
+        Self {
+            region: region.clone(),
+            project_name: project_name.into(),
+            version: version.into(),
+            arn: model_arn(account_id, region, project_name, version).into(),
+        }
+    }
+
+    /// The Region that the request was signed for
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The project's name as requested
+    pub fn project_name(&self) -> &str {
+        &self.project_name
+    }
+
+    /// The version, `latest` replaced by the version that it stands for
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `arn:aws:lookoutvision:REGION:ACCOUNT:model/PROJECT/VERSION`
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+}
+
+/// The declared project of this name in this Region; one that is declared for the Region alone goes before one that
+/// is declared for every Region
+pub fn find_project<'c>(projects: &'c [Project], region: &Region, name: &str) -> Option<&'c Project> {
+    let named = || projects.iter().filter(|project| project.name.as_str() == name);
+    named()
+        .find(|project| project.region.as_ref() == Some(region))
+        .or_else(|| named().find(|project| project.region.is_none()))
+}
+
+/// The declared model of this version
+pub fn find_model<'c>(project: &'c Project, version: &str) -> Option<&'c DeclaredModel> {
+    project
+        .models
+        .iter()
+        .find(|model| model.version.as_str() == version)
+}
+
+/// The version that a request means: `latest` is the highest number in the project, everything else is itself
+///
+/// `latest` stays what it is when there is nothing that it could stand for; no model has that version.
+// Guess: the guide does not say whether `latest` is the highest version or the last trained one.
+pub fn resolve_version<'t>(
+    projects: &'t [Project],
+    region: &Region,
+    project_name: &str,
+    requested: &'t str,
+) -> &'t str {
+    if requested != LATEST {
+        return requested;
+    }
+    let project = find_project(projects, region, project_name);
+    let numbered = project
+        .into_iter()
+        .flat_map(|project| &project.models)
+        .filter_map(|model| {
+            let number = model.version.number()?;
+            Some((number, model.version.as_str()))
+        });
+    numbered.max().map_or(requested, |(_, version)| version)
+}
+
+/// The version that CreateModel would give out next
+// Guess: no source says what CreateModel is authorised on before the version exists.
+pub fn next_version(projects: &[Project], region: &Region, project_name: &str) -> u64 {
+    let project = find_project(projects, region, project_name);
+    let numbers = project
+        .into_iter()
+        .flat_map(|project| &project.models)
+        .filter_map(|model| model.version.number());
+    numbers.max().unwrap_or(0) + 1
+}
+
+/// Service Authorization Reference, Lookout for Vision: the ARN of a model
+pub fn model_arn(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> String {
+    let partition = partition(region);
+    format!("arn:{partition}:lookoutvision:{region}:{account_id}:model/{project_name}/{version}")
+}
+
+/// Service Authorization Reference, Lookout for Vision: the ARN of a project
+pub fn project_arn(account_id: &AccountId, region: &Region, project_name: &str) -> String {
+    let partition = partition(region);
+    format!("arn:{partition}:lookoutvision:{region}:{account_id}:project/{project_name}")
+}
+
+// The service was only ever in Regions of partition `aws`; the others follow the names AWS gave out.
+fn partition(region: &Region) -> &'static str {
+    let region = region.as_str();
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+impl ModelStatus {
+    /// Every one of them, in the API model's order
+    pub const ALL: [Self; 9] = [
+        Self::Training,
+        Self::Trained,
+        Self::TrainingFailed,
+        Self::StartingHosting,
+        Self::Hosted,
+        Self::HostingFailed,
+        Self::StoppingHosting,
+        Self::SystemUpdating,
+        Self::Deleting,
+    ];
+
+    /// Its name in the API model
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Training => "TRAINING",
+            Self::Trained => "TRAINED",
+            Self::TrainingFailed => "TRAINING_FAILED",
+            Self::StartingHosting => "STARTING_HOSTING",
+            Self::Hosted => "HOSTED",
+            Self::HostingFailed => "HOSTING_FAILED",
+            Self::StoppingHosting => "STOPPING_HOSTING",
+            Self::SystemUpdating => "SYSTEM_UPDATING",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+impl fmt::Display for ModelStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ModelStatus {
+    type Err = UnknownModelStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownModelStatus> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| UnknownModelStatus(text.to_owned()))
+    }
+}
+
+/// A text that is no status of a model
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a model status (TRAINING, TRAINED, TRAINING_FAILED, STARTING_HOSTING, HOSTED, HOSTING_FAILED, \
+     STOPPING_HOSTING, SYSTEM_UPDATING or DELETING)"
+)]
+pub struct UnknownModelStatus(String);
+
+/// The word for the highest version
+const LATEST: &str = "latest";
+
+#[cfg(test)]
+mod tests;

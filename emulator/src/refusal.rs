@@ -1,0 +1,239 @@
+//! Every failure's status, error type and text, in one table.
+//!
+//! Two families of bodies are on AWS's wires: the front end's authentication failures say `message`, the service's own
+//! errors say `Message` (the API model's member; with a small m the Rust SDK leaves the text of a modelled error
+//! empty). What the client gets is AWS's sentence; what a test author needs beyond it is in the journal.
+
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
+use sigv4_verify::{MismatchDetail, SignatureError};
+
+use crate::{
+    body::BodyError,
+    door::DoorError,
+    lookoutvision::{error::ServiceError, operation::Operation},
+};
+
+/// Why a request was not answered with a result
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The host leads to no door
+    NoDoor(DoorError),
+    /// The request is not signed as AWS asks
+    Signature(Box<SignatureError>),
+    /// The body did not come in
+    Body(BodyError),
+    /// A policy stands in the way; AWS's sentence
+    AccessDenied {
+        /// `User: … is not authorized to perform: …`
+        message: String,
+    },
+    /// No operation of the API has this method and path
+    UnknownOperation,
+    /// An operation of the API that the emulator does not perform
+    NotEmulated(Operation),
+    /// The service's own error
+    Service(ServiceError),
+}
+
+/// A refusal as it goes over the wire
+#[derive(Debug)]
+pub(crate) struct WireRefusal {
+    pub(crate) status: StatusCode,
+    /// `x-amzn-ErrorType`; `None` where AWS sends none
+    pub(crate) error_type: Option<&'static str>,
+    /// What the journal shows of the text
+    pub(crate) message: String,
+    pub(crate) body: String,
+    pub(crate) retry_after: Option<HeaderValue>,
+}
+
+impl Refusal {
+    /// Status, error type, headers and body
+    pub(crate) fn to_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
+        match self {
+            // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
+            Self::NoDoor(error) => front_end(
+                StatusCode::MISDIRECTED_REQUEST,
+                "MisdirectedRequestException",
+                error.to_string(),
+            ),
+            Self::Signature(error) => {
+                let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
+                let body = error
+                    .message(mismatch_detail)
+                    .map_or_else(String::new, |message| {
+                        serde_json::json!({ "message": message }).to_string()
+                    });
+                WireRefusal {
+                    status,
+                    error_type: error.error_type(),
+                    // AWS echoes the Authorization header in some of its sentences, and that may hold a bearer token
+                    // meant for somebody else; the journal gets the sentence that holds no secret.
+                    message: error.to_string(),
+                    body,
+                    retry_after: None,
+                }
+            }
+            Self::Body(error) => match error {
+                // AWS Lambda API reference, *Common errors*: the codes; their texts are ours.
+                BodyError::TooLarge { .. } => front_end(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "RequestEntityTooLargeException",
+                    error.to_string(),
+                ),
+                BodyError::NoRoom => front_end(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "ServiceUnavailableException",
+                    error.to_string(),
+                ),
+                BodyError::TimedOut { .. } => front_end(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "RequestTimeoutException",
+                    error.to_string(),
+                ),
+                BodyError::Broken(_) => front_end(
+                    StatusCode::BAD_REQUEST,
+                    "RequestAbortedException",
+                    error.to_string(),
+                ),
+            },
+            Self::AccessDenied { message } => service(
+                StatusCode::FORBIDDEN,
+                "AccessDeniedException",
+                message,
+                Map::new(),
+            ),
+            // soto-project/soto#580 has the XML line `<UnknownOperationException/>` as body, which the JavaScript and
+            // the Rust SDK cannot read; all clients read the header, so the body is the empty object.
+            Self::UnknownOperation => WireRefusal {
+                status: StatusCode::NOT_FOUND,
+                error_type: Some("UnknownOperationException"),
+                message: "no operation of the API has this method and path".to_owned(),
+                body: "{}".to_owned(),
+                retry_after: None,
+            },
+            // No client retries a 501.
+            Self::NotEmulated(operation) => front_end(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplementedException",
+                format!(
+                    "{} is an operation of the API that this emulator does not perform yet",
+                    operation.name()
+                ),
+            ),
+            Self::Service(error) => service_error(error),
+        }
+    }
+}
+
+/// An error of the API model
+fn service_error(error: &ServiceError) -> WireRefusal {
+    let mut members = Map::new();
+    let mut set = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            members.insert(name.to_owned(), Value::from(value));
+        }
+    };
+    // API model: the members of each error, and `Retry-After` for RetryAfterSeconds.
+    let (status, error_type, retry_after_seconds) = match error {
+        ServiceError::AccessDeniedException { .. } => (StatusCode::FORBIDDEN, "AccessDeniedException", None),
+        ServiceError::ConflictException {
+            resource_id,
+            resource_type,
+            ..
+        } => {
+            set("ResourceId", Some(resource_id));
+            set("ResourceType", Some(resource_type.as_str()));
+            (StatusCode::CONFLICT, "ConflictException", None)
+        }
+        ServiceError::InternalServerException {
+            retry_after_seconds, ..
+        } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerException",
+            *retry_after_seconds,
+        ),
+        ServiceError::ResourceNotFoundException {
+            resource_id,
+            resource_type,
+            ..
+        } => {
+            set("ResourceId", Some(resource_id));
+            set("ResourceType", Some(resource_type.as_str()));
+            (StatusCode::NOT_FOUND, "ResourceNotFoundException", None)
+        }
+        ServiceError::ServiceQuotaExceededException {
+            resource_id,
+            resource_type,
+            quota_code,
+            service_code,
+            ..
+        } => {
+            set("ResourceId", resource_id.as_deref());
+            set(
+                "ResourceType",
+                resource_type.map(|resource_type| resource_type.as_str()),
+            );
+            set("QuotaCode", Some(quota_code));
+            set("ServiceCode", Some(service_code));
+            (
+                StatusCode::PAYMENT_REQUIRED,
+                "ServiceQuotaExceededException",
+                None,
+            )
+        }
+        ServiceError::ThrottlingException {
+            quota_code,
+            service_code,
+            retry_after_seconds,
+            ..
+        } => {
+            set("QuotaCode", quota_code.as_deref());
+            set("ServiceCode", service_code.as_deref());
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                "ThrottlingException",
+                *retry_after_seconds,
+            )
+        }
+        ServiceError::ValidationException { .. } => (StatusCode::BAD_REQUEST, "ValidationException", None),
+    };
+    WireRefusal {
+        retry_after: retry_after_seconds.map(HeaderValue::from),
+        ..service(status, error_type, error.message(), members)
+    }
+}
+
+/// A refusal of what stands before the service
+fn front_end(status: StatusCode, error_type: &'static str, message: String) -> WireRefusal {
+    let body = serde_json::json!({ "message": message }).to_string();
+    WireRefusal {
+        status,
+        error_type: Some(error_type),
+        message,
+        body,
+        retry_after: None,
+    }
+}
+
+/// A refusal of the service
+fn service(
+    status: StatusCode,
+    error_type: &'static str,
+    message: &str,
+    mut members: Map<String, Value>,
+) -> WireRefusal {
+    members.insert("Message".to_owned(), message.into());
+    WireRefusal {
+        status,
+        error_type: Some(error_type),
+        message: message.to_owned(),
+        body: Value::from(members).to_string(),
+        retry_after: None,
+    }
+}
+
+/// `x-amzn-ErrorType`: the plain form, without the `:http://…` that some front ends append; all clients read both
+/// (measured with boto3, the AWS CLI, the JavaScript and the Rust SDK)
+pub(crate) const X_AMZN_ERROR_TYPE: header::HeaderName = header::HeaderName::from_static("x-amzn-errortype");

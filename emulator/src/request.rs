@@ -1,0 +1,87 @@
+//! A request as it came off the wire, with everything that later steps ask about it.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// What is known of the connection that a request came over
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The emulator's own address: plays a network interface of an endpoint
+    pub(crate) local: SocketAddr,
+    /// The client's address
+    pub(crate) peer: SocketAddr,
+    /// What the handshake settled
+    pub(crate) tls: TlsSession,
+}
+
+/// What a TLS handshake settled
+#[derive(Debug, Clone)]
+pub(crate) struct TlsSession {
+    /// `TLSv1.3` or `TLSv1.2`
+    pub(crate) version: &'static str,
+    /// The server name that the client asked for
+    pub(crate) sni: Option<Box<str>>,
+    /// The protocol chosen by ALPN
+    pub(crate) alpn: Option<Box<str>>,
+}
+
+/// A request's head, as received
+#[derive(Debug)]
+pub(crate) struct ReceivedRequest {
+    /// `x-amzn-RequestId` of the answer
+    pub(crate) request_id: Uuid,
+    /// The emulator's time when the head was complete
+    pub(crate) received_at: Timestamp,
+    /// The same moment, for durations
+    pub(crate) started: Instant,
+    /// The method
+    pub(crate) method: Method,
+    /// The request target as the client wrote it, never decoded: the signature covers these bytes
+    pub(crate) target: Box<str>,
+    /// The header fields, `host` among them also where HTTP/2 carried it as `:authority`
+    pub(crate) headers: HeaderMap,
+    /// The connection
+    pub(crate) connection: Arc<Connection>,
+}
+
+impl ReceivedRequest {
+    /// Takes over a request's head
+    pub(crate) fn new(head: Parts, connection: Arc<Connection>, received_at: Timestamp) -> Self {
+        let mut headers = head.headers;
+        // HTTP/2 has no Host header; hyper gives us :authority. SigV4 signs `host`, so we put it back here.
+        if !headers.contains_key(header::HOST)
+            && let Some(authority) = head.uri.authority()
+            && let Ok(value) = HeaderValue::from_str(authority.as_str())
+        {
+            headers.insert(header::HOST, value);
+        }
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        Self {
+            request_id: random_request_id(),
+            received_at,
+            started: Instant::now(),
+            method: head.method,
+            target: target.into(),
+            headers,
+            connection,
+        }
+    }
+
+    /// The host the client addressed: the Host header, or the server name of the handshake where there is none
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.header(&header::HOST).or(self.connection.tls.sni.as_deref())
+    }
+
+    /// A header field's first value, when it is text
+    pub(crate) fn header(&self, name: &header::HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+// Request ids tell requests apart and guard nothing, so a fast generator serves.
+fn random_request_id() -> Uuid {
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes()).into_uuid()
+}

@@ -1,0 +1,132 @@
+//! The emulator's side of TLS: a certificate authority of its own and a certificate per server name.
+//!
+//! A client that uses the service's real host name expects a certificate for it, so the emulator makes an authority on
+//! its first start, and the client is told to trust it. Three things keep that harmless: the authority is never
+//! shipped, only made where it is used; it may certify AWS's domains, this machine and the configured names, and
+//! nothing else (critical name constraints, which clients enforce); and its key is for its owner's eyes only.
+//!
+//! ```no_run
+//! use std::{path::Path, sync::Arc};
+//! use lookoutvision_emulator::tls::{Alpn, CertificateAuthority, TlsLimits, server_config};
+//!
+//! let (authority, notice) = CertificateAuthority::open_or_create(Path::new("certs"), &[], jiff::Timestamp::now())?;
+//! println!("{notice}\n{}", authority.fingerprint_sha256());
+//! let config = server_config(Arc::new(authority), TlsLimits::default(), Alpn::Http11, |refusal| eprintln!("{refusal}"))?;
+//! # Ok::<(), lookoutvision_emulator::tls::CertsError>(())
+//! ```
+//!
+//! The clock of certificates is the machine's, not the emulated one that `PUT /clock` sets: clients judge certificates
+//! by their own clock, and an emulator that plays next year's requests must still be reachable.
+
+mod authority;
+mod bundle;
+mod certificate;
+mod directory;
+mod error;
+#[cfg(test)]
+mod foreign;
+mod leaves;
+mod names;
+mod notice;
+#[cfg(test)]
+mod tests;
+mod truststore;
+mod verify;
+
+use std::sync::Arc;
+
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    server::ServerSessionMemoryCache,
+    time_provider::{DefaultTimeProvider, TimeProvider},
+    version::{TLS12, TLS13},
+};
+
+use self::leaves::Leaves;
+pub use self::{
+    authority::{CertificateAuthority, Fingerprint},
+    certificate::Validity,
+    directory::{CertsPaths, CertsReport, make_or_renew, probe},
+    error::{CertsError, Damage},
+    leaves::HandshakeRefusal,
+    names::{InvalidName, LeafName, NameRefusal, ServedNames},
+    notice::{CaNotice, KeyMode, Origin, RemakeReason, Remark},
+};
+
+/// What TLS may keep in memory
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsLimits {
+    /// Leaf certificates, about 1 KiB each; at least one is kept
+    pub leaf_certificates_max: usize,
+    /// Sessions that clients can resume, a few hundred bytes each
+    pub sessions_max: usize,
+}
+
+impl Default for TlsLimits {
+    fn default() -> Self {
+        Self {
+            leaf_certificates_max: 256,
+            sessions_max: 256,
+        }
+    }
+}
+
+/// The protocols offered to a client
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Alpn {
+    /// `http/1.1`, which is what boto3, the AWS CLI and the JavaScript SDK speak
+    #[default]
+    Http11,
+    /// `h2` first, then `http/1.1`
+    Http2,
+}
+
+/// The TLS alert record of a server that does not know the client's server name (RFC 6066, section 3:
+/// `unrecognized_name(112)`, fatal), to be written before anything else
+///
+/// rustls answers `access_denied` when there is no certificate. A server that reads the `ClientHello` first
+/// (`rustls::server::Acceptor`), asks [`ServedNames::screen`] and answers with this tells the client what is wrong.
+pub const UNRECOGNIZED_NAME_ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// The TLS configuration of the listener
+///
+/// `refused` is called with the reason whenever a client gets no certificate.
+///
+/// # Errors
+/// The leaves' key could not be made.
+pub fn server_config(
+    authority: Arc<CertificateAuthority>,
+    limits: TlsLimits,
+    alpn: Alpn,
+    refused: impl Fn(&HandshakeRefusal) + Send + Sync + 'static,
+) -> Result<Arc<ServerConfig>, CertsError> {
+    server_config_at(authority, limits, alpn, refused, Arc::new(DefaultTimeProvider))
+}
+
+fn server_config_at(
+    authority: Arc<CertificateAuthority>,
+    limits: TlsLimits,
+    alpn: Alpn,
+    refused: impl Fn(&HandshakeRefusal) + Send + Sync + 'static,
+    clock: Arc<dyn TimeProvider>,
+) -> Result<Arc<ServerConfig>, CertsError> {
+    let leaves = Leaves::new(
+        authority,
+        limits.leaf_certificates_max,
+        clock.clone(),
+        Box::new(refused),
+    )?;
+    // The provider is named here, so that a process-wide default of the program we are linked into changes nothing.
+    let mut config = ServerConfig::builder_with_details(Arc::new(ring::default_provider()), clock)
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .expect("ring has cipher suites for both versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(leaves));
+    config.session_storage = ServerSessionMemoryCache::new(limits.sessions_max);
+    config.alpn_protocols = match alpn {
+        Alpn::Http11 => vec![b"http/1.1".to_vec()],
+        Alpn::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+    };
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,164 @@
+//! Files that are whole or not there, and one process at a time that changes them.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::tls::{CertsError, notice::KeyMode};
+
+/// What a file is to us
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Mode 0600 from the moment it exists, and on the disk before it has its name
+    Secret,
+    /// For everyone (what the umask leaves of 0644), and written again if a power cut takes it, so not worth the wait
+    Derived,
+}
+
+/// Whether the directory takes files
+#[derive(Debug)]
+pub(super) enum Access {
+    /// We hold the lock until this is dropped; the system frees it when the process ends in any way
+    Locked(File),
+    /// The directory is read-only to us
+    ReadOnly(io::Error),
+}
+
+/// Takes the lock file, waiting for another process that is making its authority
+pub(super) fn lock(directory: &Path) -> Result<Access, CertsError> {
+    let path = directory.join(LOCK);
+    let file = match OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+    {
+        Ok(file) => file,
+        Err(source)
+            if matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            return Ok(Access::ReadOnly(source));
+        }
+        Err(source) => return Err(CertsError::Write { path, source }),
+    };
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Access::Locked(file)),
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIMEOUT => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                return Err(CertsError::Locked {
+                    path,
+                    waited: LOCK_TIMEOUT,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(CertsError::Lock { path, source }),
+        }
+    }
+}
+
+/// Reads a file; `None` when there is none
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, CertsError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CertsError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Puts a file in its place whole: written beside it, then renamed
+///
+/// Only the holder of the lock may call this, so what lies at the temporary name is what a dead process left.
+pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), CertsError> {
+    let error = |source| CertsError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = Path::new(&temporary);
+    match fs::remove_file(temporary) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(error(source)),
+        _ => {}
+    }
+    // `create_new` does not follow a link that someone else put there.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(
+        &mut options,
+        match kind {
+            Kind::Secret => 0o600,
+            Kind::Derived => 0o644,
+        },
+    );
+    let write_and_rename = || {
+        let mut file = options.open(temporary)?;
+        file.write_all(content)?;
+        if kind == Kind::Secret {
+            file.sync_all()?;
+        }
+        fs::rename(temporary, path)
+    };
+    write_and_rename().map_err(|source| {
+        let _ = fs::remove_file(temporary);
+        error(source)
+    })
+}
+
+/// Makes the renames in a directory last through a power cut
+pub(super) fn sync_directory(directory: &Path) -> Result<(), CertsError> {
+    let sync = || File::open(directory)?.sync_all();
+    if cfg!(unix) {
+        sync().map_err(|source| CertsError::Write {
+            path: directory.to_owned(),
+            source,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+/// Takes a secret file away from everyone but its owner; `None` when it was its owner's already
+pub(super) fn restrict_to_owner(path: &Path) -> Option<(u32, KeyMode)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = || {
+            fs::metadata(path)
+                .ok()
+                .map(|metadata| metadata.permissions().mode() & 0o777)
+        };
+        let before = mode()?;
+        if before & 0o077 == 0 {
+            return None;
+        }
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+        let outcome = if mode()? & 0o077 == 0 {
+            KeyMode::Tightened
+        } else {
+            KeyMode::StillOpen
+        };
+        Some((before, outcome))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+const LOCK: &str = ".lock";
+/// Making an authority takes milliseconds; who holds the lock for longer hangs.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);

@@ -1,0 +1,115 @@
+//! Why there is no certificate authority, and what can be done about it.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use super::names::InvalidName;
+
+/// Why the certificate authority could not be opened or made
+#[derive(Debug, thiserror::Error)]
+pub enum CertsError {
+    /// A configured name cannot stand in a certificate
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A certificate could not be made
+    #[error("cannot make a certificate: {0}")]
+    Make(#[source] rcgen::Error),
+    /// The leaves' key could not be made
+    #[error("cannot use a key for TLS: {0}")]
+    Key(#[source] rustls::Error),
+    /// The operating system gave no random numbers
+    #[error("cannot make a certificate: the system gives no random numbers")]
+    NoRandomNumbers,
+    /// The path is there and is something else
+    #[error("`{}` is not a directory; name one with --certs", .0.display())]
+    NotADirectory(PathBuf),
+    /// The directory is not there and cannot be made
+    #[error("cannot make the directory `{}`: {source}", path.display())]
+    CreateDirectory {
+        /// The directory
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// An authority has to be made and the directory takes no files
+    #[error("cannot write to `{}`, where {needed}: {source}", path.display())]
+    NotWritable {
+        /// The directory
+        path: PathBuf,
+        /// What had to be written
+        needed: String,
+        /// What the system says
+        source: io::Error,
+    },
+    /// The lock file cannot be locked at all
+    #[error("cannot lock `{}`: {source}; the directory has to be on a file system with locks", path.display())]
+    Lock {
+        /// The lock file
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// Another process keeps the lock
+    #[error("another process holds `{}` for more than {} s", path.display(), waited.as_secs())]
+    Locked {
+        /// The lock file
+        path: PathBuf,
+        /// How long it was waited for
+        waited: Duration,
+    },
+    /// A file is there and cannot be read
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable {
+        /// The file
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// A file cannot be written
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// Somebody else's file has the name of one of ours
+    #[error(
+        "`{}` was not made by this emulator and is left alone; move it away, or name another directory with --certs",
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    /// The authority's own file is not whole
+    #[error("`{}` {damage}; it is left alone: restore it, or remove it to have a new authority made", path.display())]
+    Damaged {
+        /// The file
+        path: PathBuf,
+        /// What is wrong with it
+        damage: Damage,
+    },
+}
+
+/// What is wrong with the file that holds the authority
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// A PEM block begins and does not end
+    #[error("is cut off")]
+    CutOff,
+    /// A PEM block cannot be read; what it says is a key's and not printed
+    #[error("is not readable as PEM")]
+    NotPem,
+    /// There is no key
+    #[error("holds no private key")]
+    NoPrivateKey,
+    /// There is no certificate
+    #[error("holds no certificate")]
+    NoCertificate,
+    /// There is more than a key and a certificate
+    #[error("holds more than one private key and one certificate")]
+    TooMuch,
+    /// The key is not one, or of another kind than ours
+    #[error("holds a private key that is damaged or not on the curve P-256")]
+    PrivateKey(#[source] rcgen::Error),
+    /// The key and the certificate do not belong together
+    #[error("holds a private key and a certificate that do not belong together")]
+    KeyMismatch,
+}

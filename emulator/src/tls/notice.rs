@@ -1,0 +1,162 @@
+//! What happened when the certificate authority was opened, in sentences for the person who started the emulator.
+//!
+//! An authority that changes without a word is the worst thing a certs directory can do: every client that trusted the
+//! old one fails with a bare certificate error. So opening returns what it did and why, and it prints.
+
+use std::{fmt, path::PathBuf};
+
+use jiff::Timestamp;
+
+use crate::host_name::HostName;
+
+/// What was done to have a certificate authority
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a new authority has to be trusted anew; print the notice"]
+pub struct CaNotice {
+    /// Where the authority comes from
+    pub origin: Origin,
+    /// What else a person should know
+    pub remarks: Vec<Remark>,
+}
+
+/// Where the authority comes from
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// There was one
+    Opened,
+    /// There was none
+    Made,
+    /// There was one, and it could not be used on
+    Remade(RemakeReason),
+}
+
+/// Why an authority was replaced
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemakeReason {
+    /// It is past its end
+    Expired {
+        /// Its last second
+        not_after: Timestamp,
+    },
+    /// It would end too soon to be worth trusting
+    ExpiresSoon {
+        /// Its last second
+        not_after: Timestamp,
+    },
+    /// It was made by a clock ahead of this one
+    NotYetValid {
+        /// Its first second
+        not_before: Timestamp,
+    },
+    /// It may certify any name at all
+    NotConstrained,
+    /// It may not certify these names
+    NamesNotCovered(Vec<HostName>),
+    /// Its certificate is there and its private key is gone
+    KeyMissing,
+}
+
+/// Something a person should know about the certs directory
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// The system has no trust anchors
+    NoSystemRoots,
+    /// The key could be read by others
+    KeyWasOpen {
+        /// The key's file
+        path: PathBuf,
+        /// Its permission bits before
+        mode: u32,
+        /// Whether they could be taken away
+        outcome: KeyMode,
+    },
+    /// A file that follows from the authority was missing or stale and was written again
+    Rewritten(PathBuf),
+    /// A file that follows from the authority is missing or stale, and the directory takes no files
+    NotWritten(PathBuf),
+    /// The machine got its name after the authority was made
+    OwnHostNotCovered(HostName),
+}
+
+/// Whether the key's permissions could be mended
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyMode {
+    /// Only the owner can read it now
+    Tightened,
+    /// The file system keeps no such permissions
+    StillOpen,
+}
+
+impl fmt::Display for CaNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::Opened => f.write_str("using the certificate authority that was there")?,
+            Origin::Made => f.write_str("made a new certificate authority")?,
+            Origin::Remade(reason) => {
+                write!(
+                    f,
+                    "made a new certificate authority, which clients have to trust anew: {reason}"
+                )?;
+            }
+        }
+        self.remarks.iter().try_for_each(|remark| write!(f, "\n{remark}"))
+    }
+}
+
+impl fmt::Display for RemakeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { not_after } => write!(f, "the old one expired on {not_after}"),
+            Self::ExpiresSoon { not_after } => write!(f, "the old one would expire on {not_after}"),
+            Self::NotYetValid { not_before } => {
+                write!(
+                    f,
+                    "the old one is not valid before {not_before}; was a clock wrong?"
+                )
+            }
+            Self::NotConstrained => f.write_str("the old one was not limited to the emulator's names"),
+            Self::NamesNotCovered(names) => {
+                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                write!(f, "the old one may not certify {}", names.join(", "))
+            }
+            Self::KeyMissing => f.write_str("the old one's private key is gone"),
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSystemRoots => {
+                f.write_str("this system has no trust anchors; the bundle holds the new authority only")
+            }
+            Self::KeyWasOpen { path, mode, outcome } => {
+                write!(
+                    f,
+                    "`{}` could be read by others (mode {mode:03o})",
+                    path.display()
+                )?;
+                match outcome {
+                    KeyMode::Tightened => f.write_str(" and is now for its owner only; if that matters, remove it to have a new authority made"),
+                    KeyMode::StillOpen => f.write_str(", and this file system does not let that be changed"),
+                }
+            }
+            Self::Rewritten(path) => write!(
+                f,
+                "wrote `{}` again, which did not match the authority",
+                path.display()
+            ),
+            Self::NotWritten(path) => {
+                write!(
+                    f,
+                    "`{}` does not match the authority, and its directory is read-only",
+                    path.display()
+                )
+            }
+            Self::OwnHostNotCovered(name) => write!(
+                f,
+                "the authority may not certify this machine's name `{name}`; to use it, add it to `names` in the configuration"
+            ),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The control API, and that nothing of it answers on the TLS listener.
+
+use lookoutvision_emulator::Emulator;
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::support::{Call, ONE_MODEL, control, emulator, read_answer};
+
+const POLICY: &str = "/vpc-endpoints/vpce-00000000000000000/policy";
+
+#[tokio::test]
+async fn health_tells_version_modes_and_the_ca() {
+    let emulator = emulator().await;
+    for path in ["/health", "/ready"] {
+        let health = control(&emulator, "GET", path, "").await.json();
+        assert_eq!(health["status"], "ok");
+        assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+        assert!(health["uptime_seconds"].is_u64());
+        assert_eq!(health["modes"]["undeclared_unsigned_payload"], "warn");
+        assert!(health["ca"]["not_after"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn the_ca_is_handed_out_in_three_forms() {
+    let emulator = emulator().await;
+    let pem = control(&emulator, "GET", "/ca.pem", "").await;
+    assert_eq!(pem.text(), emulator.ca_pem());
+    assert!(
+        control(&emulator, "GET", "/ca-bundle.pem", "")
+            .await
+            .text()
+            .contains(emulator.ca_pem().trim())
+    );
+    let store = control(&emulator, "GET", "/truststore.p12", "").await;
+    assert_eq!(store.header("content-type"), Some("application/x-pkcs12"));
+    assert_eq!(store.body.first(), Some(&0x30), "DER begins with a sequence");
+}
+
+#[tokio::test]
+async fn a_policy_is_shown_attached_and_restored() {
+    let emulator = emulator().await;
+    let shown = control(&emulator, "GET", POLICY, "").await.json();
+    assert_eq!(
+        shown,
+        json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
+    );
+    assert_eq!(control(&emulator, "PUT", POLICY, ONE_MODEL).await.status, 204);
+    assert_eq!(
+        control(&emulator, "GET", POLICY, "").await.text().trim(),
+        ONE_MODEL
+    );
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
+    assert_eq!(control(&emulator, "DELETE", POLICY, "").await.status, 204);
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_bad_policy_is_refused_with_its_place_and_the_old_one_stays() {
+    let emulator = emulator().await;
+    control(&emulator, "PUT", POLICY, ONE_MODEL).await;
+    for (body, path) in [
+        (
+            r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+            "/Statement/0",
+        ),
+        (
+            r#"{"Statement":[{"Effect":"allow","Principal":"*","Action":"*","Resource":"*"}]}"#,
+            "/Statement/0/Effect",
+        ),
+        ("not json", ""),
+    ] {
+        let refused = control(&emulator, "PUT", POLICY, body).await;
+        let error = &refused.json()["error"];
+        assert_eq!(
+            (refused.status, &error["code"]),
+            (400, &json!("InvalidPolicyDocument")),
+            "{body}"
+        );
+        assert_eq!(error["path"], path, "{body}: {error}");
+        assert!(error["line"].is_u64() && error["column"].is_u64());
+    }
+    let large = format!("{ONE_MODEL}{}", " ".repeat(20_481 - ONE_MODEL.len()));
+    assert_eq!(control(&emulator, "PUT", POLICY, &large).await.status, 400);
+    assert_eq!(
+        control(&emulator, "GET", POLICY, "").await.text().trim(),
+        ONE_MODEL
+    );
+    let nowhere = control(
+        &emulator,
+        "PUT",
+        "/vpc-endpoints/vpce-0000000000000000f/policy",
+        ONE_MODEL,
+    )
+    .await;
+    assert_eq!(
+        (nowhere.status, &nowhere.json()["error"]["code"]),
+        (404, &json!("InvalidVpcEndpointId.NotFound"))
+    );
+}
+
+#[tokio::test]
+async fn the_clock_is_read_moved_and_kept_over_a_reset() {
+    let emulator = emulator().await;
+    let clock = control(&emulator, "GET", "/clock", "").await.json();
+    assert_eq!(clock["offset_seconds"], 0);
+    let frozen = json!({"frozen_at": "2026-01-02T03:04:05Z"}).to_string();
+    assert_eq!(
+        control(&emulator, "PUT", "/clock", &frozen).await.json()["now"],
+        "2026-01-02T03:04:05Z"
+    );
+    assert_eq!(control(&emulator, "POST", "/reset", "").await.status, 204);
+    assert_eq!(
+        control(&emulator, "GET", "/clock", "").await.json()["frozen_at"],
+        "2026-01-02T03:04:05Z"
+    );
+    assert_eq!(
+        control(&emulator, "PUT", "/clock", r#"{"speed":2}"#).await.status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn reset_brings_back_the_configured_policy_and_an_empty_journal() {
+    let policy: Value = serde_json::from_str(ONE_MODEL).unwrap();
+    let emulator = Emulator::builder().endpoint_policy(policy).start().await.unwrap();
+    control(&emulator, "DELETE", POLICY, "").await;
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+    control(&emulator, "POST", "/reset", "").await;
+    assert_eq!(control(&emulator, "GET", "/requests", "").await.json(), json!([]));
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_told_apart() {
+    let emulator = emulator().await;
+    assert_eq!(control(&emulator, "GET", "/nonsense", "").await.status, 404);
+    assert_eq!(control(&emulator, "POST", "/health", "").await.status, 405);
+    assert_eq!(control(&emulator, "GET", "/reset", "").await.status, 405);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_refused() {
+    let emulator = emulator().await;
+    let url = emulator.control_url();
+    let host = url.strip_prefix("http://").unwrap();
+    for (origin, status) in [("https://example.com", 403), ("null", 403), (url.as_str(), 204)] {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        let request =
+            format!("POST /reset HTTP/1.1\r\nhost: {host}\r\norigin: {origin}\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert_eq!(read_answer(&mut stream).await.unwrap().status, status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_it_answers_on_the_tls_listener() {
+    let emulator = emulator().await;
+    for path in ["/health", "/requests", "/ca.pem", POLICY] {
+        let answer = Call::get(path).send(&emulator).await;
+        assert_eq!(
+            (answer.status, answer.header("x-amzn-errortype")),
+            (404, Some("UnknownOperationException"))
+        );
+    }
+}

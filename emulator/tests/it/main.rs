@@ -1,0 +1,10 @@
+//! The emulator as its clients meet it: real TLS on real sockets, one module a concern.
+
+mod control_api;
+mod detect_anomalies;
+mod doors;
+mod journal;
+mod policies;
+mod signatures;
+mod support;
+mod wire;

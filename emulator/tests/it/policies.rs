@@ -1,0 +1,188 @@
+//! Endpoint policies in the path of a request, and the identity side beside them.
+
+use lookoutvision_emulator::Emulator;
+use serde_json::{Value, json};
+
+use crate::support::{Call, ONE_MODEL, control, emulator, emulator_with};
+
+fn one_model() -> Value {
+    serde_json::from_str(ONE_MODEL).expect("the policy is JSON")
+}
+
+const DENIED: &str = "User: arn:aws:iam::123456789012:user/test is not authorized to perform: \
+    lookoutvision:DetectAnomalies on resource: \
+    arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1";
+
+#[tokio::test]
+async fn a_policy_for_one_model_allows_that_model_and_no_other() {
+    let emulator = Emulator::builder()
+        .endpoint_policy(one_model())
+        .start()
+        .await
+        .unwrap();
+    let allowed = Call::detect("myModel").send(&emulator).await;
+    assert_eq!(allowed.status, 200, "{allowed:?}");
+
+    let denied = Call::detect("1").send(&emulator).await;
+    let message = denied.check(403, "AccessDeniedException");
+    assert_eq!(
+        message,
+        format!("{DENIED} because no VPC endpoint policy allows the lookoutvision:DetectAnomalies action")
+    );
+    assert_eq!(denied.text(), json!({ "Message": message }).to_string());
+
+    // The same model name in another Region is another model.
+    let elsewhere = Call::detect("myModel").region("us-east-1").send(&emulator).await;
+    elsewhere.check(403, "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn an_explicit_deny_says_so() {
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+        {"Sid": "NotTheFirst", "Effect": "Deny", "Principal": "*", "Action": "lookoutvision:DetectAnomalies",
+         "Resource": "arn:aws:lookoutvision:*:*:model/myProject/1"},
+    ]});
+    let emulator = Emulator::builder().endpoint_policy(policy).start().await.unwrap();
+    let message = Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    assert_eq!(
+        message,
+        format!("{DENIED} with an explicit deny in a VPC endpoint policy")
+    );
+    let entry = &emulator.requests().await[0];
+    assert_eq!(entry["decision"], "explicitDeny");
+    assert_eq!(
+        entry["decided_by"],
+        json!({"policy_type": "vpc-endpoint", "policy": 0, "statement": 1, "sid": "NotTheFirst"})
+    );
+}
+
+#[tokio::test]
+async fn a_policy_that_is_swapped_decides_the_next_request() {
+    let emulator = emulator().await;
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+    emulator.set_endpoint_policy(&one_model()).unwrap();
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
+    emulator.reset();
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_policy_that_aws_would_refuse_changes_nothing() {
+    let emulator = Emulator::builder()
+        .endpoint_policy(one_model())
+        .start()
+        .await
+        .unwrap();
+    let refused = emulator
+        .set_endpoint_policy(&json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}));
+    assert!(refused.is_err());
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
+    assert_eq!(Call::detect("myModel").send(&emulator).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_keys_of_the_endpoint_are_set_and_the_public_one_is_absent() {
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+        "Condition": {
+            "StringEquals": {"aws:SourceVpce": "vpce-00000000000000000", "aws:SourceVpc": "vpc-00000000000000000"},
+            "IpAddress": {"aws:VpcSourceIp": "127.0.0.0/8"},
+            "Null": {"aws:SourceIp": "true"},
+            "Bool": {"aws:SecureTransport": "true"},
+        },
+    }]});
+    let emulator = Emulator::builder().endpoint_policy(policy).start().await.unwrap();
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_layer_of_the_identity_side_can_refuse() {
+    let allow =
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    let other =
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}"#;
+    let yaml = |identity: &str, boundary: &str, scp: &str| {
+        format!(
+            r#"
+principals:
+  - arn: arn:aws:iam::123456789012:user/test
+    access_keys: [{{access_key_id: test, secret_access_key: test}}]
+    identity_policies: [{identity}]
+    permissions_boundary: {boundary}
+organization: {{id: o-exampleorgid, service_control_policies: [{scp}]}}
+"#
+        )
+    };
+    for (yaml, why) in [
+        (
+            yaml(other, allow, allow),
+            "because no identity-based policy allows the lookoutvision:DetectAnomalies action",
+        ),
+        (
+            yaml("", allow, allow),
+            "because no identity-based policy allows the lookoutvision:DetectAnomalies action",
+        ),
+        (
+            yaml(allow, other, allow),
+            "because no permissions boundary allows the lookoutvision:DetectAnomalies action",
+        ),
+        (
+            yaml(allow, allow, other),
+            "because no service control policy allows the lookoutvision:DetectAnomalies action",
+        ),
+    ] {
+        let emulator = emulator_with(&yaml).await;
+        let message = Call::detect("1")
+            .send(&emulator)
+            .await
+            .check(403, "AccessDeniedException");
+        assert_eq!(message, format!("{DENIED} {why}"));
+    }
+    let emulator = emulator_with(&yaml(allow, allow, allow)).await;
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_caller_of_another_account_is_refused_for_want_of_a_resource_policy() {
+    let emulator = emulator_with(
+        r"
+principals:
+  - arn: arn:aws:iam::210987654321:user/stranger
+    access_keys: [{access_key_id: test, secret_access_key: test}]
+",
+    )
+    .await;
+    let message = Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    assert!(
+        message.ends_with("because no resource-based policy allows the lookoutvision:DetectAnomalies action")
+    );
+}
+
+#[tokio::test]
+async fn the_journal_says_which_clause_did_not_match() {
+    let emulator = Emulator::builder()
+        .endpoint_policy(one_model())
+        .start()
+        .await
+        .unwrap();
+    Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    let journal = control(&emulator, "GET", "/requests?decision=implicitDeny", "")
+        .await
+        .json();
+    let entry = &journal[0];
+    assert_eq!(entry["status"], 403);
+    assert_eq!(entry["decided_by"], Value::Null);
+    let statements = entry["statements"].to_string();
+    assert!(statements.contains("model/myProject/1"), "{statements}");
+    assert!(statements.contains("model/myProject/myModel"), "{statements}");
+}

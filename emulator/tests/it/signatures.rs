@@ -1,0 +1,155 @@
+//! Authentication failures as clients see them. The rules themselves are tested where they are, in `sigv4-verify`.
+
+use std::time::{Duration, SystemTime};
+
+use lookoutvision_emulator::ClockSetting;
+
+use crate::support::{Call, emulator, emulator_with};
+
+#[tokio::test]
+async fn a_wrong_secret_is_answered_with_both_texts_to_compare_and_journaled() {
+    let emulator = emulator().await;
+    let answer = Call::detect("1")
+        .credentials("test", "wrong")
+        .send(&emulator)
+        .await;
+    let message = answer.check(403, "InvalidSignatureException");
+    assert!(
+        message.starts_with("The request signature we calculated does not match the signature you provided.")
+    );
+    assert!(message.contains("The Canonical String for this request should have been\n'POST\n/2020-11-20/"));
+    let entry = &emulator.requests().await[0];
+    assert_eq!(entry["access_key_id"], "test");
+    assert_eq!(entry["principal"], serde_json::Value::Null);
+    assert_eq!(entry["decision"], serde_json::Value::Null);
+    assert!(
+        entry["signature"]["canonical_request"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("POST\n"))
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_key_and_a_missing_signature_are_told_apart() {
+    let emulator = emulator().await;
+    let unknown = Call::detect("1")
+        .credentials("AKIDNOBODY", "test")
+        .send(&emulator)
+        .await;
+    assert_eq!(
+        unknown.check(403, "UnrecognizedClientException"),
+        "The security token included in the request is invalid."
+    );
+}
+
+#[tokio::test]
+async fn the_scope_must_name_the_region_of_the_host() {
+    let emulator = emulator().await;
+    let host = "lookoutvision.us-east-1.amazonaws.com";
+    let answer = Call::detect("1")
+        .host(host)
+        .region("us-west-2")
+        .send(&emulator)
+        .await;
+    assert_eq!(
+        answer.check(403, "InvalidSignatureException"),
+        "Credential should be scoped to a valid region, not 'us-west-2'. "
+    );
+    assert_eq!(
+        Call::detect("1")
+            .host(host)
+            .region("us-east-1")
+            .send(&emulator)
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn the_window_is_five_minutes_of_the_emulators_own_clock_and_date_follows_it() {
+    let emulator = emulator().await;
+    let mut late = Call::detect("1");
+    late.time = SystemTime::now() - Duration::from_secs(310);
+    let message = late.send(&emulator).await.check(403, "InvalidSignatureException");
+    assert!(message.starts_with("Signature expired: "), "{message}");
+    assert!(message.ends_with(" - 5 min.)"), "{message}");
+
+    emulator.set_clock(ClockSetting::OffsetSeconds(-310)).unwrap();
+    assert_eq!(late.send(&emulator).await.status, 200);
+
+    let instant = "2026-01-02T03:04:05Z".parse().unwrap();
+    emulator.set_clock(ClockSetting::FrozenAt(instant)).unwrap();
+    let early = Call::detect("1").send(&emulator).await;
+    let message = early.check(403, "InvalidSignatureException");
+    assert!(message.starts_with("Signature not yet current: "), "{message}");
+    assert_eq!(early.header("date"), Some("Fri, 02 Jan 2026 03:04:05 GMT"));
+}
+
+#[tokio::test]
+async fn temporary_credentials_need_their_token_and_end() {
+    let emulator = emulator_with(
+        r#"
+principals:
+  - arn: arn:aws:sts::123456789012:assumed-role/inspector/line-a
+    access_keys:
+      - access_key_id: ASIATEMPORARY
+        secret_access_key: secret
+        session_token: "token+/="
+        expires_at: 2030-01-01T00:00:00Z
+"#,
+    )
+    .await;
+    let with_token = |token: Option<&str>| {
+        let mut call = Call::detect("1").credentials("ASIATEMPORARY", "secret");
+        call.session_token = token.map(str::to_owned);
+        call
+    };
+    assert_eq!(with_token(Some("token+/=")).send(&emulator).await.status, 200);
+    let entry = &emulator.requests().await[0];
+    assert_eq!(
+        entry["principal"],
+        "arn:aws:sts::123456789012:assumed-role/inspector/line-a"
+    );
+    assert_eq!(
+        entry["context"]["aws:PrincipalArn"][0],
+        "arn:aws:iam::123456789012:role/inspector"
+    );
+    with_token(Some("another"))
+        .send(&emulator)
+        .await
+        .check(403, "UnrecognizedClientException");
+    with_token(None)
+        .send(&emulator)
+        .await
+        .check(403, "UnrecognizedClientException");
+
+    let end = "2030-01-01T00:00:01Z".parse::<jiff::Timestamp>().unwrap();
+    emulator.set_clock(ClockSetting::FrozenAt(end)).unwrap();
+    let mut after = with_token(Some("token+/="));
+    after.time = end.into();
+    let message = after.send(&emulator).await.check(403, "ExpiredTokenException");
+    assert_eq!(message, "The security token included in the request is expired");
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_journal() {
+    let emulator = emulator_with(
+        r#"
+principals:
+  - arn: arn:aws:sts::123456789012:assumed-role/inspector/line-a
+    access_keys:
+      - {access_key_id: ASIATEMPORARY, secret_access_key: sup3rs3cret, session_token: "t0ps3cret"}
+"#,
+    )
+    .await;
+    for secret in ["sup3rs3cret", "wrong"] {
+        let mut call = Call::detect("1").credentials("ASIATEMPORARY", secret);
+        call.session_token = Some("t0ps3cret".to_owned());
+        call.send(&emulator).await;
+    }
+    let journal = serde_json::to_string(&emulator.requests().await).unwrap();
+    for secret in ["sup3rs3cret", "t0ps3cret"] {
+        assert!(!journal.contains(secret), "{journal}");
+    }
+}

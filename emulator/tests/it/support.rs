@@ -1,0 +1,305 @@
+//! A client that can send anything: requests signed by AWS's own signer, and bytes that are no request at all.
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use lookoutvision_emulator::Emulator;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+pub(crate) const JPEG: &[u8] = include_bytes!("../fixtures/images/normal-1.jpg");
+pub(crate) const PNG: &[u8] = include_bytes!("../fixtures/images/normal-2.png");
+
+/// The policy of the service's own guide: one model of one project
+pub(crate) const ONE_MODEL: &str = r#"{"Statement":[{"Principal":"*","Effect":"Allow","Action":["lookoutvision:DetectAnomalies"],"Resource":"arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel"}]}"#;
+
+/// An emulator with nothing but its defaults
+pub(crate) async fn emulator() -> Emulator {
+    Emulator::builder()
+        .start()
+        .await
+        .expect("the defaults are a valid configuration")
+}
+
+/// An emulator with a configuration
+pub(crate) async fn emulator_with(yaml: &str) -> Emulator {
+    Emulator::builder()
+        .config_yaml(yaml)
+        .start()
+        .await
+        .expect("the test's configuration is valid")
+}
+
+/// A request to be signed and sent
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) method: &'static str,
+    pub(crate) target: String,
+    pub(crate) host: String,
+    pub(crate) region: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: Option<String>,
+    pub(crate) content_type: Option<&'static str>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) time: SystemTime,
+    /// Where to connect; by default where the emulator listens
+    pub(crate) address: Option<SocketAddr>,
+}
+
+/// What came back
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call {
+    /// DetectAnomalies of a model of `myProject` with a JPEG, as the default principal, in us-west-2
+    pub(crate) fn detect(model: &str) -> Self {
+        Self::post(
+            &format!("/2020-11-20/projects/myProject/models/{model}/detect"),
+            "image/jpeg",
+            JPEG,
+        )
+    }
+
+    pub(crate) fn post(target: &str, content_type: &'static str, body: &[u8]) -> Self {
+        Self {
+            method: "POST",
+            target: target.to_owned(),
+            host: "localhost".to_owned(),
+            region: "us-west-2".to_owned(),
+            access_key_id: "test".to_owned(),
+            secret_access_key: "test".to_owned(),
+            session_token: None,
+            content_type: Some(content_type),
+            body: body.to_vec(),
+            time: SystemTime::now(),
+            address: None,
+        }
+    }
+
+    pub(crate) fn get(target: &str) -> Self {
+        Self {
+            method: "GET",
+            content_type: None,
+            body: Vec::new(),
+            ..Self::post(target, "", &[])
+        }
+    }
+
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    pub(crate) fn region(mut self, region: &str) -> Self {
+        self.region = region.to_owned();
+        self
+    }
+
+    pub(crate) fn credentials(mut self, access_key_id: &str, secret_access_key: &str) -> Self {
+        self.access_key_id = access_key_id.to_owned();
+        self.secret_access_key = secret_access_key.to_owned();
+        self
+    }
+
+    pub(crate) fn body(mut self, content_type: &'static str, body: &[u8]) -> Self {
+        self.content_type = Some(content_type);
+        self.body = body.to_vec();
+        self
+    }
+
+    /// Head and body as they go over the wire
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let identity = aws_credential_types::Credentials::new(
+            &self.access_key_id,
+            &self.secret_access_key,
+            self.session_token.clone(),
+            None,
+            "test",
+        )
+        .into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("lookoutvision")
+            .time(self.time)
+            .settings(SigningSettings::default())
+            .build()
+            .expect("all parameters are given")
+            .into();
+        let mut headers = vec![("host".to_owned(), self.host.clone())];
+        if let Some(content_type) = self.content_type {
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
+        let url = format!("https://{}{}", self.host, self.target);
+        let signable = SignableRequest::new(
+            self.method,
+            url,
+            headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+            SignableBody::Bytes(&self.body),
+        )
+        .expect("the test's request can be signed");
+        let (instructions, _) = sign(signable, &params)
+            .expect("the test's request can be signed")
+            .into_parts();
+        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        for (name, value) in &headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        for (name, value) in instructions.headers() {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text += &format!("content-length: {}\r\n\r\n", self.body.len());
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    pub(crate) async fn send(&self, emulator: &Emulator) -> Answer {
+        let name = self.host.split(':').next().expect("a split has a first part");
+        let address = self.address.unwrap_or(emulator.address());
+        let mut stream = connect(emulator, address, name)
+            .await
+            .expect("the emulator has a certificate for the host");
+        stream
+            .write_all(&self.to_bytes())
+            .await
+            .expect("the emulator reads the request");
+        read_answer(&mut stream).await.expect("the emulator answers")
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the answer is text")
+    }
+
+    /// `Message` of the service's errors, `message` of the front end's
+    pub(crate) fn message(&self) -> String {
+        let json = self.json();
+        let message = json
+            .get("Message")
+            .or(json.get("message"))
+            .and_then(Value::as_str);
+        message.unwrap_or_else(|| panic!("no message: {json}")).to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn check(&self, status: u16, error_type: &str) -> String {
+        assert_eq!(
+            (self.status, self.header("x-amzn-errortype")),
+            (status, Some(error_type)),
+            "{self:?}"
+        );
+        self.message()
+    }
+}
+
+/// A TLS connection whose certificate was verified against the emulator's CA and this name
+pub(crate) async fn connect(
+    emulator: &Emulator,
+    address: SocketAddr,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("the CA is PEM"))
+        .expect("a root");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has both versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let name = ServerName::try_from(name.to_owned()).expect("a server name");
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// Reads one answer whose length its head tells, or that ends with the connection
+pub(crate) async fn read_answer(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Answer> {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        if let Some(position) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break position + 4;
+        }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::UnexpectedEof,
+                "closed without an answer",
+            ));
+        }
+    };
+    let head = String::from_utf8(bytes[..head_end].to_vec()).expect("a head is text");
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|status| status.parse().ok());
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .and_then(|(_, value)| value.parse().ok());
+    let mut body = bytes.split_off(head_end);
+    let length = if status == Some(204) {
+        0
+    } else {
+        length.unwrap_or(usize::MAX)
+    };
+    while body.len() < length {
+        if stream.read_buf(&mut body).await? == 0 {
+            break;
+        }
+    }
+    Ok(Answer {
+        status: status.expect("a status line"),
+        headers,
+        body,
+    })
+}
+
+/// One exchange with the control API
+pub(crate) async fn control(emulator: &Emulator, method: &str, target: &str, body: &str) -> Answer {
+    let url = emulator.control_url();
+    let host = url.strip_prefix("http://").expect("plain HTTP");
+    let mut stream = TcpStream::connect(host).await.expect("the control API listens");
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the control API reads");
+    read_answer(&mut stream).await.expect("the control API answers")
+}

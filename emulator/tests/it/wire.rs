@@ -1,0 +1,335 @@
+//! Bytes that no client should send: an answer or a close, never a hang, never a panic, and the next client is served.
+
+use std::time::Duration;
+
+use lookoutvision_emulator::Emulator;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::support::{Answer, Call, connect, emulator, emulator_with, read_answer};
+
+/// Far longer than any limit that these tests set: reaching it is a hang
+const HANG: Duration = Duration::from_secs(20);
+
+/// Sends bytes over TLS and reads what comes back; `None` is a close without an answer
+async fn exchange(emulator: &Emulator, bytes: &[u8]) -> Option<Answer> {
+    let mut stream = connect(emulator, emulator.address(), "localhost")
+        .await
+        .expect("a handshake");
+    // The emulator may close while we are still writing.
+    let _ = stream.write_all(bytes).await;
+    timeout(HANG, read_answer(&mut stream))
+        .await
+        .expect("the emulator answers or closes")
+        .ok()
+}
+
+async fn assert_alive(emulator: &Emulator) {
+    assert_eq!(Call::detect("1").send(emulator).await.status, 200);
+}
+
+#[tokio::test]
+async fn plain_http_on_the_tls_port_is_told_so() {
+    let emulator = emulator().await;
+    let mut stream = TcpStream::connect(emulator.address()).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = timeout(HANG, read_answer(&mut stream))
+        .await
+        .expect("no hang")
+        .unwrap();
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("TLS"), "{answer:?}");
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn a_truncated_tls_record_costs_one_connection() {
+    let emulator = emulator_with("limits: {handshake_timeout_seconds: 1}").await;
+    for bytes in [
+        &b"\x16"[..],
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"\x16\x03\x01\xff\xff",
+        &[0; 64],
+        &[0xff; 4096],
+    ] {
+        let mut stream = TcpStream::connect(emulator.address()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut rest = Vec::new();
+        // A reset is a close, too.
+        let _ = timeout(HANG, stream.read_to_end(&mut rest))
+            .await
+            .expect("the emulator closes");
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_let_go() {
+    let emulator = emulator_with("limits: {handshake_timeout_seconds: 1, idle_timeout_seconds: 1}").await;
+    let mut silent = TcpStream::connect(emulator.address()).await.unwrap();
+    let mut rest = Vec::new();
+    let _ = timeout(HANG, silent.read_to_end(&mut rest))
+        .await
+        .expect("no handshake, no connection");
+
+    let mut idle = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+    idle.write_all(b"POST /2020-11-20/projects HTTP/1.1\r\nhost: loc")
+        .await
+        .unwrap();
+    let _ = timeout(HANG, idle.read_to_end(&mut rest))
+        .await
+        .expect("a head that never ends ends");
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_ours_gets_an_alert_and_no_certificate() {
+    let emulator = emulator().await;
+    for name in ["example.com", "s3.us-east-1.amazonaws.com", "amazonaws.com"] {
+        let error = connect(&emulator, emulator.address(), name)
+            .await
+            .expect_err("there is no certificate");
+        assert!(error.to_string().contains("UnrecognisedName"), "{name}: {error}");
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn a_length_of_two_gigabytes_is_refused_before_it_is_read() {
+    let emulator = emulator().await;
+    let mut call = Call::detect("1").to_bytes();
+    let text = String::from_utf8_lossy(&call).into_owned();
+    let length = text
+        .split("content-length: ")
+        .nth(1)
+        .and_then(|rest| rest.split("\r\n").next())
+        .unwrap();
+    let lie = text.replace(&format!("content-length: {length}"), "content-length: 2147483648");
+    call = lie
+        .split("\r\n\r\n")
+        .next()
+        .map(|head| format!("{head}\r\n\r\n").into_bytes())
+        .unwrap();
+    call.extend_from_slice(&[0; 1024]);
+    let emulator_slow = emulator_with("limits: {body_timeout_seconds: 1}").await;
+    for emulator in [&emulator_slow] {
+        let answer = exchange(emulator, &call).await.expect("an answer");
+        answer.check(413, "RequestEntityTooLargeException");
+        assert_alive(emulator).await;
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn a_chunk_that_lies_is_refused() {
+    let emulator = emulator_with("limits: {body_timeout_seconds: 1}").await;
+    let signed = String::from_utf8_lossy(&Call::detect("1").body("image/jpeg", b"x").to_bytes()).into_owned();
+    let head = signed
+        .split("\r\n\r\n")
+        .next()
+        .unwrap()
+        .replace("content-length: 1", "transfer-encoding: chunked");
+    for chunks in [
+        "zz\r\n",
+        "ffffffffffffffffff\r\nx",
+        "5\r\nabc\r\n0\r\n\r\n",
+        "100\r\nonly this",
+    ] {
+        let answer = exchange(&emulator, format!("{head}\r\n\r\n{chunks}").as_bytes()).await;
+        assert!(
+            answer.is_none_or(|answer| (400..500).contains(&answer.status)),
+            "{chunks}"
+        );
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn too_many_and_too_large_headers_are_refused() {
+    let emulator = emulator().await;
+    let many: String = (0..10_000).map(|n| format!("x-{n}: {n}\r\n")).collect();
+    let large = format!("x-large: {}\r\n", "x".repeat(1_000_000));
+    for headers in [many, large] {
+        let answer = exchange(
+            &emulator,
+            format!("GET / HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes(),
+        )
+        .await;
+        assert!(answer.is_none_or(|answer| answer.status == 431));
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn odd_paths_are_answered() {
+    let emulator = emulator().await;
+    for (target, status) in [
+        ("/2020-11-20/../../etc/passwd", 400),
+        ("/%zz", 400),
+        ("/%", 400),
+        ("/a?x=%g1", 400),
+        ("/a/../b", 403),
+        ("//", 403),
+        ("/%2e%2e/%2F", 403),
+        ("*", 403),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let answer = exchange(&emulator, request.as_bytes()).await;
+        let found = answer.map(|answer| answer.status);
+        assert!(
+            found == Some(status) || (target == "*" && found == Some(400)),
+            "{target}: {found:?}"
+        );
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_request_are_refused() {
+    let emulator = emulator().await;
+    for bytes in [
+        &b"\0\0\0\0\r\n\r\n"[..],
+        b"GET\r\n\r\n",
+        b"\r\n\r\n\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut stream = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let answer = timeout(HANG, read_answer(&mut stream)).await.expect("no hang");
+        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 400));
+    }
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
+    let emulator = emulator().await;
+    let body = vec![0; 3 * 1024 * 1024];
+    let answer = Call::detect("1")
+        .credentials("AKIDNOBODY", "x")
+        .body("image/jpeg", &body)
+        .send(&emulator)
+        .await;
+    answer.check(403, "UnrecognizedClientException");
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_another() {
+    let emulator = emulator().await;
+    let mut stream = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+    for model in ["1", "nosuch", "myModel", "1"] {
+        stream.write_all(&Call::detect(model).to_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream).await.unwrap();
+        assert_eq!(answer.status, if model == "nosuch" { 400 } else { 200 });
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_is_journaled_without_a_status() {
+    let emulator = emulator().await;
+    let bytes = Call::detect("1").to_bytes();
+    let mut stream = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+    stream.write_all(&bytes[..bytes.len() - 100]).await.unwrap();
+    stream.flush().await.unwrap();
+    drop(stream);
+    let entries = timeout(HANG, async {
+        loop {
+            let entries = emulator.requests().await;
+            if !entries.is_empty() {
+                return entries;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the entry is closed");
+    let status = &entries[0]["status"];
+    // Broken off: either nobody was there to be answered, or the answer said that the body broke off.
+    assert!(status == &Value::Null || status == 400, "{entries:?}");
+}
+
+#[tokio::test]
+async fn a_full_journal_forgets_the_oldest_and_counts_them() {
+    let emulator = emulator_with("limits: {journal_entries_max: 2}").await;
+    for model in ["1", "myModel", "1"] {
+        Call::detect(model).send(&emulator).await;
+    }
+    let targets: Vec<_> = emulator
+        .requests()
+        .await
+        .iter()
+        .map(|entry| entry["target"].clone())
+        .collect();
+    assert_eq!(targets.len(), 2);
+    assert!(
+        targets[0]
+            .as_str()
+            .is_some_and(|target| target.contains("myModel"))
+    );
+}
+
+#[tokio::test]
+async fn bodies_in_flight_have_room_for_no_more_than_their_limit() {
+    let emulator =
+        emulator_with("limits: {body_bytes_max: 1048576, in_flight_body_bytes_max: 1048576}").await;
+    let large = Call::detect("1").body("image/jpeg", &vec![0; 1024 * 1024]);
+    let announced = large.to_bytes();
+    let mut first = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+    first.write_all(&announced[..announced.len() / 2]).await.unwrap();
+    first.flush().await.unwrap();
+    // While the first one holds all the room there is, a body of unknown length finds none. Until the first one was
+    // seen the second is judged by its bytes, which are no image.
+    let head = String::from_utf8_lossy(&announced[..announced.len() - large.body.len()]).into_owned();
+    let head = head.replace("content-length: 1048576", "transfer-encoding: chunked");
+    let chunked = [head.as_bytes(), b"100000\r\n", &large.body, b"\r\n0\r\n\r\n"].concat();
+    let refused = timeout(HANG, async {
+        loop {
+            let answer = exchange(&emulator, &chunked).await.expect("an answer");
+            if answer.status != 400 {
+                return answer;
+            }
+        }
+    });
+    refused
+        .await
+        .expect("there is no room")
+        .check(503, "ServiceUnavailableException");
+    drop(first);
+    assert_alive(&emulator).await;
+}
+
+#[tokio::test]
+async fn stopping_lets_a_request_in_flight_finish() {
+    let emulator = emulator_with(
+        r#"
+projects:
+  - name: myProject
+    models:
+      - version: "1"
+        status: HOSTED
+        detect_anomalies: [{then: {is_anomalous: false, confidence: 0.9, delay_milliseconds: 300}}]
+"#,
+    )
+    .await;
+    let mut stream = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+    stream.write_all(&Call::detect("1").to_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    let address = emulator.address();
+    let (answer, ()) = tokio::join!(read_answer(&mut stream), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        emulator.stop().await;
+    });
+    assert_eq!(answer.unwrap().status, 200);
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "nothing listens any more"
+    );
+}
