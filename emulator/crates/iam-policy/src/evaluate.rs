@@ -56,10 +56,18 @@ pub struct Policies<'a> {
     /// Resource control policies by level, the organization's root first; empty: none.
     pub resource_control: &'a [Vec<PolicyDocument>],
     /// The trust policy of the role that is to be assumed; `None` for every other request.
+    ///
+    /// Unlike AWS: within one account, a trust policy that names the caller itself needs no identity policy
+    /// beside it; here both must allow.
     pub role_trust: Option<&'a PolicyDocument>,
 }
 
 impl<'a> Policies<'a> {
+    /// Whether the decision can depend on a condition key; see [`PolicyDocument::reads_context`].
+    pub fn read_context(&self) -> bool {
+        self.documents().any(|(_, document)| document.reads_context())
+    }
+
     /// Every document with its place among those of its layer, in the order of the rules.
     pub(crate) fn documents(&self) -> impl Iterator<Item = (usize, &'a PolicyDocument)> + use<'a> {
         let Self {

@@ -70,6 +70,12 @@ enum Covers {
 }
 
 impl ResourcePattern {
+    /// Whether a part of the pattern is known only once the request is.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.parts()
+            .is_some_and(|parts| parts.iter().any(Pattern::has_variables))
+    }
+
     /// The pattern `*`.
     pub(crate) fn every() -> Self {
         Self {
@@ -119,7 +125,12 @@ impl ResourcePattern {
         &self.text
     }
 
-    /// The six parts, unless the pattern is `*`.
+    /// Whether the pattern is `*`.
+    pub(crate) fn is_every(&self) -> bool {
+        matches!(self.covers, Covers::Everything)
+    }
+
+    /// The six parts, unless the pattern is `*` or has fewer.
     pub(crate) fn parts(&self) -> Option<&[Pattern; ARN_PARTS]> {
         match &self.covers {
             Covers::Parts(parts) => Some(parts),

@@ -1,0 +1,42 @@
+//! The emulator's journal, as far as the judge looks at it.
+
+use serde::Deserialize;
+
+/// One entry of `GET /requests`.
+#[derive(Debug, Deserialize)]
+pub struct Entry {
+    /// `x-amzn-RequestId`
+    pub request_id: String,
+    /// Which way the request came in
+    pub door: Option<Door>,
+    /// The operation, where the path is one
+    pub operation: Option<String>,
+    /// Who signed
+    pub principal: Option<String>,
+    /// The status that was answered
+    pub status: Option<u16>,
+    /// The error that was answered
+    pub error_code: Option<String>,
+    /// `allowed`, `implicitDeny` or `explicitDeny`
+    pub decision: Option<String>,
+    /// What was sent
+    pub body: Option<Body>,
+}
+
+/// Which way a request came in.
+#[derive(Debug, Deserialize)]
+pub struct Door {
+    /// `vpc-endpoint` or `public`
+    pub kind: String,
+    /// The endpoint
+    pub vpc_endpoint_id: Option<String>,
+}
+
+/// What was sent.
+#[derive(Debug, Deserialize)]
+pub struct Body {
+    /// Its length
+    pub bytes: Option<u64>,
+    /// Its hash in hexadecimal
+    pub sha256: Option<String>,
+}

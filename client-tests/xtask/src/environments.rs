@@ -1,0 +1,246 @@
+//! The Python and Node environments that the SDKs under observation live in.
+//!
+//! They are made under the target directory from lock files that name a hash for every package, and are made
+//! again only when a lock file changed. Both the test command and the client tests themselves ask for them, at
+//! times side by side, so a lock on a file beside them lets one process build while the others wait.
+//!
+//! A person without Python or Node can still work on the emulator: [`EnvironmentError::ToolMissing`] is an error
+//! of its own, so that callers can skip those clients, loudly, and refuse to skip them where `CI` is `true`.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Makes the environments and knows where they are.
+pub struct Environments {
+    sources: PathBuf,
+    directory: PathBuf,
+}
+
+/// Why an environment cannot be used.
+#[derive(Debug)]
+pub enum EnvironmentError {
+    /// A program that the environment is made with is not on the `PATH`.
+    ToolMissing(&'static str),
+    /// A program was there and failed.
+    ToolFailed {
+        /// What was run.
+        command: String,
+        /// What it wrote, or why it could not be started.
+        output: String,
+    },
+    /// The directory could not be read or written.
+    Files {
+        /// The path at fault.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+}
+
+impl Environments {
+    /// The environments of this checkout: made from the lock files in `client-tests`, kept in the target directory.
+    pub fn of_this_checkout() -> Self {
+        let sources = crate::workspace_root().join("client-tests");
+        Self {
+            sources,
+            directory: crate::target_directory().join("client-tests"),
+        }
+    }
+
+    /// Environments that were made before and stand in `directory`, as in a container image; nothing is installed.
+    pub fn ready_in(directory: &Path) -> Self {
+        Self {
+            sources: PathBuf::new(),
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// The interpreter that has boto3 and the AWS CLI, made if need be.
+    ///
+    /// # Errors
+    /// Python is missing, or a package could not be installed.
+    pub fn python(&self) -> Result<PathBuf, EnvironmentError> {
+        let home = self.directory.join("python");
+        let interpreter = home.join("bin/python");
+        if self.is_ready_made() {
+            return present(interpreter, "python3");
+        }
+        let lock = self.sources.join("python/requirements.lock");
+        self.refresh(&home, &lock, || {
+            must_exist("python3")?;
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+            // Wheels only: a source package would run code of its own before its tests do.
+            run(Command::new(&interpreter)
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                ])
+                .args([
+                    "--require-hashes",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "--requirement",
+                ])
+                .arg(&lock))
+        })?;
+        Ok(interpreter)
+    }
+
+    /// The script that calls boto3.
+    pub fn python_driver(&self) -> PathBuf {
+        if self.is_ready_made() {
+            self.directory.join("python/driver.py")
+        } else {
+            self.sources.join("python/driver.py")
+        }
+    }
+
+    /// The script that calls the AWS SDK for JavaScript, in a directory that has the SDK, made if need be.
+    ///
+    /// # Errors
+    /// Node or npm is missing, or a package could not be installed.
+    pub fn node_driver(&self) -> Result<PathBuf, EnvironmentError> {
+        let home = self.directory.join("node");
+        let driver = home.join("driver.mjs");
+        if self.is_ready_made() {
+            return present(driver, "node");
+        }
+        must_exist("node")?;
+        let lock = self.sources.join("node/package-lock.json");
+        self.refresh(&home, &lock, || {
+            must_exist("npm")?;
+            files(&home, fs::create_dir_all(&home))?;
+            for name in ["package.json", "package-lock.json"] {
+                copy(&self.sources.join("node").join(name), &home.join(name))?;
+            }
+            run(Command::new("npm")
+                .args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel",
+                    "error",
+                ])
+                .current_dir(&home))
+        })?;
+        // Node looks for packages beside the script, so the script goes where they are. Written aside and
+        // renamed, because another process may be starting it right now.
+        let fresh = home.join(format!("driver.mjs.{}", std::process::id()));
+        copy(&self.sources.join("node/driver.mjs"), &fresh)?;
+        files(&driver, fs::rename(&fresh, &driver))?;
+        Ok(driver)
+    }
+
+    fn is_ready_made(&self) -> bool {
+        self.sources.as_os_str().is_empty()
+    }
+
+    /// Runs `make` unless `home` was made from exactly this lock file.
+    fn refresh(
+        &self,
+        home: &Path,
+        lock: &Path,
+        make: impl FnOnce() -> Result<(), EnvironmentError>,
+    ) -> Result<(), EnvironmentError> {
+        files(&self.directory, fs::create_dir_all(&self.directory))?;
+        let guard_path = home.with_extension("lock");
+        let guard = files(&guard_path, File::create(&guard_path))?;
+        files(&guard_path, guard.lock())?;
+
+        let stamp = home.join("made-from.lock");
+        let wanted = files(lock, fs::read(lock))?;
+        if fs::read(&stamp).is_ok_and(|made_from| made_from == wanted) {
+            return Ok(());
+        }
+        if home.exists() {
+            files(home, fs::remove_dir_all(home))?;
+        }
+        make()?;
+        files(&stamp, fs::write(&stamp, wanted))
+    }
+}
+
+impl fmt::Display for EnvironmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ToolMissing(tool) => write!(f, "`{tool}` is not on the PATH"),
+            Self::ToolFailed { command, output } => write!(f, "`{command}` failed: {output}"),
+            Self::Files { path, error } => write!(f, "`{}`: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for EnvironmentError {}
+
+/// Whether `tool` is a program on the `PATH`.
+pub fn is_on_path(tool: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(tool).is_file()))
+}
+
+fn must_exist(tool: &'static str) -> Result<(), EnvironmentError> {
+    if is_on_path(tool) {
+        Ok(())
+    } else {
+        Err(EnvironmentError::ToolMissing(tool))
+    }
+}
+
+fn present(path: PathBuf, tool: &'static str) -> Result<PathBuf, EnvironmentError> {
+    if path.exists() && is_on_path_or_beside(tool, &path) {
+        Ok(path)
+    } else {
+        Err(EnvironmentError::ToolMissing(tool))
+    }
+}
+
+/// A virtual environment brings its interpreter; Node comes from the `PATH`.
+fn is_on_path_or_beside(tool: &str, path: &Path) -> bool {
+    path.with_file_name(tool).exists() || is_on_path(tool)
+}
+
+fn run(command: &mut Command) -> Result<(), EnvironmentError> {
+    let failed = |command: &Command, output: String| {
+        let words: Vec<OsString> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(Into::into)
+            .collect();
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        EnvironmentError::ToolFailed {
+            command: words.join(" "),
+            output,
+        }
+    };
+    match command.stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let text = [output.stdout, output.stderr].concat();
+            Err(failed(
+                command,
+                format!("{}\n{}", output.status, String::from_utf8_lossy(&text)),
+            ))
+        }
+        Err(error) => Err(failed(command, error.to_string())),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), EnvironmentError> {
+    files(from, fs::copy(from, to)).map(|_| ())
+}
+
+fn files<T>(path: &Path, result: io::Result<T>) -> Result<T, EnvironmentError> {
+    result.map_err(|error| EnvironmentError::Files {
+        path: path.to_owned(),
+        error,
+    })
+}
