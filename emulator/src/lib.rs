@@ -58,9 +58,12 @@ mod pipeline;
 mod refusal;
 mod request;
 mod respond;
+mod s3;
 mod server;
+mod service;
 mod state;
 pub mod tls;
+mod work;
 
 pub use clock::{ClockError, ClockSetting};
 pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};

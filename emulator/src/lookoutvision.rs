@@ -21,12 +21,17 @@ pub mod canned;
 pub mod constraints;
 pub mod detect_anomalies;
 pub mod error;
+pub(crate) mod evaluation;
 pub mod image;
 pub(crate) mod invocation;
+pub(crate) mod manifest;
 pub mod mask;
 pub mod model;
 pub mod operation;
+pub(crate) mod operations;
+pub(crate) mod pagination;
 pub mod routes;
+pub(crate) mod store;
 
 #[cfg(test)]
 mod testing;

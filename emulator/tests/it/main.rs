@@ -4,6 +4,7 @@ mod control_api;
 mod detect_anomalies;
 mod doors;
 mod journal;
+mod life_cycle;
 mod policies;
 mod signatures;
 mod support;

@@ -49,6 +49,8 @@ pub(crate) struct Call {
     pub(crate) secret_access_key: String,
     pub(crate) session_token: Option<String>,
     pub(crate) content_type: Option<&'static str>,
+    /// Signed like the others
+    pub(crate) extra_headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) time: SystemTime,
     /// Where to connect; by default where the emulator listens
@@ -83,6 +85,7 @@ impl Call {
             secret_access_key: "test".to_owned(),
             session_token: None,
             content_type: Some(content_type),
+            extra_headers: Vec::new(),
             body: body.to_vec(),
             time: SystemTime::now(),
             address: None,
@@ -143,6 +146,7 @@ impl Call {
         if let Some(content_type) = self.content_type {
             headers.push(("content-type".to_owned(), content_type.to_owned()));
         }
+        headers.extend(self.extra_headers.iter().cloned());
         let url = format!("https://{}{}", self.host, self.target);
         let signable = SignableRequest::new(
             self.method,

@@ -27,23 +27,11 @@ pub(crate) struct Parts<'r, H> {
     pub(crate) body: &'r [u8],
 }
 
-/// Reads a request
+/// Reads a request; the members named in `lenient` may break their constraints
 ///
 /// # Errors
 /// `SerializationException` when it has not the form of the structure, `ValidationException` when it breaks constraints.
-pub(crate) fn read<'r, T, H>(parts: &Parts<'r, H>) -> Result<T, ServiceError>
-where
-    T: Described + DeserializeOwned,
-    H: Fn(&str) -> Option<&'r str>,
-{
-    read_lenient(parts, &[])
-}
-
-/// Reads a request in which these members may break their constraints
-///
-/// # Errors
-/// As [`read`].
-pub(crate) fn read_lenient<'r, T, H>(parts: &Parts<'r, H>, lenient: &[&str]) -> Result<T, ServiceError>
+pub(crate) fn read<'r, T, H>(parts: &Parts<'r, H>, lenient: &[&str]) -> Result<T, ServiceError>
 where
     T: Described + DeserializeOwned,
     H: Fn(&str) -> Option<&'r str>,

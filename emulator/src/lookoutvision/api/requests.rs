@@ -1,7 +1,7 @@
 //! The requests of the API. DetectAnomalies has a body of its own kind and is read by `detect_anomalies`.
 
 use super::{
-    Blob, Described, EpochSeconds, Shape, structures,
+    Blob, EpochSeconds, Shape, structures,
     values::{
         DATASET_CHANGES, DatasetSource, INFERENCE_UNITS, ModelPackagingConfiguration, OutputConfig,
         PAGE_SIZE, TAG_KEY_LIST, TAG_LIST, Tag, structure, text,

@@ -3,7 +3,7 @@
 //! writer in `detect_anomalies`.
 
 use super::{
-    Described, EpochSeconds, Range, Shape, structures,
+    EpochSeconds, Range, Shape, structures,
     values::{
         DATASET_STATUS, INFERENCE_UNITS, INTEGER, MODEL_HOSTING_STATUS, MODEL_PACKAGING_JOB_STATUS,
         MODEL_STATUS, ModelPackagingConfiguration, OutputConfig, OutputS3Object, TAG_LIST, Tag, structure,

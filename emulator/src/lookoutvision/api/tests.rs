@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -106,9 +107,9 @@ impl Wire {
         wire
     }
 
-    fn read<T: Described + serde::de::DeserializeOwned>(&self) -> Result<T, ServiceError> {
+    fn read<T: Described + DeserializeOwned>(&self) -> Result<T, ServiceError> {
         let route = Route::resolve(self.operation.method(), &self.path).expect("the path is the operation's");
-        read(&Parts {
+        let parts = Parts {
             route: &route,
             query: &self.query,
             header: |name: &str| {
@@ -119,7 +120,8 @@ impl Wire {
                 field.map(|(_, value)| value.as_str())
             },
             body: &self.body,
-        })
+        };
+        read(&parts, &[])
     }
 }
 
