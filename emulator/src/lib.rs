@@ -62,6 +62,7 @@ mod s3;
 mod server;
 mod service;
 mod state;
+mod storage;
 pub mod tls;
 mod work;
 

@@ -19,7 +19,7 @@ use crate::{
         detect_anomalies::{self, DetectAnomaliesInput, Target},
         error::ServiceError,
         invocation::Invocation,
-        model::ModelAddress,
+        model::{ModelAddress, find_model},
         operation::Operation,
         operations::{Refused, datasets, models, packaging, projects, tags},
         store::{Change, State, View, idempotency::TokenKey},
@@ -207,9 +207,8 @@ impl Call<'_> {
         // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
         let is_declared = |model: &ModelAddress| {
             let state = self.shared.service.peek();
-            self.view(&state)
-                .model(model.project_name(), model.version())
-                .is_some()
+            let declaration = self.view(&state).declaration(model.project_name());
+            declaration.is_some_and(|project| find_model(project, model.version()).is_some())
         };
         let lenient = self.invocation.model().is_some_and(is_declared);
         read(&parts, if lenient { &["ModelVersion"] } else { &[] })

@@ -5,7 +5,9 @@
 //! caller has its answer. So whoever has an answer finds what it says, after a `kill -9` too.
 
 use std::{
+    collections::BTreeMap,
     fmt,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,26 +15,41 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::{
+    config::Limits,
     identifiers::Region,
     lookoutvision::{
         error::{ResourceType, ServiceError},
         operations::Refused,
         store::{
-            Change, Errand, Overlay, State,
+            Change, Errand, Overlay, State, View,
             idempotency::{FirstCall, TokenKey, Tokens},
+            project::Project,
         },
     },
     state::Snapshot,
+    storage::{Record, Storage, StorageError},
 };
 
 /// The service's state
 pub(crate) struct Service {
     state: ArcSwap<State>,
-    writer: Mutex<Tokens>,
+    writer: Mutex<Writer>,
+    /// Whether a change takes as long as a disk does
+    is_lasting: bool,
     started_at: Timestamp,
+}
+
+/// What only changes look at
+#[derive(Default)]
+struct Writer {
+    tokens: Tokens,
+    /// Tokens that are still in the state file
+    forgotten: Vec<TokenKey>,
+    /// `None`: the state is kept in memory
+    storage: Option<Storage>,
 }
 
 /// A client token with everything that it was sent with
@@ -54,13 +71,35 @@ pub(crate) struct Committed {
 }
 
 impl Service {
-    /// A state that is as the configuration declares it
-    pub(crate) fn new(started_at: Timestamp) -> Self {
-        Self {
-            state: ArcSwap::default(),
-            writer: Mutex::default(),
+    /// A state that is as the configuration declares it, or as the state file has it
+    ///
+    /// # Errors
+    /// When the state file cannot be read.
+    pub(crate) fn open(
+        started_at: Timestamp,
+        file: Option<&Path>,
+        limits: &Limits,
+    ) -> Result<Self, StorageError> {
+        let storage = file.map(Storage::open).transpose()?;
+        let (state, tokens) = match &storage {
+            Some(storage) => storage.load(limits.client_tokens_max)?,
+            None => (State::default(), Tokens::default()),
+        };
+        Ok(Self {
+            state: ArcSwap::from_pointee(state),
+            is_lasting: storage.is_some(),
+            writer: Mutex::new(Writer {
+                tokens,
+                forgotten: Vec::new(),
+                storage,
+            }),
             started_at,
-        }
+        })
+    }
+
+    /// Whether changes are written to a disk, and so take a while
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.is_lasting
     }
 
     /// When the declared projects came to be
@@ -90,9 +129,9 @@ impl Service {
         token: Option<&ClientToken>,
         operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
     ) -> Result<Committed, Refused> {
-        let mut tokens = self.writer();
+        let mut writer = self.writer();
         if let Some(token) = token
-            && let Some(first) = tokens.find(&token.key, now)
+            && let Some(first) = writer.tokens.find(&token.key, now)
         {
             debug!(token = %token.key.0, "a call with a client token that was used before: nothing is done");
             return token.repeat(first).map_err(Refused::Service);
@@ -111,9 +150,23 @@ impl Service {
             };
             (token.key.clone(), call)
         });
+        writer.keep(&Record {
+            account_id: &snapshot.config.account_id,
+            region,
+            before: &before(&view, &projects),
+            projects: &projects,
+            token: first_call.as_ref(),
+            forgotten: &writer.forgotten,
+        })?;
+        writer.forgotten.clear();
         self.publish(&state, snapshot, region, projects);
         if let Some((key, call)) = first_call {
-            tokens.remember(key, call, snapshot.config.limits.client_tokens_max);
+            let forgotten = writer
+                .tokens
+                .remember(key, call, snapshot.config.limits.client_tokens_max);
+            if self.is_lasting {
+                writer.forgotten = forgotten;
+            }
         }
         Ok(Committed {
             answer: answer.into(),
@@ -122,10 +175,18 @@ impl Service {
     }
 
     /// Back to the configuration
-    pub(crate) fn reset(&self) {
-        let mut tokens = self.writer();
-        *tokens = Tokens::default();
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(crate) fn reset(&self) -> Result<(), StorageError> {
+        let mut writer = self.writer();
+        if let Some(storage) = &writer.storage {
+            storage.clear()?;
+        }
+        writer.tokens = Tokens::default();
+        writer.forgotten.clear();
         self.state.store(Arc::default());
+        Ok(())
     }
 
     fn publish(&self, state: &State, snapshot: &Snapshot, region: &Region, projects: Overlay) {
@@ -137,9 +198,32 @@ impl Service {
     }
 
     // A poisoned lock only means that an operation panicked; it had changed nothing yet.
-    fn writer(&self) -> MutexGuard<'_, Tokens> {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Writer {
+    fn keep(&self, record: &Record<'_>) -> Result<(), ServiceError> {
+        let Some(storage) = &self.storage else {
+            return Ok(());
+        };
+        storage.commit(record).map_err(|error| {
+            error!("a change was not made, because the state file cannot be written: {error}");
+            ServiceError::InternalServerException {
+                message: "The state could not be written.".into(),
+                retry_after_seconds: None,
+            }
+        })
+    }
+}
+
+/// The projects of a change as they were before it
+fn before(view: &View<'_>, projects: &Overlay) -> BTreeMap<Arc<str>, Arc<Project>> {
+    projects
+        .keys()
+        .filter_map(|name| Some((name.clone(), view.project(name)?.clone())))
+        .collect()
 }
 
 impl ClientToken {

@@ -23,6 +23,7 @@ use crate::{
     journal::Journal,
     lookoutvision::{call_counts::CallCounts, store::Declared},
     service::Service,
+    storage::StorageError,
     tls::CertificateAuthority,
 };
 
@@ -57,14 +58,18 @@ pub(crate) struct Snapshot {
 pub struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
 
 impl Shared {
-    pub(crate) fn new(config: Arc<Config>, authority: Arc<CertificateAuthority>) -> Self {
-        let clock = Clock::default();
-        let started_at = clock.now();
+    pub(crate) fn new(
+        config: Arc<Config>,
+        authority: Arc<CertificateAuthority>,
+        service: Service,
+        clock: Clock,
+    ) -> Self {
+        let started_at = service.started_at();
         Self {
             clock,
             journal: Journal::new(&config.limits),
             calls: CallCounts::new(config.limits.counted_models_max),
-            service: Service::new(started_at),
+            service,
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             started: Instant::now(),
@@ -124,7 +129,11 @@ impl Shared {
     }
 
     /// State, journal, counters and policies back to the configuration; the clock stays as it was set
-    pub(crate) fn reset(&self) {
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(crate) fn reset(&self) -> Result<(), StorageError> {
+        self.service.reset()?;
         let mut attached = self
             .attached
             .lock()
@@ -133,9 +142,9 @@ impl Shared {
         let config = self.snapshot().config.clone();
         let snapshot = Snapshot::new(config, &attached, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
-        self.service.reset();
         self.calls.reset();
         self.journal.clear();
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::{
     identifiers::Region,
@@ -47,14 +47,31 @@ impl Work {
     where
         R: Serialize + 'static,
     {
-        let Committed { answer, errand } = self.commit(operation)?;
-        if let Some(errand) = errand {
-            let finishing = tokio::spawn(self.finish(errand));
-            if finishing.await.is_err() {
-                return Err(internal().into());
-            }
+        if self.shared.service.is_lasting() {
+            let whole = tokio::spawn(async move {
+                let work = self.clone();
+                // The disk is waited for where waiting is in nobody's way.
+                let committed = tokio::task::spawn_blocking(move || work.commit(operation));
+                let committed = committed.await.map_err(|_| internal())??;
+                Ok(self.answer(committed).await)
+            });
+            return whole.await.map_err(|_| internal())?;
         }
-        Ok(answer)
+        let committed = self.commit(operation)?;
+        if committed.errand.is_none() {
+            return Ok(committed.answer);
+        }
+        Ok(tokio::spawn(self.answer(committed))
+            .await
+            .map_err(|_| internal())?)
+    }
+
+    /// The answer, once its errand was run
+    async fn answer(self, committed: Committed) -> Bytes {
+        if let Some(errand) = committed.errand {
+            self.finish(errand).await;
+        }
+        committed.answer
     }
 
     fn commit<R: Serialize>(
@@ -118,7 +135,10 @@ impl Work {
                 })
             }
         };
-        debug_assert!(outcome.is_ok(), "finishing refuses nothing");
+        if let Err(error) = outcome {
+            // A state file that could not be written; the status stays the first one.
+            error!("what came of an errand was lost: {error:?}");
+        }
     }
 
     async fn write(&self, evaluation: &Evaluation) -> Result<(), String> {

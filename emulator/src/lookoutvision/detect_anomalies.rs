@@ -67,6 +67,8 @@ pub struct DetectAnomaliesOutput {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'s> {
     pub(crate) project_exists: bool,
+    /// Whether the configuration has a model of this version, which may be a name
+    pub(crate) is_declared: bool,
     /// Its status, and what it answers
     pub(crate) model: Option<(ModelStatus, ModelKind)>,
     /// The model's own rules
@@ -83,6 +85,7 @@ impl<'s> Target<'s> {
         let model = view.model(name, version);
         Self {
             project_exists: view.project(name).is_some(),
+            is_declared: declared.is_some(),
             model: model.map(|model| (model.status(view.now).0, model.kind)),
             model_rules: declared.map_or(&[], |model| &model.detect_anomalies),
             project_rules: declaration.map_or(&[], |project| &project.detect_anomalies),
@@ -105,6 +108,7 @@ pub fn perform_detect_anomalies(
     let model = project.and_then(|project| find_model(project, address.version()));
     let target = Target {
         project_exists: project.is_some(),
+        is_declared: model.is_some(),
         model: model.map(|model| (model.status, ModelKind::Declared)),
         model_rules: model.map_or(&[], |model| &model.detect_anomalies),
         project_rules: project.map_or(&[], |project| &project.detect_anomalies),
@@ -133,7 +137,7 @@ pub(crate) fn perform(
         &StringShape::PROJECT_NAME,
     );
     // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
-    if target.model.is_none() {
+    if !target.is_declared {
         violations.check(
             "modelVersion",
             Some(address.version()),

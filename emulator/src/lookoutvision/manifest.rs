@@ -216,10 +216,10 @@ impl Entry {
                 .ok_or_else(|| format!("`{name}` is not an object"))?;
             match text_of(metadata, "type", name)? {
                 "groundtruth/image-classification" => {
-                    entry.read_label(attribute, &members[attribute], name, metadata)?
+                    entry.read_label(attribute, &members[attribute], name, metadata)?;
                 }
                 "groundtruth/semantic-segmentation" => {
-                    entry.read_mask(attribute, &members[attribute], name, metadata)?
+                    entry.read_mask(attribute, &members[attribute], name, metadata)?;
                 }
                 other => {
                     return Err(format!(

@@ -57,3 +57,6 @@ fn scope(operation: &str, view: &View<'_>, rest: &[&str]) -> String {
 fn over_limit(limit: &str, most: usize, id: &str, resource_type: ResourceType) -> ServiceError {
     ServiceError::quota(format!("There are {most} already ({limit})."), id, resource_type)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::{
     canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict, When},
     model::{DeclaredModel, ModelStatus},
-    store::{Declared, State, View},
+    operations::Refused,
+    store::{Change, Declared, Errand, State, View},
 };
 use crate::{
     config::{Config, Project},
@@ -102,6 +103,21 @@ impl World {
             region: region(),
             now,
         }
+    }
+
+    /// Makes a change, and hands over its errand
+    pub(super) fn change<R>(
+        &mut self,
+        operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
+    ) -> Result<Option<Errand>, Refused> {
+        let mut change = Change::new(&self.state, self.view());
+        operation(&mut change)?;
+        let Change { projects, errand, .. } = change;
+        let account_id = self.config.account_id.clone();
+        for (name, project) in projects {
+            self.state.insert(&account_id, &self.region, name, project);
+        }
+        Ok(errand)
     }
 
     pub(super) fn view(&self) -> View<'_> {

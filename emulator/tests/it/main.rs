@@ -5,6 +5,7 @@ mod detect_anomalies;
 mod doors;
 mod journal;
 mod life_cycle;
+mod persistence;
 mod policies;
 mod signatures;
 mod support;

@@ -174,16 +174,17 @@ impl Call {
     }
 
     pub(crate) async fn send(&self, emulator: &Emulator) -> Answer {
-        let name = self.host.split(':').next().expect("a split has a first part");
         let address = self.address.unwrap_or(emulator.address());
-        let mut stream = connect(emulator, address, name)
-            .await
-            .expect("the emulator has a certificate for the host");
-        stream
-            .write_all(&self.to_bytes())
-            .await
-            .expect("the emulator reads the request");
-        read_answer(&mut stream).await.expect("the emulator answers")
+        let answer = self.send_to(emulator.ca_pem(), address).await;
+        answer.expect("the emulator has a certificate for the host, reads the request and answers")
+    }
+
+    /// Sends it to an emulator that may be gone
+    pub(crate) async fn send_to(&self, ca_pem: &str, address: SocketAddr) -> std::io::Result<Answer> {
+        let name = self.host.split(':').next().expect("a split has a first part");
+        let mut stream = connect_trusting(ca_pem, address, name).await?;
+        stream.write_all(&self.to_bytes()).await?;
+        read_answer(&mut stream).await
     }
 }
 
@@ -230,9 +231,17 @@ pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_trusting(emulator.ca_pem(), address, name).await
+}
+
+async fn connect_trusting(
+    ca_pem: &str,
+    address: SocketAddr,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("the CA is PEM"))
+        .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("the CA is PEM"))
         .expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
