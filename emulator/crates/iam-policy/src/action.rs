@@ -89,16 +89,16 @@ pub(crate) struct ActionPattern {
     parts: ActionParts,
 }
 
-/// `*` alone covers everything; otherwise prefix and name are matched on their own.
+/// What an entry covers.
 #[derive(Debug, Clone)]
 enum ActionParts {
+    /// `*` alone: everything.
     Every,
-    /// Neither part has a wildcard: one comparison of the folded text decides.
-    Exact(Box<str>),
-    Split {
-        service: Pattern,
-        name: Pattern,
-    },
+    /// A prefix without wildcards. An action has one colon, so the wildcards of the name cannot reach past
+    /// it, and prefix and name are matched in one go.
+    Whole(Pattern),
+    /// A prefix with wildcards, which must not reach past the colon.
+    Split { service: Pattern, name: Pattern },
 }
 
 impl ActionPattern {
@@ -114,9 +114,7 @@ impl ActionPattern {
         };
         let parts = match text.split_once(':') {
             None => ActionParts::Every,
-            Some((service, name)) if !text.contains(['*', '?']) => {
-                ActionParts::Exact(format!("{service}:{name}").to_ascii_lowercase().into())
-            }
+            Some((service, _)) if !service.contains(['*', '?']) => ActionParts::Whole(part(text)),
             Some((service, name)) => ActionParts::Split {
                 service: part(service),
                 name: part(name),
@@ -135,7 +133,7 @@ impl ActionPattern {
     pub(crate) fn matches(&self, action: &Action) -> bool {
         match &self.parts {
             ActionParts::Every => true,
-            ActionParts::Exact(exact) => **exact == *action.folded,
+            ActionParts::Whole(whole) => whole.matches(&action.folded, &RequestContext::new()),
             ActionParts::Split { service, name } => {
                 let nothing = RequestContext::new();
                 let (service_text, name_text) = action.folded.split_once(':').unwrap_or(("", &action.folded));

@@ -10,28 +10,29 @@ use std::fmt;
 
 /// A condition key, compared without regard to case.
 #[derive(Clone)]
-pub struct ContextKey<'a> {
+pub(crate) struct ContextKey<'a> {
     name: Cow<'a, str>,
     hash: u64,
 }
 
 impl<'a> ContextKey<'a> {
     /// The key of this name.
-    pub fn new(name: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn new(name: impl Into<Cow<'a, str>>) -> Self {
         let name = name.into();
         let hash = folded_hash(&name);
         Self { name, hash }
     }
 
     /// The name as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.name
     }
 }
 
 impl PartialEq for ContextKey<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && eq_folded(&self.name, &other.name)
+        // Most keys are written the same way in policy and request; then their bytes are equal.
+        self.hash == other.hash && (self.name == other.name || eq_folded(&self.name, &other.name))
     }
 }
 
@@ -76,6 +77,9 @@ impl<'a> Values<'a> {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestContext<'a> {
+    /// The keys' hashes, side by side, because every condition of every statement scans them.
+    hashes: Vec<u64>,
+    /// INVARIANT: as many as hashes, in the same order.
     entries: Vec<(ContextKey<'a>, Values<'a>)>,
 }
 
@@ -88,6 +92,7 @@ impl<'a> RequestContext<'a> {
     /// A context without keys that has room for `keys` of them.
     pub fn with_capacity(keys: usize) -> Self {
         Self {
+            hashes: Vec::with_capacity(keys),
             entries: Vec::with_capacity(keys),
         }
     }
@@ -112,10 +117,12 @@ impl<'a> RequestContext<'a> {
 
     /// Removes a key; says whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
-        let key = ContextKey::new(key);
-        let before = self.entries.len();
-        self.entries.retain(|(have, _)| *have != key);
-        self.entries.len() != before
+        let Some(index) = self.position(&ContextKey::new(key)) else {
+            return false;
+        };
+        self.hashes.remove(index);
+        self.entries.remove(index);
+        true
     }
 
     /// The values of a key; empty when it is absent.
@@ -131,18 +138,32 @@ impl<'a> RequestContext<'a> {
     }
 
     pub(crate) fn values_of(&self, key: &ContextKey<'_>) -> &[Cow<'a, str>] {
-        for (have, values) in &self.entries {
-            if have == key {
-                return values.as_slice();
-            }
+        match self.position(key) {
+            Some(index) => self.entries[index].1.as_slice(),
+            None => &[],
         }
-        &[]
+    }
+
+    fn position(&self, key: &ContextKey<'_>) -> Option<usize> {
+        let mut from = 0;
+        // Two keys may share a hash; then the names tell them apart.
+        while let Some(found) = self.hashes[from..].iter().position(|hash| *hash == key.hash) {
+            let index = from + found;
+            if self.entries[index].0 == *key {
+                return Some(index);
+            }
+            from = index + 1;
+        }
+        None
     }
 
     fn set(&mut self, key: ContextKey<'a>, values: Values<'a>) {
-        match self.entries.iter_mut().find(|(have, _)| *have == key) {
-            Some((_, slot)) => *slot = values,
-            None => self.entries.push((key, values)),
+        match self.position(&key) {
+            Some(index) => self.entries[index].1 = values,
+            None => {
+                self.hashes.push(key.hash);
+                self.entries.push((key, values));
+            }
         }
     }
 }

@@ -56,6 +56,9 @@ pub struct Policies<'a> {
     /// Resource control policies by level, the organization's root first; empty: none.
     pub resource_control: &'a [Vec<PolicyDocument>],
     /// The trust policy of the role that is to be assumed; `None` for every other request.
+    ///
+    /// Unlike AWS: within one account, a trust policy that names the caller itself needs no identity policy
+    /// beside it; here both must allow.
     pub role_trust: Option<&'a PolicyDocument>,
 }
 

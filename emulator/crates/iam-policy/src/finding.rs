@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::json::LineCounter;
+
 /// One thing to say about a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -22,6 +24,37 @@ pub struct Finding {
     pub line: usize,
     /// The column, in characters from one.
     pub column: usize,
+}
+
+impl Finding {
+    /// A finding that does not know its line and column yet.
+    pub(crate) fn new(code: FindingCode, message: String, path: String) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            message,
+            path,
+            line: 0,
+            column: 0,
+        }
+    }
+}
+
+/// Sorts findings by their offset and fills in line and column.
+pub(crate) fn place(text: &str, mut findings: Vec<(usize, Finding)>) -> Vec<Finding> {
+    findings.sort_by_key(|(offset, _)| *offset);
+    let mut lines = LineCounter::new(text);
+    findings
+        .into_iter()
+        .map(|(offset, finding)| {
+            let (line, column) = lines.advance(offset);
+            Finding {
+                line,
+                column,
+                ..finding
+            }
+        })
+        .collect()
 }
 
 impl fmt::Display for Finding {
@@ -225,7 +258,7 @@ finding_codes! {
     /// A variable in a place that takes none
     VariableUnsupportedPlace = "variable-unsupported-place", Malformed;
     /// A variable in a document whose version has none; it is ordinary text
-    VariableUnsupportedVersion = "variable-unsupported-version", Warning;
+    VariableUnsupportedVersion = "variable-unsupported-version", Tolerated;
 
     // Endpoint policies, since 2024 (AWS PrivateLink Guide, *Endpoint policies*).
     /// A wildcard or numeric operator with a key that holds an id made by AWS
@@ -234,6 +267,24 @@ finding_codes! {
     EndpointWildcardRun = "endpoint-wildcard-run", Tolerated;
     /// The account part of an ARN mixes an account id with a wildcard
     EndpointAccountWildcard = "endpoint-account-wildcard", Tolerated;
+
+    // Lint: what the document will do, measured against the service that it is about.
+    /// The service has no action of this name
+    UnknownAction = "unknown-action", Warning;
+    /// The action belongs to a service that this endpoint does not reach
+    OtherService = "other-service", Warning;
+    /// No resource of the statement covers the action
+    ActionNotCovered = "action-not-covered", Warning;
+    /// The resource is none that the statement's actions are authorised on
+    ResourceNeverMatches = "resource-never-matches", Warning;
+    /// A Deny that covers the statement makes it pointless
+    SwallowedByDeny = "swallowed-by-deny", Warning;
+    /// The condition is true for every request
+    ConditionAlwaysTrue = "condition-always-true", Warning;
+    /// The condition is false for every request
+    ConditionNeverTrue = "condition-never-true", Warning;
+    /// The condition gives the same answer for every request that meets it
+    ConditionConstant = "condition-constant", Warning;
 }
 
 impl FindingCode {

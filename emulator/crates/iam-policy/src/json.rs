@@ -320,10 +320,40 @@ impl<'t> Reader<'t> {
 
 /// Line and column, both from one; the column counts characters.
 pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+    LineCounter::new(text).advance(offset)
+}
+
+/// Turns ascending offsets into lines and columns in one pass over the text.
+pub(crate) struct LineCounter<'t> {
+    text: &'t str,
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'t> LineCounter<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            offset: 0,
+            line: 1,
+            column: 1,
+        }
+    }
+
+    /// Line and column of an offset that is no smaller than the one before.
+    pub(crate) fn advance(&mut self, offset: usize) -> (usize, usize) {
+        for character in self.text.get(self.offset..offset).unwrap_or("").chars() {
+            if character == '\n' {
+                self.line += 1;
+                self.column = 1;
+            } else {
+                self.column += 1;
+            }
+        }
+        self.offset = self.offset.max(offset);
+        (self.line, self.column)
+    }
 }
 
 /// How deep values may be nested. A policy needs six levels; the reader recurses once a level.

@@ -1,7 +1,95 @@
-//! iam-policy: IAM policy documents in, decisions with their causes out.
+//! IAM policy documents in, decisions with their causes out.
 //!
-//! A pure function of documents and a request: no I/O, clock, environment or logging, and no knowledge of
-//! any one service. What a document may say is checked when it is loaded, so [`evaluate`] cannot fail.
+//! This crate reads the policies that AWS attaches to VPC endpoints, identities, sessions, accounts and
+//! roles, and decides requests by them as AWS documents that it does. It is a pure function: no I/O, clock,
+//! environment or logging, and no knowledge of any one service. A document is checked whole when it is
+//! loaded, with row, column and JSON path for every mistake, so [`evaluate`] cannot fail and a document
+//! that is not understood is never asked.
+//!
+//! # Who calls, which statement decides, what comes back
+//!
+//! An endpoint lets a team's sessions detect anomalies with the models of one project, and nobody delete
+//! anything. A session without the team's tag calls:
+//!
+//! ```
+//! use iam_policy::{Decision, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate, explain};
+//!
+//! let endpoint_policy = PolicyDocument::parse(
+//!     r#"{
+//!         "Version": "2012-10-17",
+//!         "Statement": [
+//!             {
+//!                 "Sid": "VisionTeam",
+//!                 "Effect": "Allow",
+//!                 "Principal": {"AWS": "arn:aws:iam::123456789012:role/Inspector"},
+//!                 "Action": "lookoutvision:DetectAnomalies",
+//!                 "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/*",
+//!                 "Condition": {"StringEquals": {"aws:PrincipalTag/team": "vision"}}
+//!             },
+//!             {"Effect": "Deny", "Principal": "*", "Action": "lookoutvision:Delete*", "Resource": "*"}
+//!         ]
+//!     }"#,
+//!     PolicyType::VpcEndpoint,
+//! )?;
+//! let policies = Policies { vpc_endpoint: Some(&endpoint_policy), ..Policies::default() };
+//!
+//! let principal = "arn:aws:sts::123456789012:assumed-role/Inspector/line7".parse()?;
+//! let action = "lookoutvision:DetectAnomalies".parse()?;
+//! let resource = "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1".parse()?;
+//! let context = RequestContext::new();
+//! let request = Request {
+//!     principal: &principal,
+//!     action: &action,
+//!     resource: &resource,
+//!     resource_account: None,
+//!     context: &context,
+//! };
+//!
+//! // The role covers its session, action and resource match, and the condition does not: the tag is absent.
+//! let evaluation = evaluate(&policies, &request);
+//! assert_eq!(evaluation.decision, Decision::ImplicitDeny);
+//!
+//! // What the client gets is AWS's sentence.
+//! assert_eq!(
+//!     evaluation.denial_message(&principal, &action, &resource).as_deref(),
+//!     Some(
+//!         "User: arn:aws:sts::123456789012:assumed-role/Inspector/line7 is not authorized to perform: \
+//!          lookoutvision:DetectAnomalies on resource: \
+//!          arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1 \
+//!          because no VPC endpoint policy allows the lookoutvision:DetectAnomalies action"
+//!     ),
+//! );
+//!
+//! // What the author of the test gets is the reason.
+//! assert_eq!(
+//!     explain(&policies, &request).summary(),
+//!     "implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies; \
+//!      nearest is statement 0 of VPC endpoint policy 0 (`VisionTeam`): aws:PrincipalTag/team is absent",
+//! );
+//!
+//! // With the tag, statement 0 decides.
+//! let mut tagged = RequestContext::new();
+//! tagged.insert("aws:PrincipalTag/team", "vision");
+//! let evaluation = evaluate(&policies, &Request { context: &tagged, ..request });
+//! assert_eq!(evaluation.decision, Decision::Allowed);
+//! assert_eq!(evaluation.decided_by.expect("a statement allowed it").statement, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Two readings
+//!
+//! [`PolicyDocument::parse`] reads a document as AWS reads one that is attached now.
+//! [`PolicyDocument::parse_stored`] reads one as AWS evaluates what it already stores: today's checks refuse
+//! a wildcard in a principal, and a document attached before them goes on matching nobody with it.
+//!
+//! # Map
+//!
+//! | to | read |
+//! |---|---|
+//! | know the order of the layers | [`evaluate`] |
+//! | know what a finding means | [`FindingCode`] |
+//! | show why | [`explain`] |
+//! | advise an author | [`lint`] |
 
 mod action;
 mod arn;
@@ -13,6 +101,7 @@ mod evaluate;
 mod explain;
 mod finding;
 mod json;
+pub mod lint;
 mod loader;
 mod nearest;
 mod pattern;
@@ -23,7 +112,7 @@ mod variable;
 
 pub use action::{Action, ActionError};
 pub use arn::{ARN_BYTES_MAX, Arn, ArnError};
-pub use context::{ContextKey, RequestContext};
+pub use context::RequestContext;
 pub use decision::{DecidedBy, Decision, Evaluation, Layer};
 pub use document::{PolicyDocument, PolicyType, Version};
 pub use evaluate::{Policies, Request, evaluate};
@@ -32,7 +121,7 @@ pub use explain::{
 };
 pub use finding::{Finding, FindingCode, PolicyError, Severity};
 pub use json::JSON_DEPTH_MAX;
-pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX};
+pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX, FINDINGS_MAX};
 pub use principal::{Identity, IdentityKind, Principal, PrincipalError};
 pub use resource::Resource;
 pub use statement::{Effect, Sid, Statement};

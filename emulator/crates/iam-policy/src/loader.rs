@@ -13,7 +13,7 @@ mod statement;
 use std::fmt;
 
 use crate::document::{Inner, PolicyType, Version};
-use crate::finding::{Finding, FindingCode, Grade, PolicyError};
+use crate::finding::{Finding, FindingCode, Grade, PolicyError, place};
 use crate::json::{self, Member, Node, Value, line_and_column};
 
 /// How strictly a document is read.
@@ -27,19 +27,13 @@ pub(crate) enum Reading {
 
 /// Reads a document.
 pub(crate) fn load(text: &str, policy_type: PolicyType, reading: Reading) -> Result<Inner, PolicyError> {
-    let mut report = Report {
-        text,
-        findings: Vec::new(),
-    };
-    let outcome = read_document(text, policy_type, &mut report);
-
     let forbids = |finding: &Finding| match finding.code.grade() {
         Grade::Malformed => true,
         Grade::Refused => reading == Reading::Attach,
         Grade::Tolerated | Grade::Warning => false,
     };
-    let mut findings = report.findings;
-    findings.sort_by_key(|finding| (finding.line, finding.column));
+    let (outcome, findings) = examine(text, policy_type);
+    let findings = place(text, findings);
     let (forbidding, remarks): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(forbids);
     if let Some(error) = PolicyError::from_findings(forbidding) {
         return Err(error);
@@ -49,28 +43,40 @@ pub(crate) fn load(text: &str, policy_type: PolicyType, reading: Reading) -> Res
             findings: remarks,
             ..document
         }),
-        // INVARIANT: `read_document` returns `None` only after it has reported something malformed.
+        // INVARIANT: `examine` returns no document only after it has found something malformed.
         None => unreachable!("a document that does not load has a finding that says why"),
     }
 }
 
-/// Where findings go; it knows how to turn an offset into line and column.
-struct Report<'t> {
-    text: &'t str,
-    findings: Vec<Finding>,
+/// Reads a document and says everything there is to say about it, with the offsets. There is a document if
+/// it can be evaluated, whether or not AWS would take it.
+pub(crate) fn examine(text: &str, policy_type: PolicyType) -> (Option<Inner>, Vec<(usize, Finding)>) {
+    let mut report = Report::default();
+    let outcome = read_document(text, policy_type, &mut report);
+    let malformed = report
+        .findings
+        .iter()
+        .any(|(_, finding)| finding.code.grade() == Grade::Malformed);
+    (outcome.filter(|_| !malformed), report.findings)
 }
 
-impl Report<'_> {
+/// Where findings go, with the offsets that become lines and columns once all are there.
+#[derive(Default)]
+struct Report {
+    findings: Vec<(usize, Finding)>,
+    /// How many there are of each grade.
+    counts: [usize; 4],
+}
+
+impl Report {
     fn add(&mut self, code: FindingCode, path: &Path<'_>, offset: usize, message: impl Into<String>) {
-        let (line, column) = line_and_column(self.text, offset);
-        self.findings.push(Finding {
-            code,
-            severity: code.severity(),
-            message: message.into(),
-            path: path.to_string(),
-            line,
-            column,
-        });
+        // The limit holds for each grade on its own, so that many warnings never hide a refusal.
+        let count = &mut self.counts[code.grade() as usize];
+        if *count < FINDINGS_MAX {
+            *count += 1;
+            self.findings
+                .push((offset, Finding::new(code, message.into(), path.to_string())));
+        }
     }
 
     fn wrong_type(&mut self, path: &Path<'_>, node: &Node<'_>, expected: &str) {
@@ -107,7 +113,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-fn read_document(text: &str, policy_type: PolicyType, report: &mut Report<'_>) -> Option<Inner> {
+fn read_document(text: &str, policy_type: PolicyType, report: &mut Report) -> Option<Inner> {
     check_size(text, policy_type, report)?;
     let root = match json::read(text) {
         Ok(root) => root,
@@ -168,7 +174,7 @@ fn read_document(text: &str, policy_type: PolicyType, report: &mut Report<'_>) -
     })
 }
 
-fn check_size(text: &str, policy_type: PolicyType, report: &mut Report<'_>) -> Option<()> {
+fn check_size(text: &str, policy_type: PolicyType, report: &mut Report) -> Option<()> {
     // AWS PrivateLink Guide, Endpoint policies: at most 20,480 characters, white space included. The
     // quotas of the other types do not count white space and differ by what the document is attached to;
     // those documents only have a limit that keeps their cost in bounds.
@@ -184,7 +190,7 @@ fn check_size(text: &str, policy_type: PolicyType, report: &mut Report<'_>) -> O
     None
 }
 
-fn read_version(root: &Node<'_>, members: &[Member<'_>], report: &mut Report<'_>) -> Option<Version> {
+fn read_version(root: &Node<'_>, members: &[Member<'_>], report: &mut Report) -> Option<Version> {
     let path = Path::Root;
     let path = path.key("Version");
     let Some(node) = member(members, "Version") else {
@@ -209,7 +215,7 @@ fn read_version(root: &Node<'_>, members: &[Member<'_>], report: &mut Report<'_>
     }
 }
 
-fn read_id(members: &[Member<'_>], policy_type: PolicyType, report: &mut Report<'_>) -> Option<Box<str>> {
+fn read_id(members: &[Member<'_>], policy_type: PolicyType, report: &mut Report) -> Option<Box<str>> {
     let node = member(members, "Id")?;
     let path = Path::Root;
     let path = path.key("Id");
@@ -224,7 +230,7 @@ fn read_id(members: &[Member<'_>], policy_type: PolicyType, report: &mut Report<
     Some(text.as_str().into())
 }
 
-fn check_sids(statement: &Node<'_>, path: &Path<'_>, policy_type: PolicyType, report: &mut Report<'_>) {
+fn check_sids(statement: &Node<'_>, path: &Path<'_>, policy_type: PolicyType, report: &mut Report) {
     let Value::Array(items) = &statement.value else {
         return;
     };
@@ -260,7 +266,7 @@ fn member<'n, 't>(members: &'n [Member<'t>], key: &str) -> Option<&'n Node<'t>> 
         .map(|member| &member.value)
 }
 
-fn check_duplicates(members: &[Member<'_>], path: &Path<'_>, report: &mut Report<'_>) {
+fn check_duplicates(members: &[Member<'_>], path: &Path<'_>, report: &mut Report) {
     let mut seen = std::collections::HashSet::new();
     for member in members {
         if !seen.insert(member.key.as_str()) {
@@ -276,7 +282,7 @@ fn check_duplicates(members: &[Member<'_>], path: &Path<'_>, report: &mut Report
     }
 }
 
-fn check_names(members: &[Member<'_>], known: &[&'static str], path: &Path<'_>, report: &mut Report<'_>) {
+fn check_names(members: &[Member<'_>], known: &[&'static str], path: &Path<'_>, report: &mut Report) {
     for member in members
         .iter()
         .filter(|member| !known.contains(&member.key.as_str()))
@@ -297,6 +303,10 @@ fn check_names(members: &[Member<'_>], known: &[&'static str], path: &Path<'_>, 
 
 /// AWS PrivateLink Guide, *Endpoint policies*: at most 20,480 characters, white space included.
 pub const ENDPOINT_POLICY_CHARACTERS_MAX: usize = 20_480;
+
+/// How many findings of each grade are kept. A document made of nothing but mistakes could otherwise have
+/// findings many times its own size.
+pub const FINDINGS_MAX: usize = 256;
 
 /// The limit of the other documents. No AWS quota is larger than this.
 pub const DOCUMENT_BYTES_MAX: usize = 65_536;

@@ -31,7 +31,7 @@ fn edits(left: &str, right: &str) -> usize {
 }
 
 /// Longer texts are no misspelt names, and the comparison is quadratic.
-const NAME_BYTES_MAX: usize = 128;
+const NAME_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

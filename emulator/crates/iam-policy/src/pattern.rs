@@ -5,12 +5,16 @@
 //! `${$}`. Text that a variable brings in is literal even when it holds a `*`.
 //!
 //! The cost of a match is linear in the length of the pattern times the length of the text, whatever the
-//! two hold: see [`tokens_match`].
+//! two hold: see [`glob`].
+
+mod glob;
 
 use std::fmt;
 
 use crate::context::RequestContext;
 use crate::variable::{Variable, VariableError};
+
+pub(crate) use glob::tokens_match;
 
 /// One piece of a pattern; `S` owns the text at rest and borrows it while a request is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,17 +95,23 @@ impl Pattern {
         &self.text
     }
 
-    /// The one text that this pattern matches, if there is only one whatever the request.
-    pub(crate) fn as_exact(&self) -> Option<&str> {
-        match &self.shape {
-            Shape::Exact(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// Whether every text matches, whatever the request.
     pub(crate) fn is_any(&self) -> bool {
         self.shape == Shape::Any
+    }
+
+    /// The pieces of the pattern, in order.
+    pub(crate) fn tokens(&self) -> Vec<TemplateToken> {
+        use TemplateToken::Fixed;
+
+        let text = |text: &str| Fixed(Token::Text(text.into()));
+        match &self.shape {
+            Shape::Any => vec![Fixed(Token::Any)],
+            Shape::Exact(exact) => vec![text(exact)],
+            Shape::Prefix(prefix) => vec![text(prefix), Fixed(Token::Any)],
+            Shape::Glob(tokens) => tokens.iter().cloned().map(Fixed).collect(),
+            Shape::Template(tokens) => tokens.to_vec(),
+        }
     }
 
     /// Whether the pattern needs the request's context.
@@ -297,254 +307,4 @@ pub(crate) fn resolve(tokens: &[TemplateToken], context: &RequestContext<'_>) ->
     }
     flush(&mut resolved, &mut run);
     Some(resolved)
-}
-
-/// Whether the whole of `text` matches `tokens`.
-///
-/// The tokens between two stars form a segment. The first segment must stand at the start, the last at the
-/// end; each one between is sought from the left, and the first place found is as good as any later one.
-/// A segment of one text is found by the standard library's search, which is linear; one with a `?` or with
-/// several texts by [`find`], linear for each of its texts. So the whole costs at most
-/// tokens × characters, also when a variable has brought in a text as long as the request allows.
-pub(crate) fn tokens_match<S: AsRef<str>>(tokens: &[Token<S>], text: &str) -> bool {
-    let is_any = |token: &Token<S>| matches!(token, Token::Any);
-    let Some(first_star) = tokens.iter().position(is_any) else {
-        return strip_start(tokens, text) == Some("");
-    };
-    let last_star = tokens.iter().rposition(is_any).unwrap_or(first_star);
-
-    let Some(rest) = strip_start(&tokens[..first_star], text) else {
-        return false;
-    };
-    let Some(mut rest) = strip_end(&tokens[last_star + 1..], rest) else {
-        return false;
-    };
-    for segment in tokens[first_star..last_star]
-        .split(is_any)
-        .filter(|segment| !segment.is_empty())
-    {
-        match find(segment, rest) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    true
-}
-
-/// What is left of `text` after a segment at its start.
-fn strip_start<'t, S: AsRef<str>>(segment: &[Token<S>], mut text: &'t str) -> Option<&'t str> {
-    for token in segment {
-        text = match token {
-            Token::Text(run) => text.strip_prefix(run.as_ref())?,
-            Token::One => {
-                let mut characters = text.chars();
-                characters.next()?;
-                characters.as_str()
-            }
-            Token::Any => return None,
-        };
-    }
-    Some(text)
-}
-
-/// What is left of `text` before a segment at its end.
-fn strip_end<'t, S: AsRef<str>>(segment: &[Token<S>], mut text: &'t str) -> Option<&'t str> {
-    for token in segment.iter().rev() {
-        text = match token {
-            Token::Text(run) => text.strip_suffix(run.as_ref())?,
-            Token::One => {
-                let mut characters = text.chars();
-                characters.next_back()?;
-                characters.as_str()
-            }
-            Token::Any => return None,
-        };
-    }
-    Some(text)
-}
-
-/// What is left of `text` after the first place where a segment without stars occurs in it.
-fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t str> {
-    if let [Token::Text(run)] = segment {
-        let run = run.as_ref();
-        return text.find(run).map(|start| &text[start + run.len()..]);
-    }
-
-    // A place fits when every text of the segment occurs at its distance from that place. Each text
-    // votes for the places it could belong to, and the first place with all votes is the answer.
-    let offsets: Vec<usize> = text
-        .char_indices()
-        .map(|(offset, _)| offset)
-        .chain([text.len()])
-        .collect();
-    let characters: Vec<char> = text.chars().collect();
-    let mut runs = Vec::new();
-    let mut distance = 0_usize;
-    for token in segment {
-        match token {
-            Token::Text(run) => {
-                let run: Vec<char> = run.as_ref().chars().take(characters.len() + 1).collect();
-                distance = distance.saturating_add(run.len());
-                if distance > characters.len() {
-                    return None;
-                }
-                if !run.is_empty() {
-                    runs.push((distance - run.len(), run));
-                }
-            }
-            Token::One => distance = distance.saturating_add(1),
-            Token::Any => return None,
-        }
-    }
-    let places = (characters.len() + 1).checked_sub(distance)?;
-    let mut votes = vec![0_usize; places];
-    for (at, run) in &runs {
-        for start in occurrences(run, &characters) {
-            if let Some(vote) = start.checked_sub(*at).and_then(|place| votes.get_mut(place)) {
-                *vote += 1;
-            }
-        }
-    }
-    let place = votes.iter().position(|&vote| vote == runs.len())?;
-    Some(&text[offsets[place + distance]..])
-}
-
-/// Where `run` occurs in `text`, overlaps included: Knuth, Morris and Pratt's search.
-fn occurrences(run: &[char], text: &[char]) -> Vec<usize> {
-    // `borders[i]` is the length of the longest proper border of `run[..=i]`.
-    let mut borders = vec![0; run.len()];
-    let mut matched = 0;
-    for index in 1..run.len() {
-        while matched > 0 && run[index] != run[matched] {
-            matched = borders[matched - 1];
-        }
-        if run[index] == run[matched] {
-            matched += 1;
-        }
-        borders[index] = matched;
-    }
-
-    let mut found = Vec::new();
-    matched = 0;
-    for (index, character) in text.iter().enumerate() {
-        while matched > 0 && (matched == run.len() || *character != run[matched]) {
-            matched = borders[matched - 1];
-        }
-        if *character == run[matched] {
-            matched += 1;
-        }
-        if matched == run.len() {
-            found.push(index + 1 - run.len());
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GLOB: Syntax = Syntax {
-        wildcards: Wildcards::Glob,
-        variables: Variables::Expand,
-    };
-
-    #[track_caller]
-    fn check(pattern: &str, text: &str, expected: bool) {
-        let compiled = Pattern::compile(pattern, GLOB).unwrap();
-        assert_eq!(
-            compiled.matches(text, &RequestContext::new()),
-            expected,
-            "{pattern} against {text}"
-        );
-    }
-
-    #[test]
-    fn a_star_is_any_run_and_a_question_mark_one_character() {
-        check("*", "", true);
-        check("", "", true);
-        check("", "a", false);
-        check("a*", "a", true);
-        check("a*c", "ac", true);
-        check("a*c", "abc", true);
-        check("a*c", "abcd", false);
-        check("a?c", "abc", true);
-        check("a?c", "ac", false);
-        check("?", "é", true);
-        check("??", "é", false);
-        check("**a**", "bab", true);
-        check("*a?c*", "xxabacx", false);
-        check("*a?c*", "xxabaacx", true);
-        check("*?*", "", false);
-        check("*?*?*", "a", false);
-        check("*?*?*", "ab", true);
-        check("*aba?*", "ababa", true);
-        check("*é?ü*", "xéaéxü", true);
-        check("aa*aa", "aaa", false);
-        check("aa*aa", "aaaa", true);
-    }
-
-    #[test]
-    fn escapes_are_literal() {
-        check("a${*}b", "a*b", true);
-        check("a${*}b", "axb", false);
-        check("a${?}*", "a?zzz", true);
-        check("a${$}{x}", "a${x}", true);
-    }
-
-    #[test]
-    fn the_search_agrees_with_a_plain_two_pointer_glob() {
-        let alphabet = ["a", "b", "*", "?"];
-        let mut patterns = vec![String::new()];
-        for _ in 0..5 {
-            let longer: Vec<String> = patterns
-                .iter()
-                .flat_map(|p| alphabet.iter().map(move |a| format!("{p}{a}")))
-                .collect();
-            patterns.extend(longer);
-            patterns.sort();
-            patterns.dedup();
-        }
-        let mut texts = vec![String::new()];
-        for _ in 0..5 {
-            let longer: Vec<String> = texts
-                .iter()
-                .flat_map(|t| [format!("{t}a"), format!("{t}b")])
-                .collect();
-            texts.extend(longer);
-            texts.sort();
-            texts.dedup();
-        }
-        for pattern in &patterns {
-            let compiled = Pattern::compile(pattern, GLOB).unwrap();
-            for text in &texts {
-                let expected = two_pointers(pattern.as_bytes(), text.as_bytes());
-                assert_eq!(
-                    compiled.matches(text, &RequestContext::new()),
-                    expected,
-                    "{pattern} against {text}"
-                );
-            }
-        }
-    }
-
-    fn two_pointers(pattern: &[u8], text: &[u8]) -> bool {
-        let (mut p, mut t, mut star) = (0, 0, None);
-        while t < text.len() {
-            if p < pattern.len() && pattern[p] == b'*' {
-                star = Some((p, t));
-                p += 1;
-            } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == text[t]) {
-                p += 1;
-                t += 1;
-            } else if let Some((star_p, star_t)) = star {
-                star = Some((star_p, star_t + 1));
-                p = star_p + 1;
-                t = star_t + 1;
-            } else {
-                return false;
-            }
-        }
-        pattern[p..].iter().all(|&byte| byte == b'*')
-    }
 }

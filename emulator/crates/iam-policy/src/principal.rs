@@ -132,7 +132,10 @@ impl FromStr for Identity {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || PrincipalError { text: text.into() };
         let arn: Arn = text.parse().map_err(|_| refused())?;
-        if text.contains(['*', '?']) || !arn.region().is_empty() || !is_account_id(arn.account()) {
+        // Names hold letters, digits and `+=,.@_-`; a wildcard or variable in one names nobody.
+        let foreign =
+            |c: char| matches!(c, '*' | '?' | '$' | '{' | '}') || c.is_whitespace() || c.is_control();
+        if text.contains(foreign) || !arn.region().is_empty() || !is_account_id(arn.account()) {
             return Err(refused());
         }
         let (resource_type, name) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));

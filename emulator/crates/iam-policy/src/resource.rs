@@ -119,7 +119,12 @@ impl ResourcePattern {
         &self.text
     }
 
-    /// The six parts, unless the pattern is `*`.
+    /// Whether the pattern is `*`.
+    pub(crate) fn is_every(&self) -> bool {
+        matches!(self.covers, Covers::Everything)
+    }
+
+    /// The six parts, unless the pattern is `*` or has fewer.
     pub(crate) fn parts(&self) -> Option<&[Pattern; ARN_PARTS]> {
         match &self.covers {
             Covers::Parts(parts) => Some(parts),

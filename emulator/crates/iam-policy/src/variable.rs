@@ -133,8 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_key_may_hold_a_space_only_where_aws_lets_it() {
-        // Guess: the checks do not say whether the tag key is meant too; a refusal is the safe reading.
+    fn not_even_a_tag_key_may_hold_a_space() {
         refused("${aws:PrincipalTag/cost center}", VariableError::Space);
     }
 }

@@ -179,9 +179,9 @@ fn condition_reason(condition: &Condition, context: &RequestContext<'_>, value: 
         .unwrap_or_else(|| texts.iter().map(ToString::to_string).collect());
     let patterns = any_of(patterns.iter().map(String::as_str));
     if negated {
-        format!("{subject}, which {operator} excludes with {patterns}")
+        format!("{subject}; {operator} excludes {patterns}")
     } else {
-        format!("{subject}, which is not {operator} {patterns}")
+        format!("{subject}; {operator} needs {patterns}")
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn read(
     node: &Node<'_>,
     path: &Path<'_>,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Vec<Condition>> {
     let Value::Object(operators) = &node.value else {
         report.wrong_type(path, node, "an object of condition operators");
@@ -42,7 +42,7 @@ fn read_operator(
     member: &Member<'_>,
     path: &Path<'_>,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Vec<Condition>> {
     let operator = match Operator::read(&member.key) {
         Ok(operator) => operator,
@@ -92,7 +92,7 @@ fn read_operator(
 }
 
 /// What can be said about a key and its operator without looking at the values.
-fn check_key(key: &Member<'_>, operator: Operator, path: &Path<'_>, report: &mut Report<'_>) {
+fn check_key(key: &Member<'_>, operator: Operator, path: &Path<'_>, report: &mut Report) {
     let (name, offset) = (key.key.as_str(), key.key_offset);
     if name
         .split_once(':')
@@ -141,7 +141,7 @@ struct Scalar {
 }
 
 impl Scalar {
-    fn report(&self, code: FindingCode, path: &Path<'_>, report: &mut Report<'_>, message: String) {
+    fn report(&self, code: FindingCode, path: &Path<'_>, report: &mut Report, message: String) {
         match self.index {
             Some(index) => report.add(code, &path.index(index), self.offset, message),
             None => report.add(code, path, self.offset, message),
@@ -149,7 +149,7 @@ impl Scalar {
     }
 }
 
-fn read_values(node: &Node<'_>, path: &Path<'_>, report: &mut Report<'_>) -> Option<Vec<Scalar>> {
+fn read_values(node: &Node<'_>, path: &Path<'_>, report: &mut Report) -> Option<Vec<Scalar>> {
     let Value::Array(items) = &node.value else {
         return read_scalar(node, None, path, report).map(|scalar| vec![scalar]);
     };
@@ -170,7 +170,7 @@ fn read_scalar(
     node: &Node<'_>,
     index: Option<usize>,
     path: &Path<'_>,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Scalar> {
     let text = match &node.value {
         Value::String(text) => text.as_str(),
@@ -195,7 +195,7 @@ fn compile(
     values: &[Scalar],
     path: &Path<'_>,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Condition> {
     let family = operator.family;
     if family == Family::Bool && values.len() > 1 {
@@ -225,7 +225,7 @@ fn compile_patterns(
     values: &[Scalar],
     path: &Path<'_>,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Test> {
     let wildcards = if family.takes_wildcards() {
         Wildcards::Glob
@@ -281,7 +281,7 @@ fn compile_patterns(
 }
 
 /// Whether a value can be read by its operator.
-fn check_value(value: &Scalar, family: Family, path: &Path<'_>, place: Place, report: &mut Report<'_>) {
+fn check_value(value: &Scalar, family: Family, path: &Path<'_>, place: Place, report: &mut Report) {
     let text = &*value.text;
     let has_variable = text.contains("${");
     if has_variable && !family.takes_variables() {
@@ -353,7 +353,7 @@ fn check_known_key(
     family: Family,
     path: &Path<'_>,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) {
     let text = &*value.text;
     if family == Family::IpAddress
@@ -396,7 +396,7 @@ pub(super) fn check_variables_of_old_version(
     path: &Path<'_>,
     offset: usize,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) {
     if place.variables() == Variables::Literal && text.contains("${") {
         let message = format!("`{text}` is ordinary text: variables need `\"Version\": \"2012-10-17\"`");

@@ -5,11 +5,7 @@ use crate::finding::FindingCode;
 use crate::json::{Node, Value};
 use crate::principal::{Covers, PrincipalPattern, is_account_id};
 
-pub(super) fn read(
-    node: &Node<'_>,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-) -> Option<Vec<PrincipalPattern>> {
+pub(super) fn read(node: &Node<'_>, path: &Path<'_>, report: &mut Report) -> Option<Vec<PrincipalPattern>> {
     let members = match &node.value {
         Value::String(text) if text == "*" => {
             return Some(vec![PrincipalPattern::new("*", Covers::Everyone)]);
@@ -89,7 +85,7 @@ fn read_entry(
     text: &str,
     path: &Path<'_>,
     offset: usize,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<PrincipalPattern> {
     let nobody = || Some(PrincipalPattern::new(text, Covers::Nobody));
     if text.is_empty() {

@@ -33,12 +33,7 @@ enum Clause<'n, 't> {
     Not(&'static str, &'n Node<'t>),
 }
 
-pub(super) fn read(
-    node: &Node<'_>,
-    path: &Path<'_>,
-    place: Place,
-    report: &mut Report<'_>,
-) -> Option<Statement> {
+pub(super) fn read(node: &Node<'_>, path: &Path<'_>, place: Place, report: &mut Report) -> Option<Statement> {
     let Value::Object(members) = &node.value else {
         report.wrong_type(path, node, "a statement object");
         return None;
@@ -66,7 +61,7 @@ pub(super) fn read(
     })
 }
 
-fn read_sid(members: &[Member<'_>], path: &Path<'_>, place: Place, report: &mut Report<'_>) -> Option<Sid> {
+fn read_sid(members: &[Member<'_>], path: &Path<'_>, place: Place, report: &mut Report) -> Option<Sid> {
     let node = member(members, "Sid")?;
     let path = path.key("Sid");
     let Value::String(text) = &node.value else {
@@ -86,7 +81,7 @@ fn read_effect(
     statement: &Node<'_>,
     members: &[Member<'_>],
     path: &Path<'_>,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Effect> {
     let Some(node) = member(members, "Effect") else {
         report.add(
@@ -119,7 +114,7 @@ fn clause<'n, 't>(
     name: &'static str,
     not_name: &'static str,
     path: &Path<'_>,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Clause<'n, 't>> {
     match (member(members, name), member(members, not_name)) {
         (Some(plain), None) => Some(Clause::Plain(name, plain)),
@@ -144,7 +139,7 @@ fn read_principal(
     path: &Path<'_>,
     place: Place,
     effect: Option<Effect>,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Option<PrincipalClause>> {
     if !has_either(members, "Principal", "NotPrincipal") {
         if !place.policy_type.has_principal() {
@@ -182,7 +177,7 @@ fn read_action(
     statement: &Node<'_>,
     members: &[Member<'_>],
     path: &Path<'_>,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<ActionClause> {
     if !has_either(members, "Action", "NotAction") {
         let message = "policy statement must contain actions";
@@ -203,7 +198,7 @@ fn read_resource(
     members: &[Member<'_>],
     path: &Path<'_>,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<Option<ResourceClause>> {
     if !has_either(members, "Resource", "NotResource") {
         if place.policy_type == PolicyType::RoleTrust {
@@ -235,8 +230,8 @@ fn read_resource(
 fn strings<T>(
     node: &Node<'_>,
     path: &Path<'_>,
-    report: &mut Report<'_>,
-    mut read: impl FnMut(&str, &Path<'_>, usize, &mut Report<'_>) -> Option<T>,
+    report: &mut Report,
+    mut read: impl FnMut(&str, &Path<'_>, usize, &mut Report) -> Option<T>,
 ) -> Option<Vec<T>> {
     match &node.value {
         Value::String(text) => read(text, path, node.offset, report).map(|entry| vec![entry]),
@@ -270,7 +265,7 @@ fn read_action_pattern(
     text: &str,
     path: &Path<'_>,
     offset: usize,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<ActionPattern> {
     if text == "*" {
         return Some(ActionPattern::compile(text));
@@ -314,7 +309,7 @@ fn read_resource_pattern(
     path: &Path<'_>,
     offset: usize,
     place: Place,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<ResourcePattern> {
     if text == "*" {
         return Some(ResourcePattern::every());
@@ -359,7 +354,7 @@ fn check_resource_parts(
     parts: [&str; ARN_PARTS],
     path: &Path<'_>,
     offset: usize,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) {
     let [_, partition, service, ..] = parts;
     if partition != "*" && !PARTITIONS.contains(&partition) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 #[test]
 fn every_graded_document_is_accepted_or_refused_as_graded() {
-    let cases: Vec<Value> = include_str!("fixtures/attach-cases.jsonl")
+    let cases: Vec<Value> = include_str!("../fixtures/attach-cases.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();

@@ -73,12 +73,12 @@ fn a_condition_says_why_it_is_false() {
     check_reason(
         r#"{"StringEquals": {"aws:SourceVpce": ["vpce-0a1b2c3d", "vpce-11111111"]}}"#,
         &[("aws:SourceVpce", &["vpce-22222222"])],
-        "aws:SourceVpce is vpce-22222222, which is not StringEquals vpce-0a1b2c3d or vpce-11111111",
+        "aws:SourceVpce is vpce-22222222; StringEquals needs vpce-0a1b2c3d or vpce-11111111",
     );
     check_reason(
         r#"{"StringNotLike": {"aws:username": "al*"}}"#,
         &[("aws:username", &["alice"])],
-        "aws:username is alice, which StringNotLike excludes with al*",
+        "aws:username is alice; StringNotLike excludes al*",
     );
     check_reason(
         r#"{"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}"#,
@@ -91,12 +91,12 @@ fn a_condition_says_why_it_is_false() {
             ("aws:ResourceTag/team", &["a"]),
             ("aws:PrincipalTag/team", &["b"]),
         ],
-        "aws:ResourceTag/team is a, which is not StringEquals b",
+        "aws:ResourceTag/team is a; StringEquals needs b",
     );
     check_reason(
         r#"{"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b", "c", "d", "e"]}}"#,
         &[("aws:TagKeys", &["a", "z"])],
-        "aws:TagKeys has z, which is not ForAllValues:StringEquals a, b, c or 2 more",
+        "aws:TagKeys has z; ForAllValues:StringEquals needs a, b, c or 2 more",
     );
     check_reason(
         r#"{"Null": {"aws:TokenIssueTime": "true"}}"#,

@@ -1,0 +1,131 @@
+//! Statements that a Deny makes pointless: whenever they apply, so does the Deny.
+//!
+//! The comparison is cautious. It says "swallowed" only when that is certain, and stays silent about
+//! overlaps it cannot judge, such as those of negated elements.
+
+use super::Locator;
+use crate::arn::ARN_PARTS;
+use crate::condition::Condition;
+use crate::finding::FindingCode;
+use crate::principal::{Covers, PrincipalPattern};
+use crate::resource::ResourcePattern;
+use crate::statement::{ActionClause, Effect, PrincipalClause, ResourceClause, Statement};
+
+pub(super) fn check(index: usize, statements: &[Statement], locator: &mut Locator<'_>) {
+    let statement = &statements[index];
+    let swallows = |&(other, deny): &(usize, &Statement)| {
+        // An Allow yields to a Deny wherever it stands; of two Denies the later one is pointless.
+        let in_order = match statement.effect {
+            Effect::Allow => other != index,
+            Effect::Deny => other < index,
+        };
+        deny.effect == Effect::Deny && in_order && covers(deny, statement)
+    };
+    let Some((other, deny)) = statements.iter().enumerate().find(swallows) else {
+        return;
+    };
+    let named = match &deny.sid {
+        Some(sid) => format!("statement {other} (`{sid}`)"),
+        None => format!("statement {other}"),
+    };
+    let message = format!("{named} denies everything that this statement is about");
+    locator.report(FindingCode::SwallowedByDeny, &[], message);
+}
+
+fn covers(deny: &Statement, statement: &Statement) -> bool {
+    principal_covers(deny.principal.as_ref(), statement.principal.as_ref())
+        && action_covers(&deny.action, &statement.action)
+        && resource_covers(deny.resource.as_ref(), statement.resource.as_ref())
+        && deny
+            .conditions
+            .iter()
+            .all(|condition| statement.conditions.iter().any(|own| is_same(condition, own)))
+}
+
+fn is_same(left: &Condition, right: &Condition) -> bool {
+    left.operator == right.operator && left.key == right.key && left.texts == right.texts
+}
+
+fn principal_covers(deny: Option<&PrincipalClause>, own: Option<&PrincipalClause>) -> bool {
+    let (Some(PrincipalClause::Principal(deny)), Some(own)) = (deny, own) else {
+        return deny.is_none() && own.is_none();
+    };
+    if deny
+        .iter()
+        .any(|entry| matches!(entry.covers(), Covers::Everyone))
+    {
+        return true;
+    }
+    let PrincipalClause::Principal(own) = own else {
+        return false;
+    };
+    let covers = |deny: &PrincipalPattern, own: &PrincipalPattern| match (deny.covers(), own.covers()) {
+        (Covers::Account(account), Covers::Identity(identity)) => **account == *identity.account(),
+        _ => deny.as_str() == own.as_str(),
+    };
+    !own.is_empty() && own.iter().all(|own| deny.iter().any(|deny| covers(deny, own)))
+}
+
+fn action_covers(deny: &ActionClause, own: &ActionClause) -> bool {
+    let ActionClause::Action(deny) = deny else {
+        return false;
+    };
+    if deny.iter().any(|entry| entry.as_str() == "*") {
+        return true;
+    }
+    let ActionClause::Action(own) = own else {
+        return false;
+    };
+    let covers = |deny: &str, own: &str| match (deny.split_once(':'), own.split_once(':')) {
+        (Some((deny_prefix, deny_name)), Some((own_prefix, own_name))) => {
+            text_covers(
+                &deny_prefix.to_ascii_lowercase(),
+                &own_prefix.to_ascii_lowercase(),
+            ) && text_covers(&deny_name.to_ascii_lowercase(), &own_name.to_ascii_lowercase())
+        }
+        _ => false,
+    };
+    !own.is_empty()
+        && own
+            .iter()
+            .all(|own| deny.iter().any(|deny| covers(deny.as_str(), own.as_str())))
+}
+
+fn resource_covers(deny: Option<&ResourceClause>, own: Option<&ResourceClause>) -> bool {
+    let (Some(ResourceClause::Resource(deny)), Some(own)) = (deny, own) else {
+        return deny.is_none() && own.is_none();
+    };
+    if deny.iter().any(ResourcePattern::is_every) {
+        return true;
+    }
+    let ResourceClause::Resource(own) = own else {
+        return false;
+    };
+    let covers = |deny: &ResourcePattern, own: &ResourcePattern| match (deny.parts(), own.parts()) {
+        (Some(deny), Some(own)) => (1..ARN_PARTS).all(|index| {
+            let (deny, own) = (&deny[index], &own[index]);
+            deny.as_str() == own.as_str()
+                || (!deny.has_variables() && text_covers(deny.as_str(), own.as_str()))
+        }),
+        _ => false,
+    };
+    !own.is_empty() && own.iter().all(|own| deny.iter().any(|deny| covers(deny, own)))
+}
+
+/// Whether every text that matches `own` matches `deny`. With a `?` in `deny` only equal patterns count,
+/// for a `*` of `own` is more than one character.
+fn text_covers(deny: &str, own: &str) -> bool {
+    use crate::context::RequestContext;
+    use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
+
+    if deny == own {
+        return true;
+    }
+    let syntax = Syntax {
+        wildcards: Wildcards::Glob,
+        variables: Variables::Literal,
+    };
+    deny.contains('*')
+        && !deny.contains(['?', '$'])
+        && Pattern::compile(deny, syntax).is_ok_and(|deny| deny.matches(own, &RequestContext::new()))
+}

@@ -1,0 +1,282 @@
+//! Matching a text against tokens.
+//!
+//! The tokens between two stars form a segment. The first segment must stand at the start, the last at the
+//! end; each one between is sought from the left, and the first place found is as good as any later one, so
+//! nothing is ever tried twice. A segment of one text is found by the standard library's search, which is
+//! linear; one with a `?` or with several texts by [`find`], linear for each of its texts. The whole costs at
+//! most tokens × characters, also when a variable has brought in a text as long as the request allows.
+
+use super::Token;
+
+/// Whether the whole of `text` matches `tokens`.
+pub(crate) fn tokens_match<S: AsRef<str>>(tokens: &[Token<S>], text: &str) -> bool {
+    let is_any = |token: &Token<S>| matches!(token, Token::Any);
+    let Some(first_star) = tokens.iter().position(is_any) else {
+        return strip_start(tokens, text) == Some("");
+    };
+    let last_star = tokens.iter().rposition(is_any).unwrap_or(first_star);
+
+    let Some(rest) = strip_start(&tokens[..first_star], text) else {
+        return false;
+    };
+    let Some(mut rest) = strip_end(&tokens[last_star + 1..], rest) else {
+        return false;
+    };
+    for segment in tokens[first_star..last_star]
+        .split(is_any)
+        .filter(|segment| !segment.is_empty())
+    {
+        match find(segment, rest) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// What is left of `text` after a segment at its start.
+fn strip_start<'t, S: AsRef<str>>(segment: &[Token<S>], mut text: &'t str) -> Option<&'t str> {
+    for token in segment {
+        text = match token {
+            Token::Text(run) => text.strip_prefix(run.as_ref())?,
+            Token::One => {
+                let mut characters = text.chars();
+                characters.next()?;
+                characters.as_str()
+            }
+            Token::Any => return None,
+        };
+    }
+    Some(text)
+}
+
+/// What is left of `text` before a segment at its end.
+fn strip_end<'t, S: AsRef<str>>(segment: &[Token<S>], mut text: &'t str) -> Option<&'t str> {
+    for token in segment.iter().rev() {
+        text = match token {
+            Token::Text(run) => text.strip_suffix(run.as_ref())?,
+            Token::One => {
+                let mut characters = text.chars();
+                characters.next_back()?;
+                characters.as_str()
+            }
+            Token::Any => return None,
+        };
+    }
+    Some(text)
+}
+
+/// What is left of `text` after the first place where a segment without stars occurs in it.
+fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t str> {
+    if let [Token::Text(run)] = segment {
+        let run = run.as_ref();
+        return text.find(run).map(|start| &text[start + run.len()..]);
+    }
+    // The place is often near. Windows that grow fourfold find it without looking at the whole text, and
+    // all of them together cost no more than the last one and a third.
+    let mut window = WINDOW_CHARACTERS_MIN;
+    loop {
+        let end = text.char_indices().nth(window).map(|(end, _)| end);
+        if let Some(found) = find_in_window(segment, &text[..end.unwrap_or(text.len())]) {
+            return Some(&text[found..]);
+        }
+        end?;
+        window *= 4;
+    }
+}
+
+/// The offset after the first place where a segment occurs in `text`.
+///
+/// A place fits when every text of the segment occurs at its distance from that place. Each text votes for
+/// the places that it could belong to, and the first place with all votes is the answer.
+fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usize> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut runs = Vec::new();
+    let mut distance = 0_usize;
+    for token in segment {
+        match token {
+            Token::Text(run) => {
+                let run: Vec<char> = run.as_ref().chars().take(characters.len() + 1).collect();
+                distance += run.len();
+                if distance > characters.len() {
+                    return None;
+                }
+                if !run.is_empty() {
+                    runs.push((distance - run.len(), run));
+                }
+            }
+            Token::One => distance += 1,
+            Token::Any => return None,
+        }
+    }
+    let places = (characters.len() + 1).checked_sub(distance)?;
+    let mut votes = vec![0_usize; places];
+    for (at, run) in &runs {
+        for start in occurrences(run, &characters) {
+            if let Some(vote) = start.checked_sub(*at).and_then(|place| votes.get_mut(place)) {
+                *vote += 1;
+            }
+        }
+    }
+    let place = votes.iter().position(|&vote| vote == runs.len())?;
+    Some(
+        characters[..place + distance]
+            .iter()
+            .map(|character| character.len_utf8())
+            .sum(),
+    )
+}
+
+/// Where `run` occurs in `text`, overlaps included: Knuth, Morris and Pratt's search.
+fn occurrences(run: &[char], text: &[char]) -> Vec<usize> {
+    // `borders[i]` is the length of the longest proper border of `run[..=i]`.
+    let mut borders = vec![0; run.len()];
+    let mut matched = 0;
+    for index in 1..run.len() {
+        while matched > 0 && run[index] != run[matched] {
+            matched = borders[matched - 1];
+        }
+        if run[index] == run[matched] {
+            matched += 1;
+        }
+        borders[index] = matched;
+    }
+
+    let mut found = Vec::new();
+    matched = 0;
+    for (index, character) in text.iter().enumerate() {
+        while matched > 0 && (matched == run.len() || *character != run[matched]) {
+            matched = borders[matched - 1];
+        }
+        if *character == run[matched] {
+            matched += 1;
+        }
+        if matched == run.len() {
+            found.push(index + 1 - run.len());
+        }
+    }
+    found
+}
+
+/// How far the search for a segment looks at first.
+const WINDOW_CHARACTERS_MIN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use crate::context::RequestContext;
+    use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
+
+    const GLOB: Syntax = Syntax {
+        wildcards: Wildcards::Glob,
+        variables: Variables::Expand,
+    };
+
+    #[track_caller]
+    fn check(pattern: &str, text: &str, expected: bool) {
+        let compiled = Pattern::compile(pattern, GLOB).unwrap();
+        assert_eq!(
+            compiled.matches(text, &RequestContext::new()),
+            expected,
+            "{pattern} against {text}"
+        );
+    }
+
+    #[test]
+    fn a_star_is_any_run_and_a_question_mark_one_character() {
+        check("*", "", true);
+        check("", "", true);
+        check("", "a", false);
+        check("a*", "a", true);
+        check("a*c", "ac", true);
+        check("a*c", "abc", true);
+        check("a*c", "abcd", false);
+        check("a?c", "abc", true);
+        check("a?c", "ac", false);
+        check("?", "é", true);
+        check("??", "é", false);
+        check("**a**", "bab", true);
+        check("*a?c*", "xxabacx", false);
+        check("*a?c*", "xxabaacx", true);
+        check("*?*", "", false);
+        check("*?*?*", "a", false);
+        check("*?*?*", "ab", true);
+        check("*aba?*", "ababa", true);
+        check("*é?ü*", "xéaéxü", true);
+        check("aa*aa", "aaa", false);
+        check("aa*aa", "aaaa", true);
+    }
+
+    #[test]
+    fn a_segment_is_found_however_far_away_it_is() {
+        let far = format!("{}aba!{}", "abab".repeat(200), "é".repeat(200));
+        check("*aba?é*", &far, true);
+        check("*aba?!*", &far, false);
+        check("*b?!é*é?é*é", &far, true);
+        check(&format!("*{}?{}*", "é".repeat(90), "é".repeat(109)), &far, true);
+        check(&format!("*{}?{}*", "é".repeat(90), "é".repeat(110)), &far, false);
+    }
+
+    #[test]
+    fn escapes_are_literal() {
+        check("a${*}b", "a*b", true);
+        check("a${*}b", "axb", false);
+        check("a${?}*", "a?zzz", true);
+        check("a${$}{x}", "a${x}", true);
+    }
+
+    #[test]
+    fn the_search_agrees_with_a_plain_two_pointer_glob() {
+        let alphabet = ["a", "b", "*", "?"];
+        let mut patterns = vec![String::new()];
+        for _ in 0..5 {
+            let longer: Vec<String> = patterns
+                .iter()
+                .flat_map(|p| alphabet.iter().map(move |a| format!("{p}{a}")))
+                .collect();
+            patterns.extend(longer);
+            patterns.sort();
+            patterns.dedup();
+        }
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            let longer: Vec<String> = texts
+                .iter()
+                .flat_map(|t| [format!("{t}a"), format!("{t}b")])
+                .collect();
+            texts.extend(longer);
+            texts.sort();
+            texts.dedup();
+        }
+        for pattern in &patterns {
+            let compiled = Pattern::compile(pattern, GLOB).unwrap();
+            for text in &texts {
+                let expected = two_pointers(pattern.as_bytes(), text.as_bytes());
+                assert_eq!(
+                    compiled.matches(text, &RequestContext::new()),
+                    expected,
+                    "{pattern} against {text}"
+                );
+            }
+        }
+    }
+
+    fn two_pointers(pattern: &[u8], text: &[u8]) -> bool {
+        let (mut p, mut t, mut star) = (0, 0, None);
+        while t < text.len() {
+            if p < pattern.len() && pattern[p] == b'*' {
+                star = Some((p, t));
+                p += 1;
+            } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == text[t]) {
+                p += 1;
+                t += 1;
+            } else if let Some((star_p, star_t)) = star {
+                star = Some((star_p, star_t + 1));
+                p = star_p + 1;
+                t = star_t + 1;
+            } else {
+                return false;
+            }
+        }
+        pattern[p..].iter().all(|&byte| byte == b'*')
+    }
+}

@@ -1,0 +1,11 @@
+//! iam-policy seen from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod attach_cases;
+mod corpus;
+mod documented_cases;
+mod explanations;
+mod hostile;
+mod lint;
+mod loader;
+mod properties;
