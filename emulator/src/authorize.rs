@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, Resource};
+use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -63,7 +63,7 @@ pub(crate) fn authorize(
         caller,
         door,
     };
-    let (evaluation, denial) = question.put(|policies, request| {
+    let (evaluation, denial) = question.put(Context::WhereRead, |policies, request| {
         let evaluation = iam_policy::evaluate(policies, request);
         let denial = evaluation.denial_message(request.principal, request.action, request.resource);
         (evaluation, denial)
@@ -119,12 +119,12 @@ impl Authorization {
 
     /// For each statement what matched and what did not, and which one decided
     pub(crate) fn explain(&self) -> Explanation {
-        self.question.put(iam_policy::explain)
+        self.question.put(Context::Whole, iam_policy::explain)
     }
 
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
-        self.question.put(|_, request| {
+        self.question.put(Context::Whole, |_, request| {
             request
                 .context
                 .iter()
@@ -145,11 +145,20 @@ impl Authorization {
     }
 }
 
+/// How much of the request context is built
+#[derive(Clone, Copy)]
+enum Context {
+    /// All of it, because somebody reads it
+    Whole,
+    /// Nothing, where no policy reads a condition key: the decision is the same
+    WhereRead,
+}
+
 impl Question {
     /// Puts policies and request together and asks
     ///
     /// Both borrow from what the question holds, so they are made anew each time it is asked.
-    fn put<T>(&self, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
+    fn put<T>(&self, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
         let principal = &*self.caller.principal;
         let organization = self.snapshot.config.organization.as_ref();
         let policies = Policies {
@@ -168,9 +177,13 @@ impl Question {
             }),
             role_trust: None,
         };
-        let context = self
-            .facts
-            .context(&self.snapshot, &self.caller, &self.door, &self.resource);
+        let context = match context {
+            Context::WhereRead if !policies.read_context() => RequestContext::new(),
+            Context::WhereRead | Context::Whole => {
+                self.facts
+                    .context(&self.snapshot, &self.caller, &self.door, &self.resource)
+            }
+        };
         let request = Request {
             principal: &principal.identity,
             action: self.action,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// The emulator's clock
 #[derive(Debug, Default)]
-pub struct Clock(RwLock<ClockSetting>);
+pub(crate) struct Clock(RwLock<ClockSetting>);
 
 /// How the clock differs from the machine's
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct ClockError {
 
 impl Clock {
     /// The emulator's present
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let setting = *self.0.read().expect("nothing panics while it holds this lock");
         match setting {
             ClockSetting::OffsetSeconds(0) => Timestamp::now(),
@@ -49,7 +49,7 @@ impl Clock {
     }
 
     /// What was set last
-    pub fn setting(&self) -> ClockSetting {
+    pub(crate) fn setting(&self) -> ClockSetting {
         *self.0.read().expect("nothing panics while it holds this lock")
     }
 
@@ -57,7 +57,7 @@ impl Clock {
     ///
     /// # Errors
     /// When the offset leads outside the years that a timestamp can hold.
-    pub fn set(&self, setting: ClockSetting) -> Result<(), ClockError> {
+    pub(crate) fn set(&self, setting: ClockSetting) -> Result<(), ClockError> {
         if let ClockSetting::OffsetSeconds(offset_seconds) = setting {
             // A year of room, so that `now` stays a date for as long as a process lives.
             let margin = offset_seconds.signum() * SECONDS_OF_A_YEAR;

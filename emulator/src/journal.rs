@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     authorize::Authorization,
-    config::Limits,
+    config::{Limits, Principal},
     door::Door,
     lookoutvision::operation::Operation,
     request::{Connection, ReceivedRequest},
@@ -41,6 +41,7 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Records {
     entries: VecDeque<Arc<Entry>>,
+    /// What the entries cost together
     bytes: usize,
     evicted: u64,
 }
@@ -59,11 +60,11 @@ pub(crate) struct Entry {
     pub(crate) duration: Duration,
     pub(crate) connection: Arc<Connection>,
     pub(crate) method: http::Method,
-    pub(crate) target: Box<str>,
+    pub(crate) target: Arc<str>,
     pub(crate) host: Option<Box<str>>,
     /// `None`: the request was refused before its door was known
     pub(crate) door: Option<Door>,
-    pub(crate) principal: Option<Box<str>>,
+    pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) access_key_id: Option<Box<str>>,
     pub(crate) operation: Option<Operation>,
     /// `None`: the request was refused before it was authorised
@@ -77,6 +78,8 @@ pub(crate) struct Entry {
     pub(crate) body: BodyRecord,
     pub(crate) response_bytes: usize,
     pub(crate) rule: Option<Box<str>>,
+    /// What the entry costs, estimated when it is closed
+    bytes: usize,
 }
 
 /// What is kept of a request's body
@@ -151,6 +154,7 @@ impl Journal {
             },
             response_bytes: 0,
             rule: None,
+            bytes: 0,
         };
         OpenEntry {
             journal: self,
@@ -186,20 +190,21 @@ impl Journal {
         *self.records() = Records::default();
     }
 
-    fn push(&self, entry: Entry) {
+    fn push(&self, mut entry: Entry) {
+        entry.bytes = entry.cost();
         let limits = *self
             .limits
             .lock()
             .expect("nothing panics while it holds this lock");
         let mut evicted = Vec::new();
         let mut records = self.records();
-        records.bytes += entry.bytes();
+        records.bytes += entry.bytes;
         records.entries.push_back(Arc::new(entry));
         while records.entries.len() > limits.entries_max || records.bytes > limits.bytes_max {
             let Some(oldest) = records.entries.pop_front() else {
                 break;
             };
-            records.bytes -= oldest.bytes();
+            records.bytes -= oldest.bytes;
             records.evicted += 1;
             evicted.push(oldest);
         }
@@ -215,13 +220,12 @@ impl Journal {
 }
 
 impl Entry {
-    /// What the entry costs, estimated: it must give the same figure for as long as the entry lives
-    fn bytes(&self) -> usize {
+    /// What the entry costs in bytes, estimated
+    fn cost(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         size_of::<Self>()
             + self.target.len()
             + text(&self.host)
-            + text(&self.principal)
             + text(&self.access_key_id)
             + text(&self.message)
             + text(&self.rule)
@@ -270,10 +274,10 @@ impl Drop for OpenEntry<'_> {
 }
 
 /// A presigned request carries its session token in the target
-fn without_session_token(target: &str) -> Box<str> {
+fn without_session_token(target: &Arc<str>) -> Arc<str> {
     const PARAMETER: &str = "X-Amz-Security-Token=";
     let Some(start) = target.find(PARAMETER).map(|position| position + PARAMETER.len()) else {
-        return target.into();
+        return target.clone();
     };
     let end = target[start..]
         .find('&')
@@ -288,13 +292,13 @@ mod tests {
     #[test]
     fn a_session_token_in_the_target_is_not_kept() {
         assert_eq!(
-            &*without_session_token("/p?X-Amz-Security-Token=secret&X-Amz-Date=1"),
+            &*without_session_token(&"/p?X-Amz-Security-Token=secret&X-Amz-Date=1".into()),
             "/p?X-Amz-Security-Token=[redacted]&X-Amz-Date=1"
         );
         assert_eq!(
-            &*without_session_token("/p?X-Amz-Security-Token=secret"),
+            &*without_session_token(&"/p?X-Amz-Security-Token=secret".into()),
             "/p?X-Amz-Security-Token=[redacted]"
         );
-        assert_eq!(&*without_session_token("/p?a=b"), "/p?a=b");
+        assert_eq!(&*without_session_token(&"/p?a=b".into()), "/p?a=b");
     }
 }

@@ -102,7 +102,7 @@ async fn decide(
         .map_err(Refusal::Body)?;
     note_body(entry, snapshot, &body);
     let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
-    entry.principal = Some(caller.principal.arn().into());
+    entry.principal = Some(caller.principal.clone());
     if let Some(warning) = warning {
         warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
         entry.warnings.push(warning.to_string());

@@ -173,7 +173,7 @@ fn service_error(error: &ServiceError) -> WireRefusal {
             set("ResourceId", resource_id.as_deref());
             set(
                 "ResourceType",
-                resource_type.map(|resource_type| resource_type.as_str()),
+                resource_type.map(super::lookoutvision::error::ResourceType::as_str),
             );
             set("QuotaCode", Some(quota_code));
             set("ServiceCode", Some(service_code));

@@ -40,7 +40,7 @@ pub(crate) struct ReceivedRequest {
     /// The method
     pub(crate) method: Method,
     /// The request target as the client wrote it, never decoded: the signature covers these bytes
-    pub(crate) target: Box<str>,
+    pub(crate) target: Arc<str>,
     /// The header fields, `host` among them also where HTTP/2 carried it as `:authority`
     pub(crate) headers: HeaderMap,
     /// The connection

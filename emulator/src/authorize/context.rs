@@ -6,6 +6,8 @@
 //! service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
 //! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose support lists do not name it.
 
+use std::sync::Arc;
+
 use iam_policy::{IdentityKind, RequestContext, Resource};
 use jiff::Timestamp;
 
@@ -15,19 +17,18 @@ use crate::{
     door::Door,
     identifiers::Region,
     lookoutvision::{invocation::Invocation, invocation::RequestTags, operation::Operation},
-    request::ReceivedRequest,
+    request::{Connection, ReceivedRequest},
     state::Snapshot,
 };
 
 /// What the context is made of and is not found elsewhere
 #[derive(Debug)]
 pub(super) struct Facts {
+    time: Timestamp,
     region: Region,
     operation: Operation,
-    /// The client's address, as aws:SourceIp and aws:VpcSourceIp have it
-    source_ip: Box<str>,
-    current_time: Box<str>,
-    epoch_time: Box<str>,
+    /// The client's address is `aws:SourceIp` or `aws:VpcSourceIp`
+    connection: Arc<Connection>,
     user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
     tags: RequestTags,
@@ -35,13 +36,11 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(received: &ReceivedRequest, invocation: &Invocation) -> Self {
-        let time = received.received_at;
         Self {
+            time: received.received_at,
             region: invocation.region().clone(),
             operation: invocation.operation(),
-            source_ip: received.connection.peer.ip().to_canonical().to_string().into(),
-            current_time: whole_seconds(time).to_string().into(),
-            epoch_time: time.as_second().to_string().into(),
+            connection: received.connection.clone(),
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
             tags: invocation.tags().clone(),
@@ -50,13 +49,7 @@ impl Facts {
 
     pub(super) fn bytes(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        size_of::<Self>()
-            + self.source_ip.len()
-            + self.current_time.len()
-            + self.epoch_time.len()
-            + text(&self.user_agent)
-            + text(&self.referer)
-            + self.tags.bytes()
+        size_of::<Self>() + text(&self.user_agent) + text(&self.referer) + self.tags.bytes()
     }
 
     /// Every key of this request
@@ -75,14 +68,18 @@ impl Facts {
         context
     }
 
+    fn source_ip(&self) -> String {
+        self.connection.peer.ip().to_canonical().to_string()
+    }
+
     fn network_keys<'a>(&'a self, context: &mut RequestContext<'a>, door: &'a Door) {
         match door {
             Door::VpcEndpoint(placed) => {
                 context.insert("aws:SourceVpce", placed.id().as_str());
                 context.insert("aws:SourceVpc", placed.vpc.vpc_id.as_str());
-                context.insert("aws:VpcSourceIp", &*self.source_ip);
+                context.insert("aws:VpcSourceIp", self.source_ip());
             }
-            Door::Public => context.insert("aws:SourceIp", &*self.source_ip),
+            Door::Public => context.insert("aws:SourceIp", self.source_ip()),
         }
         // There is no listener without TLS.
         context.insert("aws:SecureTransport", "true");
@@ -90,8 +87,8 @@ impl Facts {
 
     fn request_keys<'a>(&'a self, context: &mut RequestContext<'a>) {
         context.insert("aws:RequestedRegion", self.region.as_str());
-        context.insert("aws:CurrentTime", &*self.current_time);
-        context.insert("aws:EpochTime", &*self.epoch_time);
+        context.insert("aws:CurrentTime", whole_seconds(self.time).to_string());
+        context.insert("aws:EpochTime", self.time.as_second().to_string());
         context.insert("aws:ViaAWSService", "false");
         if let Some(user_agent) = &self.user_agent {
             context.insert("aws:UserAgent", &**user_agent);

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{BodyRecord, Entry};
 use crate::{
     authorize::Authorization,
+    config::Principal,
     door::Door,
     identifiers::{VpcEndpointId, VpcId},
     lookoutvision::operation::Operation,
@@ -111,7 +112,7 @@ impl<'a> EntryView<'a> {
                 sni: entry.connection.tls.sni.as_deref(),
                 alpn: entry.connection.tls.alpn.as_deref(),
             },
-            principal: entry.principal.as_deref(),
+            principal: entry.principal.as_deref().map(Principal::arn),
             access_key_id: entry.access_key_id.as_deref(),
             operation: entry.operation.map(Operation::name),
             action: authorization.map(Authorization::action),
@@ -276,7 +277,7 @@ impl Filter {
                     .as_ref()
                     .map(|authorization| authorization.decision().as_str()),
             )
-            && asks(&self.principal, entry.principal.as_deref())
+            && asks(&self.principal, entry.principal.as_deref().map(Principal::arn))
             && asks(
                 &self.vpc_endpoint_id,
                 entry

@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) version: Version,
     pub(crate) id: Option<Box<str>>,
     pub(crate) statements: Vec<Statement>,
+    pub(crate) reads_context: bool,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -132,6 +133,12 @@ impl PolicyDocument {
     /// The version of the policy language.
     pub fn version(&self) -> Version {
         self.0.version
+    }
+
+    /// Whether a decision by this document can depend on a condition key: through a condition, or through a
+    /// variable in a resource. Who evaluates many requests need not build contexts that nobody reads.
+    pub fn reads_context(&self) -> bool {
+        self.0.reads_context
     }
 
     /// The `Id` element.

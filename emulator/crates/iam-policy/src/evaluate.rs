@@ -63,6 +63,11 @@ pub struct Policies<'a> {
 }
 
 impl<'a> Policies<'a> {
+    /// Whether the decision can depend on a condition key; see [`PolicyDocument::reads_context`].
+    pub fn read_context(&self) -> bool {
+        self.documents().any(|(_, document)| document.reads_context())
+    }
+
     /// Every document with its place among those of its layer, in the order of the rules.
     pub(crate) fn documents(&self) -> impl Iterator<Item = (usize, &'a PolicyDocument)> + use<'a> {
         let Self {

@@ -15,6 +15,7 @@ use std::fmt;
 use crate::document::{Inner, PolicyType, Version};
 use crate::finding::{Finding, FindingCode, Grade, PolicyError, place};
 use crate::json::{self, Member, Node, Value, line_and_column};
+use crate::statement::Statement;
 
 /// How strictly a document is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +170,7 @@ fn read_document(text: &str, policy_type: PolicyType, report: &mut Report) -> Op
         policy_type,
         version,
         id,
+        reads_context: statements.iter().any(Statement::reads_context),
         statements,
         findings: Vec::new(),
     })

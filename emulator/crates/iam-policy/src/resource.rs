@@ -70,6 +70,12 @@ enum Covers {
 }
 
 impl ResourcePattern {
+    /// Whether a part of the pattern is known only once the request is.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.parts()
+            .is_some_and(|parts| parts.iter().any(Pattern::has_variables))
+    }
+
     /// The pattern `*`.
     pub(crate) fn every() -> Self {
         Self {

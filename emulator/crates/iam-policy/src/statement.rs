@@ -75,6 +75,18 @@ pub struct Statement {
     pub(crate) conditions: Vec<Condition>,
 }
 
+impl Statement {
+    /// Whether the statement looks at condition keys at all.
+    pub(crate) fn reads_context(&self) -> bool {
+        !self.conditions.is_empty()
+            || self.resource.as_ref().is_some_and(|clause| match clause {
+                ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns) => {
+                    patterns.iter().any(ResourcePattern::has_variables)
+                }
+            })
+    }
+}
+
 /// `Principal` or `NotPrincipal`.
 #[derive(Debug)]
 pub(crate) enum PrincipalClause {
