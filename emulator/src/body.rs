@@ -160,7 +160,9 @@ where
 }
 
 /// Reads what is left of a refused request's body and throws it away, within `drain_bytes_max` and `body_timeout`
-pub(crate) async fn drain<B>(body: &mut B, limits: &Limits)
+///
+/// Returns how many bytes it read, if that was all of them.
+pub(crate) async fn drain<B>(body: &mut B, limits: &Limits) -> Option<usize>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
@@ -169,9 +171,11 @@ where
     while bytes_read <= limits.drain_bytes_max {
         match timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => bytes_read += frame.data_ref().map_or(0, Bytes::len),
-            Ok(None | Some(Err(_))) | Err(_) => return,
+            Ok(None) => return Some(bytes_read),
+            Ok(Some(Err(_))) | Err(_) => return None,
         }
     }
+    None
 }
 
 /// A body that comes in one piece, as small ones do, is not copied.
