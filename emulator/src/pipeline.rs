@@ -49,7 +49,9 @@ pub(crate) async fn answer(
         Err(refusal) => {
             if is_worth_draining(&received, &refusal) {
                 let drained = body::drain(&mut incoming, &snapshot.config.limits).await;
-                entry.body.bytes = entry.body.bytes.or(drained);
+                if entry.body.bytes.is_none() {
+                    (entry.body.bytes, entry.body.sha256) = drained.unzip();
+                }
             }
             note_what_the_head_says(&mut entry, &received, &snapshot);
             let wire = refusal.to_wire(snapshot.config.strictness.mismatch_detail);
