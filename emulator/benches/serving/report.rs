@@ -122,7 +122,7 @@ pub(crate) fn noise(rows: &[Row]) -> String {
     shares.sort_by(f64::total_cmp);
     let percent = |share: f64| (share * 100.0).round();
     format!(
-        "Others used {} % of the machine (median of the runs; at most {} %). Above 15 %, trust the ratios only.",
+        "Others used {} % of the machine (median of the runs; at most {} %). Above 15 %, repeat it on a quieter machine.",
         percent(shares[shares.len() / 2]),
         percent(shares[shares.len() - 1]),
     )
