@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     clock::{ClockError, ClockSetting},
-    config::{Config, Problem, Problems},
+    config::{Config, EmulatedName, Problem, Problems},
     connection::{AwsApi, ControlApi},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
@@ -257,14 +257,20 @@ impl Drop for Emulator {
 }
 
 fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<CertificateAuthority>> {
+    let mut names = config.names.clone();
+    // Who listens on one address is called by it.
+    let listen = config.process.listen.ip();
+    if !listen.is_unspecified() {
+        names.push(EmulatedName::Address(listen));
+    }
     let opened = match &config.process.certs {
-        Some(folder) => CertificateAuthority::open_or_create(folder, &config.names, Timestamp::now()).map(
+        Some(folder) => CertificateAuthority::open_or_create(folder, &names, Timestamp::now()).map(
             |(authority, notice)| {
                 tell(&notice);
                 authority
             },
         ),
-        None => CertificateAuthority::in_memory(&config.names),
+        None => CertificateAuthority::in_memory(&names),
     };
     match opened {
         Ok(authority) => Some(Arc::new(authority)),

@@ -3,7 +3,7 @@
 //! Every type here has one private field and one constructor that can fail ([`FromStr`]), and serde goes through that
 //! constructor, so a `Region` that exists is a well-formed Region wherever it came from.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -19,7 +19,7 @@ macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $is_valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The identifier as it is written

@@ -1,5 +1,7 @@
 //! Log lines on standard error, for a person or for a machine.
 
+use std::io::IsTerminal;
+
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -16,7 +18,8 @@ pub(crate) fn start(format: LogFormat) {
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     // A failure means that a subscriber is there already.
     let _ = match format {
         LogFormat::Text => registry.with(layer).try_init(),

@@ -1,6 +1,6 @@
 //! What `serve` prints when it is ready: addresses, modes, and for each SDK the lines to paste.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use crate::{Emulator, config::Config, control::modes::Modes, tls::CertsPaths};
 
@@ -33,7 +33,7 @@ impl fmt::Display for ReadyBlock<'_> {
         )?;
         writeln!(f, "  control API  {}", emulator.control_url())?;
         match authority.paths() {
-            Some(paths) => writeln!(f, "  CA           {}", paths.ca.display())?,
+            Some(paths) => writeln!(f, "  CA           {}", shown(&paths.ca))?,
             None => writeln!(f, "  CA           in memory: {}/ca.pem", emulator.control_url())?,
         }
         writeln!(f, "  SHA-256      {}", authority.fingerprint_sha256())?;
@@ -117,9 +117,17 @@ impl fmt::Display for TrustBlock<'_> {
     }
 }
 
-/// A path as a shell reads it back
-fn quoted(path: &std::path::Path) -> String {
-    let text = path.display().to_string();
+/// The whole path, so that it can be pasted into a shell that stands elsewhere
+fn shown(path: &Path) -> String {
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
+}
+
+/// The whole path as a shell reads it back
+fn quoted(path: &Path) -> String {
+    let text = shown(path);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
     if text.bytes().all(is_plain) {
         text

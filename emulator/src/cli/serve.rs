@@ -1,8 +1,11 @@
 //! `serve`: configuration → emulator → signal → exit code.
 
-use std::{io::Write, sync::Arc};
+use std::{io::Write, num::NonZero, sync::Arc};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
 use tracing::{info, warn};
 
 use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, ready_block::ReadyBlock};
@@ -32,8 +35,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    // One thread for each processor: the work is hashing and encryption, and never waits for a disk.
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("the runtime could not be started: {error}");
@@ -41,6 +43,17 @@ pub(super) fn run(options: ServeOptions) -> u8 {
         }
     };
     runtime.block_on(serve(config, overrides))
+}
+
+/// One thread for each processor: the work is hashing and encryption, and never waits for a disk. Where there is one
+/// processor, the main thread does it all; a second one would only hand work to and fro.
+fn runtime() -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut builder = match processors {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }
 
 /// What stands in the way of these settings, found before anything is bound for good

@@ -97,6 +97,7 @@ pub(super) fn start_with(
 /// The settings that are other than those the process was started with, and that it cannot change while it runs
 fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterator<Item = &'a str> {
     let (before, after) = (&started_with.process, &new.process);
+    let (limits_before, limits_after) = (&started_with.limits, &new.limits);
     let changed = [
         ("listen", before.listen != after.listen),
         ("control", before.control != after.control),
@@ -105,6 +106,27 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
         ("http2", before.alpn != after.alpn),
         // The authority was made for the names of the start, and can vouch for no others.
         ("names", started_with.names != new.names),
+        // Room that was made at the start.
+        (
+            "limits.connections_max",
+            limits_before.connections_max != limits_after.connections_max,
+        ),
+        (
+            "limits.in_flight_body_bytes_max",
+            limits_before.in_flight_body_bytes_max != limits_after.in_flight_body_bytes_max,
+        ),
+        (
+            "limits.leaf_certificates_max",
+            limits_before.leaf_certificates_max != limits_after.leaf_certificates_max,
+        ),
+        (
+            "limits.tls_sessions_max",
+            limits_before.tls_sessions_max != limits_after.tls_sessions_max,
+        ),
+        (
+            "limits.counted_models_max",
+            limits_before.counted_models_max != limits_after.counted_models_max,
+        ),
     ];
     changed
         .into_iter()
@@ -363,9 +385,20 @@ mod tests {
         );
         assert_eq!(
             changed(
-                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\nlog_format: json\nhttp2: true\nnames: [a.test]\n"
+                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\nlog_format: json\nhttp2: true\nnames: [a.test]\n\
+                 limits: {connections_max: 9, tls_sessions_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
             ),
-            ["listen", "control", "certs", "log_format", "http2", "names"]
+            [
+                "listen",
+                "control",
+                "certs",
+                "log_format",
+                "http2",
+                "names",
+                "limits.connections_max",
+                "limits.tls_sessions_max",
+                "limits.counted_models_max",
+            ]
         );
     }
 
