@@ -73,7 +73,9 @@ impl Keys<'_> {
         let has_key = |action: &ServiceAction<'_>| is_among(key, action.condition_keys);
         let special = service.actions.iter().any(has_key);
         if special && !self.meant.iter().any(|action| has_key(action)) {
-            return Some(Absence::Never("no action of the statement has the key".to_owned()));
+            return Some(Absence::Never(
+                "no action of the statement has the key".to_owned(),
+            ));
         }
         None
     }
