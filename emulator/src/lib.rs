@@ -55,6 +55,7 @@ mod logging;
 pub mod lookoutvision;
 mod perform;
 mod pipeline;
+mod policy_service;
 mod refusal;
 mod request;
 mod respond;

@@ -128,7 +128,7 @@ impl Shared {
 }
 
 impl Snapshot {
-    fn new(config: Arc<Config>, attached: &BTreeMap<VpcEndpointId, Arc<PolicyDocument>>) -> Self {
+    pub(crate) fn new(config: Arc<Config>, attached: &BTreeMap<VpcEndpointId, Arc<PolicyDocument>>) -> Self {
         let configured = config.vpc_endpoints.iter().cloned().map(|mut endpoint| {
             if let Some(document) = attached.get(&endpoint.vpc_endpoint_id) {
                 endpoint.policy_document = document.clone();
