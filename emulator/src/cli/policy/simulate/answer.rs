@@ -2,9 +2,7 @@
 
 use std::io::{self, Write};
 
-use iam_policy::{
-    DecidedBy, Decision, Evaluation, NearMiss, Request, StatementExplanation, evaluate, explain,
-};
+use iam_policy::{DecidedBy, Decision, Evaluation, NearMiss, StatementExplanation, evaluate, explain};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +10,6 @@ use super::{
     Explain,
     question::{Mistake, Question, ReadPolicies, Refusal},
 };
-use crate::identifiers::AccountId;
 
 #[derive(Serialize)]
 pub(super) struct Answer<'a> {
@@ -63,14 +60,7 @@ struct Failure<'a> {
 impl<'a> Answer<'a> {
     /// Decides
     pub(super) fn of(question: &Question<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
-        let asked = &question.request;
-        let request = Request {
-            principal: &asked.principal,
-            action: &asked.action,
-            resource: &asked.resource,
-            resource_account: asked.resource_account.as_ref().map(AccountId::as_str),
-            context: &asked.context.0,
-        };
+        let request = question.request();
         let policies = policies.policies();
         let (evaluation, explained) = match explained {
             Explain::No => (evaluate(&policies, &request), None),

@@ -3,27 +3,28 @@
 //! Policies stay the text they were written as until the crate that knows them reads it, so that a key that is there
 //! twice is seen. The context is bounded, for every condition of every policy may look at all of it.
 
-use std::{borrow::Cow, collections::HashSet, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
-use iam_policy::{
-    Action, Policies, PolicyDocument, PolicyError, PolicyType, Principal, RequestContext, Resource,
-};
+use iam_policy::{Action, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, Error as _, MapAccess, SeqAccess, Visitor},
+    de::{Error as _, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
+use self::context::Context;
 use crate::{
     identifiers::AccountId,
     json::{Object, pointer},
 };
 
+mod context;
+
 /// A line that was understood, its policies not yet read
 pub(super) struct Question<'a> {
     /// Whatever the asker calls it
     pub(super) id: Option<&'a RawValue>,
-    pub(super) request: WrittenRequest,
+    request: WrittenRequest,
     policies: WrittenPolicies<'a>,
 }
 
@@ -68,16 +69,16 @@ struct WrittenLine<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct WrittenRequest {
+struct WrittenRequest {
     #[serde(deserialize_with = "parsed")]
-    pub(super) principal: Principal,
+    principal: Principal,
     #[serde(deserialize_with = "parsed")]
-    pub(super) action: Action,
+    action: Action,
     #[serde(deserialize_with = "parsed")]
-    pub(super) resource: Resource,
-    pub(super) resource_account: Option<AccountId>,
+    resource: Resource,
+    resource_account: Option<AccountId>,
     #[serde(default)]
-    pub(super) context: Context,
+    context: Context,
 }
 
 #[derive(Deserialize)]
@@ -106,13 +107,6 @@ enum Levels<'a> {
     Several(Vec<Vec<&'a RawValue>>),
 }
 
-/// The condition keys, taken as given
-#[derive(Default)]
-pub(super) struct Context(pub(super) RequestContext<'static>);
-
-/// The values of one key: a text or a list of texts
-struct Values(Vec<String>);
-
 impl<'a> Question<'a> {
     /// Reads a line
     pub(super) fn read(line: &'a str) -> Result<Self, Mistake> {
@@ -129,6 +123,24 @@ impl<'a> Question<'a> {
             request,
             policies,
         })
+    }
+
+    /// What is asked
+    pub(super) fn request(&self) -> Request<'_> {
+        let WrittenRequest {
+            principal,
+            action,
+            resource,
+            resource_account,
+            context: Context(context),
+        } = &self.request;
+        Request {
+            principal,
+            action,
+            resource,
+            resource_account: resource_account.as_ref().map(AccountId::as_str),
+            context,
+        }
     }
 
     /// Reads the policies as AWS evaluates what it already stores
@@ -253,7 +265,7 @@ fn parsed<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor<T>(std::marker::PhantomData<T>);
+        struct ListVisitor<T>(PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
             type Value = List<T>;
@@ -271,7 +283,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             }
         }
 
-        deserializer.deserialize_seq(ListVisitor(std::marker::PhantomData))
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
     }
 }
 
@@ -296,98 +308,3 @@ impl<'de: 'a, 'a> Deserialize<'de> for Levels<'a> {
             .map_err(D::Error::custom)
     }
 }
-
-impl<'de> Deserialize<'de> for Context {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ContextVisitor;
-
-        impl<'de> Visitor<'de> for ContextVisitor {
-            type Value = Context;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of condition keys")
-            }
-
-            // An absent context and `null` are both one without keys.
-            fn visit_unit<E: de::Error>(self) -> Result<Context, E> {
-                Ok(Context::default())
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Context, M::Error> {
-                let mut context = RequestContext::new();
-                let mut seen = HashSet::new();
-                let (mut texts, mut bytes) = (0, 0);
-                while let Some(key) = members.next_key::<String>()? {
-                    let Values(values) = members.next_value()?;
-                    texts += 1 + values.len();
-                    bytes += key.len() + values.iter().map(String::len).sum::<usize>();
-                    if texts > CONTEXT_TEXTS_MAX {
-                        let message = format!("more than {CONTEXT_TEXTS_MAX} keys and values");
-                        return Err(M::Error::custom(message));
-                    }
-                    if bytes > CONTEXT_BYTES_MAX {
-                        let message = format!("more than {CONTEXT_BYTES_MAX} bytes of keys and values");
-                        return Err(M::Error::custom(message));
-                    }
-                    let folded: String = key.chars().flat_map(char::to_lowercase).collect();
-                    if !seen.insert(folded) {
-                        return Err(M::Error::custom(format!("`{key}` is there twice")));
-                    }
-                    context.insert_all(key, values);
-                }
-                Ok(Context(context))
-            }
-        }
-
-        deserializer.deserialize_any(ContextVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Values {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ValuesVisitor;
-
-        impl<'de> Visitor<'de> for ValuesVisitor {
-            type Value = Values;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Values, E> {
-                Ok(Values(vec![checked(text.to_owned())?]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Values, A::Error> {
-                let mut values = Vec::new();
-                while let Some(text) = elements.next_element::<String>()? {
-                    values.push(checked(text)?);
-                }
-                Ok(Values(values))
-            }
-        }
-
-        deserializer.deserialize_any(ValuesVisitor)
-    }
-}
-
-fn checked<E: de::Error>(value: String) -> Result<String, E> {
-    if value.len() > VALUE_BYTES_MAX {
-        let message = format!(
-            "a value of {} bytes; at most {VALUE_BYTES_MAX} are read",
-            value.len()
-        );
-        return Err(E::custom(message));
-    }
-    Ok(value)
-}
-
-/// Keys and values of a context: 50 tags each of principal, resource and request, and every global key, are a fifth of
-/// it
-const CONTEXT_TEXTS_MAX: usize = 1_024;
-
-/// Bytes of a context's keys and values together
-const CONTEXT_BYTES_MAX: usize = 65_536;
-
-/// Bytes of one value, which a policy may insert many times; as long as the longest ARN that is read
-const VALUE_BYTES_MAX: usize = iam_policy::ARN_BYTES_MAX;
