@@ -51,6 +51,7 @@ mod emulator;
 pub mod host_name;
 pub mod identifiers;
 mod journal;
+mod json;
 mod logging;
 pub mod lookoutvision;
 mod perform;

@@ -5,6 +5,7 @@ mod detect_anomalies;
 mod doors;
 mod journal;
 mod policies;
+mod policy_command;
 mod signatures;
 mod support;
 mod wire;
