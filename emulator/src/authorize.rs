@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     authenticate::Caller, config::Principal, door::Door, lookoutvision::invocation::Invocation,
-    request::ReceivedRequest, state::Snapshot,
+    policy_service, request::ReceivedRequest, state::Snapshot,
 };
 
 mod context;
@@ -126,7 +126,10 @@ impl Authorization {
 
     /// For each statement what matched and what did not, and which one decided
     pub(crate) fn explain(&self) -> Explanation {
-        self.question.put(Context::Whole, iam_policy::explain)
+        let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
+        let notes = policy_service::notes(&explanation);
+        explanation.notes.extend(notes);
+        explanation
     }
 
     /// The condition keys as evaluated

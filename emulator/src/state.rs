@@ -149,7 +149,7 @@ impl Shared {
 }
 
 impl Snapshot {
-    fn new(
+    pub(crate) fn new(
         config: Arc<Config>,
         attached: &BTreeMap<VpcEndpointId, Arc<PolicyDocument>>,
         started_at: Timestamp,

@@ -167,3 +167,6 @@ fn whole_seconds(time: Timestamp) -> Timestamp {
 
 /// Room for the keys of an ordinary request
 const KEYS_EXPECTED: usize = 24;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod journal;
 mod life_cycle;
 mod persistence;
 mod policies;
+mod policy_command;
 mod signatures;
 mod support;
 mod wire;
