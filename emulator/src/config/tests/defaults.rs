@@ -306,7 +306,10 @@ fn the_complete_example_becomes_what_it_says() {
     assert_eq!(config.timing.hosting_stop.as_secs(), 0);
     assert!(config.s3.buckets["my-bucket"].is_dir());
     let server = config.s3.server.as_ref().expect("there is one");
-    assert_eq!(server.region.as_ref().map(|region| region.as_str()), Some("us-west-2"));
+    assert_eq!(
+        server.region.as_ref().map(|region| region.as_str()),
+        Some("us-west-2")
+    );
     let credentials = server.credentials.as_ref().expect("there are some");
     assert!(!format!("{credentials:?}").contains(&credentials.secret_access_key));
     assert_eq!(config.process.state, None);
