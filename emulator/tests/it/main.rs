@@ -4,6 +4,8 @@ mod control_api;
 mod detect_anomalies;
 mod doors;
 mod journal;
+mod life_cycle;
+mod persistence;
 mod policies;
 mod policy_command;
 mod signatures;
