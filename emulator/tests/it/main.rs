@@ -8,6 +8,7 @@ mod life_cycle;
 mod persistence;
 mod policies;
 mod policy_command;
+mod s3;
 mod signatures;
 mod support;
 mod wire;
