@@ -307,7 +307,7 @@ fn the_complete_example_becomes_what_it_says() {
     assert!(config.s3.buckets["my-bucket"].is_dir());
     let server = config.s3.server.as_ref().expect("there is one");
     assert_eq!(
-        server.region.as_ref().map(|region| region.as_str()),
+        server.region.as_ref().map(crate::identifiers::Region::as_str),
         Some("us-west-2")
     );
     let credentials = server.credentials.as_ref().expect("there are some");
