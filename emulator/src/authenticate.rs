@@ -86,6 +86,27 @@ pub(crate) fn claim<'a>(
     })
 }
 
+/// The Region that a request says it was signed for, whether or not anything else about it is right: for the journal
+pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
+    let credential = match request.header(&http::header::AUTHORIZATION) {
+        Some(authorization) => authorization
+            .split_once("Credential=")?
+            .1
+            .split([',', ' '])
+            .next()?
+            .to_owned(),
+        None => {
+            let (_, query) = request.target.split_once('?')?;
+            let mut parameters = form_urlencoded::parse(query.as_bytes());
+            parameters
+                .find(|(name, _)| name == "X-Amz-Credential")?
+                .1
+                .into_owned()
+        }
+    };
+    credential.split('/').nth(2)?.parse().ok()
+}
+
 impl Claim<'_> {
     /// The Region of the credential scope
     pub(crate) fn region(&self) -> &Region {

@@ -55,7 +55,7 @@ pub(crate) fn authorize(
     door: Door,
     invocation: Invocation,
 ) -> (Arc<Authorization>, Result<Permit, String>) {
-    let question = Question {
+    let mut question = Question {
         snapshot: snapshot.clone(),
         action: invocation.action(),
         resource: invocation.resource().clone(),
@@ -63,11 +63,18 @@ pub(crate) fn authorize(
         caller,
         door,
     };
-    let (evaluation, denial) = question.put(Context::WhereRead, |policies, request| {
-        let evaluation = iam_policy::evaluate(policies, request);
-        let denial = evaluation.denial_message(request.principal, request.action, request.resource);
-        (evaluation, denial)
-    });
+    let (mut evaluation, mut denial) = question.decide();
+    if denial.is_none()
+        && let Some(action) = invocation.further_action()
+    {
+        let first = std::mem::replace(&mut question.action, action);
+        let further = question.decide();
+        if further.1.is_some() {
+            (evaluation, denial) = further;
+        } else {
+            question.action = first;
+        }
+    }
     let authorization = Arc::new(Authorization { question, evaluation });
     let verdict = match denial {
         None => Ok(Permit {
@@ -96,7 +103,7 @@ impl Permit {
     }
 
     /// The configuration that it was decided by
-    pub(crate) fn snapshot(&self) -> &Snapshot {
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
         &self.authorization.question.snapshot
     }
 }
@@ -158,6 +165,15 @@ enum Context {
 }
 
 impl Question {
+    /// The evaluation, and AWS's sentence if it is a denial
+    fn decide(&self) -> (Evaluation, Option<String>) {
+        self.put(Context::WhereRead, |policies, request| {
+            let evaluation = iam_policy::evaluate(policies, request);
+            let denial = evaluation.denial_message(request.principal, request.action, request.resource);
+            (evaluation, denial)
+        })
+    }
+
     /// Puts policies and request together and asks
     ///
     /// Both borrow from what the question holds, so they are made anew each time it is asked.

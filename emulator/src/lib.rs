@@ -60,9 +60,13 @@ mod policy_service;
 mod refusal;
 mod request;
 mod respond;
+mod s3;
 mod server;
+mod service;
 mod state;
+mod storage;
 pub mod tls;
+mod work;
 
 pub use clock::{ClockError, ClockSetting};
 pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};

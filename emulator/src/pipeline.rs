@@ -21,7 +21,11 @@ use crate::{
     door::{Door, HostDoor},
     host_name::{EmulatedHost, HostName},
     journal::OpenEntry,
-    lookoutvision::{invocation::Invocation, routes::UnknownOperation},
+    lookoutvision::{
+        invocation::Invocation,
+        operations::Refused,
+        routes::{Route, UnknownOperation},
+    },
     perform,
     refusal::Refusal,
     request::{Connection, ReceivedRequest},
@@ -45,8 +49,12 @@ pub(crate) async fn answer(
         Ok((status, body)) => respond::success(status, body, received.request_id, shared.clock.now()),
         Err(refusal) => {
             if is_worth_draining(&received, &refusal) {
-                body::drain(&mut incoming, &snapshot.config.limits).await;
+                let drained = body::drain(&mut incoming, &snapshot.config.limits).await;
+                if entry.body.bytes.is_none() {
+                    (entry.body.bytes, entry.body.sha256) = drained.unzip();
+                }
             }
+            note_what_the_head_says(&mut entry, &received, &snapshot);
             let wire = refusal.to_wire(snapshot.config.strictness.mismatch_detail);
             tell(&received, &entry, &refusal, &wire.message);
             entry.error_code = wire.error_type;
@@ -68,7 +76,7 @@ pub(crate) async fn answer(
 
 /// The five steps
 async fn decide(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     incoming: &mut Incoming,
@@ -108,17 +116,41 @@ async fn decide(
         entry.warnings.push(warning.to_string());
     }
 
-    // 3. What is asked for.
-    let method = received.method.as_str();
-    let invocation = Invocation::resolve(method, &received.target, &body.bytes, &snapshot.config, &region)
-        .map_err(|UnknownOperation| Refusal::UnknownOperation)?;
-    entry.operation = Some(invocation.operation());
+    let output = loop {
+        // 3. What is asked for.
+        let method = received.method.as_str();
+        let invocation = {
+            let state = shared.service.peek();
+            let view = state.view(
+                &snapshot.config,
+                &snapshot.declared,
+                &region,
+                received.received_at,
+            );
+            Invocation::resolve(method, &received.target, &body.bytes, &view)
+                .map_err(|UnknownOperation| Refusal::UnknownOperation)?
+        };
+        entry.operation = Some(invocation.operation());
 
-    // 4. Whether it is allowed.
-    let permit = permit(snapshot, received, caller, door, invocation, entry)?;
+        // 4. Whether it is allowed.
+        let permit = permit(
+            snapshot,
+            received,
+            caller.clone(),
+            door.clone(),
+            invocation,
+            entry,
+        )?;
 
-    // 5. Do it.
-    let output = perform::perform(&permit, received, &body, shared)?;
+        // 5. Do it.
+        match perform::perform(&permit, received, &body, shared).await {
+            Ok(output) => break output,
+            Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
+            // Another CreateModel came in between and took the version that the permit is for. It was the one to get
+            // on, so somebody always does, and this one is asked about anew.
+            Err(Refused::Stale) => {}
+        }
+    };
     entry.rule = output.rule;
     // The body's room is for others while this answer is held back.
     drop(body);
@@ -163,6 +195,24 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
         .min(body.bytes.len());
     if kept > 0 {
         entry.body.kept = Some(body.bytes[..kept].into());
+    }
+}
+
+/// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
+/// head alone, and believed by nobody but the reader.
+fn note_what_the_head_says(entry: &mut OpenEntry<'_>, received: &ReceivedRequest, snapshot: &Snapshot) {
+    if entry.operation.is_none() {
+        let path = received.target.split('?').next().unwrap_or_default();
+        entry.operation = Route::resolve(received.method.as_str(), path)
+            .ok()
+            .map(|route| route.operation());
+    }
+    if entry.door.is_none()
+        && let Some(region) = authenticate::claimed_region(received)
+        && let Ok(HostDoor::ByScope) = host_door(received, snapshot)
+    {
+        let local = received.connection.local.ip();
+        entry.door = Some(snapshot.endpoints.by_private_dns(&region, local));
     }
 }
 

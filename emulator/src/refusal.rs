@@ -8,11 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use sigv4_verify::{MismatchDetail, SignatureError};
 
-use crate::{
-    body::BodyError,
-    door::DoorError,
-    lookoutvision::{error::ServiceError, operation::Operation},
-};
+use crate::{body::BodyError, door::DoorError, lookoutvision::error::ServiceError};
 
 /// Why a request was not answered with a result
 #[derive(Debug)]
@@ -30,8 +26,6 @@ pub(crate) enum Refusal {
     },
     /// No operation of the API has this method and path
     UnknownOperation,
-    /// An operation of the API that the emulator does not perform
-    NotEmulated(Operation),
     /// The service's own error
     Service(ServiceError),
 }
@@ -113,15 +107,6 @@ impl Refusal {
                 body: "{}".to_owned(),
                 retry_after: None,
             },
-            // No client retries a 501.
-            Self::NotEmulated(operation) => front_end(
-                StatusCode::NOT_IMPLEMENTED,
-                "NotImplementedException",
-                format!(
-                    "{} is an operation of the API that this emulator does not perform yet",
-                    operation.name()
-                ),
-            ),
             Self::Service(error) => service_error(error),
         }
     }
@@ -196,6 +181,9 @@ fn service_error(error: &ServiceError) -> WireRefusal {
                 "ThrottlingException",
                 *retry_after_seconds,
             )
+        }
+        ServiceError::SerializationException { .. } => {
+            (StatusCode::BAD_REQUEST, "SerializationException", None)
         }
         ServiceError::ValidationException { .. } => (StatusCode::BAD_REQUEST, "ValidationException", None),
     };

@@ -12,6 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use iam_policy::PolicyDocument;
+use jiff::Timestamp;
 
 use crate::{
     body::BodyBudget,
@@ -20,7 +21,9 @@ use crate::{
     door::EndpointTable,
     identifiers::VpcEndpointId,
     journal::Journal,
-    lookoutvision::call_counts::CallCounts,
+    lookoutvision::{call_counts::CallCounts, store::Declared},
+    service::Service,
+    storage::StorageError,
     tls::CertificateAuthority,
 };
 
@@ -29,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
     pub(crate) calls: CallCounts,
+    pub(crate) service: Service,
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(crate) body_budget: BodyBudget,
     pub(crate) started: Instant,
@@ -42,6 +46,8 @@ pub(crate) struct Shared {
 pub(crate) struct Snapshot {
     pub(crate) config: Arc<Config>,
     pub(crate) endpoints: EndpointTable,
+    /// The projects that the configuration declares, as the service's state begins with them
+    pub(crate) declared: Arc<Declared>,
     /// By access key id: whose it is, and which of the principal's keys
     keys: HashMap<Box<str>, (Arc<Principal>, usize)>,
 }
@@ -52,15 +58,22 @@ pub(crate) struct Snapshot {
 pub struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
 
 impl Shared {
-    pub(crate) fn new(config: Arc<Config>, authority: Arc<CertificateAuthority>) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        authority: Arc<CertificateAuthority>,
+        service: Service,
+        clock: Clock,
+    ) -> Self {
+        let started_at = service.started_at();
         Self {
-            clock: Clock::default(),
+            clock,
             journal: Journal::new(&config.limits),
             calls: CallCounts::new(config.limits.counted_models_max),
+            service,
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             started: Instant::now(),
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &BTreeMap::new())),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &BTreeMap::new(), started_at)),
             attached: Mutex::default(),
         }
     }
@@ -83,7 +96,8 @@ impl Shared {
                 .any(|endpoint| endpoint.vpc_endpoint_id == *id)
         });
         self.journal.set_limits(&config.limits);
-        self.snapshot.store(Arc::new(Snapshot::new(config, &attached)));
+        let snapshot = Snapshot::new(config, &attached, self.service.started_at());
+        self.snapshot.store(Arc::new(snapshot));
     }
 
     /// Attaches a policy to an endpoint, from the next request on
@@ -107,6 +121,7 @@ impl Shared {
         attached.insert(id.clone(), document);
         self.snapshot.store(Arc::new(Snapshot {
             config: now.config.clone(),
+            declared: now.declared.clone(),
             endpoints,
             keys: now.keys.clone(),
         }));
@@ -114,21 +129,32 @@ impl Shared {
     }
 
     /// State, journal, counters and policies back to the configuration; the clock stays as it was set
-    pub(crate) fn reset(&self) {
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(crate) fn reset(&self) -> Result<(), StorageError> {
+        self.service.reset()?;
         let mut attached = self
             .attached
             .lock()
             .expect("nothing panics while it holds this lock");
         attached.clear();
         let config = self.snapshot().config.clone();
-        self.snapshot.store(Arc::new(Snapshot::new(config, &attached)));
+        let snapshot = Snapshot::new(config, &attached, self.service.started_at());
+        self.snapshot.store(Arc::new(snapshot));
         self.calls.reset();
         self.journal.clear();
+        Ok(())
     }
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: Arc<Config>, attached: &BTreeMap<VpcEndpointId, Arc<PolicyDocument>>) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        attached: &BTreeMap<VpcEndpointId, Arc<PolicyDocument>>,
+        started_at: Timestamp,
+    ) -> Self {
+        let declared = Arc::new(Declared::new(&config, started_at));
         let configured = config.vpc_endpoints.iter().cloned().map(|mut endpoint| {
             if let Some(document) = attached.get(&endpoint.vpc_endpoint_id) {
                 endpoint.policy_document = document.clone();
@@ -149,6 +175,7 @@ impl Snapshot {
             .collect();
         Self {
             config,
+            declared,
             endpoints,
             keys,
         }

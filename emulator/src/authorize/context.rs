@@ -6,7 +6,7 @@
 //! service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
 //! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose support lists do not name it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use iam_policy::{IdentityKind, RequestContext, Resource};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::{
     config::Credentials,
     door::Door,
     identifiers::Region,
-    lookoutvision::{invocation::Invocation, invocation::RequestTags, operation::Operation},
+    lookoutvision::{invocation::Invocation, invocation::RequestTags},
     request::{Connection, ReceivedRequest},
     state::Snapshot,
 };
@@ -26,12 +26,12 @@ use crate::{
 pub(super) struct Facts {
     time: Timestamp,
     region: Region,
-    operation: Operation,
     /// The client's address is `aws:SourceIp` or `aws:VpcSourceIp`
     connection: Arc<Connection>,
     user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
     tags: RequestTags,
+    resource_tags: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl Facts {
@@ -39,11 +39,11 @@ impl Facts {
         Self {
             time: received.received_at,
             region: invocation.region().clone(),
-            operation: invocation.operation(),
             connection: received.connection.clone(),
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
             tags: invocation.tags().clone(),
+            resource_tags: invocation.resource_tags().cloned(),
         }
     }
 
@@ -118,13 +118,8 @@ impl Facts {
         {
             context.insert("aws:ResourceOrgID", organization.id.as_str());
         }
-        // CreateModel is authorised on a model that does not exist yet and so has no tags.
-        if self.operation != Operation::CreateModel
-            && let Some(model) = snapshot.config.model_of_arn(arn)
-        {
-            for (key, value) in &model.tags {
-                context.insert(format!("aws:ResourceTag/{key}"), value.as_str());
-            }
+        for (key, value) in self.resource_tags.iter().flat_map(|tags| tags.iter()) {
+            context.insert(format!("aws:ResourceTag/{key}"), value.as_str());
         }
     }
 }

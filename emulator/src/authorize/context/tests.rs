@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use iam_policy::Arn;
-
 use super::*;
 use crate::{
-    config::Config, lookoutvision::invocation::Invocation, policy_service::SET_KEYS, request::TlsSession,
+    config::Config,
+    lookoutvision::{invocation::Invocation, store::State},
+    policy_service::SET_KEYS,
+    request::TlsSession,
 };
 
 const CONFIG: &str = "
@@ -23,7 +24,7 @@ projects:
 
 fn snapshot() -> Snapshot {
     let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-    Snapshot::new(Arc::new(config), &Default::default())
+    Snapshot::new(Arc::new(config), &Default::default(), Timestamp::UNIX_EPOCH)
 }
 
 /// The keys of a request by one of the principals, a tag's key left out after its slash
@@ -60,9 +61,14 @@ fn keys(
     });
     let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
     let region = "us-west-2".parse().expect("it is a Region");
-    let config = &snapshot.config;
-    let invocation =
-        Invocation::resolve(method, target, body.as_bytes(), config, &region).expect("it is called");
+    let state = State::default();
+    let view = state.view(
+        &snapshot.config,
+        &snapshot.declared,
+        &region,
+        Timestamp::UNIX_EPOCH,
+    );
+    let invocation = Invocation::resolve(method, target, body.as_bytes(), &view).expect("it is called");
     let door = if is_public {
         Door::Public
     } else {
@@ -103,11 +109,6 @@ fn a_model_that_is_being_made_has_no_tags_and_a_list_no_owner() {
     };
     assert!(!has("POST", "aws:ResourceTag/") && has("POST", "aws:ResourceAccount"));
     assert!(!has("GET", "aws:ResourceAccount"));
-    let model = "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1".parse::<Arn>();
-    assert!(
-        snapshot
-            .config
-            .model_of_arn(&model.expect("it is an ARN"))
-            .is_some()
-    );
+    let detect = "/2020-11-20/projects/myProject/models/1/detect";
+    assert!(keys(&snapshot, "test", false, "POST", detect, "").contains(&"aws:ResourceTag/".to_owned()));
 }
