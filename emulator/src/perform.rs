@@ -198,7 +198,7 @@ impl Call<'_> {
         let parts = Parts {
             route: self.invocation.route(),
             query,
-            header: |name: &str| {
+            header: &|name: &str| {
                 self.received
                     .header(&HeaderName::from_bytes(name.as_bytes()).ok()?)
             },
@@ -251,7 +251,12 @@ impl Call<'_> {
             now: self.now,
             token,
         };
-        work.run(move |change| operation(change, &input)).await
+        // Boxed, so that what comes now is compiled once for all operations.
+        let operation = move |change: &mut Change<'_>| {
+            let output = operation(change, &input)?;
+            Ok(serde_json::to_string(&output).expect("structs of texts and finite numbers are JSON"))
+        };
+        work.run(Box::new(operation)).await
     }
 
     /// The client token, with the fingerprint of everything that came with it

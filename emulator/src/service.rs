@@ -14,7 +14,6 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
 use tracing::{debug, error};
 
 use crate::{
@@ -60,6 +59,9 @@ pub(crate) struct ClientToken {
     /// The project that the call is about, for the refusal
     pub(crate) project_name: String,
 }
+
+/// What is done to the state; its output is the body of the answer
+pub(crate) type Operation = Box<dyn FnOnce(&mut Change<'_>) -> Result<String, Refused> + Send>;
 
 /// What came of a change
 #[derive(Debug)]
@@ -121,13 +123,13 @@ impl Service {
     ///
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
-    pub(crate) fn commit<R: Serialize>(
+    pub(crate) fn commit(
         &self,
         snapshot: &Snapshot,
         region: &Region,
         now: Timestamp,
         token: Option<&ClientToken>,
-        operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
+        operation: Operation,
     ) -> Result<Committed, Refused> {
         let mut writer = self.writer();
         if let Some(token) = token
@@ -140,7 +142,6 @@ impl Service {
         let view = state.view(&snapshot.config, &snapshot.declared, region, now);
         let mut change = Change::new(&state, view);
         let answer = operation(&mut change)?;
-        let answer = serde_json::to_string(&answer).expect("structs of texts and finite numbers are JSON");
         let Change { projects, errand, .. } = change;
         let first_call = token.map(|token| {
             let call = FirstCall {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
 use tracing::{error, info};
 
 use crate::{
@@ -18,10 +17,10 @@ use crate::{
         evaluation::Evaluation,
         manifest::Entries,
         operations::{Refused, datasets, models},
-        store::{Change, Errand},
+        store::Errand,
     },
     s3,
-    service::{ClientToken, Committed},
+    service::{ClientToken, Committed, Operation},
     state::{Shared, Snapshot},
 };
 
@@ -40,13 +39,7 @@ impl Work {
     ///
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
-    pub(crate) async fn run<R>(
-        self,
-        operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused> + Send + 'static,
-    ) -> Result<Bytes, Refused>
-    where
-        R: Serialize + 'static,
-    {
+    pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
         if self.shared.service.is_lasting() {
             let whole = tokio::spawn(async move {
                 let work = self.clone();
@@ -74,10 +67,7 @@ impl Work {
         committed.answer
     }
 
-    fn commit<R: Serialize>(
-        &self,
-        operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
-    ) -> Result<Committed, Refused> {
+    fn commit(&self, operation: Operation) -> Result<Committed, Refused> {
         self.shared.service.commit(
             &self.snapshot,
             &self.region,
@@ -122,17 +112,17 @@ impl Work {
                         manifest.bucket, manifest.key
                     )
                 });
-                self.commit(move |change| {
+                self.commit(Box::new(move |change| {
                     datasets::finish_creation(change, &project_name, dataset_type, created, entries);
-                    Ok(())
-                })
+                    Ok(String::new())
+                }))
             }
             Errand::WriteEvaluation(evaluation) => {
                 let written = self.write(&evaluation).await;
-                self.commit(move |change| {
+                self.commit(Box::new(move |change| {
                     models::finish_training(change, &evaluation.project_name, &evaluation.version, written);
-                    Ok(())
-                })
+                    Ok(String::new())
+                }))
             }
         };
         if let Err(error) = outcome {

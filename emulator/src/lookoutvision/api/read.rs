@@ -18,12 +18,12 @@ use super::{Described, Member, Place, Range, Shape, Structure};
 use crate::lookoutvision::{constraints::Violations, error::ServiceError, routes::Route};
 
 /// A request whose members are still where they came from
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts<'r, H> {
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'r> {
     pub(crate) route: &'r Route,
     pub(crate) query: &'r str,
     /// The value of a header field
-    pub(crate) header: H,
+    pub(crate) header: &'r dyn Fn(&str) -> Option<&'r str>,
     pub(crate) body: &'r [u8],
 }
 
@@ -31,32 +31,37 @@ pub(crate) struct Parts<'r, H> {
 ///
 /// # Errors
 /// `SerializationException` when it has not the form of the structure, `ValidationException` when it breaks constraints.
-pub(crate) fn read<'r, T, H>(parts: &Parts<'r, H>, lenient: &[&str]) -> Result<T, ServiceError>
-where
-    T: Described + DeserializeOwned,
-    H: Fn(&str) -> Option<&'r str>,
-{
-    let members = gather(&T::STRUCTURE, parts)?;
-    let mut violations = Violations::default();
-    for member in T::STRUCTURE.members {
-        if !lenient.contains(&member.name) {
-            check_member(member, &members, "", &mut violations);
-        }
-    }
-    if !violations.is_empty() {
-        return Err(ServiceError::ValidationException {
-            message: violations.to_string().into(),
-        });
-    }
+pub(crate) fn read<T: Described + DeserializeOwned>(
+    parts: &Parts<'_>,
+    lenient: &[&str],
+) -> Result<T, ServiceError> {
+    let members = checked_members(&T::STRUCTURE, parts, lenient)?;
     // What is left is a type that a lenient member has wrongly, which `gather` has refused.
     serde_json::from_value(Value::Object(members))
         .map_err(|error| ServiceError::serialization(error.to_string()))
 }
 
-fn gather<'r, H>(structure: &Structure, parts: &Parts<'r, H>) -> Result<Map<String, Value>, ServiceError>
-where
-    H: Fn(&str) -> Option<&'r str>,
-{
+// Apart from the reader, which is compiled anew for every request.
+fn checked_members(
+    structure: &Structure,
+    parts: &Parts<'_>,
+    lenient: &[&str],
+) -> Result<Map<String, Value>, ServiceError> {
+    let members = gather(structure, parts)?;
+    let mut violations = Violations::default();
+    for member in structure.members {
+        if !lenient.contains(&member.name) {
+            check_member(member, &members, "", &mut violations);
+        }
+    }
+    if violations.is_empty() {
+        Ok(members)
+    } else {
+        Err(ServiceError::validation(violations.to_string()))
+    }
+}
+
+fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>, ServiceError> {
     let mut body = if structure.members.iter().any(|member| member.place == Place::Body) {
         parse_body(parts.body)?
     } else {

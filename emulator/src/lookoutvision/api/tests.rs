@@ -112,7 +112,7 @@ impl Wire {
         let parts = Parts {
             route: &route,
             query: &self.query,
-            header: |name: &str| {
+            header: &|name: &str| {
                 let field = self
                     .headers
                     .iter()
