@@ -13,6 +13,7 @@ use sigv4_verify::{
 
 use crate::{
     config::{Credentials, Principal, Strictness},
+    host_name::EmulatedService,
     identifiers::Region,
     journal::OpenEntry,
     request::ReceivedRequest,
@@ -37,13 +38,15 @@ pub(crate) struct Claim<'a> {
 
 /// Reads what a request says of its caller: rules 1 to 15 of `sigv4-verify`
 ///
-/// `region` is the one that the host names; `None` takes any that the scope names.
+/// `region` is the one that the host names; `None` takes any that the scope names. `service` is the one that the host
+/// names, or that the scope does where the host names none.
 ///
 /// # Errors
 /// The first rule that is broken.
 pub(crate) fn claim<'a>(
     request: &'a ReceivedRequest,
     snapshot: &'a Snapshot,
+    service: EmulatedService,
     region: Option<&Region>,
     entry: &mut OpenEntry<'_>,
 ) -> Result<Claim<'a>, SignatureError> {
@@ -60,7 +63,7 @@ pub(crate) fn claim<'a>(
         }),
         clock_skew_max: strictness.clock_skew,
         unsigned_amz_headers: strictness.unsigned_amz_headers,
-        ..Expectation::for_service(SIGNING_NAME)
+        ..Expectation::for_service(service.signing_name())
     };
     let now: Timestamp = request.received_at;
     let signed = SignedRequest::parse(head, &expected, now)?;
@@ -106,5 +109,17 @@ impl Claim<'_> {
     }
 }
 
-/// The service that the scope must name (API model, `signingName`)
-const SIGNING_NAME: &str = "lookoutvision";
+/// The service that a request says it was signed for, where it names one that is played here
+///
+/// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
+pub(crate) fn service_in_scope(request: &ReceivedRequest) -> Option<EmulatedService> {
+    let from_scope = |credential: &str| EmulatedService::from_signing_name(credential.rsplit('/').nth(1)?);
+    if let Some(authorization) = request.header(&http::header::AUTHORIZATION) {
+        let (_, credential) = authorization.split_once("Credential=")?;
+        return from_scope(credential.split([',', ' ']).next()?);
+    }
+    let (_, query) = request.target.split_once('?')?;
+    let (_, credential) =
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential")?;
+    from_scope(&credential)
+}

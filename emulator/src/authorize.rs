@@ -11,18 +11,88 @@ use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, R
 use serde_json::{Map, Value};
 
 use crate::{
-    authenticate::Caller, config::Principal, door::Door, lookoutvision::invocation::Invocation,
-    request::ReceivedRequest, state::Snapshot,
+    authenticate::Caller,
+    config::{Principal, Role},
+    door::Door,
+    identifiers::Region,
+    lookoutvision::{
+        invocation::{Invocation, RequestTags},
+        operation::Operation,
+    },
+    request::ReceivedRequest,
+    state::Snapshot,
 };
 
 mod context;
 
 use self::context::Facts;
 
+/// What the policies look at of an invocation, whichever service it is of
+pub(crate) trait Asked {
+    /// The operation's name in policies
+    fn action(&self) -> &'static Action;
+
+    /// What must be allowed besides it, on the same resource
+    fn further_actions(&self) -> Vec<&'static Action> {
+        Vec::new()
+    }
+
+    /// What it is authorised on
+    fn resource(&self) -> &Resource;
+
+    /// The Region it is called in
+    fn region(&self) -> &Region;
+
+    /// The tags it brings along
+    fn tags(&self) -> &RequestTags;
+
+    /// The operation, if it is one of Lookout for Vision
+    fn operation(&self) -> Option<Operation> {
+        None
+    }
+
+    /// Condition keys of the service's own
+    fn keys(&self) -> Vec<(&'static str, Box<str>)> {
+        Vec::new()
+    }
+
+    /// Those of them that have several values
+    fn lists(&self) -> Vec<(&'static str, Vec<String>)> {
+        Vec::new()
+    }
+
+    /// The role that is to be assumed
+    fn role(&self) -> Option<Arc<Role>> {
+        None
+    }
+}
+
+impl Asked for Invocation {
+    fn action(&self) -> &'static Action {
+        self.action()
+    }
+
+    fn resource(&self) -> &Resource {
+        self.resource()
+    }
+
+    fn region(&self) -> &Region {
+        self.region()
+    }
+
+    fn tags(&self) -> &RequestTags {
+        self.tags()
+    }
+
+    fn operation(&self) -> Option<Operation> {
+        Some(self.operation())
+    }
+}
+
 /// Leave to run one operation once
 #[derive(Debug)]
-pub(crate) struct Permit {
-    invocation: Invocation,
+pub(crate) struct Permit<I = Invocation> {
+    invocation: I,
     authorization: Arc<Authorization>,
 }
 
@@ -41,6 +111,7 @@ struct Question {
     door: Door,
     action: &'static Action,
     resource: Resource,
+    role: Option<Arc<Role>>,
     facts: Facts,
 }
 
@@ -48,26 +119,36 @@ struct Question {
 ///
 /// # Errors
 /// AWS's access-denied sentence, when a policy stands in the way.
-pub(crate) fn authorize(
+pub(crate) fn authorize<I: Asked>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
     door: Door,
-    invocation: Invocation,
-) -> (Arc<Authorization>, Result<Permit, String>) {
-    let question = Question {
+    invocation: I,
+) -> (Arc<Authorization>, Result<Permit<I>, String>) {
+    let mut question = Question {
         snapshot: snapshot.clone(),
         action: invocation.action(),
         resource: invocation.resource().clone(),
+        role: invocation.role(),
         facts: Facts::of(received, &invocation),
         caller,
         door,
     };
-    let (evaluation, denial) = question.put(Context::WhereRead, |policies, request| {
-        let evaluation = iam_policy::evaluate(policies, request);
-        let denial = evaluation.denial_message(request.principal, request.action, request.resource);
-        (evaluation, denial)
-    });
+    let (mut evaluation, mut denial) = question.decide();
+    let asked = question.action;
+    for action in invocation.further_actions() {
+        if denial.is_some() {
+            break;
+        }
+        question.action = action;
+        let further = question.decide();
+        if further.1.is_some() {
+            (evaluation, denial) = further;
+        } else {
+            question.action = asked;
+        }
+    }
     let authorization = Arc::new(Authorization { question, evaluation });
     let verdict = match denial {
         None => Ok(Permit {
@@ -79,14 +160,14 @@ pub(crate) fn authorize(
     (authorization, verdict)
 }
 
-impl Permit {
+impl<I> Permit<I> {
     /// What may be done
-    pub(crate) fn invocation(&self) -> &Invocation {
+    pub(crate) fn invocation(&self) -> &I {
         &self.invocation
     }
 
     /// Who may do it
-    pub(crate) fn principal(&self) -> &Principal {
+    pub(crate) fn principal(&self) -> &Arc<Principal> {
         &self.authorization.question.caller.principal
     }
 
@@ -96,7 +177,7 @@ impl Permit {
     }
 
     /// The configuration that it was decided by
-    pub(crate) fn snapshot(&self) -> &Snapshot {
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
         &self.authorization.question.snapshot
     }
 }
@@ -107,7 +188,7 @@ impl Authorization {
         self.evaluation.decision
     }
 
-    /// `lookoutvision:…`
+    /// `lookoutvision:…`, and for the services around it `ec2:…` and `sts:…`
     pub(crate) fn action(&self) -> String {
         self.question.action.to_string()
     }
@@ -155,6 +236,15 @@ enum Context {
 }
 
 impl Question {
+    /// The evaluation, and AWS's sentence if it is a denial
+    fn decide(&self) -> (Evaluation, Option<String>) {
+        self.put(Context::WhereRead, |policies, request| {
+            let evaluation = iam_policy::evaluate(policies, request);
+            let denial = evaluation.denial_message(request.principal, request.action, request.resource);
+            (evaluation, denial)
+        })
+    }
+
     /// Puts policies and request together and asks
     ///
     /// Both borrow from what the question holds, so they are made anew each time it is asked.
@@ -175,7 +265,7 @@ impl Question {
             resource_control: organization.map_or(&[], |organization| {
                 organization.resource_control_policies.as_slice()
             }),
-            role_trust: None,
+            role_trust: self.role.as_ref().map(|role| &role.trust_policy),
         };
         let context = match context {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),

@@ -82,6 +82,10 @@ limits! {
     tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
     /// Models whose calls are counted.
     counted_models_max: usize = counted_models_max, 4_096, 1..=1_000_000;
+    /// VPC endpoints that CreateVpcEndpoint may have made at one time.
+    made_vpc_endpoints_max: usize = made_vpc_endpoints_max, 256, 0..=65_536;
+    /// Role sessions kept; the one that ends first makes room for the next.
+    role_sessions_max: usize = role_sessions_max, 1_024, 1..=65_536;
 }
 
 /// What a limit is made of

@@ -3,8 +3,10 @@
 mod control_api;
 mod detect_anomalies;
 mod doors;
+mod ec2;
 mod journal;
 mod policies;
 mod signatures;
+mod sts;
 mod support;
 mod wire;

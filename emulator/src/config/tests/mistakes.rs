@@ -47,8 +47,8 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
     check(
         "a/b~c: 1\n",
         "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `listen`, `control`, `certs`, \
-         `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `organization`, `vpcs`, `vpc_endpoints`, \
-         `projects`, `strictness`, `s3`, `limits`",
+         `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, \
+         `managed_policies`, `organization`, `vpcs`, `vpc_endpoints`, `projects`, `strictness`, `s3`, `limits`",
     );
 }
 

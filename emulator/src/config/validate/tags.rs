@@ -60,7 +60,8 @@ pub(super) fn validate(
     Ok(all(tags)?.into_iter().collect())
 }
 
-fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
+/// A tag's key or value, with so many characters
+pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
     // `\p{Z}` is the white space that is no control character. `is_alphabetic` also takes the combining vowel signs of
     // some scripts, which `\p{L}` alone does not: a text in them is let through rather than refused by mistake.
     let is_tag_character =
