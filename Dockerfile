@@ -1,5 +1,4 @@
-# `docker build .` makes the emulator's image: one static binary, no shell, no root.
-# `docker build --target client-tests .` makes the image of the real SDK clients that judge it.
+# The emulator's image: one static binary, no shell, no root.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
@@ -12,30 +11,7 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && mkdir -p /rootfs/certs \
     && cp "target/$target/release/lookoutvision-emulator" /rootfs/
 
-FROM node:20-bookworm-slim AS node
-WORKDIR /environments/node
-COPY client-tests/node/package.json client-tests/node/package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY client-tests/node/driver.mjs ./
-
-FROM build AS build-clients
-RUN cargo build --locked --package client-tests
-
-FROM python:3.11-slim-bookworm AS client-tests
-COPY client-tests/python/requirements.lock /environments/python/
-RUN python3 -m venv /environments/python \
-    && /environments/python/bin/pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: \
-       --requirement /environments/python/requirements.lock
-COPY client-tests/python/driver.py /environments/python/
-COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=node /environments/node /environments/node
-COPY --from=build-clients /source/target/debug/client-tests /usr/local/bin/client-tests
-COPY client-tests/scenarios /client-tests/scenarios
-USER 65533:65533
-ENTRYPOINT ["/usr/local/bin/client-tests", "--environments", "/environments"]
-
-# The last stage is what a build without a target makes. The smoke test of `cargo xtask test` packages a binary that was
-# built outside with exactly these lines.
+# `cargo xtask test` packages a binary that was built outside with exactly these lines.
 FROM scratch AS emulator
 COPY --from=build /rootfs/lookoutvision-emulator /lookoutvision-emulator
 # The certificate authority is made here on first start. A volume over it takes its owner from this directory.

@@ -3,7 +3,7 @@
 //! In two steps, because the body arrives between them: [`claim`] checks everything that the head alone can fail, and
 //! [`Claim::verify`] compares the signature when the body's hash is known.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use sigv4_verify::{
@@ -89,6 +89,30 @@ pub(crate) fn claim<'a>(
     })
 }
 
+/// The Region that a request says it was signed for, whether or not anything else about it is right: for the journal
+pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
+    claimed_credential(request)?.split('/').nth(2)?.parse().ok()
+}
+
+/// The service that a request says it was signed for, where it is one that is played here
+///
+/// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
+pub(crate) fn claimed_service(request: &ReceivedRequest) -> Option<EmulatedService> {
+    EmulatedService::from_signing_name(claimed_credential(request)?.split('/').nth(3)?)
+}
+
+/// `keyid/date/region/service/term`, as far as it is there
+fn claimed_credential(request: &ReceivedRequest) -> Option<Cow<'_, str>> {
+    if let Some(authorization) = request.header(&http::header::AUTHORIZATION) {
+        let (_, credential) = authorization.split_once("Credential=")?;
+        return credential.split([',', ' ']).next().map(Cow::Borrowed);
+    }
+    let (_, query) = request.target.split_once('?')?;
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let (_, credential) = parameters.find(|(name, _)| name == "X-Amz-Credential")?;
+    Some(credential)
+}
+
 impl Claim<'_> {
     /// The Region of the credential scope
     pub(crate) fn region(&self) -> &Region {
@@ -107,19 +131,4 @@ impl Claim<'_> {
         let verified = self.signed.verify(&self.key, body_sha256, unsigned)?;
         Ok((self.caller, verified.warning()))
     }
-}
-
-/// The service that a request says it was signed for, where it names one that is played here
-///
-/// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
-pub(crate) fn service_in_scope(request: &ReceivedRequest) -> Option<EmulatedService> {
-    let from_scope = |credential: &str| EmulatedService::from_signing_name(credential.rsplit('/').nth(1)?);
-    if let Some(authorization) = request.header(&http::header::AUTHORIZATION) {
-        let (_, credential) = authorization.split_once("Credential=")?;
-        return from_scope(credential.split([',', ' ']).next()?);
-    }
-    let (_, query) = request.target.split_once('?')?;
-    let (_, credential) =
-        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential")?;
-    from_scope(&credential)
 }

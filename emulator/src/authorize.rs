@@ -19,6 +19,7 @@ use crate::{
         invocation::{Invocation, RequestTags},
         operation::Operation,
     },
+    policy_service,
     request::ReceivedRequest,
     state::Snapshot,
 };
@@ -200,7 +201,13 @@ impl Authorization {
 
     /// For each statement what matched and what did not, and which one decided
     pub(crate) fn explain(&self) -> Explanation {
-        self.question.put(Context::Whole, iam_policy::explain)
+        let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
+        // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
+        if self.question.facts.is_about_lookoutvision() {
+            let notes = policy_service::notes(&explanation);
+            explanation.notes.extend(notes);
+        }
+        explanation
     }
 
     /// The condition keys as evaluated

@@ -151,27 +151,40 @@ where
         hash.update(&data);
         whole.push(data, announced);
     }
-    let sha256 = hash.finish().as_ref().try_into().expect("a SHA-256 has 32 bytes");
     Ok(ReceivedBody {
         bytes: whole.into_bytes(),
-        sha256,
+        sha256: sha256(hash),
         _room: room,
     })
 }
 
 /// Reads what is left of a refused request's body and throws it away, within `drain_bytes_max` and `body_timeout`
-pub(crate) async fn drain<B>(body: &mut B, limits: &Limits)
+///
+/// Returns how many bytes it read and their SHA-256, if that was all of them.
+pub(crate) async fn drain<B>(body: &mut B, limits: &Limits) -> Option<(usize, [u8; 32])>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
     let deadline = Instant::now() + limits.body_timeout;
+    let mut hash = digest::Context::new(&digest::SHA256);
     let mut bytes_read = 0;
     while bytes_read <= limits.drain_bytes_max {
         match timeout_at(deadline, body.frame()).await {
-            Ok(Some(Ok(frame))) => bytes_read += frame.data_ref().map_or(0, Bytes::len),
-            Ok(None | Some(Err(_))) | Err(_) => return,
+            Ok(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    bytes_read += data.len();
+                    hash.update(data);
+                }
+            }
+            Ok(None) => return Some((bytes_read, sha256(hash))),
+            Ok(Some(Err(_))) | Err(_) => return None,
         }
     }
+    None
+}
+
+fn sha256(hash: digest::Context) -> [u8; 32] {
+    hash.finish().as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
 /// A body that comes in one piece, as small ones do, is not copied.

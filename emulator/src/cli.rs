@@ -9,6 +9,7 @@ use crate::config::LogFormat;
 mod certs;
 mod check;
 mod healthcheck;
+mod policy;
 mod ready_block;
 mod schema;
 mod serve;
@@ -46,6 +47,9 @@ enum Command {
     Healthcheck(ControlOption),
     /// Make or renew the certificate authority and tell how each SDK trusts it
     Certs(CertsOptions),
+    /// Check policies, and decide requests by them, without serving anything
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
 }
 
 /// Options of `serve`
@@ -129,6 +133,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Schema) => schema::run(),
         Some(Command::Healthcheck(options)) => healthcheck::run(&options),
         Some(Command::Certs(options)) => certs::run(options),
+        Some(Command::Policy(command)) => policy::run(&command),
     };
     ExitCode::from(code)
 }

@@ -14,6 +14,7 @@ use crate::{
     connection::{AwsApi, ControlApi},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
+    policy_service,
     server::{self, Stop},
     state::{Shared, Snapshot, UnknownVpcEndpoint},
     tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
@@ -202,7 +203,9 @@ impl Emulator {
     /// When AWS would refuse the document, or there is no such endpoint. The policy before stays in force then.
     pub fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
-        Ok(self.shared.attach_policy(id, Arc::new(document))?)
+        self.shared.attach_policy(id, Arc::new(document.clone()))?;
+        policy_service::warn_about(&document, id);
+        Ok(())
     }
 
     /// Moves or freezes the emulator's clock

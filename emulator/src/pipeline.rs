@@ -24,7 +24,10 @@ use crate::{
     host_name::{EmulatedHost, EmulatedService, HostName},
     identifiers::Region,
     journal::OpenEntry,
-    lookoutvision::{invocation::Invocation, routes::UnknownOperation},
+    lookoutvision::{
+        invocation::Invocation,
+        routes::{Route, UnknownOperation},
+    },
     perform,
     query_protocol::Parameters,
     refusal::{BodyForm, Refusal},
@@ -63,8 +66,12 @@ pub(crate) async fn answer(
         }
         Err(refusal) => {
             if is_worth_draining(&received, &refusal) {
-                body::drain(&mut incoming, &snapshot.config.limits).await;
+                let drained = body::drain(&mut incoming, &snapshot.config.limits).await;
+                if entry.body.bytes.is_none() {
+                    (entry.body.bytes, entry.body.sha256) = drained.unzip();
+                }
             }
+            note_what_the_head_says(&mut entry, &front);
             let wire = refusal.to_wire(
                 service,
                 received.request_id,
@@ -285,7 +292,7 @@ fn service(host: &EmulatedHost, received: &ReceivedRequest) -> EmulatedService {
         EmulatedHost::Vpce(host) => host.service,
         EmulatedHost::NotPlayed => EmulatedService::LookoutVision,
         EmulatedHost::Other => {
-            authenticate::service_in_scope(received).unwrap_or(EmulatedService::LookoutVision)
+            authenticate::claimed_service(received).unwrap_or(EmulatedService::LookoutVision)
         }
     }
 }
@@ -313,6 +320,25 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
         .min(body.bytes.len());
     if kept > 0 {
         entry.body.kept = Some(body.bytes[..kept].into());
+    }
+}
+
+/// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
+/// head alone, and believed by nobody but the reader.
+fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>) {
+    let received = front.received;
+    if entry.operation.is_none() && front.service == EmulatedService::LookoutVision {
+        let path = received.target.split('?').next().unwrap_or_default();
+        entry.operation = Route::resolve(received.method.as_str(), path)
+            .ok()
+            .map(|route| route.operation().name().into());
+    }
+    let local = received.connection.local.ip();
+    if entry.door.is_none()
+        && let Some(region) = authenticate::claimed_region(received)
+        && let Ok(HostDoor::ByScope) = front.snapshot.endpoints.by_host(&front.host, local)
+    {
+        entry.door = Some(front.snapshot.endpoints.by_service(front.service, &region, local));
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Shared {
 
 /// What came to be since the start
 #[derive(Default)]
-struct Made {
+pub(crate) struct Made {
     endpoints: EndpointChanges,
     sessions: Arc<Sessions>,
 }
@@ -173,7 +173,7 @@ impl Shared {
 }
 
 impl Snapshot {
-    fn new(config: Arc<Config>, made: &Made, started_at: Timestamp) -> Self {
+    pub(crate) fn new(config: Arc<Config>, made: &Made, started_at: Timestamp) -> Self {
         let endpoints = made.endpoints.table(&config, started_at);
         let keys = config
             .principals

@@ -36,6 +36,7 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
             "--profile",
             "test",
             "up",
+            "--no-color",
             "--no-build",
             "--exit-code-from",
             "client-tests",
@@ -49,7 +50,7 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
             &format!("compose: two VPCs, {line}"),
             stack
                 .command()
-                .args(["up", "--no-build", "--exit-code-from", line, line]),
+                .args(["up", "--no-color", "--no-build", "--exit-code-from", line, line]),
         )?;
     }
     Ok(Skipped::new())

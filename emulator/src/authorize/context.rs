@@ -71,6 +71,11 @@ impl Facts {
             + keys.sum::<usize>()
     }
 
+    /// Whether the service is Lookout for Vision
+    pub(super) fn is_about_lookoutvision(&self) -> bool {
+        self.operation.is_some()
+    }
+
     /// Every key of this request
     pub(super) fn context<'a>(
         &'a self,
@@ -207,3 +212,6 @@ fn whole_seconds(time: Timestamp) -> Timestamp {
 
 /// Room for the keys of an ordinary request
 const KEYS_EXPECTED: usize = 24;
+
+#[cfg(test)]
+mod tests;

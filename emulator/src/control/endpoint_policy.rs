@@ -6,7 +6,7 @@ use http::StatusCode;
 use iam_policy::{PolicyDocument, PolicyType};
 
 use super::{Answer, ControlError, bytes_answer, no_content};
-use crate::{identifiers::VpcEndpointId, state::Shared};
+use crate::{identifiers::VpcEndpointId, policy_service, state::Shared};
 
 pub(super) fn show(shared: &Shared, id: &str) -> Answer {
     let id = parse(id)?;
@@ -28,7 +28,9 @@ pub(super) fn attach(shared: &Shared, id: &str, body: &[u8]) -> Answer {
             .with("line", error.line())
             .with("column", error.column())
     })?;
-    set(shared, &id, document)
+    let answer = set(shared, &id, document.clone())?;
+    policy_service::warn_about(&document, &id);
+    Ok(answer)
 }
 
 /// Back to full access, as `ModifyVpcEndpoint` with `ResetPolicy` does (EC2 API reference)

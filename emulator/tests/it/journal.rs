@@ -73,7 +73,8 @@ async fn filters_narrow_and_unknown_ones_are_refused() {
     };
     assert_eq!(count("").await, Some(2));
     assert_eq!(count("status=200").await, Some(1));
-    assert_eq!(count("operation=DetectAnomalies").await, Some(1));
+    assert_eq!(count("operation=DetectAnomalies").await, Some(2));
+    assert_eq!(count("operation=ListProjects").await, Some(0));
     assert_eq!(
         count("decision=allowed&vpc_endpoint_id=vpce-00000000000000000").await,
         Some(1)

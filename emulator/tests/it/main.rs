@@ -6,6 +6,7 @@ mod doors;
 mod ec2;
 mod journal;
 mod policies;
+mod policy_command;
 mod signatures;
 mod sts;
 mod support;

@@ -186,3 +186,57 @@ async fn the_journal_says_which_clause_did_not_match() {
     assert!(statements.contains("model/myProject/1"), "{statements}");
     assert!(statements.contains("model/myProject/myModel"), "{statements}");
 }
+
+/// The notes of the one request that was made
+async fn notes(emulator: &Emulator) -> Value {
+    let requests = emulator.requests().await;
+    assert_eq!(requests.len(), 1);
+    requests[0]["notes"].clone()
+}
+
+#[tokio::test]
+async fn a_key_that_the_emulator_never_sets_is_noted_where_it_took_part_in_the_decision() {
+    let statement = |effect: &str, operator: &str| {
+        json!({"Effect": effect, "Principal": "*", "Action": "*", "Resource": "*",
+               "Condition": {operator: {"aws:MultiFactorAuthAge": "3600"}}})
+    };
+    let full_access = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+    for (statements, status, expected) in [
+        // The statement that came closest.
+        (
+            json!([statement("Allow", "NumericGreaterThan")]),
+            403,
+            json!([
+                "the emulator never sets aws:MultiFactorAuthAge, so NumericGreaterThan on it is always false here"
+            ]),
+        ),
+        // The statement that decided.
+        (
+            json!([statement("Allow", "NumericGreaterThanIfExists")]),
+            200,
+            json!([
+                "the emulator never sets aws:MultiFactorAuthAge, so NumericGreaterThanIfExists on it is always true here"
+            ]),
+        ),
+        // A Deny that AWS might have applied.
+        (
+            json!([full_access, statement("Deny", "NumericLessThan")]),
+            200,
+            json!([
+                "the emulator never sets aws:MultiFactorAuthAge, so NumericLessThan on it is always false here; \
+                    without that, statement 1 of VPC endpoint policy 0 would deny"
+            ]),
+        ),
+        // A statement that has no part in it.
+        (
+            json!([statement("Allow", "NumericGreaterThan"), full_access]),
+            200,
+            json!([]),
+        ),
+    ] {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+        let emulator = Emulator::builder().endpoint_policy(policy).start().await.unwrap();
+        assert_eq!(Call::detect("1").send(&emulator).await.status, status);
+        assert_eq!(notes(&emulator).await, expected);
+    }
+}

@@ -192,6 +192,22 @@ impl Test {
         }
     }
 
+    /// The variables of each value, in the order of the values; nothing for operators that take none.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = Vec<&Variable>> {
+        let (patterns, arns): (&[Pattern], &[ArnPattern]) = match self {
+            Self::StringEquals(patterns)
+            | Self::StringEqualsIgnoreCase(patterns)
+            | Self::StringLike(patterns)
+            | Self::Bool(patterns) => (patterns, &[]),
+            Self::Arn(arns) => (&[], arns),
+            Self::Numeric(..) | Self::Date(..) | Self::Binary(_) | Self::IpAddress(_) | Self::Null(_) => {
+                (&[], &[])
+            }
+        };
+        let of_patterns = patterns.iter().map(|pattern| pattern.variables().collect());
+        of_patterns.chain(arns.iter().map(|arn| arn.variables().collect()))
+    }
+
     /// The values with their variables filled in, for explanations; `None` when they take no variables.
     pub(crate) fn expanded(&self, context: &RequestContext<'_>) -> Option<Vec<String>> {
         match self {

@@ -285,6 +285,10 @@ finding_codes! {
     ConditionNeverTrue = "condition-never-true", Warning;
     /// The condition gives the same answer for every request that meets it
     ConditionConstant = "condition-constant", Warning;
+    /// AWS sets the condition key; where this policy is evaluated instead, nothing does
+    KeyNotSimulated = "key-not-simulated", Warning;
+    /// A policy variable names a key that no request has, so that its pattern matches nothing
+    VariableNeverSet = "variable-never-set", Warning;
 }
 
 impl FindingCode {

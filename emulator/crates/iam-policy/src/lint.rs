@@ -27,6 +27,32 @@ pub struct Service<'a> {
     /// The condition keys that are set for requests to it; a name that ends in a slash stands for all tags.
     /// `None`: not known, and not linted.
     pub condition_keys: Option<&'a [&'a str]>,
+    /// Condition keys that AWS sets for requests to it, and whoever evaluates the policies instead of AWS
+    /// does not; none of them is among `condition_keys`.
+    pub unset_keys: &'a [&'a str],
+}
+
+impl Service<'_> {
+    /// Whether requests to the service can have a condition key where these policies are evaluated.
+    ///
+    /// What is not known is taken for granted.
+    pub fn sets(&self, key: &str) -> bool {
+        self.condition_keys.is_none_or(|keys| is_among(key, keys)) && !is_among(key, self.unset_keys)
+    }
+}
+
+/// Whether a key is one of `names`, or a tag of one that ends in a slash.
+fn is_among(key: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| {
+        if name.ends_with('/') {
+            key.len() > name.len()
+                && key
+                    .get(..name.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        } else {
+            key.eq_ignore_ascii_case(name)
+        }
+    })
 }
 
 /// An action of a service.
@@ -66,6 +92,7 @@ pub struct ResourceType<'a> {
 ///         arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
 ///     }],
 ///     condition_keys: None,
+///     unset_keys: &[],
 /// };
 /// let findings = lint(
 ///     r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*",
@@ -86,9 +113,10 @@ pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>) -> Vec<F
         && let Some(mut locator) = Locator::new(text)
     {
         for (index, statement) in document.statements.iter().enumerate() {
+            let meant = actions::meant(&statement.action, service);
             locator.enter(index);
-            actions::check(statement, policy_type, service, &mut locator);
-            conditions::check(statement, policy_type, service, &mut locator);
+            actions::check(statement, &meant, policy_type, service, &mut locator);
+            conditions::check(statement, &meant, policy_type, service, &mut locator);
             swallow::check(index, &document.statements, &mut locator);
         }
         findings.append(&mut locator.findings);

@@ -75,6 +75,11 @@ impl Variable {
         self.key.as_str()
     }
 
+    /// Whether there is a text to use when the key has no value.
+    pub(crate) fn has_default(&self) -> bool {
+        self.default.is_some()
+    }
+
     /// The text to insert; `None` when there is neither a single value nor a default.
     pub(crate) fn text<'a>(&'a self, context: &'a RequestContext<'_>) -> Option<&'a str> {
         match context.values_of(&self.key) {

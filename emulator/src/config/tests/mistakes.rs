@@ -163,6 +163,45 @@ fn resource_control_policies_are_taken_with_a_warning() {
 }
 
 #[test]
+fn what_lint_says_of_a_policy_is_a_warning_at_its_place() {
+    let folder = folder_with_files();
+    folder.write(
+        "policies/old-sessions.json",
+        "{\"Version\": \"2012-10-17\", \"Statement\": {\n  \"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"*\", \
+         \"Resource\": \"*\",\n  \"Condition\": {\"NumericGreaterThan\": {\"aws:MultiFactorAuthAge\": \"3600\"}}}}\n",
+    );
+    let yaml = "vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890}]
+vpc_endpoints:
+  - vpc_endpoint_id: vpce-0a1b2c3d4e5f67890
+    vpc_id: vpc-0a1b2c3d4e5f67890
+    policy_document: policies/old-sessions.json
+  - vpc_endpoint_id: vpce-1a1b2c3d4e5f67890
+    vpc_id: vpc-0a1b2c3d4e5f67890
+    private_dns_enabled: false
+    policy_document:
+      Version: 2012-10-17
+      Statement:
+        - {Effect: Allow, Principal: '*', Resource: '*', Action: 'lookoutvision:DetectAnomaly'}
+";
+    let config = Config::load(&overrides(folder.write("emulator.yaml", yaml)));
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    let told: Vec<String> = config
+        .warnings
+        .iter()
+        .map(|warning| warning.to_string().replace(&format!("{}/", folder.display()), ""))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "emulator.yaml:12:58: /vpc_endpoints/1/policy_document/Statement/0/Action: `lookoutvision:DetectAnomaly` is no \
+             action; did you mean `lookoutvision:DetectAnomalies`?",
+            "policies/old-sessions.json:3:66: /Statement/Condition/NumericGreaterThan/aws:MultiFactorAuthAge: \
+             `NumericGreaterThan` on `aws:MultiFactorAuthAge` is never true here: AWS sets the key, and nothing here does",
+        ]
+    );
+}
+
+#[test]
 fn s3_is_checked_and_said_to_be_read_by_nothing() {
     let folder = folder_with_files();
     let file = folder.write(

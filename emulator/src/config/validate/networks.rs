@@ -61,7 +61,10 @@ pub(super) fn validate(
         None => default_endpoints(endpoint_policy, vpcs.as_deref().ok(), vpcs_place.as_ref(), report),
     };
     let vpcs = vpcs?;
+    // After the endpoints were looked at, which know their VPC whether or not its network overlaps another.
+    let overlaps = refuse_overlaps(&vpcs, report);
     let mut endpoints = endpoints?;
+    overlaps?;
     refuse_two_doors(&vpcs, &endpoints, report)?;
     if let Some(document) = option_document? {
         let default_endpoint = endpoints
@@ -109,9 +112,7 @@ fn declared_vpcs(written: List<file::Vpc>, report: &Report<'_>) -> Result<Vec<Pl
             },
         ))
     });
-    let vpcs = all(vpcs)?;
-    refuse_overlaps(&vpcs, report)?;
-    Ok(vpcs)
+    all(vpcs)
 }
 
 fn cidr_block(written: Located<String>, report: &Report<'_>) -> Result<IpNet, Reported> {

@@ -19,6 +19,7 @@ use super::{
     },
     all,
 };
+use crate::policy_service;
 
 /// Loads policies; a file that is named in several places is read once for each type that it serves as
 pub(super) struct Policies<'a> {
@@ -54,8 +55,8 @@ impl<'a> Policies<'a> {
                 let place = |finding: &Finding| written.place.descend(&finding.path);
                 match PolicyDocument::parse(&document.to_string(), policy_type) {
                     Ok(policy) => {
-                        for warning in policy.warnings() {
-                            self.report.warning(&place(warning), &*warning.message);
+                        for warning in policy_service::lint(policy.text(), policy_type) {
+                            self.report.warning(&place(&warning), &*warning.message);
                         }
                         Ok(policy)
                     }
@@ -125,8 +126,8 @@ impl<'a> Policies<'a> {
             .or_insert_with(|| {
                 let policy = PolicyDocument::parse(&text, policy_type)
                     .map_err(|error| each(&error, |finding| self.report.add(in_file(file, finding))))?;
-                for warning in policy.warnings() {
-                    self.report.add_warning(in_file(file, warning));
+                for warning in policy_service::lint(&text, policy_type) {
+                    self.report.add_warning(in_file(file, &warning));
                 }
                 Ok(policy)
             });

@@ -8,19 +8,17 @@
 use std::{
     fmt,
     io::Cursor,
-    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
-use serde_path_to_error::Segment;
+use serde::{Deserialize, Deserializer};
 
-use crate::lookoutvision::mask::MASK_BYTES_MAX;
+use crate::{
+    json::{Object, pointer},
+    lookoutvision::mask::MASK_BYTES_MAX,
+};
 
 /// A recorded answer
 #[derive(Debug, Clone)]
@@ -163,29 +161,6 @@ struct Color;
 #[serde(try_from = "String")]
 struct AnomalyMask;
 
-/// A structure that is written as an object; by itself, serde would take a list of its members as well
-struct Object<T>(T);
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, members: M) -> Result<Object<T>, M::Error> {
-        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
-    }
-}
-
 // An absent member is fine, `null` is not: the service leaves out what it does not have.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -266,18 +241,6 @@ impl TryFrom<String> for AnomalyMask {
         reader.finish().map_err(not_a_png)?;
         Ok(Self)
     }
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{key}")),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
 }
 
 struct Place<'p>(&'p str);

@@ -60,4 +60,5 @@ const SERVICE: Service<'_> = Service {
         "aws:TagKeys",
         "aws:ResourceTag/",
     ]),
+    unset_keys: &["aws:TokenIssueTime"],
 };

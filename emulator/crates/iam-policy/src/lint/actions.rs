@@ -10,6 +10,7 @@ use crate::statement::{ActionClause, ResourceClause, Statement};
 
 pub(super) fn check(
     statement: &Statement,
+    meant: &[&ServiceAction<'_>],
     policy_type: PolicyType,
     service: &Service<'_>,
     locator: &mut Locator<'_>,
@@ -32,7 +33,10 @@ pub(super) fn check(
         .iter()
         .map(|resource| possible_types(resource, service))
         .collect();
-    let is_possible = |resource_type: &&str| possible.iter().any(|types| types.contains(resource_type));
+    let mut possible_of_any: Vec<&str> = possible.iter().flatten().copied().collect();
+    possible_of_any.sort_unstable();
+    possible_of_any.dedup();
+    let is_possible = |resource_type: &&str| possible_of_any.contains(resource_type);
     if let ActionClause::Action(entries) = &statement.action {
         for (index, entry) in entries.iter().enumerate() {
             check_covered(
@@ -44,7 +48,6 @@ pub(super) fn check(
             );
         }
     }
-    let meant: Vec<&ServiceAction<'_>> = meant(&statement.action, service).collect();
     for (index, (resource, types)) in resources.iter().zip(&possible).enumerate() {
         let authorises =
             |action: &&ServiceAction<'_>| action.resource_types.iter().any(|name| types.contains(name));
@@ -75,16 +78,13 @@ fn possible_types<'a>(resource: &ResourcePattern, service: &Service<'a>) -> Vec<
 }
 
 /// The service's actions that a clause reaches.
-pub(super) fn meant<'a>(
-    clause: &'a ActionClause,
-    service: &Service<'a>,
-) -> impl Iterator<Item = &'a ServiceAction<'a>> + use<'a> {
-    let prefix = service.prefix;
-    service.actions.iter().filter(move |action| {
-        format!("{prefix}:{}", action.name)
+pub(super) fn meant<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'a ServiceAction<'a>> {
+    let reaches = |action: &&ServiceAction<'_>| {
+        format!("{}:{}", service.prefix, action.name)
             .parse()
             .is_ok_and(|action| clause.matches(&action))
-    })
+    };
+    service.actions.iter().filter(reaches).collect()
 }
 
 fn reached<'a>(entry: &'a ActionPattern, service: &Service<'a>) -> Vec<&'a ServiceAction<'a>> {

@@ -53,6 +53,7 @@ const SERVICE: Service<'_> = Service {
         "aws:RequestTag/",
         "aws:TagKeys",
     ]),
+    unset_keys: &["aws:TokenIssueTime"],
 };
 
 /// The findings for an endpoint policy of these statements: code, path, and message.
@@ -189,7 +190,7 @@ fn conditions_that_come_out_one_way_are_named() {
     check(
         &with(r#"{"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}"#),
         &[
-            "condition-always-true /Statement/0/Condition/StringEqualsIfExists/aws:PrincipalOrgID `StringEqualsIfExists` on `aws:PrincipalOrgID` is always true: no request has the key",
+            "condition-always-true /Statement/0/Condition/StringEqualsIfExists/aws:PrincipalOrgID `StringEqualsIfExists` on `aws:PrincipalOrgID` is always true: no request to `lookoutvision` has the key",
         ],
     );
     check(
@@ -199,6 +200,46 @@ fn conditions_that_come_out_one_way_are_named() {
             "condition-never-true /Statement/0/Condition/StringEquals/aws:ResourceTag~1a `StringEquals` on `aws:ResourceTag/a` is never true: no action of the statement has the key",
         ],
     );
+}
+
+#[test]
+fn a_key_that_only_aws_sets_is_told_apart_from_one_that_nobody_sets() {
+    check(
+        r#"{"Effect": "Deny", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*",
+            "Condition": {"DateLessThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}},
+           {"Effect": "Deny", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*",
+            "Condition": {"DateLessThanIfExists": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}}"#,
+        &[
+            "key-not-simulated /Statement/0/Condition/DateLessThan/aws:TokenIssueTime `DateLessThan` on `aws:TokenIssueTime` is never true here: AWS sets the key, and nothing here does",
+            "key-not-simulated /Statement/1/Condition/DateLessThanIfExists/aws:TokenIssueTime `DateLessThanIfExists` on `aws:TokenIssueTime` is always true here: AWS sets the key, and nothing here does",
+        ],
+    );
+}
+
+#[test]
+fn a_variable_that_nothing_fills_in_is_named_unless_it_has_a_default() {
+    check(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:DetectAnomalies",
+            "Resource": ["arn:aws:lookoutvision:*:*:model/${aws:SourceIp}/*",
+                         "arn:aws:lookoutvision:*:*:model/${s3:prefix, 'x'}/*",
+                         "arn:aws:lookoutvision:*:*:model/${aws:PrincipalTag/team}/*"],
+            "Condition": {"StringLike": {"aws:PrincipalTag/team": ["a", "${aws:TokenIssueTime}"]}}}"#,
+        &[
+            "variable-never-set /Statement/0/Resource/0 `${aws:SourceIp}` makes the pattern match nothing: a request over a VPC endpoint has no `aws:SourceIp`; use `aws:VpcSourceIp`",
+            "key-not-simulated /Statement/0/Condition/StringLike/aws:PrincipalTag~1team/1 `${aws:TokenIssueTime}` makes the pattern match nothing here: AWS sets the key, and nothing here does",
+        ],
+    );
+}
+
+#[test]
+fn the_keys_of_another_service_are_not_judged() {
+    let findings = lint(
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*",
+            "Condition": {"StringLike": {"s3:prefix": "home/*"}}}}"#,
+        PolicyType::Identity,
+        &SERVICE,
+    );
+    assert_eq!(findings, []);
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! What serving costs, beside the least that a TLS server of this kind can do: `cargo bench -p lookoutvision-emulator
+//! --bench serving`, or with `-- --quick` at its end.
+//!
+//! Requests per second say more about a machine than about a server. So every figure here has a partner: a bare server
+//! on the same libraries ("the limit", see [`limit`]) that reads the body and does the hashing of Signature Version 4,
+//! but decides nothing and remembers nothing. Both get the same signed requests over real TLS, turn and turn about, and
+//! what is compared is the processor time of the server for each answered request, which other work on the machine
+//! hardly changes:
+//!
+//! ```text
+//! ratio = limit's processor time per request / emulator's      1.00: checks, decisions and journal cost nothing
+//! ```
+//!
+//! The ratio is taken in each round, then the median of the rounds. The emulator is the program itself with its default
+//! configuration: every signature is verified, every policy evaluated, every request written to the journal.
+//!
+//! Nothing is asserted: this is for reading. Only an answer other than 200 ends it, because its time would mean nothing.
+
+mod limit;
+mod load;
+mod process;
+mod report;
+
+use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
+
+use load::{Client, Connections, Workload, signed_detect_anomalies};
+use process::{Kind, Processors, Server, Usage};
+use report::{Footing, Row, median};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+    let result = match arguments.as_slice() {
+        [first, folder] if first == limit::ARGUMENT => limit::run(folder.as_ref()),
+        // `cargo test --benches` starts every benchmark without this argument, to see whether it runs at all.
+        _ if !has("--bench") => {
+            println!("serving: nothing is measured outside of `cargo bench`");
+            Ok(())
+        }
+        _ if !cfg!(target_os = "linux") => {
+            println!(
+                "serving: needs Linux, where `/proc` tells the processor time and memory of another process"
+            );
+            Ok(())
+        }
+        _ => measure(if has("--quick") { &QUICK } else { &FULL }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("serving: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How much to measure
+struct Effort {
+    name: &'static str,
+    rounds: usize,
+    starts: usize,
+    /// Of a run with many connections
+    run: Duration,
+    /// Of a run with one request at a time
+    lone_run: Duration,
+}
+
+const FULL: Effort = Effort {
+    name: "full",
+    rounds: 7,
+    starts: 7,
+    run: Duration::from_secs(2),
+    lone_run: Duration::from_secs(1),
+};
+
+const QUICK: Effort = Effort {
+    name: "quick",
+    rounds: 3,
+    starts: 3,
+    run: Duration::from_secs(1),
+    lone_run: Duration::from_millis(500),
+};
+
+const SMALL: usize = 1024;
+const LARGE: usize = 100 * 1024;
+const CONNECTIONS: usize = 8;
+/// Requests on each connection before the peak of memory is read
+const REQUESTS_BEFORE_PEAK: usize = 10;
+
+const WORKLOADS: [Workload; 5] = [
+    Workload::new("1 KB, 8 connections", SMALL, CONNECTIONS, Connections::Kept),
+    Workload::new("100 KB, 8 connections", LARGE, CONNECTIONS, Connections::Kept),
+    Workload::new(
+        "1 KB, a new connection each",
+        SMALL,
+        CONNECTIONS,
+        Connections::OnePerRequest,
+    ),
+    Workload::new("1 KB, one at a time", SMALL, 1, Connections::Kept),
+    Workload::new("100 KB, one at a time", LARGE, 1, Connections::Kept),
+];
+
+/// Something that was measured of both servers
+#[derive(Debug, Clone, Default)]
+struct Pair<T> {
+    limit: T,
+    emulator: T,
+}
+
+impl<T> Pair<T> {
+    fn of_mut(&mut self, kind: Kind) -> &mut T {
+        match kind {
+            Kind::Limit => &mut self.limit,
+            Kind::Emulator => &mut self.emulator,
+        }
+    }
+}
+
+fn measure(effort: &Effort) -> Result<(), Failure> {
+    let processors = Processors::choose_and_pin();
+    println!(
+        "serving, {}: {} rounds, {}",
+        effort.name, effort.rounds, processors
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut footing = measure_footing(effort, &processors).await?;
+        let rows = measure_load(effort, &processors, &mut footing).await?;
+        println!("\n{}", report::load_table(&rows));
+        println!("{}", report::footing_table(&footing));
+        println!("{}", report::noise(&rows));
+        Ok(())
+    })
+}
+
+/// Start and memory, each time of a new process with a new certificate authority
+async fn measure_footing(effort: &Effort, processors: &Processors) -> Result<Pair<Footing>, Failure> {
+    let mut footing = Pair::<Footing>::default();
+    for _ in 0..effort.starts {
+        for kind in [Kind::Limit, Kind::Emulator] {
+            let request = signed_detect_anomalies(SMALL)?;
+            let large_request = signed_detect_anomalies(LARGE)?;
+            let server = Server::start(kind, processors)?;
+            let client = Client::of(&server)?;
+            client.connect().await?.exchange(&request).await?;
+            let footing = footing.of_mut(kind);
+            footing.start.push(server.started.elapsed());
+            footing.at_rest.push(server.memory("VmRSS")?);
+            client
+                .send_a_few(&large_request, CONNECTIONS, REQUESTS_BEFORE_PEAK)
+                .await?;
+            footing.peak.push(server.memory("VmHWM")?);
+        }
+    }
+    Ok(footing)
+}
+
+/// The rounds: every workload on one server and then on the other, the first of them changing from round to round
+async fn measure_load(
+    effort: &Effort,
+    processors: &Processors,
+    footing: &mut Pair<Footing>,
+) -> Result<Vec<Row>, Failure> {
+    let limit = Server::start(Kind::Limit, processors)?;
+    let emulator = Server::start(Kind::Emulator, processors)?;
+    let servers = [(&limit, Client::of(&limit)?), (&emulator, Client::of(&emulator)?)];
+    // Fills the journal, so that every round is measured with a journal that makes room.
+    for (_, client) in &servers {
+        client
+            .run(&WORKLOADS[0], &signed_detect_anomalies(SMALL)?, effort.run)
+            .await?;
+    }
+    let mut rows = WORKLOADS.map(|workload| Row::new(workload.name)).to_vec();
+    for round in 0..effort.rounds {
+        for (workload, row) in WORKLOADS.iter().zip(&mut rows) {
+            let length = match workload.connections {
+                1 => effort.lone_run,
+                _ => effort.run,
+            };
+            let request = signed_detect_anomalies(workload.body_bytes)?;
+            let mut order = servers.iter().collect::<Vec<_>>();
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for (server, client) in order {
+                let sample = sample(server, client, workload, &request, length).await?;
+                row.samples.of_mut(server.kind).push(sample);
+            }
+        }
+    }
+    for server in [&limit, &emulator] {
+        footing
+            .of_mut(server.kind)
+            .peak_of_all
+            .push(server.memory("VmHWM")?);
+    }
+    Ok(rows)
+}
+
+/// One run, and what was used meanwhile
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    server_time_per_request: Duration,
+    latency: Duration,
+    /// What neither server nor client used of the machine, from 0 to 1
+    used_by_others: f64,
+}
+
+async fn sample(
+    server: &Server,
+    client: &Client,
+    workload: &Workload,
+    request: &Arc<[u8]>,
+    length: Duration,
+) -> Result<Sample, Failure> {
+    let connections = client.open(workload).await?;
+    let before = Usage::now(server)?;
+    let mut latencies = client.run_on(connections, request, length).await?;
+    let used = Usage::now(server)?.since(&before);
+    let answered = u32::try_from(latencies.len())?;
+    Ok(Sample {
+        server_time_per_request: used.server / answered.max(1),
+        latency: median(&mut latencies),
+        used_by_others: used.others_share(),
+    })
+}

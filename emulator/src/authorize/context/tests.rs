@@ -1,0 +1,145 @@
+//! The keys that requests of every kind have, held against the table that the lint believes.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use iam_policy::Arn;
+
+use super::*;
+use crate::{
+    config::{Config, Principal},
+    host_name::EmulatedService,
+    lookoutvision::invocation::Invocation,
+    policy_service::SET_KEYS,
+    request::TlsSession,
+};
+
+const CONFIG: &str = "
+principals:
+  - arn: arn:aws:iam::123456789012:user/alice
+    tags: {team: vision}
+    access_keys: [{access_key_id: test, secret_access_key: test}]
+  - arn: arn:aws:sts::123456789012:assumed-role/Inspector/line7
+    access_keys: [{access_key_id: ASIAEXAMPLE, secret_access_key: test, session_token: test}]
+organization: {id: o-exampleorgid}
+projects:
+  - {name: myProject, models: [{version: '1', tags: {stage: production}}]}
+";
+
+fn snapshot() -> Snapshot {
+    let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
+    Snapshot::new(Arc::new(config), &Default::default(), Timestamp::UNIX_EPOCH)
+}
+
+/// The keys of a request by one of the principals, a tag's key left out after its slash
+fn keys(
+    snapshot: &Snapshot,
+    access_key_id: &str,
+    is_public: bool,
+    method: &str,
+    target: &str,
+    body: &str,
+) -> Vec<String> {
+    let (principal, key) = snapshot
+        .access_key(access_key_id)
+        .expect("the principal is configured");
+    let mut principal = principal.clone();
+    if key.credentials == Credentials::Temporary {
+        // As AssumeRole would have made it.
+        principal = Arc::new(Principal {
+            issued_at: Some(Timestamp::UNIX_EPOCH),
+            source_identity: Some("alice".into()),
+            ..principal_again(&principal)
+        });
+    }
+    let caller = Caller {
+        principal,
+        credentials: key.credentials,
+    };
+    let request = http::Request::builder()
+        .method(method)
+        .uri(target)
+        .header("user-agent", "aws-cli/1.42.50")
+        .header("referer", "https://example.com/")
+        .body(())
+        .expect("the request is well-formed");
+    let connection = Arc::new(Connection {
+        local: ([127, 0, 0, 1], 8443).into(),
+        peer: ([127, 0, 0, 1], 50_000).into(),
+        tls: TlsSession {
+            version: "TLSv1.3",
+            sni: None,
+            alpn: None,
+        },
+    });
+    let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
+    let region = "us-west-2".parse().expect("it is a Region");
+    let config = &snapshot.config;
+    let invocation =
+        Invocation::resolve(method, target, body.as_bytes(), config, &region).expect("it is called");
+    let door = if is_public {
+        Door::Public
+    } else {
+        snapshot.endpoints.by_service(
+            EmulatedService::LookoutVision,
+            &region,
+            received.connection.local.ip(),
+        )
+    };
+    assert_eq!(door.vpc_endpoint().is_none(), is_public);
+    let facts = Facts::of(&received, &invocation);
+    let context = facts.context(snapshot, &caller, &door, invocation.resource());
+    let without_tag = |key: &str| match key.split_once('/') {
+        Some((stem, _)) => format!("{stem}/"),
+        None => key.to_owned(),
+    };
+    context.iter().map(|(key, _)| without_tag(key)).collect()
+}
+
+/// The same principal without its keys
+fn principal_again(principal: &Principal) -> Principal {
+    Principal {
+        identity: principal.identity.clone(),
+        policy_arn: principal.policy_arn.clone(),
+        user_id: principal.user_id.clone(),
+        tags: principal.tags.clone(),
+        access_keys: Vec::new(),
+        identity_policies: None,
+        permissions_boundary: Vec::new(),
+        session_policies: Vec::new(),
+        issued_at: None,
+        source_identity: None,
+        transitive_tag_keys: Vec::new(),
+    }
+}
+
+#[test]
+fn the_keys_that_are_set_are_those_that_the_lint_takes_for_set() {
+    let snapshot = snapshot();
+    let detect = "/2020-11-20/projects/myProject/models/1/detect";
+    let create_model = "/2020-11-20/projects/myProject/models";
+    let tags = r#"{"Tags": [{"Key": "team", "Value": "vision"}]}"#;
+    let mut set = BTreeSet::new();
+    set.extend(keys(&snapshot, "test", false, "POST", detect, ""));
+    set.extend(keys(&snapshot, "test", true, "POST", create_model, tags));
+    set.extend(keys(&snapshot, "ASIAEXAMPLE", false, "GET", create_model, ""));
+    let known: BTreeSet<String> = SET_KEYS.iter().map(|key| (*key).to_owned()).collect();
+    assert_eq!(set, known);
+}
+
+#[test]
+fn a_model_that_is_being_made_has_no_tags_and_a_list_no_owner() {
+    let snapshot = snapshot();
+    let models = "/2020-11-20/projects/myProject/models";
+    let has = |method: &str, key: &str| {
+        keys(&snapshot, "test", false, method, models, "{}").contains(&key.to_owned())
+    };
+    assert!(!has("POST", "aws:ResourceTag/") && has("POST", "aws:ResourceAccount"));
+    assert!(!has("GET", "aws:ResourceAccount"));
+    let model = "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1".parse::<Arn>();
+    assert!(
+        snapshot
+            .config
+            .model_of_arn(&model.expect("it is an ARN"))
+            .is_some()
+    );
+}

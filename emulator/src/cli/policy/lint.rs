@@ -1,0 +1,142 @@
+//! `policy lint`: what AWS's checks and a careful reader would say about policy documents.
+//!
+//! ```text
+//! endpoint.json:4:17: error: `allow` is not an effect; expected `Allow` or `Deny`, in this case [invalid-effect] at /Statement/0/Effect
+//! ```
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::PathBuf,
+};
+
+use iam_policy::{Finding, PolicyType, Severity};
+use serde::Serialize;
+
+use super::{LintFormat, LintOptions, output_failed};
+use crate::{
+    cli::{EXIT_OK, EXIT_USAGE},
+    policy_service,
+};
+
+mod sarif;
+
+/// What was found in the files of one call
+#[derive(Default)]
+struct Report {
+    linted: Vec<Linted>,
+    /// Why the other files were not linted
+    unreadable: Vec<String>,
+}
+
+/// One document
+struct Linted {
+    /// The file as it was named, or `<stdin>`
+    file: String,
+    findings: Vec<Finding>,
+}
+
+pub(super) fn run(options: &LintOptions) -> u8 {
+    let report = Report::of(
+        &options.files,
+        options.policy_type.into(),
+        &mut io::stdin().lock(),
+    );
+    for message in &report.unreadable {
+        eprintln!("{message}");
+    }
+    match report.write(options.format, &mut io::stdout().lock()) {
+        Ok(()) => report.exit_code(options.deny_warnings),
+        Err(error) => output_failed(&error),
+    }
+}
+
+impl Report {
+    fn of(files: &[PathBuf], policy_type: PolicyType, input: &mut impl Read) -> Self {
+        let mut report = Self::default();
+        for file in files {
+            let (name, text) = if file.as_os_str() == STANDARD_INPUT {
+                ("<stdin>".to_owned(), read(&mut *input))
+            } else {
+                (file.display().to_string(), File::open(file).and_then(read))
+            };
+            match text {
+                Ok(text) => report.linted.push(Linted {
+                    file: name,
+                    findings: policy_service::lint(&text, policy_type),
+                }),
+                Err(error) => report
+                    .unreadable
+                    .push(format!("`{name}` cannot be read: {error}")),
+            }
+        }
+        report
+    }
+
+    fn findings(&self) -> impl Iterator<Item = (&str, &Finding)> {
+        self.linted.iter().flat_map(|linted| {
+            let of_file = linted.findings.iter();
+            of_file.map(|finding| (linted.file.as_str(), finding))
+        })
+    }
+
+    fn exit_code(&self, deny_warnings: bool) -> u8 {
+        let is_denied = |(_, finding): (&str, &Finding)| deny_warnings || finding.severity == Severity::Error;
+        if self.unreadable.is_empty() && !self.findings().any(is_denied) {
+            EXIT_OK
+        } else {
+            EXIT_USAGE
+        }
+    }
+
+    fn write(&self, format: LintFormat, out: &mut impl Write) -> io::Result<()> {
+        let mut out = io::BufWriter::new(out);
+        match format {
+            LintFormat::Text => {
+                for (file, finding) in self.findings() {
+                    writeln!(out, "{file}:{finding}")?;
+                }
+            }
+            LintFormat::Json => {
+                let findings: Vec<_> = self
+                    .findings()
+                    .map(|(file, finding)| FileFinding { file, finding })
+                    .collect();
+                serde_json::to_writer_pretty(&mut out, &findings)?;
+                writeln!(out)?;
+            }
+            LintFormat::Sarif => {
+                serde_json::to_writer_pretty(&mut out, &sarif::log(self))?;
+                writeln!(out)?;
+            }
+        }
+        out.flush()
+    }
+}
+
+/// A finding in `--format json`
+#[derive(Serialize)]
+struct FileFinding<'a> {
+    file: &'a str,
+    #[serde(flatten)]
+    finding: &'a Finding,
+}
+
+fn read(input: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!(
+            "it has more than {FILE_BYTES_MAX} bytes, which no policy has"
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| io::Error::other(format!("not UTF-8: {error}")))
+}
+
+const STANDARD_INPUT: &str = "-";
+
+/// Files beyond this are not read: the largest policy of any kind is a fraction of it
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! `policy simulate`: requests and policies in, decisions out, one JSON object a line, in order.
+//!
+//! ```text
+//! {"id":"c1","policies":{"vpcEndpoint":{…}},"request":{"principal":"arn:aws:iam::123456789012:user/alice",
+//!  "action":"lookoutvision:DetectAnomalies","resource":"arn:aws:lookoutvision:…:model/myProject/1","context":{}}}
+//! {"id":"c1","decision":"allowed","decided_by":{"policy_type":"vpc-endpoint","policy":0,"statement":0,"sid":null},"message":null}
+//! ```
+//!
+//! Nothing outlives its line, so a million lines take no more memory than the longest of them. A line that cannot be
+//! answered says why in its place, and the rest go on.
+
+use std::io::{self, BufWriter, Read, Write};
+
+use self::{
+    answer::Answer,
+    lines::{Line, Lines},
+    question::{Mistake, Question},
+};
+use super::{SimulateOptions, output_failed};
+use crate::cli::{EXIT_FAILED, EXIT_OK};
+
+mod answer;
+mod lines;
+mod question;
+
+/// Whether an answer says what every statement made of the request
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Explain {
+    Yes,
+    No,
+}
+
+/// What ends a simulation before its input does
+#[derive(Debug)]
+enum Broken {
+    Input(io::Error),
+    Output(io::Error),
+}
+
+pub(super) fn run(options: &SimulateOptions) -> u8 {
+    let explain = if options.explain {
+        Explain::Yes
+    } else {
+        Explain::No
+    };
+    match simulate(io::stdin().lock(), io::stdout().lock(), explain) {
+        Ok(()) => EXIT_OK,
+        Err(Broken::Input(error)) => {
+            eprintln!("standard input cannot be read: {error}");
+            EXIT_FAILED
+        }
+        Err(Broken::Output(error)) => output_failed(&error),
+    }
+}
+
+fn simulate(input: impl Read, output: impl Write, explain: Explain) -> Result<(), Broken> {
+    let mut lines = Lines::new(input);
+    let mut out = BufWriter::with_capacity(OUTPUT_BYTES, output);
+    // What was answered leaves before we wait for more: whoever writes the next question may wait for this answer.
+    while let Some((number, line)) = lines.next(|| out.flush().map_err(Broken::Output))? {
+        answer(number, line, explain, &mut out).map_err(Broken::Output)?;
+    }
+    out.flush().map_err(Broken::Output)
+}
+
+fn answer(number: u64, line: Line<'_>, explain: Explain, out: &mut impl Write) -> io::Result<()> {
+    let text = match line {
+        Line::TooLong => {
+            let mistake =
+                Mistake::of_line(format!("the line is longer than {} bytes", lines::LINE_BYTES_MAX));
+            return Answer::mistake(None, number, &mistake).write(out);
+        }
+        Line::Whole(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let mistake = Mistake::of_line(format!("not UTF-8: {error}"));
+                return Answer::mistake(None, number, &mistake).write(out);
+            }
+        },
+    };
+    if text.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    match Question::read(text) {
+        Ok(question) => match question.policies() {
+            Ok(policies) => Answer::of(&question, &policies, explain).write(out),
+            Err(refusal) => Answer::refusal(question.id, &refusal).write(out),
+        },
+        Err(mistake) => Answer::mistake(question::id_of(text), number, &mistake).write(out),
+    }
+}
+
+/// Answers are written together while there is more to read
+const OUTPUT_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

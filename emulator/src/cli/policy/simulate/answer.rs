@@ -1,0 +1,133 @@
+//! One line of output: a decision, or why there is none.
+
+use std::io::{self, Write};
+
+use iam_policy::{DecidedBy, Decision, Evaluation, NearMiss, StatementExplanation, evaluate, explain};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Explain,
+    question::{Mistake, Question, ReadPolicies, Refusal},
+};
+
+#[derive(Serialize)]
+pub(super) struct Answer<'a> {
+    id: Option<&'a RawValue>,
+    #[serde(flatten)]
+    outcome: Outcome<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome<'a> {
+    Decided(Decided),
+    Failed { error: Failure<'a> },
+}
+
+#[derive(Serialize)]
+struct Decided {
+    decision: Decision,
+    decided_by: Option<DecidedBy>,
+    /// The access-denied text that AWS would send
+    message: Option<String>,
+    #[serde(flatten)]
+    explained: Option<Explained>,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    statements: Vec<StatementExplanation>,
+    near_miss: Option<NearMiss>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    code: &'static str,
+    message: &'a str,
+    /// JSON Pointer: into the policy, or into the line
+    path: &'a str,
+    /// JSON Pointer of the policy in the line
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+}
+
+impl<'a> Answer<'a> {
+    /// Decides
+    pub(super) fn of(question: &Question<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
+        let request = question.request();
+        let policies = policies.policies();
+        let (evaluation, explained) = match explained {
+            Explain::No => (evaluate(&policies, &request), None),
+            Explain::Yes => {
+                let explanation = explain(&policies, &request);
+                let explained = Explained {
+                    statements: explanation.statements,
+                    near_miss: explanation.near_miss,
+                    notes: explanation.notes,
+                };
+                (explanation.evaluation, Some(explained))
+            }
+        };
+        let message = evaluation.denial_message(request.principal, request.action, request.resource);
+        let Evaluation {
+            decision, decided_by, ..
+        } = evaluation;
+        Self {
+            id: question.id,
+            outcome: Outcome::Decided(Decided {
+                decision,
+                decided_by,
+                message,
+                explained,
+            }),
+        }
+    }
+
+    /// A policy of the line is not evaluated
+    pub(super) fn refusal(id: Option<&'a RawValue>, refusal: &'a Refusal) -> Self {
+        Self::failed(
+            id,
+            Failure {
+                code: "InvalidPolicyDocument",
+                message: refusal.error.message(),
+                path: refusal.error.path(),
+                policy: Some(&refusal.policy),
+                line: None,
+                column: None,
+            },
+        )
+    }
+
+    /// The line is no question
+    pub(super) fn mistake(id: Option<&'a RawValue>, line: u64, mistake: &'a Mistake) -> Self {
+        Self::failed(
+            id,
+            Failure {
+                code: "InvalidInput",
+                message: &mistake.message,
+                path: &mistake.path,
+                policy: None,
+                line: Some(line),
+                column: mistake.column,
+            },
+        )
+    }
+
+    fn failed(id: Option<&'a RawValue>, error: Failure<'a>) -> Self {
+        Self {
+            id,
+            outcome: Outcome::Failed { error },
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+}

@@ -1,0 +1,310 @@
+//! One line of input: a request, and the policies that it is measured against.
+//!
+//! Policies stay the text they were written as until the crate that knows them reads it, so that a key that is there
+//! twice is seen. The context is bounded, for every condition of every policy may look at all of it.
+
+use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
+
+use iam_policy::{Action, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use self::context::Context;
+use crate::{
+    identifiers::AccountId,
+    json::{Object, pointer},
+};
+
+mod context;
+
+/// A line that was understood, its policies not yet read
+pub(super) struct Question<'a> {
+    /// Whatever the asker calls it
+    pub(super) id: Option<&'a RawValue>,
+    request: WrittenRequest,
+    policies: WrittenPolicies<'a>,
+}
+
+/// Why a line is no question
+#[derive(Debug)]
+pub(super) struct Mistake {
+    pub(super) message: String,
+    /// JSON Pointer into the line
+    pub(super) path: String,
+    /// Counted from 1, in bytes; `None` for the line as a whole
+    pub(super) column: Option<usize>,
+}
+
+/// A policy that AWS would not evaluate
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// JSON Pointer of the document in the line
+    pub(super) policy: String,
+    pub(super) error: PolicyError,
+}
+
+/// The policies of a line, read
+#[derive(Default)]
+pub(super) struct ReadPolicies {
+    vpc_endpoint: Option<PolicyDocument>,
+    identity: Option<Vec<PolicyDocument>>,
+    boundary: Vec<PolicyDocument>,
+    session: Vec<PolicyDocument>,
+    scp: Vec<Vec<PolicyDocument>>,
+    rcp: Vec<Vec<PolicyDocument>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLine<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    policies: Object<WrittenPolicies<'a>>,
+    request: Object<WrittenRequest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WrittenRequest {
+    #[serde(deserialize_with = "parsed")]
+    principal: Principal,
+    #[serde(deserialize_with = "parsed")]
+    action: Action,
+    #[serde(deserialize_with = "parsed")]
+    resource: Resource,
+    resource_account: Option<AccountId>,
+    #[serde(default)]
+    context: Context,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WrittenPolicies<'a> {
+    #[serde(borrow)]
+    vpc_endpoint: Option<&'a RawValue>,
+    #[serde(borrow)]
+    identity: Option<List<&'a RawValue>>,
+    #[serde(borrow)]
+    boundary: Option<List<&'a RawValue>>,
+    #[serde(borrow)]
+    session: Option<List<&'a RawValue>>,
+    #[serde(borrow)]
+    scp: Option<Levels<'a>>,
+    #[serde(borrow)]
+    rcp: Option<Levels<'a>>,
+}
+
+/// A list, called so when something else is there
+struct List<T>(Vec<T>);
+
+/// A list of documents, which is one level, or a list of lists, root first
+enum Levels<'a> {
+    One(Vec<&'a RawValue>),
+    Several(Vec<Vec<&'a RawValue>>),
+}
+
+impl<'a> Question<'a> {
+    /// Reads a line
+    pub(super) fn read(line: &'a str) -> Result<Self, Mistake> {
+        let mut json = serde_json::Deserializer::from_str(line);
+        let read: Result<Object<WrittenLine<'_>>, _> = serde_path_to_error::deserialize(&mut json);
+        let Object(WrittenLine {
+            id,
+            policies: Object(policies),
+            request: Object(request),
+        }) = read.map_err(|error| Mistake::at(pointer(error.path()), error.inner()))?;
+        json.end().map_err(|error| Mistake::at(String::new(), &error))?;
+        Ok(Self {
+            id,
+            request,
+            policies,
+        })
+    }
+
+    /// What is asked
+    pub(super) fn request(&self) -> Request<'_> {
+        let WrittenRequest {
+            principal,
+            action,
+            resource,
+            resource_account,
+            context: Context(context),
+        } = &self.request;
+        Request {
+            principal,
+            action,
+            resource,
+            resource_account: resource_account.as_ref().map(AccountId::as_str),
+            context,
+        }
+    }
+
+    /// Reads the policies as AWS evaluates what it already stores
+    pub(super) fn policies(&self) -> Result<ReadPolicies, Refusal> {
+        let written = &self.policies;
+        let list = |list: &Option<List<&RawValue>>, name: &str, policy_type| {
+            let documents = list.as_ref().map(|List(documents)| documents);
+            documents
+                .map(|documents| read_list(documents, &format!("/policies/{name}"), policy_type))
+                .transpose()
+        };
+        let levels = |levels: &Option<Levels<'_>>, name: &str, policy_type| match levels {
+            None => Ok(Vec::new()),
+            Some(levels) => read_levels(levels, &format!("/policies/{name}"), policy_type),
+        };
+        let vpc_endpoint = written
+            .vpc_endpoint
+            .map(|raw| read_policy(raw, "/policies/vpcEndpoint", PolicyType::VpcEndpoint));
+        Ok(ReadPolicies {
+            vpc_endpoint: vpc_endpoint.transpose()?,
+            identity: list(&written.identity, "identity", PolicyType::Identity)?,
+            boundary: list(&written.boundary, "boundary", PolicyType::PermissionsBoundary)?
+                .unwrap_or_default(),
+            session: list(&written.session, "session", PolicyType::Session)?.unwrap_or_default(),
+            scp: levels(&written.scp, "scp", PolicyType::ServiceControl)?,
+            rcp: levels(&written.rcp, "rcp", PolicyType::ResourceControl)?,
+        })
+    }
+}
+
+/// The id of a line that is no question, if it has one
+pub(super) fn id_of(line: &str) -> Option<&RawValue> {
+    #[derive(Deserialize)]
+    struct Identified<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    let read: Result<Object<Identified<'_>>, _> = serde_json::from_str(line);
+    read.ok().and_then(|Object(Identified { id })| id)
+}
+
+impl ReadPolicies {
+    pub(super) fn policies(&self) -> Policies<'_> {
+        Policies {
+            vpc_endpoint: self.vpc_endpoint.as_ref(),
+            identity: self.identity.as_deref(),
+            permissions_boundary: &self.boundary,
+            session: &self.session,
+            service_control: &self.scp,
+            resource_control: &self.rcp,
+            role_trust: None,
+        }
+    }
+}
+
+impl Mistake {
+    /// The line as a whole is wrong
+    pub(super) fn of_line(message: String) -> Self {
+        Self {
+            message,
+            path: String::new(),
+            column: None,
+        }
+    }
+
+    fn at(path: String, error: &serde_json::Error) -> Self {
+        // The place has members of its own, and the line is always the first for serde.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let told = error.to_string();
+        let told = told.strip_suffix(&place).unwrap_or(&told);
+        Self {
+            message: if error.is_data() {
+                told.to_owned()
+            } else {
+                format!("not JSON: {told}")
+            },
+            path,
+            column: Some(error.column()).filter(|column| *column > 0),
+        }
+    }
+}
+
+fn read_policy(raw: &RawValue, place: &str, policy_type: PolicyType) -> Result<PolicyDocument, Refusal> {
+    PolicyDocument::parse_stored(raw.get(), policy_type).map_err(|error| Refusal {
+        policy: place.to_owned(),
+        error,
+    })
+}
+
+fn read_list(
+    documents: &[&RawValue],
+    place: &str,
+    policy_type: PolicyType,
+) -> Result<Vec<PolicyDocument>, Refusal> {
+    let read = |(index, raw): (usize, &&RawValue)| read_policy(raw, &format!("{place}/{index}"), policy_type);
+    documents.iter().enumerate().map(read).collect()
+}
+
+fn read_levels(
+    levels: &Levels<'_>,
+    place: &str,
+    policy_type: PolicyType,
+) -> Result<Vec<Vec<PolicyDocument>>, Refusal> {
+    match levels {
+        // No document at all is no level, rather than one that allows nothing.
+        Levels::One(documents) if documents.is_empty() => Ok(Vec::new()),
+        Levels::One(documents) => Ok(vec![read_list(documents, place, policy_type)?]),
+        Levels::Several(levels) => {
+            let read = |(index, level): (usize, &Vec<&RawValue>)| {
+                read_list(level, &format!("{place}/{index}"), policy_type)
+            };
+            levels.iter().enumerate().map(read).collect()
+        }
+    }
+}
+
+/// A text that is parsed as what it stands for
+fn parsed<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    text.parse().map_err(D::Error::custom)
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of policies")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(element) = elements.next_element()? {
+                    list.push(element);
+                }
+                Ok(List(list))
+            }
+        }
+
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Levels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let List(elements) = List::<&'a RawValue>::deserialize(deserializer)?;
+        let is_level = |element: &&RawValue| element.get().starts_with('[');
+        if !elements.iter().any(is_level) {
+            return Ok(Self::One(elements));
+        }
+        if !elements.iter().all(is_level) {
+            return Err(D::Error::custom(
+                "expected policies or lists of policies, found both in one list",
+            ));
+        }
+        let levels = elements
+            .into_iter()
+            .map(|level| serde_json::from_str(level.get()));
+        levels
+            .collect::<Result<_, _>>()
+            .map(Self::Several)
+            .map_err(D::Error::custom)
+    }
+}

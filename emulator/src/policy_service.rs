@@ -1,0 +1,295 @@
+//! The service as policies see it: its actions, its resource types, and the condition keys of its requests.
+//!
+//! Everything is as Service Authorization Reference, *Amazon Lookout for Vision*, has it. The emulator adds one thing of
+//! its own: which of the keys that AWS sets it never does ([`AWS_ONLY_KEYS`]). A policy that names such a key is
+//! remarked upon when it is loaded, by [`lint`], and when it has a say in a decision, by [`notes`].
+
+use std::sync::LazyLock;
+
+use iam_policy::{
+    DecidedBy, Effect, Explanation, Finding, PolicyDocument, PolicyType, StatementExplanation,
+    lint::{ResourceType, Service, ServiceAction},
+};
+use tracing::warn;
+
+use crate::{
+    identifiers::VpcEndpointId,
+    lookoutvision::operation::{AuthorizedOn, Operation},
+};
+
+/// Everything there is to say about a policy, in the order of its text
+pub(crate) fn lint(text: &str, policy_type: PolicyType) -> Vec<Finding> {
+    iam_policy::lint::lint(text, policy_type, &SERVICE)
+}
+
+/// Logs what there is to say about a policy that was just attached to an endpoint
+pub(crate) fn warn_about(document: &PolicyDocument, vpc_endpoint_id: &VpcEndpointId) {
+    for finding in lint(document.text(), document.policy_type()) {
+        warn!(%vpc_endpoint_id, "endpoint policy: {finding}");
+    }
+}
+
+/// What a reader of a decision must know about the keys that took part in it and are never set here
+///
+/// A key takes part in the statement that decided, in the one that came closest, and in a Deny that nothing else kept
+/// from applying: there the emulator may allow what AWS would refuse.
+pub(crate) fn notes(explanation: &Explanation) -> Vec<String> {
+    let is = |statement: &StatementExplanation, by: &DecidedBy| {
+        (statement.policy_type, statement.policy, statement.statement)
+            == (by.policy_type, by.policy, by.statement)
+    };
+    let decided_by = explanation.evaluation.decided_by.as_ref();
+    let near_miss = explanation
+        .near_miss
+        .as_ref()
+        .map(|near_miss| &near_miss.statement);
+    let mut notes = Vec::new();
+    for statement in &explanation.statements {
+        let is_held_back = is_held_back_by_unset_keys(statement);
+        let takes_part = [decided_by, near_miss]
+            .into_iter()
+            .flatten()
+            .any(|by| is(statement, by));
+        if !is_held_back && !takes_part {
+            continue;
+        }
+        for condition in statement
+            .conditions
+            .iter()
+            .filter(|condition| !SERVICE.sets(&condition.key))
+        {
+            let truth = if condition.matched { "true" } else { "false" };
+            let mut note = format!(
+                "the emulator never sets {}, so {} on it is always {truth} here",
+                condition.key, condition.operator
+            );
+            if is_held_back && !condition.matched {
+                note.push_str(&format!(
+                    "; without that, statement {} of {} {} would deny",
+                    statement.statement, statement.policy_type, statement.policy
+                ));
+            }
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
+}
+
+/// Whether a Deny does not apply, and only because keys are absent that the emulator never sets
+fn is_held_back_by_unset_keys(statement: &StatementExplanation) -> bool {
+    statement.effect == Effect::Deny
+        && !statement.matched
+        && statement.action
+        && statement.principal != Some(false)
+        && statement.resource != Some(false)
+        && statement
+            .conditions
+            .iter()
+            .all(|condition| condition.matched || !SERVICE.sets(&condition.key))
+}
+
+/// The service; the emulator's 22 operations, and what only policies know of
+pub(crate) static SERVICE: LazyLock<Service<'static>> = LazyLock::new(|| Service {
+    prefix: "lookoutvision",
+    actions: &ACTIONS,
+    resource_types: &[
+        ResourceType {
+            name: "model",
+            arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
+        },
+        ResourceType {
+            name: "project",
+            arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:project/${ProjectName}",
+        },
+    ],
+    condition_keys: Some(SET_KEYS),
+    unset_keys: AWS_ONLY_KEYS,
+});
+
+static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
+    let of_operation = |operation: Operation| {
+        let resource_types: &[_] = match operation.authorized_on() {
+            AuthorizedOn::Everything => &[],
+            AuthorizedOn::ProjectInPath | AuthorizedOn::ProjectInBody => &["project"],
+            AuthorizedOn::ModelInPath
+            | AuthorizedOn::NextModel
+            | AuthorizedOn::ModelInBody
+            | AuthorizedOn::ArnInPath => &["model"],
+        };
+        ServiceAction {
+            name: operation.name(),
+            resource_types,
+            condition_keys: match operation {
+                Operation::CreateModel | Operation::TagResource => {
+                    &["aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys"]
+                }
+                Operation::UntagResource => &["aws:ResourceTag/", "aws:TagKeys"],
+                // Models have tags, projects have none.
+                _ if resource_types.contains(&"model") => &["aws:ResourceTag/"],
+                _ => &[],
+            },
+        }
+    };
+    let permission_only = PERMISSION_ONLY_ACTIONS.map(|name| ServiceAction {
+        name,
+        resource_types: &[],
+        condition_keys: &[],
+    });
+    Operation::ALL
+        .into_iter()
+        .map(of_operation)
+        .chain(permission_only)
+        .collect()
+});
+
+/// Actions of the console's trial detections, which no operation of the API has
+const PERMISSION_ONLY_ACTIONS: [&str; 3] = [
+    "DescribeTrialDetection",
+    "ListTrialDetections",
+    "StartTrialDetection",
+];
+
+/// The keys that `authorize::context` sets, in its order; one that ends in a slash stands for all tags
+pub(crate) const SET_KEYS: &[&str] = &[
+    "aws:SourceVpce",
+    "aws:SourceVpc",
+    "aws:VpcSourceIp",
+    "aws:SourceIp",
+    "aws:SecureTransport",
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalType",
+    "aws:userid",
+    "aws:PrincipalIsAWSService",
+    "aws:username",
+    "aws:PrincipalTag/",
+    "aws:PrincipalOrgID",
+    "aws:TokenIssueTime",
+    "aws:SourceIdentity",
+    "aws:MultiFactorAuthPresent",
+    "aws:RequestedRegion",
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:ViaAWSService",
+    "aws:UserAgent",
+    "aws:referer",
+    "aws:RequestTag/",
+    "aws:TagKeys",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
+    "aws:ResourceTag/",
+];
+
+/// The keys that requests to this service can have on AWS and never have here (IAM User Guide, *AWS global condition
+/// context keys*): nothing in a request or in the configuration says what they would be.
+const AWS_ONLY_KEYS: &[&str] = &[
+    "aws:AssumedRoot",
+    "aws:CalledVia",
+    "aws:CalledViaAWSMCP",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+    "aws:ChatbotSourceArn",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:FederatedProvider",
+    "aws:MultiFactorAuthAge",
+    "aws:PrincipalOrgPaths",
+    "aws:ResourceOrgPaths",
+    "aws:SignInSessionArn",
+    "aws:ViaAWSMCPService",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(statement: &str) -> Vec<String> {
+        let text = format!("{{\"Version\": \"2012-10-17\", \"Statement\": [\n{statement}\n]}}");
+        let findings = lint(&text, PolicyType::VpcEndpoint);
+        findings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_table_has_the_25_actions_with_their_resource_types() {
+        let on = |name: &str| -> Vec<&str> {
+            let found = SERVICE
+                .actions
+                .iter()
+                .filter(|action| action.resource_types == [name]);
+            found.map(|action| action.name).collect()
+        };
+        assert_eq!(SERVICE.actions.len(), 25);
+        // Service Authorization Reference, Amazon Lookout for Vision.
+        assert_eq!(
+            on("project"),
+            ["CreateProject", "DeleteProject", "DescribeProject"]
+        );
+        assert_eq!(
+            on("model"),
+            [
+                "CreateModel",
+                "DeleteModel",
+                "DescribeModel",
+                "DetectAnomalies",
+                "ListTagsForResource",
+                "StartModel",
+                "StartModelPackagingJob",
+                "StopModel",
+                "TagResource",
+                "UntagResource",
+            ]
+        );
+        let with = |key: &str| -> Vec<&str> {
+            let found = SERVICE
+                .actions
+                .iter()
+                .filter(|action| action.condition_keys.contains(&key));
+            found.map(|action| action.name).collect()
+        };
+        assert_eq!(with("aws:ResourceTag/"), on("model"));
+        assert_eq!(with("aws:RequestTag/"), ["CreateModel", "TagResource"]);
+        assert_eq!(
+            with("aws:TagKeys"),
+            ["CreateModel", "TagResource", "UntagResource"]
+        );
+    }
+
+    #[test]
+    fn no_key_is_both_set_and_left_to_aws() {
+        assert!(AWS_ONLY_KEYS.iter().all(|key| !SET_KEYS.contains(key)));
+        assert!(AWS_ONLY_KEYS.iter().all(|key| !SERVICE.sets(key)));
+        assert!(SERVICE.sets("AWS:principaltag/team") && !SERVICE.sets("s3:prefix"));
+    }
+
+    #[test]
+    fn the_actions_of_the_console_exist_and_a_dataset_needs_the_star() {
+        assert_eq!(
+            lines(
+                r#"{"Effect": "Allow", "Principal": "*", "Action": ["lookoutvision:StartTrialDetection", "lookoutvision:CreateDataset"],
+"Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/*"}"#
+            ),
+            [
+                "2:50: warning: `lookoutvision:StartTrialDetection` is authorised on `*`, which no ARN covers; it needs `\"Resource\": \"*\"` [action-not-covered] at /Statement/0/Action/0",
+                "2:87: warning: `lookoutvision:CreateDataset` is authorised on `*`, which no ARN covers; it needs `\"Resource\": \"*\"` [action-not-covered] at /Statement/0/Action/1",
+                "3:13: warning: no action of the statement is authorised on `arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/*` [resource-never-matches] at /Statement/0/Resource",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_keys_that_aws_sets_and_no_other_are_told_apart() {
+        assert_eq!(
+            lines(
+                r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*", "Condition": {
+"Null": {"aws:FederatedProvider": "false"},
+"StringEqualsIfExists": {"aws:VpceOrgID": "o-a1b2c3d4e5"}}}"#
+            ),
+            [
+                "3:35: warning: `Null` on `aws:FederatedProvider` is never true here: AWS sets the key, and nothing here does [key-not-simulated] at /Statement/0/Condition/Null/aws:FederatedProvider",
+                "4:43: warning: `StringEqualsIfExists` on `aws:VpceOrgID` is always true: no request to `lookoutvision` has the key [condition-always-true] at /Statement/0/Condition/StringEqualsIfExists/aws:VpceOrgID",
+            ]
+        );
+    }
+}
