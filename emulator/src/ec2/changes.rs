@@ -157,3 +157,95 @@ impl EndpointChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "vpce-0000000000000000a";
+    const MADE: &str = "vpce-0000000000000000b";
+
+    fn config(vpcs: &str) -> Config {
+        let yaml = format!(
+            "vpcs: [{vpcs}{{vpc_id: vpc-0000000000000000a}}]\nvpc_endpoints: [{{vpc_endpoint_id: {ID}, vpc_id: \
+             vpc-0000000000000000a}}]\n"
+        );
+        Config::embedded(Some(&yaml), None).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    fn both() -> Config {
+        config("{vpc_id: vpc-0000000000000000b, cidr_block: 10.0.0.0/16}, ")
+    }
+
+    fn changes() -> EndpointChanges {
+        let mut changes = EndpointChanges::default();
+        changes.make(MadeEndpoint {
+            endpoint: VpcEndpoint {
+                vpc_endpoint_id: MADE.parse().unwrap(),
+                vpc_id: "vpc-0000000000000000b".parse().unwrap(),
+                private_dns: PrivateDns::Disabled,
+                policy_document: Arc::new(PolicyDocument::full_access()),
+            },
+            region: "us-west-2".parse().unwrap(),
+            details: EndpointDetails {
+                subnet_ids: None,
+                group_ids: None,
+                tags: BTreeMap::new(),
+                created_at: Timestamp::UNIX_EPOCH,
+            },
+            client_token: None,
+        });
+        changes
+    }
+
+    fn standing(changes: &EndpointChanges, config: &Config) -> Vec<String> {
+        let table = changes.table(config, Timestamp::UNIX_EPOCH);
+        table.iter().map(|placed| placed.id().to_string()).collect()
+    }
+
+    #[test]
+    fn a_reload_keeps_what_was_made_as_long_as_its_network_is_there() {
+        let mut changes = changes();
+        assert_eq!(standing(&changes, &both()), [ID, MADE]);
+        changes.prune(&both(), Timestamp::MIN);
+        assert_eq!(standing(&changes, &both()), [ID, MADE]);
+        changes.prune(&config(""), Timestamp::MIN);
+        assert_eq!(standing(&changes, &config("")), [ID]);
+        // What was forgotten does not come back with its network.
+        assert_eq!(standing(&changes, &both()), [ID]);
+    }
+
+    #[test]
+    fn a_deletion_of_a_configured_endpoint_outlives_a_reload() {
+        let mut changes = changes();
+        changes.of(&ID.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
+        changes.prune(&both(), Timestamp::MAX);
+        assert_eq!(standing(&changes, &both()), [MADE]);
+        let table = changes.table(&both(), Timestamp::UNIX_EPOCH);
+        assert_eq!(table.deleting().count(), 1);
+    }
+
+    #[test]
+    fn a_change_takes_the_place_of_what_the_configuration_says_and_of_nothing_else() {
+        let mut changes = changes();
+        changes.of(&ID.parse().unwrap()).private_dns = Some(PrivateDns::Disabled);
+        let table = changes.table(&both(), Timestamp::UNIX_EPOCH);
+        let placed = table.get(&ID.parse().unwrap()).expect("it stands");
+        assert_eq!(placed.endpoint.private_dns, PrivateDns::Disabled);
+        assert_eq!(
+            placed.endpoint.policy_document.text(),
+            PolicyDocument::full_access().text()
+        );
+    }
+
+    #[test]
+    fn made_endpoints_that_were_deleted_are_forgotten_in_time() {
+        let mut changes = changes();
+        changes.of(&MADE.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
+        assert_eq!(changes.count(), 0);
+        changes.prune(&both(), Timestamp::UNIX_EPOCH);
+        assert_eq!(changes.made.len(), 1);
+        changes.prune(&both(), Timestamp::MAX);
+        assert_eq!((changes.made.len(), changes.changed.len()), (0, 0));
+    }
+}

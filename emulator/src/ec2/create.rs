@@ -17,6 +17,7 @@ use crate::{
     config::{PrivateDns, Vpc, VpcEndpoint},
     door::{EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
+    policy_service,
     query_protocol::Reader,
     state::Snapshot,
 };
@@ -57,6 +58,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         dry_run.stop()?;
         Ok(make(changes, now, &input, call, fingerprint))
     })?;
+    policy_service::warn_about(&made.endpoint.policy_document, &made.endpoint.vpc_endpoint_id);
     let placed = PlacedEndpoint {
         endpoint: made.endpoint,
         vpc: input.vpc.clone(),

@@ -11,7 +11,7 @@ use super::{
     error::Ec2Error,
     network,
 };
-use crate::config::PrivateDns;
+use crate::{config::PrivateDns, identifiers::VpcEndpointId, policy_service};
 
 /// Changes an endpoint, from the next request on
 pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
@@ -95,12 +95,15 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         dry_run.stop()
     })?;
+    if let Some(document) = &input.document {
+        policy_service::warn_about(document, &input.id);
+    }
     Ok(call.answer(|xml| xml.flag("return", true)))
 }
 
 /// What is to be otherwise
 struct Input<'p> {
-    id: crate::identifiers::VpcEndpointId,
+    id: VpcEndpointId,
     document: Option<PolicyDocument>,
     private_dns: Option<PrivateDns>,
     add_subnets: Vec<&'p str>,

@@ -139,3 +139,60 @@ pub(crate) fn session_id(role: &Role, session_name: &str) -> String {
 }
 
 const KEPT_AFTER_EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+#[cfg(test)]
+mod tests {
+    use sigv4_verify::{SecretAccessKey, SessionToken};
+
+    use super::*;
+
+    fn config(tag: &str) -> Config {
+        let yaml = format!(
+            "roles:\n  - arn: arn:aws:iam::123456789012:role/inspector\n    tags: {{team: {tag}}}\n    trust_policy:\n      \
+             Statement: [{{Effect: Allow, Principal: '*', Action: 'sts:AssumeRole'}}]\n"
+        );
+        Config::embedded(Some(&yaml), None).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    fn request(access_key_id: &str, expires_at: i64) -> SessionRequest {
+        SessionRequest {
+            role_arn: "arn:aws:iam::123456789012:role/inspector".into(),
+            session_name: "line-7".into(),
+            tags: BTreeMap::new(),
+            transitive_tag_keys: Vec::new(),
+            session_policies: Vec::new(),
+            source_identity: None,
+            issued_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::from_second(expires_at).unwrap(),
+            access_key_id: access_key_id.parse().unwrap(),
+            key: sigv4_verify::AccessKey::temporary(
+                SecretAccessKey::new("secret"),
+                SessionToken::new("token"),
+                None,
+            ),
+        }
+    }
+
+    #[test]
+    fn a_session_is_what_its_role_is_now() {
+        let (vision, audit) = (config("vision"), config("audit"));
+        let mut sessions = Sessions::default();
+        sessions.add(request("ASIA1", 900), &vision.roles[0], 8);
+        let team = |sessions: &Sessions| sessions.get("ASIA1").expect("it is there").tags["team"].clone();
+        assert_eq!(team(&sessions), "vision");
+        assert_eq!(team(&sessions.under(&audit)), "audit");
+        let without_roles = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(sessions.under(&without_roles).get("ASIA1").is_none());
+    }
+
+    #[test]
+    fn the_session_that_ends_first_makes_room() {
+        let config = config("vision");
+        let mut sessions = Sessions::default();
+        for (id, expires_at) in [("ASIA1", 3_600), ("ASIA2", 900), ("ASIA3", 1_800)] {
+            sessions.add(request(id, expires_at), &config.roles[0], 2);
+        }
+        let there = ["ASIA1", "ASIA2", "ASIA3"].map(|id| sessions.get(id).is_some());
+        assert_eq!(there, [true, false, true]);
+    }
+}
