@@ -1,7 +1,8 @@
 //! The clients under observation, and how each is told where to go and whom to trust.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -143,6 +144,33 @@ impl ReadyClient {
             .map_err(|error| failed(format!("no outcome: {error}: {stderr}")))
     }
 
+    /// Runs another program that uses this client, in the surroundings of a call.
+    ///
+    /// # Errors
+    /// The process cannot be started, takes too long, or fails; the text is what it printed.
+    pub async fn run_program(
+        &self,
+        program: &Path,
+        arguments: &[OsString],
+        inputs: &Inputs,
+        route: &Route,
+    ) -> Result<(), ClientError> {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        self.set_environment(&mut command, inputs, route);
+        let failed = |what: String| ClientError(format!("`{}`: {what}", program.display()));
+        let output = tokio::time::timeout(PROGRAM_TIMEOUT, command.output())
+            .await
+            .map_err(|_| failed(format!("not done within {} s", PROGRAM_TIMEOUT.as_secs())))?
+            .map_err(|error| failed(error.to_string()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() && text(&output.stdout).trim_end().ends_with("done") {
+            return Ok(());
+        }
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        Err(failed(format!("{}:\n{stdout}{stderr}", output.status)))
+    }
+
     /// The process sees these variables and no others: nothing of the person's own AWS setup, and of the trust
     /// variables only the one that this client is said to read.
     fn set_environment(&self, command: &mut Command, inputs: &Inputs, route: &Route) {
@@ -200,6 +228,9 @@ impl fmt::Display for ClientError {
 }
 
 impl std::error::Error for ClientError {}
+
+/// Long enough for a life of sixty calls of the AWS CLI, each a process of its own, on a busy machine.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Long enough for five attempts of the AWS CLI with its pauses on a busy machine.
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);

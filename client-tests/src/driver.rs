@@ -6,6 +6,7 @@ use std::io::Read;
 use crate::outcome::{Job, Outcome};
 
 pub mod http;
+pub mod rust_life_cycle;
 pub mod rust_sdk;
 
 /// A client that this program itself can play.

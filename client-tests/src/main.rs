@@ -1,6 +1,6 @@
 //! `client-tests`: plays the scenario corpus with real clients, and plays the clients that are written in Rust.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -9,6 +9,7 @@ use client_tests::control::Control;
 use client_tests::corpus::Corpus;
 use client_tests::driver::Driver;
 use client_tests::driver::http::install_crypto_provider;
+use client_tests::driver::rust_life_cycle;
 use client_tests::run::{Report, play_corpus};
 use client_tests::stage::{LocalEmulator, Stage, emulator_program};
 use xtask::environments::{EnvironmentError, Environments};
@@ -30,6 +31,12 @@ enum Task {
     Drive {
         /// The client to be
         driver: Driver,
+    },
+    /// Live the life of a project through the AWS SDK for Rust
+    #[command(hide = true)]
+    LifeCycle {
+        /// What DetectAnomalies is called with
+        image: PathBuf,
     },
 }
 
@@ -61,12 +68,19 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Task::Drive { driver }) => driver.run().await.map(|()| ExitCode::SUCCESS),
+        Some(Task::LifeCycle { image }) => life_cycle(&image).await,
         None => run(&arguments.play).await,
     };
     result.unwrap_or_else(|error| {
         eprintln!("client-tests: {error}");
         ExitCode::FAILURE
     })
+}
+
+async fn life_cycle(image: &Path) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    rust_life_cycle::live(std::fs::read(image)?).await?;
+    println!("done");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Plays everything asked for and closes with the counts on a line of their own.

@@ -77,6 +77,10 @@ fn perform(bencher: Bencher<'_, '_>, then: Then) {
         region: None,
         models: vec![model],
         detect_anomalies: Vec::new(),
+        exists: true,
+        dataset_create_fails: None,
+        training_fails: None,
+        hosting_fails: None,
     }];
     let call_counts = CallCounts::default();
     let image = jpeg();

@@ -5,7 +5,7 @@
 //! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
 //! asks about.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
 use serde_json::{Map, Value};
@@ -15,10 +15,7 @@ use crate::{
     config::{Principal, Role},
     door::Door,
     identifiers::Region,
-    lookoutvision::{
-        invocation::{Invocation, RequestTags},
-        operation::Operation,
-    },
+    lookoutvision::invocation::{Invocation, RequestTags},
     policy_service,
     request::ReceivedRequest,
     state::Snapshot,
@@ -47,8 +44,8 @@ pub(crate) trait Asked {
     /// The tags it brings along
     fn tags(&self) -> &RequestTags;
 
-    /// The operation, if it is one of Lookout for Vision
-    fn operation(&self) -> Option<Operation> {
+    /// The tags of what it is authorised on
+    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
         None
     }
 
@@ -73,6 +70,10 @@ impl Asked for Invocation {
         self.action()
     }
 
+    fn further_actions(&self) -> Vec<&'static Action> {
+        self.further_action().into_iter().collect()
+    }
+
     fn resource(&self) -> &Resource {
         self.resource()
     }
@@ -85,8 +86,8 @@ impl Asked for Invocation {
         self.tags()
     }
 
-    fn operation(&self) -> Option<Operation> {
-        Some(self.operation())
+    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
+        self.resource_tags().cloned()
     }
 }
 
@@ -203,7 +204,7 @@ impl Authorization {
     pub(crate) fn explain(&self) -> Explanation {
         let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
         // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
-        if self.question.facts.is_about_lookoutvision() {
+        if self.question.action.service() == policy_service::SERVICE.prefix {
             let notes = policy_service::notes(&explanation);
             explanation.notes.extend(notes);
         }

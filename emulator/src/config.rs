@@ -11,6 +11,7 @@ mod problems;
 mod read;
 mod schema;
 mod source;
+mod timing;
 mod validate;
 pub mod watch;
 mod yaml;
@@ -40,11 +41,12 @@ pub use self::{
     problems::{Problem, Problems},
     schema::SCHEMA,
     source::Overrides,
+    timing::Timing,
     validate::Setting,
 };
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
-    lookoutvision::{canned::CannedRule, model::DeclaredModel, model::find_model, model::find_project},
+    lookoutvision::{canned::CannedRule, model::DeclaredModel},
     tls::Alpn,
 };
 
@@ -73,6 +75,10 @@ pub struct Config {
     pub projects: Vec<Project>,
     /// Where the emulator may be more or less strict than AWS
     pub strictness: Strictness,
+    /// How long the things that the service does by itself take
+    pub timing: Timing,
+    /// Where manifests are read from and evaluations are written to
+    pub s3: S3,
     /// Every bound, by name
     pub limits: Limits,
     /// What is odd but usable
@@ -90,6 +96,8 @@ pub struct Process {
     pub control: SocketAddr,
     /// Folder of the certificate authority; `None` keeps it in memory
     pub certs: Option<PathBuf>,
+    /// File of the service's state; `None` keeps it in memory
+    pub state: Option<PathBuf>,
     /// Form of the log on standard error
     pub log_format: LogFormat,
     /// The protocols offered by ALPN (`http2: true` in the file offers h2 as well)
@@ -244,6 +252,68 @@ pub struct Project {
     pub models: Vec<DeclaredModel>,
     /// Rules for models that have none of their own
     pub detect_anomalies: Vec<CannedRule>,
+    /// Whether it is there before CreateProject makes it
+    pub exists: bool,
+    /// The status message of a CreateDataset that ends in CREATE_FAILED
+    pub dataset_create_fails: Option<Box<str>>,
+    /// The status message of a CreateModel that ends in TRAINING_FAILED
+    pub training_fails: Option<Box<str>>,
+    /// The status message of a StartModel that ends in HOSTING_FAILED
+    pub hosting_fails: Option<Box<str>>,
+}
+
+/// Where objects are
+#[derive(Debug, Default)]
+pub struct S3 {
+    /// Folders that stand for buckets
+    pub buckets: BTreeMap<String, PathBuf>,
+    /// The server of every other bucket
+    pub server: Option<S3Server>,
+}
+
+/// An S3-compatible server
+#[derive(Debug)]
+pub struct S3Server {
+    /// Where it listens
+    pub endpoint: S3Endpoint,
+    /// What requests are signed for; `None`: the Region of the call
+    pub region: Option<Region>,
+    /// What requests are signed with; `None`: they are not
+    pub credentials: Option<S3Credentials>,
+    /// Trust anchors besides the system's
+    pub ca: Vec<rustls::pki_types::CertificateDer<'static>>,
+}
+
+/// The address of an S3-compatible server
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Endpoint {
+    /// Whether it speaks TLS
+    pub is_tls: bool,
+    /// Its name or address
+    pub host: String,
+    /// Its port
+    pub port: u16,
+    /// Name and port as they are written, for the Host field
+    pub authority: String,
+}
+
+/// What the emulator signs its own requests to S3 with
+pub struct S3Credentials {
+    /// The public half
+    pub access_key_id: String,
+    /// The secret half
+    pub secret_access_key: String,
+    /// The token of temporary credentials
+    pub session_token: Option<String>,
+}
+
+/// Whether a training needs as many images as the service documents
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinimumImages {
+    /// With fewer it ends in TRAINING_FAILED
+    Enforce,
+    /// Any number will do
+    Ignore,
 }
 
 /// Named relaxations
@@ -259,6 +329,8 @@ pub struct Strictness {
     pub mismatch_detail: sigv4_verify::MismatchDetail,
     /// How far a request's date may be from the clock
     pub clock_skew: Duration,
+    /// Whether a training needs as many images as the service documents
+    pub minimum_images: MinimumImages,
 }
 
 impl Config {
@@ -330,16 +402,6 @@ impl Config {
                 && key.credentials == Credentials::LongTerm
                 && key.key.secret().expose() == "test"
         })
-    }
-
-    /// The declared model that an ARN names
-    pub fn model_of_arn(&self, arn: &iam_policy::Arn) -> Option<&DeclaredModel> {
-        let (project_name, version) = arn.resource().strip_prefix("model/")?.split_once('/')?;
-        if arn.account() != self.account_id.as_str() {
-            return None;
-        }
-        let region = arn.region().parse().ok()?;
-        find_model(find_project(&self.projects, &region, project_name)?, version)
     }
 }
 

@@ -66,7 +66,14 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
         }
         ["vpc-endpoints", id, "policy"] if method == Method::DELETE => endpoint_policy::restore(shared, id),
         ["reset"] if method == Method::POST => {
-            shared.reset();
+            let reset = shared.reset();
+            reset.map_err(|error| {
+                ControlError::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "StateNotWritten",
+                    error.to_string(),
+                )
+            })?;
             no_content()
         }
         ["clock"] if reads => clock::show(shared),

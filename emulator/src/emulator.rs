@@ -9,13 +9,14 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tracing::{debug, info, warn};
 
 use crate::{
-    clock::{ClockError, ClockSetting},
+    clock::{Clock, ClockError, ClockSetting},
     config::{Config, EmulatedName, Problem, Problems},
     connection::{AwsApi, ControlApi},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
     policy_service,
     server::{self, Stop},
+    service::Service,
     state::{Shared, Snapshot, UnknownVpcEndpoint},
     tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
 };
@@ -104,8 +105,14 @@ impl Emulator {
         let authority = open_authority(&config, &mut problems);
         let listener = bind("listen", config.process.listen, &mut problems).await;
         let control_listener = bind("control", config.process.control, &mut problems).await;
-        let (Some(authority), Some((listener, address)), Some((control_listener, control_address))) =
-            (authority, listener, control_listener)
+        let clock = Clock::default();
+        let service = open_service(&config, clock.now(), &mut problems);
+        let (
+            Some(authority),
+            Some((listener, address)),
+            Some((control_listener, control_address)),
+            Some(service),
+        ) = (authority, listener, control_listener, service)
         else {
             return Err(StartError::Problems(problems));
         };
@@ -117,7 +124,7 @@ impl Emulator {
         let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
             warn!("no certificate for a client: {refusal}");
         })?;
-        let shared = Arc::new(Shared::new(config, authority));
+        let shared = Arc::new(Shared::new(config, authority, service, clock));
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let aws_api = Arc::new(AwsApi {
             shared: shared.clone(),
@@ -217,8 +224,12 @@ impl Emulator {
     }
 
     /// State, journal, counters and policies back to the configuration
+    ///
+    /// A state file that cannot be written stays as it was, and so does the state; the log says so.
     pub fn reset(&self) {
-        self.shared.reset();
+        if let Err(error) = self.shared.reset() {
+            warn!("the state was not reset: {error}");
+        }
     }
 
     /// Stops listening and waits for the requests in flight, for `shutdown_timeout` at most
@@ -282,6 +293,12 @@ fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<Certif
             None
         }
     }
+}
+
+fn open_service(config: &Config, now: Timestamp, problems: &mut Problems) -> Option<Service> {
+    Service::open(now, config.process.state.as_deref(), &config.limits)
+        .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))
+        .ok()
 }
 
 /// A new authority has to be trusted anew: whoever started the emulator must see it.

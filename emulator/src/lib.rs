@@ -62,10 +62,14 @@ mod query_protocol;
 mod refusal;
 mod request;
 mod respond;
+mod s3;
 mod server;
+mod service;
 mod state;
+mod storage;
 mod sts;
 pub mod tls;
+mod work;
 mod xml;
 
 pub use clock::{ClockError, ClockSetting};

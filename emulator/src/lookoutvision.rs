@@ -15,17 +15,23 @@
 //!
 //! What goes wrong comes back as an [`error::ServiceError`], data that the shell writes on the wire.
 
+pub(crate) mod api;
 pub mod call_counts;
 pub mod canned;
 pub mod constraints;
 pub mod detect_anomalies;
 pub mod error;
+pub(crate) mod evaluation;
 pub mod image;
 pub(crate) mod invocation;
+pub(crate) mod manifest;
 pub mod mask;
 pub mod model;
 pub mod operation;
+pub(crate) mod operations;
+pub(crate) mod pagination;
 pub mod routes;
+pub(crate) mod store;
 
 #[cfg(test)]
 mod testing;

@@ -26,6 +26,7 @@ use crate::{
     journal::OpenEntry,
     lookoutvision::{
         invocation::Invocation,
+        operations::Refused,
         routes::{Route, UnknownOperation},
     },
     perform,
@@ -202,18 +203,41 @@ impl Front<'_> {
             region,
             body,
         } = signed;
-        // 3. What is asked for.
-        let method = received.method.as_str();
-        let invocation =
-            Invocation::resolve(method, &received.target, &body.bytes, &snapshot.config, &region)
-                .map_err(|UnknownOperation| Refusal::UnknownOperation)?;
-        entry.operation = Some(invocation.operation().name().into());
+        let output = loop {
+            // 3. What is asked for.
+            let method = received.method.as_str();
+            let invocation = {
+                let state = shared.service.peek();
+                let view = state.view(
+                    &snapshot.config,
+                    &snapshot.declared,
+                    &region,
+                    received.received_at,
+                );
+                Invocation::resolve(method, &received.target, &body.bytes, &view)
+                    .map_err(|UnknownOperation| Refusal::UnknownOperation)?
+            };
+            entry.operation = Some(invocation.operation().name().into());
 
-        // 4. Whether it is allowed.
-        let permit = permit(snapshot, received, caller, door, invocation, entry)?;
+            // 4. Whether it is allowed.
+            let permit = permit(
+                snapshot,
+                received,
+                caller.clone(),
+                door.clone(),
+                invocation,
+                entry,
+            )?;
 
-        // 5. Do it.
-        let output = perform::perform(&permit, received, &body, shared)?;
+            // 5. Do it.
+            match perform::perform(&permit, received, &body, shared).await {
+                Ok(output) => break output,
+                Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
+                // Another CreateModel came in between and took the version that the permit is for. It was the one to
+                // get on, so somebody always does, and this one is asked about anew.
+                Err(Refused::Stale) => {}
+            }
+        };
         entry.rule = output.rule;
         // The body's room is for others while this answer is held back.
         drop(body);

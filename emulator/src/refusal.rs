@@ -10,12 +10,8 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
 use crate::{
-    body::BodyError,
-    door::DoorError,
-    ec2::error::Ec2Error,
-    host_name::EmulatedService,
-    lookoutvision::{error::ServiceError, operation::Operation},
-    sts::error::StsError,
+    body::BodyError, door::DoorError, ec2::error::Ec2Error, host_name::EmulatedService,
+    lookoutvision::error::ServiceError, sts::error::StsError,
 };
 
 mod query;
@@ -38,8 +34,6 @@ pub(crate) enum Refusal {
     },
     /// No operation of the API has this method and path
     UnknownOperation,
-    /// An operation of the API that the emulator does not perform
-    NotEmulated(Operation),
     /// The service's own error
     Service(ServiceError),
     /// EC2's own error
@@ -174,15 +168,6 @@ impl Refusal {
                 form: BodyForm::Json,
                 retry_after: None,
             },
-            // No client retries a 501.
-            Self::NotEmulated(operation) => front_end(
-                StatusCode::NOT_IMPLEMENTED,
-                "NotImplementedException",
-                format!(
-                    "{} is an operation of the API that this emulator does not perform yet",
-                    operation.name()
-                ),
-            ),
             Self::Service(error) => service_error(error),
             Self::Ec2(_) | Self::Sts(_) => unreachable!("only their own services refuse with these"),
         }
@@ -258,6 +243,9 @@ fn service_error(error: &ServiceError) -> WireRefusal {
                 "ThrottlingException",
                 *retry_after_seconds,
             )
+        }
+        ServiceError::SerializationException { .. } => {
+            (StatusCode::BAD_REQUEST, "SerializationException", None)
         }
         ServiceError::ValidationException { .. } => (StatusCode::BAD_REQUEST, "ValidationException", None),
     };

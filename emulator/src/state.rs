@@ -22,7 +22,9 @@ use crate::{
     ec2::changes::EndpointChanges,
     identifiers::VpcEndpointId,
     journal::Journal,
-    lookoutvision::call_counts::CallCounts,
+    lookoutvision::{call_counts::CallCounts, store::Declared},
+    service::Service,
+    storage::StorageError,
     sts::sessions::{SessionRequest, Sessions},
     tls::CertificateAuthority,
 };
@@ -32,14 +34,13 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
     pub(crate) calls: CallCounts,
+    pub(crate) service: Service,
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(crate) body_budget: BodyBudget,
     pub(crate) started: Instant,
     snapshot: ArcSwap<Snapshot>,
     /// What came to be since the start; held while a snapshot is replaced
     made: Mutex<Made>,
-    /// How old the endpoints of the configuration are
-    started_at: Timestamp,
 }
 
 /// What came to be since the start
@@ -54,6 +55,8 @@ pub(crate) struct Made {
 pub(crate) struct Snapshot {
     pub(crate) config: Arc<Config>,
     pub(crate) endpoints: EndpointTable,
+    /// The projects that the configuration declares, as the service's state begins with them
+    pub(crate) declared: Arc<Declared>,
     /// By access key id: whose it is, and which of the principal's keys
     keys: Arc<AccessKeys>,
     sessions: Arc<Sessions>,
@@ -68,19 +71,23 @@ type AccessKeys = HashMap<Box<str>, (Arc<Principal>, usize)>;
 pub struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
 
 impl Shared {
-    pub(crate) fn new(config: Arc<Config>, authority: Arc<CertificateAuthority>) -> Self {
-        let clock = Clock::default();
-        let started_at = clock.now();
+    pub(crate) fn new(
+        config: Arc<Config>,
+        authority: Arc<CertificateAuthority>,
+        service: Service,
+        clock: Clock,
+    ) -> Self {
+        let started_at = service.started_at();
         Self {
             clock,
             journal: Journal::new(&config.limits),
             calls: CallCounts::new(config.limits.counted_models_max),
+            service,
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             started: Instant::now(),
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &Made::default(), started_at)),
             made: Mutex::default(),
-            started_at,
         }
     }
 
@@ -95,7 +102,7 @@ impl Shared {
         made.endpoints.prune(&config, Timestamp::MIN);
         made.sessions = Arc::new(made.sessions.under(&config));
         self.journal.set_limits(&config.limits);
-        let snapshot = Snapshot::new(config, &made, self.started_at);
+        let snapshot = Snapshot::new(config, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
     }
 
@@ -134,7 +141,8 @@ impl Shared {
         made.endpoints = endpoints;
         self.snapshot.store(Arc::new(Snapshot {
             config: now.config.clone(),
-            endpoints: made.endpoints.table(&now.config, self.started_at),
+            declared: now.declared.clone(),
+            endpoints: made.endpoints.table(&now.config, self.service.started_at()),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         }));
@@ -150,6 +158,7 @@ impl Shared {
         made.sessions = Arc::new(sessions);
         self.snapshot.store(Arc::new(Snapshot {
             config: now.config.clone(),
+            declared: now.declared.clone(),
             endpoints: now.endpoints.clone(),
             keys: now.keys.clone(),
             sessions: made.sessions.clone(),
@@ -157,14 +166,19 @@ impl Shared {
     }
 
     /// State, journal, counters and policies back to the configuration; the clock stays as it was set
-    pub(crate) fn reset(&self) {
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(crate) fn reset(&self) -> Result<(), StorageError> {
+        self.service.reset()?;
         let mut made = self.made();
         *made = Made::default();
         let config = self.snapshot().config.clone();
-        let snapshot = Snapshot::new(config, &made, self.started_at);
+        let snapshot = Snapshot::new(config, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
         self.calls.reset();
         self.journal.clear();
+        Ok(())
     }
 
     fn made(&self) -> MutexGuard<'_, Made> {
@@ -174,6 +188,7 @@ impl Shared {
 
 impl Snapshot {
     pub(crate) fn new(config: Arc<Config>, made: &Made, started_at: Timestamp) -> Self {
+        let declared = Arc::new(Declared::new(&config, started_at));
         let endpoints = made.endpoints.table(&config, started_at);
         let keys = config
             .principals
@@ -188,6 +203,7 @@ impl Snapshot {
             .collect();
         Self {
             config,
+            declared,
             endpoints,
             keys: Arc::new(keys),
             sessions: made.sessions.clone(),

@@ -11,7 +11,10 @@
 //!
 //! Shapes are those of the API model (botocore, `sts/2011-06-15`).
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use iam_policy::{Action, IdentityKind, Resource};
@@ -166,6 +169,10 @@ impl Asked for AssumeRole {
             keys if keys.is_empty() => Vec::new(),
             keys => vec![("sts:TransitiveTagKeys", keys.clone())],
         }
+    }
+
+    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
+        Some(Arc::new(self.role.tags.clone()))
     }
 
     fn role(&self) -> Option<Arc<Role>> {

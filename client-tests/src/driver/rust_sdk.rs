@@ -52,7 +52,7 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
 }
 
 /// The SDK's default client with the other crypto provider: the same sources of trust, the same proxy variables.
-fn http_client() -> SharedHttpClient {
+pub(super) fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder();
         connector.set_connector_settings(settings.cloned());

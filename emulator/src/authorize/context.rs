@@ -17,7 +17,7 @@ use crate::{
     config::Credentials,
     door::Door,
     identifiers::Region,
-    lookoutvision::{invocation::RequestTags, operation::Operation},
+    lookoutvision::invocation::RequestTags,
     request::{Connection, ReceivedRequest},
     state::Snapshot,
 };
@@ -27,7 +27,6 @@ use crate::{
 pub(super) struct Facts {
     time: Timestamp,
     region: Region,
-    operation: Option<Operation>,
     /// The client's address is `aws:SourceIp` or `aws:VpcSourceIp`
     connection: Arc<Connection>,
     user_agent: Option<Box<str>>,
@@ -36,8 +35,7 @@ pub(super) struct Facts {
     /// Keys of the service's own
     keys: Vec<(&'static str, Box<str>)>,
     lists: Vec<(&'static str, Vec<String>)>,
-    /// Tags of the role that is to be assumed
-    role_tags: BTreeMap<String, String>,
+    resource_tags: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl Facts {
@@ -45,16 +43,13 @@ impl Facts {
         Self {
             time: received.received_at,
             region: invocation.region().clone(),
-            operation: invocation.operation(),
             connection: received.connection.clone(),
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
             tags: invocation.tags().clone(),
             keys: invocation.keys(),
             lists: invocation.lists(),
-            role_tags: invocation
-                .role()
-                .map_or_else(BTreeMap::new, |role| role.tags.clone()),
+            resource_tags: invocation.resource_tags(),
         }
     }
 
@@ -69,11 +64,6 @@ impl Facts {
             + text(&self.referer)
             + self.tags.bytes()
             + keys.sum::<usize>()
-    }
-
-    /// Whether the service is Lookout for Vision
-    pub(super) fn is_about_lookoutvision(&self) -> bool {
-        self.operation.is_some()
     }
 
     /// Every key of this request
@@ -148,16 +138,8 @@ impl Facts {
         {
             context.insert("aws:ResourceOrgID", organization.id.as_str());
         }
-        for (key, value) in &self.role_tags {
+        for (key, value) in self.resource_tags.iter().flat_map(|tags| tags.iter()) {
             context.insert(format!("aws:ResourceTag/{key}"), value.as_str());
-        }
-        // CreateModel is authorised on a model that does not exist yet and so has no tags.
-        if self.operation != Some(Operation::CreateModel)
-            && let Some(model) = snapshot.config.model_of_arn(arn)
-        {
-            for (key, value) in &model.tags {
-                context.insert(format!("aws:ResourceTag/{key}"), value.as_str());
-            }
         }
     }
 }

@@ -15,6 +15,7 @@ use serde::{
 use super::{
     limits::LimitsFile,
     read::{List, Located},
+    timing::TimingFile,
 };
 use crate::identifiers::{AccountId, ProjectName, Region, VpcEndpointId, VpcId};
 
@@ -70,8 +71,14 @@ pub(super) struct ConfigFile {
     pub(super) projects: Option<List<Project>>,
     /// Where the emulator may be more or less strict than AWS.
     pub(super) strictness: Option<Located<Strictness>>,
-    /// Where manifests named in CreateDataset are read from. Checked, but not read by anything yet.
+    /// How long the things that the service does by itself take.
+    pub(super) timing: Option<Located<TimingFile>>,
+    /// Where manifests named in CreateDataset are read from and evaluations of trained models are written to. Absent: a
+    /// dataset with a manifest ends in CREATE_FAILED, and nothing is written.
     pub(super) s3: Option<Located<S3>>,
+    /// File that keeps projects, datasets, models, tags and packaging jobs, made on first start. Absent: they are kept
+    /// in memory. Takes effect at start only.
+    pub(super) state: Option<Located<String>>,
     /// Every bound, by name.
     pub(super) limits: Option<Located<LimitsFile>>,
 }
@@ -220,8 +227,18 @@ pub(super) struct Project {
     pub(super) region: Option<Located<Region>>,
     /// Its models. Absent: none.
     pub(super) models: Option<List<rules::Model>>,
-    /// Rules for the models that have none of their own.
+    /// Rules for the models that have none of their own, those that are trained while the emulator runs among them.
     pub(super) detect_anomalies: Option<List<rules::Rule>>,
+    /// Whether it is there from the start. A project that is not is made by CreateProject, and what is said here counts
+    /// from then on.
+    #[schemars(extend("default" = true))]
+    pub(super) exists: Option<Located<bool>>,
+    /// With this status message CreateDataset ends in CREATE_FAILED.
+    pub(super) dataset_create_fails: Option<Located<String>>,
+    /// With this status message CreateModel ends in TRAINING_FAILED.
+    pub(super) training_fails: Option<Located<String>>,
+    /// With this status message StartModel ends in HOSTING_FAILED.
+    pub(super) hosting_fails: Option<Located<String>>,
 }
 
 /// Named relaxations.
@@ -245,6 +262,19 @@ pub(super) struct Strictness {
     /// How far the date of a request may be from the clock, either way.
     #[schemars(range(min = 1, max = 86_400), extend("default" = 300))]
     pub(super) clock_skew_seconds: Option<Located<u64>>,
+    /// Whether a training with fewer labelled images than the service documents (20 normal and 10 anomalous ones, or 10
+    /// normal ones and a test dataset of 10 and 10) ends in TRAINING_FAILED.
+    #[schemars(extend("default" = "ignore"))]
+    pub(super) minimum_images: Option<Located<MinimumImages>>,
+}
+
+/// Whether a training needs as many images as the service documents
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum MinimumImages {
+    Enforce,
+    Ignore,
 }
 
 /// What becomes of such a request
@@ -274,15 +304,28 @@ pub(super) enum MismatchDetail {
     Omit,
 }
 
-/// The S3 of CreateDataset.
+/// The S3 of datasets and evaluations: folders, a server, or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct S3 {
     /// A folder for each bucket.
     pub(super) buckets: Option<Located<BTreeMap<String, Located<String>>>>,
-    /// An S3-compatible server, for every other bucket.
+    /// An S3-compatible server, for every other bucket. Buckets are addressed in the path.
     #[schemars(extend("examples" = ["http://127.0.0.1:5000"]))]
     pub(super) endpoint_url: Option<Located<String>>,
+    /// The Region that requests to the server are signed for. Absent: that of the call.
+    pub(super) region: Option<Located<Region>>,
+    /// The key that requests to the server are signed with. Absent: they are not signed.
+    #[schemars(length(min = 1))]
+    pub(super) access_key_id: Option<Located<String>>,
+    /// The secret of that key.
+    #[schemars(length(min = 1))]
+    pub(super) secret_access_key: Option<Located<Secret>>,
+    /// The token of temporary credentials.
+    #[schemars(length(min = 1))]
+    pub(super) session_token: Option<Located<Secret>>,
+    /// File of PEM certificates that the server's certificate may come from, besides those that the system trusts.
+    pub(super) ca: Option<Located<String>>,
 }
 
 /// A policy: the path of a JSON file, or the document itself

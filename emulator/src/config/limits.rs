@@ -82,6 +82,26 @@ limits! {
     tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
     /// Models whose calls are counted.
     counted_models_max: usize = counted_models_max, 4_096, 1..=1_000_000;
+    /// Projects that operations have made or changed, in all Regions.
+    projects_max: usize = projects_max, 1_000, 1..=100_000;
+    /// Models of one project.
+    models_max: usize = models_max, 1_000, 1..=100_000;
+    /// Model packaging jobs of one project.
+    packaging_jobs_max: usize = packaging_jobs_max, 1_000, 1..=100_000;
+    /// Tags of one model.
+    tags_max: usize = tags_max, 50, 1..=200;
+    /// Models of one Region in TRAINING at one time.
+    concurrent_trainings_max: usize = concurrent_trainings_max, 2, 1..=1_000;
+    /// Images of one dataset.
+    dataset_entries_max: usize = dataset_entries_max, 20_000, 1..=1_000_000;
+    /// Bytes of the manifest lines of all datasets together.
+    datasets_bytes_max: usize = datasets_bytes_max, 268_435_456, 65_536..=1_073_741_824;
+    /// Bytes of one manifest.
+    manifest_bytes_max: usize = manifest_bytes_max, 67_108_864, 1_024..=1_073_741_824;
+    /// Client tokens that are remembered, each for 8 hours at most.
+    client_tokens_max: usize = client_tokens_max, 10_000, 1..=1_000_000;
+    /// Seconds for one object to be read from or written to S3.
+    s3_timeout: Duration = s3_timeout_seconds, 10, 1..=600;
     /// VPC endpoints that CreateVpcEndpoint may have made at one time.
     made_vpc_endpoints_max: usize = made_vpc_endpoints_max, 256, 0..=65_536;
     /// Role sessions kept; the one that ends first makes room for the next.

@@ -85,6 +85,7 @@ impl Source {
             .map(|control| address(control, report))
             .transpose();
         let certs = written.certs.map(|certs| folder(certs, base, report)).transpose();
+        let state = written.state.map(|state| folder(state, base, report)).transpose();
         let log_format = written.log_format.map(|format| format.value).transpose();
         let http2 = written.http2.map(|http2| http2.value).transpose();
         Ok(Process {
@@ -101,6 +102,7 @@ impl Source {
                 .log_format
                 .or(log_format?.map(LogFormat::from))
                 .unwrap_or(LogFormat::Text),
+            state: state?,
             alpn: if http2?.unwrap_or(false) {
                 Alpn::Http2
             } else {
@@ -143,6 +145,7 @@ pub(super) struct ProcessSettings<'a> {
     pub(super) listen: Option<&'a Located<String>>,
     pub(super) control: Option<&'a Located<String>>,
     pub(super) certs: Option<&'a Located<String>>,
+    pub(super) state: Option<&'a Located<String>>,
     pub(super) log_format: Option<&'a Located<file::LogFormat>>,
     pub(super) http2: Option<&'a Located<bool>>,
 }
@@ -181,7 +184,7 @@ fn address(written: &Located<String>, report: &Report<'_>) -> Result<SocketAddr,
 fn folder(written: &Located<String>, base: &Path, report: &Report<'_>) -> Result<PathBuf, Reported> {
     let text = written.value.as_ref().map_err(|reported| *reported)?;
     if text.is_empty() {
-        return Err(report.problem(&written.place, "an empty text is no folder"));
+        return Err(report.problem(&written.place, "an empty text is no path"));
     }
     Ok(base.join(text))
 }

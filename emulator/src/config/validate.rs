@@ -9,6 +9,7 @@ mod principals;
 mod projects;
 mod roles;
 mod rules;
+mod s3;
 mod tags;
 
 use std::{
@@ -24,7 +25,7 @@ use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPa
 pub(crate) use self::tags::is_tag_text;
 use self::{networks::Networks, policies::Policies};
 use super::{
-    Config, EmulatedName, Limits, Problem, Problems, Process, Strictness,
+    Config, EmulatedName, Limits, MinimumImages, Problem, Problems, Process, Strictness, Timing,
     file::{self, ConfigFile},
     files::Files,
     limits::{LimitsFile, number_in},
@@ -51,6 +52,7 @@ pub(super) fn validate(
         certs: written.certs.as_ref(),
         log_format: written.log_format.as_ref(),
         http2: written.http2.as_ref(),
+        state: written.state.as_ref(),
     };
     let process = source.process(&settings, files.base(), report);
     if let Ok(process) = &process {
@@ -93,9 +95,11 @@ pub(super) fn validate(
         projects::warn_of_rules_that_never_match(projects, principals, vpc_endpoints, report);
     }
     let strictness = strictness(written.strictness.take(), report);
-    if let Some(s3) = written.s3.take() {
-        check_s3(s3, files, report);
-    }
+    let s3 = s3::validate(written.s3.take(), files, report);
+    let timing = match written.timing.take() {
+        Some(timing) => timing.value.and_then(|timing| timing.validate(report)),
+        None => Ok(Timing::default()),
+    };
     let limits = limits(written.limits.take(), report);
     let (vpcs, vpc_endpoints) = networks?;
     Ok(Config {
@@ -110,6 +114,8 @@ pub(super) fn validate(
         vpc_endpoints,
         projects: projects?.into_iter().map(|(_, project)| project).collect(),
         strictness: strictness?,
+        timing: timing?,
+        s3: s3?,
         limits: limits?,
         warnings: Vec::new(),
         files: Vec::new(),
@@ -258,6 +264,7 @@ fn strictness(
         .map(|located| located.value)
         .transpose();
     let detail = written.mismatch_detail.map(|located| located.value).transpose();
+    let minimum_images = written.minimum_images.map(|located| located.value).transpose();
     let skew = number_in(report, written.clock_skew_seconds.as_ref(), 1, 86_400, 300);
     Ok(Strictness {
         undeclared_unsigned_payload: match undeclared? {
@@ -279,6 +286,10 @@ fn strictness(
             Some(file::MismatchDetail::Omit) => MismatchDetail::Omit,
         },
         clock_skew: Duration::from_secs(skew?),
+        minimum_images: match minimum_images? {
+            None | Some(file::MinimumImages::Ignore) => MinimumImages::Ignore,
+            Some(file::MinimumImages::Enforce) => MinimumImages::Enforce,
+        },
     })
 }
 
@@ -295,73 +306,6 @@ fn limits(written: Option<Located<LimitsFile>>, report: &Report<'_>) -> Result<L
         return Err(report.problem(&written.place, message));
     }
     Ok(limits)
-}
-
-fn check_s3(written: Located<file::S3>, files: &Files, report: &Report<'_>) {
-    let Ok(s3) = written.value else { return };
-    if let Some(Located {
-        value: Ok(buckets),
-        place,
-    }) = s3.buckets
-    {
-        for (bucket, folder) in buckets {
-            let place = place.child(&bucket);
-            // S3 User Guide, *General purpose bucket naming rules*.
-            let is_name = (3..=63).contains(&bucket.len())
-                && bucket
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-')
-                && bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && bucket.ends_with(|c: char| c.is_ascii_alphanumeric());
-            if !is_name {
-                report.problem(
-                    &place,
-                    format!("`{bucket}` is not a bucket name (3 to 63 of [a-z0-9.-])"),
-                );
-            }
-            if let Ok(folder) = folder.value {
-                let path = files.base().join(&folder);
-                if !path.is_dir() {
-                    report.problem(&place, format!("`{}` is not a folder", path.display()));
-                }
-            }
-        }
-    }
-    if let Some(Located {
-        value: Ok(url),
-        place,
-    }) = s3.endpoint_url
-        && !is_endpoint_url(&url)
-    {
-        // Not the text itself: somebody may have put a password into it.
-        report.problem(
-            &place,
-            "not an address of a server (like `http://127.0.0.1:5000`, without path and user)",
-        );
-    }
-    report.warning(
-        &written.place,
-        "nothing reads this yet: CreateDataset is not served",
-    );
-}
-
-fn is_endpoint_url(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    rest.and_then(|rest| rest.strip_suffix('/').or(Some(rest)))
-        .is_some_and(|authority| {
-            let (host, port) = match authority.rsplit_once(':') {
-                Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-                _ => (authority, None),
-            };
-            let host = host
-                .strip_prefix('[')
-                .and_then(|host| host.strip_suffix(']'))
-                .unwrap_or(host);
-            parse_name(host).is_some()
-                && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
-        })
 }
 
 /// The elements of a list that may be absent

@@ -208,6 +208,12 @@ impl Verdict {
         is_anomalous: false,
         confidence: Confidence(0.999_996_4),
     };
+
+    /// The same of a segmentation model (Lookout for Vision developer guide, *Getting started*)
+    pub(crate) const NORMAL_SEGMENTATION: Self = Self {
+        is_anomalous: false,
+        confidence: Confidence(0.991_640_1),
+    };
 }
 
 impl Confidence {

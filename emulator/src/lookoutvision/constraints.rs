@@ -10,14 +10,18 @@
 
 use std::fmt;
 
+mod shapes;
+
+pub(crate) use self::shapes::is_tag_text;
+
 /// A kind of member: a string shape of the API model
 #[derive(Debug, Clone, Copy)]
 pub struct StringShape {
     /// Its name in the API model
     pub name: &'static str,
-    /// Fewest characters
+    /// Fewest characters; 0 where the model says nothing
     pub characters_min: usize,
-    /// Most characters
+    /// Most characters; `usize::MAX` where the model says nothing
     pub characters_max: usize,
     /// The pattern as the model has it, and what it means, unless every text will do
     pub pattern: Option<Pattern>,
@@ -36,131 +40,52 @@ pub struct Pattern {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Violations(Vec<String>);
 
-impl StringShape {
-    /// `ProjectName`
-    pub const PROJECT_NAME: Self = Self {
-        name: "ProjectName",
-        characters_min: 1,
-        characters_max: 255,
-        pattern: Some(Pattern {
-            text: r"[a-zA-Z0-9][a-zA-Z0-9_\-]*",
-            matches: |text| {
-                text.starts_with(|c: char| c.is_ascii_alphanumeric())
-                    && text
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-            },
-        }),
-    };
-
-    /// `ModelVersion`
-    pub const MODEL_VERSION: Self = Self {
-        name: "ModelVersion",
-        characters_min: 1,
-        characters_max: 10,
-        pattern: Some(Pattern {
-            text: "([1-9][0-9]*|latest)",
-            matches: |text| is_version_number(text) || text == "latest",
-        }),
-    };
-
-    /// `ModelVersionNoLatest`
-    pub const MODEL_VERSION_NO_LATEST: Self = Self {
-        name: "ModelVersionNoLatest",
-        characters_min: 1,
-        characters_max: 10,
-        pattern: Some(Pattern {
-            text: "([1-9][0-9]*)",
-            matches: is_version_number,
-        }),
-    };
-
-    /// `DatasetType`
-    pub const DATASET_TYPE: Self = Self {
-        name: "DatasetType",
-        characters_min: 1,
-        characters_max: 10,
-        pattern: Some(Pattern {
-            text: "train|test",
-            matches: |text| matches!(text, "train" | "test"),
-        }),
-    };
-
-    /// `ModelPackagingJobName`
-    pub const MODEL_PACKAGING_JOB_NAME: Self = Self {
-        name: "ModelPackagingJobName",
-        characters_min: 1,
-        characters_max: 64,
-        pattern: Some(Pattern {
-            text: "[a-zA-Z0-9-]+",
-            matches: is_alphanumeric_or_hyphen,
-        }),
-    };
-
-    /// `TagArn`
-    pub const TAG_ARN: Self = Self {
-        name: "TagArn",
-        characters_min: 1,
-        characters_max: 1011,
-        pattern: None,
-    };
-
-    /// `ClientToken`
-    pub const CLIENT_TOKEN: Self = Self {
-        name: "ClientToken",
-        characters_min: 1,
-        characters_max: 64,
-        pattern: Some(Pattern {
-            text: "^[a-zA-Z0-9-]+$",
-            matches: is_alphanumeric_or_hyphen,
-        }),
-    };
-
-    /// `ContentType`
-    pub const CONTENT_TYPE: Self = Self {
-        name: "ContentType",
-        characters_min: 1,
-        characters_max: 255,
-        pattern: Some(Pattern {
-            text: ".*",
-            matches: |text| !text.contains(is_line_terminator),
-        }),
-    };
-}
-
 impl Violations {
     /// Checks a required member
     pub fn check(&mut self, member: &str, value: Option<&str>, shape: &StringShape) {
         let Some(value) = value else {
-            self.0.push(format!(
-                "Value null at '{member}' failed to satisfy constraint: Member must not be null"
-            ));
+            self.missing(member);
             return;
-        };
-        let mut broken = |constraint: fmt::Arguments<'_>| {
-            self.0.push(format!(
-                "Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
-            ));
         };
         let characters = value.chars().count();
         if characters < shape.characters_min {
-            broken(format_args!(
-                "have length greater than or equal to {}",
-                shape.characters_min
-            ));
+            let least = shape.characters_min;
+            self.broken(
+                member,
+                value,
+                format_args!("have length greater than or equal to {least}"),
+            );
         }
         if characters > shape.characters_max {
-            broken(format_args!(
-                "have length less than or equal to {}",
-                shape.characters_max
-            ));
+            let most = shape.characters_max;
+            self.broken(
+                member,
+                value,
+                format_args!("have length less than or equal to {most}"),
+            );
         }
         if let Some(pattern) = shape.pattern.filter(|pattern| !(pattern.matches)(value)) {
-            broken(format_args!(
-                "satisfy regular expression pattern: {}",
-                pattern.text
-            ));
+            let text = pattern.text;
+            self.broken(
+                member,
+                value,
+                format_args!("satisfy regular expression pattern: {text}"),
+            );
         }
+    }
+
+    /// A required member that is not there
+    pub(crate) fn missing(&mut self, member: &str) {
+        self.0.push(format!(
+            "Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ));
+    }
+
+    /// A member that is there and breaks a constraint, which is told after "Member must"
+    pub(crate) fn broken(&mut self, member: &str, value: impl fmt::Display, constraint: fmt::Arguments<'_>) {
+        self.0.push(format!(
+            "Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
+        ));
     }
 
     /// Whether nothing is wrong
@@ -185,19 +110,6 @@ impl fmt::Display for Violations {
         }
         Ok(())
     }
-}
-
-fn is_version_number(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn is_alphanumeric_or_hyphen(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-}
-
-// What `.` does not match in a Java pattern (java.util.regex.Pattern, *Line terminators*).
-fn is_line_terminator(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

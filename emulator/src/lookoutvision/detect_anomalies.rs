@@ -26,11 +26,12 @@ use crate::{
     identifiers::VpcEndpointId,
     lookoutvision::{
         call_counts::CallCounts,
-        canned::{Call, CannedRule, RuleRef, Then, Verdict, first_match},
+        canned::{Call, CannedRule, RuleRef, Segmentation, Then, Verdict, first_match},
         constraints::{StringShape, Violations},
         error::ServiceError,
         image::{Image, ImageFormat},
         model::{ModelAddress, ModelStatus, find_model, find_project},
+        store::{View, model::ModelKind},
     },
 };
 
@@ -62,7 +63,37 @@ pub struct DetectAnomaliesOutput {
     pub delay: Option<Duration>,
 }
 
-/// Performs a call that was permitted
+/// What a call is about, as far as it is there
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'s> {
+    pub(crate) project_exists: bool,
+    /// Whether the configuration has a model of this version, which may be a name
+    pub(crate) is_declared: bool,
+    /// Its status, and what it answers
+    pub(crate) model: Option<(ModelStatus, ModelKind)>,
+    /// The model's own rules
+    pub(crate) model_rules: &'s [CannedRule],
+    pub(crate) project_rules: &'s [CannedRule],
+}
+
+impl<'s> Target<'s> {
+    /// What the state and the configuration say about a model
+    pub(crate) fn find(view: &View<'s>, address: &ModelAddress) -> Self {
+        let (name, version) = (address.project_name(), address.version());
+        let declaration = view.declaration(name);
+        let declared = declaration.and_then(|project| find_model(project, version));
+        let model = view.model(name, version);
+        Self {
+            project_exists: view.project(name).is_some(),
+            is_declared: declared.is_some(),
+            model: model.map(|model| (model.status(view.now).0, model.kind)),
+            model_rules: declared.map_or(&[], |model| &model.detect_anomalies),
+            project_rules: declaration.map_or(&[], |project| &project.detect_anomalies),
+        }
+    }
+}
+
+/// Performs a call that was permitted, on projects that are as the configuration declares them
 ///
 /// # Errors
 /// When the call is refused before a rule was asked. An error that a rule asks for is in the output, with its rule
@@ -72,11 +103,31 @@ pub fn perform_detect_anomalies(
     projects: &[Project],
     call_counts: &CallCounts,
 ) -> Result<DetectAnomaliesOutput, ServiceError> {
+    let address = input.model;
+    let project = find_project(projects, address.region(), address.project_name());
+    let model = project.and_then(|project| find_model(project, address.version()));
+    let target = Target {
+        project_exists: project.is_some(),
+        is_declared: model.is_some(),
+        model: model.map(|model| (model.status, ModelKind::Declared)),
+        model_rules: model.map_or(&[], |model| &model.detect_anomalies),
+        project_rules: project.map_or(&[], |project| &project.detect_anomalies),
+    };
+    perform(input, &target, call_counts)
+}
+
+/// Performs a call that was permitted
+///
+/// # Errors
+/// As [`perform_detect_anomalies`].
+pub(crate) fn perform(
+    input: &DetectAnomaliesInput<'_>,
+    target: &Target<'_>,
+    call_counts: &CallCounts,
+) -> Result<DetectAnomaliesOutput, ServiceError> {
     let DetectAnomaliesInput {
         model: address, body, ..
     } = *input;
-    let project = find_project(projects, address.region(), address.project_name());
-    let model = project.and_then(|project| find_model(project, address.version()));
 
     // Rule 1: the members keep the API model's constraints.
     let mut violations = Violations::default();
@@ -86,7 +137,7 @@ pub fn perform_detect_anomalies(
         &StringShape::PROJECT_NAME,
     );
     // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
-    if model.is_none() {
+    if !target.is_declared {
         violations.check(
             "modelVersion",
             Some(address.version()),
@@ -107,18 +158,21 @@ pub fn perform_detect_anomalies(
         .ok_or_else(ServiceError::content_type_not_taken)?;
 
     // Rule 3: the project exists in this Region.
-    let project = project.ok_or_else(|| ServiceError::project_not_found(address.project_name()))?;
+    if !target.project_exists {
+        return Err(ServiceError::project_not_found(address.project_name()));
+    }
 
     // Rule 4: the model exists in the project.
-    let model =
-        model.ok_or_else(|| ServiceError::model_not_found(address.project_name(), address.version()))?;
+    let (status, kind) = target
+        .model
+        .ok_or_else(|| ServiceError::model_not_found(address.project_name(), address.version()))?;
 
     // Rule 5: the model is HOSTED.
-    if model.status != ModelStatus::Hosted {
+    if status != ModelStatus::Hosted {
         return Err(ServiceError::model_not_hosted(
             address.project_name(),
             address.version(),
-            model.status,
+            status,
         ));
     }
 
@@ -134,11 +188,11 @@ pub fn perform_detect_anomalies(
         vpc_endpoint_id: input.vpc_endpoint_id,
         number: call_counts.next(address.arn()),
     };
-    let (rule, found) = first_match(&model.detect_anomalies, &project.detect_anomalies, &call);
+    let (rule, found) = first_match(target.model_rules, target.project_rules, &call);
     Ok(DetectAnomaliesOutput {
         result: found.map_or_else(
-            || Ok(answer::classification(Verdict::NORMAL)),
-            |rule| answer_of(rule, image, address.version()),
+            || Ok(verdict(normal(kind), kind, image)),
+            |rule| answer_of(rule, kind, image, address.version()),
         ),
         rule,
         delay: found.and_then(|rule| rule.delay),
@@ -158,9 +212,12 @@ pub fn needs_sha256(projects: &[Project], model: &ModelAddress) -> bool {
     })
 }
 
-fn answer_of(rule: &CannedRule, image: Image, version: &str) -> Result<Bytes, ServiceError> {
+fn answer_of(rule: &CannedRule, kind: ModelKind, image: Image, version: &str) -> Result<Bytes, ServiceError> {
     match &rule.then {
-        Then::Classification(verdict) => Ok(answer::classification(*verdict)),
+        Then::Classification(said) => Ok(verdict(*said, kind, image)),
+        Then::Segmentation(segmentation) if kind == ModelKind::Classification => {
+            Ok(answer::classification(segmentation.verdict()))
+        }
         Then::Segmentation(segmentation) => Ok(segmentation.answer_for(
             image.width,
             image.height,
@@ -168,6 +225,25 @@ fn answer_of(rule: &CannedRule, image: Image, version: &str) -> Result<Bytes, Se
         )),
         Then::Recorded(recorded) => Ok(recorded.body().clone()),
         Then::Error(error) => Err(ServiceError::canned(error, version)),
+    }
+}
+
+/// An image as a whole, in the form of the model's kind
+fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
+    match kind {
+        ModelKind::Declared | ModelKind::Classification => answer::classification(verdict),
+        // Developer Guide, *Detecting anomalies in an image*: the background alone, with the whole area.
+        ModelKind::Segmentation => {
+            let nothing = Segmentation::new(verdict, Vec::new()).expect("no anomalies contradict each other");
+            answer::segmentation(&nothing, image.width, image.height)
+        }
+    }
+}
+
+fn normal(kind: ModelKind) -> Verdict {
+    match kind {
+        ModelKind::Declared | ModelKind::Classification => Verdict::NORMAL,
+        ModelKind::Segmentation => Verdict::NORMAL_SEGMENTATION,
     }
 }
 

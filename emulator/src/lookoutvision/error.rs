@@ -70,6 +70,11 @@ pub enum ServiceError {
         /// The `Retry-After` header
         retry_after_seconds: Option<u32>,
     },
+    /// 400: the framework cannot make the operation's input of the request; not in the API model
+    SerializationException {
+        /// `Message`
+        message: Cow<'static, str>,
+    },
     /// 400: the request breaks a rule
     ValidationException {
         /// `Message`
@@ -124,7 +129,60 @@ impl ServiceError {
             | Self::ResourceNotFoundException { message, .. }
             | Self::ServiceQuotaExceededException { message, .. }
             | Self::ThrottlingException { message, .. }
+            | Self::SerializationException { message }
             | Self::ValidationException { message } => message,
+        }
+    }
+
+    // Guess: the name of the error is known from services of the same framework, its text in REST-JSON is not.
+    pub(crate) fn serialization(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::SerializationException {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn validation(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::ValidationException {
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn conflict(
+        message: impl Into<Cow<'static, str>>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        Self::ConflictException {
+            message: message.into(),
+            resource_id: resource_id.to_owned(),
+            resource_type,
+        }
+    }
+
+    pub(crate) fn not_found(
+        message: impl Into<Cow<'static, str>>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        Self::ResourceNotFoundException {
+            message: message.into(),
+            resource_id: resource_id.to_owned(),
+            resource_type,
+        }
+    }
+
+    // Guess: no public source has the codes of this service's quotas.
+    pub(crate) fn quota(
+        message: impl Into<Cow<'static, str>>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        Self::ServiceQuotaExceededException {
+            message: message.into(),
+            resource_id: Some(resource_id.to_owned()),
+            resource_type: Some(resource_type),
+            quota_code: "L-00000000".to_owned(),
+            service_code: "lookoutvision".to_owned(),
         }
     }
 

@@ -1,17 +1,20 @@
 //! What a request asks for: an operation, the resource it is authorised on, and the tags that policies may look at.
 
-use std::sync::LazyLock;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use iam_policy::{Action, Arn, Resource};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
-    config::Config,
     identifiers::Region,
     lookoutvision::{
-        model::{model_arn, project_arn},
+        model::{ModelAddress, project_arn},
         operation::Operation,
         routes::{AuthorizedResource, Route, UnknownOperation},
+        store::{View, model::Model},
     },
 };
 
@@ -21,6 +24,9 @@ pub(crate) struct Invocation {
     route: Route,
     region: Region,
     resource: Resource,
+    /// The model that it is about, `latest` and the next version resolved
+    model: Option<ModelAddress>,
+    resource_tags: Option<Arc<BTreeMap<String, String>>>,
     tags: RequestTags,
 }
 
@@ -31,22 +37,6 @@ pub(crate) struct RequestTags {
     pub(crate) tags: Vec<(String, String)>,
     /// Tags to be taken off
     pub(crate) keys: Vec<String>,
-}
-
-/// The members of request bodies that authorisation depends on; everything else is the operation's business
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct AuthorizedMembers {
-    project_name: Option<String>,
-    model_version: Option<String>,
-    tags: Vec<Tag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
 }
 
 impl Invocation {
@@ -61,34 +51,47 @@ impl Invocation {
         method: &str,
         target: &str,
         body: &[u8],
-        config: &Config,
-        region: &Region,
+        view: &View<'_>,
     ) -> Result<Self, UnknownOperation> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let route = Route::resolve(method, path)?;
-        let members = match route.operation() {
+        let operation = route.operation();
+        // INVARIANT: these members are read by the reader that the operation's own input comes from, so that what is
+        // authorised is what is done.
+        let members: Value = match operation {
             Operation::CreateProject
             | Operation::CreateModel
             | Operation::StartModelPackagingJob
             | Operation::TagResource => serde_json::from_slice(body).unwrap_or_default(),
-            _ => AuthorizedMembers::default(),
+            _ => Value::Null,
         };
-        let account_id = &config.account_id;
-        let resource = match route.authorized_resource(&config.projects, account_id, region) {
+        let account_id = view.account_id();
+        let mut model = None;
+        let resource = match route.authorized_resource(view) {
             AuthorizedResource::Everything => Resource::Any,
             AuthorizedResource::Arn(arn) => resource(&arn),
+            AuthorizedResource::Model(address) => resource(model.insert(address).arn()),
             AuthorizedResource::ProjectInBody => {
-                let project_name = members.project_name.unwrap_or_default();
-                resource(&project_arn(account_id, region, &project_name))
+                let project_name = members["ProjectName"].as_str().unwrap_or_default();
+                resource(&project_arn(account_id, view.region, project_name))
             }
             AuthorizedResource::ModelInBody { project_name } => {
-                let version = members.model_version.unwrap_or_default();
-                resource(&model_arn(account_id, region, &project_name, &version))
+                let requested = members["ModelVersion"].as_str().unwrap_or_default();
+                let version = view.resolve_version(&project_name, requested);
+                let address = ModelAddress::new(account_id, view.region, &project_name, version);
+                resource(model.insert(address).arn())
             }
         };
+        let resource_tags = match (&model, operation) {
+            // It is authorised on a model that does not exist yet and so has no tags.
+            (_, Operation::CreateModel) => None,
+            (Some(address), _) => view.model(address.project_name(), address.version()),
+            (None, _) => resource.arn().and_then(|arn| model_of_arn(view, arn)),
+        };
+        let resource_tags = resource_tags.map(|model| model.tags.clone());
         let tags = RequestTags {
-            tags: members.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
-            keys: match route.operation() {
+            tags: tags_of(&members),
+            keys: match operation {
                 Operation::UntagResource => form_urlencoded::parse(query.as_bytes())
                     .filter(|(name, _)| name == "tagKeys")
                     .map(|(_, key)| key.into_owned())
@@ -98,8 +101,10 @@ impl Invocation {
         };
         Ok(Self {
             route,
-            region: region.clone(),
+            region: view.region.clone(),
             resource,
+            model,
+            resource_tags,
             tags,
         })
     }
@@ -111,10 +116,7 @@ impl Invocation {
 
     /// The operation's name in policies
     pub(crate) fn action(&self) -> &'static Action {
-        let position = Operation::ALL
-            .iter()
-            .position(|operation| *operation == self.operation());
-        &ACTIONS[position.expect("ALL has every operation")]
+        action(self.operation())
     }
 
     /// The operation with the labels of its path
@@ -132,10 +134,46 @@ impl Invocation {
         &self.resource
     }
 
+    /// The model that it is about, if it names one
+    pub(crate) fn model(&self) -> Option<&ModelAddress> {
+        self.model.as_ref()
+    }
+
+    /// The tags of the model that it is authorised on, as they were when it was resolved
+    pub(crate) fn resource_tags(&self) -> Option<&Arc<BTreeMap<String, String>>> {
+        self.resource_tags.as_ref()
+    }
+
+    /// The second action that a caller needs leave for
+    // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.
+    pub(crate) fn further_action(&self) -> Option<&'static Action> {
+        let tags_a_new_model = self.operation() == Operation::CreateModel && !self.tags.tags.is_empty();
+        tags_a_new_model.then(|| action(Operation::TagResource))
+    }
+
     /// The tags it brings along
     pub(crate) fn tags(&self) -> &RequestTags {
         &self.tags
     }
+}
+
+fn action(operation: Operation) -> &'static Action {
+    let position = Operation::ALL.iter().position(|other| *other == operation);
+    &ACTIONS[position.expect("ALL has every operation")]
+}
+
+/// The tags of a body; what is no tag is refused by the operation
+fn tags_of(members: &Value) -> Vec<(String, String)> {
+    let tags = members["Tags"].as_array().into_iter().flatten();
+    tags.filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned())))
+        .collect()
+}
+
+/// The model that an ARN names, if it is one of this account and Region
+fn model_of_arn<'s>(view: &View<'s>, arn: &Arn) -> Option<&'s Arc<Model>> {
+    let (project_name, version) = arn.resource().strip_prefix("model/")?.split_once('/')?;
+    let is_here = arn.account() == view.account_id().as_str() && arn.region() == view.region.as_str();
+    is_here.then(|| view.model(project_name, version)).flatten()
 }
 
 /// The actions of [`Operation::ALL`], in its order

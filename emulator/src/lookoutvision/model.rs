@@ -60,7 +60,17 @@ pub struct ModelAddress {
 }
 
 impl ModelAddress {
-    /// Resolves the names of a request
+    /// A model whose version is resolved already
+    pub(crate) fn new(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> Self {
+        Self {
+            region: region.clone(),
+            project_name: project_name.into(),
+            version: version.into(),
+            arn: model_arn(account_id, region, project_name, version).into(),
+        }
+    }
+
+    /// Resolves the names of a request among the projects that the configuration declares
     pub fn resolve(
         projects: &[Project],
         account_id: &AccountId,
@@ -69,12 +79,7 @@ impl ModelAddress {
         requested_version: &str,
     ) -> Self {
         let version = resolve_version(projects, region, project_name, requested_version);
-        Self {
-            region: region.clone(),
-            project_name: project_name.into(),
-            version: version.into(),
-            arn: model_arn(account_id, region, project_name, version).into(),
-        }
+        Self::new(account_id, region, project_name, version)
     }
 
     /// The Region that the request was signed for
@@ -139,17 +144,6 @@ pub fn resolve_version<'t>(
     numbered.max().map_or(requested, |(_, version)| version)
 }
 
-/// The version that CreateModel would give out next
-// Guess: no source says what CreateModel is authorised on before the version exists.
-pub fn next_version(projects: &[Project], region: &Region, project_name: &str) -> u64 {
-    let project = find_project(projects, region, project_name);
-    let numbers = project
-        .into_iter()
-        .flat_map(|project| &project.models)
-        .filter_map(|model| model.version.number());
-    numbers.max().unwrap_or(0) + 1
-}
-
 /// Service Authorization Reference, Lookout for Vision: the ARN of a model
 pub fn model_arn(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> String {
     let partition = partition(region);
@@ -163,7 +157,7 @@ pub fn project_arn(account_id: &AccountId, region: &Region, project_name: &str) 
 }
 
 // The service was only ever in Regions of partition `aws`; the others follow the names AWS gave out.
-fn partition(region: &Region) -> &'static str {
+pub(crate) fn partition(region: &Region) -> &'static str {
     let region = region.as_str();
     if region.starts_with("cn-") {
         "aws-cn"

@@ -12,13 +12,10 @@
 
 use std::borrow::Cow;
 
-use crate::{
-    config::Project,
-    identifiers::{AccountId, Region},
-    lookoutvision::{
-        model::{ModelAddress, model_arn, next_version, project_arn},
-        operation::Operation,
-    },
+use crate::lookoutvision::{
+    model::{ModelAddress, project_arn},
+    operation::Operation,
+    store::View,
 };
 
 /// An operation with the labels of its path, decoded and otherwise as they came
@@ -109,14 +106,16 @@ pub struct UnknownOperation;
 
 /// The resource that the policies are asked about
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthorizedResource {
+pub(crate) enum AuthorizedResource {
     /// `*`
     Everything,
     /// This ARN
     Arn(String),
+    /// This model, `latest` and the next version resolved
+    Model(ModelAddress),
     /// The project that the body's `ProjectName` names; see [`project_arn`]
     ProjectInBody,
-    /// The model of this project that the body's `ModelVersion` names; see [`ModelAddress::resolve`]
+    /// The model of this project that the body's `ModelVersion` names
     ModelInBody {
         /// The project in the path
         project_name: String,
@@ -209,21 +208,66 @@ impl Route {
         }
     }
 
+    /// A label of the path, by its name in the path's template
+    pub fn label(&self, name: &str) -> Option<&str> {
+        match (self, name) {
+            (
+                Self::CreateDataset { project_name }
+                | Self::CreateModel { project_name }
+                | Self::DeleteDataset { project_name, .. }
+                | Self::DeleteModel { project_name, .. }
+                | Self::DeleteProject { project_name }
+                | Self::DescribeDataset { project_name, .. }
+                | Self::DescribeModel { project_name, .. }
+                | Self::DescribeModelPackagingJob { project_name, .. }
+                | Self::DescribeProject { project_name }
+                | Self::DetectAnomalies { project_name, .. }
+                | Self::ListDatasetEntries { project_name, .. }
+                | Self::ListModelPackagingJobs { project_name }
+                | Self::ListModels { project_name }
+                | Self::StartModel { project_name, .. }
+                | Self::StartModelPackagingJob { project_name }
+                | Self::StopModel { project_name, .. }
+                | Self::UpdateDatasetEntries { project_name, .. },
+                "projectName",
+            ) => Some(project_name),
+            (
+                Self::DeleteDataset { dataset_type, .. }
+                | Self::DescribeDataset { dataset_type, .. }
+                | Self::ListDatasetEntries { dataset_type, .. }
+                | Self::UpdateDatasetEntries { dataset_type, .. },
+                "datasetType",
+            ) => Some(dataset_type),
+            (
+                Self::DeleteModel { model_version, .. }
+                | Self::DescribeModel { model_version, .. }
+                | Self::DetectAnomalies { model_version, .. }
+                | Self::StartModel { model_version, .. }
+                | Self::StopModel { model_version, .. },
+                "modelVersion",
+            ) => Some(model_version),
+            (Self::DescribeModelPackagingJob { job_name, .. }, "jobName") => Some(job_name),
+            (
+                Self::ListTagsForResource { resource_arn }
+                | Self::TagResource { resource_arn }
+                | Self::UntagResource { resource_arn },
+                "resourceArn",
+            ) => Some(resource_arn),
+            _ => None,
+        }
+    }
+
     /// What the policies are asked about, `latest` and the next version resolved
-    pub fn authorized_resource(
-        &self,
-        projects: &[Project],
-        account_id: &AccountId,
-        region: &Region,
-    ) -> AuthorizedResource {
+    pub(crate) fn authorized_resource(&self, view: &View<'_>) -> AuthorizedResource {
+        let (account_id, region) = (view.account_id(), view.region);
         match self {
             Self::CreateProject => AuthorizedResource::ProjectInBody,
             Self::DeleteProject { project_name } | Self::DescribeProject { project_name } => {
                 AuthorizedResource::Arn(project_arn(account_id, region, project_name))
             }
             Self::CreateModel { project_name } => {
-                let version = next_version(projects, region, project_name).to_string();
-                AuthorizedResource::Arn(model_arn(account_id, region, project_name, &version))
+                let version = view.next_version(project_name).to_string();
+                AuthorizedResource::Model(ModelAddress::new(account_id, region, project_name, &version))
             }
             Self::DeleteModel {
                 project_name,
@@ -245,8 +289,8 @@ impl Route {
                 project_name,
                 model_version,
             } => {
-                let model = ModelAddress::resolve(projects, account_id, region, project_name, model_version);
-                AuthorizedResource::Arn(model.arn().to_owned())
+                let version = view.resolve_version(project_name, model_version);
+                AuthorizedResource::Model(ModelAddress::new(account_id, region, project_name, version))
             }
             Self::StartModelPackagingJob { project_name } => AuthorizedResource::ModelInBody {
                 project_name: project_name.clone(),

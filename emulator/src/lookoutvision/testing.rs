@@ -2,12 +2,16 @@
 
 use serde_json::Value;
 
+use jiff::Timestamp;
+
 use super::{
     canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict, When},
     model::{DeclaredModel, ModelStatus},
+    operations::Refused,
+    store::{Change, Declared, Errand, State, View},
 };
 use crate::{
-    config::Project,
+    config::{Config, Project},
     identifiers::{AccountId, Region},
 };
 
@@ -70,6 +74,55 @@ pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> Project {
         region: None,
         models,
         detect_anomalies: Vec::new(),
+        exists: true,
+        dataset_create_fails: None,
+        training_fails: None,
+        hosting_fails: None,
+    }
+}
+
+/// A configuration, and what became of its projects, in one Region at one moment
+pub(super) struct World {
+    pub(super) config: Config,
+    pub(super) declared: Declared,
+    pub(super) state: State,
+    pub(super) region: Region,
+    pub(super) now: Timestamp,
+}
+
+impl World {
+    /// These projects and nothing else
+    pub(super) fn of(projects: Vec<Project>) -> Self {
+        let mut config = Config::embedded(None, None).unwrap();
+        config.projects = projects;
+        let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        Self {
+            declared: Declared::new(&config, now),
+            config,
+            state: State::default(),
+            region: region(),
+            now,
+        }
+    }
+
+    /// Makes a change, and hands over its errand
+    pub(super) fn change<R>(
+        &mut self,
+        operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
+    ) -> Result<Option<Errand>, Refused> {
+        let mut change = Change::new(&self.state, self.view());
+        operation(&mut change)?;
+        let Change { projects, errand, .. } = change;
+        let account_id = self.config.account_id.clone();
+        for (name, project) in projects {
+            self.state.insert(&account_id, &self.region, name, project);
+        }
+        Ok(errand)
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        self.state
+            .view(&self.config, &self.declared, &self.region, self.now)
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Call {
     pub(crate) secret_access_key: String,
     pub(crate) session_token: Option<String>,
     pub(crate) content_type: Option<&'static str>,
+    /// Signed like the others
+    pub(crate) extra_headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) time: SystemTime,
     /// Where to connect; by default where the emulator listens
@@ -86,6 +88,7 @@ impl Call {
             secret_access_key: "test".to_owned(),
             session_token: None,
             content_type: Some(content_type),
+            extra_headers: Vec::new(),
             body: body.to_vec(),
             time: SystemTime::now(),
             address: None,
@@ -173,6 +176,7 @@ impl Call {
         if let Some(content_type) = self.content_type {
             headers.push(("content-type".to_owned(), content_type.to_owned()));
         }
+        headers.extend(self.extra_headers.iter().cloned());
         let url = format!("https://{}{}", self.host, self.target);
         let signable = SignableRequest::new(
             self.method,
@@ -200,16 +204,17 @@ impl Call {
     }
 
     pub(crate) async fn send(&self, emulator: &Emulator) -> Answer {
-        let name = self.host.split(':').next().expect("a split has a first part");
         let address = self.address.unwrap_or(emulator.address());
-        let mut stream = connect(emulator, address, name)
-            .await
-            .expect("the emulator has a certificate for the host");
-        stream
-            .write_all(&self.to_bytes())
-            .await
-            .expect("the emulator reads the request");
-        read_answer(&mut stream).await.expect("the emulator answers")
+        let answer = self.send_to(emulator.ca_pem(), address).await;
+        answer.expect("the emulator has a certificate for the host, reads the request and answers")
+    }
+
+    /// Sends it to an emulator that may be gone
+    pub(crate) async fn send_to(&self, ca_pem: &str, address: SocketAddr) -> std::io::Result<Answer> {
+        let name = self.host.split(':').next().expect("a split has a first part");
+        let mut stream = connect_trusting(ca_pem, address, name).await?;
+        stream.write_all(&self.to_bytes()).await?;
+        read_answer(&mut stream).await
     }
 }
 
@@ -298,9 +303,17 @@ pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_trusting(emulator.ca_pem(), address, name).await
+}
+
+async fn connect_trusting(
+    ca_pem: &str,
+    address: SocketAddr,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_slice(emulator.ca_pem().as_bytes()).expect("the CA is PEM"))
+        .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("the CA is PEM"))
         .expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)

@@ -112,12 +112,13 @@ pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>) -> Vec<F
     if let Some(document) = document
         && let Some(mut locator) = Locator::new(text)
     {
+        let allowance = swallow::Allowance::new();
         for (index, statement) in document.statements.iter().enumerate() {
             let meant = actions::meant(&statement.action, service);
             locator.enter(index);
             actions::check(statement, &meant, policy_type, service, &mut locator);
             conditions::check(statement, &meant, policy_type, service, &mut locator);
-            swallow::check(index, &document.statements, &mut locator);
+            swallow::check(index, &document.statements, &allowance, &mut locator);
         }
         findings.append(&mut locator.findings);
     }

@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use iam_policy::Arn;
-
 use super::*;
 use crate::{
     config::{Config, Principal},
     host_name::EmulatedService,
-    lookoutvision::invocation::Invocation,
+    lookoutvision::{invocation::Invocation, store::State},
     policy_service::SET_KEYS,
     request::TlsSession,
 };
@@ -73,9 +71,14 @@ fn keys(
     });
     let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
     let region = "us-west-2".parse().expect("it is a Region");
-    let config = &snapshot.config;
-    let invocation =
-        Invocation::resolve(method, target, body.as_bytes(), config, &region).expect("it is called");
+    let state = State::default();
+    let view = state.view(
+        &snapshot.config,
+        &snapshot.declared,
+        &region,
+        Timestamp::UNIX_EPOCH,
+    );
+    let invocation = Invocation::resolve(method, target, body.as_bytes(), &view).expect("it is called");
     let door = if is_public {
         Door::Public
     } else {
@@ -135,11 +138,6 @@ fn a_model_that_is_being_made_has_no_tags_and_a_list_no_owner() {
     };
     assert!(!has("POST", "aws:ResourceTag/") && has("POST", "aws:ResourceAccount"));
     assert!(!has("GET", "aws:ResourceAccount"));
-    let model = "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1".parse::<Arn>();
-    assert!(
-        snapshot
-            .config
-            .model_of_arn(&model.expect("it is an ARN"))
-            .is_some()
-    );
+    let detect = "/2020-11-20/projects/myProject/models/1/detect";
+    assert!(keys(&snapshot, "test", false, "POST", detect, "").contains(&"aws:ResourceTag/".to_owned()));
 }

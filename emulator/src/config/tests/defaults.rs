@@ -299,6 +299,20 @@ fn the_complete_example_becomes_what_it_says() {
             .contains("model/myProject/myModel")
     );
     assert_eq!(config.projects[0].models[0].detect_anomalies.len(), 3);
+    let project = &config.projects[1];
+    assert!(!project.exists);
+    assert_eq!(project.hosting_fails.as_deref(), Some("no capacity"));
+    assert_eq!(config.timing.training.as_secs(), 600);
+    assert_eq!(config.timing.hosting_stop.as_secs(), 0);
+    assert!(config.s3.buckets["my-bucket"].is_dir());
+    let server = config.s3.server.as_ref().expect("there is one");
+    assert_eq!(
+        server.region.as_ref().map(crate::identifiers::Region::as_str),
+        Some("us-west-2")
+    );
+    let credentials = server.credentials.as_ref().expect("there are some");
+    assert!(!format!("{credentials:?}").contains(&credentials.secret_access_key));
+    assert_eq!(config.process.state, None);
     let named: Vec<_> = config
         .files
         .iter()

@@ -40,21 +40,22 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
     check(
         "strictness: {skew: 300}\norganization: {id: o-exampleorgid, scp: []}\n",
         "emulator.yaml:1:14: /strictness/skew: unknown key; the keys here are `undeclared_unsigned_payload`, \
-         `declared_unsigned_payload`, `unsigned_amz_headers`, `mismatch_detail`, `clock_skew_seconds`\n\
+         `declared_unsigned_payload`, `unsigned_amz_headers`, `mismatch_detail`, `clock_skew_seconds`, \
+         `minimum_images`\n\
          emulator.yaml:2:36: /organization/scp: unknown key; the keys here are `id`, `service_control_policies`, \
          `resource_control_policies`",
     );
     check(
         "a/b~c: 1\n",
         "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `listen`, `control`, `certs`, \
-         `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, \
-         `managed_policies`, `organization`, `vpcs`, `vpc_endpoints`, `projects`, `strictness`, `s3`, `limits`",
+         `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, `managed_policies`, `organization`, \
+         `vpcs`, `vpc_endpoints`, `projects`, `strictness`, `timing`, `s3`, `state`, `limits`",
     );
 }
 
 #[test]
 fn sections_that_are_not_there_yet_are_unknown_keys() {
-    for section in ["timing", "state", "faults"] {
+    for section in ["faults", "metrics"] {
         let text = mistakes(&format!("{section}: {{}}\n"));
         assert!(
             text.starts_with(&format!("emulator.yaml:1:1: /{section}: unknown key")),
@@ -202,16 +203,32 @@ vpc_endpoints:
 }
 
 #[test]
-fn s3_is_checked_and_said_to_be_read_by_nothing() {
+fn s3_is_folders_and_a_server() {
     let folder = folder_with_files();
     let file = folder.write(
         "emulator.yaml",
         "s3: {buckets: {my-bucket: policies}, endpoint_url: 'http://s3:5000/'}\n",
     );
     let config = Config::load(&overrides(file)).expect("it is valid");
+    assert_eq!(config.s3.buckets["my-bucket"], folder.join("policies"));
+    let server = config.s3.server.as_ref().expect("there is an address");
     assert_eq!(
-        config.warnings[0].message,
-        "nothing reads this yet: CreateDataset is not served"
+        (
+            server.endpoint.is_tls,
+            &*server.endpoint.host,
+            server.endpoint.port
+        ),
+        (false, "s3", 5000)
+    );
+    assert_eq!(server.endpoint.authority, "s3:5000");
+    check(
+        "s3: {region: us-east-1}\n",
+        "emulator.yaml:1:1: /s3: `endpoint_url` is missing: there is no server to be asked",
+    );
+    check(
+        "s3: {endpoint_url: 'https://s3', access_key_id: a, ca: policies/alice.json}\n",
+        "emulator.yaml:1:1: /s3: `access_key_id` and `secret_access_key` belong together\n\
+         emulator.yaml:1:52: /s3/ca: `policies/alice.json` cannot be read: there is no such file",
     );
     check(
         "s3:\n  buckets: {My_Bucket: policies, my-bucket: nowhere}\n  endpoint_url: http://user:secret@host/\n",

@@ -11,7 +11,7 @@ use super::{
         },
         files::Files,
         problems::{Place, Report, Reported},
-        read::List,
+        read::{List, Located},
     },
     Unique, all, elements, rules,
     tags::{self, KeyCase},
@@ -58,11 +58,27 @@ pub(super) fn validate(
         });
         let models = models(written.models, files, report);
         let detect_anomalies = rules::validate(written.detect_anomalies, files, report);
+        let exists = written.exists.map_or(Ok(true), |exists| exists.value);
+        let message = |written: Option<Located<String>>| {
+            let text = written.map(|text| text.value).transpose()?;
+            Ok(text.map(String::into_boxed_str))
+        };
+        let dataset_create_fails = message(written.dataset_create_fails);
+        let training_fails = message(written.training_fails);
+        let hosting_fails = message(written.hosting_fails);
+        let models: Vec<DeclaredModel> = models?;
+        if matches!(exists, Ok(false)) && !models.is_empty() {
+            return Err(report.problem(&place, "a project that does not exist has no models"));
+        }
         let project = Project {
             name: name?,
             region: region?,
-            models: models?,
+            models,
             detect_anomalies: detect_anomalies?,
+            exists: exists?,
+            dataset_create_fails: dataset_create_fails?,
+            training_fails: training_fails?,
+            hosting_fails: hosting_fails?,
         };
         Ok((Some(place), project))
     });
@@ -110,6 +126,10 @@ fn default_project() -> Project {
         region: None,
         models: vec![model("1"), model("myModel")],
         detect_anomalies: Vec::new(),
+        exists: true,
+        dataset_create_fails: None,
+        training_fails: None,
+        hosting_fails: None,
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     },
     all,
 };
+use crate::lookoutvision::constraints;
 
 type TagsFile = Option<Located<BTreeMap<String, Located<String>>>>;
 
@@ -62,9 +63,5 @@ pub(super) fn validate(
 
 /// A tag's key or value, with so many characters
 pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
-    // `\p{Z}` is the white space that is no control character. `is_alphabetic` also takes the combining vowel signs of
-    // some scripts, which `\p{L}` alone does not: a text in them is let through rather than refused by mistake.
-    let is_tag_character =
-        |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
-    (least..=most).contains(&text.chars().count()) && text.chars().all(is_tag_character)
+    (least..=most).contains(&text.chars().count()) && constraints::is_tag_text(text)
 }

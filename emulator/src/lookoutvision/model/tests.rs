@@ -35,16 +35,6 @@ fn every_other_version_is_itself() {
 }
 
 #[test]
-fn the_next_version_follows_the_highest_number() {
-    assert_eq!(
-        next_version(&[project_of(&["9", "10", "myModel"])], &region(), "p"),
-        11
-    );
-    assert_eq!(next_version(&[project_of(&[])], &region(), "p"), 1);
-    assert_eq!(next_version(&[], &region(), "p"), 1);
-}
-
-#[test]
 fn a_project_of_the_region_goes_before_one_of_every_region() {
     let mut here = project_of(&["2"]);
     here.region = Some(region());

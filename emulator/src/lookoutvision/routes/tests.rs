@@ -4,7 +4,7 @@ use super::*;
 use crate::lookoutvision::{
     model::ModelStatus,
     operation::AuthorizedOn,
-    testing::{account, api_model, model, project, region},
+    testing::{World, account, api_model, model, project, region},
 };
 
 #[test]
@@ -160,7 +160,7 @@ fn every_operation_is_authorised_on_the_resource_of_the_service_authorization_re
 #[test]
 fn the_resource_of_a_route_is_what_its_operation_is_authorised_on() {
     let versions = ["9", "10", "myModel"].map(|version| model(version, ModelStatus::Trained, Vec::new()));
-    let projects = [project("p", versions.into())];
+    let world = World::of(vec![project("p", versions.into())]);
     for operation in Operation::ALL {
         let path = operation
             .path_template()
@@ -169,22 +169,20 @@ fn the_resource_of_a_route_is_what_its_operation_is_authorised_on() {
             .replace(['{', '}'], "");
         let route = Route::resolve(operation.method(), &path).unwrap();
         let arn = |text: &str| AuthorizedResource::Arn(text.to_owned());
+        let model =
+            |version: &str| AuthorizedResource::Model(ModelAddress::new(&account(), &region(), "p", version));
         let expected = match operation.authorized_on() {
             AuthorizedOn::Everything => AuthorizedResource::Everything,
             AuthorizedOn::ProjectInPath => arn("arn:aws:lookoutvision:us-west-2:123456789012:project/p"),
             AuthorizedOn::ProjectInBody => AuthorizedResource::ProjectInBody,
-            AuthorizedOn::ModelInPath => arn("arn:aws:lookoutvision:us-west-2:123456789012:model/p/10"),
-            AuthorizedOn::NextModel => arn("arn:aws:lookoutvision:us-west-2:123456789012:model/p/11"),
+            AuthorizedOn::ModelInPath => model("10"),
+            AuthorizedOn::NextModel => model("11"),
             AuthorizedOn::ModelInBody => AuthorizedResource::ModelInBody {
                 project_name: "p".to_owned(),
             },
             AuthorizedOn::ArnInPath => arn("resourceArn"),
         };
-        assert_eq!(
-            route.authorized_resource(&projects, &account(), &region()),
-            expected,
-            "{operation}"
-        );
+        assert_eq!(route.authorized_resource(&world.view()), expected, "{operation}");
     }
 }
 

@@ -1,7 +1,10 @@
 //! Statements that a Deny makes pointless: whenever they apply, so does the Deny.
 //!
 //! The comparison is cautious. It says "swallowed" only when that is certain, and stays silent about
-//! overlaps it cannot judge, such as those of negated elements.
+//! overlaps it cannot judge, such as those of negated elements. It compares everything with everything, so
+//! it has an allowance, and is silent when that is spent.
+
+use std::cell::Cell;
 
 use super::Locator;
 use crate::arn::ARN_PARTS;
@@ -11,7 +14,28 @@ use crate::principal::{Covers, PrincipalPattern};
 use crate::resource::ResourcePattern;
 use crate::statement::{ActionClause, Effect, PrincipalClause, ResourceClause, Statement};
 
-pub(super) fn check(index: usize, statements: &[Statement], locator: &mut Locator<'_>) {
+/// How many bytes may still be compared in one document.
+pub(super) struct Allowance(Cell<usize>);
+
+impl Allowance {
+    pub(super) fn new() -> Self {
+        Self(Cell::new(COMPARED_BYTES_MAX))
+    }
+
+    /// Whether texts of this many bytes may be compared.
+    fn spend(&self, bytes: usize) -> bool {
+        let left = self.0.get().checked_sub(bytes + 1);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+pub(super) fn check(
+    index: usize,
+    statements: &[Statement],
+    allowance: &Allowance,
+    locator: &mut Locator<'_>,
+) {
     let statement = &statements[index];
     let swallows = |&(other, deny): &(usize, &Statement)| {
         // An Allow yields to a Deny wherever it stands; of two Denies the later one is pointless.
@@ -19,7 +43,7 @@ pub(super) fn check(index: usize, statements: &[Statement], locator: &mut Locato
             Effect::Allow => other != index,
             Effect::Deny => other < index,
         };
-        deny.effect == Effect::Deny && in_order && covers(deny, statement)
+        deny.effect == Effect::Deny && in_order && covers(deny, statement, allowance)
     };
     let Some((other, deny)) = statements.iter().enumerate().find(swallows) else {
         return;
@@ -32,27 +56,37 @@ pub(super) fn check(index: usize, statements: &[Statement], locator: &mut Locato
     locator.report(FindingCode::SwallowedByDeny, &[], message);
 }
 
-fn covers(deny: &Statement, statement: &Statement) -> bool {
-    principal_covers(deny.principal.as_ref(), statement.principal.as_ref())
-        && action_covers(&deny.action, &statement.action)
-        && resource_covers(deny.resource.as_ref(), statement.resource.as_ref())
-        && deny
-            .conditions
-            .iter()
-            .all(|condition| statement.conditions.iter().any(|own| is_same(condition, own)))
+fn covers(deny: &Statement, statement: &Statement, allowance: &Allowance) -> bool {
+    let has = |condition: &Condition| {
+        let mut own = statement.conditions.iter();
+        own.any(|own| is_same(condition, own, allowance))
+    };
+    principal_covers(deny.principal.as_ref(), statement.principal.as_ref(), allowance)
+        && action_covers(&deny.action, &statement.action, allowance)
+        && resource_covers(deny.resource.as_ref(), statement.resource.as_ref(), allowance)
+        && deny.conditions.iter().all(has)
 }
 
-fn is_same(left: &Condition, right: &Condition) -> bool {
-    left.operator == right.operator && left.key == right.key && left.texts == right.texts
+fn is_same(left: &Condition, right: &Condition, allowance: &Allowance) -> bool {
+    let bytes = |condition: &Condition| condition.texts.iter().map(|text| text.len() + 1).sum::<usize>();
+    allowance.spend(0)
+        && left.operator == right.operator
+        && left.key == right.key
+        && allowance.spend(bytes(right))
+        && left.texts == right.texts
 }
 
-fn principal_covers(deny: Option<&PrincipalClause>, own: Option<&PrincipalClause>) -> bool {
+fn principal_covers(
+    deny: Option<&PrincipalClause>,
+    own: Option<&PrincipalClause>,
+    allowance: &Allowance,
+) -> bool {
     let (Some(PrincipalClause::Principal(deny)), Some(own)) = (deny, own) else {
         return deny.is_none() && own.is_none();
     };
     if deny
         .iter()
-        .any(|entry| matches!(entry.covers(), Covers::Everyone))
+        .any(|entry| allowance.spend(0) && matches!(entry.covers(), Covers::Everyone))
     {
         return true;
     }
@@ -63,20 +97,28 @@ fn principal_covers(deny: Option<&PrincipalClause>, own: Option<&PrincipalClause
         (Covers::Account(account), Covers::Identity(identity)) => **account == *identity.account(),
         _ => deny.as_str() == own.as_str(),
     };
-    !own.is_empty() && own.iter().all(|own| deny.iter().any(|deny| covers(deny, own)))
+    let covered = |own: &PrincipalPattern| {
+        deny.iter()
+            .any(|deny| allowance.spend(own.as_str().len()) && covers(deny, own))
+    };
+    !own.is_empty() && own.iter().all(covered)
 }
 
-fn action_covers(deny: &ActionClause, own: &ActionClause) -> bool {
+fn action_covers(deny: &ActionClause, own: &ActionClause, allowance: &Allowance) -> bool {
     let ActionClause::Action(deny) = deny else {
         return false;
     };
-    if deny.iter().any(|entry| entry.as_str() == "*") {
+    if deny
+        .iter()
+        .any(|entry| allowance.spend(0) && entry.as_str() == "*")
+    {
         return true;
     }
     let ActionClause::Action(own) = own else {
         return false;
     };
     let covers = |deny: &str, own: &str| match (deny.split_once(':'), own.split_once(':')) {
+        _ if !allowance.spend(deny.len() + own.len()) => false,
         (Some((deny_prefix, deny_name)), Some((own_prefix, own_name))) => {
             text_covers(
                 &deny_prefix.to_ascii_lowercase(),
@@ -91,17 +133,22 @@ fn action_covers(deny: &ActionClause, own: &ActionClause) -> bool {
             .all(|own| deny.iter().any(|deny| covers(deny.as_str(), own.as_str())))
 }
 
-fn resource_covers(deny: Option<&ResourceClause>, own: Option<&ResourceClause>) -> bool {
+fn resource_covers(
+    deny: Option<&ResourceClause>,
+    own: Option<&ResourceClause>,
+    allowance: &Allowance,
+) -> bool {
     let (Some(ResourceClause::Resource(deny)), Some(own)) = (deny, own) else {
         return deny.is_none() && own.is_none();
     };
-    if deny.iter().any(ResourcePattern::is_every) {
+    if deny.iter().any(|entry| allowance.spend(0) && entry.is_every()) {
         return true;
     }
     let ResourceClause::Resource(own) = own else {
         return false;
     };
     let covers = |deny: &ResourcePattern, own: &ResourcePattern| match (deny.parts(), own.parts()) {
+        _ if !allowance.spend(deny.as_str().len() + own.as_str().len()) => false,
         (Some(deny), Some(own)) => (1..ARN_PARTS).all(|index| {
             let (deny, own) = (&deny[index], &own[index]);
             deny.as_str() == own.as_str()
@@ -129,3 +176,6 @@ fn text_covers(deny: &str, own: &str) -> bool {
         && !deny.contains(['?', '$'])
         && Pattern::compile(deny, syntax).is_ok_and(|deny| deny.matches(own, &RequestContext::new()))
 }
+
+/// What may be compared in one document. Fifty statements of the largest endpoint policy need a tenth of it.
+const COMPARED_BYTES_MAX: usize = 4 * 1024 * 1024;

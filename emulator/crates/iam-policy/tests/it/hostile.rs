@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use iam_policy::lint::{Service, lint};
 use iam_policy::{
-    Decision, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate, explain,
+    Decision, FindingCode, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate, explain,
 };
 
 /// Decides a request against an endpoint policy whose only condition is hostile.
@@ -97,6 +98,36 @@ fn deep_documents_are_refused_without_recursion() {
     assert!(PolicyDocument::parse(&deep, PolicyType::VpcEndpoint).is_err());
     let deep = r#"{"a":"#.repeat(4_000);
     assert!(PolicyDocument::parse(&deep, PolicyType::VpcEndpoint).is_err());
+}
+
+#[test]
+fn lint_compares_everything_with_everything_up_to_a_limit() {
+    let service = Service {
+        prefix: "lookoutvision",
+        actions: &[],
+        resource_types: &[],
+        condition_keys: None,
+        unset_keys: &[],
+    };
+    // The last resource of the Deny covers every one of the Allow, and none before it covers any.
+    let is_swallowed = |resources: usize| {
+        let list = |prefix: &str, suffix: &str| {
+            let entries = (0..resources).map(|index| format!("\"arn:{prefix}{index:x}{suffix}\""));
+            entries.collect::<Vec<_>>().join(",")
+        };
+        let (denied, allowed) = (list("*:*::::", "*"), list("a:b:::", ""));
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [
+                {{"Effect": "Deny", "Action": "*", "Resource": [{denied}, "arn:*:*:*:*:*"]}},
+                {{"Effect": "Allow", "Action": "*", "Resource": [{allowed}]}}]}}"#
+        );
+        let findings = lint(&text, PolicyType::Identity, &service);
+        findings
+            .iter()
+            .any(|finding| finding.code == FindingCode::SwallowedByDeny)
+    };
+    assert!(is_swallowed(200));
+    assert!(!is_swallowed(1_200));
 }
 
 /// Debug builds on a busy machine take a tenth of this.

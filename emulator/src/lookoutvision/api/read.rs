@@ -1,0 +1,324 @@
+//! From a request's path, query, header and body to one of the structs of [`requests`](super::requests).
+//!
+//! 1. The members are gathered from their places into one JSON object. A body that is no JSON object, or a member of
+//!    another JSON type than the model's, is a `SerializationException`: the framework cannot make the input of it.
+//! 2. Every constraint of every member is looked at, and all that are broken are told in one `ValidationException`.
+//! 3. serde makes the struct, which cannot fail after that.
+//!
+//! An operation without members in the body reads none: some clients send `{}` there and some nothing.
+
+use std::fmt::Write as _;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Described, Member, Place, Range, Shape, Structure};
+use crate::lookoutvision::{constraints::Violations, error::ServiceError, routes::Route};
+
+/// A request whose members are still where they came from
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'r, H> {
+    pub(crate) route: &'r Route,
+    pub(crate) query: &'r str,
+    /// The value of a header field
+    pub(crate) header: H,
+    pub(crate) body: &'r [u8],
+}
+
+/// Reads a request; the members named in `lenient` may break their constraints
+///
+/// # Errors
+/// `SerializationException` when it has not the form of the structure, `ValidationException` when it breaks constraints.
+pub(crate) fn read<'r, T, H>(parts: &Parts<'r, H>, lenient: &[&str]) -> Result<T, ServiceError>
+where
+    T: Described + DeserializeOwned,
+    H: Fn(&str) -> Option<&'r str>,
+{
+    let members = gather(&T::STRUCTURE, parts)?;
+    let mut violations = Violations::default();
+    for member in T::STRUCTURE.members {
+        if !lenient.contains(&member.name) {
+            check_member(member, &members, "", &mut violations);
+        }
+    }
+    if !violations.is_empty() {
+        return Err(ServiceError::ValidationException {
+            message: violations.to_string().into(),
+        });
+    }
+    // What is left is a type that a lenient member has wrongly, which `gather` has refused.
+    serde_json::from_value(Value::Object(members))
+        .map_err(|error| ServiceError::serialization(error.to_string()))
+}
+
+fn gather<'r, H>(structure: &Structure, parts: &Parts<'r, H>) -> Result<Map<String, Value>, ServiceError>
+where
+    H: Fn(&str) -> Option<&'r str>,
+{
+    let mut body = if structure.members.iter().any(|member| member.place == Place::Body) {
+        parse_body(parts.body)?
+    } else {
+        Map::new()
+    };
+    let mut members = Map::new();
+    for member in structure.members {
+        let value = match member.place {
+            Place::Body => match body.remove(member.name) {
+                None | Some(Value::Null) => None,
+                Some(value) => {
+                    check_type(&value, &member.shape)?;
+                    Some(without_nulls(value))
+                }
+            },
+            Place::Label(name) => parts.route.label(name).map(Value::from),
+            Place::Header(name) => (parts.header)(name).map(Value::from),
+            Place::Query(name) => from_query(name, &member.shape, parts.query)?,
+        };
+        if let Some(value) = value {
+            members.insert(member.name.to_owned(), value);
+        }
+    }
+    Ok(members)
+}
+
+fn parse_body(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(ServiceError::serialization(
+            "Start of structure or map expected where not found",
+        )),
+        Err(error) => Err(ServiceError::serialization(format!(
+            "could not parse the request body into JSON: {error}"
+        ))),
+    }
+}
+
+fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, ServiceError> {
+    let mut values = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value);
+    if let Shape::List(..) = shape {
+        let values: Vec<Value> = values.map(|value| Value::from(&*value)).collect();
+        // A list of the query that has no element is not there.
+        return Ok((!values.is_empty()).then_some(Value::Array(values)));
+    }
+    let Some(text) = values.next() else {
+        return Ok(None);
+    };
+    let wrong = |kind: &str| {
+        ServiceError::serialization(format!("`{text}` at `{name}` can not be converted to {kind}"))
+    };
+    let value = match shape {
+        Shape::Integer(_) => Value::from(text.parse::<i32>().map_err(|_| wrong("an Integer"))?),
+        Shape::Boolean => Value::from(text.parse::<bool>().map_err(|_| wrong("a Boolean"))?),
+        Shape::Timestamp => {
+            text.parse::<Timestamp>().map_err(|_| wrong("a Timestamp"))?;
+            Value::from(&*text)
+        }
+        _ => Value::from(&*text),
+    };
+    Ok(Some(value))
+}
+
+/// The texts are those of Coral's JSON parser, seen in replies of other services.
+// Guess: that this service used them.
+fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceError> {
+    let found = match value {
+        Value::Null => return Ok(()),
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Number(number) if number.is_f64() => "DECIMAL_VALUE",
+        Value::Number(_) => "NUMBER_VALUE",
+        Value::String(_) => "STRING_VALUE",
+        Value::Array(_) => "Start of list",
+        Value::Object(_) => "Start of structure or map",
+    };
+    let is_start = value.is_array() || value.is_object();
+    let wrong = |kind: &str| {
+        let message = if is_start {
+            format!("{found} found where not expected.")
+        } else {
+            format!("{found} can not be converted to {kind}")
+        };
+        Err(ServiceError::serialization(message))
+    };
+    match (shape, value) {
+        (Shape::Text(_) | Shape::Enum(_), Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => Ok(()),
+        (Shape::Text(_) | Shape::Enum(_), _) => wrong("a String"),
+        (Shape::Boolean, _) => wrong("a Boolean"),
+        (Shape::Integer(_), Value::Number(number)) if number.as_i64().is_some_and(is_java_integer) => Ok(()),
+        (Shape::Integer(_), _) => wrong("an Integer"),
+        (Shape::Float, Value::Number(_)) => Ok(()),
+        (Shape::Float, _) => wrong("a Float"),
+        // No request has one in its body.
+        (Shape::Timestamp, _) => wrong("a Timestamp"),
+        (Shape::Blob(_), Value::String(text)) if BASE64_STANDARD.decode(text).is_ok() => Ok(()),
+        (Shape::Blob(_), Value::String(_)) => Err(ServiceError::serialization("the blob is not in base64")),
+        (Shape::Blob(_), _) => wrong("a Blob"),
+        (Shape::List(_, element), Value::Array(values)) => {
+            values.iter().try_for_each(|value| check_type(value, element))
+        }
+        (Shape::List(..), _) => wrong("a List"),
+        (Shape::Structure(structure), Value::Object(members)) => {
+            structure.members.iter().try_for_each(|member| {
+                members
+                    .get(member.name)
+                    .map_or(Ok(()), |value| check_type(value, &member.shape))
+            })
+        }
+        (Shape::Structure(_), _) => wrong("a structure"),
+    }
+}
+
+// The framework's integers have 32 bits.
+fn is_java_integer(number: i64) -> bool {
+    i32::try_from(number).is_ok()
+}
+
+/// A member that is `null` is not there.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect(),
+        Value::Array(values) => values.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+fn check_member(member: &Member, members: &Map<String, Value>, around: &str, violations: &mut Violations) {
+    let path = format!("{around}{}", in_camel_case(member.name));
+    match members.get(member.name) {
+        Some(value) => check(value, &member.shape, &path, violations),
+        None if member.required => violations.missing(&path),
+        None => {}
+    }
+}
+
+fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) {
+    match (shape, value) {
+        (Shape::Text(shape), Value::String(text)) => violations.check(path, Some(text), shape),
+        (Shape::Enum(shape), Value::String(text)) if !shape.values.contains(&text.as_str()) => {
+            let values = shape.values.join(", ");
+            violations.broken(path, text, format_args!("satisfy enum value set: [{values}]"));
+        }
+        (Shape::Integer(range), Value::Number(number)) => {
+            let number = number.as_i64().unwrap_or_default();
+            check_range(number, number, range, "value", path, violations);
+        }
+        (Shape::Blob(range), Value::String(text)) => {
+            let bytes = BASE64_STANDARD.decode(text).map_or(0, |bytes| bytes.len());
+            // As a reply of the framework prints a buffer.
+            let shown = format!("java.nio.HeapByteBuffer[pos=0 lim={bytes} cap={bytes}]");
+            check_range(as_i64(bytes), shown, range, "length", path, violations);
+        }
+        (Shape::List(range, element), Value::Array(values)) => {
+            check_range(
+                as_i64(values.len()),
+                java_text(value),
+                range,
+                "length",
+                path,
+                violations,
+            );
+            for (index, value) in values.iter().enumerate() {
+                let path = format!("{path}.{}.member", index + 1);
+                match value {
+                    Value::Null => violations.missing(&path),
+                    value => check(value, element, &path, violations),
+                }
+            }
+        }
+        (Shape::Structure(structure), Value::Object(members)) => {
+            for member in structure.members {
+                check_member(member, members, &format!("{path}."), violations);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_range(
+    size: i64,
+    value: impl std::fmt::Display,
+    range: &Range,
+    what: &str,
+    path: &str,
+    violations: &mut Violations,
+) {
+    if let Some(min) = range.min.filter(|min| size < *min) {
+        violations.broken(
+            path,
+            &value,
+            format_args!("have {what} greater than or equal to {min}"),
+        );
+    }
+    if let Some(max) = range.max.filter(|max| size > *max) {
+        violations.broken(
+            path,
+            &value,
+            format_args!("have {what} less than or equal to {max}"),
+        );
+    }
+}
+
+fn as_i64(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// `ProjectName` is `projectName` in the framework's sentences.
+fn in_camel_case(name: &str) -> String {
+    let mut characters = name.chars();
+    characters
+        .next()
+        .map(|first| first.to_ascii_lowercase())
+        .into_iter()
+        .chain(characters)
+        .collect()
+}
+
+/// Lists and structures as Java prints them: `[Tag(key=line, value=a)]` without the name
+fn java_text(value: &Value) -> String {
+    let mut text = String::new();
+    write_java(value, &mut text);
+    text
+}
+
+fn write_java(value: &Value, text: &mut String) {
+    match value {
+        Value::Array(values) => {
+            text.push('[');
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    text.push_str(", ");
+                }
+                write_java(value, text);
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            text.push('(');
+            for (index, (name, value)) in members.iter().enumerate() {
+                if index > 0 {
+                    text.push_str(", ");
+                }
+                text.push_str(&in_camel_case(name));
+                text.push('=');
+                write_java(value, text);
+            }
+            text.push(')');
+        }
+        Value::String(value) => text.push_str(value),
+        other => {
+            let _ = write!(text, "{other}");
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What the service remembers: projects with their datasets, models and packaging jobs, for each account and Region.
+//!
+//! The projects that the configuration declares are the initial state of every Region. A [`State`] holds only what
+//! differs from them: a project that an operation has touched, or the fact that it was deleted. So a declared project
+//! costs nothing in a Region that nobody uses, and one that is declared while the emulator runs is there at once.
+//!
+//! A state is never changed, only replaced: an operation that changes something works on a [`Change`], which begins as
+//! a copy that shares everything and becomes the next state when it is whole. Readers never wait.
+//!
+//! No task moves a status on. Each thing keeps when its present phase ends, and its status is worked out from that and
+//! the emulator's clock whenever somebody asks; so a test that moves the clock sees the next status at once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    config::{Config, Limits, Timing},
+    identifiers::{AccountId, Region},
+    lookoutvision::{api::values::InputS3Object, evaluation::Evaluation},
+};
+
+pub(crate) mod dataset;
+pub(crate) mod idempotency;
+pub(crate) mod model;
+pub(crate) mod packaging;
+pub(crate) mod project;
+
+use self::{
+    model::Model,
+    project::{DatasetType, Project, Started},
+};
+
+/// What differs from the configuration, everywhere
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    regions: HashMap<Region, BTreeMap<AccountId, Arc<Overlay>>>,
+}
+
+/// What differs from the configuration in one Region of one account; `None`: the declared project was deleted
+pub(crate) type Overlay = BTreeMap<Arc<str>, Option<Arc<Project>>>;
+
+/// The projects that a configuration declares, as the state sees them
+#[derive(Debug)]
+pub(crate) struct Declared {
+    by_name: BTreeMap<Arc<str>, Vec<DeclaredProject>>,
+}
+
+#[derive(Debug)]
+struct DeclaredProject {
+    region: Option<Region>,
+    /// Its place in `config.projects`
+    index: usize,
+    /// `None`: it does not exist until somebody creates it
+    project: Option<Arc<Project>>,
+}
+
+impl Declared {
+    /// The projects of a configuration, created when the emulator was started
+    pub(crate) fn new(config: &Config, started: Timestamp) -> Self {
+        let mut by_name: BTreeMap<Arc<str>, Vec<DeclaredProject>> = BTreeMap::new();
+        for (index, project) in config.projects.iter().enumerate() {
+            let name: Arc<str> = project.name.as_str().into();
+            by_name.entry(name.clone()).or_default().push(DeclaredProject {
+                region: project.region.clone(),
+                index,
+                project: project
+                    .exists
+                    .then(|| Arc::new(Project::declared(project, started))),
+            });
+        }
+        Self { by_name }
+    }
+
+    /// The declaration of this name that counts in this Region: the Region's own before that of every Region
+    fn find(&self, region: &Region, name: &str) -> Option<&DeclaredProject> {
+        Self::pick(self.by_name.get(name)?, region)
+    }
+
+    fn pick<'d>(declarations: &'d [DeclaredProject], region: &Region) -> Option<&'d DeclaredProject> {
+        declarations
+            .iter()
+            .find(|declared| declared.region.as_ref() == Some(region))
+            .or_else(|| declarations.iter().find(|declared| declared.region.is_none()))
+    }
+
+    fn in_region<'d>(&'d self, region: &'d Region) -> impl Iterator<Item = (&'d Arc<str>, &'d Arc<Project>)> {
+        self.by_name.iter().filter_map(move |(name, declarations)| {
+            let project = Self::pick(declarations, region)?.project.as_ref()?;
+            Some((name, project))
+        })
+    }
+}
+
+/// One Region at one moment
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'s> {
+    config: &'s Config,
+    declared: &'s Declared,
+    overlay: Option<&'s Overlay>,
+    pub(crate) region: &'s Region,
+    pub(crate) now: Timestamp,
+}
+
+impl State {
+    /// One Region of the configuration's account, as it is now
+    pub(crate) fn view<'s>(
+        &'s self,
+        config: &'s Config,
+        declared: &'s Declared,
+        region: &'s Region,
+        now: Timestamp,
+    ) -> View<'s> {
+        View {
+            config,
+            declared,
+            overlay: self.overlay(&config.account_id, region),
+            region,
+            now,
+        }
+    }
+
+    fn overlay(&self, account_id: &AccountId, region: &Region) -> Option<&Overlay> {
+        // Most emulators only answer DetectAnomalies and never come to have a state.
+        if self.regions.is_empty() {
+            return None;
+        }
+        Some(self.regions.get(region)?.get(account_id)?)
+    }
+
+    /// Puts one project of an overlay
+    pub(crate) fn insert(
+        &mut self,
+        account_id: &AccountId,
+        region: &Region,
+        name: Arc<str>,
+        project: Option<Arc<Project>>,
+    ) {
+        let accounts = self.regions.entry(region.clone()).or_default();
+        let overlay = accounts.entry(account_id.clone()).or_default();
+        Arc::make_mut(overlay).insert(name, project);
+    }
+
+    /// Projects in all overlays
+    pub(crate) fn projects(&self) -> usize {
+        let overlays = self.regions.values().flat_map(BTreeMap::values);
+        overlays.map(|overlay| overlay.len()).sum()
+    }
+
+    /// Bytes of all datasets
+    pub(crate) fn datasets_bytes(&self) -> usize {
+        let overlays = self.regions.values().flat_map(BTreeMap::values);
+        let projects = overlays.flat_map(|overlay| overlay.values().flatten());
+        projects
+            .flat_map(|project| [&project.train, &project.test].into_iter().flatten())
+            .map(|dataset| dataset.bytes())
+            .sum()
+    }
+}
+
+impl<'s> View<'s> {
+    pub(crate) fn config(&self) -> &'s Config {
+        self.config
+    }
+
+    pub(crate) fn limits(&self) -> &'s Limits {
+        &self.config.limits
+    }
+
+    pub(crate) fn timing(&self) -> &'s Timing {
+        &self.config.timing
+    }
+
+    pub(crate) fn account_id(&self) -> &'s AccountId {
+        &self.config.account_id
+    }
+
+    /// The project of this name
+    pub(crate) fn project(&self, name: &str) -> Option<&'s Arc<Project>> {
+        match self.overlay.and_then(|overlay| overlay.get(name)) {
+            Some(touched) => touched.as_ref(),
+            None => self.declared.find(self.region, name)?.project.as_ref(),
+        }
+    }
+
+    /// What the configuration says about a project of this name, whether it is there or not
+    pub(crate) fn declaration(&self, name: &str) -> Option<&'s crate::config::Project> {
+        let index = self.declared.find(self.region, name)?.index;
+        Some(&self.config.projects[index])
+    }
+
+    /// The model of this version, unless it is gone by now
+    pub(crate) fn model(&self, project_name: &str, version: &str) -> Option<&'s Arc<Model>> {
+        let model = self.project(project_name)?.models.get(version)?;
+        (!model.is_gone(self.now)).then_some(model)
+    }
+
+    /// Every project, in the order of creation
+    pub(crate) fn projects(&self) -> Vec<&'s Arc<Project>> {
+        let declared = self
+            .declared
+            .in_region(self.region)
+            .filter_map(|(name, project)| {
+                let untouched = self.overlay.is_none_or(|overlay| !overlay.contains_key(name));
+                untouched.then_some(project)
+            });
+        let touched = self
+            .overlay
+            .into_iter()
+            .flat_map(|overlay| overlay.values().flatten());
+        let mut projects: Vec<_> = declared.chain(touched).collect();
+        projects.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+        projects
+    }
+
+    /// The version that a request means: `latest` is the highest number of the project, everything else is itself
+    ///
+    /// `latest` stays what it is when there is nothing that it could stand for; no model has that version.
+    // Guess: the guide does not say whether `latest` is the highest version or the last trained one.
+    pub(crate) fn resolve_version<'t>(&self, project_name: &str, requested: &'t str) -> &'t str
+    where
+        's: 't,
+    {
+        if requested != "latest" {
+            return requested;
+        }
+        let models = self
+            .project(project_name)
+            .into_iter()
+            .flat_map(|project| project.models.values());
+        models
+            .filter(|model| !model.is_gone(self.now))
+            .filter_map(|model| Some((model.number()?, &*model.version)))
+            .max()
+            .map_or(requested, |(_, version)| version)
+    }
+
+    /// The version that CreateModel would give out next
+    // Guess: no source says what CreateModel is authorised on before the version exists.
+    pub(crate) fn next_version(&self, project_name: &str) -> u64 {
+        self.project(project_name)
+            .map_or(1, |project| project.next_version)
+    }
+
+    /// Trainings under way in this Region; one that takes no time is never under way
+    pub(crate) fn trainings(&self) -> usize {
+        let projects = self.projects();
+        let models = projects.iter().flat_map(|project| project.models.values());
+        models.filter(|model| model.is_in_training(self.now)).count()
+    }
+}
+
+/// The next state in the making: one operation's changes of one Region
+#[derive(Debug)]
+pub(crate) struct Change<'s> {
+    pub(crate) view: View<'s>,
+    /// Every project that is not as it was, with what becomes of it
+    pub(crate) projects: Overlay,
+    /// How many projects the state of all Regions has
+    pub(crate) projects_everywhere: usize,
+    /// Bytes of all datasets
+    datasets_bytes: usize,
+    /// What is left for the shell to do
+    pub(crate) errand: Option<Errand>,
+}
+
+/// What an operation needs of the outside world; its outcome comes back in a second change
+#[derive(Debug, Clone)]
+pub(crate) enum Errand {
+    /// Read the manifest of a dataset that is being created
+    ReadManifest {
+        project_name: String,
+        dataset_type: DatasetType,
+        /// Tells the dataset from another that takes its place meanwhile
+        created: Timestamp,
+        manifest: InputS3Object,
+    },
+    /// Write the evaluation of a model that is being trained
+    WriteEvaluation(Box<Evaluation>),
+}
+
+impl<'s> Change<'s> {
+    pub(crate) fn new(state: &State, view: View<'s>) -> Self {
+        Self {
+            view,
+            projects: Overlay::new(),
+            projects_everywhere: state.projects(),
+            datasets_bytes: state.datasets_bytes(),
+            errand: None,
+        }
+    }
+
+    /// The project of this name, as it is in the middle of the change
+    pub(crate) fn project(&self, name: &str) -> Option<&Arc<Project>> {
+        match self.projects.get(name) {
+            Some(changed) => changed.as_ref(),
+            None => self.view.project(name),
+        }
+    }
+
+    /// Puts a project in the place of the one of its name
+    pub(crate) fn put(&mut self, project: Project) {
+        let project = project.pruned(self.view.now);
+        self.projects
+            .insert(project.name.clone(), Some(Arc::new(project)));
+    }
+
+    /// Takes a project away
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.projects.insert(name.into(), None);
+    }
+
+    /// Bytes that the datasets may still grow by
+    pub(crate) fn bytes_left(&self) -> usize {
+        let most = self.view.limits().datasets_bytes_max;
+        most.saturating_sub(self.datasets_bytes)
+    }
+
+    /// A phase that begins now
+    pub(crate) fn started(&self, duration: std::time::Duration) -> Started {
+        Started::new(self.view.now, duration)
+    }
+}

@@ -1,0 +1,253 @@
+//! The service's state at work: who reads it, who changes it, and in which order.
+//!
+//! Readers take the state as it is and never wait. Changes go one after the other: the client token is looked up, the
+//! operation works on its [`Change`], what it changed is made lasting, then it is there for all to see, and then the
+//! caller has its answer. So whoever has an answer finds what it says, after a `kill -9` too.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing::{debug, error};
+
+use crate::{
+    config::Limits,
+    identifiers::Region,
+    lookoutvision::{
+        error::{ResourceType, ServiceError},
+        operations::Refused,
+        store::{
+            Change, Errand, Overlay, State, View,
+            idempotency::{FirstCall, TokenKey, Tokens},
+            project::Project,
+        },
+    },
+    state::Snapshot,
+    storage::{Record, Storage, StorageError},
+};
+
+/// The service's state
+pub(crate) struct Service {
+    state: ArcSwap<State>,
+    writer: Mutex<Writer>,
+    /// Whether a change takes as long as a disk does
+    is_lasting: bool,
+    started_at: Timestamp,
+}
+
+/// What only changes look at
+#[derive(Default)]
+struct Writer {
+    tokens: Tokens,
+    /// Tokens that are still in the state file
+    forgotten: Vec<TokenKey>,
+    /// `None`: the state is kept in memory
+    storage: Option<Storage>,
+}
+
+/// A client token with everything that it was sent with
+#[derive(Debug, Clone)]
+pub(crate) struct ClientToken {
+    pub(crate) key: TokenKey,
+    pub(crate) fingerprint: [u8; 32],
+    /// The project that the call is about, for the refusal
+    pub(crate) project_name: String,
+}
+
+/// What came of a change
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// The body of the answer
+    pub(crate) answer: Bytes,
+    /// What is left to do before it is sent
+    pub(crate) errand: Option<Errand>,
+}
+
+impl Service {
+    /// A state that is as the configuration declares it, or as the state file has it
+    ///
+    /// # Errors
+    /// When the state file cannot be read.
+    pub(crate) fn open(
+        started_at: Timestamp,
+        file: Option<&Path>,
+        limits: &Limits,
+    ) -> Result<Self, StorageError> {
+        let storage = file.map(Storage::open).transpose()?;
+        let (state, tokens) = match &storage {
+            Some(storage) => storage.load(limits.client_tokens_max)?,
+            None => (State::default(), Tokens::default()),
+        };
+        Ok(Self {
+            state: ArcSwap::from_pointee(state),
+            is_lasting: storage.is_some(),
+            writer: Mutex::new(Writer {
+                tokens,
+                forgotten: Vec::new(),
+                storage,
+            }),
+            started_at,
+        })
+    }
+
+    /// Whether changes are written to a disk, and so take a while
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.is_lasting
+    }
+
+    /// When the declared projects came to be
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// The state as it is now
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// The state as it is now, for a moment
+    pub(crate) fn peek(&self) -> arc_swap::Guard<Arc<State>> {
+        self.state.load()
+    }
+
+    /// Makes a change, unless its token says that it was made before
+    ///
+    /// # Errors
+    /// When the operation refuses it; nothing is changed then.
+    pub(crate) fn commit<R: Serialize>(
+        &self,
+        snapshot: &Snapshot,
+        region: &Region,
+        now: Timestamp,
+        token: Option<&ClientToken>,
+        operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
+    ) -> Result<Committed, Refused> {
+        let mut writer = self.writer();
+        if let Some(token) = token
+            && let Some(first) = writer.tokens.find(&token.key, now)
+        {
+            debug!(token = %token.key.0, "a call with a client token that was used before: nothing is done");
+            return token.repeat(first).map_err(Refused::Service);
+        }
+        let state = self.state();
+        let view = state.view(&snapshot.config, &snapshot.declared, region, now);
+        let mut change = Change::new(&state, view);
+        let answer = operation(&mut change)?;
+        let answer = serde_json::to_string(&answer).expect("structs of texts and finite numbers are JSON");
+        let Change { projects, errand, .. } = change;
+        let first_call = token.map(|token| {
+            let call = FirstCall {
+                fingerprint: token.fingerprint,
+                answer: answer.clone(),
+                at: now,
+            };
+            (token.key.clone(), call)
+        });
+        writer.keep(&Record {
+            account_id: &snapshot.config.account_id,
+            region,
+            before: &before(&view, &projects),
+            projects: &projects,
+            token: first_call.as_ref(),
+            forgotten: &writer.forgotten,
+        })?;
+        writer.forgotten.clear();
+        self.publish(&state, snapshot, region, projects);
+        if let Some((key, call)) = first_call {
+            let forgotten = writer
+                .tokens
+                .remember(key, call, snapshot.config.limits.client_tokens_max);
+            if self.is_lasting {
+                writer.forgotten = forgotten;
+            }
+        }
+        Ok(Committed {
+            answer: answer.into(),
+            errand,
+        })
+    }
+
+    /// Back to the configuration
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(crate) fn reset(&self) -> Result<(), StorageError> {
+        let mut writer = self.writer();
+        if let Some(storage) = &writer.storage {
+            storage.clear()?;
+        }
+        writer.tokens = Tokens::default();
+        writer.forgotten.clear();
+        self.state.store(Arc::default());
+        Ok(())
+    }
+
+    fn publish(&self, state: &State, snapshot: &Snapshot, region: &Region, projects: Overlay) {
+        let mut next = state.clone();
+        for (name, project) in projects {
+            next.insert(&snapshot.config.account_id, region, name, project);
+        }
+        self.state.store(Arc::new(next));
+    }
+
+    // A poisoned lock only means that an operation panicked; it had changed nothing yet.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    fn keep(&self, record: &Record<'_>) -> Result<(), ServiceError> {
+        let Some(storage) = &self.storage else {
+            return Ok(());
+        };
+        storage.commit(record).map_err(|error| {
+            error!("a change was not made, because the state file cannot be written: {error}");
+            ServiceError::InternalServerException {
+                message: "The state could not be written.".into(),
+                retry_after_seconds: None,
+            }
+        })
+    }
+}
+
+/// The projects of a change as they were before it
+fn before(view: &View<'_>, projects: &Overlay) -> BTreeMap<Arc<str>, Arc<Project>> {
+    projects
+        .keys()
+        .filter_map(|name| Some((name.clone(), view.project(name)?.clone())))
+        .collect()
+}
+
+impl ClientToken {
+    /// The answer of the first call with this token
+    // Guess: the kind of the error. The API reference only says that there is one.
+    fn repeat(&self, first: &FirstCall) -> Result<Committed, ServiceError> {
+        if first.fingerprint != self.fingerprint {
+            return Err(ServiceError::conflict(
+                "The client token was used before with other parameters.",
+                &self.project_name,
+                ResourceType::Project,
+            ));
+        }
+        Ok(Committed {
+            answer: first.answer.clone().into(),
+            errand: None,
+        })
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("started_at", &self.started_at)
+            .finish_non_exhaustive()
+    }
+}
