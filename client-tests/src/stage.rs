@@ -168,6 +168,16 @@ impl LocalEmulator {
         })
     }
 
+    /// The file with its certificate authority.
+    pub fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// What `HTTPS_PROXY` is set to, to reach it under the real host names.
+    pub fn proxy_url(&self) -> String {
+        self.tunnel.url()
+    }
+
     fn route(&self, client: Client, inputs: &Inputs) -> Result<Route, &'static str> {
         let direct = |host: &str| Route {
             endpoint_url: Some(format!("https://{host}:{}", self.listen.port())),

@@ -67,7 +67,7 @@ async fn serve(client: TcpStream, emulator: SocketAddr) -> io::Result<()> {
     copy_bidirectional(&mut client, &mut emulator).await.map(|_| ())
 }
 
-/// Whether a request line is `CONNECT` to one of the service's names.
+/// Whether a request line is `CONNECT` to a name of the service, or of those that make endpoints and sessions for it.
 fn leads_to_the_service(request_line: &str) -> bool {
     let mut words = request_line.split_ascii_whitespace();
     let (Some("CONNECT"), Some(authority)) = (words.next(), words.next()) else {
@@ -75,7 +75,7 @@ fn leads_to_the_service(request_line: &str) -> bool {
     };
     authority.strip_suffix(".amazonaws.com:443").is_some_and(|name| {
         let mut labels = name.split('.');
-        labels.any(|label| label == "lookoutvision")
+        labels.any(|label| matches!(label, "lookoutvision" | "ec2" | "sts"))
     })
 }
 
@@ -91,12 +91,15 @@ mod tests {
         assert!(leads_to_the_service(
             "CONNECT vpce-0a1b-c2d3.lookoutvision.us-west-2.vpce.amazonaws.com:443 HTTP/1.1\r\n"
         ));
+        assert!(leads_to_the_service(
+            "CONNECT sts.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"
+        ));
     }
 
     #[test]
     fn other_names_methods_and_ports_are_refused() {
         assert!(!leads_to_the_service(
-            "CONNECT sts.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"
+            "CONNECT s3.us-west-2.amazonaws.com:443 HTTP/1.1\r\n"
         ));
         assert!(!leads_to_the_service(
             "CONNECT lookoutvision.us-west-2.amazonaws.com:22 HTTP/1.1\r\n"

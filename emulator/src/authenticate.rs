@@ -3,7 +3,7 @@
 //! In two steps, because the body arrives between them: [`claim`] checks everything that the head alone can fail, and
 //! [`Claim::verify`] compares the signature when the body's hash is known.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use sigv4_verify::{
@@ -13,6 +13,7 @@ use sigv4_verify::{
 
 use crate::{
     config::{Credentials, Principal, Strictness},
+    host_name::EmulatedService,
     identifiers::Region,
     journal::OpenEntry,
     request::ReceivedRequest,
@@ -37,13 +38,15 @@ pub(crate) struct Claim<'a> {
 
 /// Reads what a request says of its caller: rules 1 to 15 of `sigv4-verify`
 ///
-/// `region` is the one that the host names; `None` takes any that the scope names.
+/// `region` is the one that the host names; `None` takes any that the scope names. `service` is the one that the host
+/// names, or that the scope does where the host names none.
 ///
 /// # Errors
 /// The first rule that is broken.
 pub(crate) fn claim<'a>(
     request: &'a ReceivedRequest,
     snapshot: &'a Snapshot,
+    service: EmulatedService,
     region: Option<&Region>,
     entry: &mut OpenEntry<'_>,
 ) -> Result<Claim<'a>, SignatureError> {
@@ -60,7 +63,7 @@ pub(crate) fn claim<'a>(
         }),
         clock_skew_max: strictness.clock_skew,
         unsigned_amz_headers: strictness.unsigned_amz_headers,
-        ..Expectation::for_service(SIGNING_NAME)
+        ..Expectation::for_service(service.signing_name())
     };
     let now: Timestamp = request.received_at;
     let signed = SignedRequest::parse(head, &expected, now)?;
@@ -88,23 +91,26 @@ pub(crate) fn claim<'a>(
 
 /// The Region that a request says it was signed for, whether or not anything else about it is right: for the journal
 pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
-    let credential = match request.header(&http::header::AUTHORIZATION) {
-        Some(authorization) => authorization
-            .split_once("Credential=")?
-            .1
-            .split([',', ' '])
-            .next()?
-            .to_owned(),
-        None => {
-            let (_, query) = request.target.split_once('?')?;
-            let mut parameters = form_urlencoded::parse(query.as_bytes());
-            parameters
-                .find(|(name, _)| name == "X-Amz-Credential")?
-                .1
-                .into_owned()
-        }
-    };
-    credential.split('/').nth(2)?.parse().ok()
+    claimed_credential(request)?.split('/').nth(2)?.parse().ok()
+}
+
+/// The service that a request says it was signed for, where it is one that is played here
+///
+/// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
+pub(crate) fn claimed_service(request: &ReceivedRequest) -> Option<EmulatedService> {
+    EmulatedService::from_signing_name(claimed_credential(request)?.split('/').nth(3)?)
+}
+
+/// `keyid/date/region/service/term`, as far as it is there
+fn claimed_credential(request: &ReceivedRequest) -> Option<Cow<'_, str>> {
+    if let Some(authorization) = request.header(&http::header::AUTHORIZATION) {
+        let (_, credential) = authorization.split_once("Credential=")?;
+        return credential.split([',', ' ']).next().map(Cow::Borrowed);
+    }
+    let (_, query) = request.target.split_once('?')?;
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let (_, credential) = parameters.find(|(name, _)| name == "X-Amz-Credential")?;
+    Some(credential)
 }
 
 impl Claim<'_> {
@@ -126,6 +132,3 @@ impl Claim<'_> {
         Ok((self.caller, verified.warning()))
     }
 }
-
-/// The service that the scope must name (API model, `signingName`)
-const SIGNING_NAME: &str = "lookoutvision";

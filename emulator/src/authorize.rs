@@ -5,24 +5,96 @@
 //! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
 //! asks about.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
-    authenticate::Caller, config::Principal, door::Door, lookoutvision::invocation::Invocation,
-    policy_service, request::ReceivedRequest, state::Snapshot,
+    authenticate::Caller,
+    config::{Principal, Role},
+    door::Door,
+    identifiers::Region,
+    lookoutvision::invocation::{Invocation, RequestTags},
+    policy_service,
+    request::ReceivedRequest,
+    state::Snapshot,
 };
 
 mod context;
 
 use self::context::Facts;
 
+/// What the policies look at of an invocation, whichever service it is of
+pub(crate) trait Asked {
+    /// The operation's name in policies
+    fn action(&self) -> &'static Action;
+
+    /// What must be allowed besides it, on the same resource
+    fn further_actions(&self) -> Vec<&'static Action> {
+        Vec::new()
+    }
+
+    /// What it is authorised on
+    fn resource(&self) -> &Resource;
+
+    /// The Region it is called in
+    fn region(&self) -> &Region;
+
+    /// The tags it brings along
+    fn tags(&self) -> &RequestTags;
+
+    /// The tags of what it is authorised on
+    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
+        None
+    }
+
+    /// Condition keys of the service's own
+    fn keys(&self) -> Vec<(&'static str, Box<str>)> {
+        Vec::new()
+    }
+
+    /// Those of them that have several values
+    fn lists(&self) -> Vec<(&'static str, Vec<String>)> {
+        Vec::new()
+    }
+
+    /// The role that is to be assumed
+    fn role(&self) -> Option<Arc<Role>> {
+        None
+    }
+}
+
+impl Asked for Invocation {
+    fn action(&self) -> &'static Action {
+        self.action()
+    }
+
+    fn further_actions(&self) -> Vec<&'static Action> {
+        self.further_action().into_iter().collect()
+    }
+
+    fn resource(&self) -> &Resource {
+        self.resource()
+    }
+
+    fn region(&self) -> &Region {
+        self.region()
+    }
+
+    fn tags(&self) -> &RequestTags {
+        self.tags()
+    }
+
+    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
+        self.resource_tags().cloned()
+    }
+}
+
 /// Leave to run one operation once
 #[derive(Debug)]
-pub(crate) struct Permit {
-    invocation: Invocation,
+pub(crate) struct Permit<I = Invocation> {
+    invocation: I,
     authorization: Arc<Authorization>,
 }
 
@@ -41,6 +113,7 @@ struct Question {
     door: Door,
     action: &'static Action,
     resource: Resource,
+    role: Option<Arc<Role>>,
     facts: Facts,
 }
 
@@ -48,31 +121,34 @@ struct Question {
 ///
 /// # Errors
 /// AWS's access-denied sentence, when a policy stands in the way.
-pub(crate) fn authorize(
+pub(crate) fn authorize<I: Asked>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
     door: Door,
-    invocation: Invocation,
-) -> (Arc<Authorization>, Result<Permit, String>) {
+    invocation: I,
+) -> (Arc<Authorization>, Result<Permit<I>, String>) {
     let mut question = Question {
         snapshot: snapshot.clone(),
         action: invocation.action(),
         resource: invocation.resource().clone(),
+        role: invocation.role(),
         facts: Facts::of(received, &invocation),
         caller,
         door,
     };
     let (mut evaluation, mut denial) = question.decide();
-    if denial.is_none()
-        && let Some(action) = invocation.further_action()
-    {
-        let first = std::mem::replace(&mut question.action, action);
+    let asked = question.action;
+    for action in invocation.further_actions() {
+        if denial.is_some() {
+            break;
+        }
+        question.action = action;
         let further = question.decide();
         if further.1.is_some() {
             (evaluation, denial) = further;
         } else {
-            question.action = first;
+            question.action = asked;
         }
     }
     let authorization = Arc::new(Authorization { question, evaluation });
@@ -86,14 +162,14 @@ pub(crate) fn authorize(
     (authorization, verdict)
 }
 
-impl Permit {
+impl<I> Permit<I> {
     /// What may be done
-    pub(crate) fn invocation(&self) -> &Invocation {
+    pub(crate) fn invocation(&self) -> &I {
         &self.invocation
     }
 
     /// Who may do it
-    pub(crate) fn principal(&self) -> &Principal {
+    pub(crate) fn principal(&self) -> &Arc<Principal> {
         &self.authorization.question.caller.principal
     }
 
@@ -114,7 +190,7 @@ impl Authorization {
         self.evaluation.decision
     }
 
-    /// `lookoutvision:…`
+    /// `lookoutvision:…`, and for the services around it `ec2:…` and `sts:…`
     pub(crate) fn action(&self) -> String {
         self.question.action.to_string()
     }
@@ -127,8 +203,11 @@ impl Authorization {
     /// For each statement what matched and what did not, and which one decided
     pub(crate) fn explain(&self) -> Explanation {
         let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
-        let notes = policy_service::notes(&explanation);
-        explanation.notes.extend(notes);
+        // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
+        if self.question.action.service() == policy_service::SERVICE.prefix {
+            let notes = policy_service::notes(&explanation);
+            explanation.notes.extend(notes);
+        }
         explanation
     }
 
@@ -194,7 +273,7 @@ impl Question {
             resource_control: organization.map_or(&[], |organization| {
                 organization.resource_control_policies.as_slice()
             }),
-            role_trust: None,
+            role_trust: self.role.as_ref().map(|role| &role.trust_policy),
         };
         let context = match context {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),

@@ -26,8 +26,10 @@ use std::{
 
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde_json::Value;
 
+pub(crate) use self::validate::is_tag_text;
 use self::{
     files::Files,
     problems::Report,
@@ -59,6 +61,10 @@ pub struct Config {
     pub names: Vec<EmulatedName>,
     /// Everyone who can sign
     pub principals: Vec<Arc<Principal>>,
+    /// Roles that AssumeRole hands out sessions of
+    pub roles: Vec<Arc<Role>>,
+    /// Managed policies, for sessions
+    pub managed_policies: Vec<ManagedPolicy>,
     /// The organization that the account belongs to, if any
     pub organization: Option<Organization>,
     /// The networks
@@ -135,6 +141,40 @@ pub struct Principal {
     pub permissions_boundary: Vec<PolicyDocument>,
     /// Session policies, for temporary credentials
     pub session_policies: Vec<PolicyDocument>,
+    /// What `aws:TokenIssueTime` is, for a session that AssumeRole made
+    pub issued_at: Option<Timestamp>,
+    /// What `aws:SourceIdentity` is
+    pub source_identity: Option<Box<str>>,
+    /// Which of its tags go on to the sessions that it makes
+    pub transitive_tag_keys: Vec<String>,
+}
+
+/// A role that AssumeRole hands out sessions of
+#[derive(Debug)]
+pub struct Role {
+    /// Its ARN, with its path
+    pub identity: iam_policy::Identity,
+    /// `AROA…`
+    pub unique_id: Box<str>,
+    /// Who may assume it
+    pub trust_policy: PolicyDocument,
+    /// Tags of the role, which are principal tags of its sessions
+    pub tags: BTreeMap<String, String>,
+    /// The identity side of its sessions; `None` allows everything, because nothing was said about it
+    pub identity_policies: Option<Vec<PolicyDocument>>,
+    /// At most one permissions boundary
+    pub permissions_boundary: Vec<PolicyDocument>,
+    /// The longest that a session may last
+    pub max_session_duration: Duration,
+}
+
+/// A managed policy that AssumeRole can narrow a session with
+#[derive(Debug)]
+pub struct ManagedPolicy {
+    /// Its ARN
+    pub arn: Box<str>,
+    /// What it says
+    pub document: PolicyDocument,
 }
 
 /// One access key of a principal
@@ -343,6 +383,11 @@ impl Config {
             .iter()
             .find_map(|vpc| vpc.region.as_ref())
             .map_or("us-east-1", Region::as_str)
+    }
+
+    /// The role of an ARN
+    pub fn role(&self, arn: &str) -> Option<&Arc<Role>> {
+        self.roles.iter().find(|role| role.identity.arn().as_str() == arn)
     }
 
     /// Whether anybody can sign with the well-known key `test`, and it is the first that is offered

@@ -14,19 +14,23 @@
 //! Where no endpoint is found by 2 or 3, the request came to the public endpoint: no endpoint policy applies,
 //! `aws:SourceIp` is set and the `aws:SourceVpc…` keys are not.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use iam_policy::PolicyDocument;
+use jiff::Timestamp;
 
 use crate::{
     config::{PrivateDns, Vpc, VpcEndpoint},
-    host_name::{EmulatedHost, RegionalHost, VpceHost},
-    identifiers::{Region, VpcEndpointId, VpcId},
+    host_name::{EmulatedHost, EmulatedService, RegionalHost, VpceHost},
+    identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
 };
 
-/// Every endpoint with the network it stands in, in the order of the configuration
+/// Every endpoint with the network it stands in: those of the configuration in its order, then those made over EC2
 #[derive(Debug, Clone, Default)]
-pub(crate) struct EndpointTable(Vec<Arc<PlacedEndpoint>>);
+pub(crate) struct EndpointTable {
+    standing: Vec<Arc<PlacedEndpoint>>,
+    /// Endpoints that no request comes through any more, since when
+    deleting: Vec<(Arc<PlacedEndpoint>, Timestamp)>,
+}
 
 /// An endpoint in its network
 #[derive(Debug, Clone)]
@@ -35,6 +39,23 @@ pub(crate) struct PlacedEndpoint {
     pub(crate) endpoint: VpcEndpoint,
     /// Its network
     pub(crate) vpc: Vpc,
+    /// The Region it stands in; `None`: every Region, as its network does
+    pub(crate) region: Option<Region>,
+    /// What EC2 tells of it
+    pub(crate) details: EndpointDetails,
+}
+
+/// What EC2 tells of an endpoint, and no request depends on
+#[derive(Debug, Clone)]
+pub(crate) struct EndpointDetails {
+    /// Where its network interfaces are; `None`: in every subnet of its network
+    pub(crate) subnet_ids: Option<Vec<SubnetId>>,
+    /// The security groups of its network interfaces; `None`: the default one of its network
+    pub(crate) group_ids: Option<Vec<SecurityGroupId>>,
+    /// Its tags
+    pub(crate) tags: BTreeMap<String, String>,
+    /// When it was made; those of the configuration with the emulator
+    pub(crate) created_at: Timestamp,
 }
 
 /// The way a request came in
@@ -77,35 +98,27 @@ pub(crate) enum DoorError {
 }
 
 impl EndpointTable {
-    /// Places endpoints in their networks
-    ///
-    /// An endpoint whose VPC is not among `vpcs` is left out; the configuration refuses such a one before.
-    pub(crate) fn new(endpoints: impl IntoIterator<Item = VpcEndpoint>, vpcs: &[Vpc]) -> Self {
-        let placed = endpoints.into_iter().filter_map(|endpoint| {
-            let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == endpoint.vpc_id)?.clone();
-            Some(Arc::new(PlacedEndpoint { endpoint, vpc }))
-        });
-        Self(placed.collect())
+    /// Endpoints that stand, and endpoints that are being deleted
+    pub(crate) fn new(
+        standing: Vec<Arc<PlacedEndpoint>>,
+        deleting: Vec<(Arc<PlacedEndpoint>, Timestamp)>,
+    ) -> Self {
+        Self { standing, deleting }
     }
 
-    /// The endpoint of this id
+    /// The endpoint of this id, if it stands
     pub(crate) fn get(&self, id: &VpcEndpointId) -> Option<&Arc<PlacedEndpoint>> {
-        self.0.iter().find(|placed| placed.id() == id)
+        self.standing.iter().find(|placed| placed.id() == id)
     }
 
-    /// Every endpoint
+    /// Every endpoint that stands
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<PlacedEndpoint>> {
-        self.0.iter()
+        self.standing.iter()
     }
 
-    /// The same table with another policy attached to one endpoint; `None` when there is no such endpoint
-    #[must_use]
-    pub(crate) fn with_policy(&self, id: &VpcEndpointId, document: Arc<PolicyDocument>) -> Option<Self> {
-        let position = self.0.iter().position(|placed| placed.id() == id)?;
-        let mut table = self.clone();
-        let placed = Arc::make_mut(&mut table.0[position]);
-        placed.endpoint.policy_document = document;
-        Some(table)
+    /// Every endpoint that is being deleted, and since when
+    pub(crate) fn deleting(&self) -> impl Iterator<Item = &(Arc<PlacedEndpoint>, Timestamp)> {
+        self.deleting.iter()
     }
 
     /// What the host name says about the door
@@ -120,7 +133,7 @@ impl EndpointTable {
                 let placed = self
                     .get(endpoint_id)
                     .ok_or_else(|| DoorError::UnknownVpcEndpoint(endpoint_id.clone()))?;
-                match &placed.vpc.region {
+                match &placed.region {
                     Some(found) if found != region => Err(DoorError::OtherRegion {
                         vpc_endpoint_id: placed.id().clone(),
                         found: found.clone(),
@@ -129,8 +142,8 @@ impl EndpointTable {
                     _ => Ok(HostDoor::Known(Door::VpcEndpoint(placed.clone()), region.clone())),
                 }
             }
-            EmulatedHost::Regional(RegionalHost { region, .. }) => Ok(HostDoor::Known(
-                self.by_private_dns(region, local),
+            EmulatedHost::Regional(RegionalHost { region, service, .. }) => Ok(HostDoor::Known(
+                self.by_service(*service, region, local),
                 region.clone(),
             )),
             EmulatedHost::NotPlayed => Err(DoorError::NotPlayed),
@@ -138,13 +151,21 @@ impl EndpointTable {
         }
     }
 
+    /// The door to a service in a Region: the endpoints that stand here lead to Lookout for Vision only
+    pub(crate) fn by_service(&self, service: EmulatedService, region: &Region, local: IpAddr) -> Door {
+        match service {
+            EmulatedService::LookoutVision => self.by_private_dns(region, local),
+            EmulatedService::Ec2 | EmulatedService::Sts => Door::Public,
+        }
+    }
+
     /// The door behind the service's own name in a Region, for a connection that arrived at `local`
-    pub(crate) fn by_private_dns(&self, region: &Region, local: IpAddr) -> Door {
+    fn by_private_dns(&self, region: &Region, local: IpAddr) -> Door {
         let local = local.to_canonical();
-        self.0
+        self.standing
             .iter()
             .filter(|placed| placed.endpoint.private_dns == PrivateDns::Enabled)
-            .filter(|placed| placed.vpc.region.as_ref().is_none_or(|of_vpc| of_vpc == region))
+            .filter(|placed| placed.stands_in(region))
             .filter_map(|placed| Some((placed.vpc.prefix_length_at(local)?, placed)))
             // The first of equals, as `max_by_key` would give the last: overlapping networks are refused at load, so
             // equals can only be networks of every Region and of this one.
@@ -163,6 +184,11 @@ impl PlacedEndpoint {
     /// The endpoint's id
     pub(crate) fn id(&self) -> &VpcEndpointId {
         &self.endpoint.vpc_endpoint_id
+    }
+
+    /// Whether it stands in a Region
+    pub(crate) fn stands_in(&self, region: &Region) -> bool {
+        self.region.as_ref().is_none_or(|own| own == region)
     }
 }
 

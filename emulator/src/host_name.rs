@@ -80,6 +80,8 @@ pub enum EndpointVariant {
     DualStack,
     /// `SERVICE-fips.REGION.api.aws`
     DualStackFips,
+    /// `SERVICE.amazonaws.com`, which signs for us-east-1 (botocore, `endpoints.json`, `aws-global` of sts)
+    Global,
 }
 
 /// A service that the emulator plays
@@ -87,10 +89,19 @@ pub enum EndpointVariant {
 pub enum EmulatedService {
     /// Amazon Lookout for Vision
     LookoutVision,
+    /// The part of Amazon EC2 that makes interface endpoints
+    Ec2,
+    /// The part of AWS Security Token Service that hands out role sessions
+    Sts,
 }
 
-/// Every service played here with the first label of its host names. The next service is a line here.
-const SERVICES: &[(&str, EmulatedService)] = &[("lookoutvision", EmulatedService::LookoutVision)];
+/// Every service played here with the first label of its host names, which is also the name it is signed for (API
+/// models, `endpointPrefix` and `signingName`). The next service is a line here.
+const SERVICES: &[(&str, EmulatedService)] = &[
+    ("lookoutvision", EmulatedService::LookoutVision),
+    ("ec2", EmulatedService::Ec2),
+    ("sts", EmulatedService::Sts),
+];
 
 impl HostName {
     /// The name in its one form
@@ -125,6 +136,13 @@ impl HostName {
         } else {
             return EmulatedHost::Other;
         };
+        if &*self.0 == GLOBAL_STS {
+            return EmulatedHost::Regional(RegionalHost {
+                service: EmulatedService::Sts,
+                region: "us-east-1".parse().expect("us-east-1 is a Region's name"),
+                variant: EndpointVariant::Global,
+            });
+        }
         regional_host(labels, plain, fips).map_or(EmulatedHost::NotPlayed, EmulatedHost::Regional)
     }
 }
@@ -139,6 +157,16 @@ impl EmulatedService {
             .expect("every service stands in the table")
     }
 
+    /// The name that its requests are signed for
+    pub fn signing_name(self) -> &'static str {
+        self.host_label()
+    }
+
+    /// The service that a credential scope names
+    pub fn from_signing_name(name: &str) -> Option<Self> {
+        Self::from_host_label(name)
+    }
+
     fn from_host_label(label: &str) -> Option<Self> {
         SERVICES
             .iter()
@@ -151,7 +179,9 @@ fn vpce_host(labels: &str) -> Option<VpceHost> {
     const PREFIX: &str = "vpce-";
     let mut labels = labels.split('.');
     let endpoint = labels.next()?;
-    let service = EmulatedService::from_host_label(labels.next()?)?;
+    // The endpoints that stand here lead to Lookout for Vision and to nothing else.
+    let service = EmulatedService::from_host_label(labels.next()?)
+        .filter(|service| *service == EmulatedService::LookoutVision)?;
     let region: Region = labels.next()?.parse().ok()?;
     if labels.next().is_some() {
         return None;
@@ -261,6 +291,8 @@ fn is_port(text: &str) -> bool {
     text.is_empty() || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok())
 }
 
+/// The legacy global endpoint (AWS STS API reference, *Endpoints*)
+const GLOBAL_STS: &str = "sts.amazonaws.com";
 /// RFC 1035, section 2.3.4, without the dots' encoding
 const NAME_CHARACTERS_MAX: usize = 253;
 const LABEL_CHARACTERS_MAX: usize = 63;
@@ -344,12 +376,33 @@ mod tests {
     }
 
     #[test]
+    fn the_services_around_the_endpoint_have_regional_names_and_sts_a_global_one() {
+        let found = |text: &str| match host(text).emulated() {
+            EmulatedHost::Regional(found) => (found.service, found.region.to_string(), found.variant),
+            other => panic!("{text}: {other:?}"),
+        };
+        use EmulatedService::{Ec2, Sts};
+        use EndpointVariant::{Global, Standard};
+        assert_eq!(
+            found("ec2.us-west-2.amazonaws.com"),
+            (Ec2, "us-west-2".to_owned(), Standard)
+        );
+        assert_eq!(
+            found("sts.eu-west-1.amazonaws.com:443"),
+            (Sts, "eu-west-1".to_owned(), Standard)
+        );
+        assert_eq!(found("STS.amazonaws.com"), (Sts, "us-east-1".to_owned(), Global));
+    }
+
+    #[test]
     fn other_names_of_aws_are_not_played() {
         for text in [
             "s3.us-east-1.amazonaws.com",
             "amazonaws.com",
             "api.aws",
             "lookoutvision.amazonaws.com",
+            "ec2.amazonaws.com",
+            "vpce-1a2b3c4d.ec2.us-east-1.vpce.amazonaws.com",
             "lookoutvision.nowhere.amazonaws.com",
             "evil.lookoutvision.us-east-1.amazonaws.com",
             "lookoutvision-fips-fips.us-east-1.amazonaws.com",

@@ -109,6 +109,20 @@ identifier!(
 );
 
 identifier!(
+    /// The id of a subnet: `subnet-` and 8 or 17 hexadecimal digits
+    SubnetId,
+    "a subnet id (`subnet-` and 8 or 17 lower-case hexadecimal digits)",
+    |text| has_resource_id(text, "subnet-")
+);
+
+identifier!(
+    /// The id of a security group: `sg-` and 8 or 17 hexadecimal digits
+    SecurityGroupId,
+    "a security group id (`sg-` and 8 or 17 lower-case hexadecimal digits)",
+    |text| has_resource_id(text, "sg-")
+);
+
+identifier!(
     /// A project's name (API model: `[a-zA-Z0-9][a-zA-Z0-9_\-]*`, 1 to 255 characters)
     ProjectName,
     "a project name (1 to 255 of [a-zA-Z0-9_-], the first not _ or -)",

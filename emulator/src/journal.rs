@@ -8,6 +8,7 @@
 //! costs is an estimate: its texts, plus a fixed share for the rest.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -23,7 +24,7 @@ use crate::{
     authorize::Authorization,
     config::{Limits, Principal},
     door::Door,
-    lookoutvision::operation::Operation,
+    host_name::EmulatedService,
     request::{Connection, ReceivedRequest},
 };
 
@@ -66,7 +67,9 @@ pub(crate) struct Entry {
     pub(crate) door: Option<Door>,
     pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) access_key_id: Option<Box<str>>,
-    pub(crate) operation: Option<Operation>,
+    /// The service that was asked
+    pub(crate) service: EmulatedService,
+    pub(crate) operation: Option<Cow<'static, str>>,
     /// `None`: the request was refused before it was authorised
     pub(crate) authorization: Option<Arc<Authorization>>,
     /// `None`: the client hung up before there was an answer
@@ -141,6 +144,7 @@ impl Journal {
             door: None,
             principal: None,
             access_key_id: None,
+            service: EmulatedService::LookoutVision,
             operation: None,
             authorization: None,
             status: None,
@@ -226,6 +230,7 @@ impl Entry {
         size_of::<Self>()
             + self.target.len()
             + text(&self.host)
+            + self.operation.as_ref().map_or(0, |operation| operation.len())
             + text(&self.access_key_id)
             + text(&self.message)
             + text(&self.rule)

@@ -1,6 +1,7 @@
 //! The way of one request: door, authenticate, resolve, authorize, perform, respond.
 //!
-//! Plain functions, one type change a step. [`answer`] is the wrapper around them: it opens the journal entry before
+//! Plain functions, one type change a step. The first two are the same for every service that is played here; what
+//! follows is Lookout for Vision's, EC2's or STS's own. [`answer`] is the wrapper around them: it opens the journal entry before
 //! anything is decided, and whatever way a request ends, the entry is closed once, before the answer leaves.
 
 use std::sync::Arc;
@@ -15,11 +16,13 @@ use sigv4_verify::SignatureError;
 use tracing::{debug, info, warn};
 
 use crate::{
-    authenticate,
-    authorize::{self, Permit},
+    authenticate::{self, Caller},
+    authorize::{self, Asked, Permit},
     body::{self, BodyError, ReceivedBody},
     door::{Door, HostDoor},
-    host_name::{EmulatedHost, HostName},
+    ec2,
+    host_name::{EmulatedHost, EmulatedService, HostName},
+    identifiers::Region,
     journal::OpenEntry,
     lookoutvision::{
         invocation::Invocation,
@@ -27,10 +30,12 @@ use crate::{
         routes::{Route, UnknownOperation},
     },
     perform,
-    refusal::Refusal,
+    query_protocol::Parameters,
+    refusal::{BodyForm, Refusal},
     request::{Connection, ReceivedRequest},
     respond,
     state::{Shared, Snapshot},
+    sts,
 };
 
 /// Answers one request of the AWS API
@@ -43,10 +48,23 @@ pub(crate) async fn answer(
     let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
     let snapshot = shared.snapshot();
     let mut entry = shared.journal.open(&received);
+    let host = emulated_host(&received);
+    let service = service(&host, &received);
+    entry.service = service;
 
-    let outcome = decide(shared, &snapshot, &received, &mut incoming, &mut entry).await;
+    let front = Front {
+        shared,
+        snapshot: &snapshot,
+        received: &received,
+        host,
+        service,
+    };
+    let outcome = front.decide(&mut incoming, &mut entry).await;
     let response = match outcome {
-        Ok((status, body)) => respond::success(status, body, received.request_id, shared.clock.now()),
+        Ok((status, body)) => {
+            let form = BodyForm::of(service);
+            respond::success(status, body, form, received.request_id, shared.clock.now())
+        }
         Err(refusal) => {
             if is_worth_draining(&received, &refusal) {
                 let drained = body::drain(&mut incoming, &snapshot.config.limits).await;
@@ -54,8 +72,12 @@ pub(crate) async fn answer(
                     (entry.body.bytes, entry.body.sha256) = drained.unzip();
                 }
             }
-            note_what_the_head_says(&mut entry, &received, &snapshot);
-            let wire = refusal.to_wire(snapshot.config.strictness.mismatch_detail);
+            note_what_the_head_says(&mut entry, &front);
+            let wire = refusal.to_wire(
+                service,
+                received.request_id,
+                snapshot.config.strictness.mismatch_detail,
+            );
             tell(&received, &entry, &refusal, &wire.message);
             entry.error_code = wire.error_type;
             entry.message = Some(wire.message.as_str().into());
@@ -74,112 +96,239 @@ pub(crate) async fn answer(
     response
 }
 
-/// The five steps
-async fn decide(
-    shared: &Arc<Shared>,
-    snapshot: &Arc<Snapshot>,
-    received: &ReceivedRequest,
-    incoming: &mut Incoming,
-    entry: &mut OpenEntry<'_>,
-) -> Result<(StatusCode, Bytes), Refusal> {
-    // 1. Which door, as far as the host tells.
-    let local = received.connection.local.ip();
-    let host_door = host_door(received, snapshot)?;
-    let host_region = match &host_door {
-        HostDoor::Known(door, region) => {
-            entry.door = Some(door.clone());
-            Some(region.clone())
-        }
-        HostDoor::ByScope => None,
-    };
+/// A request, and what is known of it before anything is decided
+struct Front<'f> {
+    shared: &'f Arc<Shared>,
+    snapshot: &'f Arc<Snapshot>,
+    received: &'f ReceivedRequest,
+    host: EmulatedHost,
+    service: EmulatedService,
+}
 
-    // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
-    let claim =
-        authenticate::claim(received, snapshot, host_region.as_ref(), entry).map_err(signature_refusal)?;
-    let region = claim.region().clone();
-    let door = match host_door {
-        HostDoor::Known(door, _) => door,
-        HostDoor::ByScope => {
-            let door = snapshot.endpoints.by_private_dns(&region, local);
-            entry.door = Some(door.clone());
-            door
+/// A request whose signature is good
+struct Signed {
+    caller: Caller,
+    door: Door,
+    region: Region,
+    body: ReceivedBody,
+}
+
+impl Front<'_> {
+    /// The five steps
+    async fn decide(
+        &self,
+        incoming: &mut Incoming,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let signed = self.authenticate(incoming, entry).await?;
+        match self.service {
+            EmulatedService::LookoutVision => self.lookoutvision(signed, entry).await,
+            EmulatedService::Ec2 => self.ec2(signed, entry),
+            EmulatedService::Sts => self.sts(signed, entry),
         }
-    };
-    let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget)
-        .await
-        .map_err(Refusal::Body)?;
-    note_body(entry, snapshot, &body);
-    let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
-    entry.principal = Some(caller.principal.clone());
-    if let Some(warning) = warning {
-        warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
-        entry.warnings.push(warning.to_string());
     }
 
-    let output = loop {
-        // 3. What is asked for.
-        let method = received.method.as_str();
-        let invocation = {
-            let state = shared.service.peek();
-            let view = state.view(
-                &snapshot.config,
-                &snapshot.declared,
-                &region,
-                received.received_at,
-            );
-            Invocation::resolve(method, &received.target, &body.bytes, &view)
-                .map_err(|UnknownOperation| Refusal::UnknownOperation)?
-        };
-        entry.operation = Some(invocation.operation());
-
-        // 4. Whether it is allowed.
-        let permit = permit(
+    /// Steps 1 and 2
+    async fn authenticate(
+        &self,
+        incoming: &mut Incoming,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<Signed, Refusal> {
+        let Self {
+            shared,
             snapshot,
             received,
-            caller.clone(),
-            door.clone(),
+            service,
+            ..
+        } = *self;
+        // 1. Which door, as far as the host tells.
+        let local = received.connection.local.ip();
+        let host_door = snapshot
+            .endpoints
+            .by_host(&self.host, local)
+            .map_err(Refusal::NoDoor)?;
+        let host_region = match &host_door {
+            HostDoor::Known(door, region) => {
+                entry.door = Some(door.clone());
+                Some(region.clone())
+            }
+            HostDoor::ByScope => None,
+        };
+
+        // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
+        let claim = authenticate::claim(received, snapshot, service, host_region.as_ref(), entry)
+            .map_err(signature_refusal)?;
+        let region = claim.region().clone();
+        let door = match host_door {
+            HostDoor::Known(door, _) => door,
+            HostDoor::ByScope => {
+                let door = snapshot.endpoints.by_service(service, &region, local);
+                entry.door = Some(door.clone());
+                door
+            }
+        };
+        let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget)
+            .await
+            .map_err(Refusal::Body)?;
+        note_body(entry, snapshot, &body);
+        let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
+        entry.principal = Some(caller.principal.clone());
+        if let Some(warning) = warning {
+            warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
+            entry.warnings.push(warning.to_string());
+        }
+        Ok(Signed {
+            caller,
+            door,
+            region,
+            body,
+        })
+    }
+
+    /// Steps 3 to 5 of Lookout for Vision
+    async fn lookoutvision(
+        &self,
+        signed: Signed,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let Self {
+            shared,
+            snapshot,
+            received,
+            ..
+        } = *self;
+        let Signed {
+            caller,
+            door,
+            region,
+            body,
+        } = signed;
+        let output = loop {
+            // 3. What is asked for.
+            let method = received.method.as_str();
+            let invocation = {
+                let state = shared.service.peek();
+                let view = state.view(
+                    &snapshot.config,
+                    &snapshot.declared,
+                    &region,
+                    received.received_at,
+                );
+                Invocation::resolve(method, &received.target, &body.bytes, &view)
+                    .map_err(|UnknownOperation| Refusal::UnknownOperation)?
+            };
+            entry.operation = Some(invocation.operation().name().into());
+
+            // 4. Whether it is allowed.
+            let permit = permit(
+                snapshot,
+                received,
+                caller.clone(),
+                door.clone(),
+                invocation,
+                entry,
+            )?;
+
+            // 5. Do it.
+            match perform::perform(&permit, received, &body, shared).await {
+                Ok(output) => break output,
+                Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
+                // Another CreateModel came in between and took the version that the permit is for. It was the one to
+                // get on, so somebody always does, and this one is asked about anew.
+                Err(Refused::Stale) => {}
+            }
+        };
+        entry.rule = output.rule;
+        // The body's room is for others while this answer is held back.
+        drop(body);
+        if let Some(delay) = output.delay {
+            tokio::time::sleep(delay).await;
+        }
+        Ok((output.status, output.result.map_err(Refusal::Service)?))
+    }
+
+    /// Steps 3 to 5 of EC2
+    fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
+        let parameters = self.parameters(&signed.body, entry);
+        let invocation = ec2::Invocation::resolve(parameters, signed.region).map_err(Refusal::Ec2)?;
+        let permit = permit(
+            self.snapshot,
+            self.received,
+            signed.caller,
+            signed.door,
             invocation,
             entry,
         )?;
-
-        // 5. Do it.
-        match perform::perform(&permit, received, &body, shared).await {
-            Ok(output) => break output,
-            Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
-            // Another CreateModel came in between and took the version that the permit is for. It was the one to get
-            // on, so somebody always does, and this one is asked about anew.
-            Err(Refused::Stale) => {}
-        }
-    };
-    entry.rule = output.rule;
-    // The body's room is for others while this answer is held back.
-    drop(body);
-    if let Some(delay) = output.delay {
-        tokio::time::sleep(delay).await;
+        let answer = ec2::perform(&permit, self.received, self.shared).map_err(Refusal::Ec2)?;
+        Ok((StatusCode::OK, answer.into()))
     }
-    Ok((output.status, output.result.map_err(Refusal::Service)?))
+
+    /// Steps 3 to 5 of STS
+    fn sts(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
+        let parameters = self.parameters(&signed.body, entry);
+        let call = sts::Call::resolve(parameters, &signed.caller, self.snapshot, signed.region);
+        let answer = match call.map_err(Refusal::Sts)? {
+            // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and none can be taken away.
+            sts::Call::GetCallerIdentity => sts::get_caller_identity(&signed.caller, self.received),
+            sts::Call::AssumeRole(invocation) => {
+                let permit = permit(
+                    self.snapshot,
+                    self.received,
+                    signed.caller,
+                    signed.door,
+                    *invocation,
+                    entry,
+                )?;
+                sts::assume_role(&permit, self.received, self.shared)
+            }
+        };
+        Ok((StatusCode::OK, answer.into()))
+    }
+
+    /// The parameters of a call; the action that they name goes into the journal whether there is one or not
+    fn parameters(&self, body: &ReceivedBody, entry: &mut OpenEntry<'_>) -> Option<Parameters> {
+        let parameters = Parameters::parse(&self.received.method, &self.received.target, &body.bytes)?;
+        entry.operation = parameters.get("Action").map(|action| {
+            action
+                .chars()
+                .take(ACTION_CHARACTERS_KEPT)
+                .collect::<String>()
+                .into()
+        });
+        Some(parameters)
+    }
 }
 
-fn host_door(received: &ReceivedRequest, snapshot: &Snapshot) -> Result<HostDoor, Refusal> {
+/// Longer than any action's name
+const ACTION_CHARACTERS_KEPT: usize = 128;
+
+fn emulated_host(received: &ReceivedRequest) -> EmulatedHost {
     let host = received.host().unwrap_or_default();
     // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its own.
-    let emulated = host
-        .parse::<HostName>()
-        .map_or(EmulatedHost::Other, |name| name.emulated());
-    snapshot
-        .endpoints
-        .by_host(&emulated, received.connection.local.ip())
-        .map_err(Refusal::NoDoor)
+    host.parse::<HostName>()
+        .map_or(EmulatedHost::Other, |name| name.emulated())
 }
 
-fn permit(
+/// Which service is asked: the one that the host names, or where it names none, the one that the scope does
+fn service(host: &EmulatedHost, received: &ReceivedRequest) -> EmulatedService {
+    match host {
+        EmulatedHost::Regional(host) => host.service,
+        EmulatedHost::Vpce(host) => host.service,
+        EmulatedHost::NotPlayed => EmulatedService::LookoutVision,
+        EmulatedHost::Other => {
+            authenticate::claimed_service(received).unwrap_or(EmulatedService::LookoutVision)
+        }
+    }
+}
+
+fn permit<I: Asked>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
-    caller: authenticate::Caller,
+    caller: Caller,
     door: Door,
-    invocation: Invocation,
+    invocation: I,
     entry: &mut OpenEntry<'_>,
-) -> Result<Permit, Refusal> {
+) -> Result<Permit<I>, Refusal> {
     let (authorization, verdict) = authorize::authorize(snapshot, received, caller, door, invocation);
     entry.authorization = Some(authorization);
     verdict.map_err(|message| Refusal::AccessDenied { message })
@@ -200,19 +349,20 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
 
 /// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
 /// head alone, and believed by nobody but the reader.
-fn note_what_the_head_says(entry: &mut OpenEntry<'_>, received: &ReceivedRequest, snapshot: &Snapshot) {
-    if entry.operation.is_none() {
+fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>) {
+    let received = front.received;
+    if entry.operation.is_none() && front.service == EmulatedService::LookoutVision {
         let path = received.target.split('?').next().unwrap_or_default();
         entry.operation = Route::resolve(received.method.as_str(), path)
             .ok()
-            .map(|route| route.operation());
+            .map(|route| route.operation().name().into());
     }
+    let local = received.connection.local.ip();
     if entry.door.is_none()
         && let Some(region) = authenticate::claimed_region(received)
-        && let Ok(HostDoor::ByScope) = host_door(received, snapshot)
+        && let Ok(HostDoor::ByScope) = front.snapshot.endpoints.by_host(&front.host, local)
     {
-        let local = received.connection.local.ip();
-        entry.door = Some(snapshot.endpoints.by_private_dns(&region, local));
+        entry.door = Some(front.snapshot.endpoints.by_service(front.service, &region, local));
     }
 }
 

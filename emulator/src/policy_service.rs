@@ -166,6 +166,8 @@ pub(crate) const SET_KEYS: &[&str] = &[
     "aws:username",
     "aws:PrincipalTag/",
     "aws:PrincipalOrgID",
+    "aws:TokenIssueTime",
+    "aws:SourceIdentity",
     "aws:MultiFactorAuthPresent",
     "aws:RequestedRegion",
     "aws:CurrentTime",
@@ -196,8 +198,6 @@ const AWS_ONLY_KEYS: &[&str] = &[
     "aws:PrincipalOrgPaths",
     "aws:ResourceOrgPaths",
     "aws:SignInSessionArn",
-    "aws:SourceIdentity",
-    "aws:TokenIssueTime",
     "aws:ViaAWSMCPService",
 ];
 
@@ -283,11 +283,11 @@ mod tests {
         assert_eq!(
             lines(
                 r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*", "Condition": {
-"Null": {"aws:SourceIdentity": "false"},
+"Null": {"aws:FederatedProvider": "false"},
 "StringEqualsIfExists": {"aws:VpceOrgID": "o-a1b2c3d4e5"}}}"#
             ),
             [
-                "3:32: warning: `Null` on `aws:SourceIdentity` is never true here: AWS sets the key, and nothing here does [key-not-simulated] at /Statement/0/Condition/Null/aws:SourceIdentity",
+                "3:35: warning: `Null` on `aws:FederatedProvider` is never true here: AWS sets the key, and nothing here does [key-not-simulated] at /Statement/0/Condition/Null/aws:FederatedProvider",
                 "4:43: warning: `StringEqualsIfExists` on `aws:VpceOrgID` is always true: no request to `lookoutvision` has the key [condition-always-true] at /Statement/0/Condition/StringEqualsIfExists/aws:VpceOrgID",
             ]
         );

@@ -2,13 +2,21 @@
 //!
 //! Two families of bodies are on AWS's wires: the front end's authentication failures say `message`, the service's own
 //! errors say `Message` (the API model's member; with a small m the Rust SDK leaves the text of a modelled error
-//! empty). What the client gets is AWS's sentence; what a test author needs beyond it is in the journal.
+//! empty). EC2 and STS, which speak another protocol, have codes of their own: their rows are in `query`. What the client gets is AWS's sentence; what a test author needs beyond it is in the journal.
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use sigv4_verify::{MismatchDetail, SignatureError};
+use uuid::Uuid;
 
-use crate::{body::BodyError, door::DoorError, lookoutvision::error::ServiceError};
+use crate::{
+    body::BodyError, door::DoorError, ec2::error::Ec2Error, host_name::EmulatedService,
+    lookoutvision::error::ServiceError, sts::error::StsError,
+};
+
+mod query;
+
+use self::query::QueryService;
 
 /// Why a request was not answered with a result
 #[derive(Debug)]
@@ -28,6 +36,10 @@ pub(crate) enum Refusal {
     UnknownOperation,
     /// The service's own error
     Service(ServiceError),
+    /// EC2's own error
+    Ec2(Ec2Error),
+    /// STS's own error
+    Sts(StsError),
 }
 
 /// A refusal as it goes over the wire
@@ -39,12 +51,59 @@ pub(crate) struct WireRefusal {
     /// What the journal shows of the text
     pub(crate) message: String,
     pub(crate) body: String,
+    pub(crate) form: BodyForm,
     pub(crate) retry_after: Option<HeaderValue>,
 }
 
+/// What an answer's body is written in
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyForm {
+    /// The JSON of Lookout for Vision
+    Json,
+    /// The XML of EC2
+    Ec2Xml,
+    /// The XML of STS
+    StsXml,
+}
+
+impl BodyForm {
+    /// What a service answers in
+    pub(crate) fn of(service: EmulatedService) -> Self {
+        match service {
+            EmulatedService::LookoutVision => Self::Json,
+            EmulatedService::Ec2 => Self::Ec2Xml,
+            EmulatedService::Sts => Self::StsXml,
+        }
+    }
+
+    /// The `Content-Type`
+    pub(crate) fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json",
+            // hashicorp/terraform-provider-aws#34234: the header of a response of the real EC2.
+            Self::Ec2Xml => "text/xml;charset=UTF-8",
+            // AWS STS API reference, the sample responses.
+            Self::StsXml => "text/xml",
+        })
+    }
+}
+
 impl Refusal {
-    /// Status, error type, headers and body
-    pub(crate) fn to_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
+    /// Status, error type, headers and body, as a service says it
+    pub(crate) fn to_wire(
+        &self,
+        service: EmulatedService,
+        request_id: Uuid,
+        mismatch_detail: MismatchDetail,
+    ) -> WireRefusal {
+        match service {
+            EmulatedService::LookoutVision => self.to_json_wire(mismatch_detail),
+            EmulatedService::Ec2 => query::to_wire(self, QueryService::Ec2, request_id, mismatch_detail),
+            EmulatedService::Sts => query::to_wire(self, QueryService::Sts, request_id, mismatch_detail),
+        }
+    }
+
+    fn to_json_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
         match self {
             // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
             Self::NoDoor(error) => front_end(
@@ -66,6 +125,7 @@ impl Refusal {
                     // meant for somebody else; the journal gets the sentence that holds no secret.
                     message: error.to_string(),
                     body,
+                    form: BodyForm::Json,
                     retry_after: None,
                 }
             }
@@ -105,9 +165,11 @@ impl Refusal {
                 error_type: Some("UnknownOperationException"),
                 message: "no operation of the API has this method and path".to_owned(),
                 body: "{}".to_owned(),
+                form: BodyForm::Json,
                 retry_after: None,
             },
             Self::Service(error) => service_error(error),
+            Self::Ec2(_) | Self::Sts(_) => unreachable!("only their own services refuse with these"),
         }
     }
 }
@@ -201,6 +263,7 @@ fn front_end(status: StatusCode, error_type: &'static str, message: String) -> W
         error_type: Some(error_type),
         message,
         body,
+        form: BodyForm::Json,
         retry_after: None,
     }
 }
@@ -218,6 +281,7 @@ fn service(
         error_type: Some(error_type),
         message: message.to_owned(),
         body: Value::from(members).to_string(),
+        form: BodyForm::Json,
         retry_after: None,
     }
 }

@@ -10,23 +10,26 @@ use hyper::{Response, body::Bytes};
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use uuid::Uuid;
 
-use crate::refusal::{WireRefusal, X_AMZN_ERROR_TYPE};
+use crate::refusal::{BodyForm, WireRefusal, X_AMZN_ERROR_TYPE};
 
 /// An operation's answer
 pub(crate) fn success(
     status: StatusCode,
     body: Bytes,
+    form: BodyForm,
     request_id: Uuid,
     now: Timestamp,
 ) -> Response<Full<Bytes>> {
-    response(status, body, request_id, now)
+    response(status, body, form, request_id, now)
 }
 
 /// A refusal's answer
 pub(crate) fn refusal(refusal: WireRefusal, request_id: Uuid, now: Timestamp) -> Response<Full<Bytes>> {
-    let mut response = response(refusal.status, refusal.body.into(), request_id, now);
+    let mut response = response(refusal.status, refusal.body.into(), refusal.form, request_id, now);
     let headers = response.headers_mut();
-    if let Some(error_type) = refusal.error_type {
+    if let Some(error_type) = refusal.error_type
+        && refusal.form == BodyForm::Json
+    {
         headers.insert(X_AMZN_ERROR_TYPE, HeaderValue::from_static(error_type));
     }
     if let Some(retry_after) = refusal.retry_after {
@@ -35,7 +38,13 @@ pub(crate) fn refusal(refusal: WireRefusal, request_id: Uuid, now: Timestamp) ->
     response
 }
 
-fn response(status: StatusCode, body: Bytes, request_id: Uuid, now: Timestamp) -> Response<Full<Bytes>> {
+fn response(
+    status: StatusCode,
+    body: Bytes,
+    form: BodyForm,
+    request_id: Uuid,
+    now: Timestamp,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -50,7 +59,7 @@ fn response(status: StatusCode, body: Bytes, request_id: Uuid, now: Timestamp) -
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert(header::DATE, http_date(now));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, form.content_type());
     response
 }
 

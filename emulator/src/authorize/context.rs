@@ -11,12 +11,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use iam_policy::{IdentityKind, RequestContext, Resource};
 use jiff::Timestamp;
 
+use super::Asked;
 use crate::{
     authenticate::Caller,
     config::Credentials,
     door::Door,
     identifiers::Region,
-    lookoutvision::{invocation::Invocation, invocation::RequestTags},
+    lookoutvision::invocation::RequestTags,
     request::{Connection, ReceivedRequest},
     state::Snapshot,
 };
@@ -31,11 +32,14 @@ pub(super) struct Facts {
     user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
     tags: RequestTags,
+    /// Keys of the service's own
+    keys: Vec<(&'static str, Box<str>)>,
+    lists: Vec<(&'static str, Vec<String>)>,
     resource_tags: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl Facts {
-    pub(super) fn of(received: &ReceivedRequest, invocation: &Invocation) -> Self {
+    pub(super) fn of(received: &ReceivedRequest, invocation: &impl Asked) -> Self {
         Self {
             time: received.received_at,
             region: invocation.region().clone(),
@@ -43,13 +47,23 @@ impl Facts {
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
             tags: invocation.tags().clone(),
-            resource_tags: invocation.resource_tags().cloned(),
+            keys: invocation.keys(),
+            lists: invocation.lists(),
+            resource_tags: invocation.resource_tags(),
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        size_of::<Self>() + text(&self.user_agent) + text(&self.referer) + self.tags.bytes()
+        let keys = self
+            .keys
+            .iter()
+            .map(|(_, value)| size_of::<(&str, Box<str>)>() + value.len());
+        size_of::<Self>()
+            + text(&self.user_agent)
+            + text(&self.referer)
+            + self.tags.bytes()
+            + keys.sum::<usize>()
     }
 
     /// Every key of this request
@@ -95,6 +109,12 @@ impl Facts {
         }
         if let Some(referer) = &self.referer {
             context.insert("aws:referer", &**referer);
+        }
+        for (key, value) in &self.keys {
+            context.insert(*key, &**value);
+        }
+        for (key, values) in &self.lists {
+            context.insert_all(*key, values.iter().map(String::as_str));
         }
         for (key, value) in &self.tags.tags {
             context.insert(format!("aws:RequestTag/{key}"), &**value);
@@ -154,8 +174,15 @@ fn principal_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, 
     {
         context.insert("aws:PrincipalOrgID", organization.id.as_str());
     }
+    if let Some(issued_at) = principal.issued_at {
+        context.insert("aws:TokenIssueTime", whole_seconds(issued_at).to_string());
+    }
+    if let Some(source_identity) = &principal.source_identity {
+        context.insert("aws:SourceIdentity", &**source_identity);
+    }
     if caller.credentials == Credentials::Temporary {
-        // Guess: nothing in the configuration says how a session was made, so it was made without MFA.
+        // Guess: nothing in the configuration says how a session was made, so it was made without MFA; and those that
+        // AssumeRole makes are, because there is no MFA device to make them with.
         context.insert("aws:MultiFactorAuthPresent", "false");
     }
 }

@@ -56,6 +56,10 @@ pub(super) struct ConfigFile {
     /// Everyone who can sign. Absent: the user `test` of the account, with access key id `test` and secret access key
     /// `test`.
     pub(super) principals: Option<List<Principal>>,
+    /// Roles that `sts:AssumeRole` hands out sessions of. Absent: none.
+    pub(super) roles: Option<List<Role>>,
+    /// Managed policies, which AssumeRole can narrow a session with (`PolicyArns`). Absent: none.
+    pub(super) managed_policies: Option<List<ManagedPolicy>>,
     /// The AWS Organizations organization that the account belongs to. Absent: none.
     pub(super) organization: Option<Located<Organization>>,
     /// The networks. Absent: `vpc-00000000000000000`, in every Region, around every address.
@@ -110,6 +114,40 @@ pub(super) struct Principal {
     pub(super) permissions_boundary: Option<Located<PolicySource>>,
     /// Session policies of an assumed-role session or a federated user. Absent or empty: none.
     pub(super) session_policies: Option<List<PolicySource>>,
+}
+
+/// A role that sessions can be had of.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Role {
+    /// Its ARN, with its path if it has one.
+    #[schemars(extend("examples" = [
+        "arn:aws:iam::123456789012:role/inspector",
+        "arn:aws:iam::123456789012:role/factory/line-7/inspector",
+    ]))]
+    pub(super) arn: Located<String>,
+    /// Who may assume it.
+    pub(super) trust_policy: Located<PolicySource>,
+    /// Its tags, which are principal tags of its sessions.
+    pub(super) tags: Option<Located<BTreeMap<String, Located<String>>>>,
+    /// Identity policies. Absent: the identity side allows everything, unlike AWS; an empty list allows nothing.
+    pub(super) identity_policies: Option<List<PolicySource>>,
+    /// The permissions boundary. Absent: none.
+    pub(super) permissions_boundary: Option<Located<PolicySource>>,
+    /// The longest that a session may last.
+    #[schemars(range(min = 3_600, max = 43_200), extend("default" = 3_600))]
+    pub(super) max_session_duration_seconds: Option<Located<u64>>,
+}
+
+/// A managed policy.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ManagedPolicy {
+    /// Its ARN.
+    #[schemars(extend("examples" = ["arn:aws:iam::123456789012:policy/one-model"]))]
+    pub(super) arn: Located<String>,
+    /// What it says.
+    pub(super) policy_document: Located<PolicySource>,
 }
 
 /// One access key. For testing only: never a key that AWS knows.

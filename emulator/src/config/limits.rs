@@ -102,6 +102,10 @@ limits! {
     client_tokens_max: usize = client_tokens_max, 10_000, 1..=1_000_000;
     /// Seconds for one object to be read from or written to S3.
     s3_timeout: Duration = s3_timeout_seconds, 10, 1..=600;
+    /// VPC endpoints that CreateVpcEndpoint may have made at one time.
+    made_vpc_endpoints_max: usize = made_vpc_endpoints_max, 256, 0..=65_536;
+    /// Role sessions kept; the one that ends first makes room for the next.
+    role_sessions_max: usize = role_sessions_max, 1_024, 1..=65_536;
 }
 
 /// What a limit is made of

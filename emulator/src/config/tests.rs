@@ -5,6 +5,7 @@ mod mistakes;
 mod networks;
 mod principals;
 mod reload;
+mod roles;
 mod rules;
 mod text;
 

@@ -7,6 +7,7 @@ mod networks;
 mod policies;
 mod principals;
 mod projects;
+mod roles;
 mod rules;
 mod s3;
 mod tags;
@@ -21,6 +22,7 @@ use std::{
 use iam_policy::{PolicyDocument, PolicyType};
 use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
+pub(crate) use self::tags::is_tag_text;
 use self::{networks::Networks, policies::Policies};
 use super::{
     Config, EmulatedName, Limits, MinimumImages, Problem, Problems, Process, Strictness, Timing,
@@ -72,6 +74,8 @@ pub(super) fn validate(
         &policies,
         report,
     );
+    let roles = roles::validate(written.roles.take(), &policies, report);
+    let managed_policies = roles::managed_policies(written.managed_policies.take(), &policies, report);
     let organization = written
         .organization
         .take()
@@ -103,6 +107,8 @@ pub(super) fn validate(
         process: process?,
         names: names?,
         principals: principals?,
+        roles: roles?,
+        managed_policies: managed_policies?,
         organization: organization.transpose()?,
         vpcs,
         vpc_endpoints,

@@ -19,7 +19,6 @@ use crate::{
     config::Principal,
     door::Door,
     identifiers::{VpcEndpointId, VpcId},
-    lookoutvision::operation::Operation,
 };
 
 /// One entry as the control API shows it
@@ -36,7 +35,8 @@ pub(crate) struct EntryView<'a> {
     tls: TlsView<'a>,
     principal: Option<&'a str>,
     access_key_id: Option<&'a str>,
-    operation: Option<&'static str>,
+    service: &'static str,
+    operation: Option<&'a str>,
     action: Option<String>,
     resource: Option<String>,
     status: Option<u16>,
@@ -114,7 +114,8 @@ impl<'a> EntryView<'a> {
             },
             principal: entry.principal.as_deref().map(Principal::arn),
             access_key_id: entry.access_key_id.as_deref(),
-            operation: entry.operation.map(Operation::name),
+            service: entry.service.signing_name(),
+            operation: entry.operation.as_deref(),
             action: authorization.map(Authorization::action),
             resource: authorization.map(Authorization::resource),
             status: entry.status.map(|status| status.as_u16()),
@@ -269,7 +270,7 @@ impl Filter {
             None => true,
             Some(wanted) => found == Some(wanted),
         };
-        asks(&self.operation, entry.operation.map(Operation::name))
+        asks(&self.operation, entry.operation.as_deref())
             && asks(
                 &self.decision,
                 entry

@@ -3,6 +3,7 @@
 mod control_api;
 mod detect_anomalies;
 mod doors;
+mod ec2;
 mod journal;
 mod life_cycle;
 mod persistence;
@@ -10,5 +11,6 @@ mod policies;
 mod policy_command;
 mod s3;
 mod signatures;
+mod sts;
 mod support;
 mod wire;

@@ -198,38 +198,38 @@ async fn notes(emulator: &Emulator) -> Value {
 async fn a_key_that_the_emulator_never_sets_is_noted_where_it_took_part_in_the_decision() {
     let statement = |effect: &str, operator: &str| {
         json!({"Effect": effect, "Principal": "*", "Action": "*", "Resource": "*",
-               "Condition": {operator: {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}})
+               "Condition": {operator: {"aws:MultiFactorAuthAge": "3600"}}})
     };
     let full_access = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
     for (statements, status, expected) in [
         // The statement that came closest.
         (
-            json!([statement("Allow", "DateGreaterThan")]),
+            json!([statement("Allow", "NumericGreaterThan")]),
             403,
             json!([
-                "the emulator never sets aws:TokenIssueTime, so DateGreaterThan on it is always false here"
+                "the emulator never sets aws:MultiFactorAuthAge, so NumericGreaterThan on it is always false here"
             ]),
         ),
         // The statement that decided.
         (
-            json!([statement("Allow", "DateGreaterThanIfExists")]),
+            json!([statement("Allow", "NumericGreaterThanIfExists")]),
             200,
             json!([
-                "the emulator never sets aws:TokenIssueTime, so DateGreaterThanIfExists on it is always true here"
+                "the emulator never sets aws:MultiFactorAuthAge, so NumericGreaterThanIfExists on it is always true here"
             ]),
         ),
         // A Deny that AWS might have applied.
         (
-            json!([full_access, statement("Deny", "DateLessThan")]),
+            json!([full_access, statement("Deny", "NumericLessThan")]),
             200,
             json!([
-                "the emulator never sets aws:TokenIssueTime, so DateLessThan on it is always false here; \
+                "the emulator never sets aws:MultiFactorAuthAge, so NumericLessThan on it is always false here; \
                     without that, statement 1 of VPC endpoint policy 0 would deny"
             ]),
         ),
         // A statement that has no part in it.
         (
-            json!([statement("Allow", "DateGreaterThan"), full_access]),
+            json!([statement("Allow", "NumericGreaterThan"), full_access]),
             200,
             json!([]),
         ),

@@ -45,6 +45,8 @@ pub(crate) struct Call {
     pub(crate) target: String,
     pub(crate) host: String,
     pub(crate) region: String,
+    /// The service that it is signed for
+    pub(crate) service: &'static str,
     pub(crate) access_key_id: String,
     pub(crate) secret_access_key: String,
     pub(crate) session_token: Option<String>,
@@ -81,6 +83,7 @@ impl Call {
             target: target.to_owned(),
             host: "localhost".to_owned(),
             region: "us-west-2".to_owned(),
+            service: "lookoutvision",
             access_key_id: "test".to_owned(),
             secret_access_key: "test".to_owned(),
             session_token: None,
@@ -99,6 +102,33 @@ impl Call {
             body: Vec::new(),
             ..Self::post(target, "", &[])
         }
+    }
+
+    /// A call of EC2 or STS: the action and its parameters, as the default principal, in us-west-2
+    pub(crate) fn query(service: &'static str, action: &str, parameters: &[(&str, &str)]) -> Self {
+        let version = match service {
+            "ec2" => "2016-11-15",
+            _ => "2011-06-15",
+        };
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", action)
+            .append_pair("Version", version)
+            .extend_pairs(parameters)
+            .finish();
+        Self {
+            service,
+            host: format!("{service}.us-west-2.amazonaws.com"),
+            ..Self::post(
+                "/",
+                "application/x-www-form-urlencoded; charset=utf-8",
+                body.as_bytes(),
+            )
+        }
+    }
+
+    pub(crate) fn session_token(mut self, session_token: &str) -> Self {
+        self.session_token = Some(session_token.to_owned());
+        self
     }
 
     pub(crate) fn host(mut self, host: &str) -> Self {
@@ -136,7 +166,7 @@ impl Call {
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name("lookoutvision")
+            .name(self.service)
             .time(self.time)
             .settings(SigningSettings::default())
             .build()
@@ -202,6 +232,48 @@ impl Answer {
 
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the answer is text")
+    }
+
+    /// The text of the first element of this name
+    pub(crate) fn xml(&self, name: &str) -> Option<String> {
+        self.xml_all(name).into_iter().next()
+    }
+
+    /// The texts of all elements of this name that have no elements in them
+    pub(crate) fn xml_all(&self, name: &str) -> Vec<String> {
+        let text = self.text();
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        text.match_indices(&open)
+            .filter_map(|(position, _)| {
+                let rest = &text[position + open.len()..];
+                let content = &rest[..rest.find(&close)?];
+                (!content.contains('<')).then(|| {
+                    content
+                        .replace("&lt;", "<")
+                        .replace("&gt;", ">")
+                        .replace("&quot;", "\"")
+                        .replace("&amp;", "&")
+                })
+            })
+            .collect()
+    }
+
+    /// Status and code of EC2 or STS; the sentence comes back
+    #[track_caller]
+    pub(crate) fn check_xml(&self, status: u16, code: &str) -> String {
+        assert_eq!(
+            (self.status, self.xml("Code").as_deref()),
+            (status, Some(code)),
+            "{}",
+            self.text()
+        );
+        assert_eq!(self.header("x-amzn-errortype"), None);
+        assert!(
+            self.header("content-type")
+                .is_some_and(|kind| kind.starts_with("text/xml")),
+            "{self:?}"
+        );
+        self.xml("Message").expect("a refusal has a sentence")
     }
 
     /// `Message` of the service's errors, `message` of the front end's

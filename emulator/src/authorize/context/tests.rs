@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::*;
 use crate::{
-    config::Config,
+    config::{Config, Principal},
+    host_name::EmulatedService,
     lookoutvision::{invocation::Invocation, store::State},
     policy_service::SET_KEYS,
     request::TlsSession,
@@ -39,8 +40,17 @@ fn keys(
     let (principal, key) = snapshot
         .access_key(access_key_id)
         .expect("the principal is configured");
+    let mut principal = principal.clone();
+    if key.credentials == Credentials::Temporary {
+        // As AssumeRole would have made it.
+        principal = Arc::new(Principal {
+            issued_at: Some(Timestamp::UNIX_EPOCH),
+            source_identity: Some("alice".into()),
+            ..principal_again(&principal)
+        });
+    }
     let caller = Caller {
-        principal: principal.clone(),
+        principal,
         credentials: key.credentials,
     };
     let request = http::Request::builder()
@@ -72,9 +82,11 @@ fn keys(
     let door = if is_public {
         Door::Public
     } else {
-        snapshot
-            .endpoints
-            .by_private_dns(&region, received.connection.local.ip())
+        snapshot.endpoints.by_service(
+            EmulatedService::LookoutVision,
+            &region,
+            received.connection.local.ip(),
+        )
     };
     assert_eq!(door.vpc_endpoint().is_none(), is_public);
     let facts = Facts::of(&received, &invocation);
@@ -84,6 +96,23 @@ fn keys(
         None => key.to_owned(),
     };
     context.iter().map(|(key, _)| without_tag(key)).collect()
+}
+
+/// The same principal without its keys
+fn principal_again(principal: &Principal) -> Principal {
+    Principal {
+        identity: principal.identity.clone(),
+        policy_arn: principal.policy_arn.clone(),
+        user_id: principal.user_id.clone(),
+        tags: principal.tags.clone(),
+        access_keys: Vec::new(),
+        identity_policies: None,
+        permissions_boundary: Vec::new(),
+        session_policies: Vec::new(),
+        issued_at: None,
+        source_identity: None,
+        transitive_tag_keys: Vec::new(),
+    }
 }
 
 #[test]

@@ -48,8 +48,8 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
     check(
         "a/b~c: 1\n",
         "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `listen`, `control`, `certs`, \
-         `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `organization`, `vpcs`, `vpc_endpoints`, \
-         `projects`, `strictness`, `timing`, `s3`, `state`, `limits`",
+         `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, `managed_policies`, `organization`, \
+         `vpcs`, `vpc_endpoints`, `projects`, `strictness`, `timing`, `s3`, `state`, `limits`",
     );
 }
 
@@ -169,7 +169,7 @@ fn what_lint_says_of_a_policy_is_a_warning_at_its_place() {
     folder.write(
         "policies/old-sessions.json",
         "{\"Version\": \"2012-10-17\", \"Statement\": {\n  \"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"*\", \
-         \"Resource\": \"*\",\n  \"Condition\": {\"DateLessThan\": {\"aws:TokenIssueTime\": \"2026-01-01T00:00:00Z\"}}}}\n",
+         \"Resource\": \"*\",\n  \"Condition\": {\"NumericGreaterThan\": {\"aws:MultiFactorAuthAge\": \"3600\"}}}}\n",
     );
     let yaml = "vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890}]
 vpc_endpoints:
@@ -196,8 +196,8 @@ vpc_endpoints:
         [
             "emulator.yaml:12:58: /vpc_endpoints/1/policy_document/Statement/0/Action: `lookoutvision:DetectAnomaly` is no \
              action; did you mean `lookoutvision:DetectAnomalies`?",
-            "policies/old-sessions.json:3:56: /Statement/Condition/DateLessThan/aws:TokenIssueTime: `DateLessThan` on \
-             `aws:TokenIssueTime` is never true here: AWS sets the key, and nothing here does",
+            "policies/old-sessions.json:3:66: /Statement/Condition/NumericGreaterThan/aws:MultiFactorAuthAge: \
+             `NumericGreaterThan` on `aws:MultiFactorAuthAge` is never true here: AWS sets the key, and nothing here does",
         ]
     );
 }

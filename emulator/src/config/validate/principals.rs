@@ -64,6 +64,9 @@ fn test_user(account_id: Option<&AccountId>) -> Principal {
         identity_policies: None,
         permissions_boundary: Vec::new(),
         session_policies: Vec::new(),
+        issued_at: None,
+        source_identity: None,
+        transitive_tag_keys: Vec::new(),
     }
 }
 
@@ -132,6 +135,9 @@ impl Validator<'_> {
             identity_policies: identity_policies?,
             permissions_boundary: permissions_boundary?.into_iter().collect(),
             session_policies: session_policies?.unwrap_or_default(),
+            issued_at: None,
+            source_identity: None,
+            transitive_tag_keys: Vec::new(),
         })
     }
 
@@ -256,7 +262,7 @@ fn user_id(identity: &Identity) -> Box<str> {
 }
 
 /// IAM User Guide, *IAM identifiers*, unique identifiers: a prefix and, in all examples, 17 more characters
-fn unique_id(prefix: &str, arn: &str) -> String {
+pub(super) fn unique_id(prefix: &str, arn: &str) -> String {
     let hash = digest::digest(&digest::SHA256, arn.as_bytes());
     let letter = |byte: &u8| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)]);
     prefix

@@ -61,6 +61,7 @@ pub(super) fn validate(
     Ok(all(tags)?.into_iter().collect())
 }
 
-fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
+/// A tag's key or value, with so many characters
+pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
     (least..=most).contains(&text.chars().count()) && constraints::is_tag_text(text)
 }
