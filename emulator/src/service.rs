@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::Timestamp;
-use tracing::{debug, error};
+use tracing::{error, info};
 
 use crate::{
     config::Limits,
@@ -135,7 +135,7 @@ impl Service {
         if let Some(token) = token
             && let Some(first) = writer.tokens.find(&token.key, now)
         {
-            debug!(token = %token.key.0, "a call with a client token that was used before: nothing is done");
+            info!(token = %token.key.0, "a call with a client token that was used before: nothing is done");
             return token.repeat(first).map_err(Refused::Service);
         }
         let state = self.state();
@@ -156,6 +156,7 @@ impl Service {
             region,
             before: &before(&view, &projects),
             projects: &projects,
+            declared: &snapshot.declared,
             token: first_call.as_ref(),
             forgotten: &writer.forgotten,
         })?;
@@ -192,8 +193,14 @@ impl Service {
 
     fn publish(&self, state: &State, snapshot: &Snapshot, region: &Region, projects: Overlay) {
         let mut next = state.clone();
+        let account_id = &snapshot.config.account_id;
         for (name, project) in projects {
-            next.insert(&snapshot.config.account_id, region, name, project);
+            // That a project was deleted is remembered only where its declaration would bring it back.
+            if project.is_none() && !snapshot.declared.has(region, &name) {
+                next.forget(account_id, region, &name);
+            } else {
+                next.insert(account_id, region, name, project);
+            }
         }
         self.state.store(Arc::new(next));
     }

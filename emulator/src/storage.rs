@@ -18,7 +18,7 @@ use crate::{
     lookoutvision::{
         manifest::Entries,
         store::{
-            Overlay, State,
+            Declared, Overlay, State,
             dataset::{Creation, Dataset, Phase as DatasetPhase},
             idempotency::{FirstCall, TokenKey, Tokens},
             model::{Phase as ModelPhase, Training},
@@ -55,6 +55,8 @@ pub(crate) struct Record<'c> {
     pub(crate) region: &'c Region,
     /// What becomes of projects
     pub(crate) projects: &'c Overlay,
+    /// Where a deleted project has to be remembered
+    pub(crate) declared: &'c Declared,
     /// The projects as they were, to tell which datasets are others now
     pub(crate) before: &'c BTreeMap<Arc<str>, Arc<Project>>,
     pub(crate) token: Option<&'c (TokenKey, FirstCall)>,
@@ -159,7 +161,11 @@ impl Storage {
             let mut datasets = transaction.open_table(DATASETS)?;
             for (name, project) in record.projects {
                 let key = format!("{}/{}/{name}", record.account_id, record.region);
-                projects.insert(&*key, &*json(&project))?;
+                if project.is_none() && !record.declared.has(record.region, name) {
+                    projects.remove(&*key)?;
+                } else {
+                    projects.insert(&*key, &*json(&project))?;
+                }
                 let before = record.before.get(name);
                 for dataset_type in DatasetType::ALL {
                     let of = |project: &Project| match dataset_type {

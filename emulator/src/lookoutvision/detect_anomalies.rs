@@ -17,7 +17,7 @@
 
 mod answer;
 
-use std::{cell::OnceCell, time::Duration};
+use std::{cell::OnceCell, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 
@@ -234,10 +234,22 @@ fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
         ModelKind::Declared | ModelKind::Classification => answer::classification(verdict),
         // Developer Guide, *Detecting anomalies in an image*: the background alone, with the whole area.
         ModelKind::Segmentation => {
-            let nothing = Segmentation::new(verdict, Vec::new()).expect("no anomalies contradict each other");
-            answer::segmentation(&nothing, image.width, image.height)
+            let paint = |nothing: &Segmentation| answer::segmentation(nothing, image.width, image.height);
+            if verdict == Verdict::NORMAL_SEGMENTATION {
+                // Its mask is painted for each size once, like those of rules.
+                return NORMAL_SEGMENTATION.answer_for(image.width, image.height, paint);
+            }
+            paint(&nothing_found(verdict))
         }
     }
+}
+
+/// What every image without a rule gets from a segmentation model
+static NORMAL_SEGMENTATION: LazyLock<Segmentation> =
+    LazyLock::new(|| nothing_found(Verdict::NORMAL_SEGMENTATION));
+
+fn nothing_found(verdict: Verdict) -> Segmentation {
+    Segmentation::new(verdict, Vec::new()).expect("no anomalies contradict each other")
 }
 
 fn normal(kind: ModelKind) -> Verdict {

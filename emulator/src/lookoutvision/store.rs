@@ -75,6 +75,12 @@ impl Declared {
         Self { by_name }
     }
 
+    /// Whether a project of this name would show if the state had none
+    pub(crate) fn has(&self, region: &Region, name: &str) -> bool {
+        self.find(region, name)
+            .is_some_and(|declared| declared.project.is_some())
+    }
+
     /// The declaration of this name that counts in this Region: the Region's own before that of every Region
     fn find(&self, region: &Region, name: &str) -> Option<&DeclaredProject> {
         Self::pick(self.by_name.get(name)?, region)
@@ -131,6 +137,24 @@ impl State {
         Some(self.regions.get(region)?.get(account_id)?)
     }
 
+    /// Takes a project out of the overlay; what the configuration declares shows again
+    pub(crate) fn forget(&mut self, account_id: &AccountId, region: &Region, name: &str) {
+        let Some(accounts) = self.regions.get_mut(region) else {
+            return;
+        };
+        let Some(overlay) = accounts.get_mut(account_id) else {
+            return;
+        };
+        Arc::make_mut(overlay).remove(name);
+        // Nothing is left of a Region in which nothing is left.
+        if overlay.is_empty() {
+            accounts.remove(account_id);
+        }
+        if accounts.is_empty() {
+            self.regions.remove(region);
+        }
+    }
+
     /// Puts one project of an overlay
     pub(crate) fn insert(
         &mut self,
@@ -147,7 +171,7 @@ impl State {
     /// Projects in all overlays
     pub(crate) fn projects(&self) -> usize {
         let overlays = self.regions.values().flat_map(BTreeMap::values);
-        overlays.map(|overlay| overlay.len()).sum()
+        overlays.flat_map(|overlay| overlay.values().flatten()).count()
     }
 
     /// Bytes of all datasets

@@ -771,6 +771,26 @@ async fn every_page_of_projects_is_reached_and_another_lists_token_is_refused() 
 }
 
 #[tokio::test]
+async fn what_was_deleted_leaves_its_room_to_others() {
+    let emulator = emulator_with("limits: {projects_max: 1}").await;
+    for index in 0..3 {
+        let name = json!({"ProjectName": format!("p{index}")});
+        ok(&call(&emulator, "POST", "/projects", name).await, 200);
+        let full = call(&emulator, "POST", "/projects", json!({"ProjectName": "q"})).await;
+        full.check(402, "ServiceQuotaExceededException");
+        assert_eq!(full.json()["ServiceCode"], "lookoutvision");
+        let target = format!("/projects/p{index}");
+        ok(&call(&emulator, "DELETE", &target, Value::Null).await, 200);
+    }
+    assert_eq!(
+        get(&emulator, "/projects").await["Projects"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+}
+
+#[tokio::test]
 async fn policies_see_the_tags_of_requests_and_of_the_state() {
     let emulator = emulator_with(
         r#"
