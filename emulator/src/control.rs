@@ -52,8 +52,8 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
     // A HEAD is a GET whose body hyper leaves out.
     let reads = method == Method::GET || method == Method::HEAD;
     match segments[..] {
-        ["health"] if reads => health::health(shared),
-        ["ready"] if reads => health::ready(shared),
+        // The listeners are bound and the CA is made before the control API answers at all, so who answers is ready.
+        ["health" | "ready"] if reads => health::health(shared),
         ["ca.pem"] if reads => certificates::ca_pem(shared),
         ["ca-bundle.pem"] if reads => certificates::ca_bundle_pem(shared),
         ["truststore.p12"] if reads => certificates::truststore_p12(shared),

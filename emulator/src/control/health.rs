@@ -44,8 +44,3 @@ pub(super) fn health(shared: &Shared) -> Answer {
         journal: JournalHealth { entries, evicted },
     })
 }
-
-// The listeners are bound and the CA is made before the control API answers at all.
-pub(super) fn ready(shared: &Shared) -> Answer {
-    health(shared)
-}
