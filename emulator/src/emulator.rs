@@ -239,6 +239,8 @@ impl Emulator {
             // A panic in there was printed when it happened.
             let _ = listener.await;
         }
+        // What is still on its way to S3 is given up: the next emulator with this state file tells so.
+        self.shared.service.close();
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -47,8 +47,19 @@ struct Writer {
     tokens: Tokens,
     /// Tokens that are still in the state file
     forgotten: Vec<TokenKey>,
-    /// `None`: the state is kept in memory
-    storage: Option<Storage>,
+    keeping: Keeping,
+}
+
+/// Where changes are made lasting
+#[derive(Default)]
+enum Keeping {
+    #[default]
+    InMemory,
+    InFile(Storage),
+    /// The file could not be written; the next change opens it again
+    Failed(PathBuf),
+    /// The emulator was stopped, and the file may be another's by now
+    Closed,
 }
 
 /// A client token with everything that it was sent with
@@ -93,7 +104,7 @@ impl Service {
             writer: Mutex::new(Writer {
                 tokens,
                 forgotten: Vec::new(),
-                storage,
+                keeping: storage.map_or(Keeping::InMemory, Keeping::InFile),
             }),
             started_at,
         })
@@ -132,6 +143,7 @@ impl Service {
         operation: Operation,
     ) -> Result<Committed, Refused> {
         let mut writer = self.writer();
+        let writer = &mut *writer;
         if let Some(token) = token
             && let Some(first) = writer.tokens.find(&token.key, now)
         {
@@ -151,7 +163,7 @@ impl Service {
             };
             (token.key.clone(), call)
         });
-        writer.keep(&Record {
+        writer.keeping.keep(&Record {
             account_id: &snapshot.config.account_id,
             region,
             before: &before(&view, &projects),
@@ -176,15 +188,36 @@ impl Service {
         })
     }
 
+    /// Makes a change that the state file could not take, for as long as this process lives
+    ///
+    /// Only for one that a restart would come to by itself.
+    pub(crate) fn make_do(&self, snapshot: &Snapshot, region: &Region, now: Timestamp, operation: Operation) {
+        let writer = self.writer();
+        let state = self.state();
+        let view = state.view(&snapshot.config, &snapshot.declared, region, now);
+        let mut change = Change::new(&state, view);
+        if operation(&mut change).is_ok() {
+            let Change { projects, .. } = change;
+            self.publish(&state, snapshot, region, projects);
+        }
+        drop(writer);
+    }
+
+    /// Lets go of the state file: nothing is changed from now on, and another emulator can have it
+    pub(crate) fn close(&self) {
+        let mut writer = self.writer();
+        if self.is_lasting {
+            writer.keeping = Keeping::Closed;
+        }
+    }
+
     /// Back to the configuration
     ///
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
     pub(crate) fn reset(&self) -> Result<(), StorageError> {
         let mut writer = self.writer();
-        if let Some(storage) = &writer.storage {
-            storage.clear()?;
-        }
+        writer.keeping.in_file(Storage::clear)?;
         writer.tokens = Tokens::default();
         writer.forgotten.clear();
         self.state.store(Arc::default());
@@ -211,18 +244,44 @@ impl Service {
     }
 }
 
-impl Writer {
-    fn keep(&self, record: &Record<'_>) -> Result<(), ServiceError> {
-        let Some(storage) = &self.storage else {
+impl Keeping {
+    /// Makes a change lasting
+    fn keep(&mut self, record: &Record<'_>) -> Result<(), ServiceError> {
+        if matches!(self, Self::Closed) {
+            return Err(not_written());
+        }
+        self.in_file(|storage| storage.commit(record)).map_err(|error| {
+            error!("a change was not made, because the state file cannot be written: {error}");
+            not_written()
+        })
+    }
+
+    /// Does something to the file, if there is one
+    ///
+    /// A file that could not be written is closed and opened again for the next change: the database takes nothing more
+    /// from then on, and a disk that was full may have room again.
+    fn in_file(
+        &mut self,
+        write: impl FnOnce(&Storage) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        if let Self::Failed(path) = self {
+            *self = Self::InFile(Storage::open(path)?);
+        }
+        let Self::InFile(storage) = self else {
             return Ok(());
         };
-        storage.commit(record).map_err(|error| {
-            error!("a change was not made, because the state file cannot be written: {error}");
-            ServiceError::InternalServerException {
-                message: "The state could not be written.".into(),
-                retry_after_seconds: None,
-            }
-        })
+        let written = write(storage);
+        if written.is_err() {
+            *self = Self::Failed(storage.path().to_path_buf());
+        }
+        written
+    }
+}
+
+fn not_written() -> ServiceError {
+    ServiceError::InternalServerException {
+        message: "The state could not be written.".into(),
+        retry_after_seconds: None,
     }
 }
 

@@ -87,6 +87,11 @@ impl Storage {
         }
     }
 
+    /// Where the file lies
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn initialise(&self) -> Result<u64, redb::Error> {
         let transaction = self.database.begin_write()?;
         let found = {

@@ -13,11 +13,12 @@ use tracing::{error, info};
 use crate::{
     identifiers::Region,
     lookoutvision::{
+        api::values::InputS3Object,
         error::ServiceError,
         evaluation::Evaluation,
         manifest::Entries,
         operations::{Refused, datasets, models},
-        store::Errand,
+        store::{Errand, project::DatasetType},
     },
     s3,
     service::{ClientToken, Committed, Operation},
@@ -42,10 +43,7 @@ impl Work {
     pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
         if self.shared.service.is_lasting() {
             let whole = tokio::spawn(async move {
-                let work = self.clone();
-                // The disk is waited for where waiting is in nobody's way.
-                let committed = tokio::task::spawn_blocking(move || work.commit(operation));
-                let committed = committed.await.map_err(|_| internal())??;
+                let committed = self.commit_aside(operation).await?;
                 Ok(self.answer(committed).await)
             });
             return whole.await.map_err(|_| internal())?;
@@ -77,58 +75,82 @@ impl Work {
         )
     }
 
+    /// The same where waiting for the disk is in nobody's way
+    async fn commit_aside(&self, operation: Operation) -> Result<Committed, Refused> {
+        if !self.shared.service.is_lasting() {
+            return self.commit(operation);
+        }
+        let work = self.clone();
+        let committed = tokio::task::spawn_blocking(move || work.commit(operation));
+        committed.await.map_err(|_| internal())?
+    }
+
     async fn finish(mut self, errand: Errand) {
         // The second change is none that a client asked for.
         self.token = None;
-        let outcome = match errand {
+        let outcome = self.run_errand(errand).await;
+        let lost = outcome.lost();
+        if let Err(error) = self.commit_aside(outcome.operation()).await {
+            // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
+            // from now on, and nobody has to restart an emulator because something is for ever in progress.
+            error!("what came of an errand was lost: {error:?}");
+            let service = &self.shared.service;
+            service.make_do(&self.snapshot, &self.region, self.now, lost.operation());
+        }
+    }
+
+    async fn run_errand(&self, errand: Errand) -> Outcome {
+        match errand {
             Errand::ReadManifest {
                 project_name,
                 dataset_type,
                 created,
                 manifest,
-            } => {
-                let limits = self.snapshot.config.limits;
-                let s3 = &self.snapshot.config.s3;
-                let read = s3::read(
-                    s3,
-                    &self.region,
-                    &manifest,
-                    limits.manifest_bytes_max,
-                    limits.s3_timeout,
-                );
-                let entries = read.await.map_err(|error| error.to_string()).and_then(|bytes| {
-                    Entries::default()
-                        .with(&bytes, limits.dataset_entries_max)
-                        .map_err(|error| error.to_string())
-                });
-                let entries = entries.map_err(|reason| {
-                    info!(
-                        "the manifest s3://{}/{} was not taken: {reason}",
-                        manifest.bucket, manifest.key
-                    );
-                    // Guess: the text.
-                    format!(
-                        "The manifest s3://{}/{} could not be used: {reason}",
-                        manifest.bucket, manifest.key
-                    )
-                });
-                self.commit(Box::new(move |change| {
-                    datasets::finish_creation(change, &project_name, dataset_type, created, entries);
-                    Ok(String::new())
-                }))
-            }
+            } => Outcome::Dataset {
+                project_name,
+                dataset_type,
+                created,
+                entries: self.read(&manifest).await,
+            },
             Errand::WriteEvaluation(evaluation) => {
                 let written = self.write(&evaluation).await;
-                self.commit(Box::new(move |change| {
-                    models::finish_training(change, &evaluation.project_name, &evaluation.version, written);
-                    Ok(String::new())
-                }))
+                let Evaluation {
+                    project_name,
+                    version,
+                    created,
+                    ..
+                } = *evaluation;
+                Outcome::Training {
+                    project_name,
+                    version,
+                    created,
+                    written,
+                }
             }
-        };
-        if let Err(error) = outcome {
-            // A state file that could not be written; the status stays the first one.
-            error!("what came of an errand was lost: {error:?}");
         }
+    }
+
+    async fn read(&self, manifest: &InputS3Object) -> Result<Entries, String> {
+        let config = &self.snapshot.config;
+        let limits = config.limits;
+        let bytes = s3::read(
+            &config.s3,
+            &self.region,
+            manifest,
+            limits.manifest_bytes_max,
+            limits.s3_timeout,
+        );
+        let entries = bytes.await.map_err(|error| error.to_string()).and_then(|bytes| {
+            Entries::default()
+                .with(&bytes, limits.dataset_entries_max)
+                .map_err(|error| error.to_string())
+        });
+        entries.map_err(|reason| {
+            let InputS3Object { bucket, key, .. } = manifest;
+            info!("the manifest s3://{bucket}/{key} was not taken: {reason}");
+            // Guess: the text.
+            format!("The manifest s3://{bucket}/{key} could not be used: {reason}")
+        })
     }
 
     async fn write(&self, evaluation: &Evaluation) -> Result<(), String> {
@@ -160,6 +182,75 @@ impl Work {
         Ok(())
     }
 }
+
+/// What came of an errand
+enum Outcome {
+    Dataset {
+        project_name: String,
+        dataset_type: DatasetType,
+        created: Timestamp,
+        entries: Result<Entries, String>,
+    },
+    Training {
+        project_name: Arc<str>,
+        version: String,
+        created: Timestamp,
+        written: Result<(), String>,
+    },
+}
+
+impl Outcome {
+    /// The change that takes it in
+    fn operation(self) -> Operation {
+        Box::new(move |change| {
+            match self {
+                Self::Dataset {
+                    project_name,
+                    dataset_type,
+                    created,
+                    entries,
+                } => datasets::finish_creation(change, &project_name, dataset_type, created, entries),
+                Self::Training {
+                    project_name,
+                    version,
+                    created,
+                    written,
+                } => models::finish_training(change, &project_name, &version, created, written),
+            }
+            Ok(String::new())
+        })
+    }
+
+    /// What is left of it when it cannot be written down
+    fn lost(&self) -> Self {
+        match self {
+            Self::Dataset {
+                project_name,
+                dataset_type,
+                created,
+                ..
+            } => Self::Dataset {
+                project_name: project_name.clone(),
+                dataset_type: *dataset_type,
+                created: *created,
+                entries: Err(LOST.to_owned()),
+            },
+            Self::Training {
+                project_name,
+                version,
+                created,
+                ..
+            } => Self::Training {
+                project_name: project_name.clone(),
+                version: version.clone(),
+                created: *created,
+                written: Err(LOST.to_owned()),
+            },
+        }
+    }
+}
+
+const LOST: &str = "The emulator could not write its state file when this was done.";
 
 fn internal() -> ServiceError {
     ServiceError::InternalServerException {

@@ -9,6 +9,7 @@ mod life_cycle;
 mod persistence;
 mod policies;
 mod policy_command;
+mod recovery;
 mod s3;
 mod signatures;
 mod sts;

@@ -12,16 +12,23 @@ use serde_json::json;
 
 use crate::support::{Answer, Call, control, emulator_with};
 
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lookoutvision-emulator");
+
 /// The program, with a state file and a certificate authority in a folder
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    ca_pem: String,
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) ca_pem: String,
 }
 
 impl Process {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lookoutvision-emulator"))
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_by(folder, Command::new(PROGRAM))
+    }
+
+    /// Starts it by another program that takes it, or its arguments, at the end of its own
+    pub(crate) fn start_by(folder: &Path, mut command: Command) -> Self {
+        let mut child = command
             .args([
                 "--config",
                 "emulator.yaml",
@@ -53,14 +60,25 @@ impl Process {
         }
     }
 
-    async fn send(&self, call: &Call) -> std::io::Result<Answer> {
+    pub(crate) async fn send(&self, call: &Call) -> std::io::Result<Answer> {
         call.send_to(&self.ca_pem, self.address).await
     }
 
     /// As `kill -9` does
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
         self.child.kill().expect("it is ours");
         self.child.wait().expect("it is ours");
+    }
+}
+
+// A test that fails leaves nothing running.
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{Refused, over_limit, project, scope};
 use crate::lookoutvision::{
     api::{
@@ -84,6 +86,7 @@ pub(crate) fn create(
             change.errand = Some(Errand::WriteEvaluation(Box::new(Evaluation {
                 project_name: project.name.clone(),
                 version: version.to_owned(),
+                created: now,
                 model_arn: arn.clone(),
                 end: started.end(),
                 training: training.clone(),
@@ -127,6 +130,7 @@ pub(crate) fn finish_training(
     change: &mut Change<'_>,
     project_name: &str,
     version: &str,
+    created: Timestamp,
     outcome: Result<(), String>,
 ) {
     let outcome = match outcome {
@@ -136,7 +140,8 @@ pub(crate) fn finish_training(
     let Some(project) = change.project(project_name) else {
         return;
     };
-    let Some(model) = project.models.get(version) else {
+    let model = project.models.get(version);
+    let Some(model) = model.filter(|model| model.created == created) else {
         return;
     };
     let Phase::Training(started, Training::Unfinished) = model.phase else {

@@ -227,7 +227,13 @@ fn change<R>(
         errand = world.change(|change| {
             match next {
                 Errand::WriteEvaluation(evaluation) => {
-                    models::finish_training(change, &evaluation.project_name, &evaluation.version, Ok(()));
+                    models::finish_training(
+                        change,
+                        &evaluation.project_name,
+                        &evaluation.version,
+                        evaluation.created,
+                        Ok(()),
+                    );
                 }
                 Errand::ReadManifest { .. } => unreachable!("no call here names a manifest"),
             }

@@ -1,0 +1,577 @@
+//! A process that ends between what it has acknowledged and S3's answer: what the next one makes of it.
+//!
+//! CreateDataset and CreateModel put down their first status, and everybody can see it, before S3 is asked. From there on
+//! the emulator can die at any moment.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::{
+    persistence::{PROGRAM, Process},
+    support::{Answer, Call, control, emulator_with},
+};
+
+/// An S3 that answers as many requests as it is let, and keeps the others waiting
+struct S3 {
+    port: u16,
+    /// The request lines, as they come
+    asked: mpsc::UnboundedReceiver<String>,
+    answers: Arc<Semaphore>,
+    /// What was written, by path
+    written: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl S3 {
+    /// Every object that is read is this manifest
+    async fn of(manifest: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (log, asked) = mpsc::unbounded_channel();
+        let (answers, written) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let manifest: Arc<str> = manifest.into();
+        let (allowed, objects) = (answers.clone(), Arc::clone(&written));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let exchange = exchange(
+                    stream,
+                    log.clone(),
+                    allowed.clone(),
+                    Arc::clone(&objects),
+                    manifest.clone(),
+                );
+                tokio::spawn(exchange);
+            }
+        });
+        Self {
+            port,
+            asked,
+            answers,
+            written,
+        }
+    }
+
+    /// Waits until it is asked once more, and says for what
+    async fn is_asked(&mut self) -> String {
+        let asked = timeout(PATIENCE, self.asked.recv()).await;
+        asked.expect("it is asked").expect("the server goes on")
+    }
+
+    /// Answers so many requests, those that wait first
+    fn answer(&self, requests: usize) {
+        self.answers.add_permits(requests);
+    }
+
+    fn config(&self) -> String {
+        format!("s3: {{endpoint_url: 'http://127.0.0.1:{}'}}\n", self.port)
+    }
+}
+
+async fn exchange(
+    mut stream: TcpStream,
+    log: mpsc::UnboundedSender<String>,
+    allowed: Arc<Semaphore>,
+    objects: Arc<Mutex<BTreeMap<String, String>>>,
+    manifest: Arc<str>,
+) {
+    let mut bytes = Vec::new();
+    let (head, body) = loop {
+        let text = String::from_utf8_lossy(&bytes);
+        let length = |head: &str| {
+            let (_, rest) = head.split_once("content-length: ")?;
+            rest.lines().next()?.parse().ok()
+        };
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && body.len() >= length(head).unwrap_or(0)
+        {
+            break (head.to_owned(), body.to_owned());
+        }
+        if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return;
+        }
+    };
+    let asked = head.lines().next().unwrap_or_default().to_owned();
+    let _ = log.send(asked.clone());
+    // One whose client has died waits no longer: nobody but the client sends anything.
+    let permit = tokio::select! {
+        permit = allowed.acquire() => permit.expect("nobody closes it"),
+        _ = stream.read_u8() => return,
+    };
+    permit.forget();
+    let answer = if asked.starts_with("PUT ") {
+        let path = asked.split(' ').nth(1).unwrap_or_default().to_owned();
+        objects.lock().expect("nobody panicked").insert(path, body);
+        ""
+    } else {
+        &*manifest
+    };
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+const MANIFEST: &str = r#"{"source-ref":"s3://images/1.jpg"}"#;
+
+/// Longer than anything here takes
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const STOPPED: &str = "The emulator was stopped while it was at work on this.";
+
+fn call(method: &'static str, target: &str, body: &Value) -> Call {
+    let mut call = Call::get(&format!("/2020-11-20{target}"));
+    call.method = method;
+    if !body.is_null() {
+        call = call.body("application/json", body.to_string().as_bytes());
+    }
+    call
+}
+
+fn with_token(mut call: Call, token: &str) -> Call {
+    call.extra_headers
+        .push(("x-amzn-client-token".to_owned(), token.to_owned()));
+    call
+}
+
+fn create_dataset(project_name: &str) -> Call {
+    let object = json!({"Bucket": "images", "Key": "train.manifest"});
+    let body =
+        json!({"DatasetType": "train", "DatasetSource": {"GroundTruthManifest": {"S3Object": object}}});
+    call("POST", &format!("/projects/{project_name}/datasets"), &body)
+}
+
+fn create_model(project_name: &str) -> Call {
+    let body = json!({"OutputConfig": {"S3Location": {"Bucket": "results", "Prefix": "out/"}}});
+    call("POST", &format!("/projects/{project_name}/models"), &body)
+}
+
+/// A folder with a configuration that keeps its state
+fn folder(more: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let yaml = format!("state: emulator.state\n{more}");
+    std::fs::write(folder.path().join("emulator.yaml"), yaml).expect("the folder is ours");
+    folder
+}
+
+impl Process {
+    /// Sends it aside; it may never be answered
+    fn begin(&self, call: &Call) -> JoinHandle<std::io::Result<Answer>> {
+        let (call, ca_pem, address) = (call.clone(), self.ca_pem.clone(), self.address);
+        tokio::spawn(async move { call.send_to(&ca_pem, address).await })
+    }
+
+    async fn ok(&self, call: &Call) -> Value {
+        let answer = self.send(call).await.expect("it answers");
+        assert!(answer.status < 300, "{} {}: {answer:?}", call.method, call.target);
+        answer.json()
+    }
+
+    async fn get(&self, target: &str) -> Value {
+        self.ok(&call("GET", target, &Value::Null)).await
+    }
+
+    async fn refuses(&self, call: &Call, status: u16, code: &str) -> String {
+        self.send(call).await.expect("it answers").check(status, code)
+    }
+
+    async fn dataset(&self, project_name: &str) -> Status {
+        let target = format!("/projects/{project_name}/datasets/train");
+        status(&self.get(&target).await["DatasetDescription"])
+    }
+
+    async fn model(&self, project_name: &str, version: &str) -> Status {
+        let target = format!("/projects/{project_name}/models/{version}");
+        status(&self.get(&target).await["ModelDescription"])
+    }
+}
+
+/// `Status` and `StatusMessage`
+type Status = (String, String);
+
+fn status(description: &Value) -> Status {
+    let text = |name: &str| description[name].as_str().expect("it is always there").to_owned();
+    (text("Status"), text("StatusMessage"))
+}
+
+#[track_caller]
+fn is(found: &Status, status: &str, message: &str) {
+    assert_eq!((&*found.0, &*found.1), (status, message));
+}
+
+#[tokio::test]
+async fn a_dataset_whose_manifest_was_being_read_has_failed_and_can_be_made_anew() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let folder = folder(&s3.config());
+    let process = Process::start(folder.path());
+    process
+        .ok(&call("POST", "/projects", &json!({"ProjectName": "p"})))
+        .await;
+    let create = with_token(create_dataset("p"), "once");
+    let waiting = process.begin(&create);
+    assert_eq!(s3.is_asked().await, "GET /images/train.manifest HTTP/1.1");
+    // Others see it already, and so does whoever sends the call again.
+    assert_eq!(process.dataset("p").await.0, "CREATE_IN_PROGRESS");
+    let acknowledged = process.ok(&create).await;
+    process.kill();
+    let unanswered = waiting.await.expect("it is not cancelled");
+    assert!(unanswered.is_err(), "{unanswered:?}");
+
+    let process = Process::start(folder.path());
+    is(&process.dataset("p").await, "CREATE_FAILED", STOPPED);
+    let described = process.get("/projects/p/datasets/train").await;
+    assert_eq!(described["DatasetDescription"]["ImageStats"]["Total"], 0);
+    assert_eq!(
+        described["DatasetDescription"]["CreationTimestamp"],
+        acknowledged["DatasetMetadata"]["CreationTimestamp"]
+    );
+    let listed = process.get("/projects/p/datasets/train/entries").await;
+    assert_eq!(listed["DatasetEntries"], json!([]));
+    // An SDK that sends its call again because it never had an answer has that of the first, and nothing is done.
+    assert_eq!(process.ok(&create).await, acknowledged);
+    is(&process.dataset("p").await, "CREATE_FAILED", STOPPED);
+    process
+        .refuses(&create_model("p"), 409, "ConflictException")
+        .await;
+
+    process
+        .ok(&call("DELETE", "/projects/p/datasets/train", &Value::Null))
+        .await;
+    s3.answer(1);
+    process.ok(&with_token(create_dataset("p"), "again")).await;
+    is(
+        &process.dataset("p").await,
+        "CREATE_COMPLETE",
+        "The dataset was created successfully.",
+    );
+    process.kill();
+    let process = Process::start(folder.path());
+    assert_eq!(process.dataset("p").await.0, "CREATE_COMPLETE");
+    let listed = process.get("/projects/p/datasets/train/entries").await;
+    assert_eq!(listed["DatasetEntries"], json!([MANIFEST]));
+    process.kill();
+}
+
+#[tokio::test]
+async fn a_training_whose_evaluation_was_being_written_has_failed_and_keeps_its_version() {
+    // S3 hangs at the first object and at the second.
+    for objects in [0, 1] {
+        let mut s3 = S3::of(MANIFEST).await;
+        let folder = folder(&s3.config());
+        let process = Process::start(folder.path());
+        process
+            .ok(&call("POST", "/projects", &json!({"ProjectName": "p"})))
+            .await;
+        s3.answer(1 + objects);
+        process.ok(&create_dataset("p")).await;
+        let waiting = process.begin(&with_token(create_model("p"), "once"));
+        for _ in 0..2 + objects {
+            s3.is_asked().await;
+        }
+        let acknowledged = process.get("/projects/p/models/1").await;
+        assert_eq!(acknowledged["ModelDescription"]["Status"], "TRAINING");
+        process.kill();
+        assert!(waiting.await.expect("it is not cancelled").is_err());
+        assert_eq!(s3.written.lock().expect("nobody panicked").len(), objects);
+
+        let process = Process::start(folder.path());
+        is(&process.model("p", "1").await, "TRAINING_FAILED", STOPPED);
+        let described = process.get("/projects/p/models/1").await;
+        for member in ["CreationTimestamp", "ModelArn", "OutputConfig"] {
+            assert_eq!(
+                described["ModelDescription"][member], acknowledged["ModelDescription"][member],
+                "{member}"
+            );
+        }
+        for member in ["Performance", "EvaluationResult", "EvaluationEndTimestamp"] {
+            assert_eq!(described["ModelDescription"][member], Value::Null, "{member}");
+        }
+        let start = call(
+            "POST",
+            "/projects/p/models/1/start",
+            &json!({"MinInferenceUnits": 1}),
+        );
+        process.refuses(&start, 409, "ConflictException").await;
+        let repeated = process.ok(&with_token(create_model("p"), "once")).await;
+        assert_eq!(repeated["ModelMetadata"]["ModelVersion"], "1");
+
+        // No version comes twice, and nothing that failed is in the way of the next training or of the end.
+        s3.answer(2);
+        let second = process.ok(&with_token(create_model("p"), "again")).await;
+        assert_eq!(second["ModelMetadata"]["ModelVersion"], "2");
+        assert_eq!(process.model("p", "2").await.0, "TRAINED");
+        let written = s3.written.lock().expect("nobody panicked").clone();
+        assert!(
+            written.contains_key("/results/out/EvaluationResult-p-2.json"),
+            "{written:?}"
+        );
+        for target in [
+            "/projects/p/models/1",
+            "/projects/p/models/2",
+            "/projects/p/datasets/train",
+            "/projects/p",
+        ] {
+            process.ok(&call("DELETE", target, &Value::Null)).await;
+        }
+        process.kill();
+    }
+}
+
+#[tokio::test]
+async fn a_phase_that_was_to_take_a_while_takes_it_and_fails_then() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let yaml = format!("{}timing: {{dataset_create_seconds: 3600}}\n", s3.config());
+    let folder = folder(&yaml);
+    let process = Process::start(folder.path());
+    process
+        .ok(&call("POST", "/projects", &json!({"ProjectName": "p"})))
+        .await;
+    let _waiting = process.begin(&create_dataset("p"));
+    s3.is_asked().await;
+    process.kill();
+
+    let yaml = yaml + &format!("state: {}\n", folder.path().join("emulator.state").display());
+    let emulator = emulator_with(&yaml).await;
+    let describe = async |seconds: u64| {
+        let setting = format!(r#"{{"offset_seconds": {seconds}}}"#);
+        assert_eq!(control(&emulator, "PUT", "/clock", &setting).await.status, 200);
+        let mut call = Call::get("/2020-11-20/projects/p/datasets/train");
+        call.time += Duration::from_secs(seconds);
+        status(&call.send(&emulator).await.json()["DatasetDescription"])
+    };
+    is(
+        &describe(0).await,
+        "CREATE_IN_PROGRESS",
+        "The dataset is being created.",
+    );
+    is(&describe(3601).await, "CREATE_FAILED", STOPPED);
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_nothing_is_in_progress_for_ever_and_what_was_seen_stays() {
+    let s3 = S3::of(MANIFEST).await;
+    s3.answer(1_000_000);
+    let folder = folder(&s3.config());
+    // Projects with what their dataset and their model were seen to be.
+    let mut seen: Vec<(String, Status, Status)> = Vec::new();
+    for round in 0..4 {
+        let process = Process::start(folder.path());
+        for (name, dataset, model) in &seen {
+            assert_eq!(&process.dataset(name).await, dataset, "{name}");
+            assert_eq!(&process.model(name, "1").await, model, "{name}");
+        }
+        check_that_nothing_is_in_progress(&process).await;
+        let writing = async {
+            for index in 0.. {
+                let name = format!("p-{round}-{index}");
+                let create = call("POST", "/projects", &json!({"ProjectName": name}));
+                for call in [create, create_dataset(&name), create_model(&name)] {
+                    let answer = process.send(&call).await?;
+                    assert!(answer.status < 300, "{answer:?}");
+                }
+                // These panic where a call has no answer; the race is over before that.
+                seen.push((
+                    name.clone(),
+                    process.dataset(&name).await,
+                    process.model(&name, "1").await,
+                ));
+            }
+            std::io::Result::Ok(())
+        };
+        let moment = Duration::from_millis(100 + fastrand::u64(..300));
+        let written = timeout(moment, writing).await;
+        assert!(
+            written.is_err(),
+            "the writer is cut off in the middle of its work: {written:?}"
+        );
+        process.kill();
+    }
+    assert!(seen.len() > 4, "{seen:?}");
+    for (name, dataset, model) in &seen {
+        assert_eq!((&*dataset.0, &*model.0), ("CREATE_COMPLETE", "TRAINED"), "{name}");
+    }
+    let process = Process::start(folder.path());
+    check_that_nothing_is_in_progress(&process).await;
+    process.kill();
+}
+
+async fn check_that_nothing_is_in_progress(process: &Process) {
+    let projects = process.get("/projects?maxResults=100").await;
+    for project in projects["Projects"].as_array().expect("a list") {
+        let name = project["ProjectName"].as_str().expect("it has a name");
+        let described = process.get(&format!("/projects/{name}")).await;
+        for dataset in described["ProjectDescription"]["Datasets"]
+            .as_array()
+            .expect("a list")
+        {
+            let (status, message) = status(dataset);
+            assert!(
+                status == "CREATE_COMPLETE" || (&*status, &*message) == ("CREATE_FAILED", STOPPED),
+                "{name}: {status} {message}"
+            );
+        }
+        if name == "myProject" {
+            continue;
+        }
+        let models = process.get(&format!("/projects/{name}/models")).await;
+        for model in models["Models"].as_array().expect("a list") {
+            let (status, message) = status(model);
+            assert!(
+                status == "TRAINED" || (&*status, &*message) == ("TRAINING_FAILED", STOPPED),
+                "{name}: {status} {message}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_emulator_that_was_stopped_lets_the_next_one_have_the_state_although_s3_hangs() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let state = folder.path().join("state");
+    let yaml = format!(
+        "{}state: {}\nlimits: {{s3_timeout_seconds: 600}}\n",
+        s3.config(),
+        state.display()
+    );
+    let emulator = emulator_with(&yaml).await;
+    let created = call("POST", "/projects", &json!({"ProjectName": "p"}))
+        .send(&emulator)
+        .await;
+    assert_eq!(created.status, 200);
+    let (ca_pem, address) = (emulator.ca_pem().to_owned(), emulator.address());
+    let waiting = tokio::spawn(async move { create_dataset("p").send_to(&ca_pem, address).await });
+    s3.is_asked().await;
+    // The client hangs up: nobody waits for the answer, but the emulator still does for S3's.
+    waiting.abort();
+    timeout(PATIENCE, emulator.stop()).await.expect("it stops");
+
+    let emulator = emulator_with(&yaml).await;
+    let describe = call("GET", "/projects/p/datasets/train", &Value::Null);
+    is(
+        &status(&describe.send(&emulator).await.json()["DatasetDescription"]),
+        "CREATE_FAILED",
+        STOPPED,
+    );
+    // What the first one may still hear of S3 is nothing to the second one.
+    s3.answer(1);
+    assert_eq!(
+        status(&describe.send(&emulator).await.json()["DatasetDescription"]).0,
+        "CREATE_FAILED"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_ends_a_process_that_waits_for_s3() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let folder = folder(&format!(
+        "{}limits: {{s3_timeout_seconds: 600, shutdown_timeout_seconds: 0}}\n",
+        s3.config()
+    ));
+    let mut process = Process::start(folder.path());
+    process
+        .ok(&call("POST", "/projects", &json!({"ProjectName": "p"})))
+        .await;
+    let waiting = process.begin(&create_dataset("p"));
+    s3.is_asked().await;
+    let killed = Command::new("kill").arg(process.child.id().to_string()).status();
+    assert!(
+        killed.is_ok_and(|status| status.success()),
+        "`kill` is everywhere"
+    );
+    let ended = tokio::task::spawn_blocking(move || process.child.wait());
+    let ended = timeout(PATIENCE, ended).await.expect("it ends before S3 answers");
+    let ended = ended.expect("nobody panicked").expect("it is ours");
+    assert_eq!(ended.code(), Some(0));
+    assert!(waiting.await.expect("it is not cancelled").is_err());
+    let process = Process::start(folder.path());
+    is(&process.dataset("p").await, "CREATE_FAILED", STOPPED);
+    process.kill();
+}
+
+/// On a disk with too little room for the manifest
+#[cfg(unix)]
+#[tokio::test]
+async fn an_outcome_that_the_state_file_has_no_room_for_is_a_failure_at_once() {
+    let mut manifest = String::new();
+    for index in 0..4_000 {
+        let padding = "x".repeat(4_000);
+        let _ = writeln!(
+            manifest,
+            r#"{{"source-ref":"s3://images/{index}.jpg","padding":"{padding}"}}"#
+        );
+    }
+    let s3 = S3::of(&manifest).await;
+    s3.answer(1_000);
+    let folder = folder(&s3.config());
+    let process = start_with_small_files(folder.path());
+    for name in ["p", "q"] {
+        process
+            .ok(&call("POST", "/projects", &json!({"ProjectName": name})))
+            .await;
+    }
+    process.ok(&create_dataset("p")).await;
+    is(
+        &process.dataset("p").await,
+        "CREATE_FAILED",
+        "The emulator could not write its state file when this was done.",
+    );
+    // A change for which there is room is made, and one for which there is none is refused whole.
+    let changes: String = manifest.split_inclusive('\n').take(1_500).collect();
+    let changes = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, changes);
+    let dataset = call("POST", "/projects/q/datasets", &json!({"DatasetType": "train"}));
+    process.ok(&dataset).await;
+    let update = call(
+        "PATCH",
+        "/projects/q/datasets/train/entries",
+        &json!({"Changes": changes}),
+    );
+    let refused = process.refuses(&update, 500, "InternalServerException").await;
+    assert_eq!(refused, "The state could not be written.");
+    assert_eq!(process.dataset("q").await.0, "CREATE_COMPLETE");
+    process
+        .ok(&call("DELETE", "/projects/p/datasets/train", &Value::Null))
+        .await;
+    process
+        .ok(&call("POST", "/projects", &json!({"ProjectName": "r"})))
+        .await;
+    let failed = process.begin(&create_dataset("r"));
+    assert!(failed.await.expect("it is not cancelled").is_ok());
+    process.kill();
+
+    let process = Process::start(folder.path());
+    is(&process.dataset("r").await, "CREATE_FAILED", STOPPED);
+    assert_eq!(process.dataset("q").await.0, "CREATE_COMPLETE");
+    process
+        .refuses(
+            &call("GET", "/projects/p/datasets/train", &Value::Null),
+            404,
+            "ResourceNotFoundException",
+        )
+        .await;
+    process.kill();
+}
+
+/// The program with a bound on the length of its files
+fn start_with_small_files(folder: &Path) -> Process {
+    let mut shell = Command::new("sh");
+    // In units of 512 bytes. The signal that comes with the error is ignored, as it is when a disk is full.
+    shell
+        .args(["-c", r#"trap "" XFSZ; ulimit -f 8192; exec "$0" "$@""#])
+        .arg(PROGRAM);
+    Process::start_by(folder, shell)
+}
