@@ -173,6 +173,11 @@ impl LocalEmulator {
         &self.authority
     }
 
+    /// Where it listens, as a client that uses no proxy is told.
+    pub fn endpoint_url(&self) -> String {
+        format!("https://localhost:{}", self.listen.port())
+    }
+
     /// What `HTTPS_PROXY` is set to, to reach it under the real host names.
     pub fn proxy_url(&self) -> String {
         self.tunnel.url()

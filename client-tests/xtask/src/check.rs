@@ -63,6 +63,7 @@ pub(crate) fn environments() -> Result<Skipped, TaskError> {
     let mut skipped = Skipped::new();
     for (client, made) in [
         ("boto3 and the AWS CLI", environments.python()),
+        ("moto, which plays S3", environments.moto_server()),
         ("the AWS SDK for JavaScript", environments.node_driver()),
     ] {
         match made {

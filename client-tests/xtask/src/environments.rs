@@ -1,4 +1,4 @@
-//! The Python and Node environments that the SDKs under observation live in.
+//! The Python and Node environments that the SDKs under observation live in, and the one of moto, which plays S3.
 //!
 //! They are made under the target directory from lock files that name a hash for every package, and are made
 //! again only when a lock file changed. Both the test command and the client tests themselves ask for them, at
@@ -64,12 +64,27 @@ impl Environments {
     /// # Errors
     /// Python is missing, or a package could not be installed.
     pub fn python(&self) -> Result<PathBuf, EnvironmentError> {
-        let home = self.directory.join("python");
+        self.python_program("python", "requirements.lock", "python")
+    }
+
+    /// moto's server, which plays S3, made if need be: apart from boto3, whose last version with the service it need not
+    /// share.
+    ///
+    /// # Errors
+    /// Python is missing, or a package could not be installed.
+    pub fn moto_server(&self) -> Result<PathBuf, EnvironmentError> {
+        self.python_program("moto", "moto.lock", "moto_server")
+    }
+
+    /// A program of the virtual environment `name`
+    fn python_program(&self, name: &str, lock: &str, program: &str) -> Result<PathBuf, EnvironmentError> {
+        let home = self.directory.join(name);
         let interpreter = home.join("bin/python");
+        let program = home.join("bin").join(program);
         if self.is_ready_made() {
-            return present(interpreter, "python3");
+            return present(program, "python3");
         }
-        let lock = self.sources.join("python/requirements.lock");
+        let lock = self.sources.join("python").join(lock);
         self.refresh(&home, &lock, || {
             must_exist("python3")?;
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
@@ -92,7 +107,7 @@ impl Environments {
                 ])
                 .arg(&lock))
         })?;
-        Ok(interpreter)
+        Ok(program)
     }
 
     /// The script that calls boto3.

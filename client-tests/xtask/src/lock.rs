@@ -1,6 +1,6 @@
-//! `cargo xtask lock`: the lock files of the Python and Node clients, made anew from what they ask for.
+//! `cargo xtask lock`: the lock files of the Python and Node clients and of moto, made anew from what they ask for.
 //!
-//! Both name a hash for every package and no address to fetch it from, so that everyone uses the registry or mirror that
+//! All name a hash for every package and no address to fetch it from, so that everyone uses the registry or mirror that
 //! they have set up.
 
 use std::fs;
@@ -19,25 +19,21 @@ pub(crate) fn refresh() -> Result<Skipped, TaskError> {
         "pip-tools",
         Command::new(tools.join("bin/pip")).args(["install", "--quiet", "pip-tools"]),
     )?;
-    run(
-        "requirements.lock",
-        Command::new(tools.join("bin/pip-compile"))
-            .args([
-                "--quiet",
-                "--upgrade",
-                "--generate-hashes",
-                "--no-emit-index-url",
-                "--no-emit-find-links",
-            ])
-            .args([
-                "--no-header",
-                "--strip-extras",
-                "--output-file",
-                "requirements.lock",
-                "requirements.in",
-            ])
-            .current_dir(clients.join("python")),
-    )?;
+    for (asked, locked) in [("requirements.in", "requirements.lock"), ("moto.in", "moto.lock")] {
+        run(
+            locked,
+            Command::new(tools.join("bin/pip-compile"))
+                .args([
+                    "--quiet",
+                    "--upgrade",
+                    "--generate-hashes",
+                    "--no-emit-index-url",
+                    "--no-emit-find-links",
+                ])
+                .args(["--no-header", "--strip-extras", "--output-file", locked, asked])
+                .current_dir(clients.join("python")),
+        )?;
+    }
     fs::remove_file(clients.join("node/package-lock.json")).ok();
     run(
         "package-lock.json",
