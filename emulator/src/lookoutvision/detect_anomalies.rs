@@ -44,7 +44,7 @@ pub struct DetectAnomaliesInput<'r> {
     pub content_type: Option<&'r str>,
     /// The image
     pub body: &'r [u8],
-    /// SHA-256 of the image, if it is known; see [`needs_sha256`]
+    /// SHA-256 of the image, which a verified signature has needed; otherwise it is computed where a rule asks for it
     pub body_sha256: Option<[u8; 32]>,
     /// The caller's ARN
     pub principal: &'r str,
@@ -196,19 +196,6 @@ pub(crate) fn perform(
         ),
         rule,
         delay: found.and_then(|rule| rule.delay),
-    })
-}
-
-/// Whether a rule that may answer calls of this model asks for the image's SHA-256
-///
-/// A shell that hashes bodies while they arrive can leave it out when this is false. A hash that turns out to be
-/// needed and is not there is computed.
-pub fn needs_sha256(projects: &[Project], model: &ModelAddress) -> bool {
-    find_project(projects, model.region(), model.project_name()).is_some_and(|project| {
-        find_model(project, model.version()).is_some_and(|model| {
-            let mut rules = model.detect_anomalies.iter().chain(&project.detect_anomalies);
-            rules.any(|rule| rule.when.image_sha256.is_some())
-        })
     })
 }
 
