@@ -4,17 +4,14 @@
 //! and hashing; what is measured here must not be seen beside that.
 
 use divan::{Bencher, black_box};
-use lookoutvision_emulator::{
-    config::Project,
-    lookoutvision::{
-        call_counts::CallCounts,
-        canned::{Anomaly, CannedRule, Rectangle, Segmentation, Then, Verdict, When},
-        detect_anomalies::{DetectAnomaliesInput, perform_detect_anomalies},
-        image::{Image, ImageFormat},
-        mask::Mask,
-        model::{DeclaredModel, ModelAddress, ModelStatus},
-        routes::Route,
-    },
+use lookoutvision_emulator::lookoutvision::{
+    call_counts::CallCounts,
+    canned::{Anomaly, CannedRule, Rectangle, Segmentation, Then, Verdict, When},
+    detect_anomalies::{self, DetectAnomaliesInput, ModelKind, Target},
+    image::{Image, ImageFormat},
+    mask::Mask,
+    model::{ModelAddress, ModelStatus},
+    routes::Route,
 };
 
 fn main() {
@@ -61,31 +58,22 @@ fn paint_mask(bencher: Bencher<'_, '_>, (width, height): (u32, u32)) {
 fn perform(bencher: Bencher<'_, '_>, then: Then) {
     let account_id = "123456789012".parse().expect("an account id");
     let region = "us-west-2".parse().expect("a Region");
-    let rule = CannedRule {
+    let rules = [CannedRule {
         when: When::default(),
         then,
         delay: None,
-    };
-    let model = DeclaredModel {
-        version: "1".parse().expect("a version"),
-        status: ModelStatus::Hosted,
-        tags: Default::default(),
-        detect_anomalies: vec![rule],
-    };
-    let projects = [Project {
-        name: "myProject".parse().expect("a project's name"),
-        region: None,
-        models: vec![model],
-        detect_anomalies: Vec::new(),
-        exists: true,
-        dataset_create_fails: None,
-        training_fails: None,
-        hosting_fails: None,
     }];
+    let target = Target {
+        project_exists: true,
+        is_declared: true,
+        model: Some((ModelStatus::Hosted, ModelKind::Declared)),
+        model_rules: &rules,
+        project_rules: &[],
+    };
     let call_counts = CallCounts::default();
     let image = jpeg();
     bencher.bench(|| {
-        let model = ModelAddress::resolve(&projects, &account_id, &region, "myProject", "latest");
+        let model = ModelAddress::new(&account_id, &region, "myProject", "1");
         let input = DetectAnomaliesInput {
             model: &model,
             content_type: Some("image/jpeg"),
@@ -94,7 +82,7 @@ fn perform(bencher: Bencher<'_, '_>, then: Then) {
             principal: "arn:aws:iam::123456789012:user/test",
             vpc_endpoint_id: None,
         };
-        perform_detect_anomalies(&input, &projects, &call_counts).expect("nothing is wrong with the call")
+        detect_anomalies::perform(&input, &target, &call_counts).expect("nothing is wrong with the call")
     });
 }
 

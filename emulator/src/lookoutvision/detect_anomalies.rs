@@ -22,7 +22,6 @@ use std::{cell::OnceCell, sync::LazyLock, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    config::Project,
     identifiers::VpcEndpointId,
     lookoutvision::{
         call_counts::CallCounts,
@@ -30,10 +29,12 @@ use crate::{
         constraints::{StringShape, Violations},
         error::ServiceError,
         image::{Image, ImageFormat},
-        model::{ModelAddress, ModelStatus, find_model, find_project},
-        store::{View, model::ModelKind},
+        model::{ModelAddress, ModelStatus, find_model},
+        store::View,
     },
 };
+
+pub use crate::lookoutvision::store::model::ModelKind;
 
 /// A call that was permitted
 #[derive(Debug)]
@@ -65,15 +66,17 @@ pub struct DetectAnomaliesOutput {
 
 /// What a call is about, as far as it is there
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'s> {
-    pub(crate) project_exists: bool,
+pub struct Target<'s> {
+    /// Whether the project is there
+    pub project_exists: bool,
     /// Whether the configuration has a model of this version, which may be a name
-    pub(crate) is_declared: bool,
+    pub is_declared: bool,
     /// Its status, and what it answers
-    pub(crate) model: Option<(ModelStatus, ModelKind)>,
+    pub model: Option<(ModelStatus, ModelKind)>,
     /// The model's own rules
-    pub(crate) model_rules: &'s [CannedRule],
-    pub(crate) project_rules: &'s [CannedRule],
+    pub model_rules: &'s [CannedRule],
+    /// Those of its project, which are asked after them
+    pub project_rules: &'s [CannedRule],
 }
 
 impl<'s> Target<'s> {
@@ -93,34 +96,12 @@ impl<'s> Target<'s> {
     }
 }
 
-/// Performs a call that was permitted, on projects that are as the configuration declares them
+/// Performs a call that was permitted
 ///
 /// # Errors
 /// When the call is refused before a rule was asked. An error that a rule asks for is in the output, with its rule
 /// and its delay.
-pub fn perform_detect_anomalies(
-    input: &DetectAnomaliesInput<'_>,
-    projects: &[Project],
-    call_counts: &CallCounts,
-) -> Result<DetectAnomaliesOutput, ServiceError> {
-    let address = input.model;
-    let project = find_project(projects, address.region(), address.project_name());
-    let model = project.and_then(|project| find_model(project, address.version()));
-    let target = Target {
-        project_exists: project.is_some(),
-        is_declared: model.is_some(),
-        model: model.map(|model| (model.status, ModelKind::Declared)),
-        model_rules: model.map_or(&[], |model| &model.detect_anomalies),
-        project_rules: project.map_or(&[], |project| &project.detect_anomalies),
-    };
-    perform(input, &target, call_counts)
-}
-
-/// Performs a call that was permitted
-///
-/// # Errors
-/// As [`perform_detect_anomalies`].
-pub(crate) fn perform(
+pub fn perform(
     input: &DetectAnomaliesInput<'_>,
     target: &Target<'_>,
     call_counts: &CallCounts,

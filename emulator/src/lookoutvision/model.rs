@@ -2,7 +2,7 @@
 //!
 //! A request names a model by project and version, and the version may be `latest`. Authorisation needs an ARN, which
 //! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
-//! and it can only be made from the names in the request.
+//! and its version is resolved by the state (`store::View`).
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -61,25 +61,13 @@ pub struct ModelAddress {
 
 impl ModelAddress {
     /// A model whose version is resolved already
-    pub(crate) fn new(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> Self {
+    pub fn new(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> Self {
         Self {
             region: region.clone(),
             project_name: project_name.into(),
             version: version.into(),
             arn: model_arn(account_id, region, project_name, version).into(),
         }
-    }
-
-    /// Resolves the names of a request among the projects that the configuration declares
-    pub fn resolve(
-        projects: &[Project],
-        account_id: &AccountId,
-        region: &Region,
-        project_name: &str,
-        requested_version: &str,
-    ) -> Self {
-        let version = resolve_version(projects, region, project_name, requested_version);
-        Self::new(account_id, region, project_name, version)
     }
 
     /// The Region that the request was signed for
@@ -103,45 +91,12 @@ impl ModelAddress {
     }
 }
 
-/// The declared project of this name in this Region; one that is declared for the Region alone goes before one that
-/// is declared for every Region
-pub fn find_project<'c>(projects: &'c [Project], region: &Region, name: &str) -> Option<&'c Project> {
-    let named = || projects.iter().filter(|project| project.name.as_str() == name);
-    named()
-        .find(|project| project.region.as_ref() == Some(region))
-        .or_else(|| named().find(|project| project.region.is_none()))
-}
-
 /// The declared model of this version
-pub fn find_model<'c>(project: &'c Project, version: &str) -> Option<&'c DeclaredModel> {
+pub(crate) fn find_model<'c>(project: &'c Project, version: &str) -> Option<&'c DeclaredModel> {
     project
         .models
         .iter()
         .find(|model| model.version.as_str() == version)
-}
-
-/// The version that a request means: `latest` is the highest number in the project, everything else is itself
-///
-/// `latest` stays what it is when there is nothing that it could stand for; no model has that version.
-// Guess: the guide does not say whether `latest` is the highest version or the last trained one.
-pub fn resolve_version<'t>(
-    projects: &'t [Project],
-    region: &Region,
-    project_name: &str,
-    requested: &'t str,
-) -> &'t str {
-    if requested != LATEST {
-        return requested;
-    }
-    let project = find_project(projects, region, project_name);
-    let numbered = project
-        .into_iter()
-        .flat_map(|project| &project.models)
-        .filter_map(|model| {
-            let number = model.version.number()?;
-            Some((number, model.version.as_str()))
-        });
-    numbered.max().map_or(requested, |(_, version)| version)
 }
 
 /// Service Authorization Reference, Lookout for Vision: the ARN of a model
@@ -222,9 +177,6 @@ impl FromStr for ModelStatus {
      STOPPING_HOSTING, SYSTEM_UPDATING or DELETING)"
 )]
 pub struct UnknownModelStatus(String);
-
-/// The word for the highest version
-const LATEST: &str = "latest";
 
 #[cfg(test)]
 mod tests;

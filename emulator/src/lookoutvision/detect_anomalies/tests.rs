@@ -5,13 +5,14 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
+    config::Project,
     identifiers::Region,
     lookoutvision::{
         canned::{Between, CannedError, DetectAnomaliesError, RecordedAnswer, When},
         error::ResourceType,
         testing::{
-            NORMAL_JPEG, NORMAL_PNG, TOO_SMALL_PNG, account, always, anomaly, decode_rgb, model, png_of_size,
-            project, region, segmentation, verdict,
+            NORMAL_JPEG, NORMAL_PNG, TOO_SMALL_PNG, World, account, always, anomaly, decode_rgb, model,
+            png_of_size, project, region, segmentation, verdict,
         },
     },
 };
@@ -40,16 +41,14 @@ impl Default for Request<'_> {
 impl Request<'_> {
     fn perform(
         &self,
-        projects: &[Project],
+        world: &World,
         call_counts: &CallCounts,
     ) -> Result<DetectAnomaliesOutput, ServiceError> {
-        let model = ModelAddress::resolve(
-            projects,
-            &account(),
-            &self.region,
-            self.project_name,
-            self.model_version,
-        );
+        let view = world
+            .state
+            .view(&world.config, &world.declared, &self.region, world.now);
+        let version = view.resolve_version(self.project_name, self.model_version);
+        let model = ModelAddress::new(&account(), &self.region, self.project_name, version);
         let input = DetectAnomaliesInput {
             model: &model,
             content_type: self.content_type,
@@ -58,13 +57,17 @@ impl Request<'_> {
             principal: "arn:aws:iam::123456789012:user/alice",
             vpc_endpoint_id: None,
         };
-        perform_detect_anomalies(&input, projects, call_counts)
+        perform(&input, &Target::find(&view, &model), call_counts)
     }
 }
 
 /// `myProject` with a HOSTED model `1` that has these rules
-fn projects(rules: Vec<CannedRule>) -> [Project; 1] {
-    [project("myProject", vec![model("1", ModelStatus::Hosted, rules)])]
+fn projects(rules: Vec<CannedRule>) -> World {
+    World::of(vec![my_project(rules)])
+}
+
+fn my_project(rules: Vec<CannedRule>) -> Project {
+    project("myProject", vec![model("1", ModelStatus::Hosted, rules)])
 }
 
 /// The body that a single rule answers the request with
@@ -86,7 +89,7 @@ fn refuses(request: &Request<'_>, expected: &str) -> ServiceError {
     ];
     let call_counts = CallCounts::default();
     let error = request
-        .perform(&[project("myProject", models)], &call_counts)
+        .perform(&World::of(vec![project("myProject", models)]), &call_counts)
         .unwrap_err();
     assert_eq!(error.to_string(), expected);
     assert_eq!(
@@ -320,13 +323,13 @@ mod answers {
                 .unwrap(),
             ))
         };
-        let projects = [project(
+        let projects = World::of(vec![project(
             "myProject",
             vec![
                 model("1", ModelStatus::Hosted, vec![throttled_twice()]),
                 model("2", ModelStatus::Hosted, vec![throttled_twice()]),
             ],
-        )];
+        )]);
         let call_counts = CallCounts::default();
         let succeeds = |model_version, region: &str| {
             let request = Request {
@@ -349,20 +352,20 @@ mod answers {
 
     #[test]
     fn a_model_without_a_matching_rule_uses_the_project_s() {
-        let mut projects = projects(Vec::new());
-        projects[0].detect_anomalies = vec![always(Then::Classification(verdict(true, 0.5)))];
+        let mut my_project = my_project(Vec::new());
+        my_project.detect_anomalies = vec![always(Then::Classification(verdict(true, 0.5)))];
         let output = Request::default()
-            .perform(&projects, &CallCounts::default())
+            .perform(&World::of(vec![my_project]), &CallCounts::default())
             .unwrap();
         assert_eq!(output.rule, RuleRef::Project(0));
     }
 
     #[test]
     fn a_declared_name_answers_like_a_version() {
-        let projects = [project(
+        let projects = World::of(vec![project(
             "myProject",
             vec![model("myModel", ModelStatus::Hosted, Vec::new())],
-        )];
+        )]);
         let request = Request {
             model_version: "myModel",
             ..Request::default()
@@ -451,8 +454,9 @@ mod refusals {
 
     #[test]
     fn the_project_is_in_another_region() {
-        let mut projects = projects(Vec::new());
-        projects[0].region = Some("eu-west-1".parse().unwrap());
+        let mut elsewhere = my_project(Vec::new());
+        elsewhere.region = Some("eu-west-1".parse().unwrap());
+        let projects = World::of(vec![elsewhere]);
         let error = Request::default()
             .perform(&projects, &CallCounts::default())
             .unwrap_err();
@@ -481,10 +485,10 @@ mod refusals {
 
     #[test]
     fn latest_stands_for_nothing() {
-        let projects = [project(
+        let projects = World::of(vec![project(
             "myProject",
             vec![model("myModel", ModelStatus::Hosted, Vec::new())],
-        )];
+        )]);
         let request = Request {
             model_version: "latest",
             ..Request::default()
@@ -502,7 +506,7 @@ mod refusals {
             .into_iter()
             .filter(|status| *status != ModelStatus::Hosted)
         {
-            let projects = [project("myProject", vec![model("1", status, Vec::new())])];
+            let projects = World::of(vec![project("myProject", vec![model("1", status, Vec::new())])]);
             let error = Request::default()
                 .perform(&projects, &CallCounts::default())
                 .unwrap_err();

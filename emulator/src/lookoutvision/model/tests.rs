@@ -1,5 +1,6 @@
 use super::*;
-use crate::lookoutvision::testing::{account, api_model, model, project, region};
+use crate::config::Project;
+use crate::lookoutvision::testing::{World, account, api_model, model, project, region};
 
 fn project_of(versions: &[&str]) -> Project {
     project(
@@ -11,10 +12,16 @@ fn project_of(versions: &[&str]) -> Project {
     )
 }
 
+/// What a version means where these projects are declared
+fn resolved(projects: Vec<Project>, in_region: &str, project_name: &str, requested: &str) -> String {
+    let mut world = World::of(projects);
+    world.region = in_region.parse().unwrap();
+    world.view().resolve_version(project_name, requested).to_owned()
+}
+
 #[test]
 fn latest_is_the_highest_number() {
-    let latest =
-        |versions: &[&str]| resolve_version(&[project_of(versions)], &region(), "p", "latest").to_owned();
+    let latest = |versions: &[&str]| resolved(vec![project_of(versions)], "us-west-2", "p", "latest");
     assert_eq!(latest(&["9", "10", "2"]), "10");
     assert_eq!(latest(&["1", "myModel", "zzz"]), "1");
     // Nothing to stand for: no model has this version, so the call will find none.
@@ -24,39 +31,37 @@ fn latest_is_the_highest_number() {
 
 #[test]
 fn every_other_version_is_itself() {
-    let projects = [project_of(&["1", "2"])];
+    let resolved =
+        |name: &str, version: &str| resolved(vec![project_of(&["1", "2"])], "us-west-2", name, version);
     for version in ["1", "3", "myModel", "Latest", "", "a/b"] {
-        assert_eq!(resolve_version(&projects, &region(), "p", version), version);
+        assert_eq!(resolved("p", version), version);
     }
-    assert_eq!(
-        resolve_version(&projects, &region(), "another", "latest"),
-        "latest"
-    );
+    assert_eq!(resolved("another", "latest"), "latest");
+    // The name counts with its case.
+    assert_eq!(resolved("P", "latest"), "latest");
 }
 
 #[test]
 fn a_project_of_the_region_goes_before_one_of_every_region() {
-    let mut here = project_of(&["2"]);
-    here.region = Some(region());
-    let projects = [project_of(&["1"]), here];
-    let latest_in = |region: &str| resolve_version(&projects, &region.parse().unwrap(), "p", "latest");
+    let latest_in = |in_region: &str| {
+        let mut here = project_of(&["2"]);
+        here.region = Some(region());
+        resolved(vec![project_of(&["1"]), here], in_region, "p", "latest")
+    };
     assert_eq!(latest_in("us-west-2"), "2");
     assert_eq!(latest_in("eu-west-1"), "1");
-    // The name counts with its case.
-    assert!(find_project(&projects, &region(), "P").is_none());
 }
 
 #[test]
 fn an_address_has_the_arn_that_policies_see() {
-    let projects = [project_of(&["1", "2"])];
     let arn = |region: &str, version: &str| {
         let region: Region = region.parse().unwrap();
-        let address = ModelAddress::resolve(&projects, &account(), &region, "p", version);
+        let address = ModelAddress::new(&account(), &region, "p", version);
         assert_eq!((address.region(), address.project_name()), (&region, "p"));
         format!("{} {}", address.version(), address.arn())
     };
     assert_eq!(
-        arn("us-west-2", "latest"),
+        arn("us-west-2", "2"),
         "2 arn:aws:lookoutvision:us-west-2:123456789012:model/p/2"
     );
     assert_eq!(

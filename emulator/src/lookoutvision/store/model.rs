@@ -34,7 +34,7 @@ pub(crate) struct Model {
 
 /// What a model answers
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum ModelKind {
+pub enum ModelKind {
     /// Whatever its rules say
     Declared,
     /// Neither `Anomalies` nor `AnomalyMask`
