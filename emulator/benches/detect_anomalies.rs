@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use lookoutvision_emulator::lookoutvision::{
     call_counts::CallCounts,
     canned::{Anomaly, CannedRule, Rectangle, Segmentation, Then, Verdict, When},
-    detect_anomalies::{self, DetectAnomaliesInput, ModelKind, Target},
+    detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, ModelKind, Target},
     image::{Image, ImageFormat},
     mask::Mask,
     model::{ModelAddress, ModelStatus},
@@ -76,8 +76,12 @@ fn perform(bencher: Bencher<'_, '_>, then: Then) {
         let model = ModelAddress::new(&account_id, &region, "myProject", "1");
         let input = DetectAnomaliesInput {
             model: &model,
-            content_type: Some("image/jpeg"),
-            body: black_box(&image),
+            request: DetectAnomaliesRequest {
+                project_name: Some("myProject"),
+                model_version: Some("1"),
+                body: black_box(&image),
+                content_type: Some("image/jpeg"),
+            },
             body_sha256: None,
             principal: "arn:aws:iam::123456789012:user/test",
             vpc_endpoint_id: None,

@@ -16,7 +16,7 @@ use crate::{
             Described,
             read::{Parts, read},
         },
-        detect_anomalies::{self, DetectAnomaliesInput, Target},
+        detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, Target},
         error::ServiceError,
         invocation::Invocation,
         model::{ModelAddress, find_model},
@@ -91,10 +91,10 @@ fn detect(
         received.received_at,
     );
     let target = Target::find(&view, model);
+    let header = |name: &str| received.header(&HeaderName::from_bytes(name.as_bytes()).ok()?);
     let input = DetectAnomaliesInput {
         model,
-        content_type: received.header(&http::header::CONTENT_TYPE),
-        body: &body.bytes,
+        request: DetectAnomaliesRequest::of(&parts(invocation, received, body, &header)),
         body_sha256: Some(body.sha256),
         principal: permit.principal().arn(),
         vpc_endpoint_id: permit.door().vpc_endpoint_id(),
@@ -106,6 +106,22 @@ fn detect(
         rule: Some(output.rule.to_string().into()),
         delay: output.delay,
     })
+}
+
+/// A request whose members are still where they came from
+fn parts<'r>(
+    invocation: &'r Invocation,
+    received: &'r ReceivedRequest,
+    body: &'r ReceivedBody,
+    header: &'r dyn Fn(&str) -> Option<&'r str>,
+) -> Parts<'r> {
+    let (_, query) = received.target.split_once('?').unwrap_or_default();
+    Parts {
+        route: invocation.route(),
+        query,
+        header,
+        body: &body.bytes,
+    }
 }
 
 /// A permitted call of the control plane
@@ -194,16 +210,11 @@ impl Call<'_> {
     }
 
     fn input<T: Described + DeserializeOwned>(&self) -> Result<T, ServiceError> {
-        let (_, query) = self.received.target.split_once('?').unwrap_or_default();
-        let parts = Parts {
-            route: self.invocation.route(),
-            query,
-            header: &|name: &str| {
-                self.received
-                    .header(&HeaderName::from_bytes(name.as_bytes()).ok()?)
-            },
-            body: &self.body.bytes,
+        let header = |name: &str| {
+            self.received
+                .header(&HeaderName::from_bytes(name.as_bytes()).ok()?)
         };
+        let parts = parts(self.invocation, self.received, self.body, &header);
         // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
         let is_declared = |model: &ModelAddress| {
             let state = self.shared.service.peek();

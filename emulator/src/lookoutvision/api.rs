@@ -60,6 +60,8 @@ pub(crate) enum Place {
     Query(&'static str),
     /// In a header field
     Header(&'static str),
+    /// It is the body, byte for byte
+    Payload,
 }
 
 /// What a member is made of
@@ -73,6 +75,8 @@ pub(crate) enum Shape {
     Timestamp,
     /// Bytes, in base64 in JSON
     Blob(Range),
+    /// `Stream`: bytes as they are, of any number
+    Stream,
     List(Range, &'static Shape),
     Structure(&'static Structure),
 }
@@ -117,6 +121,7 @@ pub(crate) trait Presence {
 }
 
 impl Presence for String {}
+impl Presence for bool {}
 impl Presence for i64 {}
 impl Presence for f64 {}
 impl Presence for EpochSeconds {}

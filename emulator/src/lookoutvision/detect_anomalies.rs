@@ -26,7 +26,6 @@ use crate::{
     lookoutvision::{
         call_counts::CallCounts,
         canned::{Call, CannedRule, RuleRef, Segmentation, Then, Verdict, first_match},
-        constraints::{StringShape, Violations},
         error::ServiceError,
         image::{Image, ImageFormat},
         model::{ModelAddress, ModelStatus, find_model},
@@ -34,17 +33,15 @@ use crate::{
     },
 };
 
-pub use crate::lookoutvision::store::model::ModelKind;
+pub use crate::lookoutvision::{api::requests::DetectAnomaliesRequest, store::model::ModelKind};
 
 /// A call that was permitted
 #[derive(Debug)]
 pub struct DetectAnomaliesInput<'r> {
     /// The model that it is about
     pub model: &'r ModelAddress,
-    /// The Content-Type header, if there is one
-    pub content_type: Option<&'r str>,
-    /// The image
-    pub body: &'r [u8],
+    /// What was asked for
+    pub request: DetectAnomaliesRequest<'r>,
     /// SHA-256 of the image, which a verified signature has needed; otherwise it is computed where a rule asks for it
     pub body_sha256: Option<[u8; 32]>,
     /// The caller's ARN
@@ -107,33 +104,22 @@ pub fn perform(
     call_counts: &CallCounts,
 ) -> Result<DetectAnomaliesOutput, ServiceError> {
     let DetectAnomaliesInput {
-        model: address, body, ..
+        model: address,
+        request,
+        ..
     } = *input;
+    let body = request.body;
 
     // Rule 1: the members keep the API model's constraints.
-    let mut violations = Violations::default();
-    violations.check(
-        "projectName",
-        Some(address.project_name()),
-        &StringShape::PROJECT_NAME,
-    );
     // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
-    if !target.is_declared {
-        violations.check(
-            "modelVersion",
-            Some(address.version()),
-            &StringShape::MODEL_VERSION,
-        );
-    }
-    violations.check("contentType", input.content_type, &StringShape::CONTENT_TYPE);
-    if !violations.is_empty() {
-        return Err(ServiceError::ValidationException {
-            message: violations.to_string().into(),
-        });
-    }
+    request.check(if target.is_declared {
+        &["ModelVersion"]
+    } else {
+        &[]
+    })?;
 
     // Rule 2: the content type is one of the two.
-    let declared = input
+    let declared = request
         .content_type
         .and_then(ImageFormat::from_content_type)
         .ok_or_else(ServiceError::content_type_not_taken)?;

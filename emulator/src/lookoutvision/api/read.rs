@@ -27,6 +27,17 @@ pub(crate) struct Parts<'r> {
     pub(crate) body: &'r [u8],
 }
 
+impl<'r> Parts<'r> {
+    /// A text that travels outside of the body
+    pub(super) fn text(&self, place: Place) -> Option<&'r str> {
+        match place {
+            Place::Label(name) => self.route.label(name),
+            Place::Header(name) => (self.header)(name),
+            Place::Body | Place::Query(_) | Place::Payload => None,
+        }
+    }
+}
+
 /// Reads a request; the members named in `lenient` may break their constraints
 ///
 /// # Errors
@@ -80,6 +91,8 @@ fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>
             Place::Label(name) => parts.route.label(name).map(Value::from),
             Place::Header(name) => (parts.header)(name).map(Value::from),
             Place::Query(name) => from_query(name, &member.shape, parts.query)?,
+            // Whoever has one keeps it as it is; there is no JSON of it.
+            Place::Payload => None,
         };
         if let Some(value) = value {
             members.insert(member.name.to_owned(), value);
@@ -165,7 +178,7 @@ fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceError> {
         (Shape::Timestamp, _) => wrong("a Timestamp"),
         (Shape::Blob(_), Value::String(text)) if BASE64_STANDARD.decode(text).is_ok() => Ok(()),
         (Shape::Blob(_), Value::String(_)) => Err(ServiceError::serialization("the blob is not in base64")),
-        (Shape::Blob(_), _) => wrong("a Blob"),
+        (Shape::Blob(_) | Shape::Stream, _) => wrong("a Blob"),
         (Shape::List(_, element), Value::Array(values)) => {
             values.iter().try_for_each(|value| check_type(value, element))
         }
@@ -280,7 +293,7 @@ fn as_i64(size: usize) -> i64 {
 }
 
 /// `ProjectName` is `projectName` in the framework's sentences.
-fn in_camel_case(name: &str) -> String {
+pub(super) fn in_camel_case(name: &str) -> String {
     let mut characters = name.chars();
     characters
         .next()

@@ -1,13 +1,18 @@
-//! The requests of the API. DetectAnomalies has a body of its own kind and is read by `detect_anomalies`.
+//! The requests of the API.
 
 use super::{
-    Blob, EpochSeconds, Shape, structures,
+    Blob, EpochSeconds, Member, Place, Shape, Structure,
+    read::{Parts, in_camel_case},
+    structures,
     values::{
         DATASET_CHANGES, DatasetSource, INFERENCE_UNITS, ModelPackagingConfiguration, OutputConfig,
         PAGE_SIZE, TAG_KEY_LIST, TAG_LIST, Tag, structure, text,
     },
 };
-use crate::lookoutvision::constraints::StringShape;
+use crate::lookoutvision::{
+    constraints::{StringShape, Violations},
+    error::ServiceError,
+};
 
 structures! {
     CreateDatasetRequest {
@@ -138,5 +143,99 @@ structures! {
         "DatasetType" => dataset_type: String, text(StringShape::DATASET_TYPE), label "datasetType";
         "Changes" => changes: Blob, DATASET_CHANGES;
         "ClientToken" => client_token: Option<String>, text(StringShape::CLIENT_TOKEN), header "X-Amzn-Client-Token";
+    }
+}
+
+/// The request of DetectAnomalies, the one whose body is no JSON document
+///
+/// It borrows everything: an image is the largest thing that comes in, and it is never copied.
+#[derive(Debug, Clone, Copy)]
+pub struct DetectAnomaliesRequest<'r> {
+    /// As the path has it
+    pub project_name: Option<&'r str>,
+    /// As the path has it; `latest` is not resolved
+    pub model_version: Option<&'r str>,
+    /// The image
+    pub body: &'r [u8],
+    /// The Content-Type header, if there is one
+    pub content_type: Option<&'r str>,
+}
+
+impl<'r> DetectAnomaliesRequest<'r> {
+    pub(crate) const STRUCTURE: Structure = Structure {
+        name: "DetectAnomaliesRequest",
+        members: &[
+            Self::PROJECT_NAME,
+            Self::MODEL_VERSION,
+            Self::BODY,
+            Self::CONTENT_TYPE,
+        ],
+    };
+    const PROJECT_NAME: Member = Member {
+        name: "ProjectName",
+        shape: text(StringShape::PROJECT_NAME),
+        required: true,
+        place: Place::Label("projectName"),
+    };
+    const MODEL_VERSION: Member = Member {
+        name: "ModelVersion",
+        shape: text(StringShape::MODEL_VERSION),
+        required: true,
+        place: Place::Label("modelVersion"),
+    };
+    const BODY: Member = Member {
+        name: "Body",
+        shape: Shape::Stream,
+        required: true,
+        place: Place::Payload,
+    };
+    const CONTENT_TYPE: Member = Member {
+        name: "ContentType",
+        shape: text(StringShape::CONTENT_TYPE),
+        required: true,
+        place: Place::Header("Content-Type"),
+    };
+
+    /// Takes the members from where they travel
+    pub(crate) fn of(parts: &Parts<'r>) -> Self {
+        Self {
+            project_name: parts.text(Self::PROJECT_NAME.place),
+            model_version: parts.text(Self::MODEL_VERSION.place),
+            body: parts.body,
+            content_type: parts.text(Self::CONTENT_TYPE.place),
+        }
+    }
+
+    /// Holds them against their constraints; the members named in `lenient` may break theirs
+    ///
+    /// # Errors
+    /// `ValidationException` with all that are broken.
+    pub(crate) fn check(&self, lenient: &[&str]) -> Result<(), ServiceError> {
+        let mut violations = Violations::default();
+        for member in Self::STRUCTURE.members {
+            let value = match member.place {
+                Place::Payload => continue,
+                _ => self.text(member.name),
+            };
+            if let Shape::Text(shape) = &member.shape
+                && !lenient.contains(&member.name)
+            {
+                violations.check(&in_camel_case(member.name), value, shape);
+            }
+        }
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(ServiceError::validation(violations.to_string()))
+        }
+    }
+
+    fn text(&self, member: &str) -> Option<&'r str> {
+        match member {
+            "ProjectName" => self.project_name,
+            "ModelVersion" => self.model_version,
+            "ContentType" => self.content_type,
+            _ => None,
+        }
     }
 }

@@ -1,13 +1,12 @@
 //! The responses of the API. Members that sample programs read without asking are no `Option` here and so always there:
-//! every `StatusMessage`, every list, all four numbers of `ImageStats`. The answer of DetectAnomalies has its own
-//! writer in `detect_anomalies`.
+//! every `StatusMessage`, every list, all four numbers of `ImageStats`.
 
 use super::{
-    EpochSeconds, Range, Shape, structures,
+    Blob, EpochSeconds, Range, Shape, structures,
     values::{
-        DATASET_STATUS, INFERENCE_UNITS, INTEGER, MODEL_HOSTING_STATUS, MODEL_PACKAGING_JOB_STATUS,
-        MODEL_STATUS, ModelPackagingConfiguration, OutputConfig, OutputS3Object, TAG_LIST, Tag, structure,
-        text,
+        ANOMALY_MASK, DATASET_STATUS, INFERENCE_UNITS, INTEGER, MODEL_HOSTING_STATUS,
+        MODEL_PACKAGING_JOB_STATUS, MODEL_STATUS, ModelPackagingConfiguration, OutputConfig, OutputS3Object,
+        TAG_LIST, Tag, structure, text,
     },
 };
 use crate::lookoutvision::constraints::StringShape;
@@ -212,5 +211,31 @@ structures! {
         "ProjectName" => project_name: String, text(StringShape::PROJECT_NAME);
         "CreationTimestamp" => creation_timestamp: EpochSeconds, Shape::Timestamp;
         "Datasets" => datasets: Vec<DatasetMetadata>, unbounded("DatasetMetadataList", &Shape::Structure(&DatasetMetadata::STRUCTURE));
+    }
+
+    DetectAnomaliesResponse {
+        "DetectAnomalyResult" => detect_anomaly_result: DetectAnomalyResult, structure(&DetectAnomalyResult::STRUCTURE);
+    }
+
+    DetectAnomalyResult {
+        "Source" => source: ImageSource, structure(&ImageSource::STRUCTURE);
+        "IsAnomalous" => is_anomalous: bool, Shape::Boolean;
+        "Confidence" => confidence: f64, Shape::Float;
+        "Anomalies" => anomalies: Option<Vec<Anomaly>>, unbounded("AnomalyList", &structure(&Anomaly::STRUCTURE));
+        "AnomalyMask" => anomaly_mask: Option<Blob>, ANOMALY_MASK;
+    }
+
+    ImageSource {
+        "Type" => r#type: String, text(StringShape::IMAGE_SOURCE_TYPE);
+    }
+
+    Anomaly {
+        "Name" => name: String, text(StringShape::ANOMALY_NAME);
+        "PixelAnomaly" => pixel_anomaly: PixelAnomaly, structure(&PixelAnomaly::STRUCTURE);
+    }
+
+    PixelAnomaly {
+        "TotalPercentageArea" => total_percentage_area: f64, Shape::Float;
+        "Color" => color: String, text(StringShape::COLOR);
     }
 }

@@ -26,6 +26,7 @@ ranges! {
     INTEGER: Integer "Integer", None, None;
     INFERENCE_UNITS: Integer "InferenceUnits", Some(1), None;
     PAGE_SIZE: Integer "PageSize", Some(1), Some(100);
+    ANOMALY_MASK: Blob "AnomalyMask", Some(1), Some(5_242_880);
     DATASET_CHANGES: Blob "DatasetChanges", Some(1), Some(10_485_760);
 }
 

@@ -26,7 +26,9 @@ macro_rules! string_shapes {
 
 string_shapes! {
     ANOMALY_CLASS_FILTER: "AnomalyClassFilter", 1, 10, "(normal|anomaly)" => |text| matches!(text, "normal" | "anomaly");
+    ANOMALY_NAME: "AnomalyName", 1, 256, "[a-zA-Z0-9]*" => |text| any_of(text, "");
     CLIENT_TOKEN: "ClientToken", 1, 64, "^[a-zA-Z0-9-]+$" => |text| some_of(text, "-");
+    COLOR: "Color", 7, 7, r"\#[a-zA-Z0-9]{6}" => is_color;
     COMPILER_OPTIONS: "CompilerOptions", 3, 1024, ".*" => is_one_line;
     COMPONENT_DESCRIPTION: "ComponentDescription", 1, 256, "[a-zA-Z0-9-_. ()':,;?]+" => |text| some_of(text, "-_. ()':,;?");
     COMPONENT_NAME: "ComponentName", 1, 128, "[a-zA-Z0-9-_.]+" => |text| some_of(text, "-_.");
@@ -36,6 +38,7 @@ string_shapes! {
     DATASET_ENTRY: "DatasetEntry", 2, 8192, r"^\{.*\}$" => |text| text.len() >= 2 && text.starts_with('{') && text.ends_with('}') && is_one_line(text);
     DATASET_STATUS_MESSAGE: "DatasetStatusMessage", 0, usize::MAX;
     DATASET_TYPE: "DatasetType", 1, 10, "train|test" => |text| matches!(text, "train" | "test");
+    IMAGE_SOURCE_TYPE: "ImageSourceType", 0, usize::MAX, "direct" => |text| text == "direct";
     KMS_KEY_ID: "KmsKeyId", 1, 2048, "^[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,2048}$" => is_kms_key_id;
     MODEL_ARN: "ModelArn", 0, usize::MAX;
     MODEL_DESCRIPTION_MESSAGE: "ModelDescriptionMessage", 1, 500, r"[0-9A-Za-z\.\-_]*" => |text| any_of(text, ".-_");
@@ -76,6 +79,11 @@ fn begins_alphanumeric(text: &str) -> bool {
 
 fn is_version_number(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_color(text: &str) -> bool {
+    text.strip_prefix('#')
+        .is_some_and(|digits| digits.len() == 6 && any_of(digits, ""))
 }
 
 fn is_component_version(text: &str) -> bool {

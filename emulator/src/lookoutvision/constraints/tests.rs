@@ -63,23 +63,6 @@ fn every_label_of_a_path_has_its_shape_here() {
 }
 
 #[test]
-fn detect_anomalies_has_the_members_that_are_checked() {
-    let api = api_model();
-    let input = &api["shapes"]["DetectAnomaliesRequest"];
-    assert_eq!(
-        input["required"],
-        serde_json::json!(["ProjectName", "ModelVersion", "Body", "ContentType"])
-    );
-    for (member, shape) in [
-        ("ProjectName", StringShape::PROJECT_NAME),
-        ("ModelVersion", StringShape::MODEL_VERSION),
-        ("ContentType", StringShape::CONTENT_TYPE),
-    ] {
-        assert_eq!(input["members"][member]["shape"], shape.name);
-    }
-}
-
-#[test]
 fn one_mistake_is_one_error() {
     check(
         "projectName",

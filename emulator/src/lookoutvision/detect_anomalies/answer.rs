@@ -1,68 +1,27 @@
 //! The body of an answer, as the service writes it: compact JSON, its members in the guide's order, floats of 32 bits
 //! widened to 64 (so `0.9996868` reads `0.9996867775917053`), and no member that has no value.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::lookoutvision::{
+    api::{
+        Blob,
+        responses::{Anomaly, DetectAnomaliesResponse, DetectAnomalyResult, ImageSource, PixelAnomaly},
+    },
     canned::{BACKGROUND_NAME, Color, Segmentation, Verdict},
     mask::Mask,
 };
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DetectAnomaliesResponse<'a> {
-    detect_anomaly_result: DetectAnomalyResult<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DetectAnomalyResult<'a> {
-    source: ImageSource,
-    is_anomalous: bool,
-    confidence: f64,
-    #[serde(flatten)]
-    segmentation: Option<SegmentationMembers<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SegmentationMembers<'a> {
-    anomalies: Vec<Anomaly<'a>>,
-    anomaly_mask: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ImageSource {
-    r#type: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Anomaly<'a> {
-    name: &'a str,
-    pixel_anomaly: PixelAnomaly,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct PixelAnomaly {
-    total_percentage_area: f64,
-    color: String,
-}
-
 /// A classification model's answer
 pub(super) fn classification(verdict: Verdict) -> Bytes {
-    body(verdict, None)
+    body(verdict, None, None)
 }
 
 /// A segmentation model's answer for an image of this size
 pub(super) fn segmentation(segmentation: &Segmentation, width: u32, height: u32) -> Bytes {
     let mask = Mask::paint(segmentation.anomalies(), width, height);
     let total = f64::from(width) * f64::from(height);
-    let entry = |name, pixels: u64, color: Color| {
+    let entry = |name: &str, pixels: u64, color: Color| {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
@@ -73,7 +32,10 @@ pub(super) fn segmentation(segmentation: &Segmentation, width: u32, height: u32)
             total_percentage_area: area.into(),
             color: color.to_string(),
         };
-        Anomaly { name, pixel_anomaly }
+        Anomaly {
+            name: name.to_owned(),
+            pixel_anomaly,
+        }
     };
     let mut anomalies = vec![entry(BACKGROUND_NAME, mask.background_pixels, Color::BACKGROUND)];
     anomalies.extend(
@@ -84,20 +46,19 @@ pub(super) fn segmentation(segmentation: &Segmentation, width: u32, height: u32)
             .filter(|(_, pixels)| *pixels > 0)
             .map(|(anomaly, pixels)| entry(anomaly.name.as_str(), pixels, anomaly.color)),
     );
-    let members = SegmentationMembers {
-        anomalies,
-        anomaly_mask: BASE64_STANDARD.encode(mask.png),
-    };
-    body(segmentation.verdict(), Some(members))
+    body(segmentation.verdict(), Some(anomalies), Some(Blob(mask.png)))
 }
 
-fn body(verdict: Verdict, segmentation: Option<SegmentationMembers<'_>>) -> Bytes {
+fn body(verdict: Verdict, anomalies: Option<Vec<Anomaly>>, anomaly_mask: Option<Blob>) -> Bytes {
     let response = DetectAnomaliesResponse {
         detect_anomaly_result: DetectAnomalyResult {
-            source: ImageSource { r#type: "direct" },
+            source: ImageSource {
+                r#type: "direct".to_owned(),
+            },
             is_anomalous: verdict.is_anomalous,
             confidence: verdict.confidence.get().into(),
-            segmentation,
+            anomalies,
+            anomaly_mask,
         },
     };
     serde_json::to_vec(&response)

@@ -51,8 +51,12 @@ impl Request<'_> {
         let model = ModelAddress::new(&account(), &self.region, self.project_name, version);
         let input = DetectAnomaliesInput {
             model: &model,
-            content_type: self.content_type,
-            body: self.body,
+            request: DetectAnomaliesRequest {
+                project_name: Some(self.project_name),
+                model_version: Some(self.model_version),
+                body: self.body,
+                content_type: self.content_type,
+            },
             body_sha256: None,
             principal: "arn:aws:iam::123456789012:user/alice",
             vpc_endpoint_id: None,
