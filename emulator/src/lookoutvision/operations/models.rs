@@ -222,7 +222,7 @@ pub(crate) fn start(
     version: &str,
     input: &StartModelRequest,
 ) -> Result<StartModelResponse, ServiceError> {
-    let (name, now) = (&input.project_name, change.view.now);
+    let name = &input.project_name;
     if input
         .max_inference_units
         .is_some_and(|max| max < input.min_inference_units)
@@ -232,21 +232,20 @@ pub(crate) fn start(
             "MaxInferenceUnits must be greater than or equal to MinInferenceUnits.",
         ));
     }
-    let model = find(&change.view, name, version)?;
-    let status = model.status(now).0;
-    // Guess: a model whose hosting failed may be started again.
-    if !matches!(status, ModelStatus::Trained | ModelStatus::HostingFailed) {
-        return Err(wrong_status(name, version, status, "started"));
-    }
     let declaration = change.view.declaration(name);
     let fails = declaration.and_then(|declared| declared.hosting_fails.as_deref().map(str::to_owned));
-    let mut model = settled(model, &change.view);
-    model.phase = Phase::Starting(change.started(change.view.timing().hosting_start), fails);
-    model.units = Some(InferenceUnits {
+    let starting = Phase::Starting(change.started(change.view.timing().hosting_start), fails);
+    // Guess: a model whose hosting failed may be started again.
+    let from = [ModelStatus::Trained, ModelStatus::HostingFailed];
+    let units = InferenceUnits {
         min: input.min_inference_units,
         max: input.max_inference_units,
-    });
-    replace(change, name, model);
+    };
+    enter(change, (name, version), "started", &from, |model| Model {
+        phase: starting,
+        units: Some(units),
+        ..model
+    })?;
     Ok(StartModelResponse {
         status: ModelStatus::StartingHosting.to_string(),
     })
@@ -257,15 +256,12 @@ pub(crate) fn stop(
     version: &str,
     input: &StopModelRequest,
 ) -> Result<StopModelResponse, ServiceError> {
-    let (name, now) = (&input.project_name, change.view.now);
-    let model = find(&change.view, name, version)?;
-    let status = model.status(now).0;
-    if status != ModelStatus::Hosted {
-        return Err(wrong_status(name, version, status, "stopped"));
-    }
-    let mut model = settled(model, &change.view);
-    model.phase = Phase::Stopping(change.started(change.view.timing().hosting_stop));
-    replace(change, name, model);
+    let stopping = Phase::Stopping(change.started(change.view.timing().hosting_stop));
+    let model = (&*input.project_name, version);
+    enter(change, model, "stopped", &[ModelStatus::Hosted], |model| Model {
+        phase: stopping,
+        ..model
+    })?;
     Ok(StopModelResponse {
         status: ModelStatus::StoppingHosting.to_string(),
     })
@@ -276,23 +272,53 @@ pub(crate) fn delete(
     version: &str,
     input: &DeleteModelRequest,
 ) -> Result<DeleteModelResponse, ServiceError> {
-    let (name, now) = (&input.project_name, change.view.now);
-    let model = find(&change.view, name, version)?;
-    let status = model.status(now).0;
+    let name = &input.project_name;
+    let deleting = Phase::Deleting(change.started(change.view.timing().model_delete));
     // Developer Guide, *Deleting a model*: not while it is running or being trained.
-    let is_at_rest = matches!(
-        status,
-        ModelStatus::Trained | ModelStatus::TrainingFailed | ModelStatus::HostingFailed
-    );
-    if !is_at_rest {
-        return Err(wrong_status(name, version, status, "deleted"));
-    }
-    let mut model = settled(model, &change.view);
-    model.phase = Phase::Deleting(change.started(change.view.timing().model_delete));
-    replace(change, name, model);
+    let at_rest = [
+        ModelStatus::Trained,
+        ModelStatus::TrainingFailed,
+        ModelStatus::HostingFailed,
+    ];
+    enter(change, (name, version), "deleted", &at_rest, |model| Model {
+        phase: deleting,
+        ..model
+    })?;
     Ok(DeleteModelResponse {
         model_arn: model_arn(change.view.account_id(), change.view.region, name, version),
     })
+}
+
+/// Puts a model into its next phase, if its status is one that can be left so
+///
+/// `done` is what is done to it, for the refusal.
+fn enter(
+    change: &mut Change<'_>,
+    (name, version): (&str, &str),
+    done: &str,
+    from: &[ModelStatus],
+    next: impl FnOnce(Model) -> Model,
+) -> Result<(), ServiceError> {
+    let now = change.view.now;
+    let model = find(&change.view, name, version)?;
+    let status = model.status(now).0;
+    if !from.contains(&status) {
+        // Guess: no public source has this text.
+        return Err(ServiceError::conflict(
+            format!(
+                "The model version {version} of project {name} cannot be {done}. Its status is {status}."
+            ),
+            version,
+            ResourceType::Model,
+        ));
+    }
+    // Its next phase does not tell any more when it was evaluated.
+    let settled = Model {
+        evaluated: model.evaluated(now),
+        ..Model::clone(model)
+    };
+    replace(change, name, next(settled));
+    Ok(())
 }
 
 /// The model that a request names
@@ -311,14 +337,6 @@ pub(super) fn replace(change: &mut Change<'_>, project_name: &str, model: Model)
     }
 }
 
-/// A copy that knows by itself when it was evaluated, so that its phase can be replaced
-fn settled(model: &Model, view: &View<'_>) -> Model {
-    Model {
-        evaluated: model.evaluated(view.now),
-        ..model.clone()
-    }
-}
-
 fn metadata(view: &View<'_>, name: &str, model: &Model) -> ModelMetadata {
     let (status, message) = model.status(view.now);
     ModelMetadata {
@@ -330,15 +348,6 @@ fn metadata(view: &View<'_>, name: &str, model: &Model) -> ModelMetadata {
         status_message: message.to_owned(),
         performance: model.evaluated(view.now).map(|_| PERFORMANCE),
     }
-}
-
-fn wrong_status(name: &str, version: &str, status: ModelStatus, done: &str) -> ServiceError {
-    // Guess: no public source has this text.
-    ServiceError::conflict(
-        format!("The model version {version} of project {name} cannot be {done}. Its status is {status}."),
-        version,
-        ResourceType::Model,
-    )
 }
 
 /// The images of a dataset that nothing is being done to
