@@ -19,7 +19,7 @@ use crate::{
         detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, Target},
         error::ServiceError,
         invocation::Invocation,
-        model::{ModelAddress, find_model},
+        model::find_model,
         operation::Operation,
         operations::{Refused, datasets, models, packaging, projects, tags},
         store::{Change, State, View, idempotency::TokenKey},
@@ -83,14 +83,8 @@ fn detect(
     let invocation = permit.invocation();
     let snapshot = permit.snapshot();
     let model = invocation.model().expect("DetectAnomalies is about a model");
-    let state = shared.service.peek();
-    let view = state.view(
-        &snapshot.config,
-        &snapshot.declared,
-        invocation.region(),
-        received.received_at,
-    );
-    let target = Target::find(&view, model);
+    let named = invocation.named().expect("DetectAnomalies is about a model");
+    let target = Target::of(named, &snapshot.config, model.version(), received.received_at);
     let header = |name: &str| received.header(&HeaderName::from_bytes(name.as_bytes()).ok()?);
     let input = DetectAnomaliesInput {
         model,
@@ -216,12 +210,10 @@ impl Call<'_> {
         };
         let parts = parts(self.invocation, self.received, self.body, &header);
         // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
-        let is_declared = |model: &ModelAddress| {
-            let state = self.shared.service.peek();
-            let declaration = self.view(&state).declaration(model.project_name());
-            declaration.is_some_and(|project| find_model(project, model.version()).is_some())
-        };
-        let lenient = self.invocation.model().is_some_and(is_declared);
+        let lenient = self.invocation.named().is_some_and(|named| {
+            let declaration = named.declaration(&self.snapshot.config);
+            declaration.is_some_and(|project| find_model(project, &self.version()).is_some())
+        });
         read(&parts, if lenient { &["ModelVersion"] } else { &[] })
     }
 

@@ -20,8 +20,10 @@ mod answer;
 use std::{cell::OnceCell, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::{
+    config::Config,
     identifiers::VpcEndpointId,
     lookoutvision::{
         call_counts::CallCounts,
@@ -29,7 +31,7 @@ use crate::{
         error::ServiceError,
         image::{Image, ImageFormat},
         model::{ModelAddress, ModelStatus, find_model},
-        store::View,
+        store::Named,
     },
 };
 
@@ -77,16 +79,15 @@ pub struct Target<'s> {
 }
 
 impl<'s> Target<'s> {
-    /// What the state and the configuration say about a model
-    pub(crate) fn find(view: &View<'s>, address: &ModelAddress) -> Self {
-        let (name, version) = (address.project_name(), address.version());
-        let declaration = view.declaration(name);
+    /// What the state and the configuration say about a model of this version
+    pub(crate) fn of(named: &Named, config: &'s Config, version: &str, now: Timestamp) -> Self {
+        let declaration = named.declaration(config);
         let declared = declaration.and_then(|project| find_model(project, version));
-        let model = view.model(name, version);
+        let model = named.model.as_ref();
         Self {
-            project_exists: view.project(name).is_some(),
+            project_exists: named.project_exists,
             is_declared: declared.is_some(),
-            model: model.map(|model| (model.status(view.now).0, model.kind)),
+            model: model.map(|model| (model.status(now).0, model.kind)),
             model_rules: declared.map_or(&[], |model| &model.detect_anomalies),
             project_rules: declaration.map_or(&[], |project| &project.detect_anomalies),
         }

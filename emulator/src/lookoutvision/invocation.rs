@@ -14,7 +14,7 @@ use crate::{
         model::{ModelAddress, project_arn},
         operation::Operation,
         routes::{AuthorizedResource, Route, UnknownOperation},
-        store::{View, model::Model},
+        store::{Named, View, model::Model},
     },
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct Invocation {
     resource: Resource,
     /// The model that it is about, `latest` and the next version resolved
     model: Option<ModelAddress>,
+    /// What that model's names name; `None` for one that is yet to be made
+    named: Option<Named>,
     resource_tags: Option<Arc<BTreeMap<String, String>>>,
     tags: RequestTags,
 }
@@ -82,11 +84,13 @@ impl Invocation {
                 resource(model.insert(address).arn())
             }
         };
-        let resource_tags = match (&model, operation) {
-            // It is authorised on a model that does not exist yet and so has no tags.
-            (_, Operation::CreateModel) => None,
-            (Some(address), _) => view.model(address.project_name(), address.version()),
-            (None, _) => resource.arn().and_then(|arn| model_of_arn(view, arn)),
+        // CreateModel is authorised on a model that does not exist yet and so has no tags.
+        let existing = model.as_ref().filter(|_| operation != Operation::CreateModel);
+        let named = existing.map(|address| view.named(address.project_name(), address.version()));
+        let resource_tags = match (&named, &model) {
+            (Some(named), _) => named.model.as_ref(),
+            (None, Some(_)) => None,
+            (None, None) => resource.arn().and_then(|arn| model_of_arn(view, arn)),
         };
         let resource_tags = resource_tags.map(|model| model.tags.clone());
         let tags = RequestTags {
@@ -104,6 +108,7 @@ impl Invocation {
             region: view.region.clone(),
             resource,
             model,
+            named,
             resource_tags,
             tags,
         })
@@ -137,6 +142,11 @@ impl Invocation {
     /// The model that it is about, if it names one
     pub(crate) fn model(&self) -> Option<&ModelAddress> {
         self.model.as_ref()
+    }
+
+    /// What the names of that model name, as it was when it was resolved
+    pub(crate) fn named(&self) -> Option<&Named> {
+        self.named.as_ref()
     }
 
     /// The tags of the model that it is authorised on, as they were when it was resolved

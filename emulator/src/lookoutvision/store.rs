@@ -111,6 +111,23 @@ pub(crate) struct View<'s> {
     pub(crate) now: Timestamp,
 }
 
+/// What a project and a version of a request name, looked up once
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) project_exists: bool,
+    /// The model, unless it is gone by now
+    pub(crate) model: Option<Arc<Model>>,
+    /// The place of the project's declaration in `config.projects`
+    declaration: Option<usize>,
+}
+
+impl Named {
+    /// What the configuration, the one that it was looked up in, says about the project
+    pub(crate) fn declaration<'c>(&self, config: &'c Config) -> Option<&'c crate::config::Project> {
+        Some(&config.projects[self.declaration?])
+    }
+}
+
 impl State {
     /// One Region of the configuration's account, as it is now
     pub(crate) fn view<'s>(
@@ -214,6 +231,21 @@ impl<'s> View<'s> {
     pub(crate) fn declaration(&self, name: &str) -> Option<&'s crate::config::Project> {
         let index = self.declared.find(self.region, name)?.index;
         Some(&self.config.projects[index])
+    }
+
+    /// The project and the model of these names, as far as they are there
+    pub(crate) fn named(&self, project_name: &str, version: &str) -> Named {
+        let declared = self.declared.find(self.region, project_name);
+        let project = match self.overlay.and_then(|overlay| overlay.get(project_name)) {
+            Some(touched) => touched.as_ref(),
+            None => declared.and_then(|declared| declared.project.as_ref()),
+        };
+        let model = project.and_then(|project| project.models.get(version));
+        Named {
+            project_exists: project.is_some(),
+            model: model.filter(|model| !model.is_gone(self.now)).cloned(),
+            declaration: declared.map(|declared| declared.index),
+        }
     }
 
     /// The model of this version, unless it is gone by now

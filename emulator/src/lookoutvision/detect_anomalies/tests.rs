@@ -61,7 +61,12 @@ impl Request<'_> {
             principal: "arn:aws:iam::123456789012:user/alice",
             vpc_endpoint_id: None,
         };
-        perform(&input, &Target::find(&view, &model), call_counts)
+        let named = view.named(self.project_name, version);
+        perform(
+            &input,
+            &Target::of(&named, &world.config, version, world.now),
+            call_counts,
+        )
     }
 }
 
