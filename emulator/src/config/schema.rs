@@ -11,7 +11,10 @@ use super::{
     file::{PolicyLevels, PolicySource},
     read::Located,
 };
-use crate::identifiers::{AccountId, ModelVersion, ProjectName, Region, VpcEndpointId, VpcId};
+use crate::{
+    identifiers::{AccountId, ModelVersion, ProjectName, Region, VpcEndpointId, VpcId},
+    lookoutvision::model::ModelStatus,
+};
 
 /// The JSON Schema of the configuration file
 pub const SCHEMA: &str = include_str!("../../emulator.schema.json");
@@ -71,6 +74,20 @@ text_schema! {
             {"type": "object", "description": "The policy document itself."}
         ]
     };
+}
+
+impl JsonSchema for ModelStatus {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ModelStatus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
+    }
 }
 
 impl JsonSchema for PolicyLevels {

@@ -4,7 +4,9 @@
 //! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
 //! and its version is resolved by the state (`store::View`).
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt};
+
+use serde::Deserialize;
 
 use crate::{
     config::Project,
@@ -25,8 +27,9 @@ pub struct DeclaredModel {
     pub detect_anomalies: Vec<CannedRule>,
 }
 
-/// The statuses of the API model, `ModelStatus`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The statuses of the API model, `ModelStatus`; serde reads them by their names there
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ModelStatus {
     /// `TRAINING`
     Training,
@@ -158,25 +161,6 @@ impl fmt::Display for ModelStatus {
         f.write_str(self.as_str())
     }
 }
-
-impl FromStr for ModelStatus {
-    type Err = UnknownModelStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownModelStatus> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| UnknownModelStatus(text.to_owned()))
-    }
-}
-
-/// A text that is no status of a model
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a model status (TRAINING, TRAINED, TRAINING_FAILED, STARTING_HOSTING, HOSTED, HOSTING_FAILED, \
-     STOPPING_HOSTING, SYSTEM_UPDATING or DELETING)"
-)]
-pub struct UnknownModelStatus(String);
 
 #[cfg(test)]
 mod tests;

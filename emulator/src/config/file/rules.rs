@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::read::{List, Located};
-use crate::identifiers::{ModelVersion, VpcEndpointId};
+use crate::{
+    identifiers::{ModelVersion, VpcEndpointId},
+    lookoutvision::model::ModelStatus,
+};
 
 /// A declared model.
 #[derive(Deserialize, JsonSchema)]
@@ -21,22 +24,6 @@ pub(crate) struct Model {
     pub(crate) tags: Option<Located<BTreeMap<String, Located<String>>>>,
     /// The first rule that matches answers; none: a normal result.
     pub(crate) detect_anomalies: Option<List<Rule>>,
-}
-
-/// The statuses of the API model
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[schemars(inline)]
-pub(crate) enum ModelStatus {
-    Training,
-    Trained,
-    TrainingFailed,
-    StartingHosting,
-    Hosted,
-    HostingFailed,
-    StoppingHosting,
-    SystemUpdating,
-    Deleting,
 }
 
 /// A rule: when all of `when` holds, `then` is answered.

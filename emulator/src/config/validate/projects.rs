@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     super::{
         Principal, Project, VpcEndpoint,
-        file::{
-            self,
-            rules::{Model, ModelStatus as StatusFile},
-        },
+        file::{self, rules::Model},
         files::Files,
         problems::{Place, Report, Reported},
         read::{List, Located},
@@ -97,9 +94,9 @@ fn models(
             versions.check(version.clone(), &written.version.place, report)?;
             Ok(version)
         });
-        let status = written.status.map_or(Ok(ModelStatus::Hosted), |status| {
-            status.value.map(ModelStatus::from)
-        });
+        let status = written
+            .status
+            .map_or(Ok(ModelStatus::Hosted), |status| status.value);
         let tags = tags::validate(written.tags, MODEL_TAGS_MAX, KeyCase::Kept, report);
         let detect_anomalies = rules::validate(written.detect_anomalies, files, report);
         Ok(DeclaredModel {
@@ -196,22 +193,6 @@ fn asks_nothing(when: &When) -> bool {
         return false;
     };
     true
-}
-
-impl From<StatusFile> for ModelStatus {
-    fn from(status: StatusFile) -> Self {
-        match status {
-            StatusFile::Training => Self::Training,
-            StatusFile::Trained => Self::Trained,
-            StatusFile::TrainingFailed => Self::TrainingFailed,
-            StatusFile::StartingHosting => Self::StartingHosting,
-            StatusFile::Hosted => Self::Hosted,
-            StatusFile::HostingFailed => Self::HostingFailed,
-            StatusFile::StoppingHosting => Self::StoppingHosting,
-            StatusFile::SystemUpdating => Self::SystemUpdating,
-            StatusFile::Deleting => Self::Deleting,
-        }
-    }
 }
 
 /// API model, `TagList`

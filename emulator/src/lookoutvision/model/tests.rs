@@ -86,11 +86,10 @@ fn the_statuses_are_those_of_the_api_model() {
         serde_json::json!(ModelStatus::ALL.map(ModelStatus::as_str))
     );
     for status in ModelStatus::ALL {
-        assert_eq!(status.to_string().parse(), Ok(status));
+        assert_eq!(
+            serde_json::from_value(serde_json::json!(status.as_str())).ok(),
+            Some(status)
+        );
     }
-    assert_eq!(
-        "hosted".parse::<ModelStatus>().unwrap_err().to_string(),
-        "`hosted` is not a model status (TRAINING, TRAINED, TRAINING_FAILED, STARTING_HOSTING, HOSTED, \
-         HOSTING_FAILED, STOPPING_HOSTING, SYSTEM_UPDATING or DELETING)"
-    );
+    assert!(serde_json::from_str::<ModelStatus>("\"hosted\"").is_err());
 }
