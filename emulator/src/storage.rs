@@ -2,13 +2,20 @@
 //!
 //! An embedded database does the keeping. Every change is one transaction, on the disk before its call is answered; a
 //! process that dies in the middle of one leaves the state as it was before. A record is a text of JSON under a key: a
-//! project, a dataset or a client token (`projects`). What the configuration declares and nothing has touched is not in
-//! the file.
+//! project, a dataset or a client token (`projects`), a VPC endpoint that was made or changed, or a role session. What the
+//! configuration declares and nothing has touched is not in the file.
+//!
+//! The file holds secrets, those of role sessions, so it is its owner's only.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, backends::FileBackend};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::warn;
 
 mod projects;
 
@@ -43,13 +50,16 @@ impl Storage {
     /// When it cannot be opened, is open in another process, or was written by another version.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
         let wrong = |error: redb::Error| failed(path, error);
-        let database = Database::create(path).map_err(|error| wrong(error.into()))?;
+        let file = open_or_make(path).map_err(|error| wrong(error.into()))?;
+        let database = FileBackend::new(file).and_then(|file| Database::builder().create_with_backend(file));
+        let database = database.map_err(|error| wrong(error.into()))?;
+        restrict_to_owner(path);
         let storage = Self {
             database,
             path: path.to_path_buf(),
         };
         let found = storage.initialise().map_err(wrong)?;
-        if found == FORMAT {
+        if found <= FORMAT {
             Ok(storage)
         } else {
             Err(StorageError::Format {
@@ -59,21 +69,70 @@ impl Storage {
         }
     }
 
+    /// Makes the tables that are missing, unless the file is of a later version; answers the version that was found
     fn initialise(&self) -> Result<u64, redb::Error> {
         let transaction = self.database.begin_write()?;
         let found = {
             let mut about = transaction.open_table(ABOUT)?;
-            let found = about.get("format")?.map(|value| value.value());
-            if found.is_none() {
+            let found = about.get("format")?.map_or(FORMAT, |value| value.value());
+            if found <= FORMAT {
                 about.insert("format", FORMAT)?;
             }
-            transaction.open_table(PROJECTS)?;
-            transaction.open_table(DATASETS)?;
-            transaction.open_table(TOKENS)?;
-            found.unwrap_or(FORMAT)
+            found
         };
+        if found > FORMAT {
+            transaction.abort()?;
+            return Ok(found);
+        }
+        for table in TABLES {
+            transaction.open_table(table)?;
+        }
         transaction.commit()?;
         Ok(found)
+    }
+
+    /// Puts records into a table, and takes those out that are `None`: when this returns, it is on the disk
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing of it is there then.
+    pub(crate) fn keep(
+        &self,
+        table: Table,
+        records: &[(String, Option<Vec<u8>>)],
+    ) -> Result<(), StorageError> {
+        let write = || -> Result<(), redb::Error> {
+            let transaction = self.database.begin_write()?;
+            {
+                let mut table = transaction.open_table(table)?;
+                for (key, record) in records {
+                    match record {
+                        Some(record) => drop(table.insert(&**key, &**record)?),
+                        None => drop(table.remove(&**key)?),
+                    }
+                }
+            }
+            transaction.commit()?;
+            Ok(())
+        };
+        write().map_err(|error| failed(&self.path, error))
+    }
+
+    /// All records of a table, in the order of their keys
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(crate) fn records<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StorageError> {
+        let records = self.read(table).map_err(|error| failed(&self.path, error))?;
+        let parse = |(key, record): &(String, Vec<u8>)| {
+            self.parse(key, record).map_err(|error| match error {
+                // What is said of a wrong value repeats it, and in this table that may be a secret.
+                StorageError::Record { .. } if table.name() == ROLE_SESSIONS.name() => {
+                    self.unreadable(key, "it is no role session".to_owned())
+                }
+                error => error,
+            })
+        };
+        records.iter().map(parse).collect()
     }
 
     /// Takes everything out
@@ -83,7 +142,7 @@ impl Storage {
     pub(crate) fn clear(&self) -> Result<(), StorageError> {
         let clear = || -> Result<(), redb::Error> {
             let transaction = self.database.begin_write()?;
-            for table in [PROJECTS, DATASETS, TOKENS] {
+            for table in TABLES {
                 transaction.open_table(table)?.retain(|_, _| false)?;
             }
             transaction.commit()?;
@@ -123,12 +182,126 @@ fn failed(path: &Path, error: redb::Error) -> StorageError {
     }
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+/// A record
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("structs of texts and numbers are JSON")
 }
 
-type Table = TableDefinition<'static, &'static str, &'static [u8]>;
+fn open_or_make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Takes a file that was there before away from everyone but its owner
+fn restrict_to_owner(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777) else {
+            return;
+        };
+        if mode & 0o077 != 0 {
+            let outcome = match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
+                Ok(()) => "and is now for its owner only",
+                Err(_) => "and that cannot be changed here",
+            };
+            warn!(
+                "`{}` could be read by others (mode {mode:03o}) {outcome}",
+                path.display()
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+pub(crate) type Table = TableDefinition<'static, &'static str, &'static [u8]>;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+/// By id: endpoints that were made, and what is otherwise about endpoints than they began
+pub(crate) const VPC_ENDPOINTS: Table = TableDefinition::new("vpc_endpoints");
+/// By access key id
+pub(crate) const ROLE_SESSIONS: Table = TableDefinition::new("role_sessions");
 
-const FORMAT: u64 = 1;
+/// All but [`ABOUT`]
+const TABLES: [Table; 5] = [PROJECTS, DATASETS, TOKENS, VPC_ENDPOINTS, ROLE_SESSIONS];
+
+/// 1 has no endpoints and no sessions, and is otherwise the same, so it is read and becomes 2. It is another version
+/// because a program that knows only 1 must not open a file of 2: it would serve without the policies in it.
+const FORMAT: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The state file of a format, with nothing in it
+    fn of_format(folder: &Path, format: u64) -> PathBuf {
+        let path = folder.join(format.to_string());
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction
+            .open_table(ABOUT)
+            .unwrap()
+            .insert("format", format)
+            .unwrap();
+        transaction.commit().unwrap();
+        path
+    }
+
+    #[test]
+    fn the_first_format_becomes_the_present_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = of_format(folder.path(), 1);
+        let storage = Storage::open(&path).unwrap();
+        assert_eq!(storage.read(VPC_ENDPOINTS).unwrap(), []);
+        assert_eq!(storage.initialise().unwrap(), FORMAT);
+    }
+
+    #[test]
+    fn a_later_format_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = of_format(folder.path(), 9);
+        let problem = Storage::open(&path).err().unwrap().to_string();
+        assert!(
+            problem.ends_with("is a state file of another version (9; this is version 2)"),
+            "{problem}"
+        );
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_read().unwrap();
+        assert_eq!(transaction.list_tables().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_named_and_a_secret_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&folder.path().join("state")).unwrap();
+        for table in [VPC_ENDPOINTS, ROLE_SESSIONS] {
+            let record = Some(b"\"wJalr\"".to_vec());
+            storage.keep(table, &[("id".to_owned(), record)]).unwrap();
+        }
+        let problem = storage.records::<u8>(VPC_ENDPOINTS).unwrap_err().to_string();
+        assert!(
+            problem.contains("the record `id` cannot be read: invalid type: string"),
+            "{problem}"
+        );
+        let problem = storage.records::<u8>(ROLE_SESSIONS).unwrap_err().to_string();
+        assert!(problem.ends_with("it is no role session"), "{problem}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_its_owners_only_also_if_it_was_there_before() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        drop(Storage::open(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        drop(Storage::open(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+    }
+}

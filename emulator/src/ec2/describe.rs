@@ -369,8 +369,7 @@ impl<'c> Call<'c> {
             return Vec::new();
         }
         let table = &self.permit.snapshot().endpoints;
-        let now = self.received.received_at;
-        let gone_before = now.saturating_sub(DELETING_FOR).unwrap_or(Timestamp::MIN);
+        let gone_before = self.now.saturating_sub(DELETING_FOR).unwrap_or(Timestamp::MIN);
         let standing = table.iter().map(|placed| (placed, State::Available));
         let deleting = table
             .deleting()

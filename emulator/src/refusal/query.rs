@@ -163,6 +163,14 @@ fn ec2_error(error: &Ec2Error) -> Row {
                 "Request would have succeeded, but DryRun flag is set.".to_owned(),
             );
         }
+        // Amazon EC2 API reference, *Error codes*, server errors. Guess: the sentence's end.
+        Ec2Error::InternalError => {
+            return (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalError",
+                "An internal error has occurred".to_owned(),
+            );
+        }
         // Amazon EC2 API reference, *Error codes*, MissingAction.
         Ec2Error::MissingAction => (
             "MissingAction",
@@ -321,6 +329,12 @@ fn sts_error(error: &StsError) -> Row {
             invalid,
             "MalformedPolicyDocument",
             format!("The policy {arn} does not exist or is not attachable"),
+        ),
+        // AWS STS API reference, *Common errors*, InternalFailure.
+        StsError::InternalFailure => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalFailure",
+            "The request processing has failed because of an unknown error, exception or failure.".to_owned(),
         ),
     }
 }
