@@ -66,14 +66,14 @@ const PLAIN: [(&str, &str); 3] = [
 ];
 
 /// The keys of a session
-struct Session {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: String,
+pub(crate) struct Session {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: String,
 }
 
 impl Session {
-    fn of(answer: &Answer) -> Self {
+    pub(crate) fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{}", answer.text());
         let part = |name: &str| {
             answer
@@ -87,7 +87,7 @@ impl Session {
         }
     }
 
-    fn signs(&self, call: Call) -> Call {
+    pub(crate) fn signs(&self, call: Call) -> Call {
         call.credentials(&self.access_key_id, &self.secret_access_key)
             .session_token(&self.session_token)
     }
