@@ -133,7 +133,7 @@ impl Asked for AssumeRole {
     }
 
     /// IAM User Guide, *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed roles*: tags
-    /// and a source identity, also those that go on from the session before, must be allowed by both sides.
+    /// and a source identity, also those that go on from the session before, must be allowed like the call itself.
     fn further_actions(&self) -> Vec<&'static Action> {
         let tags = (!self.input.tags.is_empty()).then(|| &ACTIONS[1]);
         let source_identity = self.input.source_identity.as_ref().map(|_| &ACTIONS[2]);

@@ -209,6 +209,19 @@ pub(crate) enum Covers {
     Nobody,
 }
 
+/// How much of the caller's own side an entry of a resource's policy stands in for, within one account.
+///
+/// IAM User Guide, *How AWS enforcement code logic evaluates requests*, resource-based policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Grant {
+    /// None of it: the account decides who of it may (*AWS JSON policy elements: Principal*, AWS account principals).
+    ToAccount,
+    /// The identity policies; a permissions boundary and session policies still have to allow.
+    ToIdentity,
+    /// All of it.
+    ToCaller,
+}
+
 impl PrincipalPattern {
     pub(crate) fn new(text: &str, covers: Covers) -> Self {
         Self {
@@ -245,6 +258,23 @@ impl PrincipalPattern {
                 entry.same_account_and_partition(caller) && entry.name() == caller.name()
             }
             _ => entry.arn == caller.arn,
+        }
+    }
+
+    /// What an entry that matches grants.
+    pub(crate) fn grant(&self, principal: &Principal) -> Grant {
+        match &self.covers {
+            // The same page, IAM role principals: a wildcard grants to the session as if it were named.
+            Covers::Everyone => Grant::ToCaller,
+            Covers::Account(_) | Covers::Nobody => Grant::ToAccount,
+            Covers::Identity(entry) => match entry.kind {
+                IdentityKind::Root => Grant::ToAccount,
+                // Whoever acts as a role is one of its sessions, never the role.
+                IdentityKind::Role => Grant::ToIdentity,
+                // A user's entry covers the federated session in its name, and is not that session's own.
+                _ if principal.arn() != Some(&entry.arn) => Grant::ToIdentity,
+                _ => Grant::ToCaller,
+            },
         }
     }
 }
