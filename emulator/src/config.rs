@@ -97,7 +97,7 @@ pub struct Process {
     pub control: SocketAddr,
     /// Folder of the certificate authority; `None` keeps it in memory
     pub certs: Option<PathBuf>,
-    /// File of the service's state; `None` keeps it in memory
+    /// File of the state; `None` keeps it in memory
     pub state: Option<PathBuf>,
     /// Form of the log on standard error
     pub log_format: LogFormat,

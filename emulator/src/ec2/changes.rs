@@ -517,6 +517,25 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_read_again_with_its_record_and_one_that_is_not_understood_is_no_policy() {
+        let mut changes = changes();
+        let text =
+            r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
+        let document = PolicyDocument::parse(text, iam_policy::PolicyType::VpcEndpoint).unwrap();
+        changes.of(&ID.parse().unwrap()).policy_document = Some(Arc::new(document));
+        let record = serde_json::to_string(&changes.record(ID.parse().unwrap())).unwrap();
+        let broken = record.replace("Allow", "Permit");
+        assert_ne!(broken, record);
+        let error = serde_json::from_str::<EndpointRecord>(&broken).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("VPC endpoint policy /Statement/0/Effect: "),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn made_endpoints_that_were_deleted_are_forgotten_in_time() {
         let mut changes = changes();
         changes.of(&MADE.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);

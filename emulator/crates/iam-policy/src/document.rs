@@ -199,7 +199,8 @@ impl<'de> Deserialize<'de> for PolicyDocument {
     /// A kept document is read again by [`parse_stored`](PolicyDocument::parse_stored).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Kept { policy_type, text } = Kept::deserialize(deserializer)?;
-        Self::parse_stored(&text, policy_type).map_err(de::Error::custom)
+        Self::parse_stored(&text, policy_type)
+            .map_err(|error| de::Error::custom(format_args!("{policy_type} {}: {error}", error.path())))
     }
 }
 

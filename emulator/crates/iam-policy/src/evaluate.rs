@@ -24,7 +24,7 @@ use crate::arn::Arn;
 use crate::context::RequestContext;
 use crate::decision::{DecidedBy, Decision, Evaluation, Layer};
 use crate::document::PolicyDocument;
-use crate::principal::{Grant, IdentityKind, Principal};
+use crate::principal::{GrantedTo, IdentityKind, Principal};
 use crate::resource::Resource;
 use crate::statement::Effect;
 
@@ -221,7 +221,7 @@ impl<'a> Gathered<'a> {
         if let Some(documents) = policies.identity {
             match judge(documents, 0, Layer::Identity, request)? {
                 None if request.principal.kind() == Some(IdentityKind::Root) => {}
-                None if granted >= Some(Grant::ToIdentity) => {}
+                None if granted >= Some(GrantedTo::Identity) => {}
                 allowed_by => self.require(Layer::Identity, allowed_by),
             }
         }
@@ -233,7 +233,7 @@ impl<'a> Gathered<'a> {
                 Layer::PermissionsBoundary,
                 request,
             )?;
-            if granted < Some(Grant::ToCaller) {
+            if granted < Some(GrantedTo::Caller) {
                 self.require(Layer::PermissionsBoundary, allowed_by);
             }
         }
@@ -241,12 +241,12 @@ impl<'a> Gathered<'a> {
         // permissions of its user.
         if !policies.session.is_empty() {
             let allowed_by = judge(policies.session, 0, Layer::Session, request)?;
-            if granted < Some(Grant::ToCaller) {
+            if granted < Some(GrantedTo::Caller) {
                 self.require(Layer::Session, allowed_by);
             }
         } else if request.principal.kind() == Some(IdentityKind::FederatedUser)
             && policies.identity.is_some()
-            && granted < Some(Grant::ToCaller)
+            && granted < Some(GrantedTo::Caller)
         {
             self.silence(Layer::Session);
         }
@@ -300,7 +300,7 @@ fn owner<'r>(request: &Request<'r>) -> Option<&'r str> {
 }
 
 /// What a trust policy grants a caller of the role's own account; `None`: nothing, or it is of another account.
-fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<Grant> {
+fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<GrantedTo> {
     let principal = request.principal;
     if principal.account().is_none() || owner(request) != principal.account() {
         return None;

@@ -209,17 +209,18 @@ pub(crate) enum Covers {
     Nobody,
 }
 
-/// How much of the caller's own side an entry of a resource's policy stands in for, within one account.
+/// To whom an entry of a resource's policy grants, and so how much of the caller's own side it stands in for, within
+/// one account.
 ///
 /// IAM User Guide, *How AWS enforcement code logic evaluates requests*, resource-based policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Grant {
+pub(crate) enum GrantedTo {
     /// None of it: the account decides who of it may (*AWS JSON policy elements: Principal*, AWS account principals).
-    ToAccount,
+    Account,
     /// The identity policies; a permissions boundary and session policies still have to allow.
-    ToIdentity,
+    Identity,
     /// All of it.
-    ToCaller,
+    Caller,
 }
 
 impl PrincipalPattern {
@@ -262,18 +263,18 @@ impl PrincipalPattern {
     }
 
     /// What an entry that matches grants.
-    pub(crate) fn grant(&self, principal: &Principal) -> Grant {
+    pub(crate) fn grant(&self, principal: &Principal) -> GrantedTo {
         match &self.covers {
             // The same page, IAM role principals: a wildcard grants to the session as if it were named.
-            Covers::Everyone => Grant::ToCaller,
-            Covers::Account(_) | Covers::Nobody => Grant::ToAccount,
+            Covers::Everyone => GrantedTo::Caller,
+            Covers::Account(_) | Covers::Nobody => GrantedTo::Account,
             Covers::Identity(entry) => match entry.kind {
-                IdentityKind::Root => Grant::ToAccount,
+                IdentityKind::Root => GrantedTo::Account,
                 // Whoever acts as a role is one of its sessions, never the role.
-                IdentityKind::Role => Grant::ToIdentity,
+                IdentityKind::Role => GrantedTo::Identity,
                 // A user's entry covers the federated session in its name, and is not that session's own.
-                _ if principal.arn() != Some(&entry.arn) => Grant::ToIdentity,
-                _ => Grant::ToCaller,
+                _ if principal.arn() != Some(&entry.arn) => GrantedTo::Identity,
+                _ => GrantedTo::Caller,
             },
         }
     }
