@@ -228,7 +228,10 @@ impl EndpointChanges {
             let vpc = match made.fits(config) {
                 Ok(vpc) => vpc,
                 Err(misfit) => {
-                    misfits.push((id.clone(), misfit));
+                    let change = self.changed.get(id);
+                    if change.is_none_or(|change| change.deleted_at.is_none()) {
+                        misfits.push((id.clone(), misfit));
+                    }
                     continue;
                 }
             };
@@ -418,6 +421,10 @@ mod tests {
             "is set aside until the configuration has its VPC `vpc-0000000000000000b` again"
         );
         assert_eq!(standing(&changes, &both()), [ID, MADE]);
+        // Of one that was deleted nothing is to be told.
+        let mut changes = changes;
+        changes.of(&MADE.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
+        assert_eq!(changes.misfits(&config("")), []);
     }
 
     #[test]
