@@ -247,3 +247,51 @@ impl Snapshot {
         Some((principal, &principal.access_keys[index]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use iam_policy::PolicyType;
+
+    use super::*;
+    use crate::storage::testing::on_a_disk_that_fills;
+
+    const ID: &str = "vpce-00000000000000000";
+
+    #[test]
+    fn what_cannot_be_made_lasting_is_not_done() {
+        let config = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
+        let config = Arc::new(config);
+        let (storage, is_full) = on_a_disk_that_fills();
+        let storage = Some(Arc::new(storage));
+        let clock = Clock::default();
+        let service = Service::open(clock.now(), storage.clone(), &config.limits).unwrap();
+        let made = Made::load(storage, &config, clock.now()).unwrap();
+        let authority = Arc::new(CertificateAuthority::in_memory(&[]).unwrap());
+        let shared = Shared::new(config, authority, service, made, clock);
+
+        let id: VpcEndpointId = ID.parse().unwrap();
+        let policy = |action: &str| {
+            let text = format!(
+                r#"{{"Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "*"}}]}}"#
+            );
+            Arc::new(PolicyDocument::parse(&text, PolicyType::VpcEndpoint).unwrap())
+        };
+        let in_force = || {
+            let snapshot = shared.snapshot();
+            let placed = snapshot.endpoints.get(&id).expect("it stands");
+            placed.endpoint.policy_document.clone()
+        };
+        let first = policy("lookoutvision:DetectAnomalies");
+        shared.attach_policy(&id, first.clone()).unwrap();
+        assert_eq!(in_force(), first);
+
+        is_full.store(true, Ordering::Relaxed);
+        let refused = shared.attach_policy(&id, policy("*"));
+        assert!(matches!(refused, Err(NotAttached::NotWritten(_))), "{refused:?}");
+        assert_eq!(in_force(), first);
+        assert!(shared.reset().is_err());
+        assert_eq!(in_force(), first);
+    }
+}

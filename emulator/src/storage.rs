@@ -54,6 +54,11 @@ impl Storage {
         let database = FileBackend::new(file).and_then(|file| Database::builder().create_with_backend(file));
         let database = database.map_err(|error| wrong(error.into()))?;
         restrict_to_owner(path);
+        Self::on(database, path)
+    }
+
+    fn on(database: Database, path: &Path) -> Result<Self, StorageError> {
+        let wrong = |error: redb::Error| failed(path, error);
         let storage = Self {
             database,
             path: path.to_path_buf(),
@@ -232,6 +237,61 @@ const TABLES: [Table; 5] = [PROJECTS, DATASETS, TOKENS, VPC_ENDPOINTS, ROLE_SESS
 /// 1 has no endpoints and no sessions, and is otherwise the same, so it is read and becomes 2. It is another version
 /// because a program that knows only 1 must not open a file of 2: it would serve without the policies in it.
 const FORMAT: u64 = 2;
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::{
+        io::{Error, ErrorKind},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+
+    use redb::{StorageBackend, backends::InMemoryBackend};
+
+    use super::*;
+
+    /// A disk that can be full
+    #[derive(Debug, Default)]
+    struct Disk {
+        memory: InMemoryBackend,
+        is_full: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            if self.is_full.load(Ordering::Relaxed) {
+                return Err(Error::from(ErrorKind::StorageFull));
+            }
+            self.memory.write(offset, data)
+        }
+    }
+
+    /// A state file, and what makes its disk full
+    pub(crate) fn on_a_disk_that_fills() -> (Storage, Arc<AtomicBool>) {
+        let disk = Disk::default();
+        let is_full = disk.is_full.clone();
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        (Storage::on(database, Path::new("state")).unwrap(), is_full)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -405,3 +405,33 @@ fn sts_body(status: StatusCode, code: &str, message: &str, request_id: Uuid) -> 
     });
     xml.into_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_emulator_is_not_the_callers() {
+        for (refusal, service, code) in [
+            (
+                Refusal::Ec2(Ec2Error::InternalError),
+                QueryService::Ec2,
+                "InternalError",
+            ),
+            (
+                Refusal::Sts(StsError::InternalFailure),
+                QueryService::Sts,
+                "InternalFailure",
+            ),
+        ] {
+            let wire = to_wire(&refusal, service, Uuid::nil(), MismatchDetail::Omit);
+            assert_eq!(
+                (wire.status, wire.error_type),
+                (StatusCode::INTERNAL_SERVER_ERROR, Some(code))
+            );
+            // AWS STS API reference, the shape of errors: who is at fault is told where there is a place for it.
+            let blames_the_caller = wire.body.contains("<Type>Sender</Type>");
+            assert!(!blames_the_caller, "{}", wire.body);
+        }
+    }
+}
