@@ -207,7 +207,8 @@ impl Emulator {
     /// Attaches a policy to the first configured VPC endpoint, from the next request on
     ///
     /// # Errors
-    /// When AWS would refuse the document, there is no endpoint, or the state file cannot be written. The policy before stays in force then.
+    /// When AWS would refuse the document, there is no endpoint, or the state file cannot be written. The policy before
+    /// stays in force then.
     pub fn set_endpoint_policy(&self, document: &Value) -> Result<(), PolicyChangeError> {
         let snapshot = self.snapshot();
         let first = snapshot
@@ -221,7 +222,8 @@ impl Emulator {
     /// Attaches a policy to a VPC endpoint, from the next request on
     ///
     /// # Errors
-    /// When AWS would refuse the document, there is no such endpoint, or the state file cannot be written. The policy before stays in force then.
+    /// When AWS would refuse the document, there is no such endpoint, or the state file cannot be written. The policy
+    /// before stays in force then.
     pub fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
         self.shared.attach_policy(id, Arc::new(document.clone()))?;
