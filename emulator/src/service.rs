@@ -7,7 +7,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -48,7 +47,7 @@ struct Writer {
     /// Tokens that are still in the state file
     forgotten: Vec<TokenKey>,
     /// `None`: the state is kept in memory
-    storage: Option<Storage>,
+    storage: Option<Arc<Storage>>,
 }
 
 /// A client token with everything that it was sent with
@@ -79,10 +78,9 @@ impl Service {
     /// When the state file cannot be read.
     pub(crate) fn open(
         started_at: Timestamp,
-        file: Option<&Path>,
+        storage: Option<Arc<Storage>>,
         limits: &Limits,
     ) -> Result<Self, StorageError> {
-        let storage = file.map(Storage::open).transpose()?;
         let (state, tokens) = match &storage {
             Some(storage) => storage.load(limits.client_tokens_max)?,
             None => (State::default(), Tokens::default()),

@@ -1,68 +1,13 @@
 //! The state file: what was answered is there, however the emulator came to its end.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Answer, Call, control, emulator_with};
-
-/// The program, with a state file and a certificate authority in a folder
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    ca_pem: String,
-}
-
-impl Process {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lookoutvision-emulator"))
-            .args([
-                "--config",
-                "emulator.yaml",
-                "--listen",
-                "127.0.0.1:0",
-                "--control",
-                "127.0.0.1:0",
-            ])
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program was built with its tests");
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut address = None;
-        for line in BufReader::new(stdout).lines() {
-            let line = line.expect("the ready block is text");
-            if let Some((_, rest)) = line.split_once("(listening on ") {
-                address = rest.trim_end_matches(')').parse().ok();
-            }
-            if line == "lookoutvision-emulator is ready" {
-                break;
-            }
-        }
-        Self {
-            child,
-            address: address.expect("the ready block names the address"),
-            ca_pem: std::fs::read_to_string(folder.join("certs/ca.pem")).expect("the CA was made"),
-        }
-    }
-
-    async fn send(&self, call: &Call) -> std::io::Result<Answer> {
-        call.send_to(&self.ca_pem, self.address).await
-    }
-
-    /// As `kill -9` does
-    fn kill(mut self) {
-        self.child.kill().expect("it is ours");
-        self.child.wait().expect("it is ours");
-    }
-}
+use crate::{
+    process::Process,
+    support::{Call, control, emulator_with},
+};
 
 fn create(name: &str) -> Call {
     Call::post(
