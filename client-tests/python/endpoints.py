@@ -1,5 +1,6 @@
 """Makes an interface endpoint with AWS's own tools, calls DetectAnomalies through each of its names, changes its policy
 and deletes it. Run as `endpoints.py boto3|cli|terraform IMAGE POLICY`; an exit code of 0 says that all was as on AWS.
+`before-a-restart` and `after-a-restart` are two walks, with a last argument: the file that one leaves to the other.
 
 Credentials, Region, trust and the proxy that leads the real host names to the emulator come from the AWS_... and
 HTTPS_PROXY variables alone, as in any program.
@@ -31,10 +32,17 @@ ONE_MODEL = {
 
 
 def main():
-    tool, image_path, policy_path = sys.argv[1:]
+    tool, image_path, policy_path, *kept = sys.argv[1:]
     with open(image_path, "rb") as image:
         body = image.read()
-    {"boto3": with_boto3, "cli": with_the_cli, "terraform": as_terraform_does}[tool](body, image_path, policy_path)
+    walks = {
+        "boto3": with_boto3,
+        "cli": with_the_cli,
+        "terraform": as_terraform_does,
+        "before-a-restart": before_a_restart,
+        "after-a-restart": after_a_restart,
+    }
+    walks[tool](body, image_path, policy_path, *kept)
 
 
 def with_boto3(body, _, policy_path):
@@ -168,6 +176,37 @@ def as_terraform_does(_, __, policy_path):
     again = ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint_id])["Unsuccessful"]
     same([item["Error"]["Code"] for item in again], ["InvalidVpcEndpoint.NotFound"])
     same(wait_until_deleted(ec2, endpoint_id), "InvalidVpcEndpointId.NotFound")
+
+
+def before_a_restart(_, __, policy_path, kept_path):
+    ec2, sts = boto3.client("ec2"), boto3.client("sts")
+    made = ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface",
+        VpcId=VPC,
+        ServiceName=SERVICE,
+        TagSpecifications=[{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "team", "Value": "vision"}]}],
+    )["VpcEndpoint"]
+    with open(policy_path) as policy:
+        ec2.modify_vpc_endpoint(VpcEndpointId=made["VpcEndpointId"], PolicyDocument=policy.read())
+    credentials = sts.assume_role(RoleArn=ROLE, RoleSessionName="line-7")["Credentials"]
+    with open(kept_path, "w") as kept:
+        # The moments in it are compared as texts.
+        json.dump([described(ec2), credentials], kept, default=str)
+
+
+def after_a_restart(body, _, __, kept_path):
+    with open(kept_path) as kept:
+        endpoints, credentials = json.load(kept)
+    found = json.loads(json.dumps(described(boto3.client("ec2")), default=str))
+    same(found, endpoints)
+    same(found[0]["Tags"], [{"Key": "team", "Value": "vision"}])
+    for name in (entry["DnsName"] for entry in found[0]["DnsEntries"]):
+        same(detect(name, "myModel", body, credentials), "allowed")
+        same(detect(name, "1", body, credentials), "AccessDeniedException")
+
+
+def described(ec2):
+    return ec2.describe_vpc_endpoints()["VpcEndpoints"]
 
 
 def wait_until_deleted(ec2, endpoint_id):

@@ -47,7 +47,7 @@ pub struct LocalEmulator {
     listen: SocketAddr,
     tunnel: Tunnel,
     output: Arc<Mutex<String>>,
-    _process: Child,
+    process: Child,
     _directory: TempDir,
 }
 
@@ -163,9 +163,17 @@ impl LocalEmulator {
             listen,
             tunnel,
             output,
-            _process: process,
+            process,
             _directory: directory,
         })
+    }
+
+    /// Kills it, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub async fn kill(mut self) -> std::io::Result<()> {
+        self.process.kill().await
     }
 
     /// The file with its certificate authority.

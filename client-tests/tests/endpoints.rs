@@ -1,7 +1,8 @@
 //! AWS's own tools make an endpoint, attach a policy, assume a role: under the real host names, against an emulator that
-//! has no endpoint when it starts.
+//! has no endpoint when it starts. With a state file all of it is there after a `kill -9`.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,16 +19,25 @@ fn main() -> ExitCode {
     if let Some(tool) = missing {
         eprintln!("SKIPPED boto3 and the AWS CLI: `{tool}` is not on the PATH");
     }
-    let trials = [
+    let walks = [
         ("boto3_makes_uses_changes_and_deletes_an_endpoint", "boto3"),
         ("the_aws_cli_makes_uses_changes_and_deletes_an_endpoint", "cli"),
         (
             "the_calls_of_terraforms_aws_vpc_endpoint_are_answered",
             "terraform",
         ),
-    ]
-    .map(|(name, walk)| Trial::test(name, move || block_on(play(walk))).with_ignored_flag(missing.is_some()));
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    ];
+    let mut trials: Vec<_> = walks
+        .map(|(name, walk)| Trial::test(name, move || block_on(play(walk))))
+        .into();
+    trials.push(Trial::test(
+        "boto3_finds_its_endpoint_and_its_session_again_after_a_kill",
+        || block_on(play_around_a_kill()),
+    ));
+    let trials = trials
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(missing.is_some()));
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
 fn block_on(test: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<(), Failed> {
@@ -40,19 +50,40 @@ fn block_on(test: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<()
 }
 
 async fn play(walk: &str) -> Result<(), Box<dyn Error>> {
-    let root = xtask::workspace_root().join("client-tests");
+    let config = tests_root().join("emulator/without-endpoints.yaml");
+    let emulator = LocalEmulator::start(&emulator_program()?, &config).await?;
+    run(&emulator, walk, None).await
+}
+
+async fn play_around_a_kill() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("emulator.yaml");
+    let without = std::fs::read_to_string(tests_root().join("emulator/without-endpoints.yaml"))?;
+    std::fs::write(&config, format!("{without}state: emulator.state\n"))?;
+    let kept = folder.path().join("kept.json");
+    for walk in ["before-a-restart", "after-a-restart"] {
+        let emulator = LocalEmulator::start(&emulator_program()?, &config).await?;
+        run(&emulator, walk, Some(&kept)).await?;
+        emulator.kill().await?;
+    }
+    Ok(())
+}
+
+fn tests_root() -> PathBuf {
+    xtask::workspace_root().join("client-tests")
+}
+
+/// `kept` is what one walk leaves to the next
+async fn run(emulator: &LocalEmulator, walk: &str, kept: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let root = tests_root();
     let python = Environments::of_this_checkout().python()?;
-    let emulator = LocalEmulator::start(
-        &emulator_program()?,
-        &root.join("emulator/without-endpoints.yaml"),
-    )
-    .await?;
     let mut command = Command::new(python);
     command
         .arg(root.join("python/endpoints.py"))
         .arg(walk)
         .arg(root.join("scenarios/images/normal-1.jpg"))
         .arg(root.join("emulator/policies/only-my-model.json"))
+        .args(kept)
         // Nothing of the person's own AWS setup, and nothing that leads anywhere else.
         .env_clear();
     for inherited in ["PATH", "LANG", "TMPDIR"] {

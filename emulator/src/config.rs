@@ -27,6 +27,7 @@ use std::{
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::validate::is_tag_text;
@@ -96,7 +97,7 @@ pub struct Process {
     pub control: SocketAddr,
     /// Folder of the certificate authority; `None` keeps it in memory
     pub certs: Option<PathBuf>,
-    /// File of the service's state; `None` keeps it in memory
+    /// File of the state; `None` keeps it in memory
     pub state: Option<PathBuf>,
     /// Form of the log on standard error
     pub log_format: LogFormat,
@@ -220,7 +221,7 @@ pub struct Vpc {
 }
 
 /// An interface endpoint
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct VpcEndpoint {
     /// `vpce-…`
     pub vpc_endpoint_id: VpcEndpointId,
@@ -233,7 +234,7 @@ pub struct VpcEndpoint {
 }
 
 /// Whether the service's own DNS name resolves to the endpoint inside its VPC
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrivateDns {
     /// It does
     Enabled,

@@ -14,7 +14,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{body, state::Shared};
+use crate::{body, state::Shared, storage::StorageError};
 
 mod certificates;
 mod clock;
@@ -62,18 +62,16 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
         ["requests", id] if reads => requests::show(shared, id),
         ["vpc-endpoints", id, "policy"] if reads => endpoint_policy::show(shared, id),
         ["vpc-endpoints", id, "policy"] if method == Method::PUT => {
-            endpoint_policy::attach(shared, id, &read(shared, body).await?)
+            endpoint_policy::attach(shared, id, &read(shared, body).await?).await
         }
-        ["vpc-endpoints", id, "policy"] if method == Method::DELETE => endpoint_policy::restore(shared, id),
+        ["vpc-endpoints", id, "policy"] if method == Method::DELETE => {
+            endpoint_policy::restore(shared, id).await
+        }
         ["reset"] if method == Method::POST => {
-            let reset = shared.reset();
-            reset.map_err(|error| {
-                ControlError::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "StateNotWritten",
-                    error.to_string(),
-                )
-            })?;
+            shared
+                .aside(Shared::reset)
+                .await
+                .map_err(|error| not_written(&error))?;
             no_content()
         }
         ["clock"] if reads => clock::show(shared),
@@ -122,6 +120,15 @@ impl ControlError {
         error.insert("message".to_owned(), self.message.into());
         json_text(self.status, json!({ "error": error }).to_string())
     }
+}
+
+/// What was asked for was not done, because it could not be made lasting
+pub(crate) fn not_written(error: &StorageError) -> ControlError {
+    ControlError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "StateNotWritten",
+        error.to_string(),
+    )
 }
 
 /// Answers with a value as JSON

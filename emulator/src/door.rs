@@ -17,6 +17,7 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{PrivateDns, Vpc, VpcEndpoint},
@@ -46,7 +47,7 @@ pub(crate) struct PlacedEndpoint {
 }
 
 /// What EC2 tells of an endpoint, and no request depends on
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct EndpointDetails {
     /// Where its network interfaces are; `None`: in every subnet of its network
     pub(crate) subnet_ids: Option<Vec<SubnetId>>,
@@ -184,6 +185,16 @@ impl PlacedEndpoint {
     /// The endpoint's id
     pub(crate) fn id(&self) -> &VpcEndpointId {
         &self.endpoint.vpc_endpoint_id
+    }
+
+    /// Whether it answers for the service's own name to whoever is in this network and Region
+    ///
+    /// One of another network does where both hold every address: nothing would tell which of them a request came
+    /// through.
+    pub(crate) fn answers_for(&self, vpc: &Vpc, region: &Region) -> bool {
+        let same_network =
+            self.vpc.vpc_id == vpc.vpc_id || (self.vpc.cidr_block.is_none() && vpc.cidr_block.is_none());
+        self.endpoint.private_dns == PrivateDns::Enabled && same_network && self.stands_in(region)
     }
 
     /// Whether it stands in a Region

@@ -17,13 +17,14 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use iam_policy::{Action, Resource};
+use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{
     authorize::{Asked, Permit},
     identifiers::Region,
     lookoutvision::invocation::RequestTags,
     query_protocol::{Parameters, Reader},
-    request::ReceivedRequest,
     state::Shared,
     xml::Xml,
 };
@@ -71,7 +72,8 @@ pub(crate) struct Invocation {
 struct Call<'c> {
     permit: &'c Permit<Invocation>,
     shared: &'c Shared,
-    received: &'c ReceivedRequest,
+    request_id: Uuid,
+    now: Timestamp,
 }
 
 impl Ec2Action {
@@ -177,26 +179,28 @@ impl Asked for Invocation {
 /// EC2's own.
 pub(crate) fn perform(
     permit: &Permit<Invocation>,
-    received: &ReceivedRequest,
+    request_id: Uuid,
+    now: Timestamp,
     shared: &Shared,
 ) -> Result<String, Ec2Error> {
     let call = Call {
         permit,
         shared,
-        received,
+        request_id,
+        now,
     };
     match permit.invocation().action {
         Ec2Action::CreateTags => tags::create(&call),
         Ec2Action::CreateVpcEndpoint => create::create(&call),
         Ec2Action::DeleteTags => tags::delete(&call),
         Ec2Action::DeleteVpcEndpoints => delete::delete(&call),
-        Ec2Action::DescribeNetworkInterfaces => describe::network_interfaces(&call),
-        Ec2Action::DescribePrefixLists => describe::prefix_lists(&call),
-        Ec2Action::DescribeSubnets => describe::subnets(&call),
+        Ec2Action::DescribeNetworkInterfaces => describe::network_interfaces::describe(&call),
+        Ec2Action::DescribePrefixLists => describe::prefix_lists::describe(&call),
+        Ec2Action::DescribeSubnets => describe::subnets::describe(&call),
         Ec2Action::DescribeTags => tags::describe(&call),
-        Ec2Action::DescribeVpcEndpointServices => describe::services(&call),
-        Ec2Action::DescribeVpcEndpoints => describe::endpoints(&call),
-        Ec2Action::DescribeVpcs => describe::vpcs(&call),
+        Ec2Action::DescribeVpcEndpointServices => describe::services::describe(&call),
+        Ec2Action::DescribeVpcEndpoints => describe::endpoints::describe(&call),
+        Ec2Action::DescribeVpcs => describe::vpcs::describe(&call),
         Ec2Action::ModifyVpcEndpoint => modify::modify(&call),
     }
 }
@@ -229,7 +233,7 @@ impl<'c> Call<'c> {
         let name = format!("{}Response", self.permit.invocation().action.name());
         let mut xml = Xml::with_declaration();
         xml.root(&name, NAMESPACE, |xml| {
-            xml.text("requestId", &self.received.request_id.to_string());
+            xml.text("requestId", &self.request_id.to_string());
             content(xml);
         });
         xml.into_string()

@@ -14,10 +14,12 @@ use crate::{
     connection::{AwsApi, ControlApi},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
+    made::Made,
     policy_service,
     server::{self, Stop},
     service::Service,
-    state::{Shared, Snapshot, UnknownVpcEndpoint},
+    state::{NotAttached, Shared, Snapshot, UnknownVpcEndpoint},
+    storage::{Storage, StorageError},
     tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
 };
 
@@ -60,9 +62,21 @@ pub enum PolicyChangeError {
     /// There is no such endpoint
     #[error(transparent)]
     UnknownVpcEndpoint(#[from] UnknownVpcEndpoint),
+    /// It cannot be made lasting
+    #[error("the state file was not written: {0}")]
+    StateNotWritten(String),
     /// The configuration has no endpoint to attach it to
     #[error("the configuration has no VPC endpoint")]
     NoVpcEndpoint,
+}
+
+impl From<NotAttached> for PolicyChangeError {
+    fn from(error: NotAttached) -> Self {
+        match error {
+            NotAttached::Unknown(error) => Self::UnknownVpcEndpoint(error),
+            NotAttached::NotWritten(error) => Self::StateNotWritten(error.to_string()),
+        }
+    }
 }
 
 impl Builder {
@@ -106,13 +120,13 @@ impl Emulator {
         let listener = bind("listen", config.process.listen, &mut problems).await;
         let control_listener = bind("control", config.process.control, &mut problems).await;
         let clock = Clock::default();
-        let service = open_service(&config, clock.now(), &mut problems);
+        let state = open_state(&config, clock.now(), &mut problems);
         let (
             Some(authority),
             Some((listener, address)),
             Some((control_listener, control_address)),
-            Some(service),
-        ) = (authority, listener, control_listener, service)
+            Some((service, made)),
+        ) = (authority, listener, control_listener, state)
         else {
             return Err(StartError::Problems(problems));
         };
@@ -124,7 +138,7 @@ impl Emulator {
         let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
             warn!("no certificate for a client: {refusal}");
         })?;
-        let shared = Arc::new(Shared::new(config, authority, service, clock));
+        let shared = Arc::new(Shared::new(config, authority, service, made, clock));
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let aws_api = Arc::new(AwsApi {
             shared: shared.clone(),
@@ -193,7 +207,8 @@ impl Emulator {
     /// Attaches a policy to the first configured VPC endpoint, from the next request on
     ///
     /// # Errors
-    /// When AWS would refuse the document, or there is no endpoint. The policy before stays in force then.
+    /// When AWS would refuse the document, there is no endpoint, or the state file cannot be written. The policy before
+    /// stays in force then.
     pub fn set_endpoint_policy(&self, document: &Value) -> Result<(), PolicyChangeError> {
         let snapshot = self.snapshot();
         let first = snapshot
@@ -207,7 +222,8 @@ impl Emulator {
     /// Attaches a policy to a VPC endpoint, from the next request on
     ///
     /// # Errors
-    /// When AWS would refuse the document, or there is no such endpoint. The policy before stays in force then.
+    /// When AWS would refuse the document, there is no such endpoint, or the state file cannot be written. The policy
+    /// before stays in force then.
     pub fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
         self.shared.attach_policy(id, Arc::new(document.clone()))?;
@@ -297,8 +313,15 @@ fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<Certif
     }
 }
 
-fn open_service(config: &Config, now: Timestamp, problems: &mut Problems) -> Option<Service> {
-    Service::open(now, config.process.state.as_deref(), &config.limits)
+/// What the service remembers, and what calls made beside it
+fn open_state(config: &Config, now: Timestamp, problems: &mut Problems) -> Option<(Service, Made)> {
+    let open = || {
+        let storage = config.process.state.as_deref().map(Storage::open).transpose()?;
+        let storage = storage.map(Arc::new);
+        let service = Service::open(now, storage.clone(), &config.limits)?;
+        Ok::<_, StorageError>((service, Made::load(storage, config, now)?))
+    };
+    open()
         .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))
         .ok()
 }

@@ -55,6 +55,7 @@ mod journal;
 mod json;
 mod logging;
 pub mod lookoutvision;
+mod made;
 mod perform;
 mod pipeline;
 mod policy_service;

@@ -123,8 +123,8 @@ impl Front<'_> {
         let signed = self.authenticate(incoming, entry).await?;
         match self.service {
             EmulatedService::LookoutVision => self.lookoutvision(signed, entry).await,
-            EmulatedService::Ec2 => self.ec2(signed, entry),
-            EmulatedService::Sts => self.sts(signed, entry),
+            EmulatedService::Ec2 => self.ec2(signed, entry).await,
+            EmulatedService::Sts => self.sts(signed, entry).await,
         }
     }
 
@@ -248,7 +248,7 @@ impl Front<'_> {
     }
 
     /// Steps 3 to 5 of EC2
-    fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
+    async fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&signed.body, entry);
         let invocation = ec2::Invocation::resolve(parameters, signed.region).map_err(Refusal::Ec2)?;
         let permit = permit(
@@ -259,12 +259,14 @@ impl Front<'_> {
             invocation,
             entry,
         )?;
-        let answer = ec2::perform(&permit, self.received, self.shared).map_err(Refusal::Ec2)?;
+        let (request_id, now) = (self.received.request_id, self.received.received_at);
+        let performed = move |shared: &Shared| ec2::perform(&permit, request_id, now, shared);
+        let answer = self.shared.aside(performed).await.map_err(Refusal::Ec2)?;
         Ok((StatusCode::OK, answer.into()))
     }
 
     /// Steps 3 to 5 of STS
-    fn sts(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
+    async fn sts(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&signed.body, entry);
         let call = sts::Call::resolve(parameters, &signed.caller, self.snapshot, signed.region);
         let answer = match call.map_err(Refusal::Sts)? {
@@ -279,7 +281,9 @@ impl Front<'_> {
                     *invocation,
                     entry,
                 )?;
-                sts::assume_role(&permit, self.received, self.shared)
+                let (request_id, now) = (self.received.request_id, self.received.received_at);
+                let performed = move |shared: &Shared| sts::assume_role(&permit, request_id, now, shared);
+                self.shared.aside(performed).await.map_err(Refusal::Sts)?
             }
         };
         Ok((StatusCode::OK, answer.into()))

@@ -7,7 +7,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -47,19 +46,8 @@ struct Writer {
     tokens: Tokens,
     /// Tokens that are still in the state file
     forgotten: Vec<TokenKey>,
-    keeping: Keeping,
-}
-
-/// Where changes are made lasting
-#[derive(Default)]
-enum Keeping {
-    #[default]
-    InMemory,
-    InFile(Storage),
-    /// The file could not be written; the next change opens it again
-    Failed(PathBuf),
-    /// The emulator was stopped, and the file may be another's by now
-    Closed,
+    /// `None`: the state is kept in memory
+    storage: Option<Arc<Storage>>,
 }
 
 /// A client token with everything that it was sent with
@@ -90,10 +78,9 @@ impl Service {
     /// When the state file cannot be read.
     pub(crate) fn open(
         started_at: Timestamp,
-        file: Option<&Path>,
+        storage: Option<Arc<Storage>>,
         limits: &Limits,
     ) -> Result<Self, StorageError> {
-        let storage = file.map(Storage::open).transpose()?;
         let (state, tokens) = match &storage {
             Some(storage) => storage.load(limits.client_tokens_max)?,
             None => (State::default(), Tokens::default()),
@@ -104,7 +91,7 @@ impl Service {
             writer: Mutex::new(Writer {
                 tokens,
                 forgotten: Vec::new(),
-                keeping: storage.map_or(Keeping::InMemory, Keeping::InFile),
+                storage,
             }),
             started_at,
         })
@@ -143,7 +130,6 @@ impl Service {
         operation: Operation,
     ) -> Result<Committed, Refused> {
         let mut writer = self.writer();
-        let writer = &mut *writer;
         if let Some(token) = token
             && let Some(first) = writer.tokens.find(&token.key, now)
         {
@@ -163,7 +149,7 @@ impl Service {
             };
             (token.key.clone(), call)
         });
-        writer.keeping.keep(&Record {
+        writer.keep(&Record {
             account_id: &snapshot.config.account_id,
             region,
             before: &before(&view, &projects),
@@ -205,9 +191,8 @@ impl Service {
 
     /// Lets go of the state file: nothing is changed from now on, and another emulator can have it
     pub(crate) fn close(&self) {
-        let mut writer = self.writer();
-        if self.is_lasting {
-            writer.keeping = Keeping::Closed;
+        if let Some(storage) = &self.writer().storage {
+            storage.close();
         }
     }
 
@@ -217,7 +202,9 @@ impl Service {
     /// When the state file cannot be written; nothing is changed then.
     pub(crate) fn reset(&self) -> Result<(), StorageError> {
         let mut writer = self.writer();
-        writer.keeping.in_file(Storage::clear)?;
+        if let Some(storage) = &writer.storage {
+            storage.clear()?;
+        }
         writer.tokens = Tokens::default();
         writer.forgotten.clear();
         self.state.store(Arc::default());
@@ -244,44 +231,18 @@ impl Service {
     }
 }
 
-impl Keeping {
-    /// Makes a change lasting
-    fn keep(&mut self, record: &Record<'_>) -> Result<(), ServiceError> {
-        if matches!(self, Self::Closed) {
-            return Err(not_written());
-        }
-        self.in_file(|storage| storage.commit(record)).map_err(|error| {
-            error!("a change was not made, because the state file cannot be written: {error}");
-            not_written()
-        })
-    }
-
-    /// Does something to the file, if there is one
-    ///
-    /// A file that could not be written is closed and opened again for the next change: the database takes nothing more
-    /// from then on, and a disk that was full may have room again.
-    fn in_file(
-        &mut self,
-        write: impl FnOnce(&Storage) -> Result<(), StorageError>,
-    ) -> Result<(), StorageError> {
-        if let Self::Failed(path) = self {
-            *self = Self::InFile(Storage::open(path)?);
-        }
-        let Self::InFile(storage) = self else {
+impl Writer {
+    fn keep(&self, record: &Record<'_>) -> Result<(), ServiceError> {
+        let Some(storage) = &self.storage else {
             return Ok(());
         };
-        let written = write(storage);
-        if written.is_err() {
-            *self = Self::Failed(storage.path().to_path_buf());
-        }
-        written
-    }
-}
-
-fn not_written() -> ServiceError {
-    ServiceError::InternalServerException {
-        message: "The state could not be written.".into(),
-        retry_after_seconds: None,
+        storage.commit(record).map_err(|error| {
+            error!("a change was not made, because the state file cannot be written: {error}");
+            ServiceError::InternalServerException {
+                message: "The state could not be written.".into(),
+                retry_after_seconds: None,
+            }
+        })
     }
 }
 

@@ -2,11 +2,11 @@
 //!
 //! A [`Snapshot`] is never changed, only replaced as a whole: by a reload of the configuration file, by a policy that
 //! the control API attaches, by what is made and changed over EC2, and by a role session that STS hands out. All of
-//! these outlive a reload, because they were acknowledged; `POST /reset` ends them.
+//! these outlive a reload, because they were acknowledged, and with a state file a restart; `POST /reset` ends them.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -23,6 +23,7 @@ use crate::{
     identifiers::VpcEndpointId,
     journal::Journal,
     lookoutvision::{call_counts::CallCounts, store::Declared},
+    made::Made,
     service::Service,
     storage::StorageError,
     sts::sessions::{SessionRequest, Sessions},
@@ -39,18 +40,11 @@ pub(crate) struct Shared {
     pub(crate) body_budget: BodyBudget,
     pub(crate) started: Instant,
     snapshot: ArcSwap<Snapshot>,
-    /// What came to be since the start; held while a snapshot is replaced
+    /// What calls made; held while a snapshot is replaced
     made: Mutex<Made>,
 }
 
-/// What came to be since the start
-#[derive(Default)]
-pub(crate) struct Made {
-    endpoints: EndpointChanges,
-    sessions: Arc<Sessions>,
-}
-
-/// The configuration in force, with everything that came to be since the start
+/// The configuration in force, with everything that calls made
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) config: Arc<Config>,
@@ -70,11 +64,27 @@ type AccessKeys = HashMap<Box<str>, (Arc<Principal>, usize)>;
 #[error("the VPC endpoint ID '{0}' does not exist")]
 pub struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
 
+/// A policy was not attached
+#[derive(Debug)]
+pub(crate) enum NotAttached {
+    /// There is no such endpoint
+    Unknown(UnknownVpcEndpoint),
+    /// It cannot be made lasting
+    NotWritten(StorageError),
+}
+
+impl From<StorageError> for NotAttached {
+    fn from(error: StorageError) -> Self {
+        Self::NotWritten(error)
+    }
+}
+
 impl Shared {
     pub(crate) fn new(
         config: Arc<Config>,
         authority: Arc<CertificateAuthority>,
         service: Service,
+        made: Made,
         clock: Clock,
     ) -> Self {
         let started_at = service.started_at();
@@ -86,8 +96,8 @@ impl Shared {
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             started: Instant::now(),
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &Made::default(), started_at)),
-            made: Mutex::default(),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &made, started_at)),
+            made: Mutex::new(made),
         }
     }
 
@@ -99,8 +109,7 @@ impl Shared {
     /// Puts another configuration in force, from the next request on
     pub(crate) fn reload(&self, config: Arc<Config>) {
         let mut made = self.made();
-        made.endpoints.prune(&config, Timestamp::MIN);
-        made.sessions = Arc::new(made.sessions.under(&config));
+        made.reload(&config, self.clock.now());
         self.journal.set_limits(&config.limits);
         let snapshot = Snapshot::new(config, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
@@ -109,15 +118,15 @@ impl Shared {
     /// Attaches a policy to an endpoint, from the next request on
     ///
     /// # Errors
-    /// When there is no such endpoint.
+    /// When there is no such endpoint, or the state file cannot be written; nothing is changed then.
     pub(crate) fn attach_policy(
         &self,
         id: &VpcEndpointId,
         document: Arc<PolicyDocument>,
-    ) -> Result<(), UnknownVpcEndpoint> {
+    ) -> Result<(), NotAttached> {
         self.change_endpoints(|changes, now| {
             if now.endpoints.get(id).is_none() {
-                return Err(UnknownVpcEndpoint(id.clone()));
+                return Err(NotAttached::Unknown(UnknownVpcEndpoint(id.clone())));
             }
             changes.of(id).policy_document = Some(document);
             Ok(())
@@ -127,22 +136,20 @@ impl Shared {
     /// Changes endpoints, from the next request on, unless `change` refuses; changes go one after the other
     ///
     /// # Errors
-    /// When `change` does; then nothing is changed.
-    pub(crate) fn change_endpoints<T, E>(
+    /// When `change` does, or the state file cannot be written; then nothing is changed.
+    pub(crate) fn change_endpoints<T, E: From<StorageError>>(
         &self,
         change: impl FnOnce(&mut EndpointChanges, &Snapshot) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut made = self.made();
         let now = self.snapshot();
-        let mut endpoints = made.endpoints.clone();
+        let mut endpoints = made.endpoints().clone();
         let result = change(&mut endpoints, &now)?;
-        let forgotten = self.clock.now().saturating_sub(DELETED_KEPT_FOR);
-        endpoints.prune(&now.config, forgotten.unwrap_or(Timestamp::MIN));
-        made.endpoints = endpoints;
+        made.put_endpoints(endpoints, self.clock.now())?;
         self.snapshot.store(Arc::new(Snapshot {
             config: now.config.clone(),
             declared: now.declared.clone(),
-            endpoints: made.endpoints.table(&now.config, self.service.started_at()),
+            endpoints: made.endpoints().table(&now.config, self.service.started_at()),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         }));
@@ -150,19 +157,21 @@ impl Shared {
     }
 
     /// Hands out a session of a role, good from the next request on
-    pub(crate) fn add_session(&self, session: SessionRequest, role: &Role) {
+    ///
+    /// # Errors
+    /// When the state file cannot be written; there is no session then.
+    pub(crate) fn add_session(&self, session: SessionRequest, role: &Role) -> Result<(), StorageError> {
         let mut made = self.made();
         let now = self.snapshot();
-        let mut sessions = (*made.sessions).clone();
-        sessions.add(session, role, now.config.limits.role_sessions_max);
-        made.sessions = Arc::new(sessions);
+        made.add_session(session, role, now.config.limits.role_sessions_max)?;
         self.snapshot.store(Arc::new(Snapshot {
             config: now.config.clone(),
             declared: now.declared.clone(),
             endpoints: now.endpoints.clone(),
             keys: now.keys.clone(),
-            sessions: made.sessions.clone(),
+            sessions: made.sessions().clone(),
         }));
+        Ok(())
     }
 
     /// State, journal, counters and policies back to the configuration; the clock stays as it was set
@@ -170,9 +179,10 @@ impl Shared {
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
     pub(crate) fn reset(&self) -> Result<(), StorageError> {
-        self.service.reset()?;
+        // Held first, so that nothing is made between the clearing of the file and that of the memory.
         let mut made = self.made();
-        *made = Made::default();
+        self.service.reset()?;
+        made.forget();
         let config = self.snapshot().config.clone();
         let snapshot = Snapshot::new(config, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
@@ -181,15 +191,33 @@ impl Shared {
         Ok(())
     }
 
+    /// Does what may wait for a disk where waiting is in nobody's way
+    pub(crate) async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        if !self.service.is_lasting() {
+            return work(self);
+        }
+        let shared = self.clone();
+        // Nobody who hangs up stops it halfway.
+        match tokio::task::spawn_blocking(move || work(&shared)).await {
+            Ok(done) => done,
+            // What panics over there panics here, as it does without a disk.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    // A poisoned lock only means that somebody panicked; what is there is put in its place as a whole.
     fn made(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().expect("nothing panics while it holds this lock")
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Snapshot {
     pub(crate) fn new(config: Arc<Config>, made: &Made, started_at: Timestamp) -> Self {
         let declared = Arc::new(Declared::new(&config, started_at));
-        let endpoints = made.endpoints.table(&config, started_at);
+        let endpoints = made.endpoints().table(&config, started_at);
         let keys = config
             .principals
             .iter()
@@ -206,7 +234,7 @@ impl Snapshot {
             declared,
             endpoints,
             keys: Arc::new(keys),
-            sessions: made.sessions.clone(),
+            sessions: made.sessions().clone(),
         }
     }
 
@@ -220,5 +248,50 @@ impl Snapshot {
     }
 }
 
-/// How long a deleted endpoint is remembered, for its client token and for DescribeVpcEndpoints
-const DELETED_KEPT_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use iam_policy::PolicyType;
+
+    use super::*;
+    use crate::storage::testing::on_a_disk_that_fills;
+
+    const ID: &str = "vpce-00000000000000000";
+
+    #[test]
+    fn what_cannot_be_made_lasting_is_not_done() {
+        let config = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
+        let config = Arc::new(config);
+        let (storage, is_full) = on_a_disk_that_fills();
+        let storage = Some(Arc::new(storage));
+        let clock = Clock::default();
+        let service = Service::open(clock.now(), storage.clone(), &config.limits).unwrap();
+        let made = Made::load(storage, &config, clock.now()).unwrap();
+        let authority = Arc::new(CertificateAuthority::in_memory(&[]).unwrap());
+        let shared = Shared::new(config, authority, service, made, clock);
+
+        let id: VpcEndpointId = ID.parse().unwrap();
+        let policy = |action: &str| {
+            let text = format!(
+                r#"{{"Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "*"}}]}}"#
+            );
+            Arc::new(PolicyDocument::parse(&text, PolicyType::VpcEndpoint).unwrap())
+        };
+        let in_force = || {
+            let snapshot = shared.snapshot();
+            let placed = snapshot.endpoints.get(&id).expect("it stands");
+            placed.endpoint.policy_document.clone()
+        };
+        let first = policy("lookoutvision:DetectAnomalies");
+        shared.attach_policy(&id, first.clone()).unwrap();
+        assert_eq!(in_force(), first);
+
+        is_full.store(true, Ordering::Relaxed);
+        let refused = shared.attach_policy(&id, policy("*"));
+        assert!(matches!(refused, Err(NotAttached::NotWritten(_))), "{refused:?}");
+        assert_eq!(in_force(), first);
+        assert!(shared.reset().is_err());
+        assert_eq!(in_force(), first);
+    }
+}

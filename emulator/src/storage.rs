@@ -1,36 +1,44 @@
-//! The state file: what operations have acknowledged, kept across a `kill -9`.
+//! The state file: what was answered is in it, and stays there across a `kill -9`.
 //!
 //! An embedded database does the keeping. Every change is one transaction, on the disk before its call is answered; a
-//! process that dies in the middle of one leaves the state as it was before. A record is a project, a dataset, or a
-//! client token; what the configuration declares and nothing has touched is not in the file.
+//! process that dies in the middle of one leaves the state as it was before. A record is a text of JSON under a key: a
+//! project, a dataset or a client token (`projects`), a VPC endpoint that was made or changed, or a role session. What the
+//! configuration declares and nothing has touched is not in the file.
+//!
+//! The file holds secrets, those of role sessions, so it is its owner's only.
 
 use std::{
-    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, backends::FileBackend};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::warn;
 
-use crate::{
-    identifiers::{AccountId, Region},
-    lookoutvision::{
-        manifest::Entries,
-        store::{
-            Declared, Overlay, State,
-            dataset::{Creation, Dataset, Phase as DatasetPhase},
-            idempotency::{FirstCall, TokenKey, Tokens},
-            model::{Phase as ModelPhase, Training},
-            project::{DatasetType, Project},
-        },
-    },
-};
+mod projects;
 
-/// The state file, open
+pub(crate) use self::projects::Record;
+use self::projects::{DATASETS, PROJECTS, TOKENS};
+
+/// The state file
 pub(crate) struct Storage {
-    database: Database,
+    opened: Mutex<Opened>,
     path: PathBuf,
+    /// Opens it again after it could not be written
+    open: fn(&Path) -> Result<Database, StorageError>,
+}
+
+/// Whether the file is at hand
+enum Opened {
+    Open(Database),
+    /// It could not be written, and the database takes nothing more from then on. The next use opens it again: a disk
+    /// that was full may have room by then.
+    Failed,
+    /// It was given up, and may be another emulator's by now.
+    Closed,
 }
 
 /// The state file cannot be used
@@ -44,24 +52,10 @@ pub(crate) enum StorageError {
         key: String,
         message: String,
     },
+    #[error("`{}`: the emulator was stopped", path.display())]
+    Closed { path: PathBuf },
     #[error("`{}` is a state file of another version ({found}; this is version {FORMAT})", path.display())]
     Format { path: PathBuf, found: u64 },
-}
-
-/// One change, to be made lasting
-#[derive(Debug)]
-pub(crate) struct Record<'c> {
-    pub(crate) account_id: &'c AccountId,
-    pub(crate) region: &'c Region,
-    /// What becomes of projects
-    pub(crate) projects: &'c Overlay,
-    /// Where a deleted project has to be remembered
-    pub(crate) declared: &'c Declared,
-    /// The projects as they were, to tell which datasets are others now
-    pub(crate) before: &'c BTreeMap<Arc<str>, Arc<Project>>,
-    pub(crate) token: Option<&'c (TokenKey, FirstCall)>,
-    /// Tokens that are not remembered any more
-    pub(crate) forgotten: &'c [TokenKey],
 }
 
 impl Storage {
@@ -70,14 +64,23 @@ impl Storage {
     /// # Errors
     /// When it cannot be opened, is open in another process, or was written by another version.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
-        let wrong = |error: redb::Error| failed(path, error);
-        let database = Database::create(path).map_err(|error| wrong(error.into()))?;
+        let database = open_database(path)?;
+        restrict_to_owner(path);
+        Self::on(database, path, open_database)
+    }
+
+    fn on(
+        database: Database,
+        path: &Path,
+        open: fn(&Path) -> Result<Database, StorageError>,
+    ) -> Result<Self, StorageError> {
         let storage = Self {
-            database,
+            opened: Mutex::new(Opened::Open(database)),
             path: path.to_path_buf(),
+            open,
         };
-        let found = storage.initialise().map_err(wrong)?;
-        if found == FORMAT {
+        let found = storage.initialise()?;
+        if found <= FORMAT {
             Ok(storage)
         } else {
             Err(StorageError::Format {
@@ -87,120 +90,97 @@ impl Storage {
         }
     }
 
-    /// Where the file lies
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Lets go of the file: nothing is read or written from now on, and another emulator can have it
+    pub(crate) fn close(&self) {
+        *self.opened() = Opened::Closed;
     }
 
-    fn initialise(&self) -> Result<u64, redb::Error> {
-        let transaction = self.database.begin_write()?;
-        let found = {
-            let mut about = transaction.open_table(ABOUT)?;
-            let found = about.get("format")?.map(|value| value.value());
-            if found.is_none() {
-                about.insert("format", FORMAT)?;
-            }
-            transaction.open_table(PROJECTS)?;
-            transaction.open_table(DATASETS)?;
-            transaction.open_table(TOKENS)?;
-            found.unwrap_or(FORMAT)
+    /// Does something with the database, opened again if need be
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StorageError> {
+        let mut opened = self.opened();
+        if let Opened::Failed = *opened {
+            *opened = Opened::Open((self.open)(&self.path)?);
+        }
+        let Opened::Open(database) = &*opened else {
+            let path = self.path.clone();
+            return Err(StorageError::Closed { path });
         };
-        transaction.commit()?;
-        Ok(found)
+        work(database).map_err(|error| {
+            *opened = Opened::Failed;
+            failed(&self.path, error)
+        })
     }
 
-    /// Everything that is in the file
-    ///
-    /// # Errors
-    /// When a record cannot be read.
-    pub(crate) fn load(&self, tokens_max: usize) -> Result<(State, Tokens), StorageError> {
-        let read = |table| self.read(table).map_err(|error| failed(&self.path, error));
-        let mut datasets = BTreeMap::new();
-        for (key, value) in read(DATASETS)? {
-            let (dataset, lines, lines_before): (Dataset, String, String) = self.parse(&key, &value)?;
-            let dataset = Dataset {
-                entries: Arc::new(Entries::stored(&lines)),
-                entries_before: Arc::new(Entries::stored(&lines_before)),
-                ..dataset
-            };
-            datasets.insert(key, finished_dataset(dataset));
-        }
-        let mut state = State::default();
-        for (key, value) in read(PROJECTS)? {
-            let project: Option<Project> = self.parse(&key, &value)?;
-            let (account_id, region, name) = self.parse_key(&key)?;
-            let project = project.map(|mut project| {
-                for dataset_type in DatasetType::ALL {
-                    let dataset = datasets.remove(&format!("{key}/{}", dataset_type.as_str()));
-                    project.set_dataset(dataset_type, dataset);
+    // A poisoned lock only means that a transaction panicked; nothing of it was written.
+    fn opened(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the tables that are missing, unless the file is of a later version; answers the version that was found
+    fn initialise(&self) -> Result<u64, StorageError> {
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            let found = {
+                let mut about = transaction.open_table(ABOUT)?;
+                let found = about.get("format")?.map_or(FORMAT, |value| value.value());
+                if found <= FORMAT {
+                    about.insert("format", FORMAT)?;
                 }
-                Arc::new(finished_trainings(project))
-            });
-            state.insert(&account_id, &region, name.into(), project);
-        }
-        let mut calls = Vec::new();
-        for (key, value) in read(TOKENS)? {
-            let call: FirstCall = self.parse(&key, &value)?;
-            calls.push((TokenKey(key.into()), call));
-        }
-        calls.sort_by_key(|(_, call)| call.at);
-        let mut tokens = Tokens::default();
-        for (key, call) in calls {
-            tokens.remember(key, call, tokens_max);
-        }
-        Ok((state, tokens))
+                found
+            };
+            if found > FORMAT {
+                transaction.abort()?;
+                return Ok(found);
+            }
+            for table in TABLES {
+                transaction.open_table(table)?;
+            }
+            transaction.commit()?;
+            Ok(found)
+        })
     }
 
-    /// Makes a change lasting: when this returns, it is on the disk
+    /// Puts records into a table, and takes those out that are `None`: when this returns, it is on the disk
     ///
     /// # Errors
     /// When it cannot be written; nothing of it is there then.
-    pub(crate) fn commit(&self, record: &Record<'_>) -> Result<(), StorageError> {
-        self.write(record).map_err(|error| failed(&self.path, error))
-    }
-
-    fn write(&self, record: &Record<'_>) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        {
-            let mut projects = transaction.open_table(PROJECTS)?;
-            let mut datasets = transaction.open_table(DATASETS)?;
-            for (name, project) in record.projects {
-                let key = format!("{}/{}/{name}", record.account_id, record.region);
-                if project.is_none() && !record.declared.has(record.region, name) {
-                    projects.remove(&*key)?;
-                } else {
-                    projects.insert(&*key, &*json(&project))?;
-                }
-                let before = record.before.get(name);
-                for dataset_type in DatasetType::ALL {
-                    let of = |project: &Project| match dataset_type {
-                        DatasetType::Train => project.train.clone(),
-                        DatasetType::Test => project.test.clone(),
-                    };
-                    let was = before.and_then(|project| of(project));
-                    let is = project.as_ref().and_then(|project| of(project));
-                    let key = format!("{key}/{}", dataset_type.as_str());
-                    match (was, is) {
-                        // A dataset has many lines; one that is as it was is not written again.
-                        (Some(was), Some(is)) if Arc::ptr_eq(&was, &is) => {}
-                        (_, Some(is)) => {
-                            let lines = (&*is, is.entries.to_lines(), is.entries_before.to_lines());
-                            datasets.insert(&*key, &*json(&lines))?;
-                        }
-                        (_, None) => drop(datasets.remove(&*key)?),
+    pub(crate) fn keep(
+        &self,
+        table: Table,
+        records: &[(String, Option<Vec<u8>>)],
+    ) -> Result<(), StorageError> {
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            {
+                let mut table = transaction.open_table(table)?;
+                for (key, record) in records {
+                    match record {
+                        Some(record) => drop(table.insert(&**key, &**record)?),
+                        None => drop(table.remove(&**key)?),
                     }
                 }
             }
-            let mut tokens = transaction.open_table(TOKENS)?;
-            if let Some((key, call)) = record.token {
-                tokens.insert(&*key.0, &*json(call))?;
-            }
-            for key in record.forgotten {
-                tokens.remove(&*key.0)?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// All records of a table, in the order of their keys
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(crate) fn records<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, StorageError> {
+        let records = self.read(table)?;
+        let parse = |(key, record): &(String, Vec<u8>)| {
+            self.parse(key, record).map_err(|error| match error {
+                // What is said of a wrong value repeats it, and in this table that may be a secret.
+                StorageError::Record { .. } if table.name() == ROLE_SESSIONS.name() => {
+                    self.unreadable(key, "it is no role session".to_owned())
+                }
+                error => error,
+            })
+        };
+        records.iter().map(parse).collect()
     }
 
     /// Takes everything out
@@ -208,40 +188,31 @@ impl Storage {
     /// # Errors
     /// When it cannot be written; everything is still there then.
     pub(crate) fn clear(&self) -> Result<(), StorageError> {
-        let clear = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
-            for table in [PROJECTS, DATASETS, TOKENS] {
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            for table in TABLES {
                 transaction.open_table(table)?.retain(|_, _| false)?;
             }
             transaction.commit()?;
             Ok(())
-        };
-        clear().map_err(|error| failed(&self.path, error))
+        })
     }
 
-    fn read(&self, table: Table) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let table = transaction.open_table(table)?;
-        let mut records = Vec::new();
-        for record in table.iter()? {
-            let (key, value) = record?;
-            records.push((key.value().to_owned(), value.value().to_vec()));
-        }
-        Ok(records)
+    fn read(&self, table: Table) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.with(|database| {
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(table)?;
+            let mut records = Vec::new();
+            for record in table.iter()? {
+                let (key, value) = record?;
+                records.push((key.value().to_owned(), value.value().to_vec()));
+            }
+            Ok(records)
+        })
     }
 
     fn parse<T: DeserializeOwned>(&self, key: &str, value: &[u8]) -> Result<T, StorageError> {
         serde_json::from_slice(value).map_err(|error| self.unreadable(key, error.to_string()))
-    }
-
-    fn parse_key<'k>(&self, key: &'k str) -> Result<(AccountId, Region, &'k str), StorageError> {
-        let mut parts = key.splitn(3, '/');
-        let mut part = || parts.next().unwrap_or_default();
-        let (account_id, region, name) = (part(), part(), part());
-        match (account_id.parse(), region.parse()) {
-            (Ok(account_id), Ok(region)) => Ok((account_id, region, name)),
-            _ => Err(self.unreadable(key, "its key names no account and Region".to_owned())),
-        }
     }
 
     fn unreadable(&self, key: &str, message: String) -> StorageError {
@@ -260,41 +231,190 @@ fn failed(path: &Path, error: redb::Error) -> StorageError {
     }
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+/// A record
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("structs of texts and numbers are JSON")
 }
 
-/// What nobody is at work on any more has failed.
-fn finished_dataset(mut dataset: Dataset) -> Dataset {
-    if let DatasetPhase::Creating(_, creation) = &mut dataset.phase
-        && *creation == Creation::Unfinished
-    {
-        *creation = Creation::Fails(STOPPED.to_owned());
-    }
-    dataset
+fn open_database(path: &Path) -> Result<Database, StorageError> {
+    let wrong = |error: redb::Error| failed(path, error);
+    let file = open_or_make(path).map_err(|error| wrong(error.into()))?;
+    let database = FileBackend::new(file).and_then(|file| Database::builder().create_with_backend(file));
+    database.map_err(|error| wrong(error.into()))
 }
 
-fn finished_trainings(mut project: Project) -> Project {
-    for model in project.models.values_mut() {
-        if matches!(model.phase, ModelPhase::Training(_, Training::Unfinished)) {
-            let model = Arc::make_mut(model);
-            if let ModelPhase::Training(_, outcome) = &mut model.phase {
-                *outcome = Training::Fails(STOPPED.to_owned());
-            }
+fn open_or_make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Takes a file that was there before away from everyone but its owner
+fn restrict_to_owner(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777) else {
+            return;
+        };
+        if mode & 0o077 != 0 {
+            let outcome = match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
+                Ok(()) => "and is now for its owner only",
+                Err(_) => "and that cannot be changed here",
+            };
+            warn!(
+                "`{}` could be read by others (mode {mode:03o}) {outcome}",
+                path.display()
+            );
         }
     }
-    project
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
-type Table = TableDefinition<'static, &'static str, &'static [u8]>;
+pub(crate) type Table = TableDefinition<'static, &'static str, &'static [u8]>;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
-/// By account, Region and name; `null` where a declared project was deleted
-const PROJECTS: Table = TableDefinition::new("projects");
-/// By account, Region, name and type: the dataset, its lines, and its lines before the present update
-const DATASETS: Table = TableDefinition::new("datasets");
-const TOKENS: Table = TableDefinition::new("client_tokens");
+/// By id: endpoints that were made, and what is otherwise about endpoints than they began
+pub(crate) const VPC_ENDPOINTS: Table = TableDefinition::new("vpc_endpoints");
+/// By access key id
+pub(crate) const ROLE_SESSIONS: Table = TableDefinition::new("role_sessions");
 
-const FORMAT: u64 = 1;
+/// All but [`ABOUT`]
+const TABLES: [Table; 5] = [PROJECTS, DATASETS, TOKENS, VPC_ENDPOINTS, ROLE_SESSIONS];
 
-const STOPPED: &str = "The emulator was stopped while it was at work on this.";
+/// 1 has no endpoints and no sessions, and is otherwise the same, so it is read and becomes 2. It is another version
+/// because a program that knows only 1 must not open a file of 2: it would serve without the policies in it.
+const FORMAT: u64 = 2;
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::{
+        io::{Error, ErrorKind},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+
+    use redb::{StorageBackend, backends::InMemoryBackend};
+
+    use super::*;
+
+    /// A disk that can be full
+    #[derive(Debug, Default)]
+    struct Disk {
+        memory: InMemoryBackend,
+        is_full: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            if self.is_full.load(Ordering::Relaxed) {
+                return Err(Error::from(ErrorKind::StorageFull));
+            }
+            self.memory.write(offset, data)
+        }
+    }
+
+    /// A state file, and what makes its disk full
+    pub(crate) fn on_a_disk_that_fills() -> (Storage, Arc<AtomicBool>) {
+        let disk = Disk::default();
+        let is_full = disk.is_full.clone();
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        // It is full for good: what was in it went with the database.
+        let full = |path: &Path| Err(failed(path, Error::from(ErrorKind::StorageFull).into()));
+        (Storage::on(database, Path::new("state"), full).unwrap(), is_full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The state file of a format, with nothing in it
+    fn of_format(folder: &Path, format: u64) -> PathBuf {
+        let path = folder.join(format.to_string());
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction
+            .open_table(ABOUT)
+            .unwrap()
+            .insert("format", format)
+            .unwrap();
+        transaction.commit().unwrap();
+        path
+    }
+
+    #[test]
+    fn the_first_format_becomes_the_present_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = of_format(folder.path(), 1);
+        let storage = Storage::open(&path).unwrap();
+        assert_eq!(storage.read(VPC_ENDPOINTS).unwrap(), []);
+        assert_eq!(storage.initialise().unwrap(), FORMAT);
+    }
+
+    #[test]
+    fn a_later_format_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = of_format(folder.path(), 9);
+        let problem = Storage::open(&path).err().unwrap().to_string();
+        assert!(
+            problem.ends_with("is a state file of another version (9; this is version 2)"),
+            "{problem}"
+        );
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_read().unwrap();
+        assert_eq!(transaction.list_tables().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_named_and_a_secret_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&folder.path().join("state")).unwrap();
+        for table in [VPC_ENDPOINTS, ROLE_SESSIONS] {
+            let record = Some(b"\"wJalr\"".to_vec());
+            storage.keep(table, &[("id".to_owned(), record)]).unwrap();
+        }
+        let problem = storage.records::<u8>(VPC_ENDPOINTS).unwrap_err().to_string();
+        assert!(
+            problem.contains("the record `id` cannot be read: invalid type: string"),
+            "{problem}"
+        );
+        let problem = storage.records::<u8>(ROLE_SESSIONS).unwrap_err().to_string();
+        assert!(problem.ends_with("it is no role session"), "{problem}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_its_owners_only_also_if_it_was_there_before() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        drop(Storage::open(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        drop(Storage::open(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+    }
+}

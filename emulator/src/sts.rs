@@ -16,17 +16,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use iam_policy::{Action, IdentityKind, Resource};
 use jiff::{SignedDuration, Timestamp};
-use ring::rand::{SecureRandom, SystemRandom};
-use sigv4_verify::{AccessKey, SecretAccessKey, SessionToken};
+use uuid::Uuid;
 
 use crate::{
     authenticate::Caller,
     authorize::{Asked, Permit},
     config::Role,
-    identifiers::{AccessKeyId, Region},
+    identifiers::Region,
     lookoutvision::invocation::RequestTags,
     query_protocol::Parameters,
     request::ReceivedRequest,
@@ -34,11 +32,13 @@ use crate::{
     xml::Xml,
 };
 
+mod credentials;
 pub(crate) mod error;
 mod input;
 pub(crate) mod sessions;
 
 use self::{
+    credentials::TemporaryCredentials,
     error::StsError,
     input::SessionInput,
     sessions::{SessionRequest, session_arn, session_id},
@@ -133,7 +133,7 @@ impl Asked for AssumeRole {
     }
 
     /// IAM User Guide, *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed roles*: tags
-    /// and a source identity, also those that go on from the session before, must be allowed by both sides.
+    /// and a source identity, also those that go on from the session before, must be allowed like the call itself.
     fn further_actions(&self) -> Vec<&'static Action> {
         let tags = (!self.input.tags.is_empty()).then(|| &ACTIONS[1]);
         let source_identity = self.input.source_identity.as_ref().map(|_| &ACTIONS[2]);
@@ -183,7 +183,7 @@ impl Asked for AssumeRole {
 /// `GetCallerIdentity`
 pub(crate) fn get_caller_identity(caller: &Caller, received: &ReceivedRequest) -> String {
     let principal = &caller.principal;
-    answer("GetCallerIdentity", received, |xml| {
+    answer("GetCallerIdentity", received.request_id, |xml| {
         xml.text("Arn", principal.arn());
         xml.text("UserId", &principal.user_id);
         xml.text("Account", principal.identity.account().unwrap_or_default());
@@ -191,19 +191,23 @@ pub(crate) fn get_caller_identity(caller: &Caller, received: &ReceivedRequest) -
 }
 
 /// `AssumeRole`: the session signs requests as soon as the caller has its keys
+///
+/// # Errors
+/// When the session cannot be made lasting; there is none then.
 pub(crate) fn assume_role(
     permit: &Permit<AssumeRole>,
-    received: &ReceivedRequest,
+    request_id: Uuid,
+    now: Timestamp,
     shared: &Shared,
-) -> String {
+) -> Result<String, StsError> {
     let AssumeRole { role, input, .. } = permit.invocation();
     // Credentials have no fraction of a second.
-    let issued_at = Timestamp::from_second(received.received_at.as_second())
-        .expect("a moment without its fraction is a moment");
+    let issued_at =
+        Timestamp::from_second(now.as_second()).expect("a moment without its fraction is a moment");
     let duration = SignedDuration::from_secs(i64::from(input.duration_seconds));
     let expires_at = issued_at.saturating_add(duration).unwrap_or(Timestamp::MAX);
-    let credentials = Credentials::fresh();
-    let answer = answer("AssumeRole", received, |xml| {
+    let credentials = TemporaryCredentials::fresh(expires_at);
+    let answer = answer("AssumeRole", request_id, |xml| {
         if let Some(source_identity) = &input.source_identity {
             xml.text("SourceIdentity", source_identity);
         }
@@ -213,8 +217,8 @@ pub(crate) fn assume_role(
         });
         xml.element("Credentials", |xml| {
             xml.text("AccessKeyId", credentials.access_key_id.as_str());
-            xml.text("SecretAccessKey", &credentials.secret_access_key);
-            xml.text("SessionToken", &credentials.session_token);
+            xml.text("SecretAccessKey", credentials.secret_access_key.expose());
+            xml.text("SessionToken", credentials.session_token.expose());
             xml.text("Expiration", &expires_at.to_string());
         });
         if let Some(percent) = input.packed_policy_size() {
@@ -229,54 +233,19 @@ pub(crate) fn assume_role(
         session_policies: input.session_policies.clone(),
         source_identity: input.source_identity.clone(),
         issued_at,
-        expires_at,
-        access_key_id: credentials.access_key_id,
-        key: AccessKey::temporary(
-            SecretAccessKey::new(&credentials.secret_access_key),
-            SessionToken::new(&credentials.session_token),
-            Some(expires_at),
-        ),
+        credentials,
     };
-    shared.add_session(session, role);
-    answer
-}
-
-/// Temporary credentials. For testing only: AWS knows nothing of them.
-struct Credentials {
-    access_key_id: AccessKeyId,
-    secret_access_key: String,
-    session_token: String,
-}
-
-impl Credentials {
-    fn fresh() -> Self {
-        let random = SystemRandom::new();
-        let mut bytes = [0; 16 + 30 + 96];
-        random
-            .fill(&mut bytes)
-            .expect("the system has random bytes, or there would be no certificates either");
-        let (id, rest) = bytes.split_at(16);
-        let (secret, token) = rest.split_at(30);
-        // IAM User Guide, *IAM identifiers*: `ASIA` begins the ids of temporary keys.
-        let letter = |byte: &u8| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)]);
-        let id: String = "ASIA".chars().chain(id.iter().map(letter)).collect();
-        Self {
-            access_key_id: id
-                .parse()
-                .expect("twenty letters and digits are an access key id"),
-            secret_access_key: BASE64_STANDARD.encode(secret),
-            session_token: BASE64_STANDARD.encode(token),
-        }
-    }
+    shared.add_session(session, role)?;
+    Ok(answer)
 }
 
 /// The answer: the action's element with its result and the request's id
-fn answer(action: &str, received: &ReceivedRequest, content: impl FnOnce(&mut Xml)) -> String {
+fn answer(action: &str, request_id: Uuid, content: impl FnOnce(&mut Xml)) -> String {
     let mut xml = Xml::bare();
     xml.root(&format!("{action}Response"), NAMESPACE, |xml| {
         xml.element(&format!("{action}Result"), content);
         xml.element("ResponseMetadata", |xml| {
-            xml.text("RequestId", &received.request_id.to_string());
+            xml.text("RequestId", &request_id.to_string());
         });
     });
     xml.into_string()

@@ -76,8 +76,9 @@ pub(super) struct ConfigFile {
     /// Where manifests named in CreateDataset are read from and evaluations of trained models are written to. Absent: a
     /// dataset with a manifest ends in CREATE_FAILED, and nothing is written.
     pub(super) s3: Option<Located<S3>>,
-    /// File that keeps projects, datasets, models, tags and packaging jobs, made on first start. Absent: they are kept
-    /// in memory. Takes effect at start only.
+    /// File that keeps every change that a call made: projects, datasets, models, packaging jobs, VPC endpoints and their
+    /// policies, role sessions. It is made on first start, with mode 0600 because of the sessions' secrets. Absent: all
+    /// of it is kept in memory. Takes effect at start only.
     pub(super) state: Option<Located<String>>,
     /// Every bound, by name.
     pub(super) limits: Option<Located<LimitsFile>>,

@@ -264,8 +264,10 @@ impl<'a> Report<'a> {
     pub(super) fn finish(self) -> (Problems, Vec<Problem>) {
         let (mut problems, mut warnings) = (self.problems.into_inner(), self.warnings.into_inner());
         // Those of one file stay together and in the order of its lines; options and environment come first.
-        problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-        warnings.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        let by_place =
+            |a: &Problem, b: &Problem| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column));
+        problems.sort_by(by_place);
+        warnings.sort_by(by_place);
         (Problems(problems), warnings)
     }
 

@@ -102,6 +102,7 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
         ("listen", before.listen != after.listen),
         ("control", before.control != after.control),
         ("certs", before.certs != after.certs),
+        ("state", before.state != after.state),
         ("log_format", before.log_format != after.log_format),
         ("http2", before.alpn != after.alpn),
         // The authority was made for the names of the start, and can vouch for no others.

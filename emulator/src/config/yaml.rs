@@ -11,7 +11,9 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
-use serde_saphyr::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned};
+use serde_saphyr::{
+    DefaultMessageFormatter, DuplicateKeyPolicy, Location, MessageFormatter, NonFiniteFloatPolicy, Spanned,
+};
 
 /// A place in a file, counted from 1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,14 +170,14 @@ impl SyntaxError {
             .map(Position::of);
         Self {
             position,
-            message: message(error, position.is_some()),
+            message: message(error),
         }
     }
 }
 
-fn message(error: &serde_saphyr::Error, has_position: bool) -> String {
+fn message(error: &serde_saphyr::Error) -> String {
     match error {
-        serde_saphyr::Error::AliasError { error, .. } => message(error.without_snippet(), has_position),
+        serde_saphyr::Error::AliasError { error, .. } => message(error.without_snippet()),
         serde_saphyr::Error::MultipleDocuments { .. } => {
             "a second YAML document begins here; one file holds one configuration".to_owned()
         }
@@ -187,12 +189,11 @@ fn message(error: &serde_saphyr::Error, has_position: bool) -> String {
             "a key must be a text".to_owned()
         }
         _ => {
-            let rendered = error.to_string();
-            // The place is told apart from the text, once.
-            match rendered.rfind(" at line ") {
-                Some(end) if has_position => rendered[..end].to_owned(),
-                _ => rendered,
-            }
+            // The text without the place, which is told apart from it. It may quote the file, whose control characters are
+            // not for a terminal.
+            DefaultMessageFormatter
+                .format_message(error)
+                .replace(char::is_control, "\u{fffd}")
         }
     }
 }

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use http::StatusCode;
 use iam_policy::{PolicyDocument, PolicyType};
 
-use super::{Answer, ControlError, bytes_answer, no_content};
-use crate::{identifiers::VpcEndpointId, policy_service, state::Shared};
+use super::{Answer, ControlError, bytes_answer, no_content, not_written};
+use crate::{
+    identifiers::VpcEndpointId,
+    policy_service,
+    state::{NotAttached, Shared},
+};
 
 pub(super) fn show(shared: &Shared, id: &str) -> Answer {
     let id = parse(id)?;
@@ -18,7 +22,7 @@ pub(super) fn show(shared: &Shared, id: &str) -> Answer {
     )
 }
 
-pub(super) fn attach(shared: &Shared, id: &str, body: &[u8]) -> Answer {
+pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answer {
     let id = parse(id)?;
     let text = std::str::from_utf8(body)
         .map_err(|error| ControlError::bad_request("InvalidPolicyDocument", format!("not UTF-8: {error}")))?;
@@ -28,21 +32,24 @@ pub(super) fn attach(shared: &Shared, id: &str, body: &[u8]) -> Answer {
             .with("line", error.line())
             .with("column", error.column())
     })?;
-    let answer = set(shared, &id, document.clone())?;
+    let answer = set(shared, &id, document.clone()).await?;
     policy_service::warn_about(&document, &id);
     Ok(answer)
 }
 
 /// Back to full access, as `ModifyVpcEndpoint` with `ResetPolicy` does (EC2 API reference)
-pub(super) fn restore(shared: &Shared, id: &str) -> Answer {
-    set(shared, &parse(id)?, PolicyDocument::full_access())
+pub(super) async fn restore(shared: &Arc<Shared>, id: &str) -> Answer {
+    set(shared, &parse(id)?, PolicyDocument::full_access()).await
 }
 
-fn set(shared: &Shared, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
-    shared
-        .attach_policy(id, Arc::new(document))
-        .map_err(|_| unknown(id.as_str()))?;
-    no_content()
+async fn set(shared: &Arc<Shared>, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
+    let attached = id.clone();
+    let attached = shared.aside(move |shared| shared.attach_policy(&attached, Arc::new(document)));
+    match attached.await {
+        Ok(()) => no_content(),
+        Err(NotAttached::Unknown(_)) => Err(unknown(id.as_str())),
+        Err(NotAttached::NotWritten(error)) => Err(not_written(&error)),
+    }
 }
 
 fn parse(id: &str) -> Result<VpcEndpointId, ControlError> {

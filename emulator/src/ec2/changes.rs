@@ -1,38 +1,53 @@
 //! What was made and changed over EC2 and the control API, on top of what the configuration declares.
 //!
-//! The table of endpoints is always made anew from the configuration and this. So a reload keeps what was acknowledged
-//! (a policy, an endpoint, a deletion) as long as its network is there, and `/reset` only has to forget it.
+//! The table of endpoints is always made anew from the configuration and this. So a reload, and a restart with a state
+//! file, keep what was acknowledged (a policy, an endpoint, a deletion), and `/reset` only has to forget it. The
+//! configuration has the last word on what there is room for: a made endpoint that has no place in it is set aside
+//! ([`placing::Misfit`]) until it has one, and changes of an endpoint that it no longer declares are dropped.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, PrivateDns, VpcEndpoint},
-    door::{EndpointDetails, EndpointTable, PlacedEndpoint},
+    door::EndpointDetails,
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId},
 };
+
+mod placing;
+#[cfg(test)]
+mod tests;
 
 /// What was made and changed
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EndpointChanges {
     made: Vec<Arc<MadeEndpoint>>,
     changed: BTreeMap<VpcEndpointId, EndpointChange>,
+    /// Whose records are not as the state file has them
+    touched: BTreeSet<VpcEndpointId>,
 }
 
 /// An endpoint as CreateVpcEndpoint made it
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MadeEndpoint {
     pub(crate) endpoint: VpcEndpoint,
     pub(crate) region: Region,
     pub(crate) details: EndpointDetails,
     /// The client token it was made with, and a hash of everything that came with it
     pub(crate) client_token: Option<(Box<str>, [u8; 32])>,
+    /// Its place among those that were made; given when it is added
+    pub(crate) number: u64,
 }
 
 /// What is otherwise than an endpoint began; `None`: nothing
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct EndpointChange {
     pub(crate) policy_document: Option<Arc<PolicyDocument>>,
     pub(crate) private_dns: Option<PrivateDns>,
@@ -42,15 +57,57 @@ pub(crate) struct EndpointChange {
     pub(crate) deleted_at: Option<Timestamp>,
 }
 
+/// What the state file has of an endpoint
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EndpointRecord {
+    vpc_endpoint_id: VpcEndpointId,
+    made: Option<Arc<MadeEndpoint>>,
+    changed: Option<EndpointChange>,
+}
+
 impl EndpointChanges {
     /// Adds an endpoint
-    pub(crate) fn make(&mut self, endpoint: MadeEndpoint) {
-        self.made.push(Arc::new(endpoint));
+    pub(crate) fn make(&mut self, endpoint: MadeEndpoint) -> Arc<MadeEndpoint> {
+        let number = self.made.last().map_or(0, |last| last.number + 1);
+        let made = Arc::new(MadeEndpoint { number, ..endpoint });
+        self.touched.insert(made.endpoint.vpc_endpoint_id.clone());
+        self.made.push(made.clone());
+        made
     }
 
     /// What is otherwise about an endpoint, to be changed
     pub(crate) fn of(&mut self, id: &VpcEndpointId) -> &mut EndpointChange {
+        self.touched.insert(id.clone());
         self.changed.entry(id.clone()).or_default()
+    }
+
+    /// As the state file has it
+    pub(crate) fn restore(records: Vec<EndpointRecord>) -> Self {
+        let mut changes = Self::default();
+        for record in records {
+            changes.made.extend(record.made);
+            if let Some(change) = record.changed {
+                changes.changed.insert(record.vpc_endpoint_id, change);
+            }
+        }
+        changes.made.sort_by_key(|made| made.number);
+        changes
+    }
+
+    /// The records that are not as the state file has them, by key; `None`: to be taken out
+    pub(crate) fn take_touched(&mut self) -> Vec<(String, Option<EndpointRecord>)> {
+        let touched = std::mem::take(&mut self.touched).into_iter();
+        touched.map(|id| (id.to_string(), self.record(id))).collect()
+    }
+
+    fn record(&self, id: VpcEndpointId) -> Option<EndpointRecord> {
+        let made = self.made.iter().find(|made| made.endpoint.vpc_endpoint_id == id);
+        let changed = self.changed.get(&id);
+        (made.is_some() || changed.is_some()).then(|| EndpointRecord {
+            made: made.cloned(),
+            changed: changed.cloned(),
+            vpc_endpoint_id: id,
+        })
     }
 
     /// The endpoint that was made with a client token
@@ -73,68 +130,81 @@ impl EndpointChanges {
         self.made.iter().filter(stands).count()
     }
 
-    /// Forgets what no longer matters: changes of endpoints that are gone, and made endpoints that were deleted
-    pub(crate) fn prune(&mut self, config: &Config, forget_deleted_before: Timestamp) {
-        let changed = &self.changed;
-        self.made.retain(|made| {
-            let change = changed.get(&made.endpoint.vpc_endpoint_id);
-            let deleted_at = change.and_then(|change| change.deleted_at);
-            deleted_at.is_none_or(|deleted_at| deleted_at >= forget_deleted_before)
-                && config.vpcs.iter().any(|vpc| vpc.vpc_id == made.endpoint.vpc_id)
-        });
-        let made = &self.made;
-        self.changed.retain(|id, _| {
-            made.iter().any(|made| made.endpoint.vpc_endpoint_id == *id)
-                || config
-                    .vpc_endpoints
-                    .iter()
-                    .any(|endpoint| endpoint.vpc_endpoint_id == *id)
+    /// Forgets made endpoints that were deleted before a moment
+    pub(crate) fn forget_deleted(&mut self, before: Timestamp) {
+        let Self {
+            made,
+            changed,
+            touched,
+        } = self;
+        made.retain(|made| {
+            let id = &made.endpoint.vpc_endpoint_id;
+            let deleted_at = changed.get(id).and_then(|change| change.deleted_at);
+            let stays = deleted_at.is_none_or(|deleted_at| deleted_at >= before);
+            if !stays {
+                changed.remove(id);
+                touched.insert(id.clone());
+            }
+            stays
         });
     }
 
-    /// All endpoints: those of the configuration, which are as old as the emulator, and those that were made
-    pub(crate) fn table(&self, config: &Config, started_at: Timestamp) -> EndpointTable {
-        let configured = config.vpc_endpoints.iter().map(|endpoint| {
-            let details = EndpointDetails {
-                subnet_ids: None,
-                group_ids: None,
-                tags: BTreeMap::new(),
-                created_at: started_at,
-            };
-            (endpoint.clone(), None, details)
-        });
-        let made = self.made.iter().map(|made| {
-            let MadeEndpoint {
-                endpoint,
-                region,
-                details,
-                ..
-            } = &**made;
-            (endpoint.clone(), Some(region.clone()), details.clone())
-        });
-        let (mut standing, mut deleting) = (Vec::new(), Vec::new());
-        for (mut endpoint, region, mut details) in configured.chain(made) {
-            // The configuration refuses endpoints without a network; a reload can take that of a made one away.
-            let Some(vpc) = config.vpcs.iter().find(|vpc| vpc.vpc_id == endpoint.vpc_id) else {
-                continue;
-            };
-            let mut deleted_at = None;
-            if let Some(change) = self.changed.get(&endpoint.vpc_endpoint_id) {
-                change.apply(&mut endpoint, &mut details);
-                deleted_at = change.deleted_at;
-            }
-            let placed = Arc::new(PlacedEndpoint {
-                endpoint,
-                region: region.or_else(|| vpc.region.clone()),
-                vpc: vpc.clone(),
-                details,
-            });
-            match deleted_at {
-                None => standing.push(placed),
-                Some(since) => deleting.push((placed, since)),
-            }
+    /// Drops the changes of endpoints that were neither made nor are declared, and says which
+    pub(crate) fn drop_undeclared(&mut self, config: &Config) -> Vec<VpcEndpointId> {
+        let is_there = |id: &VpcEndpointId| {
+            let mut made = self.made.iter().map(|made| &made.endpoint);
+            made.any(|made| made.vpc_endpoint_id == *id)
+                || config
+                    .vpc_endpoints
+                    .iter()
+                    .any(|declared| declared.vpc_endpoint_id == *id)
+        };
+        let dropped: Vec<_> = self.changed.keys().filter(|id| !is_there(id)).cloned().collect();
+        for id in &dropped {
+            self.changed.remove(id);
+            self.touched.insert(id.clone());
         }
-        EndpointTable::new(standing, deleting)
+        dropped
+    }
+
+    /// The endpoints of the configuration that are otherwise than it says, with what is otherwise
+    pub(crate) fn of_declared<'c>(
+        &'c self,
+        config: &'c Config,
+    ) -> impl Iterator<Item = (&'c VpcEndpointId, &'c EndpointChange)> {
+        let ids = config
+            .vpc_endpoints
+            .iter()
+            .map(|declared| &declared.vpc_endpoint_id);
+        ids.filter_map(|id| Some((id, self.changed.get(id)?)))
+    }
+}
+
+impl fmt::Display for EndpointChange {
+    /// What is otherwise, by name
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            policy_document,
+            private_dns,
+            subnet_ids,
+            group_ids,
+            tags,
+            deleted_at,
+        } = self;
+        let named = [
+            ("deleted", deleted_at.is_some()),
+            ("policy", policy_document.is_some()),
+            ("private DNS", private_dns.is_some()),
+            ("subnets", subnet_ids.is_some()),
+            ("security groups", group_ids.is_some()),
+            ("tags", tags.is_some()),
+        ];
+        let otherwise: Vec<_> = named
+            .into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(name, _)| name)
+            .collect();
+        f.write_str(&otherwise.join(", "))
     }
 }
 
@@ -155,97 +225,5 @@ impl EndpointChange {
         if let Some(tags) = &self.tags {
             details.tags.clone_from(tags);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "vpce-0000000000000000a";
-    const MADE: &str = "vpce-0000000000000000b";
-
-    fn config(vpcs: &str) -> Config {
-        let yaml = format!(
-            "vpcs: [{vpcs}{{vpc_id: vpc-0000000000000000a}}]\nvpc_endpoints: [{{vpc_endpoint_id: {ID}, vpc_id: \
-             vpc-0000000000000000a}}]\n"
-        );
-        Config::embedded(Some(&yaml), None).unwrap_or_else(|problems| panic!("{problems}"))
-    }
-
-    fn both() -> Config {
-        config("{vpc_id: vpc-0000000000000000b, cidr_block: 10.0.0.0/16}, ")
-    }
-
-    fn changes() -> EndpointChanges {
-        let mut changes = EndpointChanges::default();
-        changes.make(MadeEndpoint {
-            endpoint: VpcEndpoint {
-                vpc_endpoint_id: MADE.parse().unwrap(),
-                vpc_id: "vpc-0000000000000000b".parse().unwrap(),
-                private_dns: PrivateDns::Disabled,
-                policy_document: Arc::new(PolicyDocument::full_access()),
-            },
-            region: "us-west-2".parse().unwrap(),
-            details: EndpointDetails {
-                subnet_ids: None,
-                group_ids: None,
-                tags: BTreeMap::new(),
-                created_at: Timestamp::UNIX_EPOCH,
-            },
-            client_token: None,
-        });
-        changes
-    }
-
-    fn standing(changes: &EndpointChanges, config: &Config) -> Vec<String> {
-        let table = changes.table(config, Timestamp::UNIX_EPOCH);
-        table.iter().map(|placed| placed.id().to_string()).collect()
-    }
-
-    #[test]
-    fn a_reload_keeps_what_was_made_as_long_as_its_network_is_there() {
-        let mut changes = changes();
-        assert_eq!(standing(&changes, &both()), [ID, MADE]);
-        changes.prune(&both(), Timestamp::MIN);
-        assert_eq!(standing(&changes, &both()), [ID, MADE]);
-        changes.prune(&config(""), Timestamp::MIN);
-        assert_eq!(standing(&changes, &config("")), [ID]);
-        // What was forgotten does not come back with its network.
-        assert_eq!(standing(&changes, &both()), [ID]);
-    }
-
-    #[test]
-    fn a_deletion_of_a_configured_endpoint_outlives_a_reload() {
-        let mut changes = changes();
-        changes.of(&ID.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
-        changes.prune(&both(), Timestamp::MAX);
-        assert_eq!(standing(&changes, &both()), [MADE]);
-        let table = changes.table(&both(), Timestamp::UNIX_EPOCH);
-        assert_eq!(table.deleting().count(), 1);
-    }
-
-    #[test]
-    fn a_change_takes_the_place_of_what_the_configuration_says_and_of_nothing_else() {
-        let mut changes = changes();
-        changes.of(&ID.parse().unwrap()).private_dns = Some(PrivateDns::Disabled);
-        let table = changes.table(&both(), Timestamp::UNIX_EPOCH);
-        let placed = table.get(&ID.parse().unwrap()).expect("it stands");
-        assert_eq!(placed.endpoint.private_dns, PrivateDns::Disabled);
-        assert_eq!(
-            placed.endpoint.policy_document.text(),
-            PolicyDocument::full_access().text()
-        );
-    }
-
-    #[test]
-    fn made_endpoints_that_were_deleted_are_forgotten_in_time() {
-        let mut changes = changes();
-        changes.of(&MADE.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
-        assert_eq!(changes.count(), 0);
-        changes.prune(&both(), Timestamp::UNIX_EPOCH);
-        assert_eq!(changes.made.len(), 1);
-        changes.prune(&both(), Timestamp::MAX);
-        assert_eq!((changes.made.len(), changes.changed.len()), (0, 0));
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         {
             let first = made.client_token.as_ref().map(|(_, fingerprint)| fingerprint);
             return if first == Some(&fingerprint) {
-                Ok(made.as_ref().clone())
+                Ok(made.clone())
             } else {
                 Err(Ec2Error::IdempotentParameterMismatch)
             };
@@ -60,10 +60,10 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     })?;
     policy_service::warn_about(&made.endpoint.policy_document, &made.endpoint.vpc_endpoint_id);
     let placed = PlacedEndpoint {
-        endpoint: made.endpoint,
+        endpoint: made.endpoint.clone(),
         vpc: input.vpc.clone(),
-        region: Some(made.region),
-        details: made.details,
+        region: Some(made.region.clone()),
+        details: made.details.clone(),
     };
     // The answer says what every answer to CreateVpcEndpoint says, although the endpoint can be used already.
     Ok(call.answer(|xml| {
@@ -80,8 +80,8 @@ fn make(
     input: &Input<'_>,
     call: &Call<'_>,
     fingerprint: [u8; 32],
-) -> MadeEndpoint {
-    let made = MadeEndpoint {
+) -> Arc<MadeEndpoint> {
+    changes.make(MadeEndpoint {
         endpoint: VpcEndpoint {
             vpc_endpoint_id: fresh_id(&now.endpoints),
             vpc_id: input.vpc.vpc_id.clone(),
@@ -93,12 +93,11 @@ fn make(
             subnet_ids: Some(input.subnet_ids.clone()),
             group_ids: (!input.group_ids.is_empty()).then(|| input.group_ids.clone()),
             tags: input.tags.clone(),
-            created_at: call.received.received_at,
+            created_at: call.now,
         },
         client_token: input.client_token.map(|token| (token.into(), fingerprint)),
-    };
-    changes.make(made.clone());
-    made
+        number: 0,
+    })
 }
 
 fn read<'p>(call: &Call<'p>, reader: &mut Reader<'p>) -> Result<Input<'p>, Ec2Error> {
@@ -224,22 +223,15 @@ pub(super) fn group_id(text: &str) -> Result<SecurityGroupId, Ec2Error> {
 }
 
 /// One endpoint of a network, in one Region, may answer for the service's own name
-///
-/// And so may one of all networks that hold every address: nothing would tell which of them a request came through.
 pub(super) fn refuse_conflicting_dns(
     endpoints: &EndpointTable,
     vpc: &Vpc,
     region: &Region,
     itself: Option<&VpcEndpointId>,
 ) -> Result<(), Ec2Error> {
-    let conflicting = endpoints.iter().find(|other| {
-        let same_network =
-            other.vpc.vpc_id == vpc.vpc_id || (other.vpc.cidr_block.is_none() && vpc.cidr_block.is_none());
-        other.endpoint.private_dns == PrivateDns::Enabled
-            && same_network
-            && other.stands_in(region)
-            && Some(other.id()) != itself
-    });
+    let conflicting = endpoints
+        .iter()
+        .find(|other| Some(other.id()) != itself && other.answers_for(vpc, region));
     conflicting.map_or(Ok(()), |other| {
         Err(Ec2Error::ConflictingDnsDomain {
             dns_name: view::private_dns_name(region),

@@ -19,7 +19,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
         for id in ids {
             let placed = now.endpoints.get(&id);
             if placed.is_some_and(|placed| call.is_owner() && placed.stands_in(region)) {
-                changes.of(&id).deleted_at = Some(call.received.received_at);
+                changes.of(&id).deleted_at = Some(call.now);
             } else {
                 unsuccessful.push(id);
             }

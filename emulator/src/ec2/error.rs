@@ -5,6 +5,7 @@ use iam_policy::PolicyError;
 use crate::{
     identifiers::{VpcEndpointId, VpcId},
     query_protocol::ParameterFault,
+    storage::StorageError,
 };
 
 /// A call that EC2 does not carry out
@@ -64,6 +65,15 @@ pub(crate) enum Ec2Error {
     TagLimitExceeded,
     /// A page that does not exist
     InvalidPaginationToken,
+    /// The change could not be made lasting
+    InternalError,
+}
+
+impl From<StorageError> for Ec2Error {
+    /// The log has the cause.
+    fn from(_: StorageError) -> Self {
+        Self::InternalError
+    }
 }
 
 impl From<ParameterFault> for Ec2Error {

@@ -125,7 +125,7 @@ impl Evaluation {
 
     /// The ground truth, and what the model made of the image
     fn manifest_line(&self, entry: &Entry) -> Value {
-        let mut line: Map<String, Value> = serde_json::from_str(&entry.line).unwrap_or_default();
+        let mut line: Map<String, Value> = serde_json::from_slice(entry.line.as_bytes()).unwrap_or_default();
         let is_anomaly = entry.class == Some(Class::Anomaly);
         let label = entry.label.as_deref().unwrap_or("anomaly-label");
         // Developer Guide, *Classifying images*: the service's own manifests have 1 for an anomaly and 0 for a normal image.

@@ -185,7 +185,8 @@ impl Entry {
                 "{characters} characters are more than {LINE_CHARACTERS_MAX}"
             ));
         }
-        let value: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
+        let value: Value =
+            serde_json::from_slice(line.as_bytes()).map_err(|error| format!("not JSON: {error}"))?;
         let Value::Object(members) = value else {
             return Err("not a JSON object".to_owned());
         };

@@ -163,6 +163,14 @@ fn ec2_error(error: &Ec2Error) -> Row {
                 "Request would have succeeded, but DryRun flag is set.".to_owned(),
             );
         }
+        // Amazon EC2 API reference, *Error codes*, server errors. Guess: the sentence's end.
+        Ec2Error::InternalError => {
+            return (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalError",
+                "An internal error has occurred".to_owned(),
+            );
+        }
         // Amazon EC2 API reference, *Error codes*, MissingAction.
         Ec2Error::MissingAction => (
             "MissingAction",
@@ -322,6 +330,12 @@ fn sts_error(error: &StsError) -> Row {
             "MalformedPolicyDocument",
             format!("The policy {arn} does not exist or is not attachable"),
         ),
+        // AWS STS API reference, *Common errors*, InternalFailure.
+        StsError::InternalFailure => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalFailure",
+            "The request processing has failed because of an unknown error, exception or failure.".to_owned(),
+        ),
     }
 }
 
@@ -390,4 +404,34 @@ fn sts_body(status: StatusCode, code: &str, message: &str, request_id: Uuid) -> 
         xml.text("RequestId", &request_id.to_string());
     });
     xml.into_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_emulator_is_not_the_callers() {
+        for (refusal, service, code) in [
+            (
+                Refusal::Ec2(Ec2Error::InternalError),
+                QueryService::Ec2,
+                "InternalError",
+            ),
+            (
+                Refusal::Sts(StsError::InternalFailure),
+                QueryService::Sts,
+                "InternalFailure",
+            ),
+        ] {
+            let wire = to_wire(&refusal, service, Uuid::nil(), MismatchDetail::Omit);
+            assert_eq!(
+                (wire.status, wire.error_type),
+                (StatusCode::INTERNAL_SERVER_ERROR, Some(code))
+            );
+            // AWS STS API reference, the shape of errors: who is at fault is told where there is a place for it.
+            let blames_the_caller = wire.body.contains("<Type>Sender</Type>");
+            assert!(!blames_the_caller, "{}", wire.body);
+        }
+    }
 }

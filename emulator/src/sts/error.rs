@@ -2,6 +2,8 @@
 
 use iam_policy::PolicyError;
 
+use crate::storage::StorageError;
+
 /// A call that STS does not carry out
 #[derive(Debug)]
 pub(crate) enum StsError {
@@ -31,4 +33,13 @@ pub(crate) enum StsError {
     MalformedPolicyDocument(Box<PolicyError>),
     /// A session policy that is not there
     UnknownPolicyArn(String),
+    /// The session could not be made lasting
+    InternalFailure,
+}
+
+impl From<StorageError> for StsError {
+    /// The log has the cause.
+    fn from(_: StorageError) -> Self {
+        Self::InternalFailure
+    }
 }

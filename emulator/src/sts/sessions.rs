@@ -10,7 +10,9 @@ use std::{
 
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::credentials::TemporaryCredentials;
 use crate::config::{AccessKey, Config, Credentials, Principal, Role};
 
 /// Sessions by their access key id
@@ -25,7 +27,7 @@ pub(crate) struct RoleSession {
 }
 
 /// What a session was asked for with, and what was handed out
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SessionRequest {
     /// The role's ARN, with its path
     pub(crate) role_arn: Box<str>,
@@ -36,9 +38,7 @@ pub(crate) struct SessionRequest {
     pub(crate) session_policies: Vec<PolicyDocument>,
     pub(crate) source_identity: Option<Box<str>>,
     pub(crate) issued_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) access_key_id: crate::identifiers::AccessKeyId,
-    pub(crate) key: sigv4_verify::AccessKey,
+    pub(crate) credentials: TemporaryCredentials,
 }
 
 impl Sessions {
@@ -47,42 +47,59 @@ impl Sessions {
         self.0.get(access_key_id).map(|session| &session.principal)
     }
 
-    /// Adds a session of a role, and makes room for it: expired ones go first, then those that end first
-    pub(crate) fn add(&mut self, request: SessionRequest, role: &Role, sessions_max: usize) {
-        let now = request.issued_at;
+    /// The sessions that were handed out, under a configuration; beside them those whose role it does not have
+    pub(crate) fn under(
+        requests: impl IntoIterator<Item = Arc<SessionRequest>>,
+        config: &Config,
+    ) -> (Self, Vec<Arc<SessionRequest>>) {
+        let (mut sessions, mut ended) = (HashMap::new(), Vec::new());
+        for request in requests {
+            match config.role(&request.role_arn) {
+                Some(role) => {
+                    let session = Arc::new(RoleSession::new(request, role));
+                    sessions.insert(session.access_key_id().into(), session);
+                }
+                None => ended.push(request),
+            }
+        }
+        (Self(sessions), ended)
+    }
+
+    /// What they were asked for with
+    pub(crate) fn requests(&self) -> impl Iterator<Item = Arc<SessionRequest>> {
+        self.0.values().map(|session| session.request.clone())
+    }
+
+    /// Adds a session of a role
+    pub(crate) fn add(&mut self, request: Arc<SessionRequest>, role: &Role) {
+        let session = Arc::new(RoleSession::new(request, role));
+        self.0.insert(session.access_key_id().into(), session);
+    }
+
+    /// Makes room, so that at most so many stay: expired ones go first, then those that end first; answers who went
+    pub(crate) fn make_room(&mut self, now: Timestamp, stay_max: usize) -> Vec<String> {
         // A caller with a key that ran out is told so for a while, and not that nobody has it.
         let long_ago = now.saturating_sub(KEPT_AFTER_EXPIRY).unwrap_or(Timestamp::MIN);
-        self.0.retain(|_, session| session.request.expires_at >= long_ago);
-        while self.0.len() >= sessions_max {
-            let first = self
-                .0
-                .iter()
-                .min_by_key(|(_, session)| session.request.expires_at);
+        let expiry = |session: &RoleSession| session.request.credentials.expires_at;
+        let gone = self.0.extract_if(|_, session| expiry(session) < long_ago);
+        let mut gone: Vec<String> = gone.map(|(id, _)| id.into()).collect();
+        while self.0.len() > stay_max {
+            let first = self.0.iter().min_by_key(|(_, session)| expiry(session));
             let Some(first) = first.map(|(id, _)| id.clone()) else {
                 break;
             };
             self.0.remove(&first);
+            gone.push(first.into());
         }
-        let access_key_id = request.access_key_id.as_str().into();
-        self.0
-            .insert(access_key_id, Arc::new(RoleSession::new(Arc::new(request), role)));
-    }
-
-    /// The same sessions under another configuration
-    #[must_use]
-    pub(crate) fn under(&self, config: &Config) -> Self {
-        let sessions = self.0.iter().filter_map(|(id, session)| {
-            let role = config.role(&session.request.role_arn)?;
-            Some((
-                id.clone(),
-                Arc::new(RoleSession::new(session.request.clone(), role)),
-            ))
-        });
-        Self(sessions.collect())
+        gone
     }
 }
 
 impl RoleSession {
+    fn access_key_id(&self) -> &str {
+        self.request.credentials.access_key_id.as_str()
+    }
+
     fn new(request: Arc<SessionRequest>, role: &Role) -> Self {
         let mut tags = role.tags.clone();
         // IAM User Guide, *Pass session tags in AWS STS*: a session tag replaces the role's tag of the same key, and
@@ -104,8 +121,8 @@ impl RoleSession {
             user_id: session_id(role, &request.session_name).into(),
             tags,
             access_keys: vec![AccessKey {
-                access_key_id: request.access_key_id.clone(),
-                key: request.key.clone(),
+                access_key_id: request.credentials.access_key_id.clone(),
+                key: request.credentials.key(),
                 credentials: Credentials::Temporary,
             }],
             identity_policies: role.identity_policies.clone(),
@@ -142,8 +159,6 @@ const KEPT_AFTER_EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_hours
 
 #[cfg(test)]
 mod tests {
-    use sigv4_verify::{SecretAccessKey, SessionToken};
-
     use super::*;
 
     fn config(tag: &str) -> Config {
@@ -154,8 +169,9 @@ mod tests {
         Config::embedded(Some(&yaml), None).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    fn request(access_key_id: &str, expires_at: i64) -> SessionRequest {
-        SessionRequest {
+    fn request(access_key_id: &str, expires_at: i64) -> Arc<SessionRequest> {
+        let expires_at = Timestamp::from_second(expires_at).unwrap();
+        Arc::new(SessionRequest {
             role_arn: "arn:aws:iam::123456789012:role/inspector".into(),
             session_name: "line-7".into(),
             tags: BTreeMap::new(),
@@ -163,36 +179,62 @@ mod tests {
             session_policies: Vec::new(),
             source_identity: None,
             issued_at: Timestamp::UNIX_EPOCH,
-            expires_at: Timestamp::from_second(expires_at).unwrap(),
-            access_key_id: access_key_id.parse().unwrap(),
-            key: sigv4_verify::AccessKey::temporary(
-                SecretAccessKey::new("secret"),
-                SessionToken::new("token"),
-                None,
-            ),
-        }
+            credentials: TemporaryCredentials {
+                access_key_id: access_key_id.parse().unwrap(),
+                ..TemporaryCredentials::fresh(expires_at)
+            },
+        })
     }
 
     #[test]
     fn a_session_is_what_its_role_is_now() {
         let (vision, audit) = (config("vision"), config("audit"));
         let mut sessions = Sessions::default();
-        sessions.add(request("ASIA1", 900), &vision.roles[0], 8);
+        sessions.add(request("ASIA1", 900), &vision.roles[0]);
         let team = |sessions: &Sessions| sessions.get("ASIA1").expect("it is there").tags["team"].clone();
         assert_eq!(team(&sessions), "vision");
-        assert_eq!(team(&sessions.under(&audit)), "audit");
+        let (under_audit, ended) = Sessions::under(sessions.requests(), &audit);
+        assert_eq!((team(&under_audit).as_str(), ended.len()), ("audit", 0));
         let without_roles = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
-        assert!(sessions.under(&without_roles).get("ASIA1").is_none());
+        let (none, ended) = Sessions::under(sessions.requests(), &without_roles);
+        assert!(none.get("ASIA1").is_none());
+        assert_eq!(ended.len(), 1);
     }
 
     #[test]
     fn the_session_that_ends_first_makes_room() {
         let config = config("vision");
-        let mut sessions = Sessions::default();
+        let (mut sessions, mut gone) = (Sessions::default(), Vec::new());
         for (id, expires_at) in [("ASIA1", 3_600), ("ASIA2", 900), ("ASIA3", 1_800)] {
-            sessions.add(request(id, expires_at), &config.roles[0], 2);
+            gone.extend(sessions.make_room(Timestamp::UNIX_EPOCH, 1));
+            sessions.add(request(id, expires_at), &config.roles[0]);
         }
         let there = ["ASIA1", "ASIA2", "ASIA3"].map(|id| sessions.get(id).is_some());
         assert_eq!(there, [true, false, true]);
+        assert_eq!(gone, ["ASIA2"]);
+    }
+
+    #[test]
+    fn an_expired_session_is_known_for_another_hour() {
+        let config = config("vision");
+        let mut sessions = Sessions::default();
+        sessions.add(request("ASIA1", 900), &config.roles[0]);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(sessions.make_room(at(900 + 3_600), 8), Vec::<String>::new());
+        assert_eq!(sessions.make_room(at(901 + 3_600), 8), ["ASIA1"]);
+    }
+
+    #[test]
+    fn a_record_has_everything_and_a_debug_print_no_secret() {
+        let request = request("ASIA1", 900);
+        let text = serde_json::to_string(&request).unwrap();
+        let restored: SessionRequest = serde_json::from_str(&text).unwrap();
+        let (before, after) = (&request.credentials, &restored.credentials);
+        assert!(before.secret_access_key == after.secret_access_key);
+        assert!(before.session_token == after.session_token);
+        let printed = format!("{restored:?}");
+        assert_eq!(printed, format!("{request:?}"));
+        assert!(!printed.contains(before.secret_access_key.expose()));
+        assert!(!printed.contains(before.session_token.expose()));
     }
 }

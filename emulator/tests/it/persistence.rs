@@ -1,86 +1,13 @@
 //! The state file: what was answered is there, however the emulator came to its end.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Answer, Call, control, emulator_with};
-
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lookoutvision-emulator");
-
-/// The program, with a state file and a certificate authority in a folder
-pub(crate) struct Process {
-    pub(crate) child: Child,
-    pub(crate) address: SocketAddr,
-    pub(crate) ca_pem: String,
-}
-
-impl Process {
-    pub(crate) fn start(folder: &Path) -> Self {
-        Self::start_by(folder, Command::new(PROGRAM))
-    }
-
-    /// Starts it by another program that takes it, or its arguments, at the end of its own
-    pub(crate) fn start_by(folder: &Path, mut command: Command) -> Self {
-        let mut child = command
-            .args([
-                "--config",
-                "emulator.yaml",
-                "--listen",
-                "127.0.0.1:0",
-                "--control",
-                "127.0.0.1:0",
-            ])
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program was built with its tests");
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut address = None;
-        for line in BufReader::new(stdout).lines() {
-            let line = line.expect("the ready block is text");
-            if let Some((_, rest)) = line.split_once("(listening on ") {
-                address = rest.trim_end_matches(')').parse().ok();
-            }
-            if line == "lookoutvision-emulator is ready" {
-                break;
-            }
-        }
-        Self {
-            child,
-            address: address.expect("the ready block names the address"),
-            ca_pem: std::fs::read_to_string(folder.join("certs/ca.pem")).expect("the CA was made"),
-        }
-    }
-
-    pub(crate) async fn send(&self, call: &Call) -> std::io::Result<Answer> {
-        call.send_to(&self.ca_pem, self.address).await
-    }
-
-    /// As `kill -9` does
-    pub(crate) fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.child.kill().expect("it is ours");
-        self.child.wait().expect("it is ours");
-    }
-}
-
-// A test that fails leaves nothing running.
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
+use crate::{
+    process::Process,
+    support::{Call, control, emulator_with},
+};
 
 fn create(name: &str) -> Call {
     Call::post(

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use crate::{
-    persistence::{PROGRAM, Process},
+    process::{PROGRAM, Process},
     support::{Answer, Call, control, emulator_with},
 };
 

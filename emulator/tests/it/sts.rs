@@ -44,6 +44,10 @@ roles:
         - Effect: Allow
           Principal: {AWS: "arn:aws:iam::123456789012:role/factory/inspector"}
           Action: "sts:*"
+  - arn: arn:aws:iam::123456789012:role/guest
+    trust_policy:
+      Version: "2012-10-17"
+      Statement: [{Effect: Allow, Principal: {AWS: "123456789012"}, Action: "sts:AssumeRole"}]
 managed_policies:
   - arn: arn:aws:iam::123456789012:policy/one-model
     policy_document:
@@ -66,14 +70,14 @@ const PLAIN: [(&str, &str); 3] = [
 ];
 
 /// The keys of a session
-struct Session {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: String,
+pub(crate) struct Session {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: String,
 }
 
 impl Session {
-    fn of(answer: &Answer) -> Self {
+    pub(crate) fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{}", answer.text());
         let part = |name: &str| {
             answer
@@ -87,7 +91,7 @@ impl Session {
         }
     }
 
-    fn signs(&self, call: Call) -> Call {
+    pub(crate) fn signs(&self, call: Call) -> Call {
         call.credentials(&self.access_key_id, &self.secret_access_key)
             .session_token(&self.session_token)
     }
@@ -201,8 +205,17 @@ async fn the_trust_policy_decides_who_gets_a_session() {
         ],
     );
     stranger.send(&emulator).await.check_xml(403, "AccessDenied");
-    // carol is trusted, and her own side allows nothing.
+    // Nothing of carol's own side allows anything: a role that trusts her needs nothing of it, one that trusts her
+    // account leaves it to that.
     let carol = assume(&[]).credentials("carol", "carol").send(&emulator).await;
+    Session::of(&carol);
+    let guest = [
+        ("RoleArn", "arn:aws:iam::123456789012:role/guest"),
+        ("RoleSessionName", "line-7"),
+    ];
+    let guest = Call::query("sts", "AssumeRole", &guest);
+    Session::of(&guest.send(&emulator).await);
+    let carol = guest.credentials("carol", "carol").send(&emulator).await;
     let message = carol.check_xml(403, "AccessDenied");
     assert!(
         message.ends_with("because no identity-based policy allows the sts:AssumeRole action"),

@@ -375,7 +375,11 @@ pub(crate) async fn read_answer(stream: &mut (impl AsyncReadExt + Unpin)) -> std
 
 /// One exchange with the control API
 pub(crate) async fn control(emulator: &Emulator, method: &str, target: &str, body: &str) -> Answer {
-    let url = emulator.control_url();
+    control_at(&emulator.control_url(), method, target, body).await
+}
+
+/// One exchange with the control API at an address
+pub(crate) async fn control_at(url: &str, method: &str, target: &str, body: &str) -> Answer {
     let host = url.strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(host).await.expect("the control API listens");
     let request = format!(

@@ -1,16 +1,17 @@
 //! Policy documents: parsed once, checked whole, shared without copying.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::finding::{Finding, PolicyError};
 use crate::loader::{self, Reading};
 use crate::statement::Statement;
 
 /// What a document is attached to. It decides which elements the document may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PolicyType {
     /// A VPC endpoint
@@ -176,6 +177,32 @@ impl PartialEq for PolicyDocument {
 }
 
 impl Eq for PolicyDocument {}
+
+/// How a document is kept: its type, and its text as it was given.
+#[derive(Serialize, Deserialize)]
+struct Kept<'t> {
+    policy_type: PolicyType,
+    text: Cow<'t, str>,
+}
+
+impl Serialize for PolicyDocument {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kept = Kept {
+            policy_type: self.policy_type(),
+            text: self.text().into(),
+        };
+        kept.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyDocument {
+    /// A kept document is read again by [`parse_stored`](PolicyDocument::parse_stored).
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Kept { policy_type, text } = Kept::deserialize(deserializer)?;
+        Self::parse_stored(&text, policy_type)
+            .map_err(|error| de::Error::custom(format_args!("{policy_type} {}: {error}", error.path())))
+    }
+}
 
 /// AWS PrivateLink Guide, *Default endpoint policy*. There is no Version, so it is one of 2008.
 const FULL_ACCESS: &str = r#"{

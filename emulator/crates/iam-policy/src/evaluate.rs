@@ -9,6 +9,11 @@
 //! 7. The permissions boundary must allow, if there is one.
 //! 8. Session policies, united, must allow, if there are any.
 //!
+//! Within one account, what a role's trust policy grants to the caller itself needs no further leave of rules 6
+//! to 8, and what it grants to the caller's role none of rule 6; what it grants to the account needs both sides.
+//! (AWS STS API reference, *AssumeRole*, Permissions; IAM User Guide, *How AWS enforcement code logic evaluates
+//! requests to allow or deny access*.) Of another account both sides must allow.
+//!
 //! (IAM User Guide, *Policy evaluation logic*; AWS PrivateLink Guide for the endpoint.) The layers
 //! intersect, so their order shows in messages only. AWS names one layer and does not say which. Ours:
 //! explicit before implicit; explicit in the order resource control, service control, endpoint, resource,
@@ -19,7 +24,7 @@ use crate::arn::Arn;
 use crate::context::RequestContext;
 use crate::decision::{DecidedBy, Decision, Evaluation, Layer};
 use crate::document::PolicyDocument;
-use crate::principal::{IdentityKind, Principal};
+use crate::principal::{GrantedTo, IdentityKind, Principal};
 use crate::resource::Resource;
 use crate::statement::Effect;
 
@@ -56,9 +61,6 @@ pub struct Policies<'a> {
     /// Resource control policies by level, the organization's root first; empty: none.
     pub resource_control: &'a [Vec<PolicyDocument>],
     /// The trust policy of the role that is to be assumed; `None` for every other request.
-    ///
-    /// Unlike AWS: within one account, a trust policy that names the caller itself needs no identity policy
-    /// beside it; here both must allow.
     pub role_trust: Option<&'a PolicyDocument>,
 }
 
@@ -207,9 +209,11 @@ impl<'a> Gathered<'a> {
             self.require(Layer::VpcEndpoint, allowed_by);
         }
         // Rule 5.
+        let mut granted = None;
         if let Some(document) = policies.role_trust {
             let allowed_by = judge(std::slice::from_ref(document), 0, Layer::RoleTrust, request)?;
             self.require(Layer::RoleTrust, allowed_by);
+            granted = grant(document, request);
         } else if needs_resource_policy(policies, request) {
             self.silence(Layer::ResourceBased);
         }
@@ -217,6 +221,7 @@ impl<'a> Gathered<'a> {
         if let Some(documents) = policies.identity {
             match judge(documents, 0, Layer::Identity, request)? {
                 None if request.principal.kind() == Some(IdentityKind::Root) => {}
+                None if granted >= Some(GrantedTo::Identity) => {}
                 allowed_by => self.require(Layer::Identity, allowed_by),
             }
         }
@@ -228,14 +233,20 @@ impl<'a> Gathered<'a> {
                 Layer::PermissionsBoundary,
                 request,
             )?;
-            self.require(Layer::PermissionsBoundary, allowed_by);
+            if granted < Some(GrantedTo::Caller) {
+                self.require(Layer::PermissionsBoundary, allowed_by);
+            }
         }
         // Rule 8. IAM User Guide, GetFederationToken: without session policies such a session has no
         // permissions of its user.
         if !policies.session.is_empty() {
             let allowed_by = judge(policies.session, 0, Layer::Session, request)?;
-            self.require(Layer::Session, allowed_by);
-        } else if request.principal.kind() == Some(IdentityKind::FederatedUser) && policies.identity.is_some()
+            if granted < Some(GrantedTo::Caller) {
+                self.require(Layer::Session, allowed_by);
+            }
+        } else if request.principal.kind() == Some(IdentityKind::FederatedUser)
+            && policies.identity.is_some()
+            && granted < Some(GrantedTo::Caller)
         {
             self.silence(Layer::Session);
         }
@@ -277,15 +288,40 @@ fn needs_resource_policy(policies: &Policies<'_>, request: &Request<'_>) -> bool
         // modelled, the endpoint alone decides.
         return policies.identity.is_some();
     };
-    let named = request
-        .resource
-        .arn()
-        .map(Arn::account)
-        .filter(|owner| !owner.is_empty());
+    owner(request).is_some_and(|owner| owner != account)
+}
+
+/// The account that owns the resource, as far as it is known.
+fn owner<'r>(request: &Request<'r>) -> Option<&'r str> {
+    let named = request.resource.arn().map(Arn::account);
     request
         .resource_account
-        .or(named)
-        .is_some_and(|owner| owner != account)
+        .or(named.filter(|owner| !owner.is_empty()))
+}
+
+/// What a trust policy grants a caller of the role's own account; `None`: nothing, or it is of another account.
+fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<GrantedTo> {
+    let principal = request.principal;
+    if principal.account().is_none() || owner(request) != principal.account() {
+        return None;
+    }
+    // IAM User Guide, Monitor and control actions taken with assumed roles: who goes on from one role to
+    // another needs both sides' leave to set a source identity.
+    let chains = principal.kind() == Some(IdentityKind::AssumedRole);
+    if chains
+        && request
+            .action
+            .as_str()
+            .eq_ignore_ascii_case("sts:SetSourceIdentity")
+    {
+        return None;
+    }
+    let allows = trust.statements().iter().filter(|statement| {
+        statement.effect == Effect::Allow
+            && statement.applies(principal, request.action, request.resource, request.context)
+    });
+    let grants = allows.filter_map(|statement| statement.principal.as_ref()?.grant(principal));
+    grants.max()
 }
 
 /// The first statement of the documents that allows the request; one that denies it ends the evaluation.

@@ -209,6 +209,20 @@ pub(crate) enum Covers {
     Nobody,
 }
 
+/// To whom an entry of a resource's policy grants, and so how much of the caller's own side it stands in for, within
+/// one account.
+///
+/// IAM User Guide, *How AWS enforcement code logic evaluates requests*, resource-based policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum GrantedTo {
+    /// None of it: the account decides who of it may (*AWS JSON policy elements: Principal*, AWS account principals).
+    Account,
+    /// The identity policies; a permissions boundary and session policies still have to allow.
+    Identity,
+    /// All of it.
+    Caller,
+}
+
 impl PrincipalPattern {
     pub(crate) fn new(text: &str, covers: Covers) -> Self {
         Self {
@@ -245,6 +259,23 @@ impl PrincipalPattern {
                 entry.same_account_and_partition(caller) && entry.name() == caller.name()
             }
             _ => entry.arn == caller.arn,
+        }
+    }
+
+    /// What an entry that matches grants.
+    pub(crate) fn grant(&self, principal: &Principal) -> GrantedTo {
+        match &self.covers {
+            // The same page, IAM role principals: a wildcard grants to the session as if it were named.
+            Covers::Everyone => GrantedTo::Caller,
+            Covers::Account(_) | Covers::Nobody => GrantedTo::Account,
+            Covers::Identity(entry) => match entry.kind {
+                IdentityKind::Root => GrantedTo::Account,
+                // Whoever acts as a role is one of its sessions, never the role.
+                IdentityKind::Role => GrantedTo::Identity,
+                // A user's entry covers the federated session in its name, and is not that session's own.
+                _ if principal.arn() != Some(&entry.arn) => GrantedTo::Identity,
+                _ => GrantedTo::Caller,
+            },
         }
     }
 }

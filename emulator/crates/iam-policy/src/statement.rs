@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::action::{Action, ActionPattern};
 use crate::condition::Condition;
 use crate::context::RequestContext;
-use crate::principal::{Principal, PrincipalPattern};
+use crate::principal::{GrantedTo, Principal, PrincipalPattern};
 use crate::resource::{Resource, ResourcePattern};
 
 /// What a statement does when it applies.
@@ -118,6 +118,20 @@ impl PrincipalClause {
             Self::NotPrincipal(entries) => {
                 !entries.is_empty() && !entries.iter().any(|entry| entry.matches(principal))
             }
+        }
+    }
+}
+
+impl PrincipalClause {
+    /// The most that the entries which match a caller grant it; `None` when none does.
+    pub(crate) fn grant(&self, principal: &Principal) -> Option<GrantedTo> {
+        match self {
+            Self::Principal(entries) => {
+                let matching = entries.iter().filter(|entry| entry.matches(principal));
+                matching.map(|entry| entry.grant(principal)).max()
+            }
+            // Guess: whoever is only not excepted is not named, and so granted nothing by itself.
+            Self::NotPrincipal(_) => self.matches(principal).then_some(GrantedTo::Account),
         }
     }
 }

@@ -1,18 +1,23 @@
 //! The caller's key, and whether it may sign at all.
 
 use std::fmt;
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
+use crate::credential::CredentialScope;
 use crate::error::SignatureError;
 use crate::signed_request::SignedRequest;
+use crate::string_to_sign::SigningKey;
 
 /// A secret access key. Prints as `[redacted]`.
-#[derive(Clone)]
 pub struct SecretAccessKey {
     /// `AWS4` and the secret: the first key of the derivation, put together once.
     prefixed: Box<str>,
+    /// What was derived last. A client signs a day's requests for one Region and one service, as a rule, and deriving
+    /// costs more than all the rest of a signature.
+    derived: Mutex<Option<(CredentialScope<'static>, SigningKey)>>,
 }
 
 impl SecretAccessKey {
@@ -21,6 +26,7 @@ impl SecretAccessKey {
     pub fn new(secret: &str) -> Self {
         Self {
             prefixed: format!("{PREFIX}{secret}").into(),
+            derived: Mutex::default(),
         }
     }
 
@@ -32,6 +38,31 @@ impl SecretAccessKey {
 
     pub(crate) fn expose_prefixed(&self) -> &[u8] {
         self.prefixed.as_bytes()
+    }
+
+    /// The key that this secret gives a scope.
+    pub(crate) fn signing_key(&self, scope: &CredentialScope<'_>) -> SigningKey {
+        // Somebody else's turn is no reason to wait: deriving is quick enough.
+        let Ok(mut derived) = self.derived.try_lock() else {
+            return SigningKey::derive(self, scope);
+        };
+        if let Some((for_scope, key)) = &*derived
+            && for_scope == scope
+        {
+            return key.clone();
+        }
+        let key = SigningKey::derive(self, scope);
+        *derived = Some((scope.clone().into_owned(), key.clone()));
+        key
+    }
+}
+
+impl Clone for SecretAccessKey {
+    fn clone(&self) -> Self {
+        Self {
+            prefixed: self.prefixed.clone(),
+            derived: Mutex::default(),
+        }
     }
 }
 
@@ -220,3 +251,36 @@ impl Eq for SessionToken {}
 
 const PREFIX: &str = "AWS4";
 const REDACTED: &str = "[redacted]";
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::credential::{ExpectedRegion, UncheckedCredential};
+    use crate::request_date::RequestDate;
+    use crate::string_to_sign::StringToSign;
+
+    #[test]
+    fn a_key_that_was_derived_for_one_scope_signs_for_no_other() {
+        let secret = SecretAccessKey::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        let days = ["20261123T000000Z", "20261124T000000Z"];
+        let regions = ["us-east-1", "us-west-2"];
+        for (day, region) in [(0, 0), (0, 0), (0, 1), (1, 1), (1, 1), (0, 0)] {
+            let date = RequestDate::parse(days[day]).unwrap();
+            let credential = Cow::Owned(format!(
+                "AKID/{}/{}/lookoutvision/aws4_request",
+                date.day(),
+                regions[region]
+            ));
+            let (_, scope) = UncheckedCredential::parse(&credential)
+                .unwrap()
+                .check(ExpectedRegion::Any, "lookoutvision", date)
+                .unwrap();
+            let string_to_sign = StringToSign::new(date, scope.clone(), &[0; 32]);
+            let remembered = secret.signing_key(&scope).sign(&string_to_sign);
+            let derived = SigningKey::derive(&secret, &scope).sign(&string_to_sign);
+            assert_eq!(remembered.as_ref(), derived.as_ref(), "{scope}");
+        }
+    }
+}

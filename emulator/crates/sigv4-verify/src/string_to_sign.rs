@@ -85,8 +85,8 @@ impl fmt::Debug for StringToSign<'_> {
     }
 }
 
-/// The key that is good for one day, one Region and one service. Deriving it costs about a microsecond, which
-/// is less than a cache with expiry and locking is worth.
+/// The key that is good for one day, one Region and one service.
+#[derive(Clone)]
 pub(crate) struct SigningKey(hmac::Key);
 
 impl SigningKey {

@@ -133,7 +133,7 @@ impl<'r> Attempt<'r> {
         let is_lower_case = !signature.iter().any(u8::is_ascii_uppercase);
         Self {
             request,
-            signing_key: SigningKey::derive(key.secret(), &request.scope),
+            signing_key: key.secret().signing_key(&request.scope),
             // Guess: AWS compares text, so upper-case digits are a different signature.
             provided: hex::decode_hash(signature).filter(|_| is_lower_case),
         }

@@ -213,7 +213,7 @@ fn check_target(greengrass: &GreengrassConfiguration) -> Result<(), ServiceError
         }
     };
     let options = greengrass.compiler_options.as_deref().map(|text| {
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text)
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(text.as_bytes())
             .map_err(|_| ServiceError::validation("CompilerOptions is not a JSON object."))
     });
     let options = options.transpose()?.unwrap_or_default();

@@ -9,3 +9,4 @@ mod hostile;
 mod lint;
 mod loader;
 mod properties;
+mod trust;

@@ -110,7 +110,7 @@ enum Levels<'a> {
 impl<'a> Question<'a> {
     /// Reads a line
     pub(super) fn read(line: &'a str) -> Result<Self, Mistake> {
-        let mut json = serde_json::Deserializer::from_str(line);
+        let mut json = serde_json::Deserializer::from_slice(line.as_bytes());
         let read: Result<Object<WrittenLine<'_>>, _> = serde_path_to_error::deserialize(&mut json);
         let Object(WrittenLine {
             id,
@@ -178,7 +178,7 @@ pub(super) fn id_of(line: &str) -> Option<&RawValue> {
         #[serde(borrow)]
         id: Option<&'a RawValue>,
     }
-    let read: Result<Object<Identified<'_>>, _> = serde_json::from_str(line);
+    let read: Result<Object<Identified<'_>>, _> = serde_json::from_slice(line.as_bytes());
     read.ok().and_then(|Object(Identified { id })| id)
 }
 
@@ -301,7 +301,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Levels<'a> {
         }
         let levels = elements
             .into_iter()
-            .map(|level| serde_json::from_str(level.get()));
+            .map(|level| serde_json::from_slice(level.get().as_bytes()));
         levels
             .collect::<Result<_, _>>()
             .map(Self::Several)

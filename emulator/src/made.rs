@@ -1,0 +1,173 @@
+//! What calls made beside the service's own state: endpoints, what is otherwise about endpoints, and role sessions.
+//!
+//! With a state file all of it is in there, and on the disk before anybody sees it. What of it has no place in the
+//! configuration in force is told in the log, at the start and at each reload.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{error, info, warn};
+
+use crate::{
+    config::{Config, Role},
+    ec2::changes::EndpointChanges,
+    storage::{ROLE_SESSIONS, Storage, StorageError, Table, VPC_ENDPOINTS, json},
+    sts::sessions::{SessionRequest, Sessions},
+};
+
+/// What calls made
+#[derive(Default)]
+pub(crate) struct Made {
+    endpoints: EndpointChanges,
+    sessions: Arc<Sessions>,
+    /// `None`: it is kept in memory
+    storage: Option<Arc<Storage>>,
+}
+
+impl Made {
+    /// What the state file has
+    ///
+    /// # Errors
+    /// When a record of it cannot be read, or what is over cannot be taken out.
+    pub(crate) fn load(
+        storage: Option<Arc<Storage>>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Self, StorageError> {
+        let Some(file) = &storage else {
+            return Ok(Self::default());
+        };
+        let endpoints = EndpointChanges::restore(file.records(VPC_ENDPOINTS)?);
+        let requests: Vec<Arc<SessionRequest>> = file.records(ROLE_SESSIONS)?;
+        let (mut sessions, ended) = Sessions::under(requests, config);
+        let gone = sessions.make_room(now, config.limits.role_sessions_max);
+        let mut made = Self {
+            endpoints,
+            sessions: Arc::new(sessions),
+            storage,
+        };
+        made.take_out(gone)?;
+        made.end(&ended)?;
+        made.settle(config, now)?;
+        Ok(made)
+    }
+
+    pub(crate) fn endpoints(&self) -> &EndpointChanges {
+        &self.endpoints
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Comes under another configuration
+    pub(crate) fn reload(&mut self, config: &Config, now: Timestamp) {
+        let (sessions, ended) = Sessions::under(self.sessions.requests(), config);
+        self.sessions = Arc::new(sessions);
+        let kept = self.end(&ended).and_then(|()| self.settle(config, now));
+        if let Err(error) = kept {
+            error!("what the configuration has no place for any more is still in the state file: {error}");
+        }
+    }
+
+    /// Puts other endpoints in the place of these
+    ///
+    /// # Errors
+    /// When they cannot be made lasting; nothing is changed then.
+    pub(crate) fn put_endpoints(
+        &mut self,
+        mut endpoints: EndpointChanges,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        endpoints.forget_deleted(now.saturating_sub(DELETED_KEPT_FOR).unwrap_or(Timestamp::MIN));
+        let touched = endpoints.take_touched().into_iter();
+        let records: Vec<_> = touched
+            .map(|(id, record)| (id, record.as_ref().map(json)))
+            .collect();
+        self.keep(VPC_ENDPOINTS, &records)?;
+        self.endpoints = endpoints;
+        Ok(())
+    }
+
+    /// Adds a session
+    ///
+    /// # Errors
+    /// When it cannot be made lasting; there is none then.
+    pub(crate) fn add_session(
+        &mut self,
+        request: SessionRequest,
+        role: &Role,
+        sessions_max: usize,
+    ) -> Result<(), StorageError> {
+        let mut sessions = (*self.sessions).clone();
+        let gone = sessions.make_room(request.issued_at, sessions_max.saturating_sub(1));
+        let mut records: Vec<_> = gone.into_iter().map(|id| (id, None)).collect();
+        let id = request.credentials.access_key_id.to_string();
+        records.push((id, Some(json(&request))));
+        self.keep(ROLE_SESSIONS, &records)?;
+        sessions.add(Arc::new(request), role);
+        self.sessions = Arc::new(sessions);
+        Ok(())
+    }
+
+    /// Forgets everything; the state file is cleared as a whole, by whoever asks for this
+    pub(crate) fn forget(&mut self) {
+        self.endpoints = EndpointChanges::default();
+        self.sessions = Arc::default();
+    }
+
+    /// Drops what has no place in the configuration, and tells what is not as it was made or declared
+    fn settle(&mut self, config: &Config, now: Timestamp) -> Result<(), StorageError> {
+        let mut endpoints = self.endpoints.clone();
+        for id in endpoints.drop_undeclared(config) {
+            warn!(
+                "VPC endpoint `{id}` is no longer in the configuration: what was changed about it is dropped"
+            );
+        }
+        for (id, misfit) in endpoints.misfits(config) {
+            warn!("VPC endpoint `{id}`, which was made by a call, {misfit}");
+        }
+        for (id, change) in endpoints.of_declared(config) {
+            let otherwise = change.to_string();
+            if !otherwise.is_empty() {
+                info!(
+                    "VPC endpoint `{id}` is otherwise than the configuration says until POST /reset: {otherwise}"
+                );
+            }
+        }
+        self.put_endpoints(endpoints, now)
+    }
+
+    /// Takes sessions out whose role is gone
+    fn end(&self, ended: &[Arc<SessionRequest>]) -> Result<(), StorageError> {
+        let mut by_role: BTreeMap<&str, usize> = BTreeMap::new();
+        for request in ended {
+            *by_role.entry(&request.role_arn).or_default() += 1;
+        }
+        for (role_arn, count) in by_role {
+            warn!("the configuration has no role `{role_arn}` any more: its sessions have ended ({count})");
+        }
+        self.take_out(
+            ended
+                .iter()
+                .map(|request| request.credentials.access_key_id.to_string()),
+        )
+    }
+
+    fn take_out(&self, access_key_ids: impl IntoIterator<Item = String>) -> Result<(), StorageError> {
+        let records: Vec<_> = access_key_ids.into_iter().map(|id| (id, None)).collect();
+        self.keep(ROLE_SESSIONS, &records)
+    }
+
+    fn keep(&self, table: Table, records: &[(String, Option<Vec<u8>>)]) -> Result<(), StorageError> {
+        let Some(storage) = self.storage.as_ref().filter(|_| !records.is_empty()) else {
+            return Ok(());
+        };
+        storage.keep(table, records).inspect_err(|error| {
+            error!("a change was not made, because the state file cannot be written: {error}");
+        })
+    }
+}
+
+/// How long a deleted endpoint is remembered, for its client token and for DescribeVpcEndpoints
+const DELETED_KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);

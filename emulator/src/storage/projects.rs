@@ -1,0 +1,172 @@
+//! What the service remembers, in the state file: projects, their datasets, and client tokens.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use redb::{Database, TableDefinition};
+
+use super::{Storage, StorageError, Table, json};
+use crate::{
+    identifiers::{AccountId, Region},
+    lookoutvision::{
+        manifest::Entries,
+        store::{
+            Declared, Overlay, State,
+            dataset::{Creation, Dataset, Phase as DatasetPhase},
+            idempotency::{FirstCall, TokenKey, Tokens},
+            model::{Phase as ModelPhase, Training},
+            project::{DatasetType, Project},
+        },
+    },
+};
+
+/// One change, to be made lasting
+#[derive(Debug)]
+pub(crate) struct Record<'c> {
+    pub(crate) account_id: &'c AccountId,
+    pub(crate) region: &'c Region,
+    /// What becomes of projects
+    pub(crate) projects: &'c Overlay,
+    /// Where a deleted project has to be remembered
+    pub(crate) declared: &'c Declared,
+    /// The projects as they were, to tell which datasets are others now
+    pub(crate) before: &'c BTreeMap<Arc<str>, Arc<Project>>,
+    pub(crate) token: Option<&'c (TokenKey, FirstCall)>,
+    /// Tokens that are not remembered any more
+    pub(crate) forgotten: &'c [TokenKey],
+}
+
+impl Storage {
+    /// Everything that is in the file
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub(crate) fn load(&self, tokens_max: usize) -> Result<(State, Tokens), StorageError> {
+        let read = |table| self.read(table);
+        let mut datasets = BTreeMap::new();
+        for (key, value) in read(DATASETS)? {
+            let (dataset, lines, lines_before): (Dataset, String, String) = self.parse(&key, &value)?;
+            let dataset = Dataset {
+                entries: Arc::new(Entries::stored(&lines)),
+                entries_before: Arc::new(Entries::stored(&lines_before)),
+                ..dataset
+            };
+            datasets.insert(key, finished_dataset(dataset));
+        }
+        let mut state = State::default();
+        for (key, value) in read(PROJECTS)? {
+            let project: Option<Project> = self.parse(&key, &value)?;
+            let (account_id, region, name) = self.parse_key(&key)?;
+            let project = project.map(|mut project| {
+                for dataset_type in DatasetType::ALL {
+                    let dataset = datasets.remove(&format!("{key}/{}", dataset_type.as_str()));
+                    project.set_dataset(dataset_type, dataset);
+                }
+                Arc::new(finished_trainings(project))
+            });
+            state.insert(&account_id, &region, name.into(), project);
+        }
+        let mut calls = Vec::new();
+        for (key, value) in read(TOKENS)? {
+            let call: FirstCall = self.parse(&key, &value)?;
+            calls.push((TokenKey(key.into()), call));
+        }
+        calls.sort_by_key(|(_, call)| call.at);
+        let mut tokens = Tokens::default();
+        for (key, call) in calls {
+            tokens.remember(key, call, tokens_max);
+        }
+        Ok((state, tokens))
+    }
+
+    /// Makes a change lasting: when this returns, it is on the disk
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing of it is there then.
+    pub(crate) fn commit(&self, record: &Record<'_>) -> Result<(), StorageError> {
+        self.with(|database| Self::write(database, record))
+    }
+
+    fn write(database: &Database, record: &Record<'_>) -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
+        {
+            let mut projects = transaction.open_table(PROJECTS)?;
+            let mut datasets = transaction.open_table(DATASETS)?;
+            for (name, project) in record.projects {
+                let key = format!("{}/{}/{name}", record.account_id, record.region);
+                if project.is_none() && !record.declared.has(record.region, name) {
+                    projects.remove(&*key)?;
+                } else {
+                    projects.insert(&*key, &*json(&project))?;
+                }
+                let before = record.before.get(name);
+                for dataset_type in DatasetType::ALL {
+                    let of = |project: &Project| match dataset_type {
+                        DatasetType::Train => project.train.clone(),
+                        DatasetType::Test => project.test.clone(),
+                    };
+                    let was = before.and_then(|project| of(project));
+                    let is = project.as_ref().and_then(|project| of(project));
+                    let key = format!("{key}/{}", dataset_type.as_str());
+                    match (was, is) {
+                        // A dataset has many lines; one that is as it was is not written again.
+                        (Some(was), Some(is)) if Arc::ptr_eq(&was, &is) => {}
+                        (_, Some(is)) => {
+                            let lines = (&*is, is.entries.to_lines(), is.entries_before.to_lines());
+                            datasets.insert(&*key, &*json(&lines))?;
+                        }
+                        (_, None) => drop(datasets.remove(&*key)?),
+                    }
+                }
+            }
+            let mut tokens = transaction.open_table(TOKENS)?;
+            if let Some((key, call)) = record.token {
+                tokens.insert(&*key.0, &*json(call))?;
+            }
+            for key in record.forgotten {
+                tokens.remove(&*key.0)?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn parse_key<'k>(&self, key: &'k str) -> Result<(AccountId, Region, &'k str), StorageError> {
+        let mut parts = key.splitn(3, '/');
+        let mut part = || parts.next().unwrap_or_default();
+        let (account_id, region, name) = (part(), part(), part());
+        match (account_id.parse(), region.parse()) {
+            (Ok(account_id), Ok(region)) => Ok((account_id, region, name)),
+            _ => Err(self.unreadable(key, "its key names no account and Region".to_owned())),
+        }
+    }
+}
+
+/// What nobody is at work on any more has failed.
+fn finished_dataset(mut dataset: Dataset) -> Dataset {
+    if let DatasetPhase::Creating(_, creation) = &mut dataset.phase
+        && *creation == Creation::Unfinished
+    {
+        *creation = Creation::Fails(STOPPED.to_owned());
+    }
+    dataset
+}
+
+fn finished_trainings(mut project: Project) -> Project {
+    for model in project.models.values_mut() {
+        if matches!(model.phase, ModelPhase::Training(_, Training::Unfinished)) {
+            let model = Arc::make_mut(model);
+            if let ModelPhase::Training(_, outcome) = &mut model.phase {
+                *outcome = Training::Fails(STOPPED.to_owned());
+            }
+        }
+    }
+    project
+}
+
+/// By account, Region and name; `null` where a declared project was deleted
+pub(super) const PROJECTS: Table = TableDefinition::new("projects");
+/// By account, Region, name and type: the dataset, its lines, and its lines before the present update
+pub(super) const DATASETS: Table = TableDefinition::new("datasets");
+pub(super) const TOKENS: Table = TableDefinition::new("client_tokens");
+
+const STOPPED: &str = "The emulator was stopped while it was at work on this.";
