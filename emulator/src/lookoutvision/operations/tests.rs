@@ -10,6 +10,7 @@ use super::{datasets, models, projects, tags};
 use crate::lookoutvision::{
     error::ServiceError,
     manifest::Class,
+    model::ModelStatus,
     operations::Refused,
     store::{Change, Errand},
     testing::World,
@@ -241,6 +242,33 @@ fn change<R>(
         })?;
     }
     Ok(())
+}
+
+#[test]
+fn what_comes_of_a_training_is_nothing_to_the_next_model_of_its_version() {
+    let mut world = World::of(Vec::new());
+    let body = json!({"ProjectName": "p", "DatasetType": "train", "OutputConfig": {"S3Location": {"Bucket": "out"}}});
+    let errand = world.change(|change| {
+        projects::create(change, &input(body.clone()))?;
+        datasets::create(change, &input(body.clone()))?;
+        models::create(change, "1", &input(body))
+    });
+    let Ok(Some(Errand::WriteEvaluation(evaluation))) = errand else {
+        panic!("{errand:?}");
+    };
+    let mut finish = |created| {
+        let finished = world.change(|change| {
+            models::finish_training(change, "p", "1", created, Ok(()));
+            Ok(())
+        });
+        finished.unwrap();
+        let view = world.view();
+        view.model("p", "1").unwrap().status(view.now).0
+    };
+    // Begun before a reset, after which project and model were made anew.
+    let before = evaluation.created - jiff::SignedDuration::from_secs(1);
+    assert_eq!(finish(before), ModelStatus::Training);
+    assert_eq!(finish(evaluation.created), ModelStatus::Trained);
 }
 
 /// The state as it can be seen from outside, in the simple mind's terms
