@@ -81,16 +81,16 @@ impl Service {
         storage: Option<Arc<Storage>>,
         limits: &Limits,
     ) -> Result<Self, StorageError> {
-        let (state, tokens) = match &storage {
+        let (state, tokens, forgotten) = match &storage {
             Some(storage) => storage.load(limits.client_tokens_max)?,
-            None => (State::default(), Tokens::default()),
+            None => Default::default(),
         };
         Ok(Self {
             state: ArcSwap::from_pointee(state),
             is_lasting: storage.is_some(),
             writer: Mutex::new(Writer {
                 tokens,
-                forgotten: Vec::new(),
+                forgotten,
                 storage,
             }),
             started_at,

@@ -38,12 +38,13 @@ pub(crate) struct Record<'c> {
 impl Storage {
     /// Everything that is in the file
     ///
+    /// The keys are those of tokens that are in the file and not remembered any more.
+    ///
     /// # Errors
     /// When a record cannot be read.
-    pub(crate) fn load(&self, tokens_max: usize) -> Result<(State, Tokens), StorageError> {
-        let read = |table| self.read(table);
+    pub(crate) fn load(&self, tokens_max: usize) -> Result<(State, Tokens, Vec<TokenKey>), StorageError> {
         let mut datasets = BTreeMap::new();
-        for (key, value) in read(DATASETS)? {
+        for (key, value) in self.read(DATASETS)? {
             let (dataset, lines, lines_before): (Dataset, String, String) = self.parse(&key, &value)?;
             let dataset = Dataset {
                 entries: Arc::new(Entries::stored(&lines)),
@@ -53,7 +54,7 @@ impl Storage {
             datasets.insert(key, finished_dataset(dataset));
         }
         let mut state = State::default();
-        for (key, value) in read(PROJECTS)? {
+        for (key, value) in self.read(PROJECTS)? {
             let project: Option<Project> = self.parse(&key, &value)?;
             let (account_id, region, name) = self.parse_key(&key)?;
             let project = project.map(|mut project| {
@@ -66,16 +67,16 @@ impl Storage {
             state.insert(&account_id, &region, name.into(), project);
         }
         let mut calls = Vec::new();
-        for (key, value) in read(TOKENS)? {
+        for (key, value) in self.read(TOKENS)? {
             let call: FirstCall = self.parse(&key, &value)?;
             calls.push((TokenKey(key.into()), call));
         }
         calls.sort_by_key(|(_, call)| call.at);
-        let mut tokens = Tokens::default();
+        let (mut tokens, mut forgotten) = (Tokens::default(), Vec::new());
         for (key, call) in calls {
-            tokens.remember(key, call, tokens_max);
+            forgotten.extend(tokens.remember(key, call, tokens_max));
         }
-        Ok((state, tokens))
+        Ok((state, tokens, forgotten))
     }
 
     /// Makes a change lasting: when this returns, it is on the disk
@@ -170,3 +171,44 @@ pub(super) const DATASETS: Table = TableDefinition::new("datasets");
 pub(super) const TOKENS: Table = TableDefinition::new("client_tokens");
 
 const STOPPED: &str = "The emulator was stopped while it was at work on this.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn tokens_that_a_start_does_not_remember_go_with_the_next_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&folder.path().join("state")).unwrap();
+        let config = Config::embedded(None, None).unwrap();
+        let declared = Declared::new(&config, "2026-01-01T00:00:00Z".parse().unwrap());
+        let (projects, region) = (Overlay::new(), "us-west-2".parse().unwrap());
+        let keep = |token: &str, at: &str, forgotten: &[TokenKey]| {
+            let call = FirstCall {
+                fingerprint: [0; 32],
+                answer: "{}".to_owned(),
+                at: at.parse().unwrap(),
+            };
+            let record = Record {
+                account_id: &config.account_id,
+                region: &region,
+                projects: &projects,
+                declared: &declared,
+                before: &BTreeMap::new(),
+                token: Some(&(TokenKey(token.into()), call)),
+                forgotten,
+            };
+            storage.commit(&record).unwrap();
+        };
+        let forgotten = || storage.load(2).unwrap().2;
+        keep("a", "2026-01-01T00:00:00Z", &[]);
+        keep("b", "2026-01-01T07:00:00Z", &[]);
+        assert_eq!(forgotten(), []);
+        // Eight hours after the first, which a process that died had yet to take out.
+        keep("c", "2026-01-01T08:00:00Z", &[]);
+        assert_eq!(forgotten(), [TokenKey("a".into())]);
+        keep("d", "2026-01-01T08:00:01Z", &forgotten());
+        assert_eq!(forgotten(), [TokenKey("b".into())]);
+    }
+}
