@@ -255,8 +255,6 @@ impl Emulator {
             // A panic in there was printed when it happened.
             let _ = listener.await;
         }
-        // What is still on its way to S3 is given up: the next emulator with this state file tells so.
-        self.shared.service.close();
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
@@ -285,6 +283,8 @@ impl Drop for Emulator {
             // Aborting a listener drops the set of its connections, which aborts them.
             listener.abort();
         }
+        // What is still on its way to S3 is given up: the next emulator with this state file tells so.
+        self.shared.service.close();
     }
 }
 
