@@ -214,6 +214,8 @@ impl Call {
         let name = self.host.split(':').next().expect("a split has a first part");
         let mut stream = connect_trusting(ca_pem, address, name).await?;
         stream.write_all(&self.to_bytes()).await?;
+        // The TLS session may still hold the end of a large body.
+        stream.flush().await?;
         read_answer(&mut stream).await
     }
 }
