@@ -75,11 +75,15 @@ pub(crate) fn claim<'a>(
         principal: principal.clone(),
         credentials: access_key.credentials,
     };
-    // The host may name none, and then rule 13 looked at the Region's shape only.
-    let region = signed.scope().region().parse().map_err(|_| {
-        let found = signed.scope().region().to_owned();
-        SignatureError::WrongCredentialScope(vec![ScopeFault::Region { found }])
-    })?;
+    let region = match region {
+        // Rule 13 found the scope to name the same one.
+        Some(region) => region.clone(),
+        // The host names none, and then rule 13 looked at the Region's shape only.
+        None => signed.scope().region().parse().map_err(|_| {
+            let found = signed.scope().region().to_owned();
+            SignatureError::WrongCredentialScope(vec![ScopeFault::Region { found }])
+        })?,
+    };
     Ok(Claim {
         signed,
         key,

@@ -56,7 +56,7 @@ fn response(
         HeaderValue::from_str(id).expect("a UUID is plain text"),
     );
     for (name, value) in FIXED_FIELDS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.insert(name, value);
     }
     headers.insert(header::DATE, http_date(now));
     headers.insert(header::CONTENT_TYPE, form.content_type());
@@ -72,14 +72,23 @@ fn http_date(now: Timestamp) -> HeaderValue {
 
 const X_AMZN_REQUESTID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-const FIXED_FIELDS: [(HeaderName, &str); 4] = [
-    (HeaderName::from_static("x-xss-protection"), "1; mode=block"),
+const FIXED_FIELDS: [(HeaderName, HeaderValue); 4] = [
+    (
+        HeaderName::from_static("x-xss-protection"),
+        HeaderValue::from_static("1; mode=block"),
+    ),
     (
         HeaderName::from_static("strict-transport-security"),
-        "max-age=31540000; includeSubDomains",
+        HeaderValue::from_static("max-age=31540000; includeSubDomains"),
     ),
-    (HeaderName::from_static("x-frame-options"), "DENY"),
-    (HeaderName::from_static("x-content-type-options"), "nosniff"),
+    (
+        HeaderName::from_static("x-frame-options"),
+        HeaderValue::from_static("DENY"),
+    ),
+    (
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    ),
 ];
 
 const FAR_DATE: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
