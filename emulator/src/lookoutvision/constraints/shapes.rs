@@ -52,7 +52,7 @@ string_shapes! {
     PAGINATION_TOKEN: "PaginationToken", 0, 2048, r"^[a-zA-Z0-9\/\+\=]{0,2048}$" => |text| text.len() <= 2048 && any_of(text, "/+=");
     PROJECT_ARN: "ProjectArn", 0, usize::MAX;
     PROJECT_NAME: "ProjectName", 1, 255, r"[a-zA-Z0-9][a-zA-Z0-9_\-]*" => |text| some_of(text, "_-") && begins_alphanumeric(text);
-    QUERY_STRING: "QueryString", 1, 2048, r".*\S.*" => |text| is_one_line(text) && text.chars().any(|c| !is_java_space(c));
+    QUERY_STRING: "QueryString", 1, 2048, r".*\S.*" => is_query;
     S3_BUCKET_NAME: "S3BucketName", 3, 63, r"[0-9A-Za-z\.\-_]*" => |text| any_of(text, ".-_");
     S3_KEY_PREFIX: "S3KeyPrefix", 0, 1024, "^([a-zA-Z0-9!_.*'()-][/a-zA-Z0-9!_.*'()-]*)?$" => is_object_key;
     S3_OBJECT_KEY: "S3ObjectKey", 1, 1024, "^([a-zA-Z0-9!_.*'()-][/a-zA-Z0-9!_.*'()-]*)?$" => is_object_key;
@@ -120,8 +120,20 @@ pub(crate) fn is_tag_text(text: &str) -> bool {
 }
 
 // What `.` does not match in a Java pattern (java.util.regex.Pattern, *Line terminators*).
+const LINE_TERMINATORS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
 fn is_one_line(text: &str) -> bool {
-    !text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+    !text.contains(LINE_TERMINATORS)
+}
+
+// `\S` can stand for a line terminator that `\s` leaves out, but only once.
+fn is_query(text: &str) -> bool {
+    let mut terminators = text.chars().filter(|c| LINE_TERMINATORS.contains(c));
+    match (terminators.next(), terminators.next()) {
+        (None, _) => text.chars().any(|c| !is_java_space(c)),
+        (Some(only), None) => !is_java_space(only),
+        _ => false,
+    }
 }
 
 // `\s` of a Java pattern (java.util.regex.Pattern, *Predefined character classes*).
