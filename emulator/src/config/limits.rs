@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::{
     problems::{Report, Reported},
-    read::Located,
+    read::{Located, mapping},
 };
 
 macro_rules! limits {
@@ -24,15 +21,16 @@ macro_rules! limits {
             }
         }
 
-        /// Every bound, by name.
-        #[derive(Default, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub(super) struct LimitsFile {
-            $(
-                $(#[doc = $doc])+
-                #[schemars(range(min = $least, max = $most), extend("default" = $default))]
-                $key: Option<Located<u64>>,
-            )+
+        mapping! {
+            /// Every bound, by name.
+            #[derive(Default)]
+            pub(super) struct LimitsFile {
+                $(
+                    $(#[doc = $doc])+
+                    #[schemars(range(min = $least, max = $most), extend("default" = $default))]
+                    $key: Option<Located<u64>>,
+                )+
+            }
         }
 
         impl LimitsFile {

@@ -156,13 +156,6 @@ impl std::error::Error for Problems {}
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reported(());
 
-impl Reported {
-    /// For [`super::read::Located`], whose deserializer takes the problem down before it fails
-    pub(super) fn by_the_reader() -> Self {
-        Self(())
-    }
-}
-
 /// A place in the configuration file, as a JSON Pointer
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place(Rc<str>);
@@ -180,12 +173,6 @@ impl Place {
     /// A place further in, `pointer` being a JSON Pointer from here
     pub(super) fn descend(&self, pointer: &str) -> Self {
         Self(Rc::from(format!("{}{pointer}", self.0)))
-    }
-
-    /// The place around this one, and the key or index in it
-    pub(super) fn split_last(&self) -> (Self, String) {
-        let (around, last) = self.0.rsplit_once('/').unwrap_or(("", ""));
-        (Self(Rc::from(around)), last.replace("~1", "/").replace("~0", "~"))
     }
 
     pub(super) fn pointer(&self) -> &str {

@@ -1,26 +1,28 @@
 //! Reading the mirror from the tree without stopping at the first mistake.
 //!
-//! A derived `Deserialize` gives up at the first thing it does not like. [`Located`] is where it gets up again: it takes
-//! the mistake down with its place, stands in as `Err(Reported)`, and the next field is read. Unknown, repeated and
-//! missing keys are found by the deserializer itself, which serde tells the fields of every mapping. So one reading
-//! of the file finds everything that is wrong with its form:
+//! A mistake is taken down where it is, with its place, and [`Located`] stands in for what could not be read as
+//! `Err(Reported)`, so that the next field is read. Unknown, repeated and missing keys are found by [`mapping!`], which
+//! knows the fields of every mapping. So one reading of the file finds everything that is wrong with its form:
 //!
 //! ```text
 //! emulator.yaml:3:3: /vpcs/0/vpcid: unknown key; the keys here are `vpc_id`, `region`, `cidr_block`
 //! emulator.yaml:3:3: /vpcs/0: the key `vpc_id` is missing
 //! emulator.yaml:9:1: /projects: expected a list, found a text
 //! ```
+//!
+//! A derived `Deserialize` gives up at its first mistake, and can be made to go on only by a deserializer that serde
+//! did not mean, and the machine code of that is several times as large.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{
-        self, DeserializeSeed, Error as _, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-        Visitor,
-    },
-    forward_to_deserialize_any,
+    Deserialize,
+    de::{self, IntoDeserializer, value::StrDeserializer},
 };
+use serde_json::Value;
 
 use super::{
     problems::{Place, Report, Reported},
@@ -38,346 +40,337 @@ pub(super) struct Located<T> {
 pub(super) type List<T> = Located<Vec<Located<T>>>;
 
 /// Reads `T` from a whole file
-pub(super) fn read<'de, T: Deserialize<'de>>(tree: &'de Node, report: &Report<'_>) -> Located<T> {
-    let root = NodeReader {
-        node: Some(tree),
+pub(super) fn read<T: FromNode>(tree: &Node, report: &Report<'_>) -> Located<T> {
+    Located::read(Reader {
+        node: tree,
         place: Place::root(),
         report,
-    };
-    Located::deserialize(root).expect("a located value is read whatever the node is")
+    })
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LocatedVisitor<T>(PhantomData<T>);
+/// What one node of the tree can be read as
+pub(super) trait FromNode: Sized {
+    /// The value, or what is wrong with the node itself; what is wrong further in, `reader` takes down.
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake>;
+}
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for LocatedVisitor<T> {
-            type Value = Located<T>;
+/// What a key of a mapping can be read as, whether it is there or not
+pub(super) trait FromMember: Sized {
+    /// The value of `key`
+    fn from_member(members: &Members<'_>, key: &str) -> Self;
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value with its place")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Located<T>, A::Error> {
-                let pointer: String = parts
-                    .next_element()?
-                    .ok_or_else(|| A::Error::custom("no place"))?;
-                let value = match parts.next_element::<T>() {
-                    Ok(Some(value)) => Ok(value),
-                    // `LocatedParts` has taken it down.
-                    Ok(None) | Err(_) => Err(Reported::by_the_reader()),
-                };
-                Ok(Located {
-                    place: Place::root().descend(&pointer),
-                    value,
-                })
-            }
+/// Declares a mapping of the file: its fields are its keys
+macro_rules! mapping {
+    (
+        $(#[$about:meta])*
+        $visibility:vis struct $name:ident {
+            $($(#[$about_field:meta])* $field_visibility:vis $field:ident: $type:ty,)+
+        }
+    ) => {
+        #[derive(schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        $(#[$about])*
+        $visibility struct $name {
+            $($(#[$about_field])* $field_visibility $field: $type,)+
         }
 
-        deserializer.deserialize_newtype_struct(LOCATED, LocatedVisitor(PhantomData))
+        impl $crate::config::read::FromNode for $name {
+            fn from_node(
+                reader: &$crate::config::read::Reader<'_>,
+            ) -> Result<Self, $crate::config::read::Mistake> {
+                use $crate::config::read::FromMember;
+
+                let members = reader.members(&[$(stringify!($field)),+])?;
+                Ok(Self { $($field: FromMember::from_member(&members, stringify!($field)),)+ })
+            }
+        }
+    };
+}
+
+/// Declares that values are the words of an enum, as serde has them
+macro_rules! words {
+    ($($type:ty),+ $(,)?) => {
+        $(impl $crate::config::read::FromNode for $type {
+            fn from_node(
+                reader: &$crate::config::read::Reader<'_>,
+            ) -> Result<Self, $crate::config::read::Mistake> {
+                reader.word()
+            }
+        })+
+    };
+}
+
+/// Declares that values are texts which their type parses
+macro_rules! parsed_texts {
+    ($($type:ty),+ $(,)?) => {
+        $(impl $crate::config::read::FromNode for $type {
+            fn from_node(
+                reader: &$crate::config::read::Reader<'_>,
+            ) -> Result<Self, $crate::config::read::Mistake> {
+                reader.text()?.parse().map_err($crate::config::read::Mistake::new)
+            }
+        })+
+    };
+}
+
+pub(super) use {mapping, parsed_texts, words};
+
+impl<T: FromNode> Located<T> {
+    fn read(reader: Reader<'_>) -> Self {
+        let value = T::from_node(&reader).map_err(|mistake| reader.report(mistake));
+        Self {
+            place: reader.place,
+            value,
+        }
     }
 }
 
-/// Deserializes one node; `None` is a key that a mapping does not have
-struct NodeReader<'de, 'r, 't> {
-    node: Option<&'de Node>,
-    place: Place,
-    report: &'r Report<'t>,
+impl<T: FromNode> FromMember for Option<Located<T>> {
+    fn from_member(members: &Members<'_>, key: &str) -> Self {
+        members.get(key).map(Located::read)
+    }
 }
 
-impl<'de> NodeReader<'de, '_, '_> {
-    /// The node, or that it is missing
-    fn present(&self) -> Result<&'de Node, ReadError> {
-        self.node.ok_or_else(|| ReadError("missing".to_owned()))
+impl<T: FromNode> FromMember for Located<T> {
+    fn from_member(members: &Members<'_>, key: &str) -> Self {
+        members.get(key).map_or_else(
+            || Self {
+                place: members.around.place.child(key),
+                value: Err(members
+                    .around
+                    .report(Mistake(format!("the key `{key}` is missing")))),
+            },
+            Self::read,
+        )
+    }
+}
+
+impl<T: FromNode> FromNode for Vec<Located<T>> {
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        let elements = reader.elements()?;
+        Ok(elements.into_iter().map(Located::read).collect())
+    }
+}
+
+impl<T: FromNode> FromNode for BTreeMap<String, Located<T>> {
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        let Content::Mapping(written) = &reader.node.content else {
+            return Err(reader.expected("a mapping"));
+        };
+        let mut members = Self::new();
+        for (key, node) in reader.first_of_each(written) {
+            members.insert(key.to_owned(), Located::read(reader.child(key, node)));
+        }
+        Ok(members)
+    }
+}
+
+impl FromNode for String {
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        reader.text().map(str::to_owned)
+    }
+}
+
+impl FromNode for bool {
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        match reader.node.content {
+            Content::Bool(value) => Ok(value),
+            _ => Err(reader.expected("`true` or `false`")),
+        }
+    }
+}
+
+impl FromNode for u64 {
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        const EXPECTED: &str = "a whole number from 0 on";
+        match &reader.node.content {
+            Content::Number(number) => match number.value {
+                NumberValue::Unsigned(value) => Ok(value),
+                NumberValue::Signed(value) => Err(Mistake(format!("{value} is not {EXPECTED}"))),
+                NumberValue::Float(_) => Err(reader.expected(EXPECTED)),
+            },
+            _ => Err(reader.expected(EXPECTED)),
+        }
+    }
+}
+
+impl FromNode for u32 {
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        let value = u64::from_node(reader)?;
+        Self::try_from(value).map_err(|_| Mistake(format!("{value} is out of bounds (0 to {})", Self::MAX)))
+    }
+}
+
+impl FromNode for f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number of more than 53 bits is out of every bound anyway"
+    )]
+    fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
+        match &reader.node.content {
+            Content::Number(number) => Ok(match number.value {
+                NumberValue::Unsigned(value) => value as Self,
+                NumberValue::Signed(value) => value as Self,
+                NumberValue::Float(value) => value,
+            }),
+            _ => Err(reader.expected("a number")),
+        }
+    }
+}
+
+/// One node, its place, and where mistakes are taken down
+pub(super) struct Reader<'a> {
+    pub(super) node: &'a Node,
+    pub(super) place: Place,
+    report: &'a Report<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// The text that the node is. `version: 1` and `account_id: 012345678901` are texts too, as they are spelled.
+    pub(super) fn text(&self) -> Result<&'a str, Mistake> {
+        match &self.node.content {
+            Content::Text(text) => Ok(text),
+            Content::Number(number) => Ok(&number.spelling),
+            Content::Bool(value) => Ok(if *value { "true" } else { "false" }),
+            _ => Err(self.expected("a text")),
+        }
     }
 
-    fn mapping<'v>(&self, members: &'v [(Key, Node)]) -> Vec<&'v (Key, Node)> {
+    /// The variant of an enum that the node names
+    pub(super) fn word<T: Deserialize<'a>>(&self) -> Result<T, Mistake> {
+        let Content::Text(word) = &self.node.content else {
+            return Err(self.expected("a text"));
+        };
+        let word: StrDeserializer<'a, Mistake> = word.as_str().into_deserializer();
+        T::deserialize(word)
+    }
+
+    /// The elements of the list that the node is
+    pub(super) fn elements(&self) -> Result<Vec<Self>, Mistake> {
+        let Content::List(elements) = &self.node.content else {
+            return Err(self.expected("a list"));
+        };
+        let child = |(index, node)| self.child(index, node);
+        Ok(elements.iter().enumerate().map(child).collect())
+    }
+
+    /// The members of the mapping that the node is, of which `fields` are known
+    pub(super) fn members(&self, fields: &'static [&'static str]) -> Result<Members<'_>, Mistake> {
+        let Content::Mapping(written) = &self.node.content else {
+            return Err(self.expected("a mapping"));
+        };
+        let mut known = Vec::with_capacity(fields.len());
+        for (key, node) in self.first_of_each(written) {
+            if fields.contains(&key) {
+                known.push((key, node));
+            } else {
+                self.report
+                    .problem(&self.place.child(key), unknown_key(key, fields));
+            }
+        }
+        Ok(Members { known, around: self })
+    }
+
+    /// The node as JSON, all of it
+    pub(super) fn json(&self) -> Value {
+        match &self.node.content {
+            Content::Null => Value::Null,
+            Content::Bool(value) => (*value).into(),
+            Content::Number(number) => match number.value {
+                NumberValue::Unsigned(value) => value.into(),
+                NumberValue::Signed(value) => value.into(),
+                NumberValue::Float(value) => value.into(),
+            },
+            Content::Text(text) => text.as_str().into(),
+            Content::List(elements) => {
+                let child = |(index, node)| self.child(index, node).json();
+                elements.iter().enumerate().map(child).collect()
+            }
+            Content::Mapping(members) => {
+                let mut object = serde_json::Map::new();
+                for (key, node) in self.first_of_each(members) {
+                    object.insert(key.to_owned(), self.child(key, node).json());
+                }
+                Value::Object(object)
+            }
+        }
+    }
+
+    /// That the node is something else
+    pub(super) fn expected(&self, what: &str) -> Mistake {
+        // Not the value itself: it may be a secret.
+        let found = match &self.node.content {
+            Content::Bool(true) => "`true`",
+            Content::Bool(false) => "`false`",
+            Content::Number(number) if matches!(number.value, NumberValue::Float(_)) => {
+                "a number with a fraction"
+            }
+            _ => self.node.kind(),
+        };
+        Mistake(format!("expected {what}, found {found}"))
+    }
+
+    fn report(&self, mistake: Mistake) -> Reported {
+        self.report.problem(&self.place, mistake.0)
+    }
+
+    fn child(&self, token: impl fmt::Display, node: &'a Node) -> Self {
+        Self {
+            node,
+            place: self.place.child(token),
+            report: self.report,
+        }
+    }
+
+    /// The members whose key was not there before; the others are mistakes.
+    fn first_of_each(&self, members: &'a [(Key, Node)]) -> Vec<(&'a str, &'a Node)> {
         let mut seen = BTreeSet::new();
         let mut first_of_each = Vec::with_capacity(members.len());
-        for member in members {
-            if seen.insert(&member.0.text) {
-                first_of_each.push(member);
+        for (Key { text: key, .. }, node) in members {
+            if seen.insert(key) {
+                first_of_each.push((key.as_str(), node));
             } else {
-                let place = self.place.child(&member.0.text);
+                let place = self.place.child(key);
                 self.report
-                    .problem(&place, format!("the key `{}` is there twice", member.0.text));
+                    .problem(&place, format!("the key `{key}` is there twice"));
             }
         }
         first_of_each
     }
 }
 
-impl<'de> Deserializer<'de> for NodeReader<'de, '_, '_> {
-    type Error = ReadError;
+/// The members of a mapping, each key of which is known and there once
+pub(super) struct Members<'a> {
+    known: Vec<(&'a str, &'a Node)>,
+    around: &'a Reader<'a>,
+}
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match &self.present()?.content {
-            Content::Null => visitor.visit_unit(),
-            Content::Bool(value) => visitor.visit_bool(*value),
-            Content::Number(number) => match number.value {
-                NumberValue::Unsigned(value) => visitor.visit_u64(value),
-                NumberValue::Signed(value) => visitor.visit_i64(value),
-                NumberValue::Float(value) => visitor.visit_f64(value),
-            },
-            Content::Text(text) => visitor.visit_borrowed_str(text),
-            Content::List(items) => visitor.visit_seq(Items {
-                items: items.iter().enumerate(),
-                place: self.place,
-                report: self.report,
-            }),
-            Content::Mapping(members) => {
-                let members = self.mapping(members);
-                visitor.visit_map(Members {
-                    members: members
-                        .into_iter()
-                        .map(|(key, node)| (Cow::Borrowed(&*key.text), Some(node)))
-                        .collect(),
-                    next: 0,
-                    place: self.place,
-                    report: self.report,
-                })
-            }
-        }
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        let node = self.present()?;
-        let Content::Mapping(members) = &node.content else {
-            // Not left to serde, which would also take a list of the fields in their order.
-            return Err(ReadError(format!("expected a mapping, found {}", node.kind())));
-        };
-        let mut known = Vec::with_capacity(fields.len());
-        for (key, node) in self.mapping(members) {
-            if fields.contains(&key.text.as_str()) {
-                known.push((Cow::Borrowed(&*key.text), Some(node)));
-            } else {
-                self.report
-                    .problem(&self.place.child(&key.text), unknown_key(&key.text, fields));
-            }
-        }
-        // Keys that are not there are read too: an optional one is `None`, a required one is taken down as missing.
-        for field in fields {
-            if !known.iter().any(|(key, _)| key == field) {
-                known.push((Cow::Borrowed(*field), None));
-            }
-        }
-        visitor.visit_map(Members {
-            members: known,
-            next: 0,
-            place: self.place,
-            report: self.report,
-        })
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        if name == LOCATED {
-            visitor.visit_seq(LocatedParts {
-                reader: Some(self),
-                place_is_told: false,
-            })
-        } else {
-            visitor.visit_newtype_struct(self)
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        if self.node.is_some() {
-            visitor.visit_some(self)
-        } else {
-            visitor.visit_none()
-        }
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        // Who asks for a text gets what is written: `version: 1`, `account_id: 012345678901`.
-        match &self.present()?.content {
-            Content::Number(number) => visitor.visit_borrowed_str(&number.spelling),
-            Content::Bool(value) => visitor.visit_borrowed_str(if *value { "true" } else { "false" }),
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        match &self.present()?.content {
-            Content::Text(text) => visitor.visit_enum(text.as_str().into_deserializer()),
-            _ => Err(ReadError(format!(
-                "expected a text, found {}",
-                self.present()?.kind()
-            ))),
-        }
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
+impl<'a> Members<'a> {
+    fn get(&self, key: &str) -> Option<Reader<'a>> {
+        let (_, node) = self.known.iter().find(|(known, _)| *known == key)?;
+        Some(self.around.child(key, node))
     }
 }
 
-/// The two parts of a [`Located`]: its place, then its value
-struct LocatedParts<'de, 'r, 't> {
-    reader: Option<NodeReader<'de, 'r, 't>>,
-    place_is_told: bool,
-}
+/// What is wrong with a node, whose place the nearest [`Located`] knows
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Mistake(String);
 
-impl<'de> SeqAccess<'de> for LocatedParts<'de, '_, '_> {
-    type Error = ReadError;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        if !self.place_is_told {
-            self.place_is_told = true;
-            let place = self.reader.as_ref().map_or("", |reader| reader.place.pointer());
-            return seed.deserialize(place.into_deserializer()).map(Some);
-        }
-        let Some(reader) = self.reader.take() else {
-            return Ok(None);
-        };
-        let (place, report) = (reader.place.clone(), reader.report);
-        if reader.node.is_none() {
-            let (around, key) = place.split_last();
-            report.problem(&around, format!("the key `{key}` is missing"));
-            return Ok(None);
-        }
-        seed.deserialize(reader).map(Some).inspect_err(|error| {
-            report.problem(&place, &*error.0);
-        })
-    }
-}
-
-struct Items<'de, 'r, 't> {
-    items: std::iter::Enumerate<std::slice::Iter<'de, Node>>,
-    place: Place,
-    report: &'r Report<'t>,
-}
-
-impl<'de> SeqAccess<'de> for Items<'de, '_, '_> {
-    type Error = ReadError;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        let Some((index, node)) = self.items.next() else {
-            return Ok(None);
-        };
-        let reader = NodeReader {
-            node: Some(node),
-            place: self.place.child(index),
-            report: self.report,
-        };
-        seed.deserialize(reader).map(Some)
-    }
-}
-
-struct Members<'de, 'r, 't> {
-    members: Vec<(Cow<'de, str>, Option<&'de Node>)>,
-    next: usize,
-    place: Place,
-    report: &'r Report<'t>,
-}
-
-impl<'de> MapAccess<'de> for Members<'de, '_, '_> {
-    type Error = ReadError;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        let Some((key, _)) = self.members.get(self.next) else {
-            return Ok(None);
-        };
-        seed.deserialize(key.as_ref().into_deserializer()).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
-        let (key, node) = self
-            .members
-            .get(self.next)
-            .expect("serde asks for a value after its key");
-        let reader = NodeReader {
-            node: *node,
-            place: self.place.child(key),
-            report: self.report,
-        };
-        self.next += 1;
-        seed.deserialize(reader)
-    }
-}
-
-/// A mistake whose place the nearest [`Located`] knows
-#[derive(Debug)]
-struct ReadError(String);
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ReadError {}
-
-impl de::Error for ReadError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
+impl Mistake {
+    pub(super) fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
     }
+}
 
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Bool(true) => "`true`",
-            Unexpected::Bool(false) => "`false`",
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a number",
-            Unexpected::Float(_) => "a number with a fraction",
-            Unexpected::Unit | Unexpected::Option => "nothing (leave the key out for its default)",
-            Unexpected::Seq => "a list",
-            Unexpected::Map => "a mapping",
-            // Not the text itself: it may be a secret.
-            _ => "a text",
-        };
-        Self(format!(
-            "expected {}, found {found}",
-            in_our_words(&expected.to_string())
-        ))
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        match found {
-            Unexpected::Unsigned(value) => {
-                Self(format!("{value} is not {}", in_our_words(&expected.to_string())))
-            }
-            Unexpected::Signed(value) => {
-                Self(format!("{value} is not {}", in_our_words(&expected.to_string())))
-            }
-            _ => Self::invalid_type(found, expected),
-        }
+impl de::Error for Mistake {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Self(format!("`{variant}` is not one of {}", quoted(expected)))
-    }
-}
-
-/// serde's and Rust's names of things, as a reader of the file would call them
-fn in_our_words(expected: &str) -> &str {
-    match expected {
-        "a string" => "a text",
-        "a sequence" => "a list",
-        "a map" => "a mapping",
-        "a boolean" => "`true` or `false`",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
-        "f32" | "f64" => "a number",
-        _ if expected.starts_with("struct ") => "a mapping",
-        _ => expected,
     }
 }
 
@@ -424,6 +417,3 @@ fn edits(from: &str, to: &str) -> usize {
     }
     row[to.len()]
 }
-
-/// The name by which [`Located`] asks [`NodeReader`] for place and value
-const LOCATED: &str = "lookoutvision-emulator located value";

@@ -3,13 +3,10 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::{
     limits::number_in,
     problems::{Report, Reported},
-    read::Located,
+    read::{Located, mapping},
 };
 
 macro_rules! timing {
@@ -20,16 +17,17 @@ macro_rules! timing {
             $($(#[doc = $doc])+ pub $field: Duration,)+
         }
 
-        /// How long the things that the service does by itself take, on the emulator's clock. The call that begins one
-        /// answers its first status all the same; with 0 the next call sees how it ended.
-        #[derive(Default, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub(super) struct TimingFile {
-            $(
-                $(#[doc = $doc])+
-                #[schemars(range(min = 0, max = 604_800), extend("default" = 0))]
-                $key: Option<Located<u64>>,
-            )+
+        mapping! {
+            /// How long the things that the service does by itself take, on the emulator's clock. The call that begins
+            /// one answers its first status all the same; with 0 the next call sees how it ended.
+            #[derive(Default)]
+            pub(super) struct TimingFile {
+                $(
+                    $(#[doc = $doc])+
+                    #[schemars(range(min = 0, max = 604_800), extend("default" = 0))]
+                    $key: Option<Located<u64>>,
+                )+
+            }
         }
 
         impl TimingFile {
