@@ -135,7 +135,7 @@ impl AwsApi {
                 .alpn_protocol()
                 .map(|protocol| String::from_utf8_lossy(protocol).into()),
         };
-        Some((stream, Connection { local, peer, tls }))
+        Some((stream, Connection::new(local, peer, tls)))
     }
 }
 

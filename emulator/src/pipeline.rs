@@ -21,7 +21,7 @@ use crate::{
     body::{self, BodyError, ReceivedBody},
     door::{Door, HostDoor},
     ec2,
-    host_name::{EmulatedHost, EmulatedService, HostName},
+    host_name::{EmulatedHost, EmulatedService},
     identifiers::Region,
     journal::OpenEntry,
     lookoutvision::{
@@ -48,15 +48,13 @@ pub(crate) async fn answer(
     let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
     let snapshot = shared.snapshot();
     let mut entry = shared.journal.open(&received);
-    let host = emulated_host(&received);
-    let service = service(&host, &received);
+    let service = service(&received);
     entry.service = service;
 
     let front = Front {
         shared,
         snapshot: &snapshot,
         received: &received,
-        host,
         service,
     };
     let outcome = front.decide(&mut incoming, &mut entry).await;
@@ -101,7 +99,6 @@ struct Front<'f> {
     shared: &'f Arc<Shared>,
     snapshot: &'f Arc<Snapshot>,
     received: &'f ReceivedRequest,
-    host: EmulatedHost,
     service: EmulatedService,
 }
 
@@ -145,7 +142,7 @@ impl Front<'_> {
         let local = received.connection.local.ip();
         let host_door = snapshot
             .endpoints
-            .by_host(&self.host, local)
+            .by_host(&received.host.emulated, local)
             .map_err(Refusal::NoDoor)?;
         let host_region = match &host_door {
             HostDoor::Known(door, region) => {
@@ -306,16 +303,9 @@ impl Front<'_> {
 /// Longer than any action's name
 const ACTION_CHARACTERS_KEPT: usize = 128;
 
-fn emulated_host(received: &ReceivedRequest) -> EmulatedHost {
-    let host = received.host().unwrap_or_default();
-    // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its own.
-    host.parse::<HostName>()
-        .map_or(EmulatedHost::Other, |name| name.emulated())
-}
-
 /// Which service is asked: the one that the host names, or where it names none, the one that the scope does
-fn service(host: &EmulatedHost, received: &ReceivedRequest) -> EmulatedService {
-    match host {
+fn service(received: &ReceivedRequest) -> EmulatedService {
+    match &received.host.emulated {
         EmulatedHost::Regional(host) => host.service,
         EmulatedHost::Vpce(host) => host.service,
         EmulatedHost::NotPlayed => EmulatedService::LookoutVision,
@@ -364,7 +354,7 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>) {
     let local = received.connection.local.ip();
     if entry.door.is_none()
         && let Some(region) = authenticate::claimed_region(received)
-        && let Ok(HostDoor::ByScope) = front.snapshot.endpoints.by_host(&front.host, local)
+        && let Ok(HostDoor::ByScope) = front.snapshot.endpoints.by_host(&received.host.emulated, local)
     {
         entry.door = Some(front.snapshot.endpoints.by_service(front.service, &region, local));
     }

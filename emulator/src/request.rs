@@ -1,10 +1,16 @@
 //! A request as it came off the wire, with everything that later steps ask about it.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use jiff::Timestamp;
 use uuid::Uuid;
+
+use crate::host_name::{EmulatedHost, HostName};
 
 /// What is known of the connection that a request came over
 #[derive(Debug)]
@@ -15,6 +21,17 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     /// What the handshake settled
     pub(crate) tls: TlsSession,
+    /// The host of its first request; nearly always that of all the others
+    first_host: OnceLock<Arc<AddressedHost>>,
+}
+
+/// The host that a client addressed, and what it says
+#[derive(Debug)]
+pub(crate) struct AddressedHost {
+    /// As the client wrote it
+    pub(crate) text: Box<str>,
+    /// What it says about the door
+    pub(crate) emulated: EmulatedHost,
 }
 
 /// What a TLS handshake settled
@@ -43,8 +60,45 @@ pub(crate) struct ReceivedRequest {
     pub(crate) target: Arc<str>,
     /// The header fields, `host` among them also where HTTP/2 carried it as `:authority`
     pub(crate) headers: HeaderMap,
+    /// The Host header, or the server name of the handshake where there is none
+    pub(crate) host: Arc<AddressedHost>,
     /// The connection
     pub(crate) connection: Arc<Connection>,
+}
+
+impl Connection {
+    /// A connection that no request came over yet
+    pub(crate) fn new(local: SocketAddr, peer: SocketAddr, tls: TlsSession) -> Self {
+        Self {
+            local,
+            peer,
+            tls,
+            first_host: OnceLock::new(),
+        }
+    }
+
+    fn host(&self, text: &str) -> Arc<AddressedHost> {
+        let first = self.first_host.get_or_init(|| Arc::new(AddressedHost::new(text)));
+        if &*first.text == text {
+            first.clone()
+        } else {
+            Arc::new(AddressedHost::new(text))
+        }
+    }
+}
+
+impl AddressedHost {
+    fn new(text: &str) -> Self {
+        // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its
+        // own.
+        let emulated = text
+            .parse::<HostName>()
+            .map_or(EmulatedHost::Other, |name| name.emulated());
+        Self {
+            text: text.into(),
+            emulated,
+        }
+    }
 }
 
 impl ReceivedRequest {
@@ -58,6 +112,8 @@ impl ReceivedRequest {
         {
             headers.insert(header::HOST, value);
         }
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let host = connection.host(host.or(connection.tls.sni.as_deref()).unwrap_or_default());
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         Self {
             request_id: random_request_id(),
@@ -66,13 +122,9 @@ impl ReceivedRequest {
             method: head.method,
             target: target.into(),
             headers,
+            host,
             connection,
         }
-    }
-
-    /// The host the client addressed: the Host header, or the server name of the handshake where there is none
-    pub(crate) fn host(&self) -> Option<&str> {
-        self.header(&header::HOST).or(self.connection.tls.sni.as_deref())
     }
 
     /// A header field's first value, when it is text

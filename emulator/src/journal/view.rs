@@ -106,7 +106,7 @@ impl<'a> EntryView<'a> {
             source_ip: entry.connection.peer.ip().to_canonical().to_string(),
             method: entry.method.as_str(),
             target: &entry.target,
-            host: entry.host.as_deref(),
+            host: Some(&*entry.host.text).filter(|text| !text.is_empty()),
             tls: TlsView {
                 version: entry.connection.tls.version,
                 sni: entry.connection.tls.sni.as_deref(),

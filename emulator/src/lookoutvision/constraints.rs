@@ -42,7 +42,7 @@ pub struct Violations(Vec<String>);
 
 impl Violations {
     /// Checks a required member
-    pub fn check(&mut self, member: &str, value: Option<&str>, shape: &StringShape) {
+    pub fn check(&mut self, member: &dyn fmt::Display, value: Option<&str>, shape: &StringShape) {
         let Some(value) = value else {
             self.missing(member);
             return;
@@ -75,14 +75,19 @@ impl Violations {
     }
 
     /// A required member that is not there
-    pub(crate) fn missing(&mut self, member: &str) {
+    pub(crate) fn missing(&mut self, member: &dyn fmt::Display) {
         self.0.push(format!(
             "Value null at '{member}' failed to satisfy constraint: Member must not be null"
         ));
     }
 
     /// A member that is there and breaks a constraint, which is told after "Member must"
-    pub(crate) fn broken(&mut self, member: &str, value: impl fmt::Display, constraint: fmt::Arguments<'_>) {
+    pub(crate) fn broken(
+        &mut self,
+        member: &dyn fmt::Display,
+        value: impl fmt::Display,
+        constraint: fmt::Arguments<'_>,
+    ) {
         self.0.push(format!(
             "Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
         ));

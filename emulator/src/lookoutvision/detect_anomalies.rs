@@ -186,6 +186,9 @@ fn answer_of(rule: &CannedRule, kind: ModelKind, image: Image, version: &str) ->
 /// An image as a whole, in the form of the model's kind
 fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
     match kind {
+        ModelKind::Declared | ModelKind::Classification if verdict == Verdict::NORMAL => {
+            NORMAL_CLASSIFICATION.clone()
+        }
         ModelKind::Declared | ModelKind::Classification => answer::classification(verdict),
         // Developer Guide, *Detecting anomalies in an image*: the background alone, with the whole area.
         ModelKind::Segmentation => {
@@ -198,6 +201,9 @@ fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
         }
     }
 }
+
+/// What every image without a rule gets from a classification model
+static NORMAL_CLASSIFICATION: LazyLock<Bytes> = LazyLock::new(|| answer::classification(Verdict::NORMAL));
 
 /// What every image without a rule gets from a segmentation model
 static NORMAL_SEGMENTATION: LazyLock<Segmentation> =

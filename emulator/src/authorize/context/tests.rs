@@ -60,15 +60,17 @@ fn keys(
         .header("referer", "https://example.com/")
         .body(())
         .expect("the request is well-formed");
-    let connection = Arc::new(Connection {
-        local: ([127, 0, 0, 1], 8443).into(),
-        peer: ([127, 0, 0, 1], 50_000).into(),
-        tls: TlsSession {
-            version: "TLSv1.3",
-            sni: None,
-            alpn: None,
-        },
-    });
+    let tls = TlsSession {
+        version: "TLSv1.3",
+        sni: None,
+        alpn: None,
+    };
+    let connection = Connection::new(
+        ([127, 0, 0, 1], 8443).into(),
+        ([127, 0, 0, 1], 50_000).into(),
+        tls,
+    );
+    let connection = Arc::new(connection);
     let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
     let region = "us-west-2".parse().expect("it is a Region");
     let state = State::default();

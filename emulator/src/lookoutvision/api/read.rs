@@ -7,7 +7,7 @@
 //!
 //! An operation without members in the body reads none: some clients send `{}` there and some nothing.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
@@ -213,7 +213,7 @@ fn without_nulls(value: Value) -> Value {
 }
 
 fn check_member(member: &Member, members: &Map<String, Value>, around: &str, violations: &mut Violations) {
-    let path = format!("{around}{}", in_camel_case(member.name));
+    let path = format!("{around}{}", InCamelCase(member.name));
     match members.get(member.name) {
         Some(value) => check(value, &member.shape, &path, violations),
         None if member.required => violations.missing(&path),
@@ -223,10 +223,10 @@ fn check_member(member: &Member, members: &Map<String, Value>, around: &str, vio
 
 fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) {
     match (shape, value) {
-        (Shape::Text(shape), Value::String(text)) => violations.check(path, Some(text), shape),
+        (Shape::Text(shape), Value::String(text)) => violations.check(&path, Some(text), shape),
         (Shape::Enum(shape), Value::String(text)) if !shape.values.contains(&text.as_str()) => {
             let values = shape.values.join(", ");
-            violations.broken(path, text, format_args!("satisfy enum value set: [{values}]"));
+            violations.broken(&path, text, format_args!("satisfy enum value set: [{values}]"));
         }
         (Shape::Integer(range), Value::Number(number)) => {
             let number = number.as_i64().unwrap_or_default();
@@ -266,7 +266,7 @@ fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) 
 
 fn check_range(
     size: i64,
-    value: impl std::fmt::Display,
+    value: impl fmt::Display,
     range: &Range,
     what: &str,
     path: &str,
@@ -274,14 +274,14 @@ fn check_range(
 ) {
     if let Some(min) = range.min.filter(|min| size < *min) {
         violations.broken(
-            path,
+            &path,
             &value,
             format_args!("have {what} greater than or equal to {min}"),
         );
     }
     if let Some(max) = range.max.filter(|max| size > *max) {
         violations.broken(
-            path,
+            &path,
             &value,
             format_args!("have {what} less than or equal to {max}"),
         );
@@ -293,14 +293,16 @@ fn as_i64(size: usize) -> i64 {
 }
 
 /// `ProjectName` is `projectName` in the framework's sentences.
-pub(super) fn in_camel_case(name: &str) -> String {
-    let mut characters = name.chars();
-    characters
-        .next()
-        .map(|first| first.to_ascii_lowercase())
-        .into_iter()
-        .chain(characters)
-        .collect()
+pub(super) struct InCamelCase<'n>(pub(super) &'n str);
+
+impl fmt::Display for InCamelCase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut characters = self.0.chars();
+        if let Some(first) = characters.next() {
+            f.write_char(first.to_ascii_lowercase())?;
+        }
+        f.write_str(characters.as_str())
+    }
 }
 
 /// Lists and structures as Java prints them: `[Tag(key=line, value=a)]` without the name
@@ -328,8 +330,7 @@ fn write_java(value: &Value, text: &mut String) {
                 if index > 0 {
                     text.push_str(", ");
                 }
-                text.push_str(&in_camel_case(name));
-                text.push('=');
+                let _ = write!(text, "{}=", InCamelCase(name));
                 write_java(value, text);
             }
             text.push(')');

@@ -2,7 +2,7 @@
 
 use super::{
     Blob, EpochSeconds, Member, Place, Shape, Structure,
-    read::{Parts, in_camel_case},
+    read::{InCamelCase, Parts},
     structures,
     values::{
         DATASET_CHANGES, DatasetSource, INFERENCE_UNITS, ModelPackagingConfiguration, OutputConfig,
@@ -220,7 +220,7 @@ impl<'r> DetectAnomaliesRequest<'r> {
             if let Shape::Text(shape) = &member.shape
                 && !lenient.contains(&member.name)
             {
-                violations.check(&in_camel_case(member.name), value, shape);
+                violations.check(&InCamelCase(member.name), value, shape);
             }
         }
         if violations.is_empty() {

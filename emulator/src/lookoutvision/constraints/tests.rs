@@ -9,7 +9,7 @@ const SHAPES: &[StringShape] = StringShape::ALL;
 #[track_caller]
 fn check(member: &str, value: Option<&str>, shape: &StringShape, expected: &str) {
     let mut violations = Violations::default();
-    violations.check(member, value, shape);
+    violations.check(&member, value, shape);
     let found = if violations.is_empty() {
         String::new()
     } else {
