@@ -16,6 +16,7 @@ use crate::{
     door::Door,
     identifiers::Region,
     lookoutvision::invocation::{Invocation, RequestTags},
+    ordered::object_of,
     policy_service,
     request::ReceivedRequest,
     state::Snapshot,
@@ -214,16 +215,12 @@ impl Authorization {
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
         self.question.put(Context::Whole, |_, request| {
-            request
-                .context
-                .iter()
-                .map(|(key, values)| {
-                    (
-                        key.to_owned(),
-                        values.iter().map(|value| Value::from(&**value)).collect(),
-                    )
-                })
-                .collect()
+            object_of(request.context.iter().map(|(key, values)| {
+                (
+                    key.to_owned(),
+                    values.iter().map(|value| Value::from(&**value)).collect(),
+                )
+            }))
         })
     }
 

@@ -14,7 +14,7 @@
 //! are those of the configuration. AWS has subnets, network interfaces and security groups in them; the emulator makes
 //! those up (`network`), always the same ones.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 use iam_policy::{Action, Resource};
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ use crate::{
     authorize::{Asked, Permit},
     identifiers::Region,
     lookoutvision::invocation::RequestTags,
+    ordered::map_of,
     query_protocol::{Parameters, Reader},
     state::Shared,
     xml::Xml,
@@ -267,14 +268,11 @@ fn request_tags(action: Ec2Action, parameters: &Parameters) -> RequestTags {
         Ec2Action::CreateTags | Ec2Action::DeleteTags => reader.structures("Tag"),
         _ => Vec::new(),
     };
-    let pairs: BTreeMap<String, String> = prefixes
-        .into_iter()
-        .filter_map(|prefix| {
-            let key = reader.text(&format!("{prefix}.Key"))?;
-            let value = reader.text(&format!("{prefix}.Value")).unwrap_or_default();
-            Some((key.to_owned(), value.to_owned()))
-        })
-        .collect();
+    let pairs = map_of(prefixes.into_iter().filter_map(|prefix| {
+        let key = reader.text(&format!("{prefix}.Key"))?;
+        let value = reader.text(&format!("{prefix}.Value")).unwrap_or_default();
+        Some((key.to_owned(), value.to_owned()))
+    }));
     match action {
         Ec2Action::DeleteTags => RequestTags {
             tags: Vec::new(),

@@ -56,6 +56,7 @@ mod json;
 mod logging;
 pub mod lookoutvision;
 mod made;
+mod ordered;
 mod perform;
 mod pipeline;
 mod policy_service;

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 
+use crate::ordered::{map_of, set_of};
+
 /// The parameters of a call, each once
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(BTreeMap<String, String>);
@@ -48,11 +50,9 @@ impl Parameters {
             .chain(form_urlencoded::parse(form))
             // What a presigned URL adds belongs to the signature.
             .filter(|(name, _)| !name.starts_with("X-Amz-"));
-        Some(Self(
-            pairs
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
-        ))
+        Some(Self(map_of(
+            pairs.map(|(name, value)| (name.into_owned(), value.into_owned())),
+        )))
     }
 
     /// A parameter's value
@@ -64,7 +64,7 @@ impl Parameters {
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader {
             parameters: self,
-            read: ["Action", "Version"].into(),
+            read: set_of(["Action", "Version"]),
         }
     }
 
@@ -75,11 +75,11 @@ impl Parameters {
 
     /// The numbers of a list's elements that are there
     fn indices(&self, list: &str) -> BTreeSet<u32> {
-        self.0
+        let elements = self
+            .0
             .range(format!("{list}.")..)
-            .map_while(|(name, _)| name.strip_prefix(list)?.strip_prefix('.'))
-            .filter_map(|rest| rest.split('.').next()?.parse().ok())
-            .collect()
+            .map_while(|(name, _)| name.strip_prefix(list)?.strip_prefix('.'));
+        set_of(elements.filter_map(|rest| rest.split('.').next()?.parse().ok()))
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
             project::Project,
         },
     },
+    ordered::map_of,
     state::Snapshot,
     storage::{Record, Storage, StorageError},
 };
@@ -248,10 +249,8 @@ impl Writer {
 
 /// The projects of a change as they were before it
 fn before(view: &View<'_>, projects: &Overlay) -> BTreeMap<Arc<str>, Arc<Project>> {
-    projects
-        .keys()
-        .filter_map(|name| Some((name.clone(), view.project(name)?.clone())))
-        .collect()
+    let names = projects.keys();
+    map_of(names.filter_map(|name| Some((name.clone(), view.project(name)?.clone()))))
 }
 
 impl ClientToken {

@@ -14,7 +14,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, backends::FileBackend};
+use redb::{
+    Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle,
+    backends::FileBackend,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::warn;
 
@@ -55,7 +58,7 @@ pub(crate) enum StorageError {
     #[error("`{}`: the emulator was stopped", path.display())]
     Closed { path: PathBuf },
     #[error("`{}` is a state file of another version ({found}; this is version {FORMAT})", path.display())]
-    Format { path: PathBuf, found: u64 },
+    Format { path: PathBuf, found: String },
 }
 
 impl Storage {
@@ -80,7 +83,7 @@ impl Storage {
             open,
         };
         let found = storage.initialise()?;
-        if found <= FORMAT {
+        if found == FORMAT {
             Ok(storage)
         } else {
             Err(StorageError::Format {
@@ -116,19 +119,24 @@ impl Storage {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the tables that are missing, unless the file is of a later version; answers the version that was found
-    fn initialise(&self) -> Result<u64, StorageError> {
+    /// Makes the tables that are missing, unless the file is of another version; answers the version that was found
+    fn initialise(&self) -> Result<String, StorageError> {
         self.with(|database| {
             let transaction = database.begin_write()?;
-            let found = {
-                let mut about = transaction.open_table(ABOUT)?;
-                let found = about.get("format")?.map_or(FORMAT, |value| value.value());
-                if found <= FORMAT {
-                    about.insert("format", FORMAT)?;
+            let found = match transaction.open_table(ABOUT) {
+                Ok(mut about) => {
+                    let found = about
+                        .get("format")?
+                        .map(|value| String::from_utf8_lossy(value.value()).into_owned());
+                    if found.is_none() {
+                        about.insert("format", FORMAT.as_bytes())?;
+                    }
+                    found.unwrap_or_else(|| FORMAT.to_owned())
                 }
-                found
+                Err(TableError::TableTypeMismatch { .. }) => FORMATS_OF_NUMBERS.to_owned(),
+                Err(error) => return Err(error.into()),
             };
-            if found > FORMAT {
+            if found != FORMAT {
                 transaction.abort()?;
                 return Ok(found);
             }
@@ -276,7 +284,9 @@ fn restrict_to_owner(path: &Path) {
 
 pub(crate) type Table = TableDefinition<'static, &'static str, &'static [u8]>;
 
-const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+/// What the file says of itself. It has the types of the others although it holds a number: the database has code of its
+/// own for each pair of types.
+const ABOUT: Table = TableDefinition::new("about");
 /// By id: endpoints that were made, and what is otherwise about endpoints than they began
 pub(crate) const VPC_ENDPOINTS: Table = TableDefinition::new("vpc_endpoints");
 /// By access key id
@@ -285,9 +295,12 @@ pub(crate) const ROLE_SESSIONS: Table = TableDefinition::new("role_sessions");
 /// All but [`ABOUT`]
 const TABLES: [Table; 5] = [PROJECTS, DATASETS, TOKENS, VPC_ENDPOINTS, ROLE_SESSIONS];
 
-/// 1 has no endpoints and no sessions, and is otherwise the same, so it is read and becomes 2. It is another version
-/// because a program that knows only 1 must not open a file of 2: it would serve without the policies in it.
-const FORMAT: u64 = 2;
+/// The version of the tables and of what is in them. A file of another is refused: a program that does not know all of
+/// it would serve without some of the policies that were attached.
+const FORMAT: &str = "3";
+
+/// They have the number as a number, in a table of another type.
+const FORMATS_OF_NUMBERS: &str = "1 or 2";
 
 #[cfg(test)]
 pub(crate) mod testing {
@@ -350,41 +363,63 @@ pub(crate) mod testing {
 mod tests {
     use super::*;
 
-    /// The state file of a format, with nothing in it
-    fn of_format(folder: &Path, format: u64) -> PathBuf {
-        let path = folder.join(format.to_string());
-        let database = Database::create(&path).unwrap();
+    /// A state file with nothing in it but its format
+    fn of_format<V: redb::Value + 'static>(
+        path: &Path,
+        about: TableDefinition<'_, &'static str, V>,
+        format: V::SelfType<'_>,
+    ) {
+        let database = Database::create(path).unwrap();
         let transaction = database.begin_write().unwrap();
         transaction
-            .open_table(ABOUT)
+            .open_table(about)
             .unwrap()
             .insert("format", format)
             .unwrap();
         transaction.commit().unwrap();
-        path
+    }
+
+    #[track_caller]
+    fn is_refused_and_left_alone(path: &Path, expected: &str) {
+        let problem = Storage::open(path).err().unwrap().to_string();
+        assert!(
+            problem.ends_with(&format!("is a state file of another version {expected}")),
+            "{problem}"
+        );
+        let database = Database::create(path).unwrap();
+        let transaction = database.begin_read().unwrap();
+        assert_eq!(transaction.list_tables().unwrap().count(), 1);
     }
 
     #[test]
-    fn the_first_format_becomes_the_present_one() {
+    fn the_present_format_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = of_format(folder.path(), 1);
+        let path = folder.path().join("state");
+        let record = ("id".to_owned(), Some(b"1".to_vec()));
         let storage = Storage::open(&path).unwrap();
-        assert_eq!(storage.read(VPC_ENDPOINTS).unwrap(), []);
-        assert_eq!(storage.initialise().unwrap(), FORMAT);
+        storage
+            .keep(VPC_ENDPOINTS, std::slice::from_ref(&record))
+            .unwrap();
+        drop(storage);
+        let storage = Storage::open(&path).unwrap();
+        assert_eq!(storage.records::<u8>(VPC_ENDPOINTS).unwrap(), [1]);
     }
 
     #[test]
     fn a_later_format_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let path = of_format(folder.path(), 9);
-        let problem = Storage::open(&path).err().unwrap().to_string();
-        assert!(
-            problem.ends_with("is a state file of another version (9; this is version 2)"),
-            "{problem}"
-        );
-        let database = Database::create(&path).unwrap();
-        let transaction = database.begin_read().unwrap();
-        assert_eq!(transaction.list_tables().unwrap().count(), 1);
+        let path = folder.path().join("state");
+        of_format(&path, ABOUT, b"9");
+        is_refused_and_left_alone(&path, "(9; this is version 3)");
+    }
+
+    #[test]
+    fn a_format_that_was_a_number_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let about: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+        of_format(&path, about, 2);
+        is_refused_and_left_alone(&path, "(1 or 2; this is version 3)");
     }
 
     #[test]

@@ -215,11 +215,7 @@ impl<'a> Report<'a> {
 
     /// Takes down a problem that knows its own place
     pub(super) fn add(&self, problem: Problem) -> Reported {
-        let mut problems = self.problems.borrow_mut();
-        // One file may be named in many places; its mistakes are told once.
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
+        insert(problem, &mut self.problems.borrow_mut());
         Reported(())
     }
 
@@ -230,10 +226,7 @@ impl<'a> Report<'a> {
 
     /// Takes down a warning that knows its own place
     pub(super) fn add_warning(&self, warning: Problem) {
-        let mut warnings = self.warnings.borrow_mut();
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
+        insert(warning, &mut self.warnings.borrow_mut());
     }
 
     /// `first at emulator.yaml:3:5`, for the second of two things that may not both be there
@@ -247,15 +240,9 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The problems in the order of their places, and the warnings
+    /// The problems and the warnings, both in the order of their places
     pub(super) fn finish(self) -> (Problems, Vec<Problem>) {
-        let (mut problems, mut warnings) = (self.problems.into_inner(), self.warnings.into_inner());
-        // Those of one file stay together and in the order of its lines; options and environment come first.
-        let by_place =
-            |a: &Problem, b: &Problem| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column));
-        problems.sort_by(by_place);
-        warnings.sort_by(by_place);
-        (Problems(problems), warnings)
+        (Problems(self.problems.into_inner()), self.warnings.into_inner())
     }
 
     fn locate(&self, place: &Place, message: String) -> Problem {
@@ -265,4 +252,18 @@ impl<'a> Report<'a> {
             ..Problem::of_process(message).at(self.tree.map(|tree| tree.position_at(place.pointer())))
         }
     }
+}
+
+/// Puts a problem in its place among the others, unless it is there: one file may be named in many places, and its
+/// mistakes are told once
+fn insert(problem: Problem, problems: &mut Vec<Problem>) {
+    if problems.contains(&problem) {
+        return;
+    }
+    // Those of one file stay together and in the order of its lines; options and environment come first.
+    let is_before = |other: &Problem| {
+        (&other.file, other.line, other.column) <= (&problem.file, problem.line, problem.column)
+    };
+    let index = problems.partition_point(is_before);
+    problems.insert(index, problem);
 }

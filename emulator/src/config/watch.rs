@@ -14,7 +14,6 @@
 //! ```
 
 use std::{
-    collections::BTreeSet,
     io,
     path::{Component, Path, PathBuf},
     sync::{
@@ -32,6 +31,7 @@ use notify::{
 use tracing::{error, info, warn};
 
 use super::{Config, NamedFile, Overrides, Problems, read, source::Source};
+use crate::ordered::set_of;
 
 /// A watch over the files of a configuration; it ends when it is dropped
 #[derive(Debug)]
@@ -263,12 +263,9 @@ impl FileWatcher {
 }
 
 fn watch_entries(files: &[NamedFile], messages: Sender<Message>) -> notify::Result<RecommendedWatcher> {
-    let entries: BTreeSet<PathBuf> = files.iter().flat_map(|file| entries(file.path())).collect();
-    let folders: BTreeSet<PathBuf> = entries
-        .iter()
-        .filter_map(|entry| entry.parent())
-        .map(Path::to_owned)
-        .collect();
+    let entries = set_of(files.iter().flat_map(|file| entries(file.path())));
+    let folders = entries.iter().filter_map(|entry| entry.parent());
+    let folders = set_of(folders.map(Path::to_owned));
     let is_ours = move |event: &Event| {
         // Reading is no change, and we read ourselves. The folders hold other things too.
         let is_change = match event.kind {
@@ -277,8 +274,7 @@ fn watch_entries(files: &[NamedFile], messages: Sender<Message>) -> notify::Resu
         };
         is_change && (event.need_rescan() || event.paths.iter().any(|path| entries.contains(path)))
     };
-    let entries_of_files: BTreeSet<PathBuf> =
-        files.iter().filter_map(|file| entries_end(file.path())).collect();
+    let entries_of_files = set_of(files.iter().filter_map(|file| entries_end(file.path())));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // An error is as good as a change: the files are looked at.
         if event.as_ref().map_or(true, &is_ours) {

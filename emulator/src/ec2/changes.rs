@@ -85,12 +85,15 @@ impl EndpointChanges {
     pub(crate) fn restore(records: Vec<EndpointRecord>) -> Self {
         let mut changes = Self::default();
         for record in records {
-            changes.made.extend(record.made);
+            if let Some(made) = record.made {
+                // The file has them by id.
+                let made_before = changes.made.partition_point(|other| other.number <= made.number);
+                changes.made.insert(made_before, made);
+            }
             if let Some(change) = record.changed {
                 changes.changed.insert(record.vpc_endpoint_id, change);
             }
         }
-        changes.made.sort_by_key(|made| made.number);
         changes
     }
 

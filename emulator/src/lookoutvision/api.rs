@@ -20,7 +20,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::lookoutvision::constraints::StringShape;
+use crate::{lookoutvision::constraints::StringShape, ordered::map_of};
 
 pub(crate) mod read;
 pub(crate) mod requests;
@@ -221,9 +221,7 @@ impl<'de> Deserialize<'de> for Blob {
 impl values::Tag {
     /// Tags as the state keeps them; of two with one key the later counts
     pub(crate) fn map(tags: &[Self]) -> BTreeMap<String, String> {
-        tags.iter()
-            .map(|tag| (tag.key.clone(), tag.value.clone()))
-            .collect()
+        map_of(tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())))
     }
 }
 

@@ -4,17 +4,20 @@
 //! slash, is what awslabs' Python SDK relies on (`k_fold_EvaluationResult-…` for the prefix `k_fold_`). The numbers are
 //! those of a model that made no mistake.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use crate::lookoutvision::{
-    api::{
-        responses::ModelPerformance,
-        values::{OutputS3Object, S3Location},
+use crate::{
+    lookoutvision::{
+        api::{
+            responses::ModelPerformance,
+            values::{OutputS3Object, S3Location},
+        },
+        manifest::{Class, Entries, Entry},
     },
-    manifest::{Class, Entries, Entry},
+    ordered::set_of,
 };
 
 /// What a model without mistakes has
@@ -96,7 +99,7 @@ impl Evaluation {
             "ROCAUC": 1.0, "AveragePrecision": 1.0, "Precision": 1.0, "Recall": 1.0, "F1Score": 1.0,
         });
         if self.training.have_masks() {
-            let names: BTreeSet<&str> = self.tested().iter().flat_map(mask_names).collect();
+            let names = set_of(self.tested().iter().flat_map(mask_names));
             metrics["PixelAnomalyClassMetrics"] = names
                 .into_iter()
                 .map(|name| json!({"Precision": 1.0, "Recall": 1.0, "F1Score": 1.0, "AIOU": 1.0, "ClassName": name}))

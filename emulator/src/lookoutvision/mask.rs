@@ -9,9 +9,12 @@
 //! edges, and the encoder gets it as often as the band is high: a 4096 x 4096 mask takes milliseconds, and never more
 //! memory than a row and the compressed file.
 
-use std::{collections::BTreeSet, io::Write as _};
+use std::io::Write as _;
 
-use crate::lookoutvision::canned::{Anomaly, Color};
+use crate::{
+    lookoutvision::canned::{Anomaly, Color},
+    ordered::set_of,
+};
 
 /// A painted mask
 #[derive(Debug)]
@@ -84,11 +87,11 @@ fn for_each_band(anomalies: &[Anomaly], width: u32, height: u32, mut paint: impl
         .flat_map(|(owner, anomaly)| anomaly.regions.iter().map(move |region| (owner, region)))
         .map(|(owner, region)| (owner, region.columns(width), region.rows(height)))
         .collect();
-    let edges: BTreeSet<u32> = regions
+    let edges = regions
         .iter()
         .flat_map(|(_, _, (top, bottom))| [*top, *bottom])
-        .chain([0, height])
-        .collect();
+        .chain([0, height]);
+    let edges = set_of(edges);
     let mut owners = vec![BACKGROUND; width as usize];
     for (top, bottom) in edges.iter().zip(edges.iter().skip(1)) {
         owners.fill(BACKGROUND);

@@ -21,6 +21,7 @@ use crate::{
     config::{Config, Limits, Timing},
     identifiers::{AccountId, Region},
     lookoutvision::{api::values::InputS3Object, evaluation::Evaluation},
+    ordered::map_of,
 };
 
 pub(crate) mod dataset;
@@ -267,9 +268,10 @@ impl<'s> View<'s> {
             .overlay
             .into_iter()
             .flat_map(|overlay| overlay.values().flatten());
-        let mut projects: Vec<_> = declared.chain(touched).collect();
-        projects.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-        projects
+        let projects = declared.chain(touched);
+        map_of(projects.map(|project| ((project.created, &project.name), project)))
+            .into_values()
+            .collect()
     }
 
     /// The version that a request means: `latest` is the highest number of the project, everything else is itself

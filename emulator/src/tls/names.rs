@@ -13,6 +13,7 @@ use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints, SanType};
 use crate::{
     config::EmulatedName,
     host_name::{EmulatedHost, HostName},
+    ordered::set_of,
 };
 
 /// The names and addresses that the emulator answers for
@@ -50,8 +51,7 @@ impl ServedNames {
     /// The first configured name that is not a DNS name.
     pub fn new(configured: &[EmulatedName], own_host: Option<HostName>) -> Result<Self, InvalidName> {
         let mut names = BTreeSet::new();
-        let mut addresses =
-            BTreeSet::from([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+        let mut addresses = set_of([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
         for name in configured {
             match name {
                 EmulatedName::Address(address) => {

@@ -41,10 +41,15 @@ impl Finding {
 }
 
 /// Sorts findings by their offset and fills in line and column.
-pub(crate) fn place(text: &str, mut findings: Vec<(usize, Finding)>) -> Vec<Finding> {
-    findings.sort_by_key(|(offset, _)| *offset);
+pub(crate) fn place(text: &str, findings: Vec<(usize, Finding)>) -> Vec<Finding> {
+    let mut sorted: Vec<(usize, Finding)> = Vec::with_capacity(findings.len());
+    for (offset, finding) in findings {
+        // Most are found in the order of the text and come last.
+        let index = sorted.partition_point(|(other, _)| *other <= offset);
+        sorted.insert(index, (offset, finding));
+    }
     let mut lines = LineCounter::new(text);
-    findings
+    sorted
         .into_iter()
         .map(|(offset, finding)| {
             let (line, column) = lines.advance(offset);

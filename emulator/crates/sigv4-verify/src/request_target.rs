@@ -113,8 +113,8 @@ impl<'a> RequestTarget<'a> {
             pairs.push((start..middle, middle..text.len()));
         }
         // By name, then by value, and not by `name=value`: `Param` comes before `Param-3` although `=` comes
-        // after `-`.
-        pairs.sort_by(|(name, value), (other_name, other_value)| {
+        // after `-`. Which of two equal pairs comes first makes no difference.
+        pairs.sort_unstable_by(|(name, value), (other_name, other_value)| {
             (&text[name.clone()], &text[value.clone()])
                 .cmp(&(&text[other_name.clone()], &text[other_value.clone()]))
         });

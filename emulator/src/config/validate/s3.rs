@@ -13,6 +13,7 @@ use super::{
     },
     all, parse_name,
 };
+use crate::ordered::map_of;
 
 pub(super) fn validate(
     written: Option<Located<file::S3>>,
@@ -102,7 +103,7 @@ fn buckets(
         named?;
         Ok((bucket, path))
     });
-    Ok(all(buckets)?.into_iter().collect())
+    Ok(map_of(all(buckets)?))
 }
 
 fn certificates(

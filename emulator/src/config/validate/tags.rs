@@ -9,7 +9,7 @@ use super::{
     },
     all,
 };
-use crate::lookoutvision::constraints;
+use crate::{lookoutvision::constraints, ordered::map_of};
 
 type TagsFile = Option<Located<BTreeMap<String, Located<String>>>>;
 
@@ -58,7 +58,7 @@ pub(super) fn validate(
             Err(report.problem(&value.place, message))
         }
     });
-    Ok(all(tags)?.into_iter().collect())
+    Ok(map_of(all(tags)?))
 }
 
 /// A tag's key or value, with so many characters

@@ -15,7 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Described, Member, Place, Range, Shape, Structure};
-use crate::lookoutvision::{constraints::Violations, error::ServiceError, routes::Route};
+use crate::{
+    lookoutvision::{constraints::Violations, error::ServiceError, routes::Route},
+    ordered::object_of,
+};
 
 /// A request whose members are still where they came from
 #[derive(Clone, Copy)]
@@ -202,11 +205,12 @@ fn is_java_integer(number: i64) -> bool {
 /// A member that is `null` is not there.
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(members) => members
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name, without_nulls(value)))
-            .collect(),
+        Value::Object(members) => Value::Object(object_of(
+            members
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name, without_nulls(value))),
+        )),
         Value::Array(values) => values.into_iter().map(without_nulls).collect(),
         other => other,
     }

@@ -5,30 +5,33 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Refused, over_limit, project, scope};
-use crate::lookoutvision::{
-    api::{
-        EpochSeconds,
-        requests::{
-            CreateModelRequest, DeleteModelRequest, DescribeModelRequest, ListModelsRequest,
-            StartModelRequest, StopModelRequest,
+use crate::{
+    lookoutvision::{
+        api::{
+            EpochSeconds,
+            requests::{
+                CreateModelRequest, DeleteModelRequest, DescribeModelRequest, ListModelsRequest,
+                StartModelRequest, StopModelRequest,
+            },
+            responses::{
+                CreateModelResponse, DeleteModelResponse, DescribeModelResponse, ListModelsResponse,
+                ModelDescription, ModelMetadata, StartModelResponse, StopModelResponse,
+            },
+            values::{OutputConfig, S3Location, Tag},
         },
-        responses::{
-            CreateModelResponse, DeleteModelResponse, DescribeModelResponse, ListModelsResponse,
-            ModelDescription, ModelMetadata, StartModelResponse, StopModelResponse,
+        error::{ResourceType, ServiceError},
+        evaluation::{Evaluation, PERFORMANCE, manifest_object, result_object},
+        manifest::Entries,
+        model::{ModelStatus, model_arn},
+        pagination::{Page, page},
+        store::{
+            Change, Errand, View,
+            dataset::DatasetStatus,
+            model::{InferenceUnits, Model, ModelKind, Phase, Training},
+            project::{DatasetType, Project},
         },
-        values::{OutputConfig, S3Location, Tag},
     },
-    error::{ResourceType, ServiceError},
-    evaluation::{Evaluation, PERFORMANCE, manifest_object, result_object},
-    manifest::Entries,
-    model::{ModelStatus, model_arn},
-    pagination::{Page, page},
-    store::{
-        Change, Errand, View,
-        dataset::DatasetStatus,
-        model::{InferenceUnits, Model, ModelKind, Phase, Training},
-        project::{DatasetType, Project},
-    },
+    ordered::map_of,
 };
 
 /// `version` is what the caller was authorised on.
@@ -198,15 +201,11 @@ pub(crate) fn list(view: &View<'_>, input: &ListModelsRequest) -> Result<ListMod
     let name = &input.project_name;
     let project = project(view.project(name), name)?;
     // The newest first, as in saved output: a client takes the first one for the current one. Declared names last.
-    let mut models: Vec<(String, &Arc<Model>)> = project
-        .models_at(view.now)
-        .map(|model| match model.number() {
-            Some(number) => (format!("0{:010}", NUMBER_MAX - number), model),
-            None => (format!("1{}", model.version), model),
-        })
-        .collect();
-    models.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let items = models
+    let models = project.models_at(view.now).map(|model| match model.number() {
+        Some(number) => (format!("0{:010}", NUMBER_MAX - number), model),
+        None => (format!("1{}", model.version), model),
+    });
+    let items = map_of(models)
         .into_iter()
         .map(|(key, model)| (key, metadata(view, name, model)));
     let scope = scope("ListModels", view, &[name]);

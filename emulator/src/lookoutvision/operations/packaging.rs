@@ -3,26 +3,30 @@
 use std::sync::Arc;
 
 use super::{models, over_limit, project, scope};
-use crate::lookoutvision::{
-    api::{
-        EpochSeconds,
-        requests::{
-            DescribeModelPackagingJobRequest, ListModelPackagingJobsRequest, StartModelPackagingJobRequest,
+use crate::{
+    lookoutvision::{
+        api::{
+            EpochSeconds,
+            requests::{
+                DescribeModelPackagingJobRequest, ListModelPackagingJobsRequest,
+                StartModelPackagingJobRequest,
+            },
+            responses::{
+                DescribeModelPackagingJobResponse, GreengrassOutputDetails, ListModelPackagingJobsResponse,
+                ModelPackagingDescription, ModelPackagingJobMetadata, ModelPackagingOutputDetails,
+                StartModelPackagingJobResponse,
+            },
+            values::GreengrassConfiguration,
         },
-        responses::{
-            DescribeModelPackagingJobResponse, GreengrassOutputDetails, ListModelPackagingJobsResponse,
-            ModelPackagingDescription, ModelPackagingJobMetadata, ModelPackagingOutputDetails,
-            StartModelPackagingJobResponse,
+        error::{ResourceType, ServiceError},
+        model::{ModelStatus, partition},
+        pagination::{Page, key_by_time, page},
+        store::{
+            Change, View,
+            packaging::{PackagingJob, PackagingStatus},
         },
-        values::GreengrassConfiguration,
     },
-    error::{ResourceType, ServiceError},
-    model::{ModelStatus, partition},
-    pagination::{Page, key_by_time, page},
-    store::{
-        Change, View,
-        packaging::{PackagingJob, PackagingStatus},
-    },
+    ordered::map_of,
 };
 
 /// `version` is the one in the body, resolved; `fresh_name` is the job's name if the request has none.
@@ -160,13 +164,8 @@ pub(crate) fn list(
 ) -> Result<ListModelPackagingJobsResponse, ServiceError> {
     let project = project(view.project(&input.project_name), &input.project_name)?;
     // Guess: the order is that of creation.
-    let mut jobs: Vec<(String, &Arc<PackagingJob>)> = project
-        .packaging_jobs
-        .values()
-        .map(|job| (key_by_time(job.waiting.at, &job.name), job))
-        .collect();
-    jobs.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let items = jobs
+    let jobs = project.packaging_jobs.values();
+    let items = map_of(jobs.map(|job| (key_by_time(job.waiting.at, &job.name), job)))
         .into_iter()
         .map(|(key, job)| (key, metadata(view, &project.name, job)));
     let scope = scope("ListModelPackagingJobs", view, &[&input.project_name]);

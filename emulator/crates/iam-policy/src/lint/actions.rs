@@ -33,10 +33,7 @@ pub(super) fn check(
         .iter()
         .map(|resource| possible_types(resource, service))
         .collect();
-    let mut possible_of_any: Vec<&str> = possible.iter().flatten().copied().collect();
-    possible_of_any.sort_unstable();
-    possible_of_any.dedup();
-    let is_possible = |resource_type: &&str| possible_of_any.contains(resource_type);
+    let is_possible = |resource_type: &&str| possible.iter().any(|types| types.contains(resource_type));
     if let ActionClause::Action(entries) = &statement.action {
         for (index, entry) in entries.iter().enumerate() {
             check_covered(
@@ -146,13 +143,13 @@ fn check_covered(
     if actions.is_empty() || actions.iter().any(covered) {
         return;
     }
-    let mut types: Vec<&str> = actions
-        .iter()
-        .flat_map(|action| action.resource_types)
-        .copied()
-        .collect();
-    types.sort_unstable();
-    types.dedup();
+    // In order, and each once.
+    let mut types: Vec<&str> = Vec::new();
+    for resource_type in actions.iter().flat_map(|action| action.resource_types) {
+        if let Err(index) = types.binary_search(resource_type) {
+            types.insert(index, resource_type);
+        }
+    }
     let text = entry.as_str();
     let message = if types.is_empty() {
         format!("`{text}` is authorised on `*`, which no ARN covers; it needs `\"Resource\": \"*\"`")
