@@ -9,12 +9,13 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::{ProtocolVersion, ServerConfig, server::Acceptor};
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
+use self::in_flight::InFlight;
 use crate::{
     config::Limits,
     control, pipeline,
@@ -24,6 +25,8 @@ use crate::{
     stream::Stream,
     tls::UNRECOGNIZED_NAME_ALERT,
 };
+
+mod in_flight;
 
 /// Speaks with whoever connects to one listener
 #[derive(Clone)]
@@ -114,14 +117,23 @@ async fn serve_http2(
     mut stop: watch::Receiver<Stop>,
 ) -> hyper::Result<()> {
     let service = service_fn(move |request| answerer.clone().answer(request));
-    let mut served = pin!(http2_builder(limits).serve_connection(TokioIo::new(stream), service));
+    let in_flight = InFlight::new();
+    let builder = http2_builder(in_flight.clone(), limits);
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         biased;
         () = Stop::told(&mut stop) => {}
+        () = in_flight.idle_for(limits.idle_timeout) => {}
         ended = served.as_mut() => return ended,
     }
+    // GOAWAY: requests that were sent before the client reads it are still answered.
     served.as_mut().graceful_shutdown();
-    served.await
+    tokio::select! {
+        biased;
+        ended = served => ended,
+        // The client does not even take its leave, or never began to speak HTTP/2.
+        () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
+    }
 }
 
 async fn handshake(
@@ -206,8 +218,8 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFlight> {
+    let mut builder = http2::Builder::new(in_flight);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
