@@ -47,7 +47,9 @@ pub(crate) enum Api {
 /// Who answers the requests of one connection
 #[derive(Clone)]
 enum Answerer {
+    /// The AWS API, which is told what the connection is
     Aws(Arc<Shared>, Arc<Connection>),
+    /// The control API
     Control(Arc<Shared>),
 }
 
@@ -93,6 +95,7 @@ impl Answerer {
     }
 }
 
+/// Serves until the client closes, lets the next request wait for `idle_timeout`, or we stop
 async fn serve_http1(
     stream: Stream,
     answerer: Answerer,
@@ -110,6 +113,7 @@ async fn serve_http1(
     served.await
 }
 
+/// Serves until the client closes, has no request in flight for `idle_timeout`, or we stop
 async fn serve_http2(
     stream: Stream,
     answerer: Answerer,
@@ -131,7 +135,7 @@ async fn serve_http2(
     tokio::select! {
         biased;
         ended = served => ended,
-        // The client does not even take its leave, or never began to speak HTTP/2.
+        // The client does not confirm the GOAWAY, or never began to speak HTTP/2: there is nothing to wait for.
         () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
     }
 }
