@@ -1,6 +1,6 @@
 //! One connection: handshake, then requests until it is closed.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -9,150 +9,194 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::Watcher,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::{ProtocolVersion, ServerConfig, server::Acceptor};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
+use self::in_flight::InFlight;
 use crate::{
     config::Limits,
     control, pipeline,
     request::{Connection, TlsSession},
+    server::Stop,
     state::Shared,
+    stream::Stream,
     tls::UNRECOGNIZED_NAME_ALERT,
 };
 
-/// Speaks with whoever connected
-pub(crate) trait Connector: Send + Sync + 'static {
-    /// Serves one connection to its end
-    fn connect(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        watcher: Watcher,
-    ) -> impl Future<Output = ()> + Send + 'static;
+mod in_flight;
 
-    /// The limits that the listener keeps
-    fn limits(&self) -> Limits;
-}
-
-/// The AWS API over TLS
-pub(crate) struct AwsApi {
+/// Speaks with whoever connects to one listener
+#[derive(Clone)]
+pub(crate) struct Connector {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) api: Api,
 }
 
-/// The control API over plain HTTP
-pub(crate) struct ControlApi {
-    pub(crate) shared: Arc<Shared>,
+/// What a listener is there for
+#[derive(Clone)]
+pub(crate) enum Api {
+    /// The AWS API over TLS
+    Aws { tls: Arc<ServerConfig> },
+    /// The control API over plain HTTP
+    Control,
 }
 
-impl Connector for AwsApi {
-    async fn connect(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+/// Who answers the requests of one connection
+#[derive(Clone)]
+enum Answerer {
+    /// The AWS API, which is told what the connection is
+    Aws(Arc<Shared>, Arc<Connection>),
+    /// The control API
+    Control(Arc<Shared>),
+}
+
+impl Connector {
+    /// Serves one connection to its end, which is soon after it is told to stop
+    pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<Stop>) {
         let limits = self.limits();
-        let Some((stream, connection)) = self.handshake(stream, peer, &limits).await else {
-            return;
+        let (stream, answerer, is_http2) = match self.api {
+            Api::Aws { tls } => {
+                let handshake = handshake(&self.shared, tls, stream, peer, &limits);
+                let Some((stream, connection)) = handshake.await else {
+                    return;
+                };
+                let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
+                let answerer = Answerer::Aws(self.shared, Arc::new(connection));
+                (Stream::Tls(stream.into()), answerer, is_http2)
+            }
+            Api::Control => (Stream::Plain(stream), Answerer::Control(self.shared), false),
         };
-        let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
-        let connection = Arc::new(connection);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let shared = self.shared.clone();
-            let connection = connection.clone();
-            async move { Ok::<_, Infallible>(pipeline::answer(&shared, &connection, request).await) }
-        });
-        if is_http2 {
-            let served = http2_builder(&limits).serve_connection(TokioIo::new(stream), service);
-            finish(watcher.watch(served), peer).await;
+        let served = if is_http2 {
+            serve_http2(stream, answerer, &limits, stop).await
         } else {
-            let served = http1_builder(&limits).serve_connection(TokioIo::new(stream), service);
-            finish(watcher.watch(served), peer).await;
+            serve_http1(stream, answerer, &limits, stop).await
+        };
+        if let Err(error) = served {
+            debug!(%peer, %error, "the connection ended with an error");
         }
     }
 
-    fn limits(&self) -> Limits {
+    /// The limits that the listener keeps
+    pub(crate) fn limits(&self) -> Limits {
         self.shared.snapshot().config.limits
     }
 }
 
-impl AwsApi {
-    async fn handshake(
-        &self,
-        mut stream: TcpStream,
-        peer: SocketAddr,
-        limits: &Limits,
-    ) -> Option<(TlsStream<TcpStream>, Connection)> {
-        let local = stream.local_addr().ok()?;
-        // A full answer goes out in one write; without this its last segment can wait 40 ms for an acknowledgement.
-        stream.set_nodelay(true).ok()?;
-        let handshake = async {
-            if speaks_plain_http(&stream).await {
-                debug!(%peer, "plain HTTP on the TLS port");
-                // The client may be gone; there is nobody else to tell.
-                let _ = stream.write_all(plain_http_answer().as_bytes()).await;
-                let _ = stream.shutdown().await;
-                return None;
-            }
-            let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
-            let accepted = match begun {
-                Ok(mut begun) => match self
-                    .shared
-                    .authority
-                    .names()
-                    .screen(begun.client_hello().server_name())
-                {
-                    Ok(_) => begun.into_stream(self.tls.clone()).await,
-                    Err(refusal) => {
-                        // rustls would say `access_denied`; this alert tells the client what is wrong.
-                        let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
-                        let _ = begun.io.shutdown().await;
-                        info!(%peer, "no TLS session: {refusal}");
-                        return None;
-                    }
-                },
-                Err(error) => Err(error),
-            };
-            accepted
-                .inspect_err(|error| debug!(%peer, %error, "no TLS session"))
-                .ok()
-        };
-        let Ok(stream) = timeout(limits.handshake_timeout, handshake).await else {
-            debug!(%peer, "no TLS session within handshake_timeout");
+impl Answerer {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        Ok(match &self {
+            Self::Aws(shared, connection) => pipeline::answer(shared, connection, request).await,
+            // In a box, because calls of the AWS API would carry the room for it.
+            Self::Control(shared) => Box::pin(control::answer(shared, request)).await,
+        })
+    }
+}
+
+/// Serves until the client closes, lets the next request wait for `idle_timeout`, or we stop
+async fn serve_http1(
+    stream: Stream,
+    answerer: Answerer,
+    limits: &Limits,
+    mut stop: watch::Receiver<Stop>,
+) -> hyper::Result<()> {
+    let service = service_fn(move |request| answerer.clone().answer(request));
+    let mut served = pin!(http1_builder(limits).serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        biased;
+        () = Stop::told(&mut stop) => {}
+        ended = served.as_mut() => return ended,
+    }
+    served.as_mut().graceful_shutdown();
+    served.await
+}
+
+/// Serves until the client closes, has no request in flight for `idle_timeout`, or we stop
+async fn serve_http2(
+    stream: Stream,
+    answerer: Answerer,
+    limits: &Limits,
+    mut stop: watch::Receiver<Stop>,
+) -> hyper::Result<()> {
+    let service = service_fn(move |request| answerer.clone().answer(request));
+    let in_flight = InFlight::new();
+    let builder = http2_builder(in_flight.clone(), limits);
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        biased;
+        () = Stop::told(&mut stop) => {}
+        () = in_flight.idle_for(limits.idle_timeout) => {}
+        ended = served.as_mut() => return ended,
+    }
+    // GOAWAY: requests that were sent before the client reads it are still answered.
+    served.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        ended = served => ended,
+        // The client does not confirm the GOAWAY, or never began to speak HTTP/2: there is nothing to wait for.
+        () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
+    }
+}
+
+async fn handshake(
+    shared: &Shared,
+    tls: Arc<ServerConfig>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    limits: &Limits,
+) -> Option<(TlsStream<TcpStream>, Connection)> {
+    let local = stream.local_addr().ok()?;
+    // A full answer goes out in one write; without this its last segment can wait 40 ms for an acknowledgement.
+    stream.set_nodelay(true).ok()?;
+    let handshake = async {
+        if speaks_plain_http(&stream).await {
+            debug!(%peer, "plain HTTP on the TLS port");
+            // The client may be gone; there is nobody else to tell.
+            let _ = stream.write_all(plain_http_answer().as_bytes()).await;
+            let _ = stream.shutdown().await;
             return None;
-        };
-        let stream = stream?;
-        let session = stream.get_ref().1;
-        let tls = TlsSession {
-            version: match session.protocol_version() {
-                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-                _ => "TLSv1.3",
+        }
+        let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+        let accepted = match begun {
+            Ok(mut begun) => match shared
+                .authority
+                .names()
+                .screen(begun.client_hello().server_name())
+            {
+                Ok(_) => begun.into_stream(tls).await,
+                Err(refusal) => {
+                    // rustls would say `access_denied`; this alert tells the client what is wrong.
+                    let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
+                    let _ = begun.io.shutdown().await;
+                    info!(%peer, "no TLS session: {refusal}");
+                    return None;
+                }
             },
-            sni: session.server_name().map(Into::into),
-            alpn: session
-                .alpn_protocol()
-                .map(|protocol| String::from_utf8_lossy(protocol).into()),
+            Err(error) => Err(error),
         };
-        Some((stream, Connection::new(local, peer, tls)))
-    }
-}
-
-impl Connector for ControlApi {
-    async fn connect(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
-        let limits = self.limits();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let shared = self.shared.clone();
-            async move { Ok::<Response<Full<Bytes>>, Infallible>(control::answer(&shared, request).await) }
-        });
-        let served = http1_builder(&limits).serve_connection(TokioIo::new(stream), service);
-        finish(watcher.watch(served), peer).await;
-    }
-
-    fn limits(&self) -> Limits {
-        self.shared.snapshot().config.limits
-    }
+        accepted
+            .inspect_err(|error| debug!(%peer, %error, "no TLS session"))
+            .ok()
+    };
+    let Ok(stream) = timeout(limits.handshake_timeout, handshake).await else {
+        debug!(%peer, "no TLS session within handshake_timeout");
+        return None;
+    };
+    let stream = stream?;
+    let session = stream.get_ref().1;
+    let tls = TlsSession {
+        version: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        },
+        sni: session.server_name().map(Into::into),
+        alpn: session
+            .alpn_protocol()
+            .map(|protocol| String::from_utf8_lossy(protocol).into()),
+    };
+    Some((stream, Connection::new(local, peer, tls)))
 }
 
 /// Whether the first bytes are a plain HTTP request's: a TLS client begins with a handshake record, and its first
@@ -178,8 +222,8 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFlight> {
+    let mut builder = http2::Builder::new(in_flight);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
@@ -188,12 +232,6 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .keep_alive_timeout(limits.idle_timeout)
         .auto_date_header(false);
     builder
-}
-
-async fn finish(served: impl Future<Output = hyper::Result<()>>, peer: SocketAddr) {
-    if let Err(error) = served.await {
-        debug!(%peer, %error, "the connection ended with an error");
-    }
 }
 
 /// What hyper takes without being told

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use crate::{
     clock::{Clock, ClockError, ClockSetting},
     config::{Config, EmulatedName, Problem, Problems},
-    connection::{AwsApi, ControlApi},
+    connection::{Api, Connector},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
     made::Made,
@@ -140,13 +140,14 @@ impl Emulator {
         })?;
         let shared = Arc::new(Shared::new(config, authority, service, made, clock));
         let (stop, stopped) = watch::channel(Stop::NotYet);
-        let aws_api = Arc::new(AwsApi {
+        let aws_api = Connector {
             shared: shared.clone(),
-            tls,
-        });
-        let control_api = Arc::new(ControlApi {
+            api: Api::Aws { tls },
+        };
+        let control_api = Connector {
             shared: shared.clone(),
-        });
+            api: Api::Control,
+        };
         let listeners = vec![
             tokio::spawn(server::serve(listener, aws_api, stopped.clone())),
             tokio::spawn(server::serve(control_listener, control_api, stopped)),

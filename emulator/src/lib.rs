@@ -69,6 +69,7 @@ mod server;
 mod service;
 mod state;
 mod storage;
+mod stream;
 mod sts;
 pub mod tls;
 mod work;

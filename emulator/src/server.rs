@@ -6,7 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -20,19 +19,14 @@ use crate::connection::Connector;
 /// Serves until told to stop, then lets requests in flight finish, for `shutdown_timeout` at most
 ///
 /// Every task that serves a connection has ended when this returns, or was ended by it.
-pub(crate) async fn serve<C: Connector>(
-    listener: TcpListener,
-    connector: Arc<C>,
-    mut stop: watch::Receiver<Stop>,
-) {
+pub(crate) async fn serve(listener: TcpListener, connector: Connector, mut stop: watch::Receiver<Stop>) {
     let limits = connector.limits();
     let room = Arc::new(Semaphore::new(limits.connections_max));
-    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop == Stop::Now) => break,
+            () = Stop::told(&mut stop) => break,
             Some(ended) = connections.join_next() => {
                 report_panic(ended);
                 continue;
@@ -41,10 +35,9 @@ pub(crate) async fn serve<C: Connector>(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let watcher = graceful.watcher();
-                let connector = connector.clone();
+                let (connector, stop) = (connector.clone(), stop.clone());
                 connections.spawn(async move {
-                    connector.connect(stream, peer, watcher).await;
+                    connector.connect(stream, peer, stop).await;
                     drop(permit);
                 });
             }
@@ -56,10 +49,13 @@ pub(crate) async fn serve<C: Connector>(
     }
 
     drop(listener);
-    if timeout(limits.shutdown_timeout, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    // Every connection was told as well.
+    let all_ended = async {
+        while let Some(ended) = connections.join_next().await {
+            report_panic(ended);
+        }
+    };
+    if timeout(limits.shutdown_timeout, all_ended).await.is_err() {
         info!("requests in flight did not finish within shutdown_timeout and were cut off");
     }
     connections.shutdown().await;
@@ -70,6 +66,14 @@ pub(crate) async fn serve<C: Connector>(
 pub(crate) enum Stop {
     NotYet,
     Now,
+}
+
+impl Stop {
+    /// Waits until it is time to stop
+    pub(crate) async fn told(stop: &mut watch::Receiver<Self>) {
+        // An emulator that is gone without a word has stopped, too.
+        let _ = stop.wait_for(|stop| *stop == Self::Now).await;
+    }
 }
 
 type Accepted = (TcpStream, std::net::SocketAddr, tokio::sync::OwnedSemaphorePermit);

@@ -8,10 +8,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -22,6 +19,7 @@ use crate::{
     config::S3Server,
     identifiers::Region,
     lookoutvision::api::values::{InputS3Object, OutputS3Object},
+    stream::Stream,
 };
 
 pub(super) async fn get(
@@ -103,21 +101,22 @@ async fn exchange(
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
         .await
         .map_err(|error| unreachable(&error))?;
-    if endpoint.is_tls {
+    let stream = if endpoint.is_tls {
         let config = client_config(server).map_err(|error| unreachable(&error))?;
         let name = ServerName::try_from(endpoint.host.clone()).map_err(|error| unreachable(&error))?;
         let stream = TlsConnector::from(Arc::new(config))
             .connect(name, stream)
             .await
             .map_err(|error| unreachable(&error))?;
-        send(stream, request, bytes_max).await
+        Stream::Tls(stream.into())
     } else {
-        send(stream, request, bytes_max).await
-    }
+        Stream::Plain(stream)
+    };
+    send(stream, request, bytes_max).await
 }
 
 async fn send(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    stream: Stream,
     request: Request<Full<Bytes>>,
     bytes_max: usize,
 ) -> Result<(StatusCode, Option<Bytes>), S3Error> {

@@ -5,6 +5,7 @@ mod detect_anomalies;
 mod doors;
 mod ec2;
 mod endpoint_persistence;
+mod http2;
 mod journal;
 mod life_cycle;
 mod persistence;

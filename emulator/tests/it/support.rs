@@ -6,6 +6,8 @@ use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
+use bytes::Bytes;
+use http_body_util::Full;
 use lookoutvision_emulator::Emulator;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use serde_json::Value;
@@ -153,8 +155,8 @@ impl Call {
         self
     }
 
-    /// Head and body as they go over the wire
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    /// The header fields with the signature among them, all but the length
+    fn signed_headers(&self) -> Vec<(String, String)> {
         let identity = aws_credential_types::Credentials::new(
             &self.access_key_id,
             &self.secret_access_key,
@@ -190,17 +192,37 @@ impl Call {
         let (instructions, _) = sign(signable, &params)
             .expect("the test's request can be signed")
             .into_parts();
-        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        for (name, value) in &headers {
-            text += &format!("{name}: {value}\r\n");
-        }
         for (name, value) in instructions.headers() {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        headers
+    }
+
+    /// Head and body as they go over the wire
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        for (name, value) in self.signed_headers() {
             text += &format!("{name}: {value}\r\n");
         }
         text += &format!("content-length: {}\r\n\r\n", self.body.len());
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
+    }
+
+    /// As HTTP/2 carries it: the host is the target's authority
+    pub(crate) fn to_http2(&self) -> http::Request<Full<Bytes>> {
+        let mut request = http::Request::builder()
+            .method(self.method)
+            .uri(format!("https://{}{}", self.host, self.target));
+        for (name, value) in self.signed_headers() {
+            if name != "host" {
+                request = request.header(name, value);
+            }
+        }
+        request
+            .body(Full::from(self.body.clone()))
+            .expect("the test's request is a request")
     }
 
     pub(crate) async fn send(&self, emulator: &Emulator) -> Answer {
@@ -212,7 +234,7 @@ impl Call {
     /// Sends it to an emulator that may be gone
     pub(crate) async fn send_to(&self, ca_pem: &str, address: SocketAddr) -> std::io::Result<Answer> {
         let name = self.host.split(':').next().expect("a split has a first part");
-        let mut stream = connect_trusting(ca_pem, address, name).await?;
+        let mut stream = connect_trusting(ca_pem, address, name, &[]).await?;
         stream.write_all(&self.to_bytes()).await?;
         // The TLS session may still hold the end of a large body.
         stream.flush().await?;
@@ -305,24 +327,34 @@ pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
-    connect_trusting(emulator.ca_pem(), address, name).await
+    connect_trusting(emulator.ca_pem(), address, name, &[]).await
+}
+
+/// A TLS connection on which both sides have agreed to speak HTTP/2
+pub(crate) async fn connect_http2(emulator: &Emulator) -> TlsStream<TcpStream> {
+    let stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[b"h2"]).await;
+    let stream = stream.expect("a handshake");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    stream
 }
 
 async fn connect_trusting(
     ca_pem: &str,
     address: SocketAddr,
     name: &str,
+    protocols: &[&[u8]],
 ) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("the CA is PEM"))
         .expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring has both versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let name = ServerName::try_from(name.to_owned()).expect("a server name");
