@@ -3,8 +3,18 @@
 //! It takes the connection, does the handshake, reads the body, hashes it, derives a signing key, makes one signature
 //! and answers. It compares nothing, knows no policy and keeps no record, so no honest emulator can be cheaper on these
 //! libraries; how near one comes is what the benchmark tells.
+//!
+//! The emulator is measured as it is released, made for its size too. The limit is made for speed alone: it is this very
+//! program, built once more in the profile `limit`.
 
-use std::{net::Ipv4Addr, num::NonZero, path::Path, sync::Arc};
+use std::{
+    env,
+    net::Ipv4Addr,
+    num::NonZero,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, OnceLock},
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -33,6 +43,43 @@ use crate::{
 
 /// The argument that makes this program the limit; the folder for its CA follows
 pub(crate) const ARGUMENT: &str = "--limit";
+
+/// The program that is the limit, built when it is asked for first
+pub(crate) fn program() -> Result<&'static Path, Failure> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    Ok(match PROGRAM.get() {
+        Some(program) => program,
+        None => {
+            let program = build()?;
+            PROGRAM.get_or_init(|| program)
+        }
+    })
+}
+
+fn build() -> Result<PathBuf, Failure> {
+    let cargo = env::var_os("CARGO").ok_or("only `cargo bench` can start this")?;
+    let built = Command::new(cargo)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([
+            "bench",
+            "--locked",
+            "--profile",
+            "limit",
+            "--bench",
+            "serving",
+            "--no-run",
+        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    // Cargo tells of every artifact in a line of JSON; this program is the one of the bench target.
+    String::from_utf8(built.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "serving")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| "the limit cannot be built".into())
+}
 
 /// Serves until it is killed
 pub(crate) fn run(folder: &Path) -> Result<(), Failure> {

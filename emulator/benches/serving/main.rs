@@ -119,6 +119,8 @@ impl<T> Pair<T> {
 }
 
 fn measure(effort: &Effort) -> Result<(), Failure> {
+    // Before there is one processor for it only.
+    limit::program()?;
     let processors = Processors::choose_and_pin();
     println!(
         "serving, {}: {} rounds, {}",

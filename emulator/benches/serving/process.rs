@@ -47,7 +47,7 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let mut command = match kind {
             Kind::Limit => {
-                let mut command = Command::new(std::env::current_exe()?);
+                let mut command = Command::new(limit::program()?);
                 command.arg(limit::ARGUMENT).arg(folder.path());
                 command
             }
