@@ -22,7 +22,7 @@ use crate::{
     request::{Connection, TlsSession},
     server::Stop,
     state::Shared,
-    stream::Stream,
+    stream::{Stream, Transport},
     tls::UNRECOGNIZED_NAME_ALERT,
 };
 
@@ -57,7 +57,7 @@ impl Connector {
     /// Serves one connection to its end, which is soon after it is told to stop
     pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<Stop>) {
         let limits = self.limits();
-        let (stream, answerer, is_http2) = match self.api {
+        let (transport, answerer, is_http2) = match self.api {
             Api::Aws { tls } => {
                 let handshake = handshake(&self.shared, tls, stream, peer, &limits);
                 let Some((stream, connection)) = handshake.await else {
@@ -65,10 +65,11 @@ impl Connector {
                 };
                 let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
                 let answerer = Answerer::Aws(self.shared, Arc::new(connection));
-                (Stream::Tls(stream.into()), answerer, is_http2)
+                (Transport::Tls(stream.into()), answerer, is_http2)
             }
-            Api::Control => (Stream::Plain(stream), Answerer::Control(self.shared), false),
+            Api::Control => (Transport::Plain(stream), Answerer::Control(self.shared), false),
         };
+        let stream = Stream::new(transport, limits.idle_timeout);
         let served = if is_http2 {
             serve_http2(stream, answerer, &limits, stop).await
         } else {

@@ -62,7 +62,8 @@ limits! {
     drain_bytes_max: usize = drain_bytes_max, 16_777_216, 0..=1_073_741_824;
     /// Seconds from the accepted connection to the end of the TLS handshake.
     handshake_timeout: Duration = handshake_timeout_seconds, 10, 1..=3_600;
-    /// Seconds from the first byte of a request to the end of its head, and how long a connection is kept with no request in flight.
+    /// Seconds from the first byte of a request to the end of its head, and how long a connection is kept with no request
+    /// in flight, or whose client takes nothing of its answer.
     idle_timeout: Duration = idle_timeout_seconds, 75, 1..=86_400;
     /// Seconds from the end of a request's head to the end of its body.
     body_timeout: Duration = body_timeout_seconds, 60, 1..=86_400;

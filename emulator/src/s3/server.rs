@@ -1,6 +1,6 @@
 //! An S3-compatible server, asked over a connection of its own for each object: datasets are made seldom.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -19,7 +19,7 @@ use crate::{
     config::S3Server,
     identifiers::Region,
     lookoutvision::api::values::{InputS3Object, OutputS3Object},
-    stream::Stream,
+    stream::{Stream, Transport},
 };
 
 pub(super) async fn get(
@@ -101,17 +101,19 @@ async fn exchange(
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
         .await
         .map_err(|error| unreachable(&error))?;
-    let stream = if endpoint.is_tls {
+    let transport = if endpoint.is_tls {
         let config = client_config(server).map_err(|error| unreachable(&error))?;
         let name = ServerName::try_from(endpoint.host.clone()).map_err(|error| unreachable(&error))?;
         let stream = TlsConnector::from(Arc::new(config))
             .connect(name, stream)
             .await
             .map_err(|error| unreachable(&error))?;
-        Stream::Tls(stream.into())
+        Transport::Tls(stream.into())
     } else {
-        Stream::Plain(stream)
+        Transport::Plain(stream)
     };
+    // The whole exchange is bounded by whoever asked for it.
+    let stream = Stream::new(transport, Duration::MAX);
     send(stream, request, bytes_max).await
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lookoutvision_emulator::Emulator;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -87,6 +87,42 @@ async fn a_client_that_says_nothing_is_let_go() {
         .await
         .expect("a head that never ends ends");
     assert_alive(&emulator).await;
+}
+
+/// Sends the same request again and again and reads no answer, until nothing more can be sent; says why
+async fn flood(mut stream: impl AsyncWrite + Unpin, request: &[u8]) -> std::io::Error {
+    loop {
+        if let Err(error) = stream.write_all(request).await {
+            return error;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answer_is_let_go() {
+    let emulator = emulator_with("limits: {idle_timeout_seconds: 1}").await;
+    let tls = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+    let error = timeout(HANG, flood(tls, &Call::detect("1").to_bytes()))
+        .await
+        .expect("the connection ends");
+    assert!(is_end_of_connection(&error), "{error}");
+
+    let control_url = emulator.control_url();
+    let control = control_url.strip_prefix("http://").expect("an http URL");
+    let control = TcpStream::connect(control).await.unwrap();
+    let request = b"GET /ca-bundle.pem HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let error = timeout(HANG, flood(control, request))
+        .await
+        .expect("the connection ends");
+    assert!(is_end_of_connection(&error), "{error}");
+    assert_alive(&emulator).await;
+}
+
+fn is_end_of_connection(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+    )
 }
 
 #[tokio::test]
