@@ -63,11 +63,17 @@ fn check_size(binary: &Path, host: &str) -> Result<(), TaskError> {
     let bytes = fs::metadata(binary)?.len();
     println!("   {bytes} bytes");
     // Other targets are linked otherwise, and nobody promised anything about them.
-    if host == "x86_64-unknown-linux-gnu" && bytes >= STATIC_BINARY_BYTES_MAX {
-        return Err(TaskError(format!(
-            "the static binary has {bytes} bytes; it must have fewer than {STATIC_BINARY_BYTES_MAX}"
-        )));
+    if host != "x86_64-unknown-linux-gnu" || bytes < STATIC_BINARY_BYTES_MAX {
+        return Ok(());
     }
+    let problem = format!(
+        "the static binary has {bytes} bytes and not fewer than {STATIC_BINARY_BYTES_MAX}; \
+         with a glibc before 2.36 it is larger by half a megabyte (see `emulator/build.rs`)"
+    );
+    if xtask::nothing_may_be_skipped() {
+        return Err(TaskError(problem));
+    }
+    println!("   {problem}");
     Ok(())
 }
 
