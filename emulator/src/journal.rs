@@ -25,6 +25,7 @@ use crate::{
     config::{Limits, Principal},
     door::Door,
     host_name::EmulatedService,
+    lookoutvision::{canned::RuleRef, image::ImageFormat},
     request::{AddressedHost, Connection, ReceivedRequest},
 };
 
@@ -66,7 +67,7 @@ pub(crate) struct Entry {
     /// `None`: the request was refused before its door was known
     pub(crate) door: Option<Door>,
     pub(crate) principal: Option<Arc<Principal>>,
-    pub(crate) access_key_id: Option<Box<str>>,
+    pub(crate) access_key_id: Option<Arc<str>>,
     /// The service that was asked
     pub(crate) service: EmulatedService,
     pub(crate) operation: Option<Cow<'static, str>>,
@@ -80,7 +81,7 @@ pub(crate) struct Entry {
     pub(crate) warnings: Vec<String>,
     pub(crate) body: BodyRecord,
     pub(crate) response_bytes: usize,
-    pub(crate) rule: Option<Box<str>>,
+    pub(crate) rule: Option<RuleRef>,
     /// What the entry costs, estimated when it is closed
     bytes: usize,
 }
@@ -92,7 +93,7 @@ pub(crate) struct BodyRecord {
     pub(crate) bytes: Option<usize>,
     #[serde(serialize_with = "view::hex")]
     pub(crate) sha256: Option<[u8; 32]>,
-    pub(crate) content_type: Option<Box<str>>,
+    pub(crate) content_type: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "view::base64")]
     pub(crate) kept: Option<Box<[u8]>>,
 }
@@ -132,7 +133,11 @@ impl Journal {
 
     /// Begins the entry of a request
     pub(crate) fn open(&self, request: &ReceivedRequest) -> OpenEntry<'_> {
-        let content_type = request.header(&http::header::CONTENT_TYPE).map(Into::into);
+        let content_type = request.header(&http::header::CONTENT_TYPE).map(|text| {
+            // The two that are nearly always there take no memory.
+            ImageFormat::from_content_type(text)
+                .map_or_else(|| text.to_owned().into(), |format| format.content_type().into())
+        });
         let entry = Entry {
             request_id: request.request_id,
             time: request.received_at,
@@ -231,10 +236,9 @@ impl Entry {
             + self.target.len()
             + self.host.text.len()
             + self.operation.as_ref().map_or(0, |operation| operation.len())
-            + text(&self.access_key_id)
+            + self.access_key_id.as_ref().map_or(0, |id| id.len())
             + text(&self.message)
-            + text(&self.rule)
-            + text(&self.body.content_type)
+            + self.body.content_type.as_ref().map_or(0, |text| text.len())
             + self.body.kept.as_ref().map_or(0, |kept| kept.len())
             + self.warnings.iter().map(String::len).sum::<usize>()
             + self

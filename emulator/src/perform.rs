@@ -16,6 +16,7 @@ use crate::{
             Described,
             read::{Parts, read},
         },
+        canned::RuleRef,
         detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, Target},
         error::ServiceError,
         invocation::Invocation,
@@ -36,7 +37,7 @@ pub(crate) struct Output {
     pub(crate) result: Result<Bytes, ServiceError>,
     pub(crate) status: StatusCode,
     /// The canned rule that answered, for the journal
-    pub(crate) rule: Option<Box<str>>,
+    pub(crate) rule: Option<RuleRef>,
     /// How long the answer is to be held back
     pub(crate) delay: Option<Duration>,
 }
@@ -97,7 +98,7 @@ fn detect(
     Ok(Output {
         result: output.result,
         status,
-        rule: Some(output.rule.to_string().into()),
+        rule: Some(output.rule),
         delay: output.delay,
     })
 }

@@ -52,7 +52,7 @@ pub(crate) struct EntryView<'a> {
     signature: Option<SignatureView<'a>>,
     warnings: &'a [String],
     body: &'a BodyRecord,
-    response: ResponseView<'a>,
+    response: ResponseView,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,9 +87,9 @@ struct DifferenceView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct ResponseView<'a> {
+struct ResponseView {
     bytes: usize,
-    rule: Option<&'a str>,
+    rule: Option<String>,
 }
 
 impl<'a> EntryView<'a> {
@@ -148,7 +148,7 @@ impl<'a> EntryView<'a> {
             body: &entry.body,
             response: ResponseView {
                 bytes: entry.response_bytes,
-                rule: entry.rule.as_deref(),
+                rule: entry.rule.map(|rule| rule.to_string()),
             },
         }
     }
