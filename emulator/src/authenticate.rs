@@ -67,11 +67,8 @@ pub(crate) fn claim<'a>(
     };
     let now: Timestamp = request.received_at;
     let signed = SignedRequest::parse(head, &expected, now)?;
+    entry.access_key_id = Some(signed.access_key_id().into());
     let found = snapshot.access_key(signed.access_key_id());
-    entry.access_key_id = Some(found.map_or_else(
-        || signed.access_key_id().into(),
-        |(_, key)| key.access_key_id.shared(),
-    ));
     let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
     let (principal, access_key) = found.expect("a key that was checked was found");
     let caller = Caller {

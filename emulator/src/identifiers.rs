@@ -151,13 +151,6 @@ identifier!(
     }
 );
 
-impl AccessKeyId {
-    /// The text itself, for the journal, which also keeps ids that are none
-    pub(crate) fn shared(&self) -> Arc<str> {
-        self.0.clone()
-    }
-}
-
 impl ModelVersion {
     /// The number of a version that the service could have given out, `None` for a declared name
     pub fn number(&self) -> Option<u64> {

@@ -25,7 +25,6 @@ use crate::{
     config::{Limits, Principal},
     door::Door,
     host_name::EmulatedService,
-    lookoutvision::{canned::RuleRef, image::ImageFormat},
     request::{AddressedHost, Connection, ReceivedRequest},
 };
 
@@ -67,7 +66,7 @@ pub(crate) struct Entry {
     /// `None`: the request was refused before its door was known
     pub(crate) door: Option<Door>,
     pub(crate) principal: Option<Arc<Principal>>,
-    pub(crate) access_key_id: Option<Arc<str>>,
+    pub(crate) access_key_id: Option<Box<str>>,
     /// The service that was asked
     pub(crate) service: EmulatedService,
     pub(crate) operation: Option<Cow<'static, str>>,
@@ -81,7 +80,7 @@ pub(crate) struct Entry {
     pub(crate) warnings: Vec<String>,
     pub(crate) body: BodyRecord,
     pub(crate) response_bytes: usize,
-    pub(crate) rule: Option<RuleRef>,
+    pub(crate) rule: Option<Box<str>>,
     /// What the entry costs, estimated when it is closed
     bytes: usize,
 }
@@ -93,7 +92,7 @@ pub(crate) struct BodyRecord {
     pub(crate) bytes: Option<usize>,
     #[serde(serialize_with = "view::hex")]
     pub(crate) sha256: Option<[u8; 32]>,
-    pub(crate) content_type: Option<Cow<'static, str>>,
+    pub(crate) content_type: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "view::base64")]
     pub(crate) kept: Option<Box<[u8]>>,
 }
@@ -133,11 +132,7 @@ impl Journal {
 
     /// Begins the entry of a request
     pub(crate) fn open(&self, request: &ReceivedRequest) -> OpenEntry<'_> {
-        let content_type = request.header(&http::header::CONTENT_TYPE).map(|text| {
-            // The two that are nearly always there take no memory.
-            ImageFormat::from_content_type(text)
-                .map_or_else(|| text.to_owned().into(), |format| format.content_type().into())
-        });
+        let content_type = request.header(&http::header::CONTENT_TYPE).map(Into::into);
         let entry = Entry {
             request_id: request.request_id,
             time: request.received_at,
@@ -236,9 +231,10 @@ impl Entry {
             + self.target.len()
             + self.host.text.len()
             + self.operation.as_ref().map_or(0, |operation| operation.len())
-            + self.access_key_id.as_ref().map_or(0, |id| id.len())
+            + text(&self.access_key_id)
             + text(&self.message)
-            + self.body.content_type.as_ref().map_or(0, |text| text.len())
+            + text(&self.rule)
+            + text(&self.body.content_type)
             + self.body.kept.as_ref().map_or(0, |kept| kept.len())
             + self.warnings.iter().map(String::len).sum::<usize>()
             + self

@@ -16,7 +16,6 @@ use crate::{
             Described,
             read::{Parts, read},
         },
-        canned::RuleRef,
         detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, Target},
         error::ServiceError,
         invocation::Invocation,
@@ -37,7 +36,7 @@ pub(crate) struct Output {
     pub(crate) result: Result<Bytes, ServiceError>,
     pub(crate) status: StatusCode,
     /// The canned rule that answered, for the journal
-    pub(crate) rule: Option<RuleRef>,
+    pub(crate) rule: Option<Box<str>>,
     /// How long the answer is to be held back
     pub(crate) delay: Option<Duration>,
 }
@@ -98,7 +97,7 @@ fn detect(
     Ok(Output {
         result: output.result,
         status,
-        rule: Some(output.rule),
+        rule: Some(output.rule.to_string().into()),
         delay: output.delay,
     })
 }

@@ -23,8 +23,6 @@ pub(crate) struct Connection {
     pub(crate) tls: TlsSession,
     /// The host of its first request; nearly always that of all the others
     first_host: OnceLock<Arc<AddressedHost>>,
-    /// The same of what the client says that it is
-    first_user_agent: OnceLock<Arc<str>>,
 }
 
 /// The host that a client addressed, and what it says
@@ -76,7 +74,6 @@ impl Connection {
             peer,
             tls,
             first_host: OnceLock::new(),
-            first_user_agent: OnceLock::new(),
         }
     }
 
@@ -128,17 +125,6 @@ impl ReceivedRequest {
             host,
             connection,
         }
-    }
-
-    /// What the client says that it is
-    pub(crate) fn user_agent(&self) -> Option<Arc<str>> {
-        let text = self.header(&header::USER_AGENT)?;
-        let first = self.connection.first_user_agent.get_or_init(|| text.into());
-        Some(if &**first == text {
-            first.clone()
-        } else {
-            text.into()
-        })
     }
 
     /// A header field's first value, when it is text

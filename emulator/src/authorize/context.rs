@@ -29,7 +29,7 @@ pub(super) struct Facts {
     region: Region,
     /// The client's address is `aws:SourceIp` or `aws:VpcSourceIp`
     connection: Arc<Connection>,
-    user_agent: Option<Arc<str>>,
+    user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
     tags: RequestTags,
     /// Keys of the service's own
@@ -44,7 +44,7 @@ impl Facts {
             time: received.received_at,
             region: invocation.region().clone(),
             connection: received.connection.clone(),
-            user_agent: received.user_agent(),
+            user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
             tags: invocation.tags().clone(),
             keys: invocation.keys(),
@@ -54,13 +54,14 @@ impl Facts {
     }
 
     pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let keys = self
             .keys
             .iter()
             .map(|(_, value)| size_of::<(&str, Box<str>)>() + value.len());
         size_of::<Self>()
-            + self.user_agent.as_ref().map_or(0, |text| text.len())
-            + self.referer.as_ref().map_or(0, |text| text.len())
+            + text(&self.user_agent)
+            + text(&self.referer)
             + self.tags.bytes()
             + keys.sum::<usize>()
     }

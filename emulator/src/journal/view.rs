@@ -52,7 +52,7 @@ pub(crate) struct EntryView<'a> {
     signature: Option<SignatureView<'a>>,
     warnings: &'a [String],
     body: &'a BodyRecord,
-    response: ResponseView,
+    response: ResponseView<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,9 +87,9 @@ struct DifferenceView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct ResponseView {
+struct ResponseView<'a> {
     bytes: usize,
-    rule: Option<String>,
+    rule: Option<&'a str>,
 }
 
 impl<'a> EntryView<'a> {
@@ -148,7 +148,7 @@ impl<'a> EntryView<'a> {
             body: &entry.body,
             response: ResponseView {
                 bytes: entry.response_bytes,
-                rule: entry.rule.map(|rule| rule.to_string()),
+                rule: entry.rule.as_deref(),
             },
         }
     }
