@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{
     limits::LimitsFile,
-    read::{FromNode, List, Located, Mistake, Reader, mapping, parsed_texts, words},
+    read::{FromNode, List, Located, Mistake, Reader, mapping, read_as},
     timing::TimingFile,
     yaml::Content,
 };
@@ -408,11 +408,7 @@ impl FromNode for Secret {
     }
 }
 
-words!(
-    AcceptOrRefuse,
-    LogFormat,
-    MinimumImages,
-    MismatchDetail,
-    UndeclaredUnsignedPayload
-);
-parsed_texts!(AccountId, ProjectName, Region, VpcEndpointId, VpcId);
+read_as! {
+    word: AcceptOrRefuse, LogFormat, MinimumImages, MismatchDetail, UndeclaredUnsignedPayload;
+    parsed: AccountId, ProjectName, Region, VpcEndpointId, VpcId;
+}

@@ -16,6 +16,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    str::FromStr,
 };
 
 use serde::{
@@ -28,6 +29,7 @@ use super::{
     problems::{Place, Report, Reported},
     yaml::{Content, Key, Node, NumberValue},
 };
+use crate::ordered::{map_of, object_of};
 
 /// A value of the file with its place, or the proof that it was reported
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub(super) type List<T> = Located<Vec<Located<T>>>;
 
 /// Reads `T` from a whole file
 pub(super) fn read<T: FromNode>(tree: &Node, report: &Report<'_>) -> Located<T> {
-    Located::read(Reader {
+    Located::read(&Reader {
         node: tree,
         place: Place::root(),
         report,
@@ -88,40 +90,26 @@ macro_rules! mapping {
     };
 }
 
-/// Declares that values are the words of an enum, as serde has them
-macro_rules! words {
-    ($($type:ty),+ $(,)?) => {
-        $(impl $crate::config::read::FromNode for $type {
+/// Declares which method of [`Reader`] reads values of these types
+macro_rules! read_as {
+    ($($method:ident: $($type:ty),+;)+) => {
+        $($(impl $crate::config::read::FromNode for $type {
             fn from_node(
                 reader: &$crate::config::read::Reader<'_>,
             ) -> Result<Self, $crate::config::read::Mistake> {
-                reader.word()
+                reader.$method()
             }
-        })+
+        })+)+
     };
 }
 
-/// Declares that values are texts which their type parses
-macro_rules! parsed_texts {
-    ($($type:ty),+ $(,)?) => {
-        $(impl $crate::config::read::FromNode for $type {
-            fn from_node(
-                reader: &$crate::config::read::Reader<'_>,
-            ) -> Result<Self, $crate::config::read::Mistake> {
-                reader.text()?.parse().map_err($crate::config::read::Mistake::new)
-            }
-        })+
-    };
-}
-
-pub(super) use {mapping, parsed_texts, words};
+pub(super) use {mapping, read_as};
 
 impl<T: FromNode> Located<T> {
-    fn read(reader: Reader<'_>) -> Self {
-        let value = T::from_node(&reader).map_err(|mistake| reader.report(mistake));
+    fn read(reader: &Reader<'_>) -> Self {
         Self {
-            place: reader.place,
-            value,
+            place: reader.place.clone(),
+            value: T::from_node(reader).map_err(|mistake| reader.report(mistake)),
         }
     }
 }
@@ -148,21 +136,20 @@ impl<T: FromNode> FromMember for Located<T> {
 
 impl<T: FromNode> FromNode for Vec<Located<T>> {
     fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
-        let elements = reader.elements()?;
-        Ok(elements.into_iter().map(Located::read).collect())
+        let Content::List(elements) = &reader.node.content else {
+            return Err(reader.expected("a list"));
+        };
+        let elements = reader.elements(elements);
+        Ok(elements.map(|element| Located::read(&element)).collect())
     }
 }
 
 impl<T: FromNode> FromNode for BTreeMap<String, Located<T>> {
     fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
-        let Content::Mapping(written) = &reader.node.content else {
-            return Err(reader.expected("a mapping"));
-        };
-        let mut members = Self::new();
-        for (key, node) in reader.first_of_each(written) {
-            members.insert(key.to_owned(), Located::read(reader.child(key, node)));
-        }
-        Ok(members)
+        let entries = reader.mapping()?.into_iter();
+        Ok(map_of(
+            entries.map(|(key, value)| (key.to_owned(), Located::read(&value))),
+        ))
     }
 }
 
@@ -246,29 +233,21 @@ impl<'a> Reader<'a> {
         T::deserialize(word)
     }
 
-    /// The elements of the list that the node is
-    pub(super) fn elements(&self) -> Result<Vec<Self>, Mistake> {
-        let Content::List(elements) = &self.node.content else {
-            return Err(self.expected("a list"));
-        };
-        let child = |(index, node)| self.child(index, node);
-        Ok(elements.iter().enumerate().map(child).collect())
+    /// What the text that the node is is parsed as
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, Mistake> {
+        self.text()?.parse().map_err(Mistake::new)
     }
 
     /// The members of the mapping that the node is, of which `fields` are known
     pub(super) fn members(&self, fields: &'static [&'static str]) -> Result<Members<'_>, Mistake> {
-        let Content::Mapping(written) = &self.node.content else {
-            return Err(self.expected("a mapping"));
-        };
-        let mut known = Vec::with_capacity(fields.len());
-        for (key, node) in self.first_of_each(written) {
-            if fields.contains(&key) {
-                known.push((key, node));
-            } else {
-                self.report
-                    .problem(&self.place.child(key), unknown_key(key, fields));
+        let mut known = self.mapping()?;
+        known.retain(|(key, value)| {
+            let is_known = fields.contains(key);
+            if !is_known {
+                value.report(Mistake(unknown_key(key, fields)));
             }
-        }
+            is_known
+        });
         Ok(Members { known, around: self })
     }
 
@@ -283,16 +262,12 @@ impl<'a> Reader<'a> {
                 NumberValue::Float(value) => value.into(),
             },
             Content::Text(text) => text.as_str().into(),
-            Content::List(elements) => {
-                let child = |(index, node)| self.child(index, node).json();
-                elements.iter().enumerate().map(child).collect()
-            }
+            Content::List(elements) => self.elements(elements).map(|element| element.json()).collect(),
             Content::Mapping(members) => {
-                let mut object = serde_json::Map::new();
-                for (key, node) in self.first_of_each(members) {
-                    object.insert(key.to_owned(), self.child(key, node).json());
-                }
-                Value::Object(object)
+                let entries = self.entries(members).into_iter();
+                Value::Object(object_of(
+                    entries.map(|(key, value)| (key.to_owned(), value.json())),
+                ))
             }
         }
     }
@@ -323,17 +298,31 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn elements(&self, elements: &'a [Node]) -> impl Iterator<Item = Self> {
+        elements
+            .iter()
+            .enumerate()
+            .map(|(index, node)| self.child(index, node))
+    }
+
+    /// What stands in the mapping that the node is
+    fn mapping(&self) -> Result<Vec<(&'a str, Self)>, Mistake> {
+        match &self.node.content {
+            Content::Mapping(members) => Ok(self.entries(members)),
+            _ => Err(self.expected("a mapping")),
+        }
+    }
+
     /// The members whose key was not there before; the others are mistakes.
-    fn first_of_each(&self, members: &'a [(Key, Node)]) -> Vec<(&'a str, &'a Node)> {
+    fn entries(&self, members: &'a [(Key, Node)]) -> Vec<(&'a str, Self)> {
         let mut seen = BTreeSet::new();
         let mut first_of_each = Vec::with_capacity(members.len());
         for (Key { text: key, .. }, node) in members {
+            let entry = self.child(key, node);
             if seen.insert(key) {
-                first_of_each.push((key.as_str(), node));
+                first_of_each.push((key.as_str(), entry));
             } else {
-                let place = self.place.child(key);
-                self.report
-                    .problem(&place, format!("the key `{key}` is there twice"));
+                entry.report(Mistake(format!("the key `{key}` is there twice")));
             }
         }
         first_of_each
@@ -342,14 +331,14 @@ impl<'a> Reader<'a> {
 
 /// The members of a mapping, each key of which is known and there once
 pub(super) struct Members<'a> {
-    known: Vec<(&'a str, &'a Node)>,
+    known: Vec<(&'a str, Reader<'a>)>,
     around: &'a Reader<'a>,
 }
 
 impl<'a> Members<'a> {
-    fn get(&self, key: &str) -> Option<Reader<'a>> {
-        let (_, node) = self.known.iter().find(|(known, _)| *known == key)?;
-        Some(self.around.child(key, node))
+    fn get(&self, key: &str) -> Option<&Reader<'a>> {
+        let (_, value) = self.known.iter().find(|(known, _)| *known == key)?;
+        Some(value)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::read::{List, Located, mapping, parsed_texts, words};
+use super::super::read::{List, Located, mapping, read_as};
 use crate::{
     identifiers::{ModelVersion, VpcEndpointId},
     lookoutvision::model::ModelStatus,
@@ -163,5 +163,7 @@ mapping! {
     }
 }
 
-words!(ContentType, ErrorCode, ModelStatus);
-parsed_texts!(ModelVersion);
+read_as! {
+    word: ContentType, ErrorCode, ModelStatus;
+    parsed: ModelVersion;
+}
