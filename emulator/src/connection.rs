@@ -65,9 +65,9 @@ impl Connector {
                 };
                 let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
                 let answerer = Answerer::Aws(self.shared, Arc::new(connection));
-                (Transport::Tls(stream.into()), answerer, is_http2)
+                (Transport::Left(stream.into()), answerer, is_http2)
             }
-            Api::Control => (Transport::Plain(stream), Answerer::Control(self.shared), false),
+            Api::Control => (Transport::Right(stream), Answerer::Control(self.shared), false),
         };
         let stream = Stream::new(transport, limits.idle_timeout);
         let served = if is_http2 {

@@ -17,6 +17,10 @@ use tokio::{
     time::{Sleep, sleep},
 };
 use tokio_rustls::TlsStream;
+use tokio_util::either::Either;
+
+/// What a connection's bytes go through: TLS, of either side, or nothing but TCP
+pub(crate) type Transport = Either<TlsStream<TcpStream>, TcpStream>;
 
 /// The bytes of one connection
 pub(crate) struct Stream {
@@ -97,71 +101,5 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().write(context, Transport::poll_shutdown)
-    }
-}
-
-/// What a connection's bytes go through
-#[expect(
-    clippy::large_enum_variant,
-    reason = "plain connections are few, and a box would stand before every byte of the TLS ones"
-)]
-pub(crate) enum Transport {
-    /// TLS, of either side
-    Tls(TlsStream<TcpStream>),
-    /// Nothing but TCP
-    Plain(TcpStream),
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tls(stream) => stream.is_write_vectored(),
-            Self::Plain(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-        }
     }
 }

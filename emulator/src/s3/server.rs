@@ -108,9 +108,9 @@ async fn exchange(
             .connect(name, stream)
             .await
             .map_err(|error| unreachable(&error))?;
-        Transport::Tls(stream.into())
+        Transport::Left(stream.into())
     } else {
-        Transport::Plain(stream)
+        Transport::Right(stream)
     };
     // The whole exchange is bounded by whoever asked for it.
     let stream = Stream::new(transport, Duration::MAX);
