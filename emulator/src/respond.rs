@@ -66,9 +66,11 @@ fn response(
 /// differ are empty.
 static FIELDS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let nothing_yet = HeaderValue::from_static("");
-    let mut fields = HeaderMap::with_capacity(FIXED_FIELDS.len() + 5);
+    let mut fields = HeaderMap::new();
     fields.insert(X_AMZN_REQUESTID, nothing_yet.clone());
-    fields.extend(FIXED_FIELDS);
+    for (name, value) in FIXED_FIELDS {
+        fields.insert(name, HeaderValue::from_static(value));
+    }
     fields.insert(header::DATE, nothing_yet.clone());
     fields.insert(header::CONTENT_TYPE, nothing_yet);
     fields
@@ -83,23 +85,14 @@ fn http_date(now: Timestamp) -> HeaderValue {
 
 const X_AMZN_REQUESTID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-const FIXED_FIELDS: [(HeaderName, HeaderValue); 4] = [
-    (
-        HeaderName::from_static("x-xss-protection"),
-        HeaderValue::from_static("1; mode=block"),
-    ),
+const FIXED_FIELDS: [(HeaderName, &str); 4] = [
+    (HeaderName::from_static("x-xss-protection"), "1; mode=block"),
     (
         HeaderName::from_static("strict-transport-security"),
-        HeaderValue::from_static("max-age=31540000; includeSubDomains"),
+        "max-age=31540000; includeSubDomains",
     ),
-    (
-        HeaderName::from_static("x-frame-options"),
-        HeaderValue::from_static("DENY"),
-    ),
-    (
-        HeaderName::from_static("x-content-type-options"),
-        HeaderValue::from_static("nosniff"),
-    ),
+    (HeaderName::from_static("x-frame-options"), "DENY"),
+    (HeaderName::from_static("x-content-type-options"), "nosniff"),
 ];
 
 const FAR_DATE: &str = "Fri, 31 Dec 9999 23:59:59 GMT";

@@ -186,10 +186,12 @@ fn answer_of(rule: &CannedRule, kind: ModelKind, image: Image, version: &str) ->
 /// An image as a whole, in the form of the model's kind
 fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
     match kind {
-        ModelKind::Declared | ModelKind::Classification if verdict == Verdict::NORMAL => {
-            NORMAL_CLASSIFICATION.clone()
+        ModelKind::Declared | ModelKind::Classification => {
+            if verdict == Verdict::NORMAL {
+                return NORMAL_CLASSIFICATION.clone();
+            }
+            answer::classification(verdict)
         }
-        ModelKind::Declared | ModelKind::Classification => answer::classification(verdict),
         // Developer Guide, *Detecting anomalies in an image*: the background alone, with the whole area.
         ModelKind::Segmentation => {
             let paint = |nothing: &Segmentation| answer::segmentation(nothing, image.width, image.height);
