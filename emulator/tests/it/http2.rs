@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{Call, connect_http2, emulator_with};
+use crate::support::{ANSWERS_LATE, Call, connect_http2, emulator_with};
 
 /// Far longer than any limit that these tests set: reaching it is a hang
 const HANG: Duration = Duration::from_secs(20);
@@ -105,18 +105,7 @@ async fn a_client_that_agrees_on_http2_and_says_nothing_is_let_go() {
 
 #[tokio::test]
 async fn stopping_lets_a_request_in_flight_finish() {
-    let emulator = emulator_with(
-        r#"
-http2: true
-projects:
-  - name: myProject
-    models:
-      - version: "1"
-        status: HOSTED
-        detect_anomalies: [{then: {is_anomalous: false, confidence: 0.9, delay_milliseconds: 300}}]
-"#,
-    )
-    .await;
+    let emulator = emulator_with(&format!("http2: true\n{ANSWERS_LATE}")).await;
     let (mut sender, connection) = client(&emulator).await;
     let (status, closed, ()) = tokio::join!(status(&mut sender, "1"), connection, async {
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -31,6 +31,16 @@ pub(crate) async fn emulator() -> Emulator {
         .expect("the defaults are a valid configuration")
 }
 
+/// Model 1 answers after 300 ms: long enough to be stopped while a request is in flight
+pub(crate) const ANSWERS_LATE: &str = r#"
+projects:
+  - name: myProject
+    models:
+      - version: "1"
+        status: HOSTED
+        detect_anomalies: [{then: {is_anomalous: false, confidence: 0.9, delay_milliseconds: 300}}]
+"#;
+
 /// An emulator with a configuration
 pub(crate) async fn emulator_with(yaml: &str) -> Emulator {
     Emulator::builder()

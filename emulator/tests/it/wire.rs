@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Answer, Call, connect, emulator, emulator_with, read_answer};
+use crate::support::{ANSWERS_LATE, Answer, Call, connect, emulator, emulator_with, read_answer};
 
 /// Far longer than any limit that these tests set: reaching it is a hang
 const HANG: Duration = Duration::from_secs(20);
@@ -344,17 +344,7 @@ async fn bodies_in_flight_have_room_for_no_more_than_their_limit() {
 
 #[tokio::test]
 async fn stopping_lets_a_request_in_flight_finish() {
-    let emulator = emulator_with(
-        r#"
-projects:
-  - name: myProject
-    models:
-      - version: "1"
-        status: HOSTED
-        detect_anomalies: [{then: {is_anomalous: false, confidence: 0.9, delay_milliseconds: 300}}]
-"#,
-    )
-    .await;
+    let emulator = emulator_with(ANSWERS_LATE).await;
     let mut stream = connect(&emulator, emulator.address(), "localhost").await.unwrap();
     stream.write_all(&Call::detect("1").to_bytes()).await.unwrap();
     stream.flush().await.unwrap();
