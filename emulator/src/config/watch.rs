@@ -14,6 +14,7 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Component, Path, PathBuf},
     sync::{
@@ -184,6 +185,11 @@ fn watch(
     mut read_again: impl FnMut() -> Vec<NamedFile>,
 ) {
     while wait(inbox, watcher.poll_interval()) == Message::Changed {
+        // A folder on the way to a file that is not there yet has come into being, and the file will be made in it. Until
+        // nothing comes in between, because nobody tells of what was not watched.
+        while watcher.leads_elsewhere() {
+            watcher = FileWatcher::new(watcher.files, messages.clone());
+        }
         if !watcher.has_changed() {
             continue;
         }
@@ -199,8 +205,8 @@ fn watch(
         } else {
             watcher.files = files;
         }
-        // A file that was named only now may have changed before it was watched.
-        if watcher.has_changed() {
+        // A file that was named only now may have changed before it was watched, and so may the way to it.
+        if watcher.has_changed() || watcher.leads_elsewhere() {
             // We hold the other end.
             let _ = messages.send(Message::Changed);
         }
@@ -239,18 +245,29 @@ fn received(inbox: &Receiver<Message>, timeout: Duration) -> Option<Message> {
 /// Watches one list of files, and knows what they were when they were read
 struct FileWatcher {
     files: Vec<NamedFile>,
+    /// What the ways to them led over when the watch began
+    entries: BTreeSet<PathBuf>,
     /// `None`: the system cannot tell of changes
     watcher: Option<RecommendedWatcher>,
 }
 
 impl FileWatcher {
     fn new(files: Vec<NamedFile>, messages: Sender<Message>) -> Self {
-        let watcher = watch_entries(&files, messages)
+        let entries = entries_of(&files);
+        let watcher = watch_entries(&files, entries.clone(), messages)
             .inspect_err(|error| {
                 warn!(%error, "changes of the configuration cannot be watched, so its files are looked at now and then");
             })
             .ok();
-        Self { files, watcher }
+        Self {
+            files,
+            entries,
+            watcher,
+        }
+    }
+
+    fn leads_elsewhere(&self) -> bool {
+        entries_of(&self.files) != self.entries
     }
 
     fn has_changed(&self) -> bool {
@@ -262,8 +279,11 @@ impl FileWatcher {
     }
 }
 
-fn watch_entries(files: &[NamedFile], messages: Sender<Message>) -> notify::Result<RecommendedWatcher> {
-    let entries = set_of(files.iter().flat_map(|file| entries(file.path())));
+fn watch_entries(
+    files: &[NamedFile],
+    entries: BTreeSet<PathBuf>,
+    messages: Sender<Message>,
+) -> notify::Result<RecommendedWatcher> {
     let folders = entries.iter().filter_map(|entry| entry.parent());
     let folders = set_of(folders.map(Path::to_owned));
     let is_ours = move |event: &Event| {
@@ -296,6 +316,10 @@ fn watch_entries(files: &[NamedFile], messages: Sender<Message>) -> notify::Resu
     } else {
         Err(notify::Error::generic("no folder can be watched"))
     }
+}
+
+fn entries_of(files: &[NamedFile]) -> BTreeSet<PathBuf> {
+    set_of(files.iter().flat_map(|file| entries(file.path())))
 }
 
 /// Every directory entry whose replacement can change what the path leads to: the file, the folders on the way, and each

@@ -93,6 +93,23 @@ fn a_file_that_is_named_is_watched_and_so_is_one_that_is_not_there_yet() {
 }
 
 #[test]
+fn a_folder_that_is_there_long_before_its_file_is_watched() {
+    let folder = folder("reload");
+    folder.write("emulator.yaml", ONE);
+    let (_watch, outcomes) = watched(&folder);
+    folder.write("emulator.yaml", "endpoint_policy: much/later/endpoint.json\n");
+    assert!(next(&outcomes).is_err());
+    for made in ["much", "much/later"] {
+        fs::create_dir(folder.join(made)).expect("the folder is ours");
+        // Nothing can be read yet, so nothing comes of it.
+        let outcome = outcomes.recv_timeout(Duration::from_millis(700));
+        assert_eq!(outcome.err(), Some(RecvTimeoutError::Timeout));
+    }
+    folder.write("much/later/endpoint.json", ENDPOINT_POLICY);
+    assert!(next(&outcomes).is_ok());
+}
+
+#[test]
 fn a_folder_that_is_replaced_and_a_link_that_is_swapped_are_seen() {
     // As Kubernetes mounts a ConfigMap: emulator.yaml -> ..data/emulator.yaml, ..data -> ..1
     let folder = folder("reload");
