@@ -191,7 +191,7 @@ pub struct ExpectedEntry {
     /// The endpoint that the request came through
     pub vpc_endpoint_id: Option<String>,
     /// `vpc-endpoint` or `public`
-    pub door: Option<String>,
+    pub entry_point: Option<String>,
 }
 
 /// Why a corpus cannot be used.

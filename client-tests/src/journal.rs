@@ -8,7 +8,7 @@ pub struct Entry {
     /// `x-amzn-RequestId`
     pub request_id: String,
     /// Which way the request came in
-    pub door: Option<Door>,
+    pub entry_point: Option<EntryPoint>,
     /// The operation, where the path is one
     pub operation: Option<String>,
     /// Who signed
@@ -25,7 +25,7 @@ pub struct Entry {
 
 /// Which way a request came in.
 #[derive(Debug, Deserialize)]
-pub struct Door {
+pub struct EntryPoint {
     /// `vpc-endpoint` or `public`
     pub kind: String,
     /// The endpoint

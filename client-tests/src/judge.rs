@@ -129,15 +129,19 @@ impl Complaints {
     }
 
     fn entry(&mut self, expected: &ExpectedEntry, entry: &Entry) {
-        let door = entry.door.as_ref();
+        let entry_point = entry.entry_point.as_ref();
         let fields = [
             ("decision", &expected.decision, entry.decision.as_ref()),
             ("principal", &expected.principal, entry.principal.as_ref()),
-            ("door", &expected.door, door.map(|door| &door.kind)),
+            (
+                "entry_point",
+                &expected.entry_point,
+                entry_point.map(|entry_point| &entry_point.kind),
+            ),
             (
                 "VPC endpoint",
                 &expected.vpc_endpoint_id,
-                door.and_then(|door| door.vpc_endpoint_id.as_ref()),
+                entry_point.and_then(|entry_point| entry_point.vpc_endpoint_id.as_ref()),
             ),
         ];
         for (what, expected, found) in fields {

@@ -1,4 +1,4 @@
-//! Caller + Invocation + door → Permit.
+//! Caller + Invocation + entry point → Permit.
 //!
 //! A [`Permit`] is made here and nowhere else, and running an operation takes one, so a forgotten check does not
 //! compile. Beside it comes an [`Authorization`]: the facts that the decision was made of. The journal keeps it and
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     authenticate::Caller,
     config::{Principal, Role},
-    door::Door,
+    entry_point::EntryPoint,
     identifiers::Region,
     lookoutvision::invocation::{Invocation, RequestTags},
     ordered::object_of,
@@ -106,12 +106,12 @@ pub(crate) struct Authorization {
     evaluation: Evaluation,
 }
 
-/// May this caller do this, through this door?
+/// May this caller do this, through this entry point?
 #[derive(Debug)]
 struct Question {
     snapshot: Arc<Snapshot>,
     caller: Caller,
-    door: Door,
+    entry_point: EntryPoint,
     action: &'static Action,
     resource: Resource,
     role: Option<Arc<Role>>,
@@ -126,7 +126,7 @@ pub(crate) fn authorize<I: Asked>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
-    door: Door,
+    entry_point: EntryPoint,
     invocation: I,
 ) -> (Arc<Authorization>, Result<Permit<I>, String>) {
     let mut question = Question {
@@ -136,7 +136,7 @@ pub(crate) fn authorize<I: Asked>(
         role: invocation.role(),
         facts: Facts::of(received, &invocation),
         caller,
-        door,
+        entry_point,
     };
     let (mut evaluation, mut denial) = question.decide();
     let asked = question.action;
@@ -174,9 +174,9 @@ impl<I> Permit<I> {
         &self.authorization.question.caller.principal
     }
 
-    /// The door that the request came through
-    pub(crate) fn door(&self) -> &Door {
-        &self.authorization.question.door
+    /// The entry point that the request came through
+    pub(crate) fn entry_point(&self) -> &EntryPoint {
+        &self.authorization.question.entry_point
     }
 
     /// The configuration that it was decided by
@@ -258,7 +258,7 @@ impl Question {
         let organization = self.snapshot.config.organization.as_ref();
         let policies = Policies {
             vpc_endpoint: self
-                .door
+                .entry_point
                 .vpc_endpoint()
                 .map(|placed| &*placed.endpoint.policy_document),
             identity: principal.identity_policies.as_deref(),
@@ -276,7 +276,7 @@ impl Question {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),
             Context::WhereRead | Context::Whole => {
                 self.facts
-                    .context(&self.snapshot, &self.caller, &self.door, &self.resource)
+                    .context(&self.snapshot, &self.caller, &self.entry_point, &self.resource)
             }
         };
         let request = Request {

@@ -70,7 +70,7 @@ pub struct Config {
     pub organization: Option<Organization>,
     /// The networks
     pub vpcs: Vec<Vpc>,
-    /// The doors from those networks to the service
+    /// The entry points from those networks to the service
     pub vpc_endpoints: Vec<VpcEndpoint>,
     /// What is there to detect anomalies with
     pub projects: Vec<Project>,

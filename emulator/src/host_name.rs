@@ -1,16 +1,16 @@
 //! The names a client can call the emulator by, read in one place.
 //!
 //! A name arrives twice: as the server name of the TLS handshake (SNI), where it decides whether there is a certificate
-//! for it, and as the `Host` of a request, where it decides which door the request came through. Both are read here,
+//! for it, and as the `Host` of a request, where it decides which entry point the request came through. Both are read here,
 //! so they cannot come to different conclusions.
 //!
 //! ```
 //! use lookoutvision_emulator::host_name::{EmulatedHost, HostName};
 //!
 //! let host: HostName = "VPCE-0a1b2c3d4e5f67890-abcdefgh.lookoutvision.us-west-2.vpce.amazonaws.com:443".parse()?;
-//! let EmulatedHost::Vpce(door) = host.emulated() else { panic!("this is an endpoint's name") };
-//! assert_eq!(door.endpoint_id.as_str(), "vpce-0a1b2c3d4e5f67890");
-//! assert_eq!(door.region.as_str(), "us-west-2");
+//! let EmulatedHost::Vpce(endpoint) = host.emulated() else { panic!("this is an endpoint's name") };
+//! assert_eq!(endpoint.endpoint_id.as_str(), "vpce-0a1b2c3d4e5f67890");
+//! assert_eq!(endpoint.region.as_str(), "us-west-2");
 //! # Ok::<(), lookoutvision_emulator::host_name::HostNameError>(())
 //! ```
 
@@ -31,7 +31,7 @@ pub struct HostName(Box<str>);
 #[error("`{0}` is not a host name or an address, with or without a port")]
 pub struct HostNameError(String);
 
-/// What a host name says about the door
+/// What a host name says about the entry point
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmulatedHost {
     /// The own name of an interface endpoint
@@ -121,7 +121,7 @@ impl HostName {
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
-    /// What the name says about the door
+    /// What the name says about the entry point
     pub fn emulated(&self) -> EmulatedHost {
         if let Some(labels) = self.0.strip_suffix(".vpce.amazonaws.com") {
             return vpce_host(labels).map_or(EmulatedHost::NotPlayed, EmulatedHost::Vpce);

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::{
     authorize::Authorization,
     config::{Limits, Principal},
-    door::Door,
+    entry_point::EntryPoint,
     host_name::EmulatedService,
     request::{AddressedHost, Connection, ReceivedRequest},
 };
@@ -63,8 +63,8 @@ pub(crate) struct Entry {
     pub(crate) method: http::Method,
     pub(crate) target: Arc<str>,
     pub(crate) host: Arc<AddressedHost>,
-    /// `None`: the request was refused before its door was known
-    pub(crate) door: Option<Door>,
+    /// `None`: the request was refused before its entry point was known
+    pub(crate) entry_point: Option<EntryPoint>,
     pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) access_key_id: Option<Box<str>>,
     /// The service that was asked
@@ -141,7 +141,7 @@ impl Journal {
             method: request.method.clone(),
             target: without_session_token(&request.target),
             host: request.host.clone(),
-            door: None,
+            entry_point: None,
             principal: None,
             access_key_id: None,
             service: EmulatedService::LookoutVision,

@@ -6,10 +6,10 @@
 //!
 //! ```text
 //! accept → ClientHello (SNI) → leaf certificate → HTTP → ReceivedRequest
-//!    → door            which endpoint, which VPC                      (local address, Host)
+//!    → entry point     which endpoint, which VPC                      (local address, Host)
 //!    → authenticate    ReceivedRequest + access keys + now → Caller    (sigv4-verify)
 //!    → resolve         method and path → Invocation {action, resource, input}
-//!    → authorize       Caller + Invocation + door → Permit             (iam-policy)
+//!    → authorize       Caller + Invocation + entry point → Permit      (iam-policy)
 //!    → perform         Permit → output                                 (the only way to run an operation)
 //!    → respond         output or refusal → bytes                       (one table of refusals)
 //! ```
@@ -46,9 +46,9 @@ mod clock;
 pub mod config;
 mod connection;
 mod control;
-mod door;
 mod ec2;
 mod emulator;
+mod entry_point;
 pub mod host_name;
 pub mod identifiers;
 mod journal;

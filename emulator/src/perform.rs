@@ -91,7 +91,7 @@ fn detect(
         request: DetectAnomaliesRequest::of(&parts(invocation, received, body, &header)),
         body_sha256: Some(body.sha256),
         principal: permit.principal().arn(),
-        vpc_endpoint_id: permit.door().vpc_endpoint_id(),
+        vpc_endpoint_id: permit.entry_point().vpc_endpoint_id(),
     };
     let output = detect_anomalies::perform(&input, &target, &shared.calls)?;
     Ok(Output {

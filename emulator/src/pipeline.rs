@@ -1,4 +1,4 @@
-//! The way of one request: door, authenticate, resolve, authorize, perform, respond.
+//! The way of one request: entry point, authenticate, resolve, authorize, perform, respond.
 //!
 //! Plain functions, one type change a step. The first two are the same for every service that is played here; what
 //! follows is Lookout for Vision's, EC2's or STS's own. [`answer`] is the wrapper around them: it opens the journal entry before
@@ -19,8 +19,8 @@ use crate::{
     authenticate::{self, Caller},
     authorize::{self, Asked, Permit},
     body::{self, BodyError, ReceivedBody},
-    door::{Door, HostDoor},
     ec2,
+    entry_point::{EntryPoint, HostEntryPoint},
     host_name::{EmulatedHost, EmulatedService},
     identifiers::Region,
     journal::OpenEntry,
@@ -105,7 +105,7 @@ struct Front<'f> {
 /// A request whose signature is good
 struct Signed {
     caller: Caller,
-    door: Door,
+    entry_point: EntryPoint,
     region: Region,
     body: ReceivedBody,
 }
@@ -138,30 +138,30 @@ impl Front<'_> {
             service,
             ..
         } = *self;
-        // 1. Which door, as far as the host tells.
+        // 1. Which entry point, as far as the host tells.
         let local = received.connection.local.ip();
-        let host_door = snapshot
+        let host_entry_point = snapshot
             .endpoints
             .by_host(&received.host.emulated, local)
-            .map_err(Refusal::NoDoor)?;
-        let host_region = match &host_door {
-            HostDoor::Known(door, region) => {
-                entry.door = Some(door.clone());
+            .map_err(Refusal::NoEntryPoint)?;
+        let host_region = match &host_entry_point {
+            HostEntryPoint::Known(entry_point, region) => {
+                entry.entry_point = Some(entry_point.clone());
                 Some(region.clone())
             }
-            HostDoor::ByScope => None,
+            HostEntryPoint::ByScope => None,
         };
 
         // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
         let claim = authenticate::claim(received, snapshot, service, host_region.as_ref(), entry)
             .map_err(signature_refusal)?;
         let region = claim.region().clone();
-        let door = match host_door {
-            HostDoor::Known(door, _) => door,
-            HostDoor::ByScope => {
-                let door = snapshot.endpoints.by_service(service, &region, local);
-                entry.door = Some(door.clone());
-                door
+        let entry_point = match host_entry_point {
+            HostEntryPoint::Known(entry_point, _) => entry_point,
+            HostEntryPoint::ByScope => {
+                let entry_point = snapshot.endpoints.by_service(service, &region, local);
+                entry.entry_point = Some(entry_point.clone());
+                entry_point
             }
         };
         let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget)
@@ -176,7 +176,7 @@ impl Front<'_> {
         }
         Ok(Signed {
             caller,
-            door,
+            entry_point,
             region,
             body,
         })
@@ -196,7 +196,7 @@ impl Front<'_> {
         } = *self;
         let Signed {
             caller,
-            door,
+            entry_point,
             region,
             body,
         } = signed;
@@ -221,7 +221,7 @@ impl Front<'_> {
                 snapshot,
                 received,
                 caller.clone(),
-                door.clone(),
+                entry_point.clone(),
                 invocation,
                 entry,
             )?;
@@ -252,7 +252,7 @@ impl Front<'_> {
             self.snapshot,
             self.received,
             signed.caller,
-            signed.door,
+            signed.entry_point,
             invocation,
             entry,
         )?;
@@ -274,7 +274,7 @@ impl Front<'_> {
                     self.snapshot,
                     self.received,
                     signed.caller,
-                    signed.door,
+                    signed.entry_point,
                     *invocation,
                     entry,
                 )?;
@@ -319,11 +319,11 @@ fn permit<I: Asked>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
-    door: Door,
+    entry_point: EntryPoint,
     invocation: I,
     entry: &mut OpenEntry<'_>,
 ) -> Result<Permit<I>, Refusal> {
-    let (authorization, verdict) = authorize::authorize(snapshot, received, caller, door, invocation);
+    let (authorization, verdict) = authorize::authorize(snapshot, received, caller, entry_point, invocation);
     entry.authorization = Some(authorization);
     verdict.map_err(|message| Refusal::AccessDenied { message })
 }
@@ -352,11 +352,11 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>) {
             .map(|route| route.operation().name().into());
     }
     let local = received.connection.local.ip();
-    if entry.door.is_none()
+    if entry.entry_point.is_none()
         && let Some(region) = authenticate::claimed_region(received)
-        && let Ok(HostDoor::ByScope) = front.snapshot.endpoints.by_host(&received.host.emulated, local)
+        && let Ok(HostEntryPoint::ByScope) = front.snapshot.endpoints.by_host(&received.host.emulated, local)
     {
-        entry.door = Some(front.snapshot.endpoints.by_service(front.service, &region, local));
+        entry.entry_point = Some(front.snapshot.endpoints.by_service(front.service, &region, local));
     }
 }
 

@@ -10,7 +10,7 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
 use crate::{
-    body::BodyError, door::DoorError, ec2::error::Ec2Error, host_name::EmulatedService,
+    body::BodyError, ec2::error::Ec2Error, entry_point::EntryPointError, host_name::EmulatedService,
     lookoutvision::error::ServiceError, sts::error::StsError,
 };
 
@@ -21,8 +21,8 @@ use self::query::QueryService;
 /// Why a request was not answered with a result
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The host leads to no door
-    NoDoor(DoorError),
+    /// The host leads to no entry point
+    NoEntryPoint(EntryPointError),
     /// The request is not signed as AWS asks
     Signature(Box<SignatureError>),
     /// The body did not come in
@@ -106,7 +106,7 @@ impl Refusal {
     fn to_json_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
         match self {
             // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
-            Self::NoDoor(error) => front_end(
+            Self::NoEntryPoint(error) => front_end(
                 StatusCode::MISDIRECTED_REQUEST,
                 "MisdirectedRequestException",
                 error.to_string(),

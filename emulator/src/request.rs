@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 pub(crate) struct AddressedHost {
     /// As the client wrote it
     pub(crate) text: Box<str>,
-    /// What it says about the door
+    /// What it says about the entry point
     pub(crate) emulated: EmulatedHost,
 }
 

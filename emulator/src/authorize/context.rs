@@ -1,4 +1,4 @@
-//! The request context: every condition key that a request has, from the door, the caller, the connection, the
+//! The request context: every condition key that a request has, from the entry point, the caller, the connection, the
 //! headers, the clock, the resource and its tags.
 //!
 //! Presence is as IAM User Guide, *AWS global condition context keys*, says; Service Authorization Reference, *Amazon
@@ -15,7 +15,7 @@ use super::Asked;
 use crate::{
     authenticate::Caller,
     config::Credentials,
-    door::Door,
+    entry_point::EntryPoint,
     identifiers::Region,
     lookoutvision::invocation::RequestTags,
     request::{Connection, ReceivedRequest},
@@ -71,11 +71,11 @@ impl Facts {
         &'a self,
         snapshot: &'a Snapshot,
         caller: &'a Caller,
-        door: &'a Door,
+        entry_point: &'a EntryPoint,
         resource: &'a Resource,
     ) -> RequestContext<'a> {
         let mut context = RequestContext::with_capacity(KEYS_EXPECTED);
-        self.network_keys(&mut context, door);
+        self.network_keys(&mut context, entry_point);
         principal_keys(&mut context, snapshot, caller);
         self.request_keys(&mut context);
         self.resource_keys(&mut context, snapshot, resource);
@@ -86,14 +86,14 @@ impl Facts {
         self.connection.peer.ip().to_canonical().to_string()
     }
 
-    fn network_keys<'a>(&'a self, context: &mut RequestContext<'a>, door: &'a Door) {
-        match door {
-            Door::VpcEndpoint(placed) => {
+    fn network_keys<'a>(&'a self, context: &mut RequestContext<'a>, entry_point: &'a EntryPoint) {
+        match entry_point {
+            EntryPoint::VpcEndpoint(placed) => {
                 context.insert("aws:SourceVpce", placed.id().as_str());
                 context.insert("aws:SourceVpc", placed.vpc.vpc_id.as_str());
                 context.insert("aws:VpcSourceIp", self.source_ip());
             }
-            Door::Public => context.insert("aws:SourceIp", self.source_ip()),
+            EntryPoint::Public => context.insert("aws:SourceIp", self.source_ip()),
         }
         // There is no listener without TLS.
         context.insert("aws:SecureTransport", "true");

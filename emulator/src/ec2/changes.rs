@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, PrivateDns, VpcEndpoint},
-    door::EndpointDetails,
+    entry_point::EndpointDetails,
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId},
 };
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{PrivateDns, Vpc, VpcEndpoint},
-    door::{EndpointDetails, EndpointTable, PlacedEndpoint},
+    entry_point::{EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
     policy_service,
     query_protocol::Reader,

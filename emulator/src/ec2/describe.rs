@@ -9,7 +9,7 @@ use super::{
     error::Ec2Error,
     view::{EndpointView, State},
 };
-use crate::{config::Vpc, door::PlacedEndpoint, identifiers::VpcEndpointId, xml::Xml};
+use crate::{config::Vpc, entry_point::PlacedEndpoint, identifiers::VpcEndpointId, xml::Xml};
 
 pub(super) mod endpoints;
 pub(super) mod network_interfaces;

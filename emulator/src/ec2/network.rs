@@ -12,7 +12,7 @@ use ring::digest;
 
 use crate::{
     config::Vpc,
-    door::PlacedEndpoint,
+    entry_point::PlacedEndpoint,
     identifiers::{Region, SecurityGroupId, SubnetId},
 };
 

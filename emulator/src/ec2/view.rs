@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::network;
 use crate::{
     config::{Config, PrivateDns},
-    door::PlacedEndpoint,
+    entry_point::PlacedEndpoint,
     identifiers::Region,
     xml::Xml,
 };

@@ -17,7 +17,7 @@ use super::{BodyRecord, Entry};
 use crate::{
     authorize::Authorization,
     config::Principal,
-    door::Door,
+    entry_point::EntryPoint,
     identifiers::{VpcEndpointId, VpcId},
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct EntryView<'a> {
     request_id: Uuid,
     time: Timestamp,
     duration_micros: u64,
-    door: Option<DoorView<'a>>,
+    entry_point: Option<EntryPointView<'a>>,
     source_ip: String,
     method: &'a str,
     target: &'a str,
@@ -56,7 +56,7 @@ pub(crate) struct EntryView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct DoorView<'a> {
+struct EntryPointView<'a> {
     kind: &'static str,
     vpc_endpoint_id: Option<&'a str>,
     vpc_id: Option<&'a str>,
@@ -102,7 +102,7 @@ impl<'a> EntryView<'a> {
             request_id: entry.request_id,
             time: entry.time,
             duration_micros: u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
-            door: entry.door.as_ref().map(DoorView::of),
+            entry_point: entry.entry_point.as_ref().map(EntryPointView::of),
             source_ip: entry.connection.peer.ip().to_canonical().to_string(),
             method: entry.method.as_str(),
             target: &entry.target,
@@ -159,15 +159,15 @@ impl<'a> EntryView<'a> {
     }
 }
 
-impl<'a> DoorView<'a> {
-    fn of(door: &'a Door) -> Self {
+impl<'a> EntryPointView<'a> {
+    fn of(entry_point: &'a EntryPoint) -> Self {
         Self {
-            kind: match door {
-                Door::VpcEndpoint(_) => "vpc-endpoint",
-                Door::Public => "public",
+            kind: match entry_point {
+                EntryPoint::VpcEndpoint(_) => "vpc-endpoint",
+                EntryPoint::Public => "public",
             },
-            vpc_endpoint_id: door.vpc_endpoint_id().map(VpcEndpointId::as_str),
-            vpc_id: door.vpc_id().map(VpcId::as_str),
+            vpc_endpoint_id: entry_point.vpc_endpoint_id().map(VpcEndpointId::as_str),
+            vpc_id: entry_point.vpc_id().map(VpcId::as_str),
         }
     }
 }
@@ -282,9 +282,9 @@ impl Filter {
             && asks(
                 &self.vpc_endpoint_id,
                 entry
-                    .door
+                    .entry_point
                     .as_ref()
-                    .and_then(Door::vpc_endpoint_id)
+                    .and_then(EntryPoint::vpc_endpoint_id)
                     .map(VpcEndpointId::as_str),
             )
             && self

@@ -353,7 +353,7 @@ fn body_row(error: &BodyError) -> Row {
 /// What is left is said before it is known which service is asked, or of another service only.
 fn front_end_row(refusal: &Refusal) -> Row {
     match refusal {
-        Refusal::NoDoor(error) => (
+        Refusal::NoEntryPoint(error) => (
             StatusCode::MISDIRECTED_REQUEST,
             "MisdirectedRequest",
             error.to_string(),

@@ -80,7 +80,7 @@ async fn an_endpoint_that_was_made_answers_under_all_of_its_names_at_once() {
                 .ends_with("because no VPC endpoint policy allows the lookoutvision:DetectAnomalies action")
         );
         let entry = last_entry(&emulator).await;
-        assert_eq!(entry["door"]["vpc_endpoint_id"], id.as_str(), "{name}");
+        assert_eq!(entry["entry_point"]["vpc_endpoint_id"], id.as_str(), "{name}");
         assert_eq!(entry["context"]["aws:SourceVpce"][0], id.as_str(), "{name}");
         assert_eq!(entry["context"]["aws:SourceVpc"][0], VPC, "{name}");
         assert_eq!(entry["context"]["aws:SourceIp"], Value::Null, "{name}");
@@ -186,7 +186,7 @@ async fn the_endpoints_of_the_configuration_are_in_the_same_table_and_reset_rest
     )
     .await;
     Call::detect("1").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["kind"], "public");
+    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "public");
     let parameters: Vec<_> = INTERFACE
         .iter()
         .map(|(name, value)| {
@@ -205,18 +205,21 @@ async fn the_endpoints_of_the_configuration_are_in_the_same_table_and_reset_rest
     Call::detect("1").send(&emulator).await;
     let made = answer.xml("vpcEndpointId").expect("an id");
     assert_eq!(
-        last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+        last_entry(&emulator).await["entry_point"]["vpc_endpoint_id"],
         made.as_str()
     );
     // It was made in us-west-2 and stands nowhere else.
     Call::detect("1").region("eu-west-1").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["kind"], "public");
+    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "public");
 
     emulator.reset();
     let described = ec2(&emulator, "DescribeVpcEndpoints", &[]).await;
     assert_eq!(described.xml_all("vpcEndpointId"), [configured]);
     Call::detect("1").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["vpc_endpoint_id"], configured);
+    assert_eq!(
+        last_entry(&emulator).await["entry_point"]["vpc_endpoint_id"],
+        configured
+    );
 }
 
 #[tokio::test]
@@ -246,7 +249,7 @@ async fn private_dns_belongs_to_one_endpoint_of_a_network() {
         .send(&emulator)
         .await;
     assert_eq!(
-        last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+        last_entry(&emulator).await["entry_point"]["vpc_endpoint_id"],
         second.as_str()
     );
 }
@@ -543,7 +546,7 @@ principals:
     let entry = last_entry(&emulator).await;
     assert_eq!(entry["action"], "ec2:CreateVpcEndpoint");
     assert_eq!(entry["decision"], "implicitDeny");
-    assert_eq!(entry["door"]["kind"], "public");
+    assert_eq!(entry["entry_point"]["kind"], "public");
 
     // Whoever makes something with tags needs leave to tag it.
     let tagged: Vec<_> = INTERFACE

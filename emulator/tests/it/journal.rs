@@ -11,7 +11,7 @@ async fn an_entry_has_every_member() {
     let entry = emulator.requests().await.pop().unwrap();
     assert_eq!(entry["request_id"].as_str(), answer.header("x-amzn-requestid"));
     assert_eq!(
-        entry["door"],
+        entry["entry_point"],
         json!({"kind": "vpc-endpoint", "vpc_endpoint_id": "vpce-00000000000000000", "vpc_id": "vpc-00000000000000000"})
     );
     assert_eq!(entry["source_ip"], "127.0.0.1");

@@ -2,9 +2,9 @@
 
 mod control_api;
 mod detect_anomalies;
-mod doors;
 mod ec2;
 mod endpoint_persistence;
+mod entry_points;
 mod http2;
 mod journal;
 mod life_cycle;

@@ -43,7 +43,7 @@ async fn an_unknown_key_and_a_missing_signature_are_told_apart() {
     // What was refused by its head alone is found in the journal by what the head says.
     let entry = &emulator.requests().await[0];
     assert_eq!(entry["operation"], "DetectAnomalies");
-    assert_eq!(entry["door"]["vpc_endpoint_id"], "vpce-00000000000000000");
+    assert_eq!(entry["entry_point"]["vpc_endpoint_id"], "vpce-00000000000000000");
     assert_eq!(entry["body"]["bytes"], crate::support::JPEG.len());
 }
 

@@ -81,8 +81,8 @@ fn keys(
         Timestamp::UNIX_EPOCH,
     );
     let invocation = Invocation::resolve(method, target, body.as_bytes(), &view).expect("it is called");
-    let door = if is_public {
-        Door::Public
+    let entry_point = if is_public {
+        EntryPoint::Public
     } else {
         snapshot.endpoints.by_service(
             EmulatedService::LookoutVision,
@@ -90,9 +90,9 @@ fn keys(
             received.connection.local.ip(),
         )
     };
-    assert_eq!(door.vpc_endpoint().is_none(), is_public);
+    assert_eq!(entry_point.vpc_endpoint().is_none(), is_public);
     let facts = Facts::of(&received, &invocation);
-    let context = facts.context(snapshot, &caller, &door, invocation.resource());
+    let context = facts.context(snapshot, &caller, &entry_point, invocation.resource());
     let without_tag = |key: &str| match key.split_once('/') {
         Some((stem, _)) => format!("{stem}/"),
         None => key.to_owned(),

@@ -1,4 +1,4 @@
-//! VPCs and endpoints: which door there is, and that no request could come through two.
+//! VPCs and endpoints: which entry point there is, and that no request could come through two.
 
 use std::{path::Path, sync::Arc};
 
@@ -65,7 +65,7 @@ pub(super) fn validate(
     let overlaps = refuse_overlaps(&vpcs, report);
     let mut endpoints = endpoints?;
     overlaps?;
-    refuse_two_doors(&vpcs, &endpoints, report)?;
+    refuse_two_entry_points(&vpcs, &endpoints, report)?;
     if let Some(document) = option_document? {
         let default_endpoint = endpoints
             .iter_mut()
@@ -227,7 +227,7 @@ fn default_endpoints(
 
 /// Two endpoints with private DNS that the service's own name would lead to from one address: in one VPC, which AWS
 /// refuses as well, or in two VPCs that hold every address
-fn refuse_two_doors(
+fn refuse_two_entry_points(
     vpcs: &[PlacedVpc],
     endpoints: &[PlacedEndpoint],
     report: &Report<'_>,

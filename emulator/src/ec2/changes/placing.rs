@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{EndpointChanges, MadeEndpoint};
 use crate::{
     config::{Config, PrivateDns, Vpc},
-    door::{EndpointDetails, EndpointTable, PlacedEndpoint},
+    entry_point::{EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, VpcEndpointId, VpcId},
 };
 

@@ -2,7 +2,6 @@
 
 use super::write_next_token;
 use crate::{
-    door::PlacedEndpoint,
     ec2::{
         Call,
         error::Ec2Error,
@@ -10,6 +9,7 @@ use crate::{
         network,
         view::{self, State},
     },
+    entry_point::PlacedEndpoint,
 };
 
 /// Those of the endpoints

@@ -117,7 +117,7 @@ fn a_range_has_both_its_ends() {
 }
 
 #[test]
-fn a_rule_for_an_endpoint_does_not_match_the_public_door() {
+fn a_rule_for_an_endpoint_does_not_match_the_public_endpoint() {
     let call = Call {
         image: Image {
             format: ImageFormat::Png,

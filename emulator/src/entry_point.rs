@@ -1,4 +1,4 @@
-//! Which door a request came through.
+//! Which entry point a request came through.
 //!
 //! Behind an interface endpoint the same service is reached by several names, and which endpoint's policy applies is
 //! decided by the name and the network, never by the caller:
@@ -61,25 +61,25 @@ pub(crate) struct EndpointDetails {
 
 /// The way a request came in
 #[derive(Debug, Clone)]
-pub(crate) enum Door {
+pub(crate) enum EntryPoint {
     /// Over an interface endpoint
     VpcEndpoint(Arc<PlacedEndpoint>),
     /// Over the public endpoint
     Public,
 }
 
-/// What the host name alone says about the door
+/// What the host name alone says about the entry point
 #[derive(Debug, Clone)]
-pub(crate) enum HostDoor {
-    /// The door is known, and so is the Region it leads to
-    Known(Door, Region),
-    /// The door follows from the Region of the credential scope
+pub(crate) enum HostEntryPoint {
+    /// The entry point is known, and so is the Region it leads to
+    Known(EntryPoint, Region),
+    /// The entry point follows from the Region of the credential scope
     ByScope,
 }
 
 /// An endpoint's own name that leads nowhere
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DoorError {
+pub(crate) enum EntryPointError {
     /// No such endpoint
     #[error("no VPC endpoint `{0}` is configured")]
     UnknownVpcEndpoint(VpcEndpointId),
@@ -122,46 +122,53 @@ impl EndpointTable {
         self.deleting.iter()
     }
 
-    /// What the host name says about the door
+    /// What the host name says about the entry point
     ///
     /// # Errors
     /// When it is an endpoint's own name and no such endpoint stands in that Region.
-    pub(crate) fn by_host(&self, host: &EmulatedHost, local: IpAddr) -> Result<HostDoor, DoorError> {
+    pub(crate) fn by_host(
+        &self,
+        host: &EmulatedHost,
+        local: IpAddr,
+    ) -> Result<HostEntryPoint, EntryPointError> {
         match host {
             EmulatedHost::Vpce(VpceHost {
                 endpoint_id, region, ..
             }) => {
                 let placed = self
                     .get(endpoint_id)
-                    .ok_or_else(|| DoorError::UnknownVpcEndpoint(endpoint_id.clone()))?;
+                    .ok_or_else(|| EntryPointError::UnknownVpcEndpoint(endpoint_id.clone()))?;
                 match &placed.region {
-                    Some(found) if found != region => Err(DoorError::OtherRegion {
+                    Some(found) if found != region => Err(EntryPointError::OtherRegion {
                         vpc_endpoint_id: placed.id().clone(),
                         found: found.clone(),
                         asked: region.clone(),
                     }),
-                    _ => Ok(HostDoor::Known(Door::VpcEndpoint(placed.clone()), region.clone())),
+                    _ => Ok(HostEntryPoint::Known(
+                        EntryPoint::VpcEndpoint(placed.clone()),
+                        region.clone(),
+                    )),
                 }
             }
-            EmulatedHost::Regional(RegionalHost { region, service, .. }) => Ok(HostDoor::Known(
+            EmulatedHost::Regional(RegionalHost { region, service, .. }) => Ok(HostEntryPoint::Known(
                 self.by_service(*service, region, local),
                 region.clone(),
             )),
-            EmulatedHost::NotPlayed => Err(DoorError::NotPlayed),
-            EmulatedHost::Other => Ok(HostDoor::ByScope),
+            EmulatedHost::NotPlayed => Err(EntryPointError::NotPlayed),
+            EmulatedHost::Other => Ok(HostEntryPoint::ByScope),
         }
     }
 
-    /// The door to a service in a Region: the endpoints that stand here lead to Lookout for Vision only
-    pub(crate) fn by_service(&self, service: EmulatedService, region: &Region, local: IpAddr) -> Door {
+    /// The entry point to a service in a Region: the endpoints that stand here lead to Lookout for Vision only
+    pub(crate) fn by_service(&self, service: EmulatedService, region: &Region, local: IpAddr) -> EntryPoint {
         match service {
             EmulatedService::LookoutVision => self.by_private_dns(region, local),
-            EmulatedService::Ec2 | EmulatedService::Sts => Door::Public,
+            EmulatedService::Ec2 | EmulatedService::Sts => EntryPoint::Public,
         }
     }
 
-    /// The door behind the service's own name in a Region, for a connection that arrived at `local`
-    fn by_private_dns(&self, region: &Region, local: IpAddr) -> Door {
+    /// The entry point behind the service's own name in a Region, for a connection that arrived at `local`
+    fn by_private_dns(&self, region: &Region, local: IpAddr) -> EntryPoint {
         let local = local.to_canonical();
         self.standing
             .iter()
@@ -177,7 +184,9 @@ impl EndpointTable {
                     _ => Some(next),
                 },
             )
-            .map_or(Door::Public, |(_, placed)| Door::VpcEndpoint(placed.clone()))
+            .map_or(EntryPoint::Public, |(_, placed)| {
+                EntryPoint::VpcEndpoint(placed.clone())
+            })
     }
 }
 
@@ -203,7 +212,7 @@ impl PlacedEndpoint {
     }
 }
 
-impl Door {
+impl EntryPoint {
     /// The endpoint, when the request came over one
     pub(crate) fn vpc_endpoint(&self) -> Option<&PlacedEndpoint> {
         match self {

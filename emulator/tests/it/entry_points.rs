@@ -40,14 +40,14 @@ async fn two_networks_are_two_vpcs_with_two_policies() {
     let first = arriving_at(&emulator, [127, 0, 1, 1], REGIONAL).await;
     assert_eq!(first.status, 200, "{first:?}");
     let entry = last_entry(&emulator).await;
-    assert_eq!(entry["door"]["vpc_endpoint_id"], "vpce-0000000000000000a");
-    assert_eq!(entry["door"]["vpc_id"], "vpc-0000000000000000a");
+    assert_eq!(entry["entry_point"]["vpc_endpoint_id"], "vpce-0000000000000000a");
+    assert_eq!(entry["entry_point"]["vpc_id"], "vpc-0000000000000000a");
     assert_eq!(entry["context"]["aws:SourceVpc"][0], "vpc-0000000000000000a");
 
     let second = arriving_at(&emulator, [127, 0, 2, 1], REGIONAL).await;
     second.check(403, "AccessDeniedException");
     assert_eq!(
-        last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+        last_entry(&emulator).await["entry_point"]["vpc_endpoint_id"],
         "vpce-0000000000000000b"
     );
 }
@@ -57,8 +57,8 @@ async fn outside_of_every_network_is_the_public_endpoint() {
     let emulator = emulator_with(TWO_VPCS).await;
     assert_eq!(arriving_at(&emulator, [127, 0, 3, 1], REGIONAL).await.status, 200);
     let entry = last_entry(&emulator).await;
-    assert_eq!(entry["door"]["kind"], "public");
-    assert_eq!(entry["door"]["vpc_endpoint_id"], Value::Null);
+    assert_eq!(entry["entry_point"]["kind"], "public");
+    assert_eq!(entry["entry_point"]["vpc_endpoint_id"], Value::Null);
     assert_eq!(entry["context"]["aws:SourceVpce"], Value::Null);
     assert!(entry["context"]["aws:SourceIp"][0].is_string());
     assert_eq!(entry["context"]["aws:VpcSourceIp"], Value::Null);
@@ -75,7 +75,7 @@ async fn an_endpoints_own_name_leads_to_it_from_anywhere() {
         let answer = arriving_at(&emulator, [127, 0, 1, 1], host).await;
         answer.check(403, "AccessDeniedException");
         assert_eq!(
-            last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+            last_entry(&emulator).await["entry_point"]["vpc_endpoint_id"],
             "vpce-0000000000000000b",
             "{host}"
         );
@@ -110,10 +110,10 @@ vpc_endpoints:
     )
     .await;
     Call::detect("1").host(REGIONAL).send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["kind"], "public");
+    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "public");
     let own = "vpce-0000000000000000a-abcd1234.lookoutvision.us-west-2.vpce.amazonaws.com";
     Call::detect("1").host(own).send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["kind"], "vpc-endpoint");
+    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "vpc-endpoint");
 }
 
 #[tokio::test]
@@ -123,11 +123,11 @@ async fn any_other_name_is_read_by_the_region_of_the_signature() {
     call.address = Some(SocketAddr::from(([127, 0, 1, 1], emulator.address().port())));
     call.clone().region("eu-west-1").send(&emulator).await;
     assert_eq!(
-        last_entry(&emulator).await["door"]["vpc_endpoint_id"],
+        last_entry(&emulator).await["entry_point"]["vpc_endpoint_id"],
         "vpce-0000000000000000a"
     );
     call.region("us-west-2").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["door"]["kind"], "public");
+    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "public");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn the_default_endpoint_stands_in_every_region() {
             200
         );
         let entry = last_entry(&emulator).await;
-        assert_eq!(entry["door"]["vpc_endpoint_id"], "vpce-00000000000000000");
+        assert_eq!(entry["entry_point"]["vpc_endpoint_id"], "vpce-00000000000000000");
         assert_eq!(entry["tls"]["sni"], host.as_str());
     }
 }
