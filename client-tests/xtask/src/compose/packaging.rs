@@ -35,7 +35,6 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
     let binary = xtask::target_directory()
         .join(&host)
         .join("release/lookoutvision-emulator");
-    check_size(&binary, &host)?;
 
     let context = Context::new("emulator")?;
     fs::create_dir(context.root().join("certs"))?;
@@ -54,27 +53,6 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
             .replace("--from=build ", "")
             .replace(" /rootfs/", " rootfs/"),
     )
-}
-
-/// The image is little else than this binary, and the README says how large it is.
-const STATIC_BINARY_BYTES_MAX: u64 = 8_000_000;
-
-fn check_size(binary: &Path, host: &str) -> Result<(), TaskError> {
-    let bytes = fs::metadata(binary)?.len();
-    println!("   {bytes} bytes");
-    // Other targets are linked otherwise, and nobody promised anything about them.
-    if host != "x86_64-unknown-linux-gnu" || bytes < STATIC_BINARY_BYTES_MAX {
-        return Ok(());
-    }
-    let problem = format!(
-        "the static binary has {bytes} bytes and not fewer than {STATIC_BINARY_BYTES_MAX}; \
-         with a glibc before 2.36 it is larger by half a megabyte (see `emulator/build.rs`)"
-    );
-    if xtask::nothing_may_be_skipped() {
-        return Err(TaskError(problem));
-    }
-    println!("   {problem}");
-    Ok(())
 }
 
 /// The clients' image: the programs of this machine with every library that they load, at the paths they have here.
