@@ -66,22 +66,16 @@ impl Condition {
     /// Whether the condition is true in a request with this context.
     pub(crate) fn holds(&self, context: &RequestContext<'_>) -> bool {
         let values = context.values_of(&self.key);
+        if values.is_empty() {
+            return self.holds_when_absent();
+        }
         if let Test::Null(absences) = &self.test {
             return match self.operator.set {
                 // IAM Access Analyzer policy checks, Null with qualifier.
                 Some(SetOperator::ForAllValues) => true,
                 Some(SetOperator::ForAnyValue) => false,
-                None => absences.contains(&Some(values.is_empty())),
+                None => absences.contains(&Some(false)),
             };
-        }
-        let negated = self.operator.polarity == Polarity::Negated;
-        if values.is_empty() {
-            return self.operator.if_exists
-                || match self.operator.set {
-                    Some(SetOperator::ForAllValues) => true,
-                    Some(SetOperator::ForAnyValue) => false,
-                    None => negated,
-                };
         }
         // IAM Access Analyzer policy checks, Empty array condition: with a set operator or IfExists an empty
         // list is satisfied by an absent key only.
@@ -95,6 +89,7 @@ impl Condition {
             None
         };
         let test = resolved.as_ref().unwrap_or(&self.test);
+        let negated = self.operator.polarity == Polarity::Negated;
         let satisfies = |value: &str| negated != test.hits(value, context);
         match self.operator.set {
             Some(SetOperator::ForAllValues) => values.iter().all(|value| satisfies(value)),
@@ -105,6 +100,20 @@ impl Condition {
                 [value] if !self.multivalued => satisfies(value),
                 _ => false,
             },
+        }
+    }
+
+    /// Whether the condition is true in a request without its key, or with an empty list under it, which is
+    /// the same (IAM User Guide, *Single-valued vs. multivalued context keys*).
+    ///
+    /// `IfExists` looks at one value at a time, so with `ForAnyValue` it never gets to look: re:Post question
+    /// QU9HFmDzP0QGuU-fd7rS6B7w; Cloud Copilot, *ForAnyValue:StringEqualsIfExists*.
+    pub(crate) fn holds_when_absent(&self) -> bool {
+        match (self.operator.set, &self.test) {
+            (Some(SetOperator::ForAllValues), _) => true,
+            (Some(SetOperator::ForAnyValue), _) => false,
+            (None, Test::Null(absences)) => absences.contains(&Some(true)),
+            (None, _) => self.operator.if_exists || self.operator.polarity == Polarity::Negated,
         }
     }
 }

@@ -252,6 +252,8 @@ finding_codes! {
     ForAllValuesSingleValued = "for-all-values-single-valued", Warning;
     /// `Null` with a set operator does not look at the key
     NullWithQualifier = "null-with-qualifier", Warning;
+    /// `IfExists` with `ForAnyValue`: an absent key makes the condition false all the same
+    IfExistsIgnored = "if-exists-ignored", Warning;
     /// A wildcard under an operator that compares it as text
     WildcardWithoutLike = "wildcard-without-like", Warning;
 

@@ -1,8 +1,7 @@
 //! Conditions that come out the same way for every request, and variables that nothing fills in.
 
 use super::{Locator, Service, ServiceAction, is_among};
-use crate::condition::operator::{Polarity, SetOperator};
-use crate::condition::{Condition, Test};
+use crate::condition::Condition;
 use crate::document::PolicyType;
 use crate::finding::FindingCode;
 use crate::pattern::Pattern;
@@ -84,7 +83,7 @@ impl Keys<'_> {
 fn check_key(condition: &Condition, keys: &Keys<'_>, locator: &mut Locator<'_>) {
     let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
     let steps = ["Condition", &operator, key];
-    let (outcome, code) = if holds_when_absent(condition) {
+    let (outcome, code) = if condition.holds_when_absent() {
         ("always true", FindingCode::ConditionAlwaysTrue)
     } else {
         ("never true", FindingCode::ConditionNeverTrue)
@@ -152,15 +151,4 @@ fn is_own_endpoint_key(key: &str) -> bool {
     ["aws:SourceVpce", "aws:SourceVpc"]
         .iter()
         .any(|own| key.eq_ignore_ascii_case(own))
-}
-
-/// What the condition is when its key is absent.
-fn holds_when_absent(condition: &Condition) -> bool {
-    match (&condition.test, condition.operator.set) {
-        (Test::Null(absences), None) => absences.contains(&Some(true)),
-        (_, Some(SetOperator::ForAllValues)) => true,
-        (Test::Null(_), Some(SetOperator::ForAnyValue)) => false,
-        (_, Some(SetOperator::ForAnyValue)) => condition.operator.if_exists,
-        (_, None) => condition.operator.if_exists || condition.operator.polarity == Polarity::Negated,
-    }
 }

@@ -70,6 +70,12 @@ fn read_operator(
         let message = format!("`{operator}` gives the same answer whatever the request holds");
         report.add(FindingCode::NullWithQualifier, path, member.key_offset, message);
     }
+    if operator.set == Some(SetOperator::ForAnyValue) && operator.if_exists {
+        let message = format!(
+            "`{operator}` is false when the key is absent: `ForAnyValue` needs a value, whatever `IfExists` says"
+        );
+        report.add(FindingCode::IfExistsIgnored, path, member.key_offset, message);
+    }
 
     let mut seen = HashSet::new();
     let mut conditions = Some(Vec::new());

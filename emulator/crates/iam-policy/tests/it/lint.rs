@@ -203,6 +203,25 @@ fn conditions_that_come_out_one_way_are_named() {
 }
 
 #[test]
+fn if_exists_changes_nothing_for_any_value_and_the_outcome_told_is_the_one_that_comes() {
+    check(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:CreateProject", "Resource": "*",
+            "Condition": {"ForAnyValue:StringNotEqualsIfExists": {"aws:TagKeys": "a"}}}"#,
+        &[
+            "if-exists-ignored /Statement/0/Condition/ForAnyValue:StringNotEqualsIfExists `ForAnyValue:StringNotEqualsIfExists` is false when the key is absent: `ForAnyValue` needs a value, whatever `IfExists` says",
+            "condition-never-true /Statement/0/Condition/ForAnyValue:StringNotEqualsIfExists/aws:TagKeys `ForAnyValue:StringNotEqualsIfExists` on `aws:TagKeys` is never true: no action of the statement has the key",
+        ],
+    );
+    check(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:CreateProject", "Resource": "*",
+            "Condition": {"ForAllValues:StringEqualsIfExists": {"aws:TagKeys": "a"}}}"#,
+        &[
+            "condition-always-true /Statement/0/Condition/ForAllValues:StringEqualsIfExists/aws:TagKeys `ForAllValues:StringEqualsIfExists` on `aws:TagKeys` is always true: no action of the statement has the key",
+        ],
+    );
+}
+
+#[test]
 fn a_key_that_only_aws_sets_is_told_apart_from_one_that_nobody_sets() {
     check(
         r#"{"Effect": "Deny", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*",
