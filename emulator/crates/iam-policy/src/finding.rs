@@ -238,8 +238,8 @@ finding_codes! {
     DateOutOfRange = "date-out-of-range", Refused;
     /// Four digits are a year for some readers and seconds for others
     AmbiguousDate = "ambiguous-date", Malformed;
-    /// A pattern for ARNs has fewer than six parts
-    InvalidArn = "invalid-arn", Malformed;
+    /// A value of an ARN operator does not have the six parts of an ARN; it matches none
+    ArnPatternNeverMatches = "arn-pattern-never-matches", Warning;
     /// The value of aws:SourceVpc is not a VPC's id
     InvalidVpcId = "invalid-vpc-id", Refused;
     /// The value of aws:SourceVpce is not a VPC endpoint's id

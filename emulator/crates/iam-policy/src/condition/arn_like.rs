@@ -1,5 +1,9 @@
 //! `ArnLike` and `ArnEquals`, which behave alike: six parts, each compared on its own, wildcards in all of
 //! them (IAM User Guide, *Condition operators*).
+//!
+//! A pattern without six parts loads, because documents with `"ArnEquals": {"aws:SourceArn": "*"}` are attached
+//! and in force. Guess: `*` alone matches every ARN, as their writers mean it; every other short pattern lines
+//! up with no ARN and matches none, as known engines have it.
 
 use crate::arn::{ARN_PARTS, split};
 use crate::context::RequestContext;
@@ -12,42 +16,56 @@ use crate::variable::{Variable, VariableError};
 #[derive(Debug, Clone)]
 pub(crate) enum ArnPattern {
     Parts(Box<[Pattern; ARN_PARTS]>),
+    /// `*`: every ARN.
+    Every,
+    /// No ARN: the pattern has fewer than six parts, or begins with something else than an ARN does.
+    Nothing,
     /// Variables may bring colons of their own, a whole ARN even, so the cuts are made once they are
     /// filled in.
     Template(Box<[TemplateToken]>),
 }
 
-/// Why a text is not a pattern for ARNs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ArnPatternError {
-    /// It has fewer than six parts or does not begin with `arn:`.
-    NotAnArn,
-    Variable(VariableError),
-}
-
 impl ArnPattern {
-    pub(crate) fn compile(text: &str, variables: Variables) -> Result<Self, ArnPatternError> {
+    /// # Errors
+    /// A variable that is not well formed.
+    pub(crate) fn compile(text: &str, variables: Variables) -> Result<Self, VariableError> {
         let syntax = Syntax {
             wildcards: Wildcards::Glob,
             variables,
         };
-        let tokens = tokenize(text, syntax).map_err(ArnPatternError::Variable)?;
+        let tokens = tokenize(text, syntax)?;
         if tokens
             .iter()
             .any(|token| matches!(token, TemplateToken::Variable(_)))
         {
             return Ok(Self::Template(tokens.into()));
         }
-        let parts = split(text).ok_or(ArnPatternError::NotAnArn)?;
-        let compile = |part| Pattern::compile(part, syntax).map_err(ArnPatternError::Variable);
-        Ok(Self::Parts(Box::new([
+        if text == "*" {
+            return Ok(Self::Every);
+        }
+        let Some(parts) = split_pattern(text) else {
+            return Ok(Self::Nothing);
+        };
+        let compile = |part| Pattern::compile(part, syntax);
+        let parts = [
             compile(parts[0])?,
             compile(parts[1])?,
             compile(parts[2])?,
             compile(parts[3])?,
             compile(parts[4])?,
             compile(parts[5])?,
-        ])))
+        ];
+        let is_prefix_possible = parts[0].matches("arn", &RequestContext::new());
+        Ok(if is_prefix_possible {
+            Self::Parts(Box::new(parts))
+        } else {
+            Self::Nothing
+        })
+    }
+
+    /// Whether no ARN matches the pattern, whatever the request is.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
     }
 
     pub(super) fn matches(&self, value: &str, context: &RequestContext<'_>) -> bool {
@@ -55,6 +73,8 @@ impl ArnPattern {
             return false;
         };
         match self {
+            Self::Every => true,
+            Self::Nothing => false,
             Self::Parts(parts) => parts
                 .iter()
                 .zip(value)
@@ -77,14 +97,14 @@ impl ArnPattern {
     /// The pattern with its variables filled in for good; `None` when it then matches nothing.
     pub(super) fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
         match self {
-            Self::Parts(_) => Some(self.clone()),
+            Self::Parts(_) | Self::Every | Self::Nothing => Some(self.clone()),
             Self::Template(tokens) => resolve(tokens, context).map(|tokens| Self::Template(tokens.into())),
         }
     }
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
         let tokens: &[TemplateToken] = match self {
-            Self::Parts(_) => &[],
+            Self::Parts(_) | Self::Every | Self::Nothing => &[],
             Self::Template(tokens) => tokens,
         };
         tokens.iter().filter_map(|token| match token {
@@ -92,6 +112,16 @@ impl ArnPattern {
             TemplateToken::Fixed(_) => None,
         })
     }
+}
+
+/// The six parts of a pattern, of which the first may hold wildcards, too; `None` when there are fewer.
+fn split_pattern(text: &str) -> Option<[&str; ARN_PARTS]> {
+    let mut pieces = text.splitn(ARN_PARTS, ':');
+    let mut parts = [""; ARN_PARTS];
+    for part in &mut parts {
+        *part = pieces.next()?;
+    }
+    Some(parts)
 }
 
 /// Cuts tokens at the first five colons; `None` when there are fewer.
@@ -165,14 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn short_arns_are_refused() {
-        assert_eq!(
-            ArnPattern::compile("arn:aws:iam::1", Variables::Expand).err(),
-            Some(ArnPatternError::NotAnArn)
-        );
-        assert_eq!(
-            ArnPattern::compile("*", Variables::Expand).err(),
-            Some(ArnPatternError::NotAnArn)
-        );
+    fn a_star_alone_matches_every_arn_and_no_other_short_pattern_matches_any() {
+        check("*", "arn:aws:iam::123456789012:role/x", true);
+        check("*", "123456789012", false);
+        for pattern in [
+            "arn:aws:iam::123456789012",
+            "arn:aws:iam:role/x",
+            "arn:*",
+            "**",
+            "?*",
+            "",
+            "a",
+        ] {
+            check(pattern, "arn:aws:iam::123456789012:role/x", false);
+        }
+    }
+
+    #[test]
+    fn the_first_part_is_compared_like_the_others() {
+        check("*:aws:iam::*:role/x", "arn:aws:iam::123456789012:role/x", true);
+        check("urn:aws:iam::*:role/x", "arn:aws:iam::123456789012:role/x", false);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::global_keys::{self, GlobalKey, global_key};
 use super::statement::Place;
 use super::{Path, Report, check_duplicates};
-use crate::condition::arn_like::{ArnPattern, ArnPatternError};
+use crate::arn::ARN_PARTS;
+use crate::condition::arn_like::ArnPattern;
 use crate::condition::date::{self, DateProblem};
 use crate::condition::ip_address::Cidr;
 use crate::condition::operator::{Family, Operator, OperatorError, SetOperator};
@@ -244,19 +245,16 @@ fn compile_patterns(
     };
     if family == Family::Arn {
         let compile = |value: &Scalar| match ArnPattern::compile(&value.text, place.variables()) {
-            Ok(pattern) => Some(pattern),
-            Err(ArnPatternError::NotAnArn) => {
-                let message = format!("`{}` is not a pattern for an ARN with six parts", value.text);
-                value.report(FindingCode::InvalidArn, path, report, message);
-                None
+            Ok(pattern) => {
+                if pattern.is_nothing() {
+                    let message = format!("`{}` {}", value.text, why_no_arn_matches(&value.text));
+                    value.report(FindingCode::ArnPatternNeverMatches, path, report, message);
+                }
+                Some(pattern)
             }
-            Err(ArnPatternError::Variable(error)) => {
-                value.report(
-                    FindingCode::InvalidVariable,
-                    path,
-                    report,
-                    format!("{error}: `{}`", value.text),
-                );
+            Err(error) => {
+                let message = format!("{error}: `{}`", value.text);
+                value.report(FindingCode::InvalidVariable, path, report, message);
                 None
             }
         };
@@ -284,6 +282,18 @@ fn compile_patterns(
         Family::Bool => Test::Bool(patterns),
         _ => Test::StringLike(patterns),
     })
+}
+
+/// Says why a value of an ARN operator matches no ARN, and what one looks like.
+fn why_no_arn_matches(text: &str) -> String {
+    let flaw = match text.split(':').count() {
+        1 => "has one part and an ARN has six".to_owned(),
+        parts if parts < ARN_PARTS => format!("has {parts} parts and an ARN has six"),
+        _ => "does not begin with `arn:`".to_owned(),
+    };
+    format!(
+        "{flaw}, so it matches no ARN; write `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, with `*` for a part that may be anything"
+    )
 }
 
 /// Whether a value can be read by its operator.

@@ -199,8 +199,9 @@ fn conditions_are_checked_as_access_analyzer_checks_them() {
     check_condition(r#"{"BinaryEquals": {"test:b": "***"}}"#, &["unreadable-value"]);
     check_condition(
         r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012"}}"#,
-        &["invalid-arn"],
+        &["arn-pattern-never-matches"],
     );
+    check_condition(r#"{"ArnEquals": {"aws:SourceArn": "*"}}"#, &[]);
     check_condition(
         r#"{"ArnLike": {"aws:PrincipalArn": "${aws:PrincipalTag/arn}"}}"#,
         &[],

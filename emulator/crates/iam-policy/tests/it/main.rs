@@ -1,6 +1,7 @@
 //! iam-policy seen from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod arn_operators;
 mod attach_cases;
 mod corpus;
 mod documented_cases;

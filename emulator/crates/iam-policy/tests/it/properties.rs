@@ -72,6 +72,8 @@ const VALUES: &[&str] = &[
     "YWxpY2U=",
     "arn:aws:iam::123456789012:user/alice",
     "arn:aws:iam::*:user/*",
+    "arn:aws:iam:user/alice",
+    "*",
 ];
 
 const KEYS: &[&str] = &[
@@ -102,6 +104,8 @@ const BASES: &[&str] = &[
     "BinaryEquals",
     "IpAddress",
     "NotIpAddress",
+    "ArnEquals",
+    "ArnNotLike",
     "Null",
 ];
 
