@@ -275,6 +275,16 @@ finding_codes! {
     /// The account part of an ARN mixes an account id with a wildcard
     EndpointAccountWildcard = "endpoint-account-wildcard", Tolerated;
 
+    // Resource control policies (IAM Access Analyzer policy checks, `RCP syntax error …`).
+    /// A resource control policy has another principal than `*`
+    RcpSyntaxErrorPrincipal = "rcp-syntax-error-principal", Refused;
+    /// A resource control policy allows, and is not `RCPFullAWSAccess`
+    RcpSyntaxErrorAllow = "rcp-syntax-error-allow", Refused;
+    /// A resource control policy has a `NotAction`
+    RcpSyntaxErrorNotAction = "rcp-syntax-error-notaction", Refused;
+    /// An action of a resource control policy names no service
+    RcpSyntaxErrorAction = "rcp-syntax-error-action", Refused;
+
     // Lint: what the document will do, measured against the service that it is about.
     /// The service has no action of this name
     UnknownAction = "unknown-action", Warning;

@@ -8,6 +8,7 @@ mod condition;
 mod endpoint_rules;
 mod global_keys;
 mod principal;
+mod resource_control;
 mod statement;
 
 use std::fmt;
@@ -162,6 +163,9 @@ fn read_document(text: &str, policy_type: PolicyType, report: &mut Report) -> Op
         }
     };
     check_sids(statement, &path, policy_type, report);
+    if policy_type == PolicyType::ResourceControl {
+        resource_control::check(statement, &path, &statements, report);
+    }
 
     // A statement that could not be read has reported why, and the document is refused.
     let statements = statements.into_iter().collect::<Option<Vec<_>>>()?;

@@ -151,8 +151,7 @@ fn an_organization_has_an_id_and_its_policies_in_one_level_or_in_levels() {
 
 #[test]
 fn resource_control_policies_are_taken_with_a_warning() {
-    let policy =
-        "{Version: 2012-10-17, Statement: {Effect: Deny, Principal: '*', Action: '*', Resource: '*'}}";
+    let policy = "{Version: 2012-10-17, Statement: {Effect: Deny, Principal: '*', Action: 'lookoutvision:*', Resource: '*'}}";
     let yaml = format!("organization:\n  id: o-exampleorgid\n  resource_control_policies: [{policy}]\n");
     assert_eq!(
         warnings(&yaml),
@@ -160,6 +159,22 @@ fn resource_control_policies_are_taken_with_a_warning() {
             "emulator.yaml:3:3: /organization/resource_control_policies: AWS applies resource control policies to other \
           services only, not to Lookout for Vision; here they are applied"
         ]
+    );
+}
+
+#[test]
+fn what_a_resource_control_policy_may_not_have_is_a_mistake() {
+    check(
+        "organization:\n\
+         \x20 id: o-exampleorgid\n\
+         \x20 resource_control_policies:\n\
+         \x20   - {Version: 2012-10-17, Statement: {Effect: Deny, Principal: '*', Action: '*', Resource: '*'}}\n\
+         \x20   - {Version: 2012-10-17, Statement: {Effect: Allow, Principal: '*', Action: 's3:*', Resource: '*'}}\n",
+        "emulator.yaml:4:71: /organization/resource_control_policies/0/Statement/Action: RCPs only support specifying \
+         select service prefixes in the `Action` element; `*` names no service\n\
+         emulator.yaml:5:41: /organization/resource_control_policies/1/Statement/Effect: the effect of `Allow` is only \
+         supported for the `RCPFullAWSAccess` policy, one statement that allows `*`, which is always attached; write \
+         `Deny`",
     );
 }
 

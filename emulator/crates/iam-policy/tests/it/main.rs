@@ -10,4 +10,5 @@ mod hostile;
 mod lint;
 mod loader;
 mod properties;
+mod resource_control;
 mod trust;

@@ -183,3 +183,20 @@ fn each_type_has_its_own_grammar() {
         assert_eq!(code(policy_type), expected, "{policy_type}");
     }
 }
+
+#[test]
+fn a_resource_control_policy_has_rules_of_its_own() {
+    let document = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": {"AWS": "123456789012"}, "NotAction": "s3:*", "Resource": "*"}}"#;
+    let lint = |policy_type| Report::of(&["-".into()], policy_type, &mut document.as_bytes());
+    let report = lint(PolicyType::ResourceControl);
+    let codes: Vec<&str> = report
+        .findings()
+        .map(|(_, finding)| finding.code.as_str())
+        .collect();
+    assert_eq!(
+        codes,
+        ["rcp-syntax-error-principal", "rcp-syntax-error-notaction"]
+    );
+    assert_eq!(report.exit_code(false), 64);
+    assert_eq!(lint(PolicyType::VpcEndpoint).exit_code(false), 0);
+}
