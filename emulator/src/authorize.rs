@@ -283,7 +283,12 @@ impl Question {
             principal: &principal.identity,
             action: self.action,
             resource: &self.resource,
-            resource_account: None,
+            // Everything here belongs to one account, also what is authorised on `*` and what an ARN in a request calls
+            // another account's. A role's ARN names its account, which may be another one.
+            resource_account: match self.role {
+                Some(_) => None,
+                None => Some(self.snapshot.config.account_id.as_str()),
+            },
             context: &context,
         };
         ask(&policies, &request)

@@ -211,12 +211,6 @@ impl<'c> Call<'c> {
         &self.permit.invocation().region
     }
 
-    /// Whether the caller is of the account that the networks belong to; nobody else sees them
-    fn is_owner(&self) -> bool {
-        let owner = &self.permit.snapshot().config.account_id;
-        self.permit.principal().identity.account() == Some(owner.as_str())
-    }
-
     /// Reads the parameters, all of them, and stops a dry run before anything is done
     fn read<T>(
         &self,

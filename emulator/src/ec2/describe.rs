@@ -19,21 +19,15 @@ pub(super) mod subnets;
 pub(super) mod vpcs;
 
 impl<'c> Call<'c> {
-    /// The networks that the caller sees in this Region
+    /// The networks in this Region
     pub(super) fn vpcs(&self) -> Vec<&'c Vpc> {
-        if !self.is_owner() {
-            return Vec::new();
-        }
         let vpcs = self.permit.snapshot().config.vpcs.iter();
         vpcs.filter(|vpc| vpc.region.as_ref().is_none_or(|region| region == self.region()))
             .collect()
     }
 
-    /// The endpoints that the caller sees in this Region, with their states
+    /// The endpoints in this Region, with their states
     pub(super) fn endpoints(&self) -> Vec<(Arc<PlacedEndpoint>, State)> {
-        if !self.is_owner() {
-            return Vec::new();
-        }
         let table = &self.permit.snapshot().endpoints;
         let gone_before = self.now.saturating_sub(DELETING_FOR).unwrap_or(Timestamp::MIN);
         let standing = table.iter().map(|placed| (placed, State::Available));

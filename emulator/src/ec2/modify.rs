@@ -50,7 +50,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         let placed = now
             .endpoints
             .get(&input.id)
-            .filter(|placed| call.is_owner() && placed.stands_in(region))
+            .filter(|placed| placed.stands_in(region))
             .ok_or_else(|| Ec2Error::VpcEndpointNotFound(input.id.clone()))?;
         if input.private_dns == Some(PrivateDns::Enabled) {
             refuse_conflicting_dns(&now.endpoints, &placed.vpc, region, Some(&input.id))?;

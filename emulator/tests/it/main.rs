@@ -1,5 +1,6 @@
 //! The emulator as its clients meet it: real TLS on real sockets, one module a concern.
 
+mod accounts;
 mod control_api;
 mod detect_anomalies;
 mod ec2;
