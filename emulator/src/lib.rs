@@ -57,6 +57,7 @@ mod logging;
 pub mod lookoutvision;
 mod made;
 mod ordered;
+mod owner_only;
 mod perform;
 mod pipeline;
 mod policy_service;

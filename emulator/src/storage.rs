@@ -25,6 +25,7 @@ mod projects;
 
 pub(crate) use self::projects::Record;
 use self::projects::{DATASETS, PROJECTS, TOKENS};
+use crate::owner_only;
 
 /// The state file
 pub(crate) struct Storage {
@@ -67,8 +68,8 @@ impl Storage {
     /// # Errors
     /// When it cannot be opened, is open in another process, or was written by another version.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
-        let database = open_database(path)?;
         restrict_to_owner(path);
+        let database = open_database(path)?;
         Self::on(database, path, open_database)
     }
 
@@ -254,9 +255,7 @@ fn open_database(path: &Path) -> Result<Database, StorageError> {
 fn open_or_make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    owner_only::open(&mut options, path)
 }
 
 /// Takes a file that was there before away from everyone but its owner

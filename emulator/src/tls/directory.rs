@@ -47,7 +47,7 @@ use super::{
     names::{self, ServedNames},
     truststore, verify,
 };
-use crate::{config::EmulatedName, host_name::HostName};
+use crate::{config::EmulatedName, host_name::HostName, owner_only};
 
 /// Where the files of an authority are
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +133,7 @@ fn enter(directory: &Path) -> Result<Access, CertsError> {
     match fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => return Err(CertsError::NotADirectory(directory.to_owned())),
         Ok(_) => {}
-        Err(_) => fs::create_dir_all(directory).map_err(|source| CertsError::CreateDirectory {
+        Err(_) => owner_only::make_folder(directory).map_err(|source| CertsError::CreateDirectory {
             path: directory.to_owned(),
             source,
         })?,

@@ -6,6 +6,8 @@ mod detect_anomalies;
 mod ec2;
 mod endpoint_persistence;
 mod entry_points;
+#[cfg(unix)]
+mod file_modes;
 mod http2;
 mod journal;
 mod life_cycle;

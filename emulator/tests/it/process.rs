@@ -27,7 +27,12 @@ impl Process {
     }
 
     /// Starts it by another program, whose last arguments are its own
-    pub(crate) fn start_by(folder: &Path, mut command: Command) -> Self {
+    pub(crate) fn start_by(folder: &Path, command: Command) -> Self {
+        Self::start_with_certs(folder, command, "certs")
+    }
+
+    /// Starts it by another program, with a configuration that keeps the certificate authority in `certs`
+    pub(crate) fn start_with_certs(folder: &Path, mut command: Command, certs: &str) -> Self {
         let log = folder.join("log");
         let stderr = File::options().create(true).append(true).open(&log);
         let mut child = command
@@ -63,7 +68,7 @@ impl Process {
             address: address.expect("the ready block names the address"),
             control_url: control_url.expect("the ready block names the control API"),
             log,
-            ca_pem: std::fs::read_to_string(folder.join("certs/ca.pem")).expect("the CA was made"),
+            ca_pem: std::fs::read_to_string(folder.join(certs).join("ca.pem")).expect("the CA was made"),
         }
     }
 

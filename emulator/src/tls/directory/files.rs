@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::tls::{CertsError, notice::KeyMode};
+use crate::{
+    owner_only,
+    tls::{CertsError, notice::KeyMode},
+};
 
 /// What a file is to us
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +34,9 @@ pub(super) enum Access {
 /// Takes the lock file, waiting for another process that is making its authority
 pub(super) fn lock(directory: &Path) -> Result<Access, CertsError> {
     let path = directory.join(LOCK);
-    let file = match OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-    {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let file = match owner_only::open(&mut options, &path) {
         Ok(file) => file,
         Err(source)
             if matches!(
@@ -94,16 +94,15 @@ pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), Certs
     // `create_new` does not follow a link that someone else put there.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(
-        &mut options,
-        match kind {
-            Kind::Secret => 0o600,
-            Kind::Derived => 0o644,
-        },
-    );
-    let write_and_rename = || {
-        let mut file = options.open(temporary)?;
+    let mut write_and_rename = || {
+        let mut file = match kind {
+            Kind::Secret => owner_only::open(&mut options, temporary)?,
+            Kind::Derived => {
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+                options.open(temporary)?
+            }
+        };
         file.write_all(content)?;
         if kind == Kind::Secret {
             file.sync_all()?;

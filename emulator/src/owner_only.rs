@@ -1,0 +1,76 @@
+//! Files and folders that are their owner's alone: modes 0600 and 0700, whatever the umask takes away or leaves.
+//!
+//! The mode is asked for when the file is made, so that there is no moment in which others can read it, and set again
+//! afterwards, because the umask may have taken rights from the owner as well.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    path::Path,
+};
+
+/// Opens a file by `options`; one that is made by this has mode 0600, and one that is there gets it where that can be
+///
+/// # Errors
+/// As [`OpenOptions::open`].
+pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, FILE_MODE);
+    let file = options.open(path)?;
+    // A file system without permissions refuses this, and a file of somebody else who lets us write keeps its mode.
+    let _ = file
+        .metadata()
+        .and_then(|metadata| match restricted(&metadata, FILE_MODE) {
+            Some(permissions) => file.set_permissions(permissions),
+            None => Ok(()),
+        });
+    Ok(file)
+}
+
+/// Makes a folder and those that it lies in, as far as they are missing, each with mode 0700
+///
+/// A folder that is there already keeps its mode: whoever made it decided who can look into it.
+///
+/// # Errors
+/// When one of them cannot be made, or is there and no folder.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_folder(parent)?;
+    }
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, FOLDER_MODE);
+    match builder.create(path) {
+        Ok(()) => {
+            // As with files.
+            let _ = fs::metadata(path).and_then(|metadata| match restricted(&metadata, FOLDER_MODE) {
+                Some(permissions) => fs::set_permissions(path, permissions),
+                None => Ok(()),
+            });
+            Ok(())
+        }
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The permissions that give a file this mode; `None` when it has it
+fn restricted(metadata: &fs::Metadata, mode: u32) -> Option<fs::Permissions> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        (metadata.permissions().mode() & 0o7777 != mode).then(|| fs::Permissions::from_mode(mode))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (metadata, mode);
+        None
+    }
+}
+
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
