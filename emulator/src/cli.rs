@@ -4,10 +4,14 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Overrides};
 
 mod certs;
 mod check;
+mod completions;
+mod control_client;
+mod env;
+mod exec;
 mod healthcheck;
 mod policy;
 mod ready_block;
@@ -43,10 +47,18 @@ enum Command {
     Check(ConfigOption),
     /// Print the JSON Schema of the configuration file
     Schema,
+    /// Run a command with an emulator of its own, found through its environment; ends with the command's status
+    Exec(exec::ExecOptions),
+    /// Print the variables that make clients call a running emulator
+    Env(env::EnvOptions),
     /// Exit 0 when an emulator is ready behind the control address
-    Healthcheck(ControlOption),
+    Healthcheck(healthcheck::HealthcheckOptions),
     /// Make or renew the certificate authority and tell how each SDK trusts it
     Certs(CertsOptions),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsOptions),
+    /// Print the manual page, or write one for each subcommand
+    Man(completions::ManOptions),
     /// Check policies, and decide requests by them, without serving anything
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -70,6 +82,20 @@ pub(crate) struct ServeOptions {
     /// Form of the log on standard error [default: text]
     #[arg(long, value_name = "FORMAT", env = "LOOKOUTVISION_EMULATOR_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormatOption>,
+}
+
+impl ServeOptions {
+    /// What options and environment say
+    pub(crate) fn overrides(self) -> Overrides {
+        Overrides {
+            config: self.config.config,
+            listen: self.listen,
+            control: self.control.control,
+            certs: self.certs.certs,
+            endpoint_policy: self.endpoint_policy,
+            log_format: self.log_format.map(Into::into),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -131,7 +157,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Serve(options)) => serve::run(options),
         Some(Command::Check(options)) => check::run(options),
         Some(Command::Schema) => schema::run(),
+        Some(Command::Exec(options)) => exec::run(options),
+        Some(Command::Env(options)) => env::run(&options),
         Some(Command::Healthcheck(options)) => healthcheck::run(&options),
+        Some(Command::Completions(options)) => completions::completions(&options),
+        Some(Command::Man(options)) => completions::man(&options),
         Some(Command::Certs(options)) => certs::run(options),
         Some(Command::Policy(command)) => policy::run(&command),
     };

@@ -378,14 +378,6 @@ impl Config {
         Ok(config)
     }
 
-    /// The Region that examples are written for: the first VPC's, or the service's first Region
-    pub fn home_region(&self) -> &str {
-        self.vpcs
-            .iter()
-            .find_map(|vpc| vpc.region.as_ref())
-            .map_or("us-east-1", Region::as_str)
-    }
-
     /// The role of an ARN
     pub fn role(&self, arn: &str) -> Option<&Arc<Role>> {
         self.roles.iter().find(|role| role.identity.arn().as_str() == arn)

@@ -19,6 +19,8 @@ use crate::{body, state::Shared, storage::StorageError};
 mod certificates;
 mod clock;
 mod endpoint_policy;
+mod env;
+pub(crate) mod environment;
 mod health;
 pub(crate) mod modes;
 mod requests;
@@ -57,6 +59,8 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
         ["ca.pem"] if reads => certificates::ca_pem(shared),
         ["ca-bundle.pem"] if reads => certificates::ca_bundle_pem(shared),
         ["truststore.p12"] if reads => certificates::truststore_p12(shared),
+        ["env"] if reads => env::show(shared, query),
+        ["vpc-endpoints"] if reads => endpoint_policy::list(shared),
         ["requests"] if reads => requests::list(shared, query),
         ["requests"] if method == Method::DELETE => requests::clear(shared),
         ["requests", id] if reads => requests::show(shared, id),
@@ -77,8 +81,8 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
         ["clock"] if reads => clock::show(shared),
         ["clock"] if method == Method::PUT => clock::set(shared, &read(shared, body).await?),
         [
-            "health" | "ready" | "ca.pem" | "ca-bundle.pem" | "truststore.p12" | "requests" | "reset"
-            | "clock",
+            "env" | "vpc-endpoints" | "health" | "ready" | "ca.pem" | "ca-bundle.pem" | "truststore.p12"
+            | "requests" | "reset" | "clock",
         ]
         | ["requests", _]
         | ["vpc-endpoints", _, "policy"] => Err(ControlError::new(

@@ -12,6 +12,7 @@ use crate::{
     clock::{Clock, ClockError, ClockSetting},
     config::{Config, EmulatedName, Problem, Problems},
     connection::{Api, Connector},
+    control::environment::{Addresses, ClientEnvironment},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
     made::Made,
@@ -26,8 +27,6 @@ use crate::{
 /// A running emulator; dropping it stops it
 pub struct Emulator {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    control_address: SocketAddr,
     stop: watch::Sender<Stop>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -138,7 +137,12 @@ impl Emulator {
         let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
             warn!("no certificate for a client: {refusal}");
         })?;
-        let shared = Arc::new(Shared::new(config, authority, service, made, clock));
+        let addresses = Addresses {
+            listen: address,
+            control: control_address,
+        };
+        let shared = Shared::new(config, authority, service, made, clock, addresses);
+        let shared = Arc::new(shared);
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let aws_api = Connector {
             shared: shared.clone(),
@@ -154,8 +158,6 @@ impl Emulator {
         ];
         Ok(Self {
             shared,
-            address,
-            control_address,
             stop,
             listeners,
         })
@@ -163,26 +165,17 @@ impl Emulator {
 
     /// Where the AWS API listens
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.shared.addresses.listen
     }
 
     /// What `AWS_ENDPOINT_URL_LOOKOUTVISION` is set to
     pub fn endpoint_url(&self) -> String {
-        let address = self.address;
-        if address.ip().is_loopback() || address.ip().is_unspecified() {
-            format!("https://localhost:{}", address.port())
-        } else {
-            format!("https://{address}")
-        }
+        self.shared.addresses.endpoint_url()
     }
 
     /// Where the control API listens
     pub fn control_url(&self) -> String {
-        let mut address = self.control_address;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("http://{address}")
+        self.shared.addresses.control_url()
     }
 
     /// The certificate of the CA that the clients must trust, as PEM
@@ -262,6 +255,20 @@ impl Emulator {
         self.shared.snapshot()
     }
 
+    /// What a client's environment must hold
+    pub(crate) fn client_environment(&self) -> ClientEnvironment {
+        ClientEnvironment::of(&self.shared, None)
+    }
+
+    /// Every entry of the journal as one line of JSON each, newest last
+    pub(crate) fn journal_lines(&self) -> Vec<String> {
+        let entries = self.shared.journal.entries(&Filter::default());
+        entries
+            .iter()
+            .map(|entry| EntryView::of(entry).to_json().to_string())
+            .collect()
+    }
+
     /// What puts another configuration in force
     pub(crate) fn reloader(&self) -> impl Fn(Arc<Config>) + Send + Sync + 'static {
         let shared = self.shared.clone();
@@ -272,8 +279,7 @@ impl Emulator {
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
-            .field("address", &self.address)
-            .field("control_address", &self.control_address)
+            .field("addresses", &self.shared.addresses)
             .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     body::BodyBudget,
     clock::Clock,
     config::{AccessKey, Config, Principal, Role},
+    control::environment::Addresses,
     ec2::changes::EndpointChanges,
     entry_point::EndpointTable,
     identifiers::VpcEndpointId,
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) service: Service,
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(crate) body_budget: BodyBudget,
+    pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
     snapshot: ArcSwap<Snapshot>,
     /// What calls made; held while a snapshot is replaced
@@ -86,6 +88,7 @@ impl Shared {
         service: Service,
         made: Made,
         clock: Clock,
+        addresses: Addresses,
     ) -> Self {
         let started_at = service.started_at();
         Self {
@@ -95,6 +98,7 @@ impl Shared {
             service,
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
+            addresses,
             started: Instant::now(),
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &made, started_at)),
             made: Mutex::new(made),
@@ -269,7 +273,11 @@ mod tests {
         let service = Service::open(clock.now(), storage.clone(), &config.limits).unwrap();
         let made = Made::load(storage, &config, clock.now()).unwrap();
         let authority = Arc::new(CertificateAuthority::in_memory(&[]).unwrap());
-        let shared = Shared::new(config, authority, service, made, clock);
+        let addresses = Addresses {
+            listen: "127.0.0.1:8443".parse().unwrap(),
+            control: "127.0.0.1:8080".parse().unwrap(),
+        };
+        let shared = Shared::new(config, authority, service, made, clock, addresses);
 
         let id: VpcEndpointId = ID.parse().unwrap();
         let policy = |action: &str| {

@@ -3,18 +3,40 @@
 use std::{
     io::{Read, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
+
+use clap::Args;
 
 use super::{ControlOption, EXIT_FAILED, EXIT_OK};
 
-pub(super) fn run(options: &ControlOption) -> u8 {
-    let address = reachable(options.control.unwrap_or(DEFAULT_CONTROL));
-    match ask(address) {
-        Ok(()) => EXIT_OK,
-        Err(error) => {
-            eprintln!("http://{address}/ready: {error}");
-            EXIT_FAILED
+/// Options of `healthcheck`
+#[derive(Debug, Args)]
+pub(super) struct HealthcheckOptions {
+    #[command(flatten)]
+    control: ControlOption,
+    /// Wait so many seconds at most until an emulator is ready
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        env = "LOOKOUTVISION_EMULATOR_WAIT"
+    )]
+    wait: u32,
+}
+
+pub(super) fn run(options: &HealthcheckOptions) -> u8 {
+    let address = reachable(options.control.control.unwrap_or(DEFAULT_CONTROL));
+    let end = Instant::now() + Duration::from_secs(options.wait.into());
+    loop {
+        match ask(address) {
+            Ok(()) => return EXIT_OK,
+            Err(_) if Instant::now() < end => thread::sleep(PAUSE),
+            Err(error) => {
+                eprintln!("http://{address}/ready: {error}");
+                return EXIT_FAILED;
+            }
         }
     }
 }
@@ -51,5 +73,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 const DEFAULT_CONTROL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// Between two questions of `--wait`
+const PAUSE: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;

@@ -2,7 +2,16 @@
 
 use std::{fmt, path::Path};
 
-use crate::{Emulator, config::Config, control::modes::Modes, tls::CertsPaths};
+use iam_policy::PolicyDocument;
+
+use crate::{
+    Emulator,
+    control::{
+        environment::{Client, Format, quoted},
+        modes::Modes,
+    },
+    tls::CertsPaths,
+};
 
 /// For each SDK the line that makes it trust the CA
 ///
@@ -12,7 +21,6 @@ pub(super) struct TrustBlock<'a>(pub(super) &'a CertsPaths);
 /// The text on standard output; its last line is the one that scripts wait for
 pub(super) struct ReadyBlock<'a> {
     pub(super) emulator: &'a Emulator,
-    pub(super) config: &'a Config,
 }
 
 impl fmt::Display for ReadyBlock<'_> {
@@ -39,63 +47,53 @@ impl fmt::Display for ReadyBlock<'_> {
         writeln!(f, "  SHA-256      {}", authority.fingerprint_sha256())?;
         writeln!(f, "  valid until  {}", authority.not_after())?;
         writeln!(f)?;
-        let modes = Modes::of(&emulator.snapshot());
-        writeln!(f, "  identity side              {}", modes.identity_side)?;
+        let snapshot = emulator.snapshot();
+        let modes = Modes::of(&snapshot);
+        writeln!(f, "  identity policies        {}", modes.identity_side)?;
         writeln!(
             f,
-            "  undeclared unsigned body   {}",
+            "  body without its hash    {} (strictness.undeclared_unsigned_payload)",
             modes.undeclared_unsigned_payload
         )?;
-        writeln!(f, "  clock skew                 {} s", modes.clock_skew_seconds)?;
-        for endpoint in &modes.vpc_endpoints {
-            writeln!(f, "  VPC endpoint               {endpoint}")?;
+        writeln!(f, "  clock skew               {} s", modes.clock_skew_seconds)?;
+        for placed in snapshot.endpoints.iter() {
+            let document = &placed.endpoint.policy_document;
+            let policy = if **document == PolicyDocument::full_access() {
+                "default policy: full access".to_owned()
+            } else {
+                match document.statements().len() {
+                    1 => "policy with 1 statement".to_owned(),
+                    statements => format!("policy with {statements} statements"),
+                }
+            };
+            writeln!(f, "  {}   {policy}", placed.id())?;
         }
         writeln!(f)?;
-        self.sdk_blocks(f)?;
-        writeln!(f)?;
+        self.client_variables(f)?;
         write!(f, "lookoutvision-emulator is ready")
     }
 }
 
 impl ReadyBlock<'_> {
-    fn sdk_blocks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(paths) = self.emulator.certificate_authority().paths() else {
-            return Ok(());
-        };
-        let region = self.config.home_region();
-        writeln!(f, "# every SDK: where to call, and who is calling")?;
-        writeln!(
-            f,
-            "export AWS_ENDPOINT_URL_LOOKOUTVISION={}",
-            self.emulator.endpoint_url()
-        )?;
-        writeln!(f, "export AWS_REGION={region} AWS_DEFAULT_REGION={region}")?;
-        self.credentials(f)?;
-        write!(f, "{}", TrustBlock(paths))
-    }
-
-    /// The well-known default key is printed whole; of any other key only the public half is.
-    fn credentials(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(key) = self
-            .config
-            .principals
-            .iter()
-            .flat_map(|principal| &principal.access_keys)
-            .next()
-        else {
-            return writeln!(
+    /// The lines to paste into a shell; no comment stands behind or between them, because zsh reads one as words
+    fn client_variables(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let environment = self.emulator.client_environment();
+        if !environment.has_credentials() {
+            writeln!(
                 f,
-                "# no principal of the configuration has an access key: every request will be refused"
-            );
-        };
-        if self.config.has_default_principal() {
-            return writeln!(f, "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test");
+                "No principal of the configuration has an access key: every request will be refused."
+            )?;
+            writeln!(f)?;
+        }
+        if !environment.has_trust() {
+            return Ok(());
         }
         writeln!(
             f,
-            "export AWS_ACCESS_KEY_ID={}  # and its secret, from the configuration",
-            key.access_key_id
-        )
+            "For every SDK, in the shell of the program under test (`lookoutvision-emulator env` prints it again):"
+        )?;
+        writeln!(f)?;
+        writeln!(f, "{}", environment.render(Client::All, Format::Sh))
     }
 }
 
@@ -103,16 +101,16 @@ impl fmt::Display for TrustBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(paths) = self;
         writeln!(f, "# AWS CLI, boto3")?;
-        writeln!(f, "export AWS_CA_BUNDLE={}", quoted(&paths.ca_bundle))?;
+        writeln!(f, "export AWS_CA_BUNDLE={}", quoted(&shown(&paths.ca_bundle)))?;
         writeln!(f, "# Rust SDK")?;
-        writeln!(f, "export SSL_CERT_FILE={}", quoted(&paths.ca_bundle))?;
+        writeln!(f, "export SSL_CERT_FILE={}", quoted(&shown(&paths.ca_bundle)))?;
         writeln!(f, "# JavaScript SDK on Node.js")?;
-        writeln!(f, "export NODE_EXTRA_CA_CERTS={}", quoted(&paths.ca))?;
+        writeln!(f, "export NODE_EXTRA_CA_CERTS={}", quoted(&shown(&paths.ca)))?;
         writeln!(f, "# Java SDK: options of the java command")?;
         writeln!(
             f,
             "#   -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
-            quoted(&paths.truststore)
+            quoted(&shown(&paths.truststore))
         )
     }
 }
@@ -123,15 +121,4 @@ fn shown(path: &Path) -> String {
         .unwrap_or_else(|_| path.to_owned())
         .display()
         .to_string()
-}
-
-/// The whole path as a shell reads it back
-fn quoted(path: &Path) -> String {
-    let text = shown(path);
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-    if text.bytes().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

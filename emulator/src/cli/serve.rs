@@ -16,14 +16,7 @@ use crate::{
 };
 
 pub(super) fn run(options: ServeOptions) -> u8 {
-    let overrides = Overrides {
-        config: options.config.config,
-        listen: options.listen,
-        control: options.control.control,
-        certs: options.certs.certs,
-        endpoint_policy: options.endpoint_policy,
-        log_format: options.log_format.map(Into::into),
-    };
+    let overrides = options.overrides();
     let config = match Config::load_and_probe(&overrides, probe) {
         Ok(config) => Arc::new(config),
         Err(problems) => {
@@ -47,7 +40,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
 
 /// One thread for each processor: the work is hashing and encryption, and never waits for a disk. Where there is one
 /// processor, the main thread does it all; a second one would only hand work to and fro.
-fn runtime() -> std::io::Result<Runtime> {
+pub(super) fn runtime() -> std::io::Result<Runtime> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut builder = match processors {
         1 => Builder::new_current_thread(),
@@ -57,7 +50,7 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 /// What stands in the way of these settings, found before anything is bound for good
-fn probe(process: &Process) -> Vec<(Setting, String)> {
+pub(super) fn probe(process: &Process) -> Vec<(Setting, String)> {
     let mut found = Vec::new();
     for (setting, address) in [
         (Setting::Listen, process.listen),
@@ -101,14 +94,7 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
         warn!(%error, "the configuration is not watched: changes take effect at the next start");
     }
     // A closed standard output is no reason to stop serving.
-    let _ = writeln!(
-        std::io::stdout(),
-        "{}",
-        ReadyBlock {
-            emulator: &emulator,
-            config: &config
-        }
-    );
+    let _ = writeln!(std::io::stdout(), "{}", ReadyBlock { emulator: &emulator });
 
     tokio::select! {
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),

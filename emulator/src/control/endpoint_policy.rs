@@ -1,16 +1,47 @@
-//! The policy attached to an endpoint
+//! The endpoints, and the policy attached to each
 
 use std::sync::Arc;
 
 use http::StatusCode;
 use iam_policy::{PolicyDocument, PolicyType};
 
-use super::{Answer, ControlError, bytes_answer, no_content, not_written};
+use serde::Serialize;
+
+use super::{Answer, ControlError, bytes_answer, json_answer, no_content, not_written};
 use crate::{
-    identifiers::VpcEndpointId,
+    config::PrivateDns,
+    identifiers::{Region, VpcEndpointId},
     policy_service,
     state::{NotAttached, Shared},
 };
+
+/// An endpoint, without its policy
+#[derive(Serialize)]
+struct EndpointView<'a> {
+    vpc_endpoint_id: &'a str,
+    vpc_id: &'a str,
+    /// `null`: every Region
+    region: Option<&'a str>,
+    cidr_block: Option<String>,
+    private_dns_enabled: bool,
+}
+
+/// Every endpoint that requests can come through: those of the configuration, then those made over EC2
+pub(super) fn list(shared: &Shared) -> Answer {
+    let snapshot = shared.snapshot();
+    let endpoints: Vec<EndpointView<'_>> = snapshot
+        .endpoints
+        .iter()
+        .map(|placed| EndpointView {
+            vpc_endpoint_id: placed.id().as_str(),
+            vpc_id: placed.vpc.vpc_id.as_str(),
+            region: placed.region.as_ref().map(Region::as_str),
+            cidr_block: placed.vpc.cidr_block.map(|block| block.to_string()),
+            private_dns_enabled: placed.endpoint.private_dns == PrivateDns::Enabled,
+        })
+        .collect();
+    json_answer(&endpoints)
+}
 
 pub(super) fn show(shared: &Shared, id: &str) -> Answer {
     let id = parse(id)?;

@@ -24,9 +24,9 @@ impl Modes {
             .count();
         Self {
             identity_side: match modelled {
-                0 => "not modelled: allows everything",
-                all if all == config.principals.len() => "modelled",
-                _ => "modelled for some principals, allows everything for the others",
+                0 => "none configured: every principal may do what the endpoint policy allows",
+                all if all == config.principals.len() => "those of every principal apply",
+                _ => "those of some principals apply; the others may do what the endpoint policy allows",
             },
             undeclared_unsigned_payload: match config.strictness.undeclared_unsigned_payload {
                 UndeclaredUnsignedPayload::Refuse => "refuse",

@@ -8,6 +8,7 @@ mod endpoint_persistence;
 mod entry_points;
 #[cfg(unix)]
 mod file_modes;
+mod first_contact;
 mod http2;
 mod journal;
 mod life_cycle;

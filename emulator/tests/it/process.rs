@@ -76,6 +76,10 @@ impl Process {
         call.send_to(&self.ca_pem, self.address).await
     }
 
+    pub(crate) fn control_url(&self) -> &str {
+        &self.control_url
+    }
+
     /// One exchange with its control API
     pub(crate) async fn control(&self, method: &str, target: &str, body: &str) -> Answer {
         control_at(&self.control_url, method, target, body).await

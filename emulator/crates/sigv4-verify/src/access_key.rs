@@ -136,6 +136,15 @@ impl AccessKey {
     pub fn secret(&self) -> &SecretAccessKey {
         &self.secret
     }
+
+    /// The session token of temporary credentials, for whoever must send it.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&SessionToken> {
+        match &self.kind {
+            AccessKeyKind::LongTerm => None,
+            AccessKeyKind::Temporary { session_token, .. } => Some(session_token),
+        }
+    }
 }
 
 /// A key that exists, whose token is the right one, and that has not expired. Only

@@ -1,0 +1,157 @@
+//! Asking a running emulator over its control API, for the subcommands that need one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+
+/// Where the control API of a running emulator is
+#[derive(Debug, Args)]
+pub(super) struct ControlUrlOption {
+    /// URL of the control API [default: that of LOOKOUTVISION_EMULATOR_CONTROL, or http://127.0.0.1:8080]
+    #[arg(
+        long = "control",
+        value_name = "URL",
+        env = "LOOKOUTVISION_EMULATOR_CONTROL_URL"
+    )]
+    control_url: Option<String>,
+}
+
+/// The control API of a running emulator
+#[derive(Debug)]
+pub(super) struct ControlClient {
+    authority: String,
+}
+
+/// An answer of the control API
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
+/// The control API did not answer
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ControlError {
+    /// It has another form than `http://HOST:PORT`
+    #[error("`{0}` is not the URL of a control API, such as `http://127.0.0.1:8080`")]
+    NotAUrl(String),
+    /// Nobody listens there, or not in time
+    #[error(
+        "no emulator answers at http://{authority}: {reason}; start one, or name its control API with `--control URL`"
+    )]
+    Unreachable {
+        /// Where it was looked for
+        authority: String,
+        /// What went wrong
+        reason: String,
+    },
+    /// It answered with an error of its own
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl ControlUrlOption {
+    pub(super) fn client(&self) -> Result<ControlClient, ControlError> {
+        let variable = std::env::var("LOOKOUTVISION_EMULATOR_CONTROL").ok();
+        let url = self.control_url.clone().or(variable);
+        let url = url.as_deref().unwrap_or(DEFAULT_CONTROL);
+        let not_a_url = || ControlError::NotAUrl(url.to_owned());
+        let rest = url.strip_prefix("http://").unwrap_or(url);
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let uri: Uri = format!("http://{authority}/").parse().map_err(|_| not_a_url())?;
+        if authority.contains('/') || uri.port().is_none() {
+            return Err(not_a_url());
+        }
+        // A listener on every address is asked on loopback.
+        let authority = authority
+            .replace("0.0.0.0:", "127.0.0.1:")
+            .replace("[::]:", "[::1]:");
+        Ok(ControlClient { authority })
+    }
+}
+
+impl ControlClient {
+    /// One exchange; an answer of any status is an answer
+    pub(super) fn send(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| self.unreachable(&error))?;
+        runtime.block_on(async {
+            timeout(TIMEOUT, self.exchange(method, target, body))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(self.unreachable(&format!("no answer within {} s", TIMEOUT.as_secs())))
+                })
+        })
+    }
+
+    /// What a route answers with success
+    ///
+    /// # Errors
+    /// With the error's own message when it does not.
+    pub(super) fn get(&self, target: &str) -> Result<Bytes, ControlError> {
+        let answer = self.send(Method::GET, target, Bytes::new())?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let message = error["error"]["message"].as_str().map(str::to_owned);
+        Err(ControlError::Refused(message.unwrap_or_else(|| {
+            format!("http://{}{target} answered {}", self.authority, answer.status)
+        })))
+    }
+
+    async fn exchange(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
+        let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
+        let stream = TcpStream::connect(&self.authority)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(header::HOST, &self.authority)
+            .body(Full::new(body))
+            .map_err(|error| unreachable(&error))?;
+        let answer = async {
+            let response = sender
+                .send_request(request)
+                .await
+                .map_err(|error| unreachable(&error))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+                .collect()
+                .await
+                .map_err(|error| unreachable(&error))?;
+            Ok(Answer {
+                status,
+                body: body.to_bytes(),
+            })
+        };
+        tokio::select! {
+            answer = answer => answer,
+            // The connection's own end says nothing that the answer does not.
+            Err(error) = connection => Err(unreachable(&error)),
+        }
+    }
+
+    fn unreachable(&self, reason: &dyn std::fmt::Display) -> ControlError {
+        ControlError::Unreachable {
+            authority: self.authority.clone(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+const DEFAULT_CONTROL: &str = "http://127.0.0.1:8080";
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// More than any journal holds
+const ANSWER_BYTES_MAX: usize = 256 << 20;

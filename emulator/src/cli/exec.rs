@@ -1,0 +1,223 @@
+//! `exec`: an emulator for the time of one command, which finds it through its environment.
+//!
+//! ```text
+//! $ lookoutvision-emulator exec --endpoint-policy seed.json -- pytest
+//! ```
+//!
+//! The emulator listens on free ports and keeps its certificate authority in a folder that goes away with it. Standard
+//! output belongs to the command alone.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, IsTerminal, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::Arc,
+};
+
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+};
+use tracing::warn;
+
+use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, serve};
+use crate::{
+    Emulator, StartError,
+    config::Config,
+    control::environment::{Change, ClientEnvironment},
+    logging,
+};
+
+/// Options of `exec`
+#[derive(Debug, Args)]
+pub(super) struct ExecOptions {
+    #[command(flatten)]
+    serve: ServeOptions,
+    /// File that the journal is written to when the command has ended, one JSON object a line
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_JOURNAL")]
+    journal: Option<PathBuf>,
+    /// Command to run, with its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run(options: ExecOptions) -> u8 {
+    let ExecOptions {
+        serve: options,
+        journal,
+        command,
+    } = options;
+    // Asked for by name or not at all: a second emulator must not meet the first one's ports and certificates.
+    let mut overrides = options.overrides();
+    let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    overrides.listen = Some(overrides.listen.unwrap_or(free));
+    overrides.control = Some(overrides.control.unwrap_or(free));
+    let folder = match &overrides.certs {
+        Some(_) => None,
+        None => match tempfile::Builder::new()
+            .prefix("lookoutvision-emulator-")
+            .tempdir()
+        {
+            Ok(folder) => Some(folder),
+            Err(error) => {
+                eprintln!("no folder for the certificate authority: {error}");
+                return EXIT_FAILED;
+            }
+        },
+    };
+    if let Some(folder) = &folder {
+        overrides.certs = Some(folder.path().join("certs"));
+    }
+    let config = match Config::load_and_probe(&overrides, serve::probe) {
+        Ok(config) => Arc::new(config),
+        Err(problems) => {
+            eprintln!("{problems}");
+            return EXIT_USAGE;
+        }
+    };
+    logging::start(config.process.log_format);
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let runtime = match serve::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime could not be started: {error}");
+            return EXIT_FAILED;
+        }
+    };
+    runtime.block_on(exec(config, &command, journal.as_deref()))
+}
+
+async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>) -> u8 {
+    let emulator = match Emulator::start(config).await {
+        Ok(emulator) => emulator,
+        Err(StartError::Problems(problems)) => {
+            eprintln!("{problems}");
+            return EXIT_USAGE;
+        }
+        Err(StartError::Certificates(error)) => {
+            eprintln!("{error}");
+            return EXIT_FAILED;
+        }
+    };
+    let status = match run_command(&emulator.client_environment(), command).await {
+        Ok(status) => status,
+        Err(error) => {
+            let name = command.first().map(|name| name.display().to_string());
+            eprintln!("`{}` could not be run: {error}", name.unwrap_or_default());
+            emulator.stop().await;
+            // As shells do: not found, or found and not to be executed.
+            return if error.kind() == io::ErrorKind::NotFound {
+                127
+            } else {
+                126
+            };
+        }
+    };
+    let written = journal.map_or(Ok(()), |path| write_journal(&emulator, path));
+    emulator.stop().await;
+    if let Err((path, error)) = written {
+        eprintln!(
+            "the journal could not be written to `{}`: {error}",
+            path.display()
+        );
+        return match code(status) {
+            0 => EXIT_FAILED,
+            code => code,
+        };
+    }
+    code(status)
+}
+
+async fn run_command(environment: &ClientEnvironment, command: &[OsString]) -> io::Result<ExitStatus> {
+    let (name, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    // Signals that come before the command runs must find somebody who passes them on.
+    let mut signals = Signals::listen()?;
+    let mut process = Command::new(name);
+    process.args(arguments).kill_on_drop(true);
+    for change in environment.changes(crate::control::environment::Client::All) {
+        match change {
+            Change::Set(name, value) => process.env(name, value),
+            Change::Append(name, separator, value) => {
+                let mut whole = std::env::var_os(name).unwrap_or_default();
+                if !whole.is_empty() {
+                    whole.push(separator.to_string());
+                }
+                whole.push(value);
+                process.env(name, whole)
+            }
+            Change::Remove(name) => process.env_remove(name),
+        };
+    }
+    let mut child = process.spawn()?;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            signal = signals.next() => pass_on(signal, &child),
+        }
+    }
+}
+
+/// The signals that end or reload programs
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::INT,
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.hangup.recv() => Signal::HUP,
+        }
+    }
+}
+
+/// A terminal sends Ctrl-C to the command as well, and a second one would mean something else to it.
+fn pass_on(signal: Signal, child: &Child) {
+    if signal == Signal::INT && io::stdin().is_terminal() {
+        return;
+    }
+    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, signal)
+    {
+        warn!("{signal:?} could not be passed on to the command: {error}");
+    }
+}
+
+/// The exit code that a shell would show: 128 and the signal's number for a command that one ended
+fn code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    u8::try_from(code & 0xff).unwrap_or(EXIT_FAILED)
+}
+
+fn write_journal<'p>(emulator: &Emulator, path: &'p Path) -> Result<(), (&'p Path, io::Error)> {
+    let write = || {
+        let mut file = io::BufWriter::new(fs::File::create(path)?);
+        for line in emulator.journal_lines() {
+            writeln!(file, "{line}")?;
+        }
+        file.flush()
+    };
+    write().map_err(|error| (path, error))
+}

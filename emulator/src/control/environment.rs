@@ -1,0 +1,428 @@
+//! What a client's environment must hold so that its SDK calls this emulator, is somebody whom it knows, and trusts its
+//! certificates: the one list behind the ready block, `GET /env`, `env` and `exec`.
+//!
+//! ```text
+//! GET /env?client=node&format=sh
+//!
+//! export AWS_ENDPOINT_URL_LOOKOUTVISION=https://localhost:8443
+//! export AWS_REGION=us-west-2
+//! export NODE_EXTRA_CA_CERTS=/home/you/certs/ca.pem
+//! unset AWS_PROFILE
+//! ```
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    str::FromStr,
+};
+
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    entry_point::PlacedEndpoint,
+    state::{Shared, Snapshot},
+    tls::CertsPaths,
+};
+
+/// What a client's environment must hold
+#[derive(Debug)]
+pub(crate) struct ClientEnvironment {
+    endpoint_url: String,
+    control_url: String,
+    region: String,
+    credentials: Option<ClientCredentials>,
+    trust: Option<CertsPaths>,
+}
+
+/// Where the emulator listens, as a client on this machine calls it
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    /// The AWS API
+    pub(crate) listen: SocketAddr,
+    /// The control API
+    pub(crate) control: SocketAddr,
+}
+
+#[derive(Debug)]
+struct ClientCredentials {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+}
+
+/// What happens to one variable
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It has this value
+    Set(&'static str, String),
+    /// This is added behind what it has, after the separator
+    Append(&'static str, char, String),
+    /// It would lead the client elsewhere, so it is not there
+    Remove(&'static str),
+}
+
+/// Whose variables are asked for
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    /// Every client
+    All,
+    /// boto3, and what is built on botocore
+    Boto3,
+    /// AWS CLI
+    Cli,
+    /// AWS SDK for JavaScript on Node.js
+    Node,
+    /// AWS SDK for Java
+    Java,
+    /// AWS SDK for Rust
+    Rust,
+    /// AWS SDK for Go
+    Go,
+    /// AWS SDK for .NET
+    Dotnet,
+    /// curl
+    Curl,
+}
+
+/// The language that the changes are written in
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// sh, bash, zsh
+    Sh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+    /// A file of `NAME="value"` lines
+    Dotenv,
+    /// One object; a variable that must not be there is null
+    Json,
+    /// Lines for the file that `GITHUB_ENV` names
+    Github,
+}
+
+/// A word that names no client or no format
+#[derive(Debug, thiserror::Error)]
+#[error("`{found}` is not one of {allowed}")]
+pub(crate) struct UnknownWord {
+    found: String,
+    allowed: String,
+}
+
+impl Addresses {
+    /// What `AWS_ENDPOINT_URL_LOOKOUTVISION` is set to
+    pub(crate) fn endpoint_url(&self) -> String {
+        let ip = self.listen.ip();
+        if ip.is_loopback() || ip.is_unspecified() {
+            format!("https://localhost:{}", self.listen.port())
+        } else {
+            format!("https://{}", self.listen)
+        }
+    }
+
+    /// Where the control API is called from this machine
+    pub(crate) fn control_url(&self) -> String {
+        let mut address = self.control;
+        if address.ip().is_unspecified() {
+            address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        format!("http://{address}")
+    }
+}
+
+impl ClientEnvironment {
+    /// The environment for clients of a running emulator; `certs` is the folder of the CA's files where the clients see it,
+    /// if that is not where the emulator does
+    pub(crate) fn of(shared: &Shared, certs: Option<&Path>) -> Self {
+        let snapshot = shared.snapshot();
+        let key = snapshot
+            .config
+            .principals
+            .iter()
+            .flat_map(|principal| &principal.access_keys)
+            .next();
+        Self {
+            endpoint_url: shared.addresses.endpoint_url(),
+            control_url: shared.addresses.control_url(),
+            region: client_region(&snapshot),
+            credentials: key.map(|key| ClientCredentials {
+                access_key_id: key.access_key_id.as_str().to_owned(),
+                secret_access_key: key.key.secret().expose().to_owned(),
+                session_token: key.key.session_token().map(|token| token.expose().to_owned()),
+            }),
+            trust: match certs {
+                Some(certs) => Some(CertsPaths::in_directory(certs)),
+                None => shared.authority.paths().cloned(),
+            },
+        }
+    }
+
+    /// Whether there are files for clients to trust
+    pub(crate) fn has_trust(&self) -> bool {
+        self.trust.is_some()
+    }
+
+    /// Whether anybody can sign
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// Everything that changes for a client, in the order in which a person would write it
+    pub(crate) fn changes(&self, client: Client) -> Vec<Change> {
+        use Change::{Append, Remove, Set};
+        let mut changes = vec![
+            Set("AWS_ENDPOINT_URL_LOOKOUTVISION", self.endpoint_url.clone()),
+            Set("AWS_ENDPOINT_URL_EC2", self.endpoint_url.clone()),
+            Set("AWS_ENDPOINT_URL_STS", self.endpoint_url.clone()),
+            Set("AWS_REGION", self.region.clone()),
+            Set("AWS_DEFAULT_REGION", self.region.clone()),
+        ];
+        match &self.credentials {
+            Some(credentials) => {
+                changes.push(Set("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()));
+                changes.push(Set(
+                    "AWS_SECRET_ACCESS_KEY",
+                    credentials.secret_access_key.clone(),
+                ));
+                changes.push(match &credentials.session_token {
+                    Some(token) => Set("AWS_SESSION_TOKEN", token.clone()),
+                    // One of another day would make every request the wrong one.
+                    None => Remove("AWS_SESSION_TOKEN"),
+                });
+            }
+            None => changes.push(Remove("AWS_SESSION_TOKEN")),
+        }
+        if let Some(paths) = &self.trust {
+            changes.extend(trust(paths, client));
+        }
+        changes.push(Set("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
+        changes.push(Set(CONTROL_URL_VARIABLE, self.control_url.clone()));
+        changes.push(Append("NO_PROXY", ',', "localhost,127.0.0.1,::1".to_owned()));
+        // AWS SDKs and Tools Reference Guide, *Service-specific endpoints* and *Shared config and credentials files*: each
+        // of these goes before, or switches off, what is set above.
+        changes.extend(
+            [
+                "AWS_PROFILE",
+                "AWS_ENDPOINT_URL",
+                "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            ]
+            .map(Remove),
+        );
+        changes
+    }
+
+    /// The changes in the words of a shell or of another program
+    pub(crate) fn render(&self, client: Client, format: Format) -> String {
+        let changes = self.changes(client);
+        match format {
+            Format::Json => {
+                let object: Map<String, Value> = changes.iter().map(json_member).collect();
+                format!("{:#}\n", Value::Object(object))
+            }
+            _ => changes.iter().map(|change| line(change, format)).collect(),
+        }
+    }
+}
+
+/// What makes a client trust the CA: a variable replaces what a program trusts, so it names the bundle with the system's
+/// roots; Node.js adds to its own roots
+fn trust(paths: &CertsPaths, client: Client) -> Vec<Change> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path)
+            .unwrap_or_else(|_| path.to_owned())
+            .display()
+            .to_string()
+    };
+    let (bundle, ca) = (absolute(&paths.ca_bundle), absolute(&paths.ca));
+    let java = format!(
+        "-Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
+        absolute(&paths.truststore)
+    );
+    [
+        (
+            Change::Set("AWS_CA_BUNDLE", bundle.clone()),
+            &[Client::Boto3, Client::Cli, Client::Go][..],
+        ),
+        (
+            Change::Set("SSL_CERT_FILE", bundle.clone()),
+            &[Client::Rust, Client::Go, Client::Dotnet],
+        ),
+        (Change::Set("NODE_EXTRA_CA_CERTS", ca), &[Client::Node]),
+        (
+            Change::Set("REQUESTS_CA_BUNDLE", bundle.clone()),
+            &[Client::Boto3],
+        ),
+        (Change::Set("CURL_CA_BUNDLE", bundle), &[Client::Curl]),
+        (Change::Append("JAVA_TOOL_OPTIONS", ' ', java), &[Client::Java]),
+    ]
+    .into_iter()
+    .filter(|(_, clients)| client == Client::All || clients.contains(&client))
+    .map(|(change, _)| change)
+    .collect()
+}
+
+/// The Region that a client is most likely to mean: the one that the attached policy names, or the only endpoint's, or
+/// else the service's first
+fn client_region(snapshot: &Snapshot) -> String {
+    let mut endpoints = snapshot.endpoints.iter();
+    let first = endpoints.next();
+    let only = first.filter(|_| endpoints.next().is_none());
+    let named = first.and_then(|placed| {
+        let text = placed.endpoint.policy_document.text();
+        let document: Value = serde_json::from_str(text).ok()?;
+        let mut regions = BTreeSet::new();
+        regions_of_resources(&document, &mut regions);
+        regions.pop_first().filter(|_| regions.is_empty())
+    });
+    let of_endpoint = |placed: &PlacedEndpoint| placed.region.as_ref().map(ToString::to_string);
+    named
+        .or_else(|| only.and_then(|placed| of_endpoint(placed)))
+        .or_else(|| first.and_then(|placed| of_endpoint(placed)))
+        .unwrap_or_else(|| DEFAULT_REGION.to_owned())
+}
+
+/// The Regions that the resources of a document name in full
+fn regions_of_resources(document: &Value, regions: &mut BTreeSet<String>) {
+    match document {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if name == "Resource" {
+                    let one = std::slice::from_ref(value);
+                    let arns = value.as_array().map_or(one, Vec::as_slice);
+                    let named = arns.iter().filter_map(|arn| arn.as_str()?.split(':').nth(3));
+                    regions.extend(
+                        named
+                            .filter(|region| !region.is_empty() && !region.contains(['*', '?', '$']))
+                            .map(str::to_owned),
+                    );
+                } else {
+                    regions_of_resources(value, regions);
+                }
+            }
+        }
+        Value::Array(members) => members
+            .iter()
+            .for_each(|member| regions_of_resources(member, regions)),
+        _ => {}
+    }
+}
+
+fn json_member(change: &Change) -> (String, Value) {
+    match change {
+        Change::Set(name, value) | Change::Append(name, _, value) => ((*name).to_owned(), json!(value)),
+        Change::Remove(name) => ((*name).to_owned(), Value::Null),
+    }
+}
+
+/// One change as one line; nothing stands behind it, because zsh reads a comment there as words
+fn line(change: &Change, format: Format) -> String {
+    use Change::{Append, Remove, Set};
+    match (format, change) {
+        (Format::Sh, Set(name, value)) => format!("export {name}={}\n", quoted(value)),
+        (Format::Sh, Append(name, separator, value)) => {
+            format!(
+                "export {name}=\"${{{name}:+${name}{separator}}}\"{}\n",
+                quoted(value)
+            )
+        }
+        (Format::Sh, Remove(name)) => format!("unset {name}\n"),
+        (Format::Fish, Set(name, value)) => format!("set -gx {name} {}\n", fish_quoted(value)),
+        (Format::Fish, Append(name, separator, value)) => {
+            let value = fish_quoted(value);
+            format!(
+                "set -q {name}; and set -gx {name} \"${name}{separator}\"{value}; or set -gx {name} {value}\n"
+            )
+        }
+        (Format::Fish, Remove(name)) => format!("set -e {name}\n"),
+        (Format::Powershell, Set(name, value)) => format!("$env:{name} = {}\n", powershell_quoted(value)),
+        (Format::Powershell, Append(name, separator, value)) => {
+            let value = powershell_quoted(value);
+            format!(
+                "$env:{name} = if ($env:{name}) {{ $env:{name} + '{separator}' + {value} }} else {{ {value} }}\n"
+            )
+        }
+        (Format::Powershell, Remove(name)) => {
+            format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue\n")
+        }
+        (Format::Dotenv, Set(name, value) | Append(name, _, value)) => {
+            format!("{name}=\"{}\"\n", value.replace('\\', r"\\").replace('"', "\\\""))
+        }
+        (Format::Github, Set(name, value) | Append(name, _, value)) => format!("{name}={value}\n"),
+        // Neither kind of file can take a variable away.
+        (Format::Dotenv | Format::Github, Remove(_)) | (Format::Json, _) => String::new(),
+    }
+}
+
+/// A word as sh, bash and zsh read it back
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn fish_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
+fn powershell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn word<T: ValueEnum>(text: &str) -> Result<T, UnknownWord> {
+    T::from_str(text, false).map_err(|_| UnknownWord {
+        found: text.to_owned(),
+        allowed: T::value_variants()
+            .iter()
+            .filter_map(ValueEnum::to_possible_value)
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+impl FromStr for Client {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        word(text)
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        word(text)
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+fn display(value: &impl ValueEnum, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match value.to_possible_value() {
+        Some(value) => f.write_str(value.get_name()),
+        None => Ok(()),
+    }
+}
+
+/// Where programs that drive the emulator find its control API
+pub(crate) const CONTROL_URL_VARIABLE: &str = "LOOKOUTVISION_EMULATOR_CONTROL_URL";
+
+/// The service's first Region
+const DEFAULT_REGION: &str = "us-east-1";
