@@ -13,6 +13,7 @@ use iam_policy::{
 use tracing::warn;
 
 use crate::{
+    config::{Config, Principal},
     identifiers::VpcEndpointId,
     lookoutvision::operation::{AuthorizedOn, Operation},
 };
@@ -23,10 +24,35 @@ pub(crate) fn lint(text: &str, policy_type: PolicyType) -> Vec<Finding> {
 }
 
 /// Logs what there is to say about a policy that was just attached to an endpoint
-pub(crate) fn warn_about(document: &PolicyDocument, vpc_endpoint_id: &VpcEndpointId) {
+pub(crate) fn warn_about(document: &PolicyDocument, vpc_endpoint_id: &VpcEndpointId, config: &Config) {
     for finding in lint(document.text(), document.policy_type()) {
         warn!(%vpc_endpoint_id, "endpoint policy: {finding}");
     }
+    for principal in &config.principals {
+        for warning in roles_compared_by_name(document, principal) {
+            warn!(%vpc_endpoint_id, "endpoint policy: {warning}");
+        }
+    }
+}
+
+/// What to know where a policy names a role that may or may not be the role of a declared session
+pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Principal) -> Vec<String> {
+    let session = principal.identity.identity();
+    let Some(session) = session.filter(|session| session.role_arn().is_none()) else {
+        return Vec::new();
+    };
+    let roles = document
+        .named_roles()
+        .filter(|role| session.can_be_session_of(role));
+    roles
+        .map(|role| {
+            format!(
+                "the path of the role of `{session}` is not known, so a {} that names `{role}` is taken to mean it; \
+                 declare the role under `roles`, with its path",
+                document.policy_type()
+            )
+        })
+        .collect()
 }
 
 /// What a reader of a decision must know about the keys that took part in it and are never set here

@@ -96,7 +96,8 @@ pub(super) enum LogFormat {
 mapping! {
     /// Someone who can sign requests.
     pub(super) struct Principal {
-        /// A user, an assumed-role session, a federated user or the account root.
+        /// A user, an assumed-role session, a federated user or the account root. A session's role has the path that
+        /// `roles` gives it; where the role is not declared there, its path is not known.
         #[schemars(extend("examples" = [
             "arn:aws:iam::123456789012:user/alice",
             "arn:aws:sts::123456789012:assumed-role/inspector/line-7",

@@ -68,13 +68,15 @@ pub(super) fn validate(
             .expect("the default account id has twelve digits")),
     };
     let names = names(written.names.take(), report);
+    let roles = roles::validate(written.roles.take(), &policies, report);
+    let principals_place = written.principals.as_ref().map(|list| list.place.clone());
     let principals = principals::validate(
         written.principals.take(),
         account_id.as_ref().ok(),
+        roles.as_deref().unwrap_or_default(),
         &policies,
         report,
     );
-    let roles = roles::validate(written.roles.take(), &policies, report);
     let managed_policies = roles::managed_policies(written.managed_policies.take(), &policies, report);
     let organization = written
         .organization
@@ -93,6 +95,11 @@ pub(super) fn validate(
     let projects = projects::validate(written.projects.take(), files, report);
     if let (Ok(principals), Ok((_, vpc_endpoints)), Ok(projects)) = (&principals, &networks, &projects) {
         projects::warn_of_rules_that_never_match(projects, principals, vpc_endpoints, report);
+    }
+    if let (Ok(principals), Ok(roles), Ok((_, vpc_endpoints))) = (&principals, &roles, &networks) {
+        let endpoints = vpc_endpoints.iter().map(|endpoint| &*endpoint.policy_document);
+        let documents = endpoints.chain(roles.iter().map(|role| &role.trust_policy));
+        principals::warn_of_unknown_paths(principals, principals_place.as_ref(), documents, report);
     }
     let strictness = strictness(written.strictness.take(), report);
     let s3 = s3::validate(written.s3.take(), files, report);

@@ -64,7 +64,7 @@ pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answe
             .with("column", error.column())
     })?;
     let answer = set(shared, &id, document.clone()).await?;
-    policy_service::warn_about(&document, &id);
+    policy_service::warn_about(&document, &id, &shared.snapshot().config);
     Ok(answer)
 }
 

@@ -58,7 +58,11 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         dry_run.stop()?;
         Ok(make(changes, now, &input, call, fingerprint))
     })?;
-    policy_service::warn_about(&made.endpoint.policy_document, &made.endpoint.vpc_endpoint_id);
+    policy_service::warn_about(
+        &made.endpoint.policy_document,
+        &made.endpoint.vpc_endpoint_id,
+        &call.permit.snapshot().config,
+    );
     let placed = PlacedEndpoint {
         endpoint: made.endpoint.clone(),
         vpc: input.vpc.clone(),

@@ -96,7 +96,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         dry_run.stop()
     })?;
     if let Some(document) = &input.document {
-        policy_service::warn_about(document, &input.id);
+        policy_service::warn_about(document, &input.id, &call.permit.snapshot().config);
     }
     Ok(call.answer(|xml| xml.flag("return", true)))
 }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use iam_policy::PolicyDocument;
+use iam_policy::{Identity, PolicyDocument};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -113,8 +113,7 @@ impl RoleSession {
         tags.extend(request.tags.clone());
         let principal = Principal {
             identity: iam_policy::Principal::Identity(
-                session_arn(role, &request.session_name)
-                    .parse()
+                Identity::session_of(&role.identity, &request.session_name)
                     .expect("a role's name and a session's name make an ARN"),
             ),
             policy_arn: role.identity.arn().as_str().into(),

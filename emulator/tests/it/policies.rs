@@ -240,3 +240,86 @@ async fn a_key_that_the_emulator_never_sets_is_noted_where_it_took_part_in_the_d
         assert_eq!(notes(&emulator).await, expected);
     }
 }
+
+/// A session of a role that lies under a path: assumed, declared beside its role, and declared without it
+async fn sessions_of_a_role_with_a_path(policy: &Value) -> [(Emulator, Call); 3] {
+    let key = "access_keys: [{access_key_id: ASIA1, secret_access_key: secret, session_token: token}]";
+    let declared =
+        format!("principals:\n  - arn: arn:aws:sts::123456789012:assumed-role/inspector/line-7\n    {key}\n");
+    let roles = "
+roles:
+  - arn: arn:aws:iam::123456789012:role/factory/inspector
+    trust_policy: {Version: '2012-10-17', Statement: [{Effect: Allow, Principal: '*', Action: 'sts:AssumeRole'}]}
+";
+    let start = async |yaml: &str| {
+        let builder = Emulator::builder()
+            .config_yaml(yaml)
+            .endpoint_policy(policy.clone());
+        builder.start().await.expect("the configuration is valid")
+    };
+    let assumed = start(roles).await;
+    let parameters = [
+        ("RoleArn", "arn:aws:iam::123456789012:role/factory/inspector"),
+        ("RoleSessionName", "line-7"),
+    ];
+    let answer = Call::query("sts", "AssumeRole", &parameters).send(&assumed).await;
+    let session = crate::sts::Session::of(&answer);
+    let detect = Call::detect("1")
+        .credentials("ASIA1", "secret")
+        .session_token("token");
+    [
+        (assumed, session.signs(Call::detect("1"))),
+        (start(&(declared.clone() + roles)).await, detect.clone()),
+        (start(&declared).await, detect),
+    ]
+}
+
+#[tokio::test]
+async fn a_role_without_its_path_is_another_role_in_principal_and_in_not_principal() {
+    fn entry(role: &str) -> Value {
+        json!({"AWS": format!("arn:aws:iam::123456789012:role/{role}")})
+    }
+    let allow: fn(&str) -> Value = |role| {
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": entry(role), "Action": "*", "Resource": "*"},
+        ]})
+    };
+    let deny_all_but: fn(&str) -> Value = |role| {
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "NotPrincipal": entry(role), "Action": "*", "Resource": "*"},
+        ]})
+    };
+    for policy in [allow, deny_all_but] {
+        for (emulator, detect) in sessions_of_a_role_with_a_path(&policy("factory/inspector")).await {
+            assert_eq!(detect.send(&emulator).await.status, 200);
+        }
+        let [assumed, declared, unknown] = sessions_of_a_role_with_a_path(&policy("inspector")).await;
+        for (emulator, detect) in [assumed, declared] {
+            detect.send(&emulator).await.check(403, "AccessDeniedException");
+            let entry = emulator.requests().await.pop().expect("a request was sent");
+            assert_eq!(entry["notes"], json!([]));
+            assert_eq!(
+                entry["context"]["aws:PrincipalArn"],
+                json!(["arn:aws:iam::123456789012:role/factory/inspector"])
+            );
+        }
+        // Where nothing tells the path the name decides, and the journal says so.
+        let (emulator, detect) = unknown;
+        assert_eq!(detect.send(&emulator).await.status, 200);
+        assert_eq!(
+            notes(&emulator).await,
+            json!([
+                "the path of the session's role is not known, so arn:aws:iam::123456789012:role/inspector was compared by its name alone"
+            ])
+        );
+    }
+    let [(emulator, detect), ..] = sessions_of_a_role_with_a_path(&allow("inspector")).await;
+    detect.send(&emulator).await.check(403, "AccessDeniedException");
+    let entry = emulator.requests().await.pop().expect("a request was sent");
+    assert_eq!(
+        entry["near_miss"]["reason"],
+        "arn:aws:sts::123456789012:assumed-role/inspector/line-7, a session of \
+         arn:aws:iam::123456789012:role/factory/inspector, is not arn:aws:iam::123456789012:role/inspector"
+    );
+}

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::finding::{Finding, PolicyError};
 use crate::loader::{self, Reading};
-use crate::statement::Statement;
+use crate::principal::{Identity, IdentityKind, PrincipalPattern};
+use crate::statement::{PrincipalClause, Statement};
 
 /// What a document is attached to. It decides which elements the document may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -150,6 +151,18 @@ impl PolicyDocument {
     /// The statements, in order.
     pub fn statements(&self) -> &[Statement] {
         &self.0.statements
+    }
+
+    /// The roles that `Principal` and `NotPrincipal` name, in order.
+    pub fn named_roles(&self) -> impl Iterator<Item = &Identity> {
+        let clauses = self
+            .statements()
+            .iter()
+            .filter_map(|statement| statement.principal.as_ref());
+        clauses
+            .flat_map(PrincipalClause::entries)
+            .filter_map(PrincipalPattern::identity)
+            .filter(|identity| identity.kind() == IdentityKind::Role)
     }
 
     /// What the checks had to say although the document loads.

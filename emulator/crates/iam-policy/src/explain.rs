@@ -317,6 +317,23 @@ fn notes(
     if false_about("aws:PrincipalArn") && request.principal.kind() == Some(IdentityKind::AssumedRole) {
         notes.push("aws:PrincipalArn of a session is the role's ARN, not the session's".to_owned());
     }
+    if let Some(caller) = request
+        .principal
+        .identity()
+        .filter(|caller| caller.role_arn().is_none())
+    {
+        let roles = policies
+            .documents()
+            .flat_map(|(_, document)| document.named_roles());
+        for role in roles.filter(|role| caller.can_be_session_of(role)) {
+            let note = format!(
+                "the path of the session's role is not known, so {role} was compared by its name alone"
+            );
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
     for (policy, document) in policies.documents() {
         if document.version() == Version::V2008 && document.text().contains("${") {
             notes.push(format!(

@@ -190,6 +190,8 @@ finding_codes! {
     InvalidPrincipal = "invalid-principal", Malformed;
     /// A wildcard stands for part of a principal, which matches nobody
     PrincipalWildcard = "principal-wildcard", Refused;
+    /// A role that AWS makes under a path is named without it, so the ARN is another role's
+    RolePathMissing = "role-path-missing", Warning;
     /// An Allow with NotPrincipal permits everybody else, anonymous callers too
     AllowWithNotPrincipal = "allow-with-not-principal", Warning;
 

@@ -22,6 +22,8 @@ pub enum Principal {
 pub struct Identity {
     arn: Arn,
     kind: IdentityKind,
+    /// Of a session, the role's ARN with its path, where that is known.
+    role: Option<Arn>,
 }
 
 /// What kind of identity an ARN names.
@@ -65,6 +67,52 @@ impl Principal {
 }
 
 impl Identity {
+    /// A session of a role whose ARN is known with its path, which the session's own ARN leaves out.
+    ///
+    /// ```
+    /// use iam_policy::Identity;
+    ///
+    /// let role: Identity = "arn:aws:iam::123456789012:role/factory/inspector".parse()?;
+    /// let session = Identity::session_of(&role, "line-7")?;
+    /// assert_eq!(session.to_string(), "arn:aws:sts::123456789012:assumed-role/inspector/line-7");
+    /// assert_eq!(session.role_arn(), Some(role.arn()));
+    /// # Ok::<(), iam_policy::PrincipalError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When `role` is no role, or the name is none that a session can have.
+    pub fn session_of(role: &Self, session_name: &str) -> Result<Self, PrincipalError> {
+        let (partition, account, name) = (role.arn.partition(), role.account(), role.name());
+        if role.kind != IdentityKind::Role {
+            return Err(PrincipalError {
+                text: role.arn.as_str().into(),
+            });
+        }
+        let session: Self =
+            format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}").parse()?;
+        Ok(Self {
+            role: Some(role.arn.clone()),
+            ..session
+        })
+    }
+
+    /// The role's ARN with its path: of a role, and of a session as far as it is known.
+    pub fn role_arn(&self) -> Option<&Arn> {
+        match self.kind {
+            IdentityKind::Role => Some(&self.arn),
+            _ => self.role.as_ref(),
+        }
+    }
+
+    /// Whether `role` can be the role of this session, as far as the session's ARN tells: a role of the same
+    /// partition, account and name, whatever its path.
+    pub fn can_be_session_of(&self, role: &Self) -> bool {
+        (self.kind, role.kind) == (IdentityKind::AssumedRole, IdentityKind::Role)
+            && self.same_account_and_partition(role)
+            && self.name() == role.name()
+    }
+
     /// The ARN; for a session the session's ARN.
     pub fn arn(&self) -> &Arn {
         &self.arn
@@ -151,7 +199,11 @@ impl FromStr for Identity {
             ("sts", "federated-user") if whole && segments == 1 => IdentityKind::FederatedUser,
             _ => return Err(refused()),
         };
-        Ok(Self { arn, kind })
+        Ok(Self {
+            arn,
+            kind,
+            role: None,
+        })
     }
 }
 
@@ -239,6 +291,14 @@ impl PrincipalPattern {
         &self.covers
     }
 
+    /// The identity that the entry names, if it names one.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        match &self.covers {
+            Covers::Identity(identity) => Some(identity),
+            Covers::Everyone | Covers::Account(_) | Covers::Nobody => None,
+        }
+    }
+
     pub(crate) fn matches(&self, principal: &Principal) -> bool {
         let (entry, caller) = match (&self.covers, principal) {
             (Covers::Everyone, _) => return true,
@@ -249,10 +309,13 @@ impl PrincipalPattern {
         match (entry.kind, caller.kind) {
             // IAM User Guide, Principal: the account's root ARN stands for the whole account.
             (IdentityKind::Root, _) => entry.same_account_and_partition(caller),
-            // The session's ARN has no path, so only the last segment of the role's can be compared.
-            (IdentityKind::Role, IdentityKind::AssumedRole | IdentityKind::Role) => {
-                entry.same_account_and_partition(caller) && entry.name() == caller.name()
-            }
+            // IAM User Guide, IAM identifiers: the path is a part of a role's ARN, so without it an entry names another
+            // role.
+            (IdentityKind::Role, IdentityKind::AssumedRole) => match &caller.role {
+                Some(role) => entry.arn == *role,
+                // Guess: where nothing tells the path, the name decides. A session's own ARN does not have it.
+                None => caller.can_be_session_of(entry),
+            },
             // Guess: GetFederationToken makes the session in the user's name, and known engines let the
             // user's entry cover it.
             (IdentityKind::User, IdentityKind::FederatedUser) => {
@@ -307,6 +370,38 @@ mod tests {
             session,
             false,
         );
+    }
+
+    #[test]
+    fn a_role_without_its_path_is_another_role_where_the_path_is_known() {
+        let matches = |entry: &str| {
+            let role: Identity = "arn:aws:iam::123456789012:role/factory/Inspector"
+                .parse()
+                .unwrap();
+            let session = Principal::Identity(Identity::session_of(&role, "line7").unwrap());
+            PrincipalPattern::new(entry, Covers::Identity(entry.parse().unwrap())).matches(&session)
+        };
+        assert!(matches("arn:aws:iam::123456789012:role/factory/Inspector"));
+        assert!(matches("arn:aws:sts::123456789012:assumed-role/Inspector/line7"));
+        assert!(matches("arn:aws:iam::123456789012:root"));
+        assert!(!matches("arn:aws:iam::123456789012:role/Inspector"));
+        assert!(!matches("arn:aws:iam::123456789012:role/other/Inspector"));
+        // A role itself, as simulations name it, is known with its path.
+        let role = "arn:aws:iam::123456789012:role/factory/Inspector";
+        check(role, role, true);
+        check("arn:aws:iam::123456789012:role/Inspector", role, false);
+    }
+
+    #[test]
+    fn only_a_role_has_sessions_and_their_names_are_checked() {
+        let of = |role: &str, name: &str| Identity::session_of(&role.parse().unwrap(), name);
+        assert!(of("arn:aws:iam::123456789012:user/alice", "line7").is_err());
+        for name in ["", "a/b", "a b", "*"] {
+            assert!(
+                of("arn:aws:iam::123456789012:role/Inspector", name).is_err(),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -112,6 +112,13 @@ pub(crate) enum ResourceClause {
 // negated elements too, where "none of nothing" would otherwise match everything.
 
 impl PrincipalClause {
+    /// The entries, in order.
+    pub(crate) fn entries(&self) -> &[PrincipalPattern] {
+        match self {
+            Self::Principal(entries) | Self::NotPrincipal(entries) => entries,
+        }
+    }
+
     pub(crate) fn matches(&self, principal: &Principal) -> bool {
         match self {
             Self::Principal(entries) => entries.iter().any(|entry| entry.matches(principal)),

@@ -234,3 +234,52 @@ fn who_cannot_sign_is_warned_of() {
         ["emulator.yaml:2:5: /principals/0: without an access key it cannot sign a request"]
     );
 }
+
+const ROLES: &str = "roles:
+  - arn: arn:aws:iam::123456789012:role/factory/inspector
+    trust_policy: {Version: '2012-10-17', Statement: [{Effect: Allow, Principal: '*', Action: 'sts:AssumeRole'}]}
+";
+
+#[test]
+fn a_declared_role_tells_the_path_that_a_sessions_arn_leaves_out() {
+    let config = valid(&(principal(SESSION, TEMPORARY) + ROLES));
+    let (session, role) = (&config.principals[0], &config.roles[0]);
+    assert_eq!(session.arn(), SESSION);
+    assert_eq!(
+        &*session.policy_arn,
+        "arn:aws:iam::123456789012:role/factory/inspector"
+    );
+    assert_eq!(&*session.user_id, format!("{}:line-7", role.unique_id));
+    // A role of another account, or of another name, tells nothing.
+    for roles in [
+        ROLES.replace("123456789012", "210987654321"),
+        ROLES.replace("/inspector", "/Inspector"),
+    ] {
+        let config = valid(&(principal(SESSION, TEMPORARY) + &roles));
+        assert_eq!(
+            &*config.principals[0].policy_arn,
+            "arn:aws:iam::123456789012:role/inspector"
+        );
+    }
+}
+
+#[test]
+fn a_session_whose_role_a_policy_may_or_may_not_mean_is_warned_of() {
+    let policy = |element: &str| {
+        format!(
+            "endpoint_policy:\n  Version: '2012-10-17'\n  Statement: [{{Effect: Deny, {element}: {{AWS: \
+             'arn:aws:iam::123456789012:role/factory/inspector'}}, Action: '*', Resource: '*'}}]\n"
+        )
+    };
+    for element in ["Principal", "NotPrincipal"] {
+        assert_eq!(
+            warnings(&(principal(SESSION, TEMPORARY) + &policy(element))),
+            ["emulator.yaml:2:5: /principals/0/arn: the path of the role of \
+                 `arn:aws:sts::123456789012:assumed-role/inspector/line-7` is not known, so a VPC endpoint policy that \
+                 names `arn:aws:iam::123456789012:role/factory/inspector` is taken to mean it; declare the role under \
+                 `roles`, with its path"]
+        );
+        let told = principal(SESSION, TEMPORARY) + &policy(element) + ROLES;
+        assert_eq!(warnings(&told), Vec::<String>::new());
+    }
+}

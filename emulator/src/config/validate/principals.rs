@@ -1,15 +1,18 @@
 //! Everyone who can sign: the ARNs, the keys, the policies of the identity side.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use iam_policy::{Identity, IdentityKind, PolicyType};
+use iam_policy::{Identity, IdentityKind, PolicyDocument, PolicyType};
 use jiff::Timestamp;
 use ring::digest;
 use sigv4_verify::{SecretAccessKey, SessionToken};
 
 use super::{
     super::{
-        AccessKey, Credentials, Principal, file,
+        AccessKey, Credentials, Principal, Role, file,
         problems::{Place, Report, Reported},
         read::{List, Located},
     },
@@ -17,12 +20,16 @@ use super::{
     policies::Policies,
     tags::{self, KeyCase},
 };
-use crate::identifiers::{AccessKeyId, AccountId};
+use crate::{
+    identifiers::{AccessKeyId, AccountId},
+    policy_service,
+};
 
 /// The principals that are declared, or the user `test`
 pub(super) fn validate(
     written: Option<List<file::Principal>>,
     account_id: Option<&AccountId>,
+    roles: &[Arc<Role>],
     policies: &Policies<'_>,
     report: &Report<'_>,
 ) -> Result<Vec<Arc<Principal>>, Reported> {
@@ -33,6 +40,7 @@ pub(super) fn validate(
     let mut validator = Validator {
         access_key_ids: Unique::new("access key id"),
         arns: Unique::new("principal"),
+        roles,
         policies,
         report,
     };
@@ -73,6 +81,7 @@ fn test_user(account_id: Option<&AccountId>) -> Principal {
 struct Validator<'a> {
     access_key_ids: Unique<AccessKeyId>,
     arns: Unique<String>,
+    roles: &'a [Arc<Role>],
     policies: &'a Policies<'a>,
     report: &'a Report<'a>,
 }
@@ -153,7 +162,17 @@ impl Validator<'_> {
         if matches!(identity.kind(), IdentityKind::Root | IdentityKind::User) {
             self.arns.check(text, &written.place, self.report)?;
         }
-        Ok(identity)
+        // IAM API reference, `CreateRole`: names are unique within the account, whatever the path. So a role that is
+        // declared tells the path that the session's own ARN leaves out.
+        let role = self
+            .roles
+            .iter()
+            .find(|role| identity.can_be_session_of(&role.identity));
+        Ok(match (role, identity.session_name()) {
+            (Some(role), Some(session_name)) => Identity::session_of(&role.identity, session_name)
+                .expect("the session's name was read from an ARN of the same form"),
+            _ => identity,
+        })
     }
 
     fn access_key(
@@ -229,11 +248,32 @@ impl Validator<'_> {
 }
 
 /// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`: for a session it is the role's
-// Guess: the role has no path, since the ARN of a session does not tell it.
+// Guess: a role that is not declared has no path, since the ARN of a session does not tell it.
 fn policy_arn(identity: &Identity) -> Box<str> {
-    match identity.kind() {
-        IdentityKind::AssumedRole => role_arn(identity).into(),
+    match (identity.kind(), identity.role_arn()) {
+        (IdentityKind::AssumedRole, Some(role)) => role.as_str().into(),
+        (IdentityKind::AssumedRole, None) => role_arn(identity).into(),
         _ => identity.arn().as_str().into(),
+    }
+}
+
+/// Warns of each session whose role may be another one than the role of this name that a policy names
+pub(super) fn warn_of_unknown_paths<'d>(
+    principals: &[Arc<Principal>],
+    place: Option<&Place>,
+    documents: impl Iterator<Item = &'d PolicyDocument> + Clone,
+    report: &Report<'_>,
+) {
+    let Some(place) = place else { return };
+    for (index, principal) in principals.iter().enumerate() {
+        let mut told = BTreeSet::new();
+        for document in documents.clone() {
+            for warning in policy_service::roles_compared_by_name(document, principal) {
+                if told.insert(warning.clone()) {
+                    report.warning(&place.descend(&format!("/{index}/arn")), warning);
+                }
+            }
+        }
     }
 }
 

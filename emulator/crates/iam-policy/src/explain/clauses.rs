@@ -5,7 +5,7 @@ use crate::action::{Action, ActionPattern};
 use crate::condition::operator::{Polarity, SetOperator};
 use crate::condition::{Condition, Test};
 use crate::context::RequestContext;
-use crate::principal::{Principal, PrincipalPattern};
+use crate::principal::{Identity, Principal, PrincipalPattern};
 use crate::resource::{Resource, ResourceMismatch};
 use crate::statement::{ActionClause, PrincipalClause, ResourceClause};
 
@@ -15,13 +15,17 @@ pub(super) fn principal(clause: &PrincipalClause, principal: &Principal) -> Resu
     }
     let value = shortened(&principal.to_string());
     let (reason, pattern) = match clause {
-        PrincipalClause::Principal(entries) => (
-            format!(
-                "{value} is not {}",
-                any_of(entries.iter().map(PrincipalPattern::as_str))
-            ),
-            entries.first().map(PrincipalPattern::as_str),
-        ),
+        PrincipalClause::Principal(entries) => {
+            let listed = any_of(entries.iter().map(PrincipalPattern::as_str));
+            // A session's ARN does not show its role's path, which is where the difference may be.
+            let reason = match principal.identity().and_then(Identity::role_arn) {
+                Some(role) if role != principal.arn().unwrap_or(role) => {
+                    format!("{value}, a session of {role}, is not {listed}")
+                }
+                _ => format!("{value} is not {listed}"),
+            };
+            (reason, entries.first().map(PrincipalPattern::as_str))
+        }
         PrincipalClause::NotPrincipal(entries) => match entries.iter().find(|entry| entry.matches(principal))
         {
             Some(entry) => (

@@ -380,6 +380,11 @@ fn check_known_key(
         let message = format!("`aws:SourceIp` is a public address; `{text}` is private and never matches");
         value.report(FindingCode::PrivateSourceIp, path, report, message);
     }
+    if key.eq_ignore_ascii_case("aws:PrincipalArn")
+        && let Some(message) = super::principal::missing_role_path(text)
+    {
+        value.report(FindingCode::RolePathMissing, path, report, message);
+    }
     let wild = family.takes_wildcards() && text.contains(['*', '?']);
     if !family.is_string() || wild || (text.contains("${") && place.version == Version::V2012) {
         return;

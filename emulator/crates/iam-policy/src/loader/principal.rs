@@ -123,6 +123,9 @@ fn read_entry(
         return nobody();
     }
     if let Ok(identity) = text.parse() {
+        if let Some(message) = missing_role_path(text) {
+            report.add(FindingCode::RolePathMissing, path, offset, message);
+        }
         return Some(PrincipalPattern::new(text, Covers::Identity(identity)));
     }
     let message = format!(
@@ -130,6 +133,22 @@ fn read_entry(
     );
     report.add(FindingCode::InvalidPrincipal, path, offset, message);
     None
+}
+
+/// What to say about the ARN of a role that AWS makes under a path only, and that is named without it.
+///
+/// IAM Identity Center User Guide, *Referencing permission sets in resource policies*, and IAM User Guide, *IAM
+/// identifiers*, have the ARNs of the two kinds of roles whose names tell.
+pub(super) fn missing_role_path(arn: &str) -> Option<String> {
+    const KINDS: [(&str, &str); 2] = [
+        ("AWSReservedSSO_", "aws-reserved/sso.amazonaws.com/"),
+        ("AWSServiceRoleFor", "aws-service-role/"),
+    ];
+    let name = crate::arn::split(arn)?[5].strip_prefix("role/")?;
+    let (_, path) = KINDS.iter().find(|(prefix, _)| name.starts_with(prefix))?;
+    Some(format!(
+        "`{arn}` lacks the path of such a role, which is a part of its ARN: it begins with `role/{path}`"
+    ))
 }
 
 /// Ids like `AIDA...` and `AROA...`, which AWS puts in place of a principal that was deleted.

@@ -367,3 +367,41 @@ fn documents_are_shared_between_threads_without_copying() {
     let document = PolicyDocument::full_access();
     assert!(std::ptr::eq(document.text(), document.clone().text()));
 }
+
+#[test]
+fn a_role_that_aws_makes_under_a_path_is_another_role_without_it() {
+    let codes = |text: &str| -> Vec<String> {
+        let document = PolicyDocument::parse(text, PolicyType::VpcEndpoint).expect("it loads");
+        document.findings().iter().map(ToString::to_string).collect()
+    };
+    let sso = "AWSReservedSSO_Inspector_0123456789abcdef";
+    let statement = |principal: &str, condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {principal}, "Action": "*", "Resource": "*", "Condition": {{{condition}}}}}}}"#
+        )
+    };
+    let found = codes(&statement(
+        &format!(r#"{{"AWS": ["arn:aws:iam::123456789012:role/{sso}", "123456789012"]}}"#),
+        "",
+    ));
+    assert_eq!(
+        found,
+        [
+            "1:82: warning: `arn:aws:iam::123456789012:role/AWSReservedSSO_Inspector_0123456789abcdef` lacks the path of \
+             such a role, which is a part of its ARN: it begins with `role/aws-reserved/sso.amazonaws.com/` \
+             [role-path-missing] at /Statement/Principal/AWS/0"
+        ]
+    );
+    let found = codes(&statement(
+        "\"*\"",
+        r#""ArnLike": {"aws:PrincipalArn": ["arn:aws:iam::*:role/AWSServiceRoleForConfig", "arn:aws:iam::*:role/aws-service-role/*"]}"#,
+    ));
+    assert!(
+        matches!(&found[..], [only] if only.contains("[role-path-missing]")
+            && only.ends_with("/Statement/Condition/ArnLike/aws:PrincipalArn/0")),
+        "{found:?}"
+    );
+    let named =
+        format!(r#"{{"AWS": "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/{sso}"}}"#);
+    assert_eq!(codes(&statement(&named, "")), Vec::<String>::new());
+}

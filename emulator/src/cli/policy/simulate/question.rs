@@ -5,7 +5,9 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
-use iam_policy::{Action, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource};
+use iam_policy::{
+    Action, Identity, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, SeqAccess, Visitor},
@@ -120,7 +122,7 @@ impl<'a> Question<'a> {
         json.end().map_err(|error| Mistake::at(String::new(), &error))?;
         Ok(Self {
             id,
-            request,
+            request: request.with_the_role_of_its_context(),
             policies,
         })
     }
@@ -168,6 +170,26 @@ impl<'a> Question<'a> {
             scp: levels(&written.scp, "scp", PolicyType::ServiceControl)?,
             rcp: levels(&written.rcp, "rcp", PolicyType::ResourceControl)?,
         })
+    }
+}
+
+impl WrittenRequest {
+    /// A session's ARN leaves its role's path out; where the context has the role's ARN, that tells it.
+    ///
+    /// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`.
+    fn with_the_role_of_its_context(mut self) -> Self {
+        let role = match self.context.0.values("aws:PrincipalArn") {
+            [role] => role.parse::<Identity>().ok(),
+            _ => None,
+        };
+        let session = self.principal.identity();
+        if let Some(role) = role.filter(|role| session.is_some_and(|session| session.can_be_session_of(role)))
+            && let Some(session_name) = session.and_then(Identity::session_name)
+            && let Ok(session) = Identity::session_of(&role, session_name)
+        {
+            self.principal = Principal::Identity(session);
+        }
+        self
     }
 }
 

@@ -470,3 +470,19 @@ fn an_input_and_an_output_that_break_end_the_simulation() {
     let output = simulate(line.as_bytes(), Broken, Explain::No);
     assert!(matches!(output, Err(super::Broken::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe));
 }
+
+#[test]
+fn the_context_tells_the_path_of_a_sessions_role() {
+    let decision = |context: &str| {
+        let line = format!(
+            r#"{{"policies":{{"vpcEndpoint":{{"Statement":[{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::123456789012:role/inspector"}},"Action":"*","Resource":"*"}}]}}}},"request":{{"principal":"arn:aws:sts::123456789012:assumed-role/inspector/line-7","action":"lookoutvision:ListModels","resource":"*","context":{context}}}}}"#
+        );
+        simulated(&line, Explain::No)[0]["decision"].clone()
+    };
+    let role = |role: &str| format!(r#"{{"aws:PrincipalArn":"arn:aws:iam::123456789012:role/{role}"}}"#);
+    assert_eq!(decision("{}"), "allowed");
+    assert_eq!(decision(&role("inspector")), "allowed");
+    assert_eq!(decision(&role("factory/inspector")), "implicitDeny");
+    // The ARN of another role tells nothing about this session.
+    assert_eq!(decision(&role("auditor")), "allowed");
+}
