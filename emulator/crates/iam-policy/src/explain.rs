@@ -117,7 +117,8 @@ impl Explanation {
     /// ```text
     /// allowed by statement 0 of VPC endpoint policy 0 (`Inspectors`)
     /// implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies; nearest is statement 0 of
-    ///     VPC endpoint policy 0: model/myProject/1 does not match model/myProject/myModel: segment 6
+    ///     VPC endpoint policy 0: the resource part `model/myProject/1` does not match
+    ///     `model/myProject/myModel`
     /// ```
     pub fn summary(&self) -> String {
         match (

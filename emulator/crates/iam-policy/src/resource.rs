@@ -188,14 +188,10 @@ impl ResourcePattern {
             return format!("{} has no value to put into {}", missing.key(), pattern.as_str());
         }
         let shown = pattern.expanded(context).unwrap_or_default();
-        let part = match index {
-            5 => String::new(),
-            _ => format!(" ({})", ARN_PART_NAMES[index]),
-        };
         format!(
-            "{} does not match {shown}: segment {}{part}",
-            arn.part(index),
-            index + 1
+            "the {} part `{}` does not match `{shown}`",
+            ARN_PART_NAMES[index],
+            arn.part(index)
         )
     }
 }

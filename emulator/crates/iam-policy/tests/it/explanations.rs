@@ -129,7 +129,7 @@ fn the_near_miss_is_the_statement_with_the_fewest_faults() {
         explanation.summary(),
         "implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies; \
          nearest is statement 2 of VPC endpoint policy 0 (`OtherModel`): \
-         model/myProject/1 does not match model/myProject/myModel: segment 6"
+         the resource part `model/myProject/1` does not match `model/myProject/myModel`"
     );
     let reasons: Vec<&str> = explanation
         .statements
@@ -140,8 +140,8 @@ fn the_near_miss_is_the_statement_with_the_fewest_faults() {
         reasons,
         [
             "lookoutvision:DetectAnomalies is not lookoutvision:List*",
-            "us-west-2 does not match us-east-1: segment 4 (region)",
-            "model/myProject/1 does not match model/myProject/myModel: segment 6",
+            "the region part `us-west-2` does not match `us-east-1`",
+            "the resource part `model/myProject/1` does not match `model/myProject/myModel`",
         ]
     );
 }

@@ -360,7 +360,7 @@ fn with_explain_a_line_tells_what_every_statement_made_of_the_request() {
                 "conditions": [],
                 "mismatch": {
                     "clause": "resource",
-                    "reason": "model/myProject/1 does not match model/myProject/myModel: segment 6",
+                    "reason": "the resource part `model/myProject/1` does not match `model/myProject/myModel`",
                     "value": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1",
                     "pattern": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel",
                 },
@@ -370,7 +370,7 @@ fn with_explain_a_line_tells_what_every_statement_made_of_the_request() {
                 "policy": 0,
                 "statement": 0,
                 "sid": "MyModel",
-                "reason": "model/myProject/1 does not match model/myProject/myModel: segment 6",
+                "reason": "the resource part `model/myProject/1` does not match `model/myProject/myModel`",
             },
             "notes": [],
         })
