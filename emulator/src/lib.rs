@@ -72,6 +72,7 @@ mod state;
 mod storage;
 mod stream;
 mod sts;
+mod text;
 pub mod tls;
 mod work;
 mod xml;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     body::BodyError, ec2::error::Ec2Error, entry_point::EntryPointError, host_name::EmulatedService,
-    lookoutvision::error::ServiceError, sts::error::StsError,
+    lookoutvision::error::ServiceError, sts::error::StsError, text::cut,
 };
 
 mod query;
@@ -257,6 +257,7 @@ fn service_error(error: &ServiceError) -> WireRefusal {
 
 /// A refusal of what stands before the service
 fn front_end(status: StatusCode, error_type: &'static str, message: String) -> WireRefusal {
+    let message = cut(&message, MESSAGE_CHARACTERS_MAX).into_owned();
     let body = serde_json::json!({ "message": message }).to_string();
     WireRefusal {
         status,
@@ -275,16 +276,23 @@ fn service(
     message: &str,
     mut members: Map<String, Value>,
 ) -> WireRefusal {
-    members.insert("Message".to_owned(), message.into());
+    let message = cut(message, MESSAGE_CHARACTERS_MAX);
+    members.insert("Message".to_owned(), message.as_ref().into());
     WireRefusal {
         status,
         error_type: Some(error_type),
-        message: message.to_owned(),
+        message: message.into_owned(),
         body: Value::from(members).to_string(),
         form: BodyForm::Json,
         retry_after: None,
     }
 }
+
+/// Characters of a sentence that a client gets, whatever it is made of
+///
+/// Each value in it is cut long before (see [`Shown`](crate::text::Shown)); this is there for the sentences that have
+/// many.
+const MESSAGE_CHARACTERS_MAX: usize = 32_768;
 
 /// `x-amzn-ErrorType`: the plain form, without the `:http://…` that some front ends append; all clients read both
 /// (measured with boto3, the AWS CLI, the JavaScript and the Rust SDK)

@@ -29,6 +29,7 @@ use crate::{
     query_protocol::Parameters,
     request::ReceivedRequest,
     state::{Shared, Snapshot},
+    text::Shown,
     xml::Xml,
 };
 
@@ -109,8 +110,9 @@ impl AssumeRole {
         // AWS does not tell a role that is not there from one that must not be assumed (Netflix/security_monkey#77).
         let role = snapshot.config.role(&role_arn).ok_or_else(|| {
             StsError::AccessDenied(format!(
-                "User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
-                principal.arn()
+                "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
+                principal.arn(),
+                Shown(&role_arn)
             ))
         })?;
         input.refuse_longer_than(role, principal)?;

@@ -20,6 +20,7 @@ use crate::{
     policy_service,
     query_protocol::Reader,
     state::Snapshot,
+    text::Shown,
 };
 
 /// What is asked for
@@ -124,7 +125,9 @@ fn read<'p>(call: &Call<'p>, reader: &mut Reader<'p>) -> Result<Input<'p>, Ec2Er
     {
         // Guess: the sentence.
         return Err(Ec2Error::InvalidParameter(format!(
-            "The service {service_name} does not support cross-region access from {region}"
+            "The service {} does not support cross-region access from {}",
+            Shown(service_name),
+            Shown(region)
         )));
     }
 
@@ -141,7 +144,8 @@ fn read<'p>(call: &Call<'p>, reader: &mut Reader<'p>) -> Result<Input<'p>, Ec2Er
     if endpoint_type != "Interface" {
         // hashicorp/terraform-provider-aws#10132 quotes EC2 so.
         return Err(Ec2Error::InvalidParameter(format!(
-            "Endpoint type ({endpoint_type}) does not match available service types ([Interface])."
+            "Endpoint type ({}) does not match available service types ([Interface]).",
+            Shown(endpoint_type)
         )));
     }
     if !route_tables.is_empty() {
@@ -189,7 +193,8 @@ pub(super) fn refuse_address_types(reader: &mut Reader<'_>) -> Result<(), Ec2Err
         {
             // Guess: the sentence.
             return Err(Ec2Error::InvalidParameter(format!(
-                "IP address type ({kind}) is not supported by the service. Supported types: ([ipv4])."
+                "IP address type ({}) is not supported by the service. Supported types: ([ipv4]).",
+                Shown(kind)
             )));
         }
     }

@@ -6,7 +6,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::error::Ec2Error;
-use crate::query_protocol::Reader;
+use crate::{query_protocol::Reader, text::Shown};
 
 /// What a Describe action is to show
 #[derive(Debug)]
@@ -35,12 +35,14 @@ impl Filters {
             if !is_known {
                 // aws/aws-cli#4238 and many others quote EC2 so.
                 return Err(Ec2Error::InvalidParameterValue(format!(
-                    "The filter '{name}' is invalid"
+                    "The filter '{}' is invalid",
+                    Shown(&name)
                 )));
             }
             if values.is_empty() {
                 return Err(Ec2Error::InvalidParameterValue(format!(
-                    "The filter '{name}' has no values"
+                    "The filter '{}' has no values",
+                    Shown(&name)
                 )));
             }
             filters.push((name, values.into_iter().map(str::to_owned).collect()));

@@ -12,6 +12,7 @@ use crate::{
     identifiers::VpcEndpointId,
     query_protocol::{ParameterFault, Reader},
     state::Snapshot,
+    text::Shown,
 };
 
 /// `CreateTags`
@@ -117,7 +118,8 @@ pub(super) fn of_specifications(
         if found != resource_type {
             // Guess: the sentence.
             return Err(Ec2Error::InvalidParameterValue(format!(
-                "'{found}' is not a valid taggable resource type for this operation."
+                "'{}' is not a valid taggable resource type for this operation.",
+                Shown(found)
             )));
         }
         tags.extend(read(reader, &format!("{specification}.Tag"))?);
@@ -135,12 +137,14 @@ fn read(reader: &mut Reader<'_>, list: &str) -> Result<BTreeMap<String, String>,
         // sentences.
         if key.to_lowercase().starts_with("aws:") {
             return Err(Ec2Error::InvalidParameterValue(format!(
-                "Tag keys starting with 'aws:' are reserved for internal use: {key}"
+                "Tag keys starting with 'aws:' are reserved for internal use: {}",
+                Shown(key)
             )));
         }
         if key.chars().count() > 127 || value.chars().count() > 256 {
             return Err(Ec2Error::InvalidParameterValue(format!(
-                "Tag key or value exceeds the maximum length: {key}"
+                "Tag key or value exceeds the maximum length: {}",
+                Shown(key)
             )));
         }
         tags.insert(key.to_owned(), value.to_owned());

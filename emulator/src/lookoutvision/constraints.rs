@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use crate::text::Shown;
+
 mod shapes;
 
 pub(crate) use self::shapes::is_tag_text;
@@ -38,7 +40,15 @@ pub struct Pattern {
 
 /// The constraints that the members of one request break, in the order in which they were checked
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Violations(Vec<String>);
+pub struct Violations {
+    /// The first of them, at most [`VIOLATIONS_SHOWN_MAX`]
+    shown: Vec<String>,
+    count: usize,
+}
+
+/// How many broken constraints an answer describes; it always says how many there are
+// Guess: whether AWS describes them all. A body has room for a million.
+pub(crate) const VIOLATIONS_SHOWN_MAX: usize = 20;
 
 impl Violations {
     /// Checks a required member
@@ -76,7 +86,7 @@ impl Violations {
 
     /// A required member that is not there
     pub(crate) fn missing(&mut self, member: &dyn fmt::Display) {
-        self.0.push(format!(
+        self.push(format_args!(
             "Value null at '{member}' failed to satisfy constraint: Member must not be null"
         ));
     }
@@ -88,14 +98,22 @@ impl Violations {
         value: impl fmt::Display,
         constraint: fmt::Arguments<'_>,
     ) {
-        self.0.push(format!(
+        let value = Shown(value);
+        self.push(format_args!(
             "Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
         ));
     }
 
     /// Whether nothing is wrong
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
+    }
+
+    fn push(&mut self, violation: fmt::Arguments<'_>) {
+        self.count += 1;
+        if self.shown.len() < VIOLATIONS_SHOWN_MAX {
+            self.shown.push(violation.to_string());
+        }
     }
 }
 
@@ -105,15 +123,18 @@ impl Violations {
 // must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"). Replies of other services have them in other orders.
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0.len() == 1 { "" } else { "s" };
-        write!(f, "{} validation error{plural} detected: ", self.0.len())?;
-        for (index, violation) in self.0.iter().enumerate() {
+        let plural = if self.count == 1 { "" } else { "s" };
+        write!(f, "{} validation error{plural} detected: ", self.count)?;
+        for (index, violation) in self.shown.iter().enumerate() {
             if index > 0 {
                 f.write_str("; ")?;
             }
             f.write_str(violation)?;
         }
-        Ok(())
+        match self.count - self.shown.len() {
+            0 => Ok(()),
+            others => write!(f, "; and {others} more"),
+        }
     }
 }
 

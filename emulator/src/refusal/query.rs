@@ -8,9 +8,14 @@ use iam_policy::PolicyError;
 use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
-use super::{BodyForm, Refusal, WireRefusal};
+use super::{BodyForm, MESSAGE_CHARACTERS_MAX, Refusal, WireRefusal};
 use crate::{
-    body::BodyError, ec2::error::Ec2Error, query_protocol::ParameterFault, sts::error::StsError, xml::Xml,
+    body::BodyError,
+    ec2::error::Ec2Error,
+    query_protocol::ParameterFault,
+    sts::error::StsError,
+    text::{Shown, cut},
+    xml::Xml,
 };
 
 /// The services that speak this protocol
@@ -33,6 +38,11 @@ pub(super) fn to_wire(
     let (status, code, message) = match service {
         QueryService::Ec2 => ec2_row(refusal),
         QueryService::Sts => sts_row(refusal, detail),
+    };
+    let message = match refusal {
+        // It repeats the request's head, which is bounded, so that a client can compare it line by line.
+        Refusal::Signature(_) => message,
+        _ => cut(&message, MESSAGE_CHARACTERS_MAX).into_owned(),
     };
     let body = match service {
         QueryService::Ec2 => ec2_body(code, &message, request_id),
@@ -179,23 +189,26 @@ fn ec2_error(error: &Ec2Error) -> Row {
         // Amazon EC2 API reference, *Error codes*, InvalidAction. Guess: the sentence.
         Ec2Error::InvalidAction(action) => (
             "InvalidAction",
-            format!("The action {action} is not valid for this web service."),
+            format!("The action {} is not valid for this web service.", Shown(action)),
         ),
         // Guess: the code and the sentence.
         Ec2Error::NoSuchVersion(version) => (
             "NoSuchVersion",
-            format!("The requested version ({version}) of service AmazonEC2 does not exist"),
+            format!(
+                "The requested version ({}) of service AmazonEC2 does not exist",
+                Shown(version)
+            ),
         ),
         Ec2Error::Parameter(fault) => match fault {
             // getmoto/moto#112.
             ParameterFault::Missing(name) => (
                 "MissingParameter",
-                format!("The request must contain the parameter {name}"),
+                format!("The request must contain the parameter {}", Shown(name)),
             ),
             // aws/aws-sdk-cpp#327.
             ParameterFault::Unknown(name) => (
                 "UnknownParameter",
-                format!("The parameter {name} is not recognized"),
+                format!("The parameter {} is not recognized", Shown(name)),
             ),
             // Guess: the sentence.
             ParameterFault::Invalid {
@@ -204,7 +217,11 @@ fn ec2_error(error: &Ec2Error) -> Row {
                 expected,
             } => (
                 "InvalidParameterValue",
-                format!("Value ({value}) for parameter {name} is invalid. Expected {expected}."),
+                format!(
+                    "Value ({}) for parameter {} is invalid. Expected {expected}.",
+                    Shown(value),
+                    Shown(name)
+                ),
             ),
         },
         Ec2Error::InvalidParameter(message) => ("InvalidParameter", message.clone()),
@@ -213,7 +230,7 @@ fn ec2_error(error: &Ec2Error) -> Row {
             ("InvalidParameterCombination", (*message).to_owned())
         }
         // Guess: the sentence.
-        Ec2Error::MalformedId { code, id } => (*code, format!("Invalid Id: '{id}'")),
+        Ec2Error::MalformedId { code, id } => (*code, format!("Invalid Id: '{}'", Shown(id))),
         // The two spellings of the code: aws-controllers-k8s/ec2-controller#15. Guess: the sentences.
         Ec2Error::VpcIdNotFound(id) => ("InvalidVpcId.NotFound", format!("The Vpc Id {id} does not exist")),
         Ec2Error::VpcIDNotFound(id) => {
@@ -221,11 +238,11 @@ fn ec2_error(error: &Ec2Error) -> Row {
         }
         Ec2Error::SubnetNotFound(id) => (
             "InvalidSubnetID.NotFound",
-            format!("The subnet ID '{id}' does not exist"),
+            format!("The subnet ID '{}' does not exist", Shown(id)),
         ),
         Ec2Error::NetworkInterfaceNotFound(id) => (
             "InvalidNetworkInterfaceID.NotFound",
-            format!("The networkInterface ID '{id}' does not exist"),
+            format!("The networkInterface ID '{}' does not exist", Shown(id)),
         ),
         // Amazon EC2 API reference, *Error codes*. Guess: the sentence, after that of InvalidServiceName.
         Ec2Error::VpcEndpointNotFound(id) => (
@@ -233,11 +250,11 @@ fn ec2_error(error: &Ec2Error) -> Row {
             format!("The Vpc Endpoint Id '{id}' does not exist"),
         ),
         // Guess: the sentence.
-        Ec2Error::ResourceNotFound(id) => ("InvalidID", format!("The ID '{id}' is not valid")),
+        Ec2Error::ResourceNotFound(id) => ("InvalidID", format!("The ID '{}' is not valid", Shown(id))),
         // terraform-aws-modules/terraform-aws-vpc#481, hashicorp/terraform-provider-aws#24216.
         Ec2Error::InvalidServiceName(name) => (
             "InvalidServiceName",
-            format!("The Vpc Endpoint Service '{name}' does not exist"),
+            format!("The Vpc Endpoint Service '{}' does not exist", Shown(name)),
         ),
         // hashicorp/terraform-provider-aws#42291.
         Ec2Error::InvalidPolicyDocument(error) => (
@@ -297,8 +314,9 @@ fn sts_error(error: &StsError) -> Row {
             invalid,
             "InvalidAction",
             format!(
-                "Could not find operation {action} for version {}",
-                version.as_deref().unwrap_or("NO_VERSION_SPECIFIED")
+                "Could not find operation {} for version {}",
+                Shown(action),
+                Shown(version.as_deref().unwrap_or("NO_VERSION_SPECIFIED"))
             ),
         ),
         // getmoto/moto#9218, zalando-stups/aws-credentials-service#7.
@@ -313,7 +331,7 @@ fn sts_error(error: &StsError) -> Row {
                 "1 validation error detected: Value {} at '{parameter}' failed to satisfy constraint: {constraint}",
                 value
                     .as_ref()
-                    .map_or_else(|| "null".to_owned(), |value| format!("'{value}'"))
+                    .map_or_else(|| "null".to_owned(), |value| format!("'{}'", Shown(value)))
             ),
         ),
         // kreuzwerker/awsu#27.
@@ -328,7 +346,7 @@ fn sts_error(error: &StsError) -> Row {
         StsError::UnknownPolicyArn(arn) => (
             invalid,
             "MalformedPolicyDocument",
-            format!("The policy {arn} does not exist or is not attachable"),
+            format!("The policy {} does not exist or is not attachable", Shown(arn)),
         ),
         // AWS STS API reference, *Common errors*, InternalFailure.
         StsError::InternalFailure => (

@@ -8,6 +8,7 @@ use super::error::StsError;
 use crate::{
     config::{Config, Principal, Role, is_tag_text},
     query_protocol::{ParameterFault, Parameters, Reader},
+    text::Shown,
 };
 
 /// The session that is asked for, with what goes on from the caller's own
@@ -109,9 +110,11 @@ fn duration(reader: &mut Reader<'_>) -> Result<u32, StsError> {
     let seconds = reader.number("DurationSeconds").map_err(|fault| match fault {
         // Guess: the sentence.
         ParameterFault::Invalid { value, .. } => {
-            StsError::Validation(format!("{value} is not a valid integer"))
+            StsError::Validation(format!("{} is not a valid integer", Shown(value)))
         }
-        ParameterFault::Missing(name) | ParameterFault::Unknown(name) => StsError::Validation(name),
+        ParameterFault::Missing(name) | ParameterFault::Unknown(name) => {
+            StsError::Validation(Shown(name).to_string())
+        }
     })?;
     let seconds = seconds.unwrap_or(3_600);
     let broken =
@@ -175,7 +178,8 @@ fn session_tags(
         if tags.keys().any(|other| same(other, key)) {
             // Guess: the sentence.
             return Err(StsError::Validation(format!(
-                "Duplicate tag keys found. Please note that Tag keys are case insensitive: {key}"
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive: {}",
+                Shown(key)
             )));
         }
         *packed += key.chars().count() + value.chars().count();
@@ -194,7 +198,8 @@ fn session_tags(
         let Some(own) = own else {
             // Guess: the sentence.
             return Err(StsError::Validation(format!(
-                "The transitive tag key {index} is not among the session tags"
+                "The transitive tag key {} is not among the session tags",
+                Shown(index)
             )));
         };
         transitive.push(own.clone());

@@ -12,6 +12,7 @@ mod first_contact;
 mod http2;
 mod journal;
 mod life_cycle;
+mod long_texts;
 mod persistence;
 mod policies;
 mod policy_command;

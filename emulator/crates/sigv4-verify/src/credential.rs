@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::request_date::RequestDate;
+use crate::shown::Shown;
 
 /// Day, Region and service a signature is good for. Prints as in a string to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +151,8 @@ impl fmt::Display for ScopeFault {
             Self::Region { found } => {
                 write!(
                     f,
-                    "Credential should be scoped to a valid region, not '{found}'. "
+                    "Credential should be scoped to a valid region, not '{}'. ",
+                    Shown(found)
                 )
             }
             Self::Service { expected, .. } => {
@@ -162,14 +164,16 @@ impl fmt::Display for ScopeFault {
             Self::Terminator { found } => {
                 write!(
                     f,
-                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{found}'. "
+                    "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{}'. ",
+                    Shown(found)
                 )
             }
             // tedder/requests-aws4auth#7.
             Self::Date { found, expected } => write!(
                 f,
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
-                 '{found}' != '{}', from '{expected}'.",
+                 '{}' != '{}', from '{expected}'.",
+                Shown(found),
                 expected.day()
             ),
         }

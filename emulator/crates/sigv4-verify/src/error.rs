@@ -13,6 +13,7 @@ use crate::mismatch::Mismatch;
 use crate::percent::EscapeFault;
 use crate::presigned::ExpiresFault;
 use crate::request_date::{BasicIso8601, RequestDate};
+use crate::shown::Shown;
 
 /// Why a request is refused. Variants stand in the order of the [crate's list](crate#the-order-of-checks).
 ///
@@ -187,7 +188,7 @@ impl SignatureError {
                     .into()
             }
             Self::UnsupportedAlgorithm { algorithm } => {
-                format!("Unsupported AWS 'algorithm': '{algorithm}'.").into()
+                format!("Unsupported AWS 'algorithm': '{}'.", Shown(algorithm)).into()
             }
             // aws-samples/amazon-elasticsearch-service-with-authentication#4.
             Self::MalformedAuthorizationParameter {
@@ -195,8 +196,8 @@ impl SignatureError {
                 authorization,
             } => format!(
                 "'{}' not a valid key=value pair (missing equal-sign) in Authorization header: '{}'.",
-                parameter.expose(),
-                authorization.expose()
+                Shown(parameter.expose()),
+                Shown(authorization.expose())
             )
             .into(),
             // aws/chalice#828, nordcloud/cognitocurl#28.
@@ -213,7 +214,7 @@ impl SignatureError {
                 ]) {
                     message.push_str(sentence);
                 }
-                format!("{message}Authorization={}", authorization.expose()).into()
+                format!("{message}Authorization={}", Shown(authorization.expose())).into()
             }
             // scratchstack-aws-signature, "AWS Auth Error Ordering", rule 7d.
             Self::IncompletePresignedUrl { missing } => {
@@ -241,13 +242,16 @@ impl SignatureError {
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".into()
             }
             // Guess: the sentence about the host, with the name of the header.
-            Self::HeaderNotSigned { name } => {
-                format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.").into()
-            }
+            Self::HeaderNotSigned { name } => format!(
+                "'{}' must be a 'SignedHeader' in the AWS Authorization.",
+                Shown(name)
+            )
+            .into(),
             // umegaya/lua-aws#18.
             Self::MalformedDate { found } => format!(
-                "Date must be in ISO-8601 'basic format'. Got '{found}'. See \
-                 http://en.wikipedia.org/wiki/ISO_8601"
+                "Date must be in ISO-8601 'basic format'. Got '{}'. See \
+                 http://en.wikipedia.org/wiki/ISO_8601",
+                Shown(found)
             )
             .into(),
             // Both sentences about the clock: aws/aws-sdk-js-v3#5920, serverless/serverless#27.
@@ -268,7 +272,8 @@ impl SignatureError {
             // mhart/aws4#97.
             Self::MalformedCredential { found } => format!(
                 "Credential must have exactly 5 slash-delimited elements, e.g. \
-                 keyid/date/region/service/term, got '{found}'"
+                 keyid/date/region/service/term, got '{}'",
+                Shown(found)
             )
             .into(),
             Self::WrongCredentialScope(faults) => faults.iter().map(ToString::to_string).collect(),
@@ -310,7 +315,8 @@ impl fmt::Display for SignatureError {
             Self::UnsupportedAlgorithm { algorithm } => {
                 write!(
                     f,
-                    "the signature's algorithm is `{algorithm}`, not `AWS4-HMAC-SHA256`"
+                    "the signature's algorithm is `{}`, not `AWS4-HMAC-SHA256`",
+                    Shown(algorithm)
                 )
             }
             Self::MalformedAuthorizationParameter { .. } => {
@@ -324,9 +330,15 @@ impl fmt::Display for SignatureError {
             }
             Self::MalformedExpires(_) => f.write_str("`X-Amz-Expires` is not a number from 1 to 604800"),
             Self::HostNotSigned => f.write_str("the signature does not cover the host"),
-            Self::HeaderNotSigned { name } => write!(f, "the signature does not cover the header `{name}`"),
+            Self::HeaderNotSigned { name } => {
+                write!(f, "the signature does not cover the header `{}`", Shown(name))
+            }
             Self::MalformedDate { found } => {
-                write!(f, "the date `{found}` is not in the format `YYYYMMDDTHHMMSSZ`")
+                write!(
+                    f,
+                    "the date `{}` is not in the format `YYYYMMDDTHHMMSSZ`",
+                    Shown(found)
+                )
             }
             Self::Expired { date, window } => {
                 write!(
@@ -342,7 +354,9 @@ impl fmt::Display for SignatureError {
                     BasicIso8601(window.now)
                 )
             }
-            Self::MalformedCredential { found } => write!(f, "the credential `{found}` has not five parts"),
+            Self::MalformedCredential { found } => {
+                write!(f, "the credential `{}` has not five parts", Shown(found))
+            }
             Self::WrongCredentialScope(faults) => {
                 f.write_str("the credential scope is wrong:")?;
                 for fault in faults {
@@ -363,7 +377,7 @@ impl fmt::Display for SignatureError {
                 write!(f, "the session token expired at {expired_at}")
             }
             Self::UnknownAccessKey { access_key_id } => {
-                write!(f, "the access key id `{access_key_id}` is unknown")
+                write!(f, "the access key id `{}` is unknown", Shown(access_key_id))
             }
             Self::SignatureDoesNotMatch(mismatch) => {
                 f.write_str("the signature does not match")?;

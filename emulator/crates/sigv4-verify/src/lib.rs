@@ -99,6 +99,7 @@ mod presigned;
 mod request_date;
 mod request_head;
 mod request_target;
+mod shown;
 mod signed_headers;
 mod signed_request;
 mod string_to_sign;

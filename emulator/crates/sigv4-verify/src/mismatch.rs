@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::shown::Shown;
 use crate::string_to_sign::StringToSign;
 
 /// Everything about a signature that differs from ours: the best debugging aid there is.
@@ -140,13 +141,15 @@ impl fmt::Display for MismatchCause {
             Self::StreamingPayload(found) => {
                 write!(
                     f,
-                    "`x-amz-content-sha256` is `{found}`, which only S3 understands"
+                    "`x-amz-content-sha256` is `{}`, which only S3 understands",
+                    Shown(found)
                 )
             }
             Self::UnrecognisedPayloadHash(found) => {
                 write!(
                     f,
-                    "`x-amz-content-sha256` is `{found}`, which is no SHA-256 in hex"
+                    "`x-amz-content-sha256` is `{}`, which is no SHA-256 in hex",
+                    Shown(found)
                 )
             }
             Self::PathNotEncodedTwice => f.write_str(
@@ -165,7 +168,8 @@ impl fmt::Display for MismatchCause {
             Self::SignedHeaderAbsent(name) => {
                 write!(
                     f,
-                    "`{name}` is listed in the signed headers, but the request has no such header"
+                    "`{}` is listed in the signed headers, but the request has no such header",
+                    Shown(name)
                 )
             }
             Self::NotASignature => f.write_str("the signature is not 64 lower-case hex digits"),

@@ -18,6 +18,7 @@ use super::{Described, Member, Place, Range, Shape, Structure};
 use crate::{
     lookoutvision::{constraints::Violations, error::ServiceError, routes::Route},
     ordered::object_of,
+    text::Shown,
 };
 
 /// A request whose members are still where they came from
@@ -133,7 +134,10 @@ fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, S
         return Ok(None);
     };
     let wrong = |kind: &str| {
-        ServiceError::serialization(format!("`{text}` at `{name}` can not be converted to {kind}"))
+        ServiceError::serialization(format!(
+            "`{}` at `{name}` can not be converted to {kind}",
+            Shown(&text)
+        ))
     };
     let value = match shape {
         Shape::Integer(_) => Value::from(text.parse::<i32>().map_err(|_| wrong("an Integer"))?),
@@ -245,7 +249,7 @@ fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) 
         (Shape::List(range, element), Value::Array(values)) => {
             check_range(
                 as_i64(values.len()),
-                java_text(value),
+                JavaText(value),
                 range,
                 "length",
                 path,
@@ -310,38 +314,34 @@ impl fmt::Display for InCamelCase<'_> {
 }
 
 /// Lists and structures as Java prints them: `[Tag(key=line, value=a)]` without the name
-fn java_text(value: &Value) -> String {
-    let mut text = String::new();
-    write_java(value, &mut text);
-    text
-}
+struct JavaText<'v>(&'v Value);
 
-fn write_java(value: &Value, text: &mut String) {
-    match value {
-        Value::Array(values) => {
-            text.push('[');
-            for (index, value) in values.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
+impl fmt::Display for JavaText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Array(values) => {
+                f.write_char('[')?;
+                for (index, value) in values.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    Self(value).fmt(f)?;
                 }
-                write_java(value, text);
+                f.write_char(']')
             }
-            text.push(']');
-        }
-        Value::Object(members) => {
-            text.push('(');
-            for (index, (name, value)) in members.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
+            Value::Object(members) => {
+                f.write_char('(')?;
+                for (index, (name, value)) in members.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "{}=", InCamelCase(name))?;
+                    Self(value).fmt(f)?;
                 }
-                let _ = write!(text, "{}=", InCamelCase(name));
-                write_java(value, text);
+                f.write_char(')')
             }
-            text.push(')');
-        }
-        Value::String(value) => text.push_str(value),
-        other => {
-            let _ = write!(text, "{other}");
+            Value::String(value) => f.write_str(value),
+            other => other.fmt(f),
         }
     }
 }

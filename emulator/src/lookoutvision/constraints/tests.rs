@@ -19,6 +19,25 @@ fn check(member: &str, value: Option<&str>, shape: &StringShape, expected: &str)
 }
 
 #[test]
+fn twenty_mistakes_are_described_and_all_are_counted() {
+    let mut violations = Violations::default();
+    for member in 0..1_000 {
+        violations.missing(&format_args!("tags.{member}.member.key"));
+    }
+    let text = violations.to_string();
+    assert!(
+        text.starts_with("1000 validation errors detected: Value null at 'tags.0.member.key' "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(
+            "at 'tags.19.member.key' failed to satisfy constraint: Member must not be null; and 980 more"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_constraints_are_those_of_the_api_model() {
     let api = api_model();
     for shape in SHAPES {

@@ -481,3 +481,36 @@ fn of_two_headers_alike_the_first_counts() {
     request.headers.rotate_right(1);
     assert!(endpoint().receive(&request).is_err());
 }
+
+#[test]
+fn a_value_in_a_message_is_cut_after_1024_characters() {
+    let long = "é".repeat(20_000);
+    let mut late = request();
+    late.set_header("X-Amz-Date", Some(&long));
+    let mut unsigned = request();
+    unsigned.set_header(&format!("x-amz-{}", "a".repeat(20_000)), Some("1"));
+    let requests = [
+        authorized(&format!("AWS{long} Credential=x")),
+        authorized(&format!("Bearer {long}")),
+        authorized(&format!("AWS4-HMAC-SHA256 Credential={long}")),
+        credential(&long),
+        credential(&format!("{ACCESS_KEY_ID}/{long}/{long}/lookoutvision/{long}")),
+        credential(&format!("{long}/20261123/us-east-1/lookoutvision/aws4_request")),
+        late,
+        unsigned,
+    ];
+    for request in &requests {
+        let error = endpoint().receive(request).expect_err("the request is refused");
+        let message = error.message(MismatchDetail::Omit).expect("a sentence");
+        for text in [message.into_owned(), error.to_string()] {
+            assert!(
+                text.chars().count() < 4 * 1_100,
+                "{} characters: {text:.200}",
+                text.len()
+            );
+            // What was cut shows that it was.
+            let run = text.matches('é').count().max(text.matches('a').count());
+            assert!(run < 1_000 || text.contains('…'), "{text:.200}");
+        }
+    }
+}
