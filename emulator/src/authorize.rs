@@ -104,6 +104,16 @@ pub(crate) struct Permit<I = Invocation> {
 pub(crate) struct Authorization {
     question: Question,
     evaluation: Evaluation,
+    kept: Kept,
+}
+
+/// How much is kept of what a decision was made of
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// All of it
+    Whole,
+    /// As much as there is room for, from which the decision cannot be worked out again
+    Abridged,
 }
 
 /// May this caller do this, through this entry point?
@@ -152,7 +162,11 @@ pub(crate) fn authorize<I: Asked>(
             question.action = asked;
         }
     }
-    let authorization = Arc::new(Authorization { question, evaluation });
+    let authorization = Arc::new(Authorization {
+        question,
+        evaluation,
+        kept: Kept::Whole,
+    });
     let verdict = match denial {
         None => Ok(Permit {
             invocation,
@@ -203,6 +217,11 @@ impl Authorization {
 
     /// For each statement what matched and what did not, and which one decided
     pub(crate) fn explain(&self) -> Explanation {
+        if self.kept == Kept::Abridged {
+            let note = "the condition keys of this request were too long for limits.journal_entry_bytes_max and are \
+                        not kept whole, so nothing can be said of single statements";
+            return Explanation::without_statements(&self.evaluation, self.question.action, note);
+        }
         let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
         // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
         if self.question.action.service() == policy_service::SERVICE.prefix {
@@ -222,6 +241,32 @@ impl Authorization {
                 )
             }))
         })
+    }
+
+    /// The same decision, with each text that it was made of cut to so many bytes
+    pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
+        let Question {
+            snapshot,
+            caller,
+            entry_point,
+            action,
+            resource,
+            role,
+            facts,
+        } = &self.question;
+        Self {
+            question: Question {
+                snapshot: snapshot.clone(),
+                caller: caller.clone(),
+                entry_point: entry_point.clone(),
+                action,
+                resource: resource.clone(),
+                role: role.clone(),
+                facts: facts.abridged(bytes_max),
+            },
+            evaluation: self.evaluation.clone(),
+            kept: Kept::Abridged,
+        }
     }
 
     /// What the journal counts for this, in bytes: an estimate

@@ -5,7 +5,8 @@
 //! A request's entry is in the journal before its answer leaves, so a test that has the answer finds the entry.
 //!
 //! The journal is bounded by count and by bytes; the oldest entries go first, and how many went is told. What an entry
-//! costs is an estimate: its texts, plus a fixed share for the rest.
+//! costs is an estimate: its texts, plus a fixed share for the rest. One that costs more than `journal_entry_bytes_max`
+//! is cut, so that no request pushes out those of others, and the newest is never evicted.
 
 use std::{
     collections::VecDeque,
@@ -22,7 +23,7 @@ mod filter;
 mod view;
 
 pub(crate) use self::{
-    entry::{BodyRecord, Entry},
+    entry::{BodyRecord, Entry, SignatureRecord},
     filter::Filter,
     view::EntryView,
 };
@@ -46,6 +47,7 @@ struct Records {
 struct JournalLimits {
     entries_max: usize,
     bytes_max: usize,
+    entry_bytes_max: usize,
 }
 
 /// An entry that is still being written; it writes itself down when it is dropped
@@ -64,6 +66,7 @@ impl Journal {
             limits: Mutex::new(JournalLimits {
                 entries_max: 0,
                 bytes_max: 0,
+                entry_bytes_max: 0,
             }),
         };
         journal.set_limits(limits);
@@ -78,6 +81,7 @@ impl Journal {
             .expect("nothing panics while it holds this lock") = JournalLimits {
             entries_max: limits.journal_entries_max,
             bytes_max: limits.journal_bytes_max,
+            entry_bytes_max: limits.journal_entry_bytes_max,
         };
     }
 
@@ -101,7 +105,7 @@ impl Journal {
             status: None,
             error_code: None,
             message: None,
-            mismatch: None,
+            signature: None,
             warnings: Vec::new(),
             body: BodyRecord {
                 content_type,
@@ -146,19 +150,24 @@ impl Journal {
     }
 
     fn push(&self, mut entry: Entry) {
-        entry.bytes = entry.cost();
         let limits = *self
             .limits
             .lock()
             .expect("nothing panics while it holds this lock");
+        entry.fit(limits.entry_bytes_max);
+        entry.bytes = entry.cost();
         let mut evicted = Vec::new();
         let mut records = self.records();
         records.bytes += entry.bytes;
         records.entries.push_back(Arc::new(entry));
-        while records.entries.len() > limits.entries_max || records.bytes > limits.bytes_max {
-            let Some(oldest) = records.entries.pop_front() else {
-                break;
-            };
+        // The newest stays whatever it costs: whoever made the request is about to ask for it.
+        while records.entries.len() > 1
+            && (records.entries.len() > limits.entries_max || records.bytes > limits.bytes_max)
+        {
+            let oldest = records
+                .entries
+                .pop_front()
+                .expect("there are more entries than one");
             records.bytes -= oldest.bytes;
             records.evicted += 1;
             evicted.push(oldest);

@@ -23,7 +23,7 @@ use crate::{
     entry_point::{EntryPoint, HostEntryPoint},
     host_name::{EmulatedHost, EmulatedService},
     identifiers::Region,
-    journal::OpenEntry,
+    journal::{OpenEntry, SignatureRecord},
     lookoutvision::{
         invocation::Invocation,
         operations::Refused,
@@ -82,7 +82,7 @@ pub(crate) async fn answer(
             if let Refusal::Signature(error) = refusal
                 && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
             {
-                entry.mismatch = Some(Box::new(mismatch.redacted()));
+                entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
             }
             respond::refusal(wire, received.request_id, shared.clock.now())
         }

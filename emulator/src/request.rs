@@ -10,7 +10,10 @@ use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::host_name::{EmulatedHost, HostName};
+use crate::{
+    host_name::{EmulatedHost, HostName},
+    text::cut,
+};
 
 /// What is known of the connection that a request came over
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub(crate) struct Connection {
 /// The host that a client addressed, and what it says
 #[derive(Debug)]
 pub(crate) struct AddressedHost {
-    /// As the client wrote it
+    /// As the client wrote it, cut if it is far too long for a name
     pub(crate) text: Box<str>,
     /// What it says about the entry point
     pub(crate) emulated: EmulatedHost,
@@ -95,7 +98,7 @@ impl AddressedHost {
             .parse::<HostName>()
             .map_or(EmulatedHost::Other, |name| name.emulated());
         Self {
-            text: text.into(),
+            text: cut(text, HOST_CHARACTERS_KEPT).into(),
             emulated,
         }
     }
@@ -132,6 +135,9 @@ impl ReceivedRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
+
+/// What is kept of a host for the journal: names have 253 characters at most, and every entry of a connection holds it
+const HOST_CHARACTERS_KEPT: usize = 1_024;
 
 // Request ids tell requests apart and guard nothing, so a fast generator serves.
 fn random_request_id() -> Uuid {

@@ -1,7 +1,6 @@
 //! Texts that a client can shape, made fit to be shown.
 //!
-//! [`Shown`] cuts a value that a message repeats; [`cut`] does the same to a whole text. Neither ever holds more than
-//! it shows.
+//! [`Shown`] cuts a value that a message repeats; [`cut`] and [`cut_bytes`] do the same to a whole text.
 
 use std::{
     borrow::Cow,
@@ -20,7 +19,7 @@ pub(crate) struct Shown<T>(pub(crate) T);
 pub(crate) const SHOWN_CHARACTERS_MAX: usize = 1_024;
 
 /// What stands where a text was cut
-pub(crate) const CUT: char = '…';
+const CUT: char = '…';
 
 impl<T: fmt::Display> fmt::Display for Shown<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,6 +64,14 @@ pub(crate) fn cut(text: &str, characters_max: usize) -> Cow<'_, str> {
     }
 }
 
+/// A text, cut after so many bytes, between characters, and then marked with `…`
+pub(crate) fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    match text.floor_char_boundary(bytes_max) {
+        end if end < text.len() => Cow::Owned(format!("{}{CUT}", &text[..end])),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 fn beginning(text: &str, characters_max: usize) -> &str {
     // A character has a byte at least.
     if text.len() <= characters_max {
@@ -87,6 +94,8 @@ mod tests {
         assert_eq!(cut("éé", 2), "éé");
         assert_eq!(cut("ééé", 2), "éé…");
         assert_eq!(cut("", 0), "");
+        assert_eq!(cut_bytes("éé", 4), "éé");
+        assert_eq!(cut_bytes("ééé", 5), "éé…");
     }
 
     #[test]

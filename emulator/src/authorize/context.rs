@@ -20,6 +20,7 @@ use crate::{
     lookoutvision::invocation::RequestTags,
     request::{Connection, ReceivedRequest},
     state::Snapshot,
+    text::cut_bytes,
 };
 
 /// What the context is made of and is not found elsewhere
@@ -59,11 +60,39 @@ impl Facts {
             .keys
             .iter()
             .map(|(_, value)| size_of::<(&str, Box<str>)>() + value.len());
+        let lists = self.lists.iter().flat_map(|(_, values)| values);
+        let lists = lists.map(|value| size_of::<String>() + value.len());
         size_of::<Self>()
             + text(&self.user_agent)
             + text(&self.referer)
             + self.tags.bytes()
             + keys.sum::<usize>()
+            + lists.sum::<usize>()
+    }
+
+    /// The same with each text cut to so many bytes, and as many tags and list elements as have room in as many
+    pub(super) fn abridged(&self, bytes_max: usize) -> Self {
+        let cut = |text: &str| -> Box<str> { cut_bytes(text, bytes_max).into() };
+        let mut bytes = 0;
+        let mut fits = |added: usize| {
+            bytes += added;
+            bytes <= bytes_max
+        };
+        let lists = self.lists.iter().map(|(key, values)| {
+            let values = values.iter().take_while(|value| fits(value.len()));
+            (*key, values.cloned().collect())
+        });
+        Self {
+            time: self.time,
+            region: self.region.clone(),
+            connection: self.connection.clone(),
+            user_agent: self.user_agent.as_deref().map(cut),
+            referer: self.referer.as_deref().map(cut),
+            tags: self.tags.abridged(bytes_max),
+            keys: self.keys.iter().map(|(key, value)| (*key, cut(value))).collect(),
+            lists: lists.collect(),
+            resource_tags: self.resource_tags.clone(),
+        }
     }
 
     /// Every key of this request

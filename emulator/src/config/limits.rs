@@ -71,8 +71,10 @@ limits! {
     shutdown_timeout: Duration = shutdown_timeout_seconds, 5, 0..=3_600;
     /// Entries of the journal.
     journal_entries_max: usize = journal_entries_max, 10_000, 1..=1_000_000;
-    /// Bytes of the journal, estimated.
-    journal_bytes_max: usize = journal_bytes_max, 4_194_304, 65_536..=1_073_741_824;
+    /// Bytes of the journal, estimated. The default has room for 10,000 entries of ordinary requests.
+    journal_bytes_max: usize = journal_bytes_max, 16_777_216, 65_536..=1_073_741_824;
+    /// Bytes of one entry of the journal, estimated and without the body; the texts of a larger one are cut.
+    journal_entry_bytes_max: usize = journal_entry_bytes_max, 65_536, 8_192..=16_777_216;
     /// Bytes of a body that the journal keeps.
     journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
     /// Leaf certificates kept.

@@ -15,6 +15,7 @@ use crate::{
     entry_point::EntryPoint,
     host_name::EmulatedService,
     request::{AddressedHost, Connection},
+    text::cut_bytes,
 };
 
 /// One request
@@ -40,7 +41,7 @@ pub(crate) struct Entry {
     pub(crate) status: Option<StatusCode>,
     pub(crate) error_code: Option<&'static str>,
     pub(crate) message: Option<Box<str>>,
-    pub(crate) mismatch: Option<Box<Mismatch>>,
+    pub(crate) signature: Option<Box<SignatureRecord>>,
     pub(crate) warnings: Vec<String>,
     pub(crate) body: BodyRecord,
     pub(crate) response_bytes: usize,
@@ -61,9 +62,71 @@ pub(crate) struct BodyRecord {
     pub(crate) kept: Option<Box<[u8]>>,
 }
 
+/// What we made of a request whose signature differs, without what is secret
+#[derive(Debug, Serialize)]
+pub(crate) struct SignatureRecord {
+    canonical_request: Box<str>,
+    string_to_sign: Box<str>,
+    cause: Option<Box<str>>,
+    first_difference: Option<DifferenceRecord>,
+}
+
+/// The first line that the client signed otherwise, where it can be known
+#[derive(Debug, Serialize)]
+struct DifferenceRecord {
+    line: usize,
+    ours: Box<str>,
+    theirs: Box<str>,
+}
+
+impl SignatureRecord {
+    /// Writes down a mismatch
+    pub(crate) fn of(mismatch: &Mismatch) -> Self {
+        let mismatch = mismatch.redacted();
+        Self {
+            canonical_request: mismatch.canonical_request().into(),
+            string_to_sign: mismatch.string_to_sign().to_string().into(),
+            cause: mismatch.cause().map(|cause| cause.to_string().into()),
+            first_difference: mismatch.first_difference().map(|difference| DifferenceRecord {
+                line: difference.line,
+                ours: difference.ours.into(),
+                theirs: difference.theirs.into(),
+            }),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.texts().map(|text| text.len()).sum::<usize>()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let difference = self.first_difference.as_ref();
+        let lines = difference.map(|difference| [&*difference.ours, &*difference.theirs]);
+        [&*self.canonical_request, &*self.string_to_sign]
+            .into_iter()
+            .chain(self.cause.as_deref())
+            .chain(lines.into_iter().flatten())
+    }
+
+    fn cut(&mut self, bytes_max: usize) {
+        cut(&mut self.canonical_request, bytes_max);
+        cut(&mut self.string_to_sign, bytes_max);
+        self.cause.iter_mut().for_each(|cause| cut(cause, bytes_max));
+        if let Some(difference) = &mut self.first_difference {
+            cut(&mut difference.ours, bytes_max);
+            cut(&mut difference.theirs, bytes_max);
+        }
+    }
+}
+
 impl Entry {
     /// What the entry costs in bytes, estimated
     pub(super) fn cost(&self) -> usize {
+        self.cost_of_texts() + self.body.kept.as_ref().map_or(0, |kept| kept.len())
+    }
+
+    /// What it costs without the body, of which `journal_body_bytes_max` says how much is kept
+    fn cost_of_texts(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         size_of::<Self>()
             + self.target.len()
@@ -73,18 +136,60 @@ impl Entry {
             + text(&self.message)
             + text(&self.rule)
             + text(&self.body.content_type)
-            + self.body.kept.as_ref().map_or(0, |kept| kept.len())
             + self.warnings.iter().map(String::len).sum::<usize>()
-            + self
-                .mismatch
-                .as_ref()
-                .map_or(0, |mismatch| mismatch.canonical_request().len() + MISMATCH_BYTES)
+            + self.signature.as_ref().map_or(0, |signature| signature.bytes())
             + self
                 .authorization
                 .as_ref()
                 .map_or(0, |authorization| authorization.bytes())
     }
+
+    /// Cuts the texts of an entry that costs more than `bytes_max`, each to its share, and marks them with `…`
+    ///
+    /// Condition keys are cut like the rest; what policies made of the whole of them can then not be worked out any
+    /// more, so such an entry keeps its decision without an explanation, and says so.
+    pub(super) fn fit(&mut self, bytes_max: usize) {
+        if self.cost_of_texts() <= bytes_max {
+            return;
+        }
+        let share = bytes_max / SHARES;
+        if self.target.len() > share {
+            self.target = cut_bytes(&self.target, share).into();
+        }
+        let texts = [
+            &mut self.access_key_id,
+            &mut self.message,
+            &mut self.rule,
+            &mut self.body.content_type,
+        ];
+        for text in texts.into_iter().flatten() {
+            cut(text, share);
+        }
+        for warning in &mut self.warnings {
+            if warning.len() > share {
+                *warning = cut_bytes(warning, share).into_owned();
+            }
+        }
+        if let Some(signature) = &mut self.signature {
+            signature.cut(share);
+        }
+        if let Some(authorization) = &self.authorization
+            && authorization.bytes() > AUTHORIZATION_SHARES * share
+        {
+            self.authorization = Some(Arc::new(authorization.abridged(share)));
+        }
+    }
 }
 
-/// What a mismatch costs beyond its canonical request: string to sign, signature, cause
-const MISMATCH_BYTES: usize = 1024;
+/// Cuts a text after so many bytes, and marks it
+fn cut(text: &mut Box<str>, bytes_max: usize) {
+    if text.len() > bytes_max {
+        *text = cut_bytes(text, bytes_max).into();
+    }
+}
+
+/// Into how many shares the room of an entry is divided: more than it has texts
+const SHARES: usize = 16;
+
+/// What is evaluated is several texts: user agent, referer, and tags
+const AUTHORIZATION_SHARES: usize = 4;

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{BodyRecord, Entry};
+use super::{BodyRecord, Entry, SignatureRecord};
 use crate::{
     authorize::Authorization,
     config::Principal,
@@ -49,7 +49,7 @@ pub(crate) struct EntryView<'a> {
     statements: Vec<StatementExplanation>,
     notes: Vec<String>,
     context: Map<String, Value>,
-    signature: Option<SignatureView<'a>>,
+    signature: Option<&'a SignatureRecord>,
     warnings: &'a [String],
     body: &'a BodyRecord,
     response: ResponseView<'a>,
@@ -67,23 +67,6 @@ struct TlsView<'a> {
     version: &'a str,
     sni: Option<&'a str>,
     alpn: Option<&'a str>,
-}
-
-/// What we made of a request whose signature differs
-#[derive(Debug, Serialize)]
-struct SignatureView<'a> {
-    canonical_request: &'a str,
-    string_to_sign: String,
-    cause: Option<String>,
-    first_difference: Option<DifferenceView<'a>>,
-}
-
-/// The first line that the client signed otherwise, where it can be known
-#[derive(Debug, Serialize)]
-struct DifferenceView<'a> {
-    line: usize,
-    ours: &'a str,
-    theirs: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,16 +117,7 @@ impl<'a> EntryView<'a> {
             statements: explanation.map_or_else(Vec::new, |explanation| explanation.statements),
             summary,
             context: authorization.map_or_else(Map::new, Authorization::context_json),
-            signature: entry.mismatch.as_ref().map(|mismatch| SignatureView {
-                canonical_request: mismatch.canonical_request(),
-                string_to_sign: mismatch.string_to_sign().to_string(),
-                cause: mismatch.cause().map(ToString::to_string),
-                first_difference: mismatch.first_difference().map(|difference| DifferenceView {
-                    line: difference.line,
-                    ours: difference.ours,
-                    theirs: difference.theirs,
-                }),
-            }),
+            signature: entry.signature.as_deref(),
             warnings: &entry.warnings,
             body: &entry.body,
             response: ResponseView {

@@ -203,6 +203,27 @@ fn resource(arn: &str) -> Resource {
 }
 
 impl RequestTags {
+    /// As many of them as have room in so many bytes
+    pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
+        let mut bytes = 0;
+        let mut fits = |added: usize| {
+            bytes += added;
+            bytes <= bytes_max
+        };
+        let tags = self.tags.iter();
+        let keys = self.keys.iter();
+        Self {
+            tags: tags
+                .take_while(|(key, value)| fits(size_of::<(String, String)>() + key.len() + value.len()))
+                .cloned()
+                .collect(),
+            keys: keys
+                .take_while(|key| fits(size_of::<String>() + key.len()))
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// What they cost in memory, estimated
     pub(crate) fn bytes(&self) -> usize {
         let tags = self

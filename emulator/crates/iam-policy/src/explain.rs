@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
+use crate::action::Action;
 use crate::decision::{DecidedBy, Decision, Evaluation, Layer};
 use crate::document::{PolicyDocument, PolicyType, Version};
 use crate::evaluate::{Policies, Request, evaluate};
@@ -112,6 +113,17 @@ pub struct NearMiss {
 }
 
 impl Explanation {
+    /// A decision of which nothing more is known, with a note that says why.
+    pub fn without_statements(evaluation: &Evaluation, action: &Action, note: impl Into<String>) -> Self {
+        Self {
+            evaluation: evaluation.clone(),
+            statements: Vec::new(),
+            near_miss: None,
+            notes: vec![note.into()],
+            action: action.to_string(),
+        }
+    }
+
     /// The decision in one line, for people.
     ///
     /// ```text
