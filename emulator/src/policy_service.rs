@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use iam_policy::{
     DecidedBy, Effect, Explanation, Finding, PolicyDocument, PolicyType, StatementExplanation,
-    lint::{ResourceType, Service, ServiceAction},
+    lint::{FactScope, KeyFact, ResourceType, Service, ServiceAction},
 };
 use tracing::warn;
 
@@ -20,7 +20,7 @@ use crate::{
 
 /// Everything there is to say about a policy, in the order of its text
 pub(crate) fn lint(text: &str, policy_type: PolicyType) -> Vec<Finding> {
-    iam_policy::lint::lint(text, policy_type, &SERVICE)
+    iam_policy::lint::lint(text, policy_type, &SERVICE, &facts_of_every_request())
 }
 
 /// Logs what there is to say about a policy that was just attached to an endpoint
@@ -131,6 +131,7 @@ pub(crate) static SERVICE: LazyLock<Service<'static>> = LazyLock::new(|| Service
         },
     ],
     condition_keys: Some(SET_KEYS),
+    always_set_keys: ALWAYS_SET_KEYS,
     unset_keys: AWS_ONLY_KEYS,
 });
 
@@ -207,6 +208,58 @@ pub(crate) const SET_KEYS: &[&str] = &[
     "aws:ResourceOrgID",
     "aws:ResourceTag/",
 ];
+
+/// Those of them that every request has, whoever calls from wherever
+pub(crate) const ALWAYS_SET_KEYS: &[&str] = &[
+    "aws:SecureTransport",
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalType",
+    "aws:userid",
+    "aws:PrincipalIsAWSService",
+    "aws:RequestedRegion",
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:ViaAWSService",
+];
+
+/// What is known of the keys that `authorize::context` sets to one value only
+fn facts_of_every_request() -> Vec<KeyFact<'static>> {
+    let fact = |key, value: &str, reason: &str, scope| KeyFact {
+        key,
+        values: vec![value.to_owned()],
+        reason: reason.to_owned(),
+        scope,
+    };
+    vec![
+        // General Reference, *Amazon Lookout for Vision endpoints and quotas*: the protocol is HTTPS.
+        fact(
+            "aws:SecureTransport",
+            "true",
+            "every request comes over TLS",
+            FactScope::Aws,
+        ),
+        // IAM User Guide, *AWS global condition context keys*: `true` when a service calls for its caller.
+        fact(
+            "aws:ViaAWSService",
+            "false",
+            "every caller calls by itself, and none through another service",
+            FactScope::Aws,
+        ),
+        fact(
+            "aws:PrincipalIsAWSService",
+            "false",
+            "no AWS service calls the emulator",
+            FactScope::Here,
+        ),
+        fact(
+            "aws:MultiFactorAuthPresent",
+            "false",
+            "sessions are made without MFA",
+            FactScope::Here,
+        ),
+    ]
+}
 
 /// The keys that requests to this service can have on AWS and never have here (IAM User Guide, *AWS global condition
 /// context keys*): nothing in a request or in the configuration says what they would be.
@@ -297,6 +350,7 @@ mod tests {
 "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/*"}"#
             ),
             [
+                "1:1: warning: no `Allow` statement of the policy can apply, so every request over the endpoint is refused [nothing-allowed]",
                 "2:50: warning: `lookoutvision:StartTrialDetection` is authorised on `*`, which no ARN covers; it needs `\"Resource\": \"*\"` [action-not-covered] at /Statement/0/Action/0",
                 "2:87: warning: `lookoutvision:CreateDataset` is authorised on `*`, which no ARN covers; it needs `\"Resource\": \"*\"` [action-not-covered] at /Statement/0/Action/1",
                 "3:13: warning: no action of the statement is authorised on `arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/*` [resource-never-matches] at /Statement/0/Resource",
@@ -313,9 +367,46 @@ mod tests {
 "StringEqualsIfExists": {"aws:VpceOrgID": "o-a1b2c3d4e5"}}}"#
             ),
             [
+                "1:1: warning: no `Allow` statement of the policy can apply here, so every request over the endpoint is refused [nothing-allowed]",
                 "3:35: warning: `Null` on `aws:FederatedProvider` is never true here: AWS sets the key, and nothing here does [key-not-simulated] at /Statement/0/Condition/Null/aws:FederatedProvider",
                 "4:43: warning: `StringEqualsIfExists` on `aws:VpceOrgID` is always true: no request to `lookoutvision` has the key [condition-always-true] at /Statement/0/Condition/StringEqualsIfExists/aws:VpceOrgID",
             ]
         );
+    }
+
+    #[test]
+    fn the_keys_that_have_one_value_only_are_told_with_it() {
+        let allow = |key: &str, value: &str| {
+            let findings = lines(&format!(
+                r#"{{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*", "Condition": {{
+"Bool": {{"{key}": "{value}"}}}}}}"#
+            ));
+            findings
+                .into_iter()
+                .filter(|line| line.contains(key))
+                .collect::<Vec<_>>()
+                .join("")
+        };
+        for (key, value, expected) in [
+            (
+                "aws:SecureTransport",
+                "false",
+                "3:33: warning: `Bool` on `aws:SecureTransport` is never true: the key is not `false`, because every request comes over TLS [condition-never-true] at /Statement/0/Condition/Bool/aws:SecureTransport",
+            ),
+            (
+                "aws:ViaAWSService",
+                "true",
+                "3:31: warning: `Bool` on `aws:ViaAWSService` is never true: the key is not `true`, because every caller calls by itself, and none through another service [condition-never-true] at /Statement/0/Condition/Bool/aws:ViaAWSService",
+            ),
+            (
+                "aws:PrincipalIsAWSService",
+                "true",
+                "3:39: warning: `Bool` on `aws:PrincipalIsAWSService` is never true here: the key is not `true`, because no AWS service calls the emulator [key-not-simulated] at /Statement/0/Condition/Bool/aws:PrincipalIsAWSService",
+            ),
+            ("aws:SecureTransport", "true", ""),
+            ("aws:ViaAWSService", "false", ""),
+        ] {
+            assert_eq!(allow(key, value), expected, "{key} {value}");
+        }
     }
 }

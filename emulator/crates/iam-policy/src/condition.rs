@@ -154,6 +154,41 @@ impl Test {
         }
     }
 
+    /// The test with one of its values alone; `None` when there are fewer.
+    pub(crate) fn only(&self, index: usize) -> Option<Self> {
+        Some(match self {
+            Self::StringEquals(patterns) => Self::StringEquals(vec![patterns.get(index)?.clone()]),
+            Self::StringEqualsIgnoreCase(patterns) => {
+                Self::StringEqualsIgnoreCase(vec![patterns.get(index)?.clone()])
+            }
+            Self::StringLike(patterns) => Self::StringLike(vec![patterns.get(index)?.clone()]),
+            Self::Arn(patterns) => Self::Arn(vec![patterns.get(index)?.clone()]),
+            Self::Bool(patterns) => Self::Bool(vec![patterns.get(index)?.clone()]),
+            Self::Numeric(order, numbers) => Self::Numeric(*order, [numbers.get(index)?.clone()].into()),
+            Self::Date(order, instants) => Self::Date(*order, vec![*instants.get(index)?]),
+            Self::Binary(blobs) => Self::Binary(vec![blobs.get(index)?.clone()]),
+            Self::IpAddress(blocks) => Self::IpAddress(vec![*blocks.get(index)?]),
+            Self::Null(absences) => Self::Null(vec![*absences.get(index)?]),
+        })
+    }
+
+    /// Whether a value cannot be read by its operator, so that it matches nothing. Numbers are read as they
+    /// are compared; variables may bring anything.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        match self {
+            Self::StringEquals(_) | Self::StringEqualsIgnoreCase(_) | Self::StringLike(_) => false,
+            Self::Arn(patterns) => patterns.iter().all(ArnPattern::is_nothing),
+            Self::Bool(patterns) => patterns
+                .iter()
+                .all(|pattern| !pattern.has_variables() && read_bool(pattern.as_str()).is_none()),
+            Self::Numeric(_, numbers) => numbers.iter().all(|number| !decimal::is_decimal(number)),
+            Self::Date(_, instants) => instants.iter().all(Option::is_none),
+            Self::Binary(blobs) => blobs.iter().all(Option::is_none),
+            Self::IpAddress(blocks) => blocks.iter().all(Option::is_none),
+            Self::Null(absences) => absences.iter().all(Option::is_none),
+        }
+    }
+
     /// The test with its variables filled in; `None` when it has none. A value whose variable has neither
     /// value nor default matches nothing, so it is left out.
     fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {

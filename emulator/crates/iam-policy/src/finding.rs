@@ -302,9 +302,13 @@ finding_codes! {
     ConditionAlwaysTrue = "condition-always-true", Warning;
     /// The condition is false for every request
     ConditionNeverTrue = "condition-never-true", Warning;
+    /// The condition key never has a value that this one matches
+    ValueNeverMatches = "value-never-matches", Warning;
+    /// The policy allows nothing
+    NothingAllowed = "nothing-allowed", Warning;
     /// The condition gives the same answer for every request that meets it
     ConditionConstant = "condition-constant", Warning;
-    /// AWS sets the condition key; where this policy is evaluated instead, nothing does
+    /// AWS sets the condition key, or sets it to other values; where this policy is evaluated instead, nothing does
     KeyNotSimulated = "key-not-simulated", Warning;
     /// A policy variable names a key that no request has, so that its pattern matches nothing
     VariableNeverSet = "variable-never-set", Warning;

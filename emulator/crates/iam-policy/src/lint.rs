@@ -6,13 +6,16 @@
 
 mod actions;
 mod conditions;
+mod form;
 mod locate;
 mod overlap;
 mod swallow;
+mod values;
 
 use crate::document::PolicyType;
-use crate::finding::{Finding, place};
+use crate::finding::{Finding, FindingCode, place};
 use crate::loader::examine;
+use crate::statement::{Effect, Statement};
 use locate::Locator;
 
 /// A service, as the Service Authorization Reference describes it.
@@ -27,9 +30,46 @@ pub struct Service<'a> {
     /// The condition keys that are set for requests to it; a name that ends in a slash stands for all tags.
     /// `None`: not known, and not linted.
     pub condition_keys: Option<&'a [&'a str]>,
+    /// Condition keys that every request to it has, of those in `condition_keys`.
+    pub always_set_keys: &'a [&'a str],
     /// Condition keys that AWS sets for requests to it, and whoever evaluates the policies instead of AWS
     /// does not; none of them is among `condition_keys`.
     pub unset_keys: &'a [&'a str],
+}
+
+/// What is known of the values that a condition key has in the requests that a document will be asked about.
+///
+/// A fact about `aws:RequestedRegion` or `aws:ResourceAccount` holds for the Region and the account of the
+/// service's ARNs, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFact<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// Every value that it can have; none: no request has the key.
+    pub values: Vec<String>,
+    /// Why, as the end of a sentence: `this policy is attached to vpce-1a2b3c4d`.
+    pub reason: String,
+    /// Where that is so.
+    pub scope: FactScope,
+}
+
+/// Where a fact holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactScope {
+    /// On AWS, too, if everything is set up as it is here.
+    Aws,
+    /// Only where the policies are evaluated instead of AWS.
+    Here,
+}
+
+impl FactScope {
+    /// ` here`, for what is otherwise on AWS.
+    fn here(self) -> &'static str {
+        match self {
+            Self::Aws => "",
+            Self::Here => " here",
+        }
+    }
 }
 
 impl Service<'_> {
@@ -92,35 +132,119 @@ pub struct ResourceType<'a> {
 ///         arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
 ///     }],
 ///     condition_keys: None,
+///     always_set_keys: &[],
 ///     unset_keys: &[],
 /// };
 /// let findings = lint(
 ///     r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*",
-///         "Action": "lookoutvision:DetectAnomaly", "Resource": "*"}}"#,
+///         "Action": ["lookoutvision:DetectAnomaly", "lookoutvision:Detect*"], "Resource": "*"}}"#,
 ///     PolicyType::VpcEndpoint,
 ///     &service,
+///     &[],
 /// );
 /// assert_eq!(findings[0].code.as_str(), "unknown-action");
 /// assert_eq!(
 ///     findings[0].message,
 ///     "`lookoutvision:DetectAnomaly` is no action; did you mean `lookoutvision:DetectAnomalies`?",
 /// );
-/// assert_eq!((findings[0].path.as_str(), findings[0].line), ("/Statement/Action", 2));
+/// assert_eq!((findings[0].path.as_str(), findings[0].line), ("/Statement/Action/0", 2));
 /// ```
-pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>) -> Vec<Finding> {
+pub fn lint(
+    text: &str,
+    policy_type: PolicyType,
+    service: &Service<'_>,
+    facts: &[KeyFact<'_>],
+) -> Vec<Finding> {
     let (document, mut findings) = examine(text, policy_type);
     if let Some(document) = document
         && let Some(mut locator) = Locator::new(text)
     {
         let allowance = swallow::Allowance::new();
+        let mut allows = Applies::Never;
         for (index, statement) in document.statements.iter().enumerate() {
-            let meant = actions::meant(&statement.action, service);
+            let keys = Keys {
+                meant: &actions::meant(&statement.action, service),
+                policy_type,
+                service,
+                facts,
+            };
             locator.enter(index);
-            actions::check(statement, &meant, policy_type, service, &mut locator);
-            conditions::check(statement, &meant, policy_type, service, &mut locator);
-            swallow::check(index, &document.statements, &allowance, &mut locator);
+            let by_action = actions::check(statement, &keys, &mut locator);
+            let by_condition = conditions::check(statement, &keys, &mut locator);
+            let is_swallowed = swallow::check(index, &document.statements, &allowance, &mut locator);
+            if statement.effect == Effect::Allow && !statement.is_empty() && !is_swallowed {
+                allows = allows.max(by_action.min(by_condition));
+            }
         }
+        report_nothing_allowed(allows, &document.statements, policy_type, &mut locator);
         findings.append(&mut locator.findings);
     }
     place(text, findings)
+}
+
+/// What a statement is measured against.
+struct Keys<'k> {
+    /// The service's actions that the statement reaches.
+    meant: &'k [&'k ServiceAction<'k>],
+    policy_type: PolicyType,
+    service: &'k Service<'k>,
+    facts: &'k [KeyFact<'k>],
+}
+
+impl<'k> Keys<'k> {
+    /// What is known of a key's values. A statement without an action of the service is about another one, whose
+    /// requests are not known.
+    fn fact(&self, key: &str) -> Option<&'k KeyFact<'k>> {
+        let mut facts = self.facts.iter();
+        facts.find(|fact| fact.key.eq_ignore_ascii_case(key) && !self.meant.is_empty())
+    }
+}
+
+/// Whether there are requests that a clause, a statement or one of several statements applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Applies {
+    Never,
+    /// On AWS perhaps, and never where the policies are evaluated instead.
+    NeverHere,
+    Perhaps,
+}
+
+impl Applies {
+    /// Never, with the scope of the reason.
+    fn never(scope: FactScope) -> Self {
+        match scope {
+            FactScope::Aws => Self::Never,
+            FactScope::Here => Self::NeverHere,
+        }
+    }
+}
+
+/// Warns of a document none of whose Allows applies, where no other document could allow anything instead.
+fn report_nothing_allowed(
+    allows: Applies,
+    statements: &[Statement],
+    policy_type: PolicyType,
+    locator: &mut Locator<'_>,
+) {
+    let consequence = match policy_type {
+        _ if allows == Applies::Perhaps => return,
+        PolicyType::VpcEndpoint => "every request over the endpoint is refused",
+        PolicyType::PermissionsBoundary => "every request of its principal is refused",
+        PolicyType::RoleTrust => "nobody can assume the role",
+        PolicyType::Identity
+        | PolicyType::Session
+        | PolicyType::ServiceControl
+        | PolicyType::ResourceControl => return,
+    };
+    let why = match allows {
+        _ if !statements
+            .iter()
+            .any(|statement| statement.effect == Effect::Allow) =>
+        {
+            "the policy has no `Allow` statement"
+        }
+        Applies::NeverHere => "no `Allow` statement of the policy can apply here",
+        _ => "no `Allow` statement of the policy can apply",
+    };
+    locator.report_document(FindingCode::NothingAllowed, format!("{why}, so {consequence}"));
 }

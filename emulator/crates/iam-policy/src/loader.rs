@@ -17,6 +17,8 @@ use crate::document::{Inner, PolicyType, Version};
 use crate::finding::{Finding, FindingCode, Grade, PolicyError, place};
 use crate::json::{self, Member, Node, Value, line_and_column};
 use crate::statement::Statement;
+pub(crate) use condition::is_usual_id;
+pub(crate) use statement::PARTITIONS;
 
 /// How strictly a document is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,6 +76,15 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Whether an empty list keeps the statement from ever applying.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.principal
+            .as_ref()
+            .is_some_and(|clause| clause.entries().is_empty())
+            || self.action.is_empty()
+            || self.resource.as_ref().is_some_and(ResourceClause::is_empty)
+    }
+
     /// Whether the statement looks at condition keys at all.
     pub(crate) fn reads_context(&self) -> bool {
         !self.conditions.is_empty()
@@ -144,6 +153,12 @@ impl PrincipalClause {
 }
 
 impl ActionClause {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Action(entries) | Self::NotAction(entries) => entries.is_empty(),
+        }
+    }
+
     pub(crate) fn matches(&self, action: &Action) -> bool {
         match self {
             Self::Action(entries) => entries.iter().any(|entry| entry.matches(action)),
@@ -155,6 +170,12 @@ impl ActionClause {
 }
 
 impl ResourceClause {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Resource(entries) | Self::NotResource(entries) => entries.is_empty(),
+        }
+    }
+
     pub(crate) fn matches(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
         match self {
             Self::Resource(entries) => entries.iter().any(|entry| entry.matches(resource, context)),

@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Principal},
     host_name::EmulatedService,
     lookoutvision::{invocation::Invocation, store::State},
-    policy_service::SET_KEYS,
+    policy_service::{ALWAYS_SET_KEYS, SET_KEYS},
     request::TlsSession,
 };
 
@@ -123,10 +123,19 @@ fn the_keys_that_are_set_are_those_that_the_lint_takes_for_set() {
     let detect = "/2020-11-20/projects/myProject/models/1/detect";
     let create_model = "/2020-11-20/projects/myProject/models";
     let tags = r#"{"Tags": [{"Key": "team", "Value": "vision"}]}"#;
-    let mut set = BTreeSet::new();
-    set.extend(keys(&snapshot, "test", false, "POST", detect, ""));
-    set.extend(keys(&snapshot, "test", true, "POST", create_model, tags));
-    set.extend(keys(&snapshot, "ASIAEXAMPLE", false, "GET", create_model, ""));
+    let requests = [
+        keys(&snapshot, "test", false, "POST", detect, ""),
+        keys(&snapshot, "test", true, "POST", create_model, tags),
+        keys(&snapshot, "ASIAEXAMPLE", false, "GET", create_model, ""),
+    ];
+    for keys in &requests {
+        assert!(
+            ALWAYS_SET_KEYS
+                .iter()
+                .all(|key| keys.iter().any(|set| set == key))
+        );
+    }
+    let set: BTreeSet<String> = requests.into_iter().flatten().collect();
     let known: BTreeSet<String> = SET_KEYS.iter().map(|key| (*key).to_owned()).collect();
     assert_eq!(set, known);
 }

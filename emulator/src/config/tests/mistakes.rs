@@ -209,8 +209,12 @@ vpc_endpoints:
     assert_eq!(
         told,
         [
+            "emulator.yaml:9:5: /vpc_endpoints/1/policy_document: no `Allow` statement of the policy can apply, so every \
+             request over the endpoint is refused",
             "emulator.yaml:12:58: /vpc_endpoints/1/policy_document/Statement/0/Action: `lookoutvision:DetectAnomaly` is no \
              action; did you mean `lookoutvision:DetectAnomalies`?",
+            "policies/old-sessions.json:1:1: the policy has no `Allow` statement, so every request over the endpoint is \
+             refused",
             "policies/old-sessions.json:3:66: /Statement/Condition/NumericGreaterThan/aws:MultiFactorAuthAge: \
              `NumericGreaterThan` on `aws:MultiFactorAuthAge` is never true here: AWS sets the key, and nothing here does",
         ]

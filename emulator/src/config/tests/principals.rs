@@ -267,8 +267,10 @@ fn a_declared_role_tells_the_path_that_a_sessions_arn_leaves_out() {
 fn a_session_whose_role_a_policy_may_or_may_not_mean_is_warned_of() {
     let policy = |element: &str| {
         format!(
-            "endpoint_policy:\n  Version: '2012-10-17'\n  Statement: [{{Effect: Deny, {element}: {{AWS: \
-             'arn:aws:iam::123456789012:role/factory/inspector'}}, Action: '*', Resource: '*'}}]\n"
+            "endpoint_policy:\n  Version: '2012-10-17'\n  Statement:\n  \
+             - {{Effect: Allow, Principal: '*', Action: '*', Resource: '*'}}\n  \
+             - {{Effect: Deny, {element}: {{AWS: 'arn:aws:iam::123456789012:role/factory/inspector'}}, Action: '*', \
+             Resource: '*'}}\n"
         )
     };
     for element in ["Principal", "NotPrincipal"] {

@@ -21,7 +21,7 @@ pub(crate) fn check(text: &str) {
                 }
             }
         }
-        let findings = lint(text, policy_type, &SERVICE);
+        let findings = lint(text, policy_type, &SERVICE, &[]);
         assert!(stored.is_ok() || !findings.is_empty());
     }
 }
@@ -60,5 +60,6 @@ const SERVICE: Service<'_> = Service {
         "aws:TagKeys",
         "aws:ResourceTag/",
     ]),
+    always_set_keys: &[],
     unset_keys: &["aws:TokenIssueTime"],
 };

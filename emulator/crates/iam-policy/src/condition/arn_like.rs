@@ -68,6 +68,14 @@ impl ArnPattern {
         matches!(self, Self::Nothing)
     }
 
+    /// The six parts, if they are known before the request is.
+    pub(crate) fn parts(&self) -> Option<&[Pattern; ARN_PARTS]> {
+        match self {
+            Self::Parts(parts) => Some(parts),
+            Self::Every | Self::Nothing | Self::Template(_) => None,
+        }
+    }
+
     pub(super) fn matches(&self, value: &str, context: &RequestContext<'_>) -> bool {
         let Some(value) = split(value) else {
             return false;
@@ -90,7 +98,7 @@ impl ArnPattern {
         }
     }
 
-    pub(super) fn has_variables(&self) -> bool {
+    pub(crate) fn has_variables(&self) -> bool {
         matches!(self, Self::Template(_))
     }
 

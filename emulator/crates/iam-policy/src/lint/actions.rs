@@ -1,67 +1,135 @@
 //! Actions that do not exist, and actions and resources that do not go together.
 
 use super::overlap::overlaps;
-use super::{Locator, Service, ServiceAction};
+use super::{Applies, FactScope, Keys, Locator, Service, ServiceAction, values};
 use crate::action::ActionPattern;
+use crate::context::RequestContext;
 use crate::document::PolicyType;
 use crate::finding::FindingCode;
+use crate::pattern::Pattern;
 use crate::resource::ResourcePattern;
 use crate::statement::{ActionClause, ResourceClause, Statement};
 
-pub(super) fn check(
-    statement: &Statement,
-    meant: &[&ServiceAction<'_>],
-    policy_type: PolicyType,
-    service: &Service<'_>,
-    locator: &mut Locator<'_>,
-) {
+/// Says whether the statement can be about a request at all. One about another service can be about requests
+/// to that one, unless it is an endpoint's.
+pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locator<'_>) -> Applies {
     let (name, entries) = match &statement.action {
         ActionClause::Action(entries) => ("Action", entries),
         ActionClause::NotAction(entries) => ("NotAction", entries),
     };
     for (index, entry) in entries.iter().enumerate() {
-        check_name(entry, policy_type, service, &[name, &index.to_string()], locator);
+        check_name(entry, keys, &[name, &index.to_string()], locator);
     }
-    let Some(ResourceClause::Resource(resources)) = &statement.resource else {
-        return;
+    let by_resource = match &statement.resource {
+        None => Applies::Perhaps,
+        Some(ResourceClause::NotResource(resources)) => {
+            for (index, resource) in resources.iter().enumerate() {
+                if let Some(flaw) = resource_flaw(resource, keys) {
+                    let (text, here) = (resource.as_str(), flaw.scope.here());
+                    let message = format!("`{text}` excepts nothing{here}: {}", flaw.why);
+                    locator.report(flaw.code(), &["NotResource", &index.to_string()], message);
+                }
+            }
+            Applies::Perhaps
+        }
+        Some(ResourceClause::Resource(resources)) => {
+            check_resources(&statement.action, resources, keys, locator)
+        }
     };
-    if resources.is_empty() || resources.iter().any(ResourcePattern::is_every) {
-        return;
+    if keys.meant.is_empty() && keys.policy_type == PolicyType::VpcEndpoint {
+        Applies::Never
+    } else {
+        by_resource
     }
+}
+
+/// Says whether the actions have a resource among these.
+fn check_resources(
+    action: &ActionClause,
+    resources: &[ResourcePattern],
+    keys: &Keys<'_>,
+    locator: &mut Locator<'_>,
+) -> Applies {
+    if resources.is_empty() || resources.iter().any(ResourcePattern::is_every) {
+        return Applies::Perhaps;
+    }
+    let service = keys.service;
     // The names of the resource types that each resource can be one of.
     let possible: Vec<Vec<&str>> = resources
         .iter()
         .map(|resource| possible_types(resource, service))
         .collect();
     let is_possible = |resource_type: &&str| possible.iter().any(|types| types.contains(resource_type));
-    if let ActionClause::Action(entries) = &statement.action {
+    if let ActionClause::Action(entries) = action {
         for (index, entry) in entries.iter().enumerate() {
-            check_covered(
-                entry,
-                is_possible,
-                service,
-                &["Action", &index.to_string()],
-                locator,
-            );
+            let steps = ["Action", &index.to_string()];
+            check_covered(entry, is_possible, service, &steps, locator);
         }
     }
+    // A statement without an action of the service is about another one.
+    let mut applies = if keys.meant.is_empty() {
+        Applies::Perhaps
+    } else {
+        Applies::Never
+    };
     for (index, (resource, types)) in resources.iter().zip(&possible).enumerate() {
-        let authorises =
-            |action: &&ServiceAction<'_>| action.resource_types.iter().any(|name| types.contains(name));
-        // A statement without an action of the service is about another one.
-        if meant.is_empty() || meant.iter().any(authorises) {
+        let steps = ["Resource", &index.to_string()];
+        let text = resource.as_str();
+        if let Some(flaw) = resource_flaw(resource, keys) {
+            let message = format!("`{text}` never matches{}: {}", flaw.scope.here(), flaw.why);
+            locator.report(flaw.code(), &steps, message);
+            applies = applies.max(Applies::never(flaw.scope));
             continue;
         }
-        let message = format!(
-            "no action of the statement is authorised on `{}`",
-            resource.as_str()
-        );
-        locator.report(
-            FindingCode::ResourceNeverMatches,
-            &["Resource", &index.to_string()],
-            message,
-        );
+        let authorises =
+            |action: &&ServiceAction<'_>| action.resource_types.iter().any(|name| types.contains(name));
+        if keys.meant.is_empty() || keys.meant.iter().any(authorises) {
+            applies = Applies::Perhaps;
+            continue;
+        }
+        let message = format!("no action of the statement is authorised on `{text}`");
+        locator.report(FindingCode::ResourceNeverMatches, &steps, message);
     }
+    applies
+}
+
+/// Why an ARN of the service can match nothing.
+struct ResourceFlaw {
+    why: String,
+    scope: FactScope,
+}
+
+impl ResourceFlaw {
+    fn code(&self) -> FindingCode {
+        match self.scope {
+            FactScope::Aws => FindingCode::ResourceNeverMatches,
+            FactScope::Here => FindingCode::KeyNotSimulated,
+        }
+    }
+}
+
+/// What is wrong with a resource's partition, Region or account, if it is one of the service's.
+fn resource_flaw(resource: &ResourcePattern, keys: &Keys<'_>) -> Option<ResourceFlaw> {
+    let parts = resource.parts()?;
+    let [_, _, service, region, account, _] = parts;
+    if service.as_str() != keys.service.prefix {
+        return None;
+    }
+    if let Some(why) = values::arn_flaw(parts) {
+        let scope = FactScope::Aws;
+        return Some(ResourceFlaw { why, scope });
+    }
+    let of_part = |part: &Pattern, name: &str, key: &str| {
+        let fact = keys.fact(key)?;
+        let context = RequestContext::new();
+        let is_possible = fact.values.iter().any(|value| part.matches(value, &context));
+        (!is_possible && !fact.values.is_empty()).then(|| ResourceFlaw {
+            why: format!("its {name} is `{}`, and {}", part.as_str(), fact.reason),
+            scope: fact.scope,
+        })
+    };
+    of_part(region, "Region", "aws:RequestedRegion")
+        .or_else(|| of_part(account, "account", "aws:ResourceAccount"))
 }
 
 /// The names of the resource types whose ARNs a pattern can match.
@@ -93,13 +161,8 @@ fn reached<'a>(entry: &'a ActionPattern, service: &Service<'a>) -> Vec<&'a Servi
     service.actions.iter().filter(matches).collect()
 }
 
-fn check_name(
-    entry: &ActionPattern,
-    policy_type: PolicyType,
-    service: &Service<'_>,
-    steps: &[&str],
-    locator: &mut Locator<'_>,
-) {
+fn check_name(entry: &ActionPattern, keys: &Keys<'_>, steps: &[&str], locator: &mut Locator<'_>) {
+    let service = keys.service;
     if !reached(entry, service).is_empty() {
         return;
     }
@@ -124,7 +187,7 @@ fn check_name(
     } else if let Some(own) = crate::nearest::nearest(prefix, [*own]) {
         let message = format!("`{text}` is no action; did you mean `{own}:{name}`?");
         locator.report(FindingCode::UnknownAction, steps, message);
-    } else if policy_type == PolicyType::VpcEndpoint {
+    } else if keys.policy_type == PolicyType::VpcEndpoint {
         let message = format!("`{text}` is an action of another service; this endpoint reaches `{own}` only");
         locator.report(FindingCode::OtherService, steps, message);
     }

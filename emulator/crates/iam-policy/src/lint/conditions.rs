@@ -1,61 +1,92 @@
-//! Conditions that come out the same way for every request, and variables that nothing fills in.
+//! Conditions that come out the same way for every request, values that a key never has, and variables that
+//! nothing fills in.
 
-use super::{Locator, Service, ServiceAction, is_among};
-use crate::condition::Condition;
+use super::form::Case;
+use super::values::{Domain, Value};
+use super::{Applies, FactScope, KeyFact, Keys, Locator, ServiceAction, is_among};
+use crate::condition::operator::{Polarity, SetOperator};
+use crate::condition::{Condition, Test};
+use crate::context::RequestContext;
 use crate::document::PolicyType;
 use crate::finding::FindingCode;
 use crate::pattern::Pattern;
-use crate::statement::{ResourceClause, Statement};
+use crate::statement::{Effect, ResourceClause, Statement};
 use crate::variable::Variable;
 
-pub(super) fn check(
-    statement: &Statement,
-    meant: &[&ServiceAction<'_>],
-    policy_type: PolicyType,
-    service: &Service<'_>,
-    locator: &mut Locator<'_>,
-) {
-    let keys = Keys {
-        meant,
-        policy_type,
-        service,
-    };
+/// Says whether all conditions of the statement can hold in one request.
+pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locator<'_>) -> Applies {
     if let Some(clause) = &statement.resource {
-        check_resource(clause, &keys, locator);
+        check_resource(clause, keys, locator);
     }
+    let mut applies = Applies::Perhaps;
     for condition in &statement.conditions {
-        check_key(condition, &keys, locator);
+        applies = applies.min(check_condition(condition, statement.effect, keys, locator));
         let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
         for (index, variables) in condition.test.variables().enumerate() {
             let steps = ["Condition", &operator, key, &index.to_string()];
-            check_variables(variables, &keys, &steps, locator);
+            check_variables(variables, keys, &steps, locator);
+        }
+    }
+    applies
+}
+
+/// What a condition comes to in all the requests that a statement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Never,
+    Always,
+    Varies,
+}
+
+impl Outcome {
+    fn of(holds: bool) -> Self {
+        if holds { Self::Always } else { Self::Never }
+    }
+
+    fn applies(self, scope: FactScope) -> Applies {
+        match self {
+            Self::Never => Applies::never(scope),
+            Self::Always | Self::Varies => Applies::Perhaps,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Never => "never true",
+            Self::Always => "always true",
+            Self::Varies => "not always true",
+        }
+    }
+
+    fn code(self, scope: FactScope) -> FindingCode {
+        match (scope, self) {
+            (FactScope::Here, _) => FindingCode::KeyNotSimulated,
+            (FactScope::Aws, Self::Never) => FindingCode::ConditionNeverTrue,
+            (FactScope::Aws, _) => FindingCode::ConditionAlwaysTrue,
         }
     }
 }
 
-/// What is known of the keys of the requests that a statement is about.
-struct Keys<'k> {
-    /// The service's actions that the statement reaches.
-    meant: &'k [&'k ServiceAction<'k>],
-    policy_type: PolicyType,
-    service: &'k Service<'k>,
-}
-
 /// Why no request has a key.
-enum Absence {
-    /// It cannot have it, for this reason.
-    Never(String),
-    /// On AWS it can, and nothing sets the key here.
-    Here,
+struct Absence {
+    why: String,
+    scope: FactScope,
 }
 
 impl Keys<'_> {
     /// `None` when a request may have the key.
     fn absence(&self, key: &str) -> Option<Absence> {
+        let never = |why: String| {
+            Some(Absence {
+                why,
+                scope: FactScope::Aws,
+            })
+        };
         // IAM User Guide, AWS global condition context keys: absent when the request came over an endpoint.
         if self.policy_type == PolicyType::VpcEndpoint && key.eq_ignore_ascii_case("aws:SourceIp") {
-            let why = "a request over a VPC endpoint has no `aws:SourceIp`; use `aws:VpcSourceIp`";
-            return Some(Absence::Never(why.to_owned()));
+            return never(
+                "a request over a VPC endpoint has no `aws:SourceIp`; use `aws:VpcSourceIp`".to_owned(),
+            );
         }
         // A statement without an action of the service is about another one, whose keys are not known.
         if self.meant.is_empty() {
@@ -63,50 +94,299 @@ impl Keys<'_> {
         }
         let service = self.service;
         if is_among(key, service.unset_keys) {
-            return Some(Absence::Here);
+            let why = "AWS sets the key, and nothing here does".to_owned();
+            return Some(Absence {
+                why,
+                scope: FactScope::Here,
+            });
+        }
+        if let Some(KeyFact {
+            values,
+            reason,
+            scope,
+            ..
+        }) = self.fact(key)
+            && values.is_empty()
+        {
+            return Some(Absence {
+                why: reason.clone(),
+                scope: *scope,
+            });
         }
         if !service.sets(key) {
-            let why = format!("no request to `{}` has the key", service.prefix);
-            return Some(Absence::Never(why));
+            return never(format!("no request to `{}` has the key", service.prefix));
         }
         let has_key = |action: &ServiceAction<'_>| is_among(key, action.condition_keys);
         let special = service.actions.iter().any(has_key);
         if special && !self.meant.iter().any(|action| has_key(action)) {
-            return Some(Absence::Never(
-                "no action of the statement has the key".to_owned(),
-            ));
+            return never("no action of the statement has the key".to_owned());
         }
         None
     }
+
+    /// Whether every request that the statement is about has the key.
+    fn is_always_set(&self, key: &str) -> bool {
+        let is_of_endpoint = self.policy_type == PolicyType::VpcEndpoint && is_among(key, &ENDPOINT_KEYS);
+        is_of_endpoint || !self.meant.is_empty() && is_among(key, self.service.always_set_keys)
+    }
 }
 
-fn check_key(condition: &Condition, keys: &Keys<'_>, locator: &mut Locator<'_>) {
+/// Why a value of a condition matches none that the key has.
+struct Flaw {
+    why: String,
+    scope: FactScope,
+    /// Whether the loader says already that the value matches nothing.
+    is_told: bool,
+}
+
+/// What the values of a condition can match, among those that its key can have.
+enum Matches {
+    /// Some of them, or it is not known. Those values that match nothing stand with their places.
+    Some(Vec<(usize, Flaw)>),
+    /// Nothing.
+    None(Vec<Flaw>),
+    /// Everything.
+    All { why: String, scope: FactScope },
+}
+
+/// Says whether the condition holds in any request.
+fn check_condition(
+    condition: &Condition,
+    effect: Effect,
+    keys: &Keys<'_>,
+    locator: &mut Locator<'_>,
+) -> Applies {
     let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
-    let steps = ["Condition", &operator, key];
-    let (outcome, code) = if condition.holds_when_absent() {
-        ("always true", FindingCode::ConditionAlwaysTrue)
-    } else {
-        ("never true", FindingCode::ConditionNeverTrue)
+    if let Some(Absence { why, scope }) = keys.absence(key) {
+        let outcome = Outcome::of(condition.holds_when_absent());
+        report_outcome(condition, outcome, &why, scope, locator);
+        return outcome.applies(scope);
+    }
+    // What the condition is in every request, if it is known what it is in those that have the key.
+    let overall = |when_present: bool| {
+        let is_constant = keys.is_always_set(key) || when_present == condition.holds_when_absent();
+        if is_constant {
+            Outcome::of(when_present)
+        } else {
+            Outcome::Varies
+        }
     };
-    match keys.absence(key) {
-        Some(Absence::Never(why)) => {
-            let message = format!("`{operator}` on `{key}` is {outcome}: {why}");
-            locator.report(code, &steps, message);
+    if let Test::Null(absences) = &condition.test {
+        if condition.operator.set.is_some() {
+            // The loader says so.
+            return Outcome::of(condition.holds_when_absent()).applies(FactScope::Aws);
         }
-        Some(Absence::Here) => {
-            let message =
-                format!("`{operator}` on `{key}` is {outcome} here: AWS sets the key, and nothing here does");
-            locator.report(FindingCode::KeyNotSimulated, &steps, message);
-        }
-        None if keys.policy_type == PolicyType::VpcEndpoint && is_own_endpoint_key(key) => {
-            // The policy is asked only for requests that came over its endpoint, so the key always names
-            // that endpoint or its VPC.
-            let message = format!(
-                "`{key}` is the same for every request that meets this policy; the condition filters nothing"
+        let outcome = overall(absences.contains(&Some(false)));
+        if keys.is_always_set(key) && stands_out(effect, outcome) {
+            report_outcome(
+                condition,
+                outcome,
+                "every request has the key",
+                FactScope::Aws,
+                locator,
             );
-            locator.report(FindingCode::ConditionConstant, &steps, message);
         }
-        None => {}
+        return outcome.applies(FactScope::Aws);
+    }
+    let is_negated = condition.operator.polarity == Polarity::Negated;
+    let is_of_endpoint = keys.policy_type == PolicyType::VpcEndpoint && is_among(key, &OWN_ENDPOINT_KEYS);
+    let steps = ["Condition", &operator, key];
+    match matches(condition, keys) {
+        Matches::None(flaws) => {
+            let outcome = overall(is_negated);
+            // A value that is wrong only here may be right on AWS, and the condition with it.
+            let is_here = flaws.iter().any(|flaw| flaw.scope == FactScope::Here);
+            let scope = if is_here { FactScope::Here } else { FactScope::Aws };
+            if outcome == Outcome::Varies {
+                report_flaws(condition, flaws.into_iter().enumerate(), locator);
+            } else if outcome == Outcome::Always || flaws.iter().any(|flaw| !flaw.is_told) {
+                report_outcome(condition, outcome, &reasons(&flaws), scope, locator);
+            }
+            outcome.applies(scope)
+        }
+        Matches::All { why, scope } => {
+            let outcome = overall(!is_negated);
+            if stands_out(effect, outcome) {
+                report_outcome(condition, outcome, &why, scope, locator);
+            } else if is_of_endpoint {
+                let message = format!("{why}, so `{operator}` on `{key}` filters nothing");
+                locator.report(FindingCode::ConditionConstant, &steps, message);
+            }
+            outcome.applies(scope)
+        }
+        Matches::Some(flaws) => {
+            report_flaws(condition, flaws.into_iter(), locator);
+            if is_of_endpoint && keys.fact(key).is_none() {
+                // The policy is asked only for requests that came over its endpoint, so the key always names
+                // that endpoint or its VPC.
+                let what = if key.eq_ignore_ascii_case("aws:SourceVpce") {
+                    "the endpoint"
+                } else {
+                    "the VPC of the endpoint"
+                };
+                let message = format!(
+                    "`{key}` is the same for every request that meets this policy, {what} that it is attached to: the \
+                     condition filters nothing if it names that one, and decides every request alike if it names another"
+                );
+                locator.report(FindingCode::ConditionConstant, &steps, message);
+            }
+            Applies::Perhaps
+        }
+    }
+}
+
+/// Whether a constant outcome that is no mistake by itself makes the statement one: a Deny that refuses
+/// everything, or an Allow that permits nothing. The reverse is a guard that has nothing to do.
+fn stands_out(effect: Effect, outcome: Outcome) -> bool {
+    matches!(
+        (effect, outcome),
+        (Effect::Deny, Outcome::Always) | (Effect::Allow, Outcome::Never)
+    )
+}
+
+/// Compares what the condition asks for with what its key can be.
+fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
+    let key = condition.key.as_str();
+    let count = condition.texts.len();
+    let may_be_several = condition.multivalued
+        || condition
+            .operator
+            .set
+            .is_some_and(|set| set == SetOperator::ForAnyValue);
+    if count == 0 || (condition.multivalued && condition.operator.set.is_none()) {
+        return Matches::Some(Vec::new());
+    }
+    let domain = Domain::of(key);
+    if let Some(why) = domain
+        .as_ref()
+        .and_then(|domain| domain.misread_by(condition.operator))
+    {
+        let (scope, is_told) = (FactScope::Aws, false);
+        return Matches::None(vec![Flaw { why, scope, is_told }]);
+    }
+    let fact = keys.fact(key);
+    let mut flaws: Vec<(usize, Flaw)> = Vec::new();
+    // The values that the key is known to have and that no value of the condition was found to match yet.
+    let mut unmatched: Vec<&str> = fact.map_or(Vec::new(), |fact| {
+        fact.values.iter().map(String::as_str).collect()
+    });
+    for (index, text) in condition.texts.iter().enumerate() {
+        let Some(test) = condition.test.only(index) else {
+            continue;
+        };
+        if let Some(flaw) = flaw_of(&test, text, key, domain.as_ref()) {
+            flaws.push((index, flaw));
+            continue;
+        }
+        let (Some(fact), false) = (fact, test.variables().any(|variables| !variables.is_empty())) else {
+            continue;
+        };
+        let context = RequestContext::new();
+        let hits = |value: &&str| test.hits(value, &context);
+        if !fact.values.iter().any(|value| hits(&value.as_str())) {
+            let why = format!("the key is not `{text}`, because {}", fact.reason);
+            let (scope, is_told) = (fact.scope, false);
+            flaws.push((index, Flaw { why, scope, is_told }));
+        }
+        unmatched.retain(|value| !hits(value));
+    }
+    match fact {
+        _ if flaws.len() == count => Matches::None(flaws.into_iter().map(|(_, flaw)| flaw).collect()),
+        Some(fact) if unmatched.is_empty() && !may_be_several => Matches::All {
+            why: fact.reason.clone(),
+            scope: fact.scope,
+        },
+        _ => Matches::Some(flaws),
+    }
+}
+
+/// Why the key never has a value that this one matches, whatever is known of the requests.
+fn flaw_of(test: &Test, text: &str, key: &str, domain: Option<&Domain>) -> Option<Flaw> {
+    let aws = |why: String, is_told: bool| Flaw {
+        why,
+        scope: FactScope::Aws,
+        is_told,
+    };
+    if test.is_unreadable() {
+        return Some(aws(format!("`{text}` cannot be read by the operator"), true));
+    }
+    let domain = domain?;
+    let value = match test {
+        Test::StringEquals(patterns) | Test::StringLike(patterns) => {
+            Value::Text(patterns.first()?, Case::Counts)
+        }
+        Test::StringEqualsIgnoreCase(patterns) => Value::Text(patterns.first()?, Case::Ignored),
+        Test::Arn(patterns) => Value::Arn(patterns.first()?),
+        _ => return None,
+    };
+    let why = domain.flaw(value, text)?;
+    Some(aws(why, is_told_by_loader(key, test, text)))
+}
+
+/// Whether the loader says of a VPC's or an endpoint's id that it is none.
+fn is_told_by_loader(key: &str, test: &Test, text: &str) -> bool {
+    let prefix = if key.eq_ignore_ascii_case("aws:SourceVpc") {
+        "vpc-"
+    } else if key.eq_ignore_ascii_case("aws:SourceVpce") {
+        "vpce-"
+    } else {
+        return false;
+    };
+    let is_pattern = matches!(test, Test::StringLike(_)) && text.contains(['*', '?']);
+    !is_pattern && !crate::loader::is_usual_id(text, prefix)
+}
+
+fn reasons(flaws: &[Flaw]) -> String {
+    let mut reasons: Vec<&str> = Vec::new();
+    for flaw in flaws {
+        if !reasons.contains(&flaw.why.as_str()) {
+            reasons.push(&flaw.why);
+        }
+    }
+    let more = reasons.len().saturating_sub(REASONS_MAX);
+    reasons.truncate(REASONS_MAX);
+    let mut text = reasons.join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
+}
+
+fn report_outcome(
+    condition: &Condition,
+    outcome: Outcome,
+    why: &str,
+    scope: FactScope,
+    locator: &mut Locator<'_>,
+) {
+    let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
+    let message = format!(
+        "`{operator}` on `{key}` is {}{}: {why}",
+        outcome.words(),
+        scope.here()
+    );
+    locator.report(outcome.code(scope), &["Condition", &operator, key], message);
+}
+
+/// Reports values that match nothing beside others that may match, or under an operator that a missing key
+/// satisfies.
+fn report_flaws(
+    condition: &Condition,
+    flaws: impl Iterator<Item = (usize, Flaw)>,
+    locator: &mut Locator<'_>,
+) {
+    let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
+    for (index, flaw) in flaws.filter(|(_, flaw)| !flaw.is_told) {
+        let code = match flaw.scope {
+            FactScope::Aws => FindingCode::ValueNeverMatches,
+            FactScope::Here => FindingCode::KeyNotSimulated,
+        };
+        let message = format!(
+            "`{key}` never has such a value{}: {}",
+            flaw.scope.here(),
+            flaw.why
+        );
+        locator.report(code, &["Condition", &operator, key, &index.to_string()], message);
     }
 }
 
@@ -131,24 +411,25 @@ fn check_variables<'v>(
     let without_default = variables.into_iter().filter(|variable| !variable.has_default());
     for variable in without_default {
         let key = variable.key();
-        match keys.absence(key) {
-            Some(Absence::Never(why)) => {
-                let message = format!("`${{{key}}}` makes the pattern match nothing: {why}");
-                locator.report(FindingCode::VariableNeverSet, steps, message);
-            }
-            Some(Absence::Here) => {
-                let message = format!(
-                    "`${{{key}}}` makes the pattern match nothing here: AWS sets the key, and nothing here does"
-                );
-                locator.report(FindingCode::KeyNotSimulated, steps, message);
-            }
-            None => {}
+        if let Some(Absence { why, scope }) = keys.absence(key) {
+            let code = match scope {
+                FactScope::Aws => FindingCode::VariableNeverSet,
+                FactScope::Here => FindingCode::KeyNotSimulated,
+            };
+            let message = format!(
+                "`${{{key}}}` makes the pattern match nothing{}: {why}",
+                scope.here()
+            );
+            locator.report(code, steps, message);
         }
     }
 }
 
-fn is_own_endpoint_key(key: &str) -> bool {
-    ["aws:SourceVpce", "aws:SourceVpc"]
-        .iter()
-        .any(|own| key.eq_ignore_ascii_case(own))
-}
+/// The keys that every request over an endpoint has (IAM User Guide, *AWS global condition context keys*).
+const ENDPOINT_KEYS: [&str; 3] = ["aws:SourceVpce", "aws:SourceVpc", "aws:VpcSourceIp"];
+
+/// Those of them that are the same for every request over one endpoint.
+const OWN_ENDPOINT_KEYS: [&str; 2] = ["aws:SourceVpce", "aws:SourceVpc"];
+
+/// How many reasons a finding gives.
+const REASONS_MAX: usize = 3;

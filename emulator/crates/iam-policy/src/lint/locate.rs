@@ -41,6 +41,14 @@ impl<'t> Locator<'t> {
         }
     }
 
+    /// Adds a finding about the document as a whole.
+    pub(super) fn report_document(&mut self, code: FindingCode, message: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings
+                .push((self.root.offset, Finding::new(code, message, String::new())));
+        }
+    }
+
     /// Adds a finding about something in the statement; `steps` leads there from the statement. A step into
     /// a list that the document does not have is left out: one value may stand without its list.
     pub(super) fn report(&mut self, code: FindingCode, steps: &[&str], message: String) {

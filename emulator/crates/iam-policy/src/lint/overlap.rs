@@ -1,16 +1,8 @@
 //! Whether a resource pattern can match any ARN of a resource type.
 
+use super::form::{Case, Form};
 use crate::arn::{ARN_PARTS, split};
-use crate::pattern::{Pattern, TemplateToken, Token};
 use crate::resource::ResourcePattern;
-
-/// A piece of a resource type's ARN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Character(char),
-    /// `${...}`: one or more characters other than a slash, which separates them.
-    Name,
-}
 
 /// Whether some ARN of this form matches the pattern.
 pub(super) fn overlaps(pattern: &ResourcePattern, arn_form: &str) -> bool {
@@ -22,69 +14,10 @@ pub(super) fn overlaps(pattern: &ResourcePattern, arn_form: &str) -> bool {
         let last = ARN_PARTS - 1;
         (1..ARN_PARTS).all(|index| {
             // The Region may be empty in an ARN of a global service; a name may not.
-            (index < last && parts[index].is_any()) || part_overlaps(&parts[index], &read_form(forms[index]))
+            (index < last && parts[index].is_any())
+                || Form::of_arn_part(forms[index]).overlaps(&parts[index].tokens(), Case::Counts)
         })
     })
-}
-
-fn read_form(text: &str) -> Vec<Form> {
-    let mut forms = Vec::new();
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        if rest.starts_with("${")
-            && let Some(end) = rest.find('}')
-        {
-            forms.push(Form::Name);
-            rest = &rest[end + 1..];
-        } else {
-            forms.push(Form::Character(character));
-            rest = &rest[character.len_utf8()..];
-        }
-    }
-    forms
-}
-
-/// Whether a text exists that has the form and matches the pattern: which pairs of places in the two can be
-/// reached by reading the same text. The table has a row of the form for each character of the pattern.
-fn part_overlaps(pattern: &Pattern, form: &[Form]) -> bool {
-    // `reached[place]`: how far the form may have been read. In a name, the place after it stands for
-    // having read at least one character, and more may follow.
-    let mut reached = vec![false; form.len() + 1];
-    reached[0] = true;
-    for token in pattern.tokens() {
-        match token {
-            // What a variable brings is not known: anything.
-            TemplateToken::Variable(_) | TemplateToken::Fixed(Token::Any) => {
-                for place in 0..form.len() {
-                    if reached[place] {
-                        reached[place + 1] = true;
-                    }
-                }
-            }
-            TemplateToken::Fixed(Token::One) => reached = step(&reached, form, None),
-            TemplateToken::Fixed(Token::Text(text)) => {
-                for character in text.chars() {
-                    reached = step(&reached, form, Some(character));
-                }
-            }
-        }
-    }
-    reached[form.len()]
-}
-
-/// Reads one character, a certain one or any.
-fn step(reached: &[bool], form: &[Form], character: Option<char>) -> Vec<bool> {
-    let mut next = vec![false; reached.len()];
-    for (place, piece) in form.iter().enumerate() {
-        let accepts = match piece {
-            Form::Character(expected) => character.is_none_or(|character| character == *expected),
-            Form::Name => character != Some('/'),
-        };
-        // A name goes on as well as begins.
-        let reads = reached[place] || (*piece == Form::Name && reached[place + 1]);
-        next[place + 1] |= accepts && reads;
-    }
-    next
 }
 
 #[cfg(test)]

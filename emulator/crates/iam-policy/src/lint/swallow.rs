@@ -30,12 +30,13 @@ impl Allowance {
     }
 }
 
+/// Says whether a Deny makes the statement pointless.
 pub(super) fn check(
     index: usize,
     statements: &[Statement],
     allowance: &Allowance,
     locator: &mut Locator<'_>,
-) {
+) -> bool {
     let statement = &statements[index];
     let swallows = |&(other, deny): &(usize, &Statement)| {
         // An Allow yields to a Deny wherever it stands; of two Denies the later one is pointless.
@@ -46,7 +47,7 @@ pub(super) fn check(
         deny.effect == Effect::Deny && in_order && covers(deny, statement, allowance)
     };
     let Some((other, deny)) = statements.iter().enumerate().find(swallows) else {
-        return;
+        return false;
     };
     let named = match &deny.sid {
         Some(sid) => format!("statement {other} (`{sid}`)"),
@@ -54,6 +55,7 @@ pub(super) fn check(
     };
     let message = format!("{named} denies everything that this statement is about");
     locator.report(FindingCode::SwallowedByDeny, &[], message);
+    true
 }
 
 fn covers(deny: &Statement, statement: &Statement, allowance: &Allowance) -> bool {

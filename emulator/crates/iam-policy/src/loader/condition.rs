@@ -396,19 +396,20 @@ fn check_known_key(
     } else {
         return;
     };
-    match text.strip_prefix(prefix) {
-        None => {
-            let message = format!("`{text}` is not the id of {what}; it must begin with `{prefix}`");
-            value.report(code, path, report, message);
-        }
-        Some(digits)
-            if !matches!(digits.len(), 8 | 17) || !digits.bytes().all(|b| b.is_ascii_alphanumeric()) =>
-        {
-            let message = format!("`{text}` is not an id that AWS makes: `{prefix}` and 8 or 17 characters");
-            value.report(FindingCode::UnusualVpcId, path, report, message);
-        }
-        Some(_) => {}
+    if !text.starts_with(prefix) {
+        let message = format!("`{text}` is not the id of {what}; it must begin with `{prefix}`");
+        value.report(code, path, report, message);
+    } else if !is_usual_id(text, prefix) {
+        let message = format!("`{text}` is not an id that AWS makes: `{prefix}` and 8 or 17 characters");
+        value.report(FindingCode::UnusualVpcId, path, report, message);
     }
+}
+
+/// Whether AWS makes such ids: a prefix, and 8 or 17 characters.
+pub(crate) fn is_usual_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|characters| {
+        matches!(characters.len(), 8 | 17) && characters.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// Says that `${...}` is ordinary text in a document of 2008.

@@ -107,6 +107,7 @@ fn lint_compares_everything_with_everything_up_to_a_limit() {
         actions: &[],
         resource_types: &[],
         condition_keys: None,
+        always_set_keys: &[],
         unset_keys: &[],
     };
     // The last resource of the Deny covers every one of the Allow, and none before it covers any.
@@ -121,7 +122,7 @@ fn lint_compares_everything_with_everything_up_to_a_limit() {
                 {{"Effect": "Deny", "Action": "*", "Resource": [{denied}, "arn:*:*:*:*:*"]}},
                 {{"Effect": "Allow", "Action": "*", "Resource": [{allowed}]}}]}}"#
         );
-        let findings = lint(&text, PolicyType::Identity, &service);
+        let findings = lint(&text, PolicyType::Identity, &service, &[]);
         findings
             .iter()
             .any(|finding| finding.code == FindingCode::SwallowedByDeny)

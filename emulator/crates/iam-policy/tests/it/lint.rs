@@ -53,17 +53,22 @@ const SERVICE: Service<'_> = Service {
         "aws:RequestTag/",
         "aws:TagKeys",
     ]),
+    always_set_keys: &[],
     unset_keys: &["aws:TokenIssueTime"],
 };
 
 /// The findings for an endpoint policy of these statements: code, path, and message.
 fn findings(statements: &str) -> Vec<String> {
     let text = format!("{{\"Version\": \"2012-10-17\", \"Statement\": [\n{statements}\n]}}");
-    lint(&text, PolicyType::VpcEndpoint, &SERVICE)
+    lint(&text, PolicyType::VpcEndpoint, &SERVICE, &[])
         .iter()
         .map(|finding| format!("{} {} {}", finding.code, finding.path, finding.message))
         .collect()
 }
+
+const NOTHING_CAN_ALLOW: &str = "nothing-allowed  no `Allow` statement of the policy can apply, so every request over the endpoint is refused";
+const NOTHING_ALLOWS: &str =
+    "nothing-allowed  the policy has no `Allow` statement, so every request over the endpoint is refused";
 
 #[track_caller]
 fn check(statements: &str, expected: &[&str]) {
@@ -89,6 +94,7 @@ fn an_unknown_action_names_its_nearest_neighbour() {
         r#"{"Effect": "Allow", "Principal": "*", "Resource": "*",
             "Action": ["lookoutvision:DetectAnomaly", "lookoutvison:CreateModel", "s3:*", "lookoutvision:Frobnicate*"]}"#,
         &[
+            NOTHING_CAN_ALLOW,
             "unknown-action /Statement/0/Action/0 `lookoutvision:DetectAnomaly` is no action; did you mean `lookoutvision:DetectAnomalies`?",
             "unknown-action /Statement/0/Action/1 `lookoutvison:CreateModel` is no action; did you mean `lookoutvision:CreateModel`?",
             "other-service /Statement/0/Action/2 `s3:*` is an action of another service; this endpoint reaches `lookoutvision` only",
@@ -133,6 +139,7 @@ fn a_deny_swallows_what_it_covers() {
             "Resource": "arn:aws:lookoutvision:*:*:model/*",
             "Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}"#,
         &[
+            NOTHING_CAN_ALLOW,
             "swallowed-by-deny /Statement/0 statement 1 (`No`) denies everything that this statement is about",
             "swallowed-by-deny /Statement/2 statement 1 (`No`) denies everything that this statement is about",
         ],
@@ -177,6 +184,7 @@ fn conditions_that_come_out_one_way_are_named() {
             r#"{"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}, "NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}"#,
         ),
         &[
+            NOTHING_CAN_ALLOW,
             "condition-never-true /Statement/0/Condition/IpAddress/aws:SourceIp `IpAddress` on `aws:SourceIp` is never true: a request over a VPC endpoint has no `aws:SourceIp`; use `aws:VpcSourceIp`",
             "condition-always-true /Statement/0/Condition/NotIpAddress/aws:SourceIp `NotIpAddress` on `aws:SourceIp` is always true: a request over a VPC endpoint has no `aws:SourceIp`; use `aws:VpcSourceIp`",
         ],
@@ -184,7 +192,7 @@ fn conditions_that_come_out_one_way_are_named() {
     check(
         &with(r#"{"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}"#),
         &[
-            "condition-constant /Statement/0/Condition/StringEquals/aws:SourceVpce `aws:SourceVpce` is the same for every request that meets this policy; the condition filters nothing",
+            "condition-constant /Statement/0/Condition/StringEquals/aws:SourceVpce `aws:SourceVpce` is the same for every request that meets this policy, the endpoint that it is attached to: the condition filters nothing if it names that one, and decides every request alike if it names another",
         ],
     );
     check(
@@ -197,6 +205,7 @@ fn conditions_that_come_out_one_way_are_named() {
         r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:CreateProject", "Resource": "*",
             "Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}"#,
         &[
+            NOTHING_CAN_ALLOW,
             "condition-never-true /Statement/0/Condition/StringEquals/aws:ResourceTag~1a `StringEquals` on `aws:ResourceTag/a` is never true: no action of the statement has the key",
         ],
     );
@@ -208,6 +217,7 @@ fn if_exists_changes_nothing_for_any_value_and_the_outcome_told_is_the_one_that_
         r#"{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:CreateProject", "Resource": "*",
             "Condition": {"ForAnyValue:StringNotEqualsIfExists": {"aws:TagKeys": "a"}}}"#,
         &[
+            NOTHING_CAN_ALLOW,
             "if-exists-ignored /Statement/0/Condition/ForAnyValue:StringNotEqualsIfExists `ForAnyValue:StringNotEqualsIfExists` is false when the key is absent: `ForAnyValue` needs a value, whatever `IfExists` says",
             "condition-never-true /Statement/0/Condition/ForAnyValue:StringNotEqualsIfExists/aws:TagKeys `ForAnyValue:StringNotEqualsIfExists` on `aws:TagKeys` is never true: no action of the statement has the key",
         ],
@@ -229,6 +239,7 @@ fn a_key_that_only_aws_sets_is_told_apart_from_one_that_nobody_sets() {
            {"Effect": "Deny", "Principal": "*", "Action": "lookoutvision:*", "Resource": "*",
             "Condition": {"DateLessThanIfExists": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}}"#,
         &[
+            NOTHING_ALLOWS,
             "key-not-simulated /Statement/0/Condition/DateLessThan/aws:TokenIssueTime `DateLessThan` on `aws:TokenIssueTime` is never true here: AWS sets the key, and nothing here does",
             "key-not-simulated /Statement/1/Condition/DateLessThanIfExists/aws:TokenIssueTime `DateLessThanIfExists` on `aws:TokenIssueTime` is always true here: AWS sets the key, and nothing here does",
         ],
@@ -257,6 +268,7 @@ fn the_keys_of_another_service_are_not_judged() {
             "Condition": {"StringLike": {"s3:prefix": "home/*"}}}}"#,
         PolicyType::Identity,
         &SERVICE,
+        &[],
     );
     assert_eq!(findings, []);
 }
@@ -267,6 +279,7 @@ fn what_the_loader_finds_is_among_the_findings_also_when_nothing_loads() {
         r#"{"Statement": [{"Effect": "allow"}]}"#,
         PolicyType::VpcEndpoint,
         &SERVICE,
+        &[],
     );
     let codes: Vec<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(
@@ -287,10 +300,11 @@ fn a_statement_without_its_list_has_a_path_without_index() {
         "{\"Version\": \"2012-10-17\", \"Statement\":\n {\"Effect\": \"Allow\", \"Principal\": \"*\",\n  \"Action\": \"lookoutvision:X\", \"Resource\": \"*\"}}",
         PolicyType::VpcEndpoint,
         &SERVICE,
+        &[],
     );
     let places: Vec<_> = findings
         .iter()
         .map(|f| (f.path.as_str(), f.line, f.column))
         .collect();
-    assert_eq!(places, [("/Statement/Action", 3, 13)]);
+    assert_eq!(places, [("", 1, 1), ("/Statement/Action", 3, 13)]);
 }

@@ -8,6 +8,7 @@ mod documented_cases;
 mod explanations;
 mod hostile;
 mod lint;
+mod lint_values;
 mod loader;
 mod properties;
 mod resource_control;

@@ -44,7 +44,9 @@ fn a_finding_is_a_line_that_editors_can_jump_to() {
     );
     assert_eq!(
         written(&report(UNWISE), LintFormat::Text),
-        "<stdin>:4:53: warning: `lookoutvision:DetectAnomaly` is no action; did you mean \
+        "<stdin>:1:1: warning: no `Allow` statement of the policy can apply, so every request over the endpoint is refused \
+         [nothing-allowed]\n\
+         <stdin>:4:53: warning: `lookoutvision:DetectAnomaly` is no action; did you mean \
          `lookoutvision:DetectAnomalies`? [unknown-action] at /Statement/0/Action\n\
          <stdin>:6:50: warning: `IpAddress` on `aws:SourceIp` is never true: a request over a VPC endpoint has no \
          `aws:SourceIp`; use `aws:VpcSourceIp` [condition-never-true] at /Statement/1/Condition/IpAddress/aws:SourceIp\n"
@@ -199,4 +201,20 @@ fn a_resource_control_policy_has_rules_of_its_own() {
     );
     assert_eq!(report.exit_code(false), 64);
     assert_eq!(lint(PolicyType::VpcEndpoint).exit_code(false), 0);
+}
+
+#[test]
+fn a_value_that_a_key_never_has_is_told_with_the_one_it_would_have() {
+    let session = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"lookoutvision:DetectAnomalies","Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:sts::123456789012:assumed-role/inspector/*"}}}]}"#;
+    let report = report(session);
+    assert_eq!(
+        written(&report, LintFormat::Text),
+        "<stdin>:1:1: warning: no `Allow` statement of the policy can apply, so every request over the endpoint is refused \
+         [nothing-allowed]\n\
+         <stdin>:1:171: warning: `ArnLike` on `aws:PrincipalArn` is never true: \
+         `arn:aws:sts::123456789012:assumed-role/inspector/*` names a session, and the key of a session is the ARN of its \
+         role: `arn:aws:iam::123456789012:role/inspector`, with the role's path before its name if it has one \
+         [condition-never-true] at /Statement/0/Condition/ArnLike/aws:PrincipalArn\n"
+    );
+    assert_eq!(report.exit_code(true), 64);
 }
