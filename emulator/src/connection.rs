@@ -15,7 +15,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
-use self::in_flight::InFlight;
+use self::{cut_off::CutOff, in_flight::InFlight};
 use crate::{
     config::Limits,
     control, pipeline,
@@ -26,6 +26,7 @@ use crate::{
     tls::UNRECOGNIZED_NAME_ALERT,
 };
 
+pub(crate) mod cut_off;
 mod in_flight;
 
 /// Speaks with whoever connects to one listener
@@ -33,6 +34,7 @@ mod in_flight;
 pub(crate) struct Connector {
     pub(crate) shared: Arc<Shared>,
     pub(crate) api: Api,
+    pub(crate) cut_off: CutOff,
 }
 
 /// What a listener is there for
@@ -55,12 +57,19 @@ enum Answerer {
 
 impl Connector {
     /// Serves one connection to its end, which is soon after it is told to stop
-    pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<Stop>) {
+    pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<Stop>) {
         let limits = self.limits();
+        let cut_off = self.cut_off.clone();
         let (transport, answerer, is_http2) = match self.api {
             Api::Aws { tls } => {
                 let handshake = handshake(&self.shared, tls, stream, peer, &limits);
-                let Some((stream, connection)) = handshake.await else {
+                let shaken = tokio::select! {
+                    biased;
+                    // Nobody has asked for anything yet.
+                    () = Stop::told(&mut stop) => return,
+                    shaken = handshake => shaken,
+                };
+                let Some((stream, connection)) = shaken else {
                     return;
                 };
                 let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
@@ -71,9 +80,9 @@ impl Connector {
         };
         let stream = Stream::new(transport, limits.idle_timeout);
         let served = if is_http2 {
-            serve_http2(stream, answerer, &limits, stop).await
+            serve_http2(stream, answerer, &limits, stop, cut_off).await
         } else {
-            serve_http1(stream, answerer, &limits, stop).await
+            serve_http1(stream.counted(cut_off.clone()), answerer, &limits, stop, cut_off).await
         };
         if let Err(error) = served {
             debug!(%peer, %error, "the connection ended with an error");
@@ -102,8 +111,17 @@ async fn serve_http1(
     answerer: Answerer,
     limits: &Limits,
     mut stop: watch::Receiver<Stop>,
+    cut_off: CutOff,
 ) -> hyper::Result<()> {
-    let service = service_fn(move |request| answerer.clone().answer(request));
+    let service = service_fn(move |request| {
+        let unanswered = cut_off.answering();
+        let answer = answerer.clone().answer(request);
+        async move {
+            let answer = answer.await;
+            unanswered.finish();
+            answer
+        }
+    });
     let mut served = pin!(http1_builder(limits).serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         biased;
@@ -120,9 +138,11 @@ async fn serve_http2(
     answerer: Answerer,
     limits: &Limits,
     mut stop: watch::Receiver<Stop>,
+    cut_off: CutOff,
 ) -> hyper::Result<()> {
     let service = service_fn(move |request| answerer.clone().answer(request));
     let in_flight = InFlight::new();
+    let _counted = in_flight.counted(cut_off);
     let builder = http2_builder(in_flight.clone(), limits);
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {

@@ -1,6 +1,6 @@
 //! The facade: start an emulator, ask it, stop it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
 
 use iam_policy::{PolicyDocument, PolicyError, PolicyType};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use crate::{
     clock::{Clock, ClockError, ClockSetting},
     config::{Config, EmulatedName, Problem, Problems},
-    connection::{Api, Connector},
+    connection::{Api, Connector, cut_off::CutOff},
     control::environment::{Addresses, ClientEnvironment},
     identifiers::VpcEndpointId,
     journal::{EntryView, Filter},
@@ -28,7 +28,7 @@ use crate::{
 pub struct Emulator {
     shared: Arc<Shared>,
     stop: watch::Sender<Stop>,
-    listeners: Vec<JoinHandle<()>>,
+    listeners: Vec<JoinHandle<usize>>,
 }
 
 /// What an emulator is to be like
@@ -147,10 +147,12 @@ impl Emulator {
         let aws_api = Connector {
             shared: shared.clone(),
             api: Api::Aws { tls },
+            cut_off: CutOff::default(),
         };
         let control_api = Connector {
             shared: shared.clone(),
             api: Api::Control,
+            cut_off: CutOff::default(),
         };
         let listeners = vec![
             tokio::spawn(server::serve(listener, aws_api, stopped.clone())),
@@ -242,13 +244,30 @@ impl Emulator {
         }
     }
 
-    /// Stops listening and waits for the requests in flight, for `shutdown_timeout` at most
-    pub async fn stop(mut self) {
-        self.stop.send_replace(Stop::Now);
-        for listener in self.listeners.drain(..) {
-            // A panic in there was printed when it happened.
-            let _ = listener.await;
+    /// Stops listening and waits for the requests in flight, for `shutdown_timeout` at most; returns how many were cut off
+    pub async fn stop(self) -> usize {
+        self.stop_until(std::future::pending()).await
+    }
+
+    /// The same, but waits no longer once `at_once` is ready
+    pub(crate) async fn stop_until(mut self, at_once: impl Future<Output = ()>) -> usize {
+        self.stop.send_replace(Stop::Finish);
+        let listeners = std::mem::take(&mut self.listeners);
+        let all_stopped = async {
+            let mut requests_cut_off = 0;
+            for listener in listeners {
+                // A panic in there was printed when it happened.
+                requests_cut_off += listener.await.unwrap_or(0);
+            }
+            requests_cut_off
+        };
+        let mut all_stopped = pin!(all_stopped);
+        tokio::select! {
+            requests_cut_off = &mut all_stopped => return requests_cut_off,
+            () = at_once => {}
         }
+        self.stop.send_replace(Stop::AtOnce);
+        all_stopped.await
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

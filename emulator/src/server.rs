@@ -16,10 +16,15 @@ use tracing::{error, info, warn};
 
 use crate::connection::Connector;
 
-/// Serves until told to stop, then lets requests in flight finish, for `shutdown_timeout` at most
+/// Serves until told to stop, then lets requests in flight finish, for `shutdown_timeout` at most or until told to wait no
+/// longer; returns how many requests were cut off
 ///
 /// Every task that serves a connection has ended when this returns, or was ended by it.
-pub(crate) async fn serve(listener: TcpListener, connector: Connector, mut stop: watch::Receiver<Stop>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    connector: Connector,
+    mut stop: watch::Receiver<Stop>,
+) -> usize {
     let limits = connector.limits();
     let room = Arc::new(Semaphore::new(limits.connections_max));
     let mut connections = JoinSet::new();
@@ -55,24 +60,42 @@ pub(crate) async fn serve(listener: TcpListener, connector: Connector, mut stop:
             report_panic(ended);
         }
     };
-    if timeout(limits.shutdown_timeout, all_ended).await.is_err() {
-        info!("requests in flight did not finish within shutdown_timeout and were cut off");
+    tokio::select! {
+        biased;
+        ended = timeout(limits.shutdown_timeout, all_ended) => {
+            if ended.is_err() {
+                info!("not every connection ended within shutdown_timeout_seconds");
+            }
+        }
+        () = Stop::told_at_once(&mut stop) => {}
     }
+    connector.cut_off.begin();
     connections.shutdown().await;
+    connector.cut_off.requests()
 }
 
 /// Whether to go on
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
+    /// Serve
     NotYet,
-    Now,
+    /// Take no further requests, and finish those in flight
+    Finish,
+    /// Wait for no request any longer
+    AtOnce,
 }
 
 impl Stop {
     /// Waits until it is time to stop
     pub(crate) async fn told(stop: &mut watch::Receiver<Self>) {
-        // An emulator that is gone without a word has stopped, too.
-        let _ = stop.wait_for(|stop| *stop == Self::Now).await;
+        // A dropped sender also means stop.
+        let _ = stop.wait_for(|stop| *stop >= Self::Finish).await;
+    }
+
+    /// Waits until requests in flight are not to be waited for
+    async fn told_at_once(stop: &mut watch::Receiver<Self>) {
+        // Nobody waits for the stop any more when its sender is dropped.
+        let _ = stop.wait_for(|stop| *stop == Self::AtOnce).await;
     }
 }
 

@@ -19,6 +19,8 @@ use tokio::{
 use tokio_rustls::TlsStream;
 use tokio_util::either::Either;
 
+use crate::connection::cut_off::CutOff;
+
 /// What a connection's bytes go through: TLS, of either side, or nothing but TCP
 pub(crate) type Transport = Either<TlsStream<TcpStream>, TcpStream>;
 
@@ -28,6 +30,15 @@ pub(crate) struct Stream {
     stall_max: Duration,
     /// Runs from the moment that the other side takes nothing more
     stalled: Option<Pin<Box<Sleep>>>,
+    /// `None`: nobody counts what is dropped half-written
+    sending: Option<Sending>,
+}
+
+/// Counts an answer that is dropped half-written
+struct Sending {
+    /// Whether the system has not taken everything that was written
+    is_unflushed: bool,
+    cut_off: CutOff,
 }
 
 impl Stream {
@@ -39,6 +50,22 @@ impl Stream {
             transport,
             stall_max,
             stalled: None,
+            sending: None,
+        }
+    }
+
+    /// A connection whose answer counts as cut off when a stop drops it half-written
+    pub(crate) fn counted(mut self, cut_off: CutOff) -> Self {
+        self.sending = Some(Sending {
+            is_unflushed: false,
+            cut_off,
+        });
+        self
+    }
+
+    fn set_unflushed(&mut self, is_unflushed: bool) {
+        if let Some(sending) = &mut self.sending {
+            sending.is_unflushed = is_unflushed;
         }
     }
 
@@ -65,6 +92,14 @@ impl Stream {
     }
 }
 
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if self.is_unflushed {
+            self.cut_off.count(1);
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -77,8 +112,9 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut()
-            .write(context, |transport, context| transport.poll_write(context, bytes))
+        let stream = self.get_mut();
+        stream.set_unflushed(true);
+        stream.write(context, |transport, context| transport.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -86,7 +122,9 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().write(context, |transport, context| {
+        let stream = self.get_mut();
+        stream.set_unflushed(true);
+        stream.write(context, |transport, context| {
             transport.poll_write_vectored(context, slices)
         })
     }
@@ -96,10 +134,50 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().write(context, Transport::poll_flush)
+        let stream = self.get_mut();
+        let flushed = stream.write(context, Transport::poll_flush);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            stream.set_unflushed(false);
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().write(context, Transport::poll_shutdown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    /// Both ends of a connection: the client's, and ours
+    async fn connection(cut_off: &CutOff) -> (TcpStream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let stream = Stream::new(Transport::Right(accepted), Duration::MAX).counted(cut_off.clone());
+        (client, stream)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_the_client_has_not_taken_is_counted_when_it_is_cut_off() {
+        let cut_off = CutOff::default();
+        let (_client, mut stream) = connection(&cut_off).await;
+        let (_other_client, mut taken) = connection(&cut_off).await;
+        // The client reads nothing, so at some time the system takes nothing more.
+        let is_taken = |written: Poll<io::Result<usize>>| Poll::Ready(written.is_ready());
+        while poll_fn(|context| is_taken(Pin::new(&mut stream).poll_write(context, &[0; 65_536]))).await {}
+        taken.write_all(b"whole").await.unwrap();
+        taken.flush().await.unwrap();
+        cut_off.begin();
+        drop(taken);
+        assert_eq!(cut_off.requests(), 0);
+        drop(stream);
+        assert_eq!(cut_off.requests(), 1);
     }
 }

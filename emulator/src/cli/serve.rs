@@ -1,10 +1,17 @@
 //! `serve`: configuration → emulator → signal → exit code.
+//!
+//! The first SIGTERM or Ctrl-C lets the requests in flight finish, the second one ends the process at once. Requests that
+//! were cut off make the exit code 1.
 
-use std::{io::Write, num::NonZero, sync::Arc};
+use std::{
+    io::{self, Write},
+    num::NonZero,
+    sync::Arc,
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tracing::{info, warn};
 
@@ -35,12 +42,16 @@ pub(super) fn run(options: ServeOptions) -> u8 {
             return EXIT_FAILED;
         }
     };
-    runtime.block_on(serve(config, overrides))
+    let code = runtime.block_on(serve(config, overrides));
+    // What is still at work off the serving threads has nobody left to answer, and a stop must not wait for a disk that
+    // hangs. What was acknowledged is on the disk.
+    runtime.shutdown_background();
+    code
 }
 
 /// One thread for each processor: the work is hashing and encryption, and never waits for a disk. Where there is one
 /// processor, the main thread does it all; a second one would only hand work to and fro.
-pub(super) fn runtime() -> std::io::Result<Runtime> {
+pub(super) fn runtime() -> io::Result<Runtime> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut builder = match processors {
         1 => Builder::new_current_thread(),
@@ -69,10 +80,8 @@ pub(super) fn probe(process: &Process) -> Vec<(Setting, String)> {
 }
 
 async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
-    let signals = signal(SignalKind::terminate())
-        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
-    let (mut terminate, mut interrupt) = match signals {
-        Ok(signals) => signals,
+    let mut stop_signals = match StopSignals::listen() {
+        Ok(stop_signals) => stop_signals,
         Err(error) => {
             eprintln!("signals cannot be waited for: {error}");
             return EXIT_FAILED;
@@ -94,12 +103,52 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
         warn!(%error, "the configuration is not watched: changes take effect at the next start");
     }
     // A closed standard output is no reason to stop serving.
-    let _ = writeln!(std::io::stdout(), "{}", ReadyBlock { emulator: &emulator });
+    let _ = writeln!(io::stdout(), "{}", ReadyBlock { emulator: &emulator });
 
-    tokio::select! {
-        _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
-        _ = interrupt.recv() => info!("interrupted: finishing the requests in flight"),
+    let signal = stop_signals.next().await;
+    info!(
+        "{signal}: finishing the requests in flight, for {} s at most (shutdown_timeout_seconds); a second signal ends at \
+         once",
+        emulator.snapshot().config.limits.shutdown_timeout.as_secs()
+    );
+    let at_once = async {
+        let signal = stop_signals.next().await;
+        warn!("{signal}: ending at once");
+    };
+    match emulator.stop_until(at_once).await {
+        0 => EXIT_OK,
+        requests_cut_off => {
+            let requests = if requests_cut_off == 1 {
+                "request was"
+            } else {
+                "requests were"
+            };
+            warn!("{requests_cut_off} {requests} cut off");
+            EXIT_FAILED
+        }
     }
-    emulator.stop().await;
-    EXIT_OK
+}
+
+/// The signals that ask the process to stop
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From now on these signals no longer end the process by themselves
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one, and says which it is
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "interrupted",
+        }
+    }
 }

@@ -14,6 +14,8 @@ use std::{
 use hyper::rt::Executor;
 use tokio::time::{Instant, sleep_until};
 
+use super::cut_off::CutOff;
+
 /// Starts a connection's requests and knows which are in flight
 #[derive(Clone)]
 pub(super) struct InFlight(Arc<Mutex<Requests>>);
@@ -26,6 +28,12 @@ struct Requests {
 
 /// A request in flight, until it is dropped
 struct Begun(InFlight);
+
+/// Counts what is in flight when the connection is dropped
+pub(super) struct Counted {
+    in_flight: InFlight,
+    cut_off: CutOff,
+}
 
 impl InFlight {
     /// A connection that begins now
@@ -49,6 +57,14 @@ impl InFlight {
             if end <= now {
                 return;
             }
+        }
+    }
+
+    /// What is in flight when this is dropped was cut off, if the stop does so
+    pub(super) fn counted(&self, cut_off: CutOff) -> Counted {
+        Counted {
+            in_flight: self.clone(),
+            cut_off,
         }
     }
 
@@ -86,6 +102,13 @@ impl Drop for Begun {
         let mut requests = self.0.requests();
         requests.in_flight -= 1;
         requests.last_end = Instant::now();
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // Requests are tasks of their own and outlive their connection's, so they are all still counted as in flight.
+        self.cut_off.count(self.in_flight.requests().in_flight);
     }
 }
 

@@ -114,3 +114,27 @@ async fn stopping_lets_a_request_in_flight_finish() {
     assert_eq!(status, 200);
     closed.expect("it says so before");
 }
+
+#[tokio::test]
+async fn requests_that_a_stop_cuts_off_are_counted_one_by_one() {
+    let late = ANSWERS_LATE.replace("300", "600000");
+    let emulator = emulator_with(&format!(
+        "http2: true\nlimits: {{shutdown_timeout_seconds: 0}}\n{late}"
+    ))
+    .await;
+    let (mut sender, connection) = client(&emulator).await;
+    let connection = tokio::spawn(connection);
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        sender.ready().await.expect("the connection takes requests");
+        waiting.push(tokio::spawn(sender.send_request(Call::detect("1").to_http2())));
+    }
+    // Heads are read in their order, so those before it were read when this one is answered.
+    assert_eq!(status(&mut sender, "2").await, 404);
+    assert_eq!(emulator.stop().await, 2);
+    for request in waiting {
+        assert!(request.await.expect("nobody panicked").is_err());
+    }
+    // Cut off or told so: it is over either way.
+    let _ = timeout(HANG, connection).await.expect("the connection ends");
+}

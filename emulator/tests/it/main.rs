@@ -20,6 +20,8 @@ mod process;
 mod recovery;
 mod s3;
 mod signatures;
+#[cfg(unix)]
+mod stopping;
 mod sts;
 mod support;
 mod wire;

@@ -348,7 +348,8 @@ pub(crate) async fn connect_http2(emulator: &Emulator) -> TlsStream<TcpStream> {
     stream
 }
 
-async fn connect_trusting(
+/// A TLS connection whose certificate was verified against this CA and this name
+pub(crate) async fn connect_trusting(
     ca_pem: &str,
     address: SocketAddr,
     name: &str,
