@@ -20,7 +20,7 @@ use crate::{
     server::{self, Stop},
     service::Service,
     state::{NotAttached, Shared, Snapshot, UnknownVpcEndpoint},
-    storage::{Storage, StorageError},
+    storage::{Memory, StateFile, Storage, StorageError},
     tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
 };
 
@@ -61,7 +61,7 @@ pub enum PolicyChangeError {
     /// There is no such endpoint
     #[error(transparent)]
     UnknownVpcEndpoint(#[from] UnknownVpcEndpoint),
-    /// It cannot be made lasting
+    /// It cannot be persisted
     #[error("the state file was not written: {0}")]
     StateNotWritten(String),
     /// The configuration has no endpoint to attach it to
@@ -342,10 +342,13 @@ fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<Certif
 /// What the service remembers, and what calls made beside it
 fn open_state(config: &Config, now: Timestamp, problems: &mut Problems) -> Option<(Service, Made)> {
     let open = || {
-        let storage = config.process.state.as_deref().map(Storage::open).transpose()?;
-        let storage = storage.map(Arc::new);
-        let service = Service::open(now, storage.clone(), &config.limits)?;
-        Ok::<_, StorageError>((service, Made::load(storage, config, now)?))
+        let storage: Arc<dyn Storage> = match &config.process.state {
+            Some(path) => Arc::new(StateFile::open(path)?),
+            None => Arc::new(Memory),
+        };
+        let mut records = storage.load()?;
+        let service = Service::restore(now, storage.clone(), &mut records, &config.limits)?;
+        Ok::<_, StorageError>((service, Made::restore(storage, &mut records, config, now)?))
     };
     open()
         .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))

@@ -11,34 +11,32 @@ use tracing::{error, info, warn};
 use crate::{
     config::{Config, Role},
     ec2::changes::EndpointChanges,
-    storage::{ROLE_SESSIONS, Storage, StorageError, Table, VPC_ENDPOINTS, json},
+    storage::{RecordChange, Records, Storage, StorageError, Table},
     sts::sessions::{SessionRequest, Sessions},
 };
 
 /// What calls made
-#[derive(Default)]
 pub(crate) struct Made {
     endpoints: EndpointChanges,
     sessions: Arc<Sessions>,
-    /// `None`: it is kept in memory
-    storage: Option<Arc<Storage>>,
+    storage: Arc<dyn Storage>,
 }
 
 impl Made {
-    /// What the state file has
+    /// What the storage has kept
     ///
     /// # Errors
-    /// When a record of it cannot be read, or what is over cannot be taken out.
-    pub(crate) fn load(
-        storage: Option<Arc<Storage>>,
+    /// When a record cannot be read, or what is over cannot be taken out.
+    pub(crate) fn restore(
+        storage: Arc<dyn Storage>,
+        records: &mut Records,
         config: &Config,
         now: Timestamp,
     ) -> Result<Self, StorageError> {
-        let Some(file) = &storage else {
-            return Ok(Self::default());
-        };
-        let endpoints = EndpointChanges::restore(file.records(VPC_ENDPOINTS)?);
-        let requests: Vec<Arc<SessionRequest>> = file.records(ROLE_SESSIONS)?;
+        let endpoints = records.take(Table::VpcEndpoints)?;
+        let endpoints = EndpointChanges::restore(endpoints.into_iter().map(|(_, record)| record).collect());
+        let requests = records.take::<Arc<SessionRequest>>(Table::RoleSessions)?;
+        let requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
         let (mut sessions, ended) = Sessions::under(requests, config);
         let gone = sessions.make_room(now, config.limits.role_sessions_max);
         let mut made = Self {
@@ -46,10 +44,20 @@ impl Made {
             sessions: Arc::new(sessions),
             storage,
         };
-        made.take_out(gone)?;
+        made.take_out(&gone)?;
         made.end(&ended)?;
         made.settle(config, now)?;
         Ok(made)
+    }
+
+    /// Nothing was made, and what will be ends with the process
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        Self {
+            endpoints: EndpointChanges::default(),
+            sessions: Arc::default(),
+            storage: Arc::new(crate::storage::Memory),
+        }
     }
 
     pub(crate) fn endpoints(&self) -> &EndpointChanges {
@@ -73,18 +81,25 @@ impl Made {
     /// Puts other endpoints in the place of these
     ///
     /// # Errors
-    /// When they cannot be made lasting; nothing is changed then.
+    /// When they cannot be persisted; nothing is changed then.
     pub(crate) fn put_endpoints(
         &mut self,
         mut endpoints: EndpointChanges,
         now: Timestamp,
     ) -> Result<(), StorageError> {
         endpoints.forget_deleted(now.saturating_sub(DELETED_KEPT_FOR).unwrap_or(Timestamp::MIN));
-        let touched = endpoints.take_touched().into_iter();
-        let records: Vec<_> = touched
-            .map(|(id, record)| (id, record.as_ref().map(json)))
-            .collect();
-        self.keep(VPC_ENDPOINTS, &records)?;
+        let touched = endpoints.take_touched();
+        if !touched.is_empty() {
+            self.persist(&|| {
+                let touched = touched.iter();
+                touched
+                    .map(|(id, record)| match record {
+                        Some(record) => RecordChange::put(Table::VpcEndpoints, id, record),
+                        None => RecordChange::remove(Table::VpcEndpoints, id),
+                    })
+                    .collect()
+            })?;
+        }
         self.endpoints = endpoints;
         Ok(())
     }
@@ -92,7 +107,7 @@ impl Made {
     /// Adds a session
     ///
     /// # Errors
-    /// When it cannot be made lasting; there is none then.
+    /// When it cannot be persisted; there is none then.
     pub(crate) fn add_session(
         &mut self,
         request: SessionRequest,
@@ -101,10 +116,15 @@ impl Made {
     ) -> Result<(), StorageError> {
         let mut sessions = (*self.sessions).clone();
         let gone = sessions.make_room(request.issued_at, sessions_max.saturating_sub(1));
-        let mut records: Vec<_> = gone.into_iter().map(|id| (id, None)).collect();
-        let id = request.credentials.access_key_id.to_string();
-        records.push((id, Some(json(&request))));
-        self.keep(ROLE_SESSIONS, &records)?;
+        self.persist(&|| {
+            let id = request.credentials.access_key_id.as_str();
+            let mut changes = vec![RecordChange::put(Table::RoleSessions, id, &request)];
+            changes.extend(
+                gone.iter()
+                    .map(|id| RecordChange::remove(Table::RoleSessions, id)),
+            );
+            changes
+        })?;
         sessions.add(Arc::new(request), role);
         self.sessions = Arc::new(sessions);
         Ok(())
@@ -147,23 +167,25 @@ impl Made {
         for (role_arn, count) in by_role {
             warn!("the configuration has no role `{role_arn}` any more: its sessions have ended ({count})");
         }
-        self.take_out(
-            ended
-                .iter()
-                .map(|request| request.credentials.access_key_id.to_string()),
-        )
+        let ids = ended
+            .iter()
+            .map(|request| request.credentials.access_key_id.to_string());
+        self.take_out(&ids.collect::<Vec<_>>())
     }
 
-    fn take_out(&self, access_key_ids: impl IntoIterator<Item = String>) -> Result<(), StorageError> {
-        let records: Vec<_> = access_key_ids.into_iter().map(|id| (id, None)).collect();
-        self.keep(ROLE_SESSIONS, &records)
-    }
-
-    fn keep(&self, table: Table, records: &[(String, Option<Vec<u8>>)]) -> Result<(), StorageError> {
-        let Some(storage) = self.storage.as_ref().filter(|_| !records.is_empty()) else {
+    fn take_out(&self, access_key_ids: &[String]) -> Result<(), StorageError> {
+        if access_key_ids.is_empty() {
             return Ok(());
-        };
-        storage.keep(table, records).inspect_err(|error| {
+        }
+        self.persist(&|| {
+            let ids = access_key_ids.iter();
+            ids.map(|id| RecordChange::remove(Table::RoleSessions, id))
+                .collect()
+        })
+    }
+
+    fn persist(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
+        self.storage.commit(change).inspect_err(|error| {
             error!("a change was not made, because the state file cannot be written: {error}");
         })
     }

@@ -1,8 +1,8 @@
 //! The service's state at work: who reads it, who changes it, and in which order.
 //!
 //! Readers take the state as it is and never wait. Changes go one after the other: the client token is looked up, the
-//! operation works on its [`Change`], what it changed is made lasting, then it is there for all to see, and then the
-//! caller has its answer. So whoever has an answer finds what it says, after a `kill -9` too.
+//! operation works on its [`Change`], what it changed is persisted, then it is there for all to see, and then the caller
+//! has its answer. So whoever has an answer finds what it says, after a `kill -9` too.
 
 use std::{
     collections::BTreeMap,
@@ -29,15 +29,14 @@ use crate::{
     },
     ordered::map_of,
     state::Snapshot,
-    storage::{Record, Storage, StorageError},
+    storage::{Records, Storage, StorageError, service::ServiceChange},
 };
 
 /// The service's state
 pub(crate) struct Service {
     state: ArcSwap<State>,
     writer: Mutex<Writer>,
-    /// Whether a change takes as long as a disk does
-    is_lasting: bool,
+    storage: Arc<dyn Storage>,
     started_at: Timestamp,
 }
 
@@ -45,10 +44,8 @@ pub(crate) struct Service {
 #[derive(Default)]
 struct Writer {
     tokens: Tokens,
-    /// Tokens that are still in the state file
+    /// Tokens that are still in the storage
     forgotten: Vec<TokenKey>,
-    /// `None`: the state is kept in memory
-    storage: Option<Arc<Storage>>,
 }
 
 /// A client token with everything that it was sent with
@@ -73,34 +70,28 @@ pub(crate) struct Committed {
 }
 
 impl Service {
-    /// A state that is as the configuration declares it, or as the state file has it
+    /// A state that is as the configuration declares it, but for what the storage has kept
     ///
     /// # Errors
-    /// When the state file cannot be read.
-    pub(crate) fn open(
+    /// When a record cannot be read.
+    pub(crate) fn restore(
         started_at: Timestamp,
-        storage: Option<Arc<Storage>>,
+        storage: Arc<dyn Storage>,
+        records: &mut Records,
         limits: &Limits,
     ) -> Result<Self, StorageError> {
-        let (state, tokens, forgotten) = match &storage {
-            Some(storage) => storage.load(limits.client_tokens_max)?,
-            None => Default::default(),
-        };
+        let (state, tokens, forgotten) = records.take_service(limits.client_tokens_max)?;
         Ok(Self {
             state: ArcSwap::from_pointee(state),
-            is_lasting: storage.is_some(),
-            writer: Mutex::new(Writer {
-                tokens,
-                forgotten,
-                storage,
-            }),
+            writer: Mutex::new(Writer { tokens, forgotten }),
+            storage,
             started_at,
         })
     }
 
-    /// Whether changes are written to a disk, and so take a while
-    pub(crate) fn is_lasting(&self) -> bool {
-        self.is_lasting
+    /// Whether a change takes as long as a disk does
+    pub(crate) fn waits_for_disk(&self) -> bool {
+        self.storage.waits_for_disk()
     }
 
     /// When the declared projects came to be
@@ -150,7 +141,7 @@ impl Service {
             };
             (token.key.clone(), call)
         });
-        writer.keep(&Record {
+        self.persist(&ServiceChange {
             account_id: &snapshot.config.account_id,
             region,
             before: &before(&view, &projects),
@@ -162,12 +153,8 @@ impl Service {
         writer.forgotten.clear();
         self.publish(&state, snapshot, region, projects);
         if let Some((key, call)) = first_call {
-            let forgotten = writer
-                .tokens
-                .remember(key, call, snapshot.config.limits.client_tokens_max);
-            if self.is_lasting {
-                writer.forgotten = forgotten;
-            }
+            let tokens_max = snapshot.config.limits.client_tokens_max;
+            writer.forgotten = writer.tokens.remember(key, call, tokens_max);
         }
         Ok(Committed {
             answer: answer.into(),
@@ -175,10 +162,16 @@ impl Service {
         })
     }
 
-    /// Makes a change that the state file could not take, for as long as this process lives
+    /// Applies a change without persisting it, because the state file could not take it
     ///
     /// Only for one that a restart would come to by itself.
-    pub(crate) fn make_do(&self, snapshot: &Snapshot, region: &Region, now: Timestamp, operation: Operation) {
+    pub(crate) fn apply_in_memory(
+        &self,
+        snapshot: &Snapshot,
+        region: &Region,
+        now: Timestamp,
+        operation: Operation,
+    ) {
         let writer = self.writer();
         let state = self.state();
         let view = state.view(&snapshot.config, &snapshot.declared, region, now);
@@ -192,9 +185,7 @@ impl Service {
 
     /// Lets go of the state file: nothing is changed from now on, and another emulator can have it
     pub(crate) fn close(&self) {
-        if let Some(storage) = &self.writer().storage {
-            storage.close();
-        }
+        self.storage.close();
     }
 
     /// Back to the configuration
@@ -203,9 +194,7 @@ impl Service {
     /// When the state file cannot be written; nothing is changed then.
     pub(crate) fn reset(&self) -> Result<(), StorageError> {
         let mut writer = self.writer();
-        if let Some(storage) = &writer.storage {
-            storage.clear()?;
-        }
+        self.storage.reset()?;
         writer.tokens = Tokens::default();
         writer.forgotten.clear();
         self.state.store(Arc::default());
@@ -226,24 +215,19 @@ impl Service {
         self.state.store(Arc::new(next));
     }
 
-    // A poisoned lock only means that an operation panicked; it had changed nothing yet.
-    fn writer(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Writer {
-    fn keep(&self, record: &Record<'_>) -> Result<(), ServiceError> {
-        let Some(storage) = &self.storage else {
-            return Ok(());
-        };
-        storage.commit(record).map_err(|error| {
+    fn persist(&self, change: &ServiceChange<'_>) -> Result<(), ServiceError> {
+        self.storage.commit(&|| change.records()).map_err(|error| {
             error!("a change was not made, because the state file cannot be written: {error}");
             ServiceError::InternalServerException {
                 message: "The state could not be written.".into(),
                 retry_after_seconds: None,
             }
         })
+    }
+
+    // A poisoned lock only means that an operation panicked; it had changed nothing yet.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

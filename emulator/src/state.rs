@@ -71,7 +71,7 @@ pub struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
 pub(crate) enum NotAttached {
     /// There is no such endpoint
     Unknown(UnknownVpcEndpoint),
-    /// It cannot be made lasting
+    /// It cannot be persisted
     NotWritten(StorageError),
 }
 
@@ -200,7 +200,7 @@ impl Shared {
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> T {
-        if !self.service.is_lasting() {
+        if !self.service.waits_for_disk() {
             return work(self);
         }
         let shared = self.clone();
@@ -259,19 +259,20 @@ mod tests {
     use iam_policy::PolicyType;
 
     use super::*;
-    use crate::storage::testing::on_a_disk_that_fills;
+    use crate::storage::{Storage, testing::on_a_disk_that_fills};
 
     const ID: &str = "vpce-00000000000000000";
 
     #[test]
-    fn what_cannot_be_made_lasting_is_not_done() {
+    fn what_cannot_be_persisted_is_not_done() {
         let config = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
         let config = Arc::new(config);
         let (storage, is_full) = on_a_disk_that_fills();
-        let storage = Some(Arc::new(storage));
+        let storage: Arc<dyn Storage> = Arc::new(storage);
         let clock = Clock::default();
-        let service = Service::open(clock.now(), storage.clone(), &config.limits).unwrap();
-        let made = Made::load(storage, &config, clock.now()).unwrap();
+        let mut records = storage.load().unwrap();
+        let service = Service::restore(clock.now(), storage.clone(), &mut records, &config.limits).unwrap();
+        let made = Made::restore(storage, &mut records, &config, clock.now()).unwrap();
         let authority = Arc::new(CertificateAuthority::in_memory(&[]).unwrap());
         let addresses = Addresses {
             listen: "127.0.0.1:8443".parse().unwrap(),

@@ -41,7 +41,7 @@ impl Work {
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
     pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
-        if self.shared.service.is_lasting() {
+        if self.shared.service.waits_for_disk() {
             let whole = tokio::spawn(async move {
                 let committed = self.commit_aside(operation).await?;
                 Ok(self.answer(committed).await)
@@ -77,7 +77,7 @@ impl Work {
 
     /// The same where waiting for the disk is in nobody's way
     async fn commit_aside(&self, operation: Operation) -> Result<Committed, Refused> {
-        if !self.shared.service.is_lasting() {
+        if !self.shared.service.waits_for_disk() {
             return self.commit(operation);
         }
         let work = self.clone();
@@ -95,7 +95,7 @@ impl Work {
             // from now on, and nobody has to restart an emulator because something is for ever in progress.
             error!("what came of an errand was lost: {error:?}");
             let service = &self.shared.service;
-            service.make_do(&self.snapshot, &self.region, self.now, lost.operation());
+            service.apply_in_memory(&self.snapshot, &self.region, self.now, lost.operation());
         }
     }
 

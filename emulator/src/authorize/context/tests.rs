@@ -7,6 +7,7 @@ use crate::{
     config::{Config, Principal},
     host_name::EmulatedService,
     lookoutvision::{invocation::Invocation, store::State},
+    made::Made,
     policy_service::{ALWAYS_SET_KEYS, SET_KEYS},
     request::TlsSession,
 };
@@ -25,7 +26,7 @@ projects:
 
 fn snapshot() -> Snapshot {
     let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-    Snapshot::new(Arc::new(config), &Default::default(), Timestamp::UNIX_EPOCH)
+    Snapshot::new(Arc::new(config), &Made::empty(), Timestamp::UNIX_EPOCH)
 }
 
 /// The keys of a request by one of the principals, a tag's key left out after its slash

@@ -1,10 +1,8 @@
-//! What the service remembers, in the state file: projects, their datasets, and client tokens.
+//! What the service remembers, as records: projects, their datasets, and client tokens.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use redb::{Database, TableDefinition};
-
-use super::{Storage, StorageError, Table, json};
+use super::{RecordChange, Records, StorageError, Table};
 use crate::{
     identifiers::{AccountId, Region},
     lookoutvision::{
@@ -19,9 +17,9 @@ use crate::{
     },
 };
 
-/// One change, to be made lasting
+/// One change of the service's state
 #[derive(Debug)]
-pub(crate) struct Record<'c> {
+pub(crate) struct ServiceChange<'c> {
     pub(crate) account_id: &'c AccountId,
     pub(crate) region: &'c Region,
     /// What becomes of projects
@@ -35,17 +33,61 @@ pub(crate) struct Record<'c> {
     pub(crate) forgotten: &'c [TokenKey],
 }
 
-impl Storage {
-    /// Everything that is in the file
+impl ServiceChange<'_> {
+    /// What it makes of the records
+    pub(crate) fn records(&self) -> Vec<RecordChange> {
+        let mut changes = Vec::new();
+        for (name, project) in self.projects {
+            let key = format!("{}/{}/{name}", self.account_id, self.region);
+            let before = self.before.get(name);
+            for dataset_type in DatasetType::ALL {
+                let of = |project: &Project| match dataset_type {
+                    DatasetType::Train => project.train.clone(),
+                    DatasetType::Test => project.test.clone(),
+                };
+                let was = before.and_then(|project| of(project));
+                let is = project.as_ref().and_then(|project| of(project));
+                let key = format!("{key}/{}", dataset_type.as_str());
+                match (was, is) {
+                    // A dataset has many lines; one that is as it was is not written again.
+                    (Some(was), Some(is)) if Arc::ptr_eq(&was, &is) => {}
+                    (_, Some(is)) => {
+                        let lines = (&*is, is.entries.to_lines(), is.entries_before.to_lines());
+                        changes.push(RecordChange::put(Table::Datasets, key, &lines));
+                    }
+                    (_, None) => changes.push(RecordChange::remove(Table::Datasets, key)),
+                }
+            }
+            changes.push(if project.is_none() && !self.declared.has(self.region, name) {
+                RecordChange::remove(Table::Projects, key)
+            } else {
+                RecordChange::put(Table::Projects, key, project)
+            });
+        }
+        if let Some((key, call)) = self.token {
+            changes.push(RecordChange::put(Table::ClientTokens, &*key.0, call));
+        }
+        let forgotten = self.forgotten.iter();
+        changes.extend(forgotten.map(|key| RecordChange::remove(Table::ClientTokens, &*key.0)));
+        changes
+    }
+}
+
+impl Records {
+    /// What the service remembers
     ///
-    /// The keys are those of tokens that are in the file and not remembered any more.
+    /// The keys are those of tokens that are in the storage and not remembered any more.
     ///
     /// # Errors
     /// When a record cannot be read.
-    pub(crate) fn load(&self, tokens_max: usize) -> Result<(State, Tokens, Vec<TokenKey>), StorageError> {
+    pub(crate) fn take_service(
+        &mut self,
+        tokens_max: usize,
+    ) -> Result<(State, Tokens, Vec<TokenKey>), StorageError> {
         let mut datasets = BTreeMap::new();
-        for (key, value) in self.read(DATASETS)? {
-            let (dataset, lines, lines_before): (Dataset, String, String) = self.parse(&key, &value)?;
+        for (key, (dataset, lines, lines_before)) in
+            self.take::<(Dataset, String, String)>(Table::Datasets)?
+        {
             let dataset = Dataset {
                 entries: Arc::new(Entries::stored(&lines)),
                 entries_before: Arc::new(Entries::stored(&lines_before)),
@@ -54,8 +96,7 @@ impl Storage {
             datasets.insert(key, finished_dataset(dataset));
         }
         let mut state = State::default();
-        for (key, value) in self.read(PROJECTS)? {
-            let project: Option<Project> = self.parse(&key, &value)?;
+        for (key, project) in self.take::<Option<Project>>(Table::Projects)? {
             let (account_id, region, name) = self.parse_key(&key)?;
             let project = project.map(|mut project| {
                 for dataset_type in DatasetType::ALL {
@@ -66,69 +107,13 @@ impl Storage {
             });
             state.insert(&account_id, &region, name.into(), project);
         }
-        let mut calls = Vec::new();
-        for (key, value) in self.read(TOKENS)? {
-            let call: FirstCall = self.parse(&key, &value)?;
-            calls.push((TokenKey(key.into()), call));
-        }
+        let mut calls: Vec<(String, FirstCall)> = self.take(Table::ClientTokens)?;
         calls.sort_by_key(|(_, call)| call.at);
         let (mut tokens, mut forgotten) = (Tokens::default(), Vec::new());
         for (key, call) in calls {
-            forgotten.extend(tokens.remember(key, call, tokens_max));
+            forgotten.extend(tokens.remember(TokenKey(key.into()), call, tokens_max));
         }
         Ok((state, tokens, forgotten))
-    }
-
-    /// Makes a change lasting: when this returns, it is on the disk
-    ///
-    /// # Errors
-    /// When it cannot be written; nothing of it is there then.
-    pub(crate) fn commit(&self, record: &Record<'_>) -> Result<(), StorageError> {
-        self.with(|database| Self::write(database, record))
-    }
-
-    fn write(database: &Database, record: &Record<'_>) -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
-        {
-            let mut projects = transaction.open_table(PROJECTS)?;
-            let mut datasets = transaction.open_table(DATASETS)?;
-            for (name, project) in record.projects {
-                let key = format!("{}/{}/{name}", record.account_id, record.region);
-                if project.is_none() && !record.declared.has(record.region, name) {
-                    projects.remove(&*key)?;
-                } else {
-                    projects.insert(&*key, &*json(&project))?;
-                }
-                let before = record.before.get(name);
-                for dataset_type in DatasetType::ALL {
-                    let of = |project: &Project| match dataset_type {
-                        DatasetType::Train => project.train.clone(),
-                        DatasetType::Test => project.test.clone(),
-                    };
-                    let was = before.and_then(|project| of(project));
-                    let is = project.as_ref().and_then(|project| of(project));
-                    let key = format!("{key}/{}", dataset_type.as_str());
-                    match (was, is) {
-                        // A dataset has many lines; one that is as it was is not written again.
-                        (Some(was), Some(is)) if Arc::ptr_eq(&was, &is) => {}
-                        (_, Some(is)) => {
-                            let lines = (&*is, is.entries.to_lines(), is.entries_before.to_lines());
-                            datasets.insert(&*key, &*json(&lines))?;
-                        }
-                        (_, None) => drop(datasets.remove(&*key)?),
-                    }
-                }
-            }
-            let mut tokens = transaction.open_table(TOKENS)?;
-            if let Some((key, call)) = record.token {
-                tokens.insert(&*key.0, &*json(call))?;
-            }
-            for key in record.forgotten {
-                tokens.remove(&*key.0)?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
     }
 
     fn parse_key<'k>(&self, key: &'k str) -> Result<(AccountId, Region, &'k str), StorageError> {
@@ -137,7 +122,7 @@ impl Storage {
         let (account_id, region, name) = (part(), part(), part());
         match (account_id.parse(), region.parse()) {
             (Ok(account_id), Ok(region)) => Ok((account_id, region, name)),
-            _ => Err(self.unreadable(key, "its key names no account and Region".to_owned())),
+            _ => Err(self.unreadable(Table::Projects, key, "its key names no account and Region")),
         }
     }
 }
@@ -164,23 +149,20 @@ fn finished_trainings(mut project: Project) -> Project {
     project
 }
 
-/// By account, Region and name; `null` where a declared project was deleted
-pub(super) const PROJECTS: Table = TableDefinition::new("projects");
-/// By account, Region, name and type: the dataset, its lines, and its lines before the present update
-pub(super) const DATASETS: Table = TableDefinition::new("datasets");
-pub(super) const TOKENS: Table = TableDefinition::new("client_tokens");
-
 const STOPPED: &str = "The emulator was stopped while it was at work on this.";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::{
+        config::Config,
+        storage::{StateFile, Storage},
+    };
 
     #[test]
     fn tokens_that_a_start_does_not_remember_go_with_the_next_change() {
         let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::open(&folder.path().join("state")).unwrap();
+        let storage = StateFile::open(&folder.path().join("state")).unwrap();
         let config = Config::embedded(None, None).unwrap();
         let declared = Declared::new(&config, "2026-01-01T00:00:00Z".parse().unwrap());
         let (projects, region) = (Overlay::new(), "us-west-2".parse().unwrap());
@@ -190,7 +172,7 @@ mod tests {
                 answer: "{}".to_owned(),
                 at: at.parse().unwrap(),
             };
-            let record = Record {
+            let change = ServiceChange {
                 account_id: &config.account_id,
                 region: &region,
                 projects: &projects,
@@ -199,9 +181,9 @@ mod tests {
                 token: Some(&(TokenKey(token.into()), call)),
                 forgotten,
             };
-            storage.commit(&record).unwrap();
+            storage.commit(&|| change.records()).unwrap();
         };
-        let forgotten = || storage.load(2).unwrap().2;
+        let forgotten = || storage.load().unwrap().take_service(2).unwrap().2;
         keep("a", "2026-01-01T00:00:00Z", &[]);
         keep("b", "2026-01-01T07:00:00Z", &[]);
         assert_eq!(forgotten(), []);
