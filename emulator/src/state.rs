@@ -267,7 +267,8 @@ mod tests {
     fn what_cannot_be_persisted_is_not_done() {
         let config = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
         let config = Arc::new(config);
-        let (storage, is_full) = on_a_disk_that_fills();
+        let folder = tempfile::tempdir().unwrap();
+        let (storage, is_full) = on_a_disk_that_fills(folder.path());
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let clock = Clock::default();
         let mut records = storage.load().unwrap();

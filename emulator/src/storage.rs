@@ -7,10 +7,7 @@
 //! Whoever makes a change commits it before anybody sees it, and shows it before the call is answered. So whatever a
 //! storage survives, every answer survives with it.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -156,8 +153,12 @@ impl Records {
 /// The state file cannot be used
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
-    #[error("`{}`: {source}", path.display())]
-    Database { path: PathBuf, source: Box<redb::Error> },
+    #[error("`{}`: {cause}", path.display())]
+    Database { path: PathBuf, cause: String },
+    #[error("`{}` is empty, which a state file never is: remove it, or name another file", path.display())]
+    Empty { path: PathBuf },
+    #[error("`{}` cannot be made: {cause}", path.display())]
+    NotMade { path: PathBuf, cause: String },
     #[error("`{}`: the record `{key}` of `{}` cannot be read: {message}", path.display(), table.name())]
     Record {
         path: PathBuf,
@@ -173,15 +174,6 @@ pub(crate) enum StorageError {
         found: String,
         expected: &'static str,
     },
-}
-
-impl StorageError {
-    fn database(path: &Path, source: impl Into<redb::Error>) -> Self {
-        Self::Database {
-            path: path.to_path_buf(),
-            source: Box::new(source.into()),
-        }
-    }
 }
 
 #[cfg(test)]

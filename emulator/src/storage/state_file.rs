@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io,
+    io::{self, ErrorKind},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,15 +17,18 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableErro
 use tracing::warn;
 
 use super::{RecordChange, Records, Storage, StorageError, Table};
-use crate::owner_only;
+
+mod making;
 
 /// The state file
 pub(crate) struct StateFile {
     opened: Mutex<Opened>,
     path: PathBuf,
-    /// Opens it again after it could not be written
-    open: fn(&Path) -> Result<Database, StorageError>,
+    opener: Box<Opener>,
 }
+
+/// Makes a database of a file, in which there is one already or nothing
+type Opener = dyn Fn(File) -> Result<Database, redb::Error> + Send + Sync;
 
 /// Whether the file is at hand
 enum Opened {
@@ -43,38 +46,32 @@ impl StateFile {
     /// # Errors
     /// When it cannot be opened, is open in another process, or was written by another version.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
-        restrict_to_owner(path);
-        let database = open_database(path)?;
-        Self::on(database, path, open_database)
+        Self::open_with(path, Box::new(open_database))
     }
 
-    fn on(
-        database: Database,
-        path: &Path,
-        open: fn(&Path) -> Result<Database, StorageError>,
-    ) -> Result<Self, StorageError> {
-        let file = Self {
-            opened: Mutex::new(Opened::Open(database)),
-            path: path.to_path_buf(),
-            open,
+    fn open_with(path: &Path, opener: Box<Opener>) -> Result<Self, StorageError> {
+        let path = link_target(path);
+        let database = match open_existing(&path, &opener)? {
+            Some(database) => database,
+            None => match making::make(&path, &opener, fill, |_| {})? {
+                Some(database) => database,
+                None => open_existing(&path, &opener)?
+                    .ok_or_else(|| unusable(&path, io::Error::from(ErrorKind::NotFound)))?,
+            },
         };
-        let found = file.initialise()?;
-        if found == FORMAT {
-            Ok(file)
-        } else {
-            Err(StorageError::Format {
-                path: path.to_path_buf(),
-                found,
-                expected: FORMAT,
-            })
-        }
+        Ok(Self {
+            opened: Mutex::new(Opened::Open(database)),
+            path,
+            opener,
+        })
     }
 
     /// Does something with the database, opened again if need be
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StorageError> {
         let mut opened = self.opened();
         if let Opened::Failed = *opened {
-            *opened = Opened::Open((self.open)(&self.path)?);
+            let gone = || unusable(&self.path, io::Error::from(ErrorKind::NotFound));
+            *opened = Opened::Open(open_existing(&self.path, &self.opener)?.ok_or_else(gone)?);
         }
         let Opened::Open(database) = &*opened else {
             let path = self.path.clone();
@@ -82,42 +79,13 @@ impl StateFile {
         };
         work(database).map_err(|error| {
             *opened = Opened::Failed;
-            StorageError::database(&self.path, error)
+            unusable(&self.path, error)
         })
     }
 
     // A poisoned lock only means that a transaction panicked; nothing of it was written.
     fn opened(&self) -> MutexGuard<'_, Opened> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the tables that are missing, unless the file is of another version; answers the version that was found
-    fn initialise(&self) -> Result<String, StorageError> {
-        self.with(|database| {
-            let transaction = database.begin_write()?;
-            let found = match transaction.open_table(ABOUT) {
-                Ok(mut about) => {
-                    let found = about
-                        .get("format")?
-                        .map(|value| String::from_utf8_lossy(value.value()).into_owned());
-                    if found.is_none() {
-                        about.insert("format", FORMAT.as_bytes())?;
-                    }
-                    found.unwrap_or_else(|| FORMAT.to_owned())
-                }
-                Err(TableError::TableTypeMismatch { .. }) => FORMATS_OF_NUMBERS.to_owned(),
-                Err(error) => return Err(error.into()),
-            };
-            if found != FORMAT {
-                transaction.abort()?;
-                return Ok(found);
-            }
-            for table in Table::ALL {
-                transaction.open_table(definition(table))?;
-            }
-            transaction.commit()?;
-            Ok(found)
-        })
     }
 }
 
@@ -177,16 +145,92 @@ impl Storage for StateFile {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, StorageError> {
-    let file = open_or_make(path).map_err(|error| StorageError::database(path, error))?;
-    let database = FileBackend::new(file).and_then(|file| Database::builder().create_with_backend(file));
-    database.map_err(|error| StorageError::database(path, error))
+/// Opens a state file; answers nothing when there is none
+fn open_existing(path: &Path, opener: &Opener) -> Result<Option<Database>, StorageError> {
+    restrict_to_owner(path);
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(path, error)),
+    };
+    let length = file.metadata().map_err(|error| unusable(path, error))?.len();
+    if length == 0 {
+        return Err(StorageError::Empty {
+            path: path.to_path_buf(),
+        });
+    }
+    let database = opener(file).map_err(|error| unusable(path, error))?;
+    let found = format(&database).map_err(|error| unusable(path, error))?;
+    if found != FORMAT {
+        return Err(StorageError::Format {
+            path: path.to_path_buf(),
+            found,
+            expected: FORMAT,
+        });
+    }
+    Ok(Some(database))
 }
 
-fn open_or_make(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    owner_only::open(&mut options, path)
+fn open_database(file: File) -> Result<Database, redb::Error> {
+    Ok(Database::builder().create_with_backend(FileBackend::new(file)?)?)
+}
+
+/// The version that a file says it is of
+fn format(database: &Database) -> Result<String, redb::Error> {
+    let transaction = database.begin_read()?;
+    match transaction.open_table(ABOUT) {
+        Ok(about) => Ok(match about.get("format")? {
+            Some(format) => String::from_utf8_lossy(format.value()).into_owned(),
+            None => NO_FORMAT.to_owned(),
+        }),
+        Err(TableError::TableTypeMismatch { .. }) => Ok(FORMATS_OF_NUMBERS.to_owned()),
+        Err(TableError::TableDoesNotExist(_)) => Ok(NO_FORMAT.to_owned()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes what is in a state file before anything was committed to it
+fn fill(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction
+        .open_table(ABOUT)?
+        .insert("format", FORMAT.as_bytes())?;
+    for table in Table::ALL {
+        transaction.open_table(definition(table))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The file that is meant, also where a link leads to one that is not there yet: it is made where the link leads
+fn link_target(path: &Path) -> PathBuf {
+    let mut path = path.to_path_buf();
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path
+            .parent()
+            .map_or(target.clone(), |folder| folder.join(&target));
+    }
+    path
+}
+
+/// An error of the file or of the database in it, as it is told
+fn cause(error: impl Into<redb::Error>) -> String {
+    match error.into() {
+        redb::Error::Io(error) => error.to_string(),
+        redb::Error::DatabaseAlreadyOpen => "another emulator has it open".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+fn unusable(path: &Path, error: impl Into<redb::Error>) -> StorageError {
+    StorageError::Database {
+        path: path.to_path_buf(),
+        cause: cause(error),
+    }
 }
 
 /// Takes a file that was there before away from everyone but its owner
@@ -223,63 +267,98 @@ const FORMAT: &str = "3";
 /// They have the number as a number, in a table of another type.
 const FORMATS_OF_NUMBERS: &str = "1 or 2";
 
+/// A database of somebody else
+const NO_FORMAT: &str = "none";
+
 #[cfg(test)]
 pub(crate) mod testing {
     use std::{
         io::{Error, ErrorKind},
+        ops::Bound,
         sync::{
             Arc,
             atomic::{AtomicBool, Ordering},
         },
     };
 
-    use redb::{StorageBackend, backends::InMemoryBackend};
+    use redb::{BackendError, StorageBackend};
 
     use super::*;
 
     /// A disk that can be full
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     struct Disk {
-        memory: InMemoryBackend,
+        file: FileBackend,
         is_full: Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        fn has_room(&self) -> io::Result<()> {
+            if self.is_full.load(Ordering::Relaxed) {
+                return Err(Error::from(ErrorKind::StorageFull));
+            }
+            Ok(())
+        }
     }
 
     impl StorageBackend for Disk {
         fn len(&self) -> io::Result<u64> {
-            self.memory.len()
+            self.file.len()
         }
 
         fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-            self.memory.read(offset, out)
+            self.file.read(offset, out)
         }
 
         fn set_len(&self, len: u64) -> io::Result<()> {
-            self.memory.set_len(len)
+            self.has_room()?;
+            self.file.set_len(len)
         }
 
         fn sync_data(&self) -> io::Result<()> {
-            self.memory.sync_data()
+            self.file.sync_data()
         }
 
         fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-            if self.is_full.load(Ordering::Relaxed) {
-                return Err(Error::from(ErrorKind::StorageFull));
-            }
-            self.memory.write(offset, data)
+            self.has_room()?;
+            self.file.write(offset, data)
+        }
+
+        fn close(&self) -> io::Result<()> {
+            self.file.close()
+        }
+
+        fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+            self.file.try_lock_range(start, end)
+        }
+
+        fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+            self.file.unlock_range(start, end)
         }
     }
 
-    /// A state file, and what makes its disk full
-    pub(crate) fn on_a_disk_that_fills() -> (StateFile, Arc<AtomicBool>) {
-        let disk = Disk::default();
-        let is_full = disk.is_full.clone();
-        let database = Database::builder().create_with_backend(disk).unwrap();
-        // It is full for good: what was in it went with the database.
-        let full = |path: &Path| Err(StorageError::database(path, Error::from(ErrorKind::StorageFull)));
-        (
-            StateFile::on(database, Path::new("state"), full).unwrap(),
-            is_full,
-        )
+    /// A state file in a folder, and what makes its disk full
+    pub(crate) fn on_a_disk_that_fills(folder: &Path) -> (StateFile, Arc<AtomicBool>) {
+        let is_full = Arc::new(AtomicBool::new(false));
+        let disk = is_full.clone();
+        let opener = move |file| {
+            let (file, is_full) = (FileBackend::new(file)?, disk.clone());
+            Ok(Database::builder().create_with_backend(Disk { file, is_full })?)
+        };
+        let file = StateFile::open_with(&folder.join("state"), Box::new(opener));
+        (file.unwrap(), is_full)
+    }
+
+    /// Opens a state file and commits to it, and opens it once more to see what is in it
+    #[track_caller]
+    pub(super) fn keeps_what_is_committed(path: &Path) {
+        let file = StateFile::open(path).unwrap();
+        file.commit(&|| vec![RecordChange::put(Table::VpcEndpoints, "id", &1)])
+            .unwrap();
+        drop(file);
+        let mut records = StateFile::open(path).unwrap().load().unwrap();
+        let found: Vec<(String, u8)> = records.take(Table::VpcEndpoints).unwrap();
+        assert_eq!(found, [("id".to_owned(), 1)]);
     }
 }
 
@@ -320,14 +399,41 @@ mod tests {
     #[test]
     fn the_present_format_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
+        testing::keeps_what_is_committed(&folder.path().join("state"));
+    }
+
+    #[test]
+    fn an_empty_file_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
-        let file = StateFile::open(&path).unwrap();
-        file.commit(&|| vec![RecordChange::put(Table::VpcEndpoints, "id", &1)])
-            .unwrap();
-        drop(file);
-        let mut records = StateFile::open(&path).unwrap().load().unwrap();
-        let found: Vec<(String, u8)> = records.take(Table::VpcEndpoints).unwrap();
-        assert_eq!(found, [("id".to_owned(), 1)]);
+        fs::write(&path, "").unwrap();
+        let problem = StateFile::open(&path).err().unwrap().to_string();
+        assert!(
+            problem
+                .ends_with("state` is empty, which a state file never is: remove it, or name another file"),
+            "{problem}"
+        );
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_link_leads_to_the_state_file_also_before_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("state");
+        fs::create_dir(folder.path().join("volume")).unwrap();
+        std::os::unix::fs::symlink("volume/state", &link).unwrap();
+        testing::keeps_what_is_committed(&link);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(folder.path().join("volume/state").is_file());
+    }
+
+    #[test]
+    fn a_database_of_somebody_else_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let about: TableDefinition<'_, &str, u64> = TableDefinition::new("theirs");
+        of_format(&path, about, 2);
+        is_refused_and_left_alone(&path, "(none; this is version 3)");
     }
 
     #[test]

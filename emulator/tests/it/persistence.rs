@@ -1,11 +1,14 @@
 //! The state file: what was answered is there, however the emulator came to its end.
 
-use std::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use serde_json::json;
 
 use crate::{
-    process::Process,
+    process::{PROGRAM, Process},
     support::{Call, control, emulator_with},
 };
 
@@ -66,6 +69,48 @@ async fn after_a_kill_every_acknowledged_write_is_there() {
         "{listed:?}"
     );
     process.kill();
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_killed_at_any_moment_leaves_nothing_in_the_way() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    std::fs::write(folder.path().join("emulator.yaml"), "state: emulator.state\n")
+        .expect("the folder is ours");
+    // The certificate authority is made by the first, so that the others come to their state file sooner.
+    Process::start(folder.path()).kill();
+    for _ in 0..24 {
+        std::fs::remove_file(folder.path().join("emulator.state")).expect("it was made");
+        let mut first = Command::new(PROGRAM);
+        let first = first
+            .args([
+                "--config",
+                "emulator.yaml",
+                "--listen",
+                "127.0.0.1:0",
+                "--control",
+                "127.0.0.1:0",
+            ])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut first = first.spawn().expect("the program was built with its tests");
+        // At no moment in particular.
+        tokio::time::sleep(Duration::from_micros(fastrand::u64(..60_000))).await;
+        first.kill().expect("it is ours");
+        first.wait().expect("it is ours");
+
+        let process = Process::start(folder.path());
+        let created = process.send(&create("p")).await.expect("it answers");
+        assert_eq!(created.status, 200, "{created:?}");
+        process.kill();
+        let left = std::fs::read_dir(folder.path()).expect("the folder is ours");
+        let left = left.map(|entry| entry.expect("it is there").file_name());
+        assert_eq!(
+            left.filter(|name| name.to_string_lossy().contains("state"))
+                .count(),
+            1
+        );
+    }
 }
 
 #[tokio::test]
