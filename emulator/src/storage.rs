@@ -7,7 +7,7 @@
 //! Whoever makes a change commits it before anybody sees it, and shows it before the call is answered. So whatever a
 //! storage survives, every answer survives with it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -151,15 +151,41 @@ impl Records {
 }
 
 /// The state file cannot be used
+///
+/// Each says which file it is and, where there is something to be done, what.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
-    #[error("`{}`: {cause}", path.display())]
-    Database { path: PathBuf, cause: String },
+    #[error("`{}`: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error("`{}` cannot be made: {error}", path.display())]
+    NotMade { path: PathBuf, error: io::Error },
     #[error("`{}` is empty, which a state file never is: remove it, or name another file", path.display())]
     Empty { path: PathBuf },
-    #[error("`{}` cannot be made: {cause}", path.display())]
-    NotMade { path: PathBuf, cause: String },
-    #[error("`{}`: the record `{key}` of `{}` cannot be read: {message}", path.display(), table.name())]
+    #[error(
+        "`{}` is no state file, or its first bytes are damaged: name another file, or {START_AFRESH}",
+        path.display()
+    )]
+    NoStateFile { path: PathBuf },
+    #[error("`{}` is in use: stop the other emulator that has it open, or name another file", path.display())]
+    InUse { path: PathBuf },
+    #[error(
+        "`{}` is a state file of another version ({found}; this is version {expected}): start the emulator that wrote it, or {START_AFRESH}",
+        path.display()
+    )]
+    Format {
+        path: PathBuf,
+        found: String,
+        expected: &'static str,
+    },
+    /// Something else than the emulator has written to it, or the disk does not give back what was written
+    #[error("`{}` is damaged, {cause}: put a copy from before in its place, or {START_AFRESH}", path.display())]
+    Damaged { path: PathBuf, cause: String },
+    /// The record is as it was written, and is not what this emulator would have written
+    #[error(
+        "`{}`: the record `{key}` of `{}` cannot be read: {message}: start the emulator that wrote it, or {START_AFRESH}",
+        path.display(),
+        table.name()
+    )]
     Record {
         path: PathBuf,
         table: Table,
@@ -168,13 +194,9 @@ pub(crate) enum StorageError {
     },
     #[error("`{}`: the emulator was stopped", path.display())]
     Closed { path: PathBuf },
-    #[error("`{}` is a state file of another version ({found}; this is version {expected})", path.display())]
-    Format {
-        path: PathBuf,
-        found: String,
-        expected: &'static str,
-    },
 }
+
+const START_AFRESH: &str = "move it away to begin with what the configuration declares";
 
 #[cfg(test)]
 pub(crate) use self::state_file::testing;
@@ -200,6 +222,9 @@ mod tests {
             "{problem}"
         );
         let problem = records.take::<u8>(Table::RoleSessions).unwrap_err().to_string();
-        assert!(problem.ends_with("it is no role session"), "{problem}");
+        assert!(
+            problem.contains(" cannot be read: it is no role session: "),
+            "{problem}"
+        );
     }
 }

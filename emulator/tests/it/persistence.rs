@@ -220,11 +220,56 @@ async fn a_state_file_that_is_none_is_a_problem_at_the_start() {
         .await;
     let problem = started.expect_err("it is no state file").to_string();
     assert!(
-        problem.starts_with(&format!("state: `{}`: ", file.display())),
+        problem.starts_with(&format!("state: `{}` is no state file, or ", file.display())),
         "{problem}"
     );
     assert_eq!(
         std::fs::read(&file).expect("it is still there"),
         b"this is no database"
     );
+}
+
+#[tokio::test]
+async fn a_state_file_with_a_bit_turned_is_a_problem_at_the_start_that_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("emulator.state");
+    std::fs::write(folder.path().join("emulator.yaml"), "state: emulator.state\n")
+        .expect("the folder is ours");
+    let process = Process::start(folder.path());
+    assert_eq!(
+        process.send(&create("turned")).await.expect("it answers").status,
+        200
+    );
+    process.kill();
+    let mut image = std::fs::read(&path).expect("it was made");
+    let name = br#"{"name":"turned""#;
+    let places: Vec<usize> = (0..image.len() - name.len())
+        .filter(|place| image[*place..].starts_with(name))
+        .collect();
+    assert!(!places.is_empty());
+    for place in places {
+        // A name that is as good as the other.
+        image[place + name.len() - 2] ^= 1;
+    }
+    std::fs::write(&path, image).expect("the folder is ours");
+    let started = Command::new(PROGRAM)
+        .args([
+            "--config",
+            "emulator.yaml",
+            "--listen",
+            "127.0.0.1:0",
+            "--control",
+            "127.0.0.1:0",
+        ])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program was built with its tests");
+    assert_eq!(started.status.code(), Some(64), "{started:?}");
+    let said = String::from_utf8_lossy(&started.stderr).into_owned();
+    assert!(said.starts_with("state: `emulator.state` is damaged, "), "{said}");
+    assert!(
+        said.contains("put a copy from before in its place, or move it away to begin with what the configuration declares"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
 }

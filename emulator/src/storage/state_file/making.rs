@@ -11,9 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redb::Database;
-
-use super::{Opener, StorageError, cause};
+use super::{Database, Opener, StorageError};
 use crate::owner_only;
 
 /// What has been done of making a state file
@@ -31,41 +29,39 @@ pub(super) enum Step {
 
 /// Makes a state file where there is none
 ///
-/// `fill` writes what is in it from the beginning; `reached` is told how far the making has come. Answers nothing when
-/// another emulator has made the file meanwhile.
+/// `reached` is told how far the making has come. Answers nothing when another emulator has made the file meanwhile.
 ///
 /// # Errors
 /// When another emulator is about to make it, or it cannot be written.
 pub(super) fn make(
     path: &Path,
     opener: &Opener,
-    fill: impl FnOnce(&Database) -> Result<(), redb::Error>,
     mut reached: impl FnMut(Step),
 ) -> Result<Option<Database>, StorageError> {
-    let failed = |error: redb::Error| StorageError::NotMade {
+    let failed = |error| StorageError::NotMade {
         path: path.to_path_buf(),
-        cause: cause(error),
+        error,
     };
     let temporary = temporary(path);
-    let file = begin(&temporary).map_err(|error| failed(error.into()))?;
+    let file = begin(&temporary).map_err(failed)?;
     reached(Step::Begun);
     // Nobody gives a file this name any more: that takes the lock, which is ours.
     if path.symlink_metadata().is_ok() {
-        fs::remove_file(&temporary).map_err(|error| failed(error.into()))?;
+        fs::remove_file(&temporary).map_err(failed)?;
         return Ok(None);
     }
-    let made = || {
-        let database = opener(file.try_clone()?)?;
-        fill(&database)?;
+    let database = Database::make(path, file.try_clone().map_err(failed)?, opener)?;
+    let mut name_it = || {
         file.sync_all()?;
         reached(Step::Written);
         fs::rename(&temporary, path)?;
         reached(Step::Named);
         sync_folder(path)?;
         reached(Step::Done);
-        Ok(Some(database))
+        Ok(())
     };
-    made().map_err(failed)
+    name_it().map_err(failed)?;
+    Ok(Some(database))
 }
 
 /// The file that a state file is while it is being made
@@ -124,10 +120,13 @@ mod tests {
         process::{Command, abort},
     };
 
-    use super::{super::testing, *};
+    use super::{
+        super::{open_file, testing},
+        *,
+    };
 
     fn open(path: &Path) -> Result<Option<Database>, StorageError> {
-        make(path, &super::super::open_database, super::super::fill, |_| {})
+        make(path, &open_file, |_| {})
     }
 
     /// What lies in a folder
@@ -150,12 +149,7 @@ mod tests {
                     abort()
                 }
             };
-            let _ = make(
-                Path::new(path),
-                &super::super::open_database,
-                super::super::fill,
-                die,
-            );
+            let _ = make(Path::new(path), &open_file, die);
             panic!("it lives on");
         }
         for step in STEPS {
@@ -181,7 +175,7 @@ mod tests {
         drop(open(&path).unwrap());
         let whole = fs::read(&path).unwrap();
         // The header of the database is in its first 320 bytes.
-        for length in (0..=320).chain([whole.len() / 2, whole.len()]) {
+        for length in [0, 1, 9, 64, 319, 320, whole.len() / 2, whole.len()] {
             fs::remove_file(&path).unwrap();
             fs::write(temporary(&path), &whole[..length]).unwrap();
             testing::keeps_what_is_committed(&path);
@@ -196,9 +190,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let mut second = None;
-        let first = make(&path, &super::super::open_database, super::super::fill, |step| {
+        let first = make(&path, &open_file, |step| {
             if step == Step::Begun {
-                second = Some(open(&path).unwrap_err().to_string());
+                second = Some(open(&path).err().unwrap().to_string());
             }
         });
         assert!(first.unwrap().is_some());
@@ -219,7 +213,7 @@ mod tests {
         let victim = folder.path().join("victim");
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, temporary(&path)).unwrap();
-        let problem = open(&path).unwrap_err().to_string();
+        let problem = open(&path).err().unwrap().to_string();
         assert!(
             problem.ends_with("state.being-made` is in the way, remove it"),
             "{problem}"

@@ -1,0 +1,285 @@
+//! The database in a state file, with what it says and does wrong turned into errors that name the file.
+
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use redb::{
+    ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
+    backends::FileBackend,
+};
+use tracing::warn;
+
+use super::{
+    super::{RecordChange, StorageError, Table},
+    checksum::{checked, with_checksum},
+    panics::caught,
+};
+
+/// Makes a database of a file, in which there is one already or nothing
+pub(super) type Opener = dyn Fn(File) -> Result<redb::Database, redb::Error> + Send + Sync;
+
+/// The database in a state file
+pub(super) struct Database {
+    /// `None`: it is being dropped
+    database: Option<redb::Database>,
+    path: PathBuf,
+}
+
+/// The records of a table, in the order of their keys
+pub(super) type TableRecords = (Table, Vec<(String, Vec<u8>)>);
+
+/// Opens the database in a file
+///
+/// Every page of it is looked at first: a database that trusts a damaged file may answer with anything.
+pub(super) fn open_file(file: File) -> Result<redb::Database, redb::Error> {
+    open_backend(FileBackend::new(file)?)
+}
+
+pub(super) fn open_backend(backend: impl StorageBackend) -> Result<redb::Database, redb::Error> {
+    let mut builder = redb::Database::builder();
+    builder
+        .set_check_integrity_on_open(true)
+        .set_cache_size(CACHE_BYTES);
+    Ok(builder.create_with_backend(backend)?)
+}
+
+impl Database {
+    /// Opens the database in a file that has one
+    ///
+    /// # Errors
+    /// When it is damaged, in use, of another version, or of somebody else.
+    pub(super) fn open(path: &Path, file: File, opener: &Opener) -> Result<Self, StorageError> {
+        let database = Self::of(path, file, opener)?;
+        let found = database.run(|database, _| format(database))?;
+        if found == FORMAT {
+            return Ok(database);
+        }
+        Err(StorageError::Format {
+            path: path.to_path_buf(),
+            found,
+            expected: FORMAT,
+        })
+    }
+
+    /// Makes a database in an empty file, without any records
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn make(path: &Path, file: File, opener: &Opener) -> Result<Self, StorageError> {
+        let database = Self::of(path, file, opener)?;
+        database.run(|database, _| {
+            let transaction = database.begin_write()?;
+            transaction
+                .open_table(ABOUT)?
+                .insert("format", FORMAT.as_bytes())?;
+            for table in Table::ALL {
+                transaction.open_table(definition(table))?;
+            }
+            commit(database, transaction)
+        })?;
+        Ok(database)
+    }
+
+    fn of(path: &Path, file: File, opener: &Opener) -> Result<Self, StorageError> {
+        let database = guarded(path, |_| opener(file))?;
+        Ok(Self {
+            database: Some(database),
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// All records
+    ///
+    /// # Errors
+    /// When they cannot be read, or one is not what was put there.
+    pub(super) fn read(&self) -> Result<Vec<TableRecords>, StorageError> {
+        let tables = self.run(|database, place| {
+            let transaction = database.begin_read()?;
+            let read = |table: Table| {
+                place.is(format!("the table `{}`", table.name()));
+                let mut records = Vec::new();
+                for record in transaction.open_table(definition(table))?.iter()? {
+                    let (key, bytes) = record?;
+                    place.is(format!(
+                        "what follows the record `{}` of `{}`",
+                        key.value(),
+                        table.name()
+                    ));
+                    records.push((key.value().to_owned(), bytes.value().to_vec()));
+                }
+                Ok((table, records))
+            };
+            Table::ALL.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+        })?;
+        let check = |(table, records): TableRecords| {
+            let check = |(key, bytes): (String, Vec<u8>)| match checked(table, &key, &bytes) {
+                Some(record) => Ok((key, record.to_vec())),
+                None => Err(StorageError::Damaged {
+                    path: self.path.clone(),
+                    cause: format!(
+                        "the record `{key}` of `{}` does not have the checksum that it was written with",
+                        table.name()
+                    ),
+                }),
+            };
+            Ok((table, records.into_iter().map(check).collect::<Result<_, _>>()?))
+        };
+        tables.into_iter().map(check).collect()
+    }
+
+    /// Makes changes, all or none: when this returns, they are on the disk
+    ///
+    /// # Errors
+    /// When they cannot be written. Whether they are on the disk is not known then, and the database takes nothing more.
+    pub(super) fn write(&self, changes: &[RecordChange]) -> Result<(), StorageError> {
+        self.run(|database, place| {
+            let transaction = database.begin_write()?;
+            for RecordChange { table, key, record } in changes {
+                place.is(format!("the record `{key}` of `{}`", table.name()));
+                let mut records = transaction.open_table(definition(*table))?;
+                match record {
+                    Some(record) => drop(records.insert(&**key, &*with_checksum(*table, key, record))?),
+                    None => drop(records.remove(&**key)?),
+                }
+            }
+            commit(database, transaction)
+        })
+    }
+
+    /// Takes every record out
+    ///
+    /// # Errors
+    /// As [`Self::write`] does.
+    pub(super) fn clear(&self) -> Result<(), StorageError> {
+        self.run(|database, _| {
+            let transaction = database.begin_write()?;
+            for table in Table::ALL {
+                transaction.open_table(definition(table))?.retain(|_, _| false)?;
+            }
+            commit(database, transaction)
+        })
+    }
+
+    fn run<T>(
+        &self,
+        work: impl FnOnce(&redb::Database, &Place) -> Result<T, redb::Error>,
+    ) -> Result<T, StorageError> {
+        let database = self
+            .database
+            .as_ref()
+            .expect("nobody has it any more when it is dropped");
+        guarded(&self.path, |place| work(database, place))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some(database) = self.database.take() else {
+            return;
+        };
+        // What was committed stays; a file that was not closed well is looked through by its next start anyway.
+        if let Err(error) = guarded(&self.path, |_| Ok(database.close()?)) {
+            warn!("the state file was not closed well: {error}");
+        }
+    }
+}
+
+/// Commits a transaction, and then nothing once more
+///
+/// A database has two commit slots, the present commit and the one before, and where the present one turns out to be
+/// damaged it goes back to the other without a word. After the second commit both lead to the same records.
+fn commit(database: &redb::Database, transaction: WriteTransaction) -> Result<(), redb::Error> {
+    transaction.commit()?;
+    database.begin_write()?.commit()?;
+    Ok(())
+}
+
+/// The version that a file says it is of
+fn format(database: &redb::Database) -> Result<String, redb::Error> {
+    let transaction = database.begin_read()?;
+    match transaction.open_table(ABOUT) {
+        Ok(about) => Ok(match about.get("format")? {
+            Some(format) => String::from_utf8_lossy(format.value()).into_owned(),
+            None => NO_FORMAT.to_owned(),
+        }),
+        Err(TableError::TableTypeMismatch { .. }) => Ok(FORMATS_OF_NUMBERS.to_owned()),
+        Err(TableError::TableDoesNotExist(_)) => Ok(NO_FORMAT.to_owned()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where in a file the database is at work
+#[derive(Default)]
+struct Place(RefCell<Option<String>>);
+
+impl Place {
+    fn is(&self, place: String) {
+        self.0.replace(Some(place));
+    }
+}
+
+/// Does something with a database, whose errors and panics name the file
+fn guarded<T>(path: &Path, work: impl FnOnce(&Place) -> Result<T, redb::Error>) -> Result<T, StorageError> {
+    let place = Place::default();
+    let outcome = caught(|| work(&place));
+    let path = path.to_path_buf();
+    let damaged = |path, cause: String| {
+        let cause = match place.0.take() {
+            Some(place) => format!("at {place}: {cause}"),
+            None => cause,
+        };
+        StorageError::Damaged { path, cause }
+    };
+    match outcome {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(redb::Error::DatabaseAlreadyOpen)) => Err(StorageError::InUse { path }),
+        // The database's word for a file that does not begin as its files do
+        Ok(Err(redb::Error::Io(error))) if error.kind() == ErrorKind::InvalidData => {
+            Err(StorageError::NoStateFile { path })
+        }
+        // What it was led to by a damaged number
+        Ok(Err(redb::Error::Io(error)))
+            if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidInput) =>
+        {
+            Err(damaged(path, "it does not reach as far as it says".to_owned()))
+        }
+        Ok(Err(redb::Error::Io(error))) => Err(StorageError::Io { path, error }),
+        Ok(Err(error @ (redb::Error::PreviousIo | redb::Error::DatabaseClosed))) => Err(StorageError::Io {
+            path,
+            error: std::io::Error::other(error),
+        }),
+        Ok(Err(redb::Error::Corrupted(message))) => Err(damaged(
+            path,
+            format!("its pages are not as they were written ({message})"),
+        )),
+        Ok(Err(error)) => Err(damaged(path, error.to_string())),
+        Err(panic) => Err(damaged(path, format!("the database gave up: {panic}"))),
+    }
+}
+
+type Definition = TableDefinition<'static, &'static str, &'static [u8]>;
+
+fn definition(table: Table) -> Definition {
+    TableDefinition::new(table.name())
+}
+
+/// What the file says of itself. It has the types of the others although it holds a number: the database has code of its
+/// own for each pair of types.
+pub(super) const ABOUT: Definition = TableDefinition::new("about");
+
+/// The version of the tables and of what is in them. A file of another is refused: a program that does not know all of
+/// it would serve without some of the policies that were attached.
+pub(super) const FORMAT: &str = "4";
+
+/// They have the number as a number, in a table of another type.
+const FORMATS_OF_NUMBERS: &str = "1 or 2";
+
+/// A database of somebody else
+const NO_FORMAT: &str = "none";
+
+/// All that is read of a file is read once, at the start; what is written to is a few pages.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
