@@ -56,7 +56,7 @@ fn block_on(test: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<()
 
 /// The same corpus against an emulator that offers HTTP/2, to the one client that takes it
 async fn play_over_http2(client: Client) -> Result<(), Box<dyn Error>> {
-    let corpus = read_corpus()?;
+    let corpus = read_corpus("scenarios")?;
     let config = corpus.path(&corpus.emulator);
     let folder = config.parent().ok_or("a file is in a folder")?;
     let text =
@@ -87,16 +87,17 @@ async fn play_over_http2(client: Client) -> Result<(), Box<dyn Error>> {
 }
 
 async fn play(client: Client) -> Result<(), Box<dyn Error>> {
-    let corpus = read_corpus()?;
-    play_against(client, &corpus, &corpus.path(&corpus.emulator), None)
-        .await
-        .map(drop)
+    for name in ["scenarios", "public-endpoint"] {
+        let corpus = read_corpus(name)?;
+        let config = corpus.path(&corpus.emulator);
+        drop(play_against(client, &corpus, &config, None).await?);
+    }
+    Ok(())
 }
 
-fn read_corpus() -> Result<Corpus, Box<dyn Error>> {
-    Ok(Corpus::read(
-        &xtask::workspace_root().join("client-tests/scenarios/scenarios.yaml"),
-    )?)
+fn read_corpus(name: &str) -> Result<Corpus, Box<dyn Error>> {
+    let folder = xtask::workspace_root().join("client-tests/scenarios");
+    Ok(Corpus::read(&folder.join(name).with_extension("yaml"))?)
 }
 
 async fn play_against(

@@ -72,6 +72,8 @@ pub struct Config {
     pub vpcs: Vec<Vpc>,
     /// The entry points from those networks to the service
     pub vpc_endpoints: Vec<VpcEndpoint>,
+    /// What becomes of requests that no endpoint leads to
+    pub public_endpoint: PublicEndpoint,
     /// What is there to detect anomalies with
     pub projects: Vec<Project>,
     /// Where the emulator may be more or less strict than AWS
@@ -240,6 +242,16 @@ pub enum PrivateDns {
     Enabled,
     /// Only the endpoint's own names lead there
     Disabled,
+}
+
+/// What becomes of a request that no endpoint leads to
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PublicEndpoint {
+    /// It comes through the public endpoint, where no endpoint policy is asked
+    Allow,
+    /// It is refused, so that no typing mistake leads around a policy
+    #[default]
+    Refuse,
 }
 
 /// A declared project

@@ -8,11 +8,17 @@
 //! 2. `lookoutvision.REGION.amazonaws.com` leads to the endpoint with private DNS enabled in the VPC that the
 //!    connection arrived in. Each address of the emulator plays a network interface of the VPC whose `cidr_block`
 //!    holds it; the longest block wins, and a VPC without a block holds every address.
-//! 3. Any other name (`localhost`, a container's name: the SDK was given an endpoint URL) is read like 2, with the
-//!    Region that the signature names.
+//! 3. Any other name (`localhost`, an address, a container's name: the SDK was given an endpoint URL) leads, in the
+//!    Region that the signature names, to the endpoint whose VPC holds the address. Where no VPC does, it leads to the
+//!    Region's only endpoint, because whoever calls `localhost` wants the endpoint that the configuration declares. Of
+//!    several endpoints none is guessed: 421.
 //!
-//! Where no endpoint is found by 2 or 3, the request came to the public endpoint: no endpoint policy applies,
-//! `aws:SourceIp` is set and the `aws:SourceVpc…` keys are not.
+//! Where there is no endpoint by 2 or 3, the name leads to the public endpoint. There no endpoint policy applies,
+//! `aws:SourceIp` is set and the `aws:SourceVpc…` keys are not. Unless the configuration says `public_endpoint: allow`,
+//! such a request is refused, so that no typing mistake leads around a policy: 421.
+//!
+//! EC2 and STS have no endpoints here. Their requests come to their own public endpoints, whatever `public_endpoint`
+//! says.
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -20,10 +26,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{PrivateDns, Vpc, VpcEndpoint},
+    config::{PrivateDns, PublicEndpoint, Vpc, VpcEndpoint},
     host_name::{EmulatedHost, EmulatedService, RegionalHost, VpceHost},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
+    request::AddressedHost,
 };
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::error::EntryPointError;
+use self::error::Unled;
 
 /// Every endpoint with the network it stands in: those of the configuration in its order, then those made over EC2
 #[derive(Debug, Clone, Default)]
@@ -31,6 +45,8 @@ pub(crate) struct EndpointTable {
     standing: Vec<Arc<PlacedEndpoint>>,
     /// Endpoints that no request comes through any more, since when
     deleting: Vec<(Arc<PlacedEndpoint>, Timestamp)>,
+    /// What becomes of requests that no endpoint leads to
+    public_endpoint: PublicEndpoint,
 }
 
 /// An endpoint in its network
@@ -77,25 +93,31 @@ pub(crate) enum HostEntryPoint {
     ByScope,
 }
 
-/// An endpoint's own name that leads nowhere
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EntryPointError {
-    /// No such endpoint
-    #[error("no VPC endpoint `{0}` is configured")]
-    UnknownVpcEndpoint(VpcEndpointId),
-    /// A name of AWS that belongs to nothing that is played here
-    #[error("this emulator plays neither that service nor that endpoint")]
-    NotPlayed,
-    /// The endpoint stands in another Region
-    #[error("VPC endpoint `{vpc_endpoint_id}` is in {found}, not in {asked}")]
-    OtherRegion {
-        /// The endpoint that was named
-        vpc_endpoint_id: VpcEndpointId,
-        /// Where it is
-        found: Region,
-        /// Where the name says it is
-        asked: Region,
-    },
+/// Where a request arrived: the name that it was sent to, and the address
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    /// The host that the client addressed
+    pub(crate) host: &'a AddressedHost,
+    /// The emulator's own address
+    pub(crate) local: IpAddr,
+}
+
+/// What a request is signed for
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) service: EmulatedService,
+    pub(crate) region: &'a Region,
+}
+
+/// Where an endpoint URL leads that names no endpoint
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Led<T> {
+    /// The Region has no endpoint
+    Nowhere,
+    /// There is one to be meant
+    To(T),
+    /// Each of these could be meant
+    Several(Vec<T>),
 }
 
 impl EndpointTable {
@@ -103,8 +125,13 @@ impl EndpointTable {
     pub(crate) fn new(
         standing: Vec<Arc<PlacedEndpoint>>,
         deleting: Vec<(Arc<PlacedEndpoint>, Timestamp)>,
+        public_endpoint: PublicEndpoint,
     ) -> Self {
-        Self { standing, deleting }
+        Self {
+            standing,
+            deleting,
+            public_endpoint,
+        }
     }
 
     /// The endpoint of this id, if it stands
@@ -125,13 +152,10 @@ impl EndpointTable {
     /// What the host name says about the entry point
     ///
     /// # Errors
-    /// When it is an endpoint's own name and no such endpoint stands in that Region.
-    pub(crate) fn by_host(
-        &self,
-        host: &EmulatedHost,
-        local: IpAddr,
-    ) -> Result<HostEntryPoint, EntryPointError> {
-        match host {
+    /// When it is an endpoint's own name and no such endpoint stands in that Region, or when it leads to the public
+    /// endpoint and that is refused.
+    pub(crate) fn by_host(&self, arrival: Arrival<'_>) -> Result<HostEntryPoint, EntryPointError> {
+        match &arrival.host.emulated {
             EmulatedHost::Vpce(VpceHost {
                 endpoint_id, region, ..
             }) => {
@@ -150,25 +174,61 @@ impl EndpointTable {
                     )),
                 }
             }
-            EmulatedHost::Regional(RegionalHost { region, service, .. }) => Ok(HostEntryPoint::Known(
-                self.by_service(*service, region, local),
-                region.clone(),
-            )),
+            EmulatedHost::Regional(RegionalHost { region, service, .. }) => {
+                let entry_point = match service {
+                    EmulatedService::LookoutVision => match self.by_private_dns(region, arrival.local) {
+                        Some(placed) => EntryPoint::VpcEndpoint(placed.clone()),
+                        None => self.public(|| {
+                            EntryPointError::PrivateDnsLeadsNowhere(self.unled(region, arrival))
+                        })?,
+                    },
+                    EmulatedService::Ec2 | EmulatedService::Sts => EntryPoint::Public,
+                };
+                Ok(HostEntryPoint::Known(entry_point, region.clone()))
+            }
             EmulatedHost::NotPlayed => Err(EntryPointError::NotPlayed),
             EmulatedHost::Other => Ok(HostEntryPoint::ByScope),
         }
     }
 
-    /// The entry point to a service in a Region: the endpoints that stand here lead to Lookout for Vision only
-    pub(crate) fn by_service(&self, service: EmulatedService, region: &Region, local: IpAddr) -> EntryPoint {
+    /// The entry point behind a name that names neither a Region nor an endpoint, for a request of this scope
+    ///
+    /// # Errors
+    /// When several endpoints could be meant, or when it leads to the public endpoint and that is refused.
+    pub(crate) fn by_scope(
+        &self,
+        scope: Scope<'_>,
+        arrival: Arrival<'_>,
+    ) -> Result<EntryPoint, EntryPointError> {
+        let Scope { service, region } = scope;
         match service {
-            EmulatedService::LookoutVision => self.by_private_dns(region, local),
-            EmulatedService::Ec2 | EmulatedService::Sts => EntryPoint::Public,
+            EmulatedService::LookoutVision => match self.by_endpoint_url(region, arrival.local) {
+                Led::To(placed) => Ok(EntryPoint::VpcEndpoint(placed.clone())),
+                Led::Nowhere => self.public(|| EntryPointError::NoVpcEndpoint(self.unled(region, arrival))),
+                Led::Several(placed) => Err(EntryPointError::SeveralVpcEndpoints(Unled::new(
+                    region,
+                    arrival,
+                    placed.into_iter(),
+                ))),
+            },
+            EmulatedService::Ec2 | EmulatedService::Sts => Ok(EntryPoint::Public),
         }
     }
 
-    /// The entry point behind the service's own name in a Region, for a connection that arrived at `local`
-    fn by_private_dns(&self, region: &Region, local: IpAddr) -> EntryPoint {
+    /// The public endpoint, unless it is refused
+    fn public(&self, refused: impl FnOnce() -> EntryPointError) -> Result<EntryPoint, EntryPointError> {
+        match self.public_endpoint {
+            PublicEndpoint::Allow => Ok(EntryPoint::Public),
+            PublicEndpoint::Refuse => Err(refused()),
+        }
+    }
+
+    fn unled(&self, region: &Region, arrival: Arrival<'_>) -> Box<Unled> {
+        Unled::new(region, arrival, self.standing.iter())
+    }
+
+    /// The endpoint behind the service's own name in a Region, for a connection that arrived at `local`
+    pub(crate) fn by_private_dns(&self, region: &Region, local: IpAddr) -> Option<&Arc<PlacedEndpoint>> {
         let local = local.to_canonical();
         self.standing
             .iter()
@@ -184,9 +244,39 @@ impl EndpointTable {
                     _ => Some(next),
                 },
             )
-            .map_or(EntryPoint::Public, |(_, placed)| {
-                EntryPoint::VpcEndpoint(placed.clone())
-            })
+            .map(|(_, placed)| placed)
+    }
+
+    /// The endpoint behind an endpoint URL in a Region, for a connection that arrived at `local`
+    pub(crate) fn by_endpoint_url(&self, region: &Region, local: IpAddr) -> Led<&Arc<PlacedEndpoint>> {
+        let local = local.to_canonical();
+        let in_region = || self.standing.iter().filter(|placed| placed.stands_in(region));
+        let closest = in_region()
+            .filter_map(|placed| placed.vpc.prefix_length_at(local))
+            .max();
+        let Some(closest) = closest else {
+            return Led::to_one_of(in_region().collect());
+        };
+        let here = || in_region().filter(|placed| placed.vpc.prefix_length_at(local) == Some(closest));
+        // Of several endpoints in one network the one is meant that answers for the service's own name there.
+        let mut answering = here().filter(|placed| placed.endpoint.private_dns == PrivateDns::Enabled);
+        match answering.next() {
+            Some(placed) => Led::To(placed),
+            None => Led::to_one_of(here().collect()),
+        }
+    }
+}
+
+impl<T> Led<T> {
+    fn to_one_of(mut candidates: Vec<T>) -> Self {
+        match (candidates.pop(), candidates.is_empty()) {
+            (None, _) => Self::Nowhere,
+            (Some(only), true) => Self::To(only),
+            (Some(last), false) => {
+                candidates.push(last);
+                Self::Several(candidates)
+            }
+        }
     }
 }
 

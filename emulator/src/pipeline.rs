@@ -20,7 +20,7 @@ use crate::{
     authorize::{self, Asked, Permit},
     body::{self, BodyError, ReceivedBody},
     ec2,
-    entry_point::{EntryPoint, HostEntryPoint},
+    entry_point::{EntryPoint, HostEntryPoint, Scope},
     host_name::{EmulatedHost, EmulatedService},
     identifiers::Region,
     journal::{OpenEntry, SignatureRecord},
@@ -70,7 +70,7 @@ pub(crate) async fn answer(
                     (entry.body.bytes, entry.body.sha256) = drained.unzip();
                 }
             }
-            note_what_the_head_says(&mut entry, &front);
+            note_what_the_head_says(&mut entry, &front, &refusal);
             let wire = refusal.to_wire(
                 service,
                 received.request_id,
@@ -139,10 +139,9 @@ impl Front<'_> {
             ..
         } = *self;
         // 1. Which entry point, as far as the host tells.
-        let local = received.connection.local.ip();
-        let host_entry_point = snapshot
-            .endpoints
-            .by_host(&received.host.emulated, local)
+        let endpoints = &snapshot.endpoints;
+        let host_entry_point = endpoints
+            .by_host(received.arrival())
             .map_err(Refusal::NoEntryPoint)?;
         let host_region = match &host_entry_point {
             HostEntryPoint::Known(entry_point, region) => {
@@ -156,10 +155,16 @@ impl Front<'_> {
         let claim = authenticate::claim(received, snapshot, service, host_region.as_ref(), entry)
             .map_err(signature_refusal)?;
         let region = claim.region().clone();
+        let scope = Scope {
+            service,
+            region: &region,
+        };
         let entry_point = match host_entry_point {
             HostEntryPoint::Known(entry_point, _) => entry_point,
             HostEntryPoint::ByScope => {
-                let entry_point = snapshot.endpoints.by_service(service, &region, local);
+                let entry_point = endpoints
+                    .by_scope(scope, received.arrival())
+                    .map_err(Refusal::NoEntryPoint)?;
                 entry.entry_point = Some(entry_point.clone());
                 entry_point
             }
@@ -343,7 +348,7 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
 
 /// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
 /// head alone, and believed by nobody but the reader.
-fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>) {
+fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal: &Refusal) {
     let received = front.received;
     if entry.operation.is_none() && front.service == EmulatedService::LookoutVision {
         let path = received.target.split('?').next().unwrap_or_default();
@@ -351,12 +356,16 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>) {
             .ok()
             .map(|route| route.operation().name().into());
     }
-    let local = received.connection.local.ip();
     if entry.entry_point.is_none()
+        && !matches!(refusal, Refusal::NoEntryPoint(_))
         && let Some(region) = authenticate::claimed_region(received)
-        && let Ok(HostEntryPoint::ByScope) = front.snapshot.endpoints.by_host(&received.host.emulated, local)
+        && let Ok(HostEntryPoint::ByScope) = front.snapshot.endpoints.by_host(received.arrival())
     {
-        entry.entry_point = Some(front.snapshot.endpoints.by_service(front.service, &region, local));
+        let scope = Scope {
+            service: front.service,
+            region: &region,
+        };
+        entry.entry_point = front.snapshot.endpoints.by_scope(scope, received.arrival()).ok();
     }
 }
 
@@ -368,6 +377,8 @@ fn tell(received: &ReceivedRequest, entry: &OpenEntry<'_>, refusal: &Refusal, me
             info!(%request_id, "denied: {}", authorization.explain().summary());
         }
         (Refusal::Signature(error), _) => info!(%request_id, "not authenticated: {error}"),
+        // Whoever set up the test has to know: no policy was asked at all.
+        (Refusal::NoEntryPoint(_), _) => warn!(%request_id, "misdirected: {message}"),
         _ => debug!(%request_id, "refused: {message}"),
     }
 }

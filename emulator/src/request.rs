@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
+    entry_point::Arrival,
     host_name::{EmulatedHost, HostName},
     text::cut,
 };
@@ -91,7 +92,7 @@ impl Connection {
 }
 
 impl AddressedHost {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its
         // own.
         let emulated = text
@@ -127,6 +128,14 @@ impl ReceivedRequest {
             headers,
             host,
             connection,
+        }
+    }
+
+    /// The name and the address that it was sent to
+    pub(crate) fn arrival(&self) -> Arrival<'_> {
+        Arrival {
+            host: &self.host,
+            local: self.connection.local.ip(),
         }
     }
 

@@ -259,17 +259,19 @@ mod tests {
     use iam_policy::PolicyType;
 
     use super::*;
-    use crate::storage::{Storage, testing::on_a_disk_that_fills};
+    use crate::{
+        entry_point::Arrival,
+        request::AddressedHost,
+        storage::{Memory, Storage, testing::on_a_disk_that_fills},
+    };
 
     const ID: &str = "vpce-00000000000000000";
 
-    #[test]
-    fn what_cannot_be_persisted_is_not_done() {
-        let config = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
-        let config = Arc::new(config);
-        let folder = tempfile::tempdir().unwrap();
-        let (storage, is_full) = on_a_disk_that_fills(folder.path());
-        let storage: Arc<dyn Storage> = Arc::new(storage);
+    fn embedded(yaml: Option<&str>) -> Arc<Config> {
+        Arc::new(Config::embedded(yaml, None).unwrap_or_else(|problems| panic!("{problems}")))
+    }
+
+    fn shared(config: Arc<Config>, storage: Arc<dyn Storage>) -> Shared {
         let clock = Clock::default();
         let mut records = storage.load().unwrap();
         let service = Service::restore(clock.now(), storage.clone(), &mut records, &config.limits).unwrap();
@@ -279,7 +281,14 @@ mod tests {
             listen: "127.0.0.1:8443".parse().unwrap(),
             control: "127.0.0.1:8080".parse().unwrap(),
         };
-        let shared = Shared::new(config, authority, service, made, clock, addresses);
+        Shared::new(config, authority, service, made, clock, addresses)
+    }
+
+    #[test]
+    fn what_cannot_be_persisted_is_not_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let (storage, is_full) = on_a_disk_that_fills(folder.path());
+        let shared = shared(embedded(None), Arc::new(storage));
 
         let id: VpcEndpointId = ID.parse().unwrap();
         let policy = |action: &str| {
@@ -303,5 +312,26 @@ mod tests {
         assert_eq!(in_force(), first);
         assert!(shared.reset().is_err());
         assert_eq!(in_force(), first);
+    }
+
+    #[test]
+    fn a_reload_opens_and_closes_the_public_endpoint() {
+        let config = |public_endpoint: &str| {
+            let yaml = format!("vpc_endpoints: []\npublic_endpoint: {public_endpoint}\n");
+            embedded(Some(&yaml))
+        };
+        let shared = shared(config("refuse"), Arc::new(Memory));
+
+        let host = AddressedHost::new("lookoutvision.us-west-2.amazonaws.com");
+        let is_led = || {
+            let local = [127, 0, 0, 1].into();
+            let arrival = Arrival { host: &host, local };
+            shared.snapshot().endpoints.by_host(arrival).is_ok()
+        };
+        assert!(!is_led());
+        shared.reload(config("allow"));
+        assert!(is_led());
+        shared.reload(config("refuse"));
+        assert!(!is_led());
     }
 }

@@ -56,6 +56,7 @@ impl fmt::Display for ReadyBlock<'_> {
             modes.undeclared_unsigned_payload
         )?;
         writeln!(f, "  clock skew               {} s", modes.clock_skew_seconds)?;
+        writeln!(f, "  public endpoint          {}", modes.public_endpoint)?;
         for placed in snapshot.endpoints.iter() {
             let document = &placed.endpoint.policy_document;
             let policy = if **document == PolicyDocument::full_access() {

@@ -65,6 +65,10 @@ mapping! {
         /// The interface endpoints. Absent: `vpce-00000000000000000` in `vpc-00000000000000000`, with private DNS and
         /// the default policy, which allows everything.
         pub(super) vpc_endpoints: Option<List<VpcEndpoint>>,
+        /// What becomes of a request that no endpoint leads to: refused with 421, or let through without an endpoint
+        /// policy, with `aws:SourceIp` and without `aws:SourceVpce`. EC2 and STS are called either way.
+        #[schemars(extend("default" = "refuse"))]
+        pub(super) public_endpoint: Option<Located<PublicEndpoint>>,
         /// The projects and their models. Absent: `myProject` with the HOSTED models `1` and `myModel`, in every
         /// Region.
         pub(super) projects: Option<List<Project>>,
@@ -217,6 +221,15 @@ mapping! {
         /// The attached policy. Absent: the default policy, which allows everything.
         pub(super) policy_document: Option<Located<PolicySource>>,
     }
+}
+
+/// What becomes of a request that no endpoint leads to
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum PublicEndpoint {
+    Allow,
+    Refuse,
 }
 
 mapping! {
@@ -410,6 +423,6 @@ impl FromNode for Secret {
 }
 
 read_as! {
-    word: AcceptOrRefuse, LogFormat, MinimumImages, MismatchDetail, UndeclaredUnsignedPayload;
+    word: AcceptOrRefuse, LogFormat, MinimumImages, MismatchDetail, PublicEndpoint, UndeclaredUnsignedPayload;
     parsed: AccountId, ProjectName, Region, VpcEndpointId, VpcId;
 }

@@ -25,7 +25,8 @@ use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPa
 pub(crate) use self::tags::is_tag_text;
 use self::{networks::Networks, policies::Policies};
 use super::{
-    Config, EmulatedName, Limits, MinimumImages, Problem, Problems, Process, Strictness, Timing,
+    Config, EmulatedName, Limits, MinimumImages, Problem, Problems, Process, PublicEndpoint, Strictness,
+    Timing,
     file::{self, ConfigFile},
     files::Files,
     limits::{LimitsFile, number_in},
@@ -92,6 +93,10 @@ pub(super) fn validate(
         &policies,
         report,
     );
+    let public_endpoint = match written.public_endpoint.take() {
+        Some(public_endpoint) => public_endpoint.value.map(PublicEndpoint::from),
+        None => Ok(PublicEndpoint::default()),
+    };
     let projects = projects::validate(written.projects.take(), files, report);
     if let (Ok(principals), Ok((_, vpc_endpoints)), Ok(projects)) = (&principals, &networks, &projects) {
         projects::warn_of_rules_that_never_match(projects, principals, vpc_endpoints, report);
@@ -119,6 +124,7 @@ pub(super) fn validate(
         organization: organization.transpose()?,
         vpcs,
         vpc_endpoints,
+        public_endpoint: public_endpoint?,
         projects: projects?.into_iter().map(|(_, project)| project).collect(),
         strictness: strictness?,
         timing: timing?,
@@ -298,6 +304,15 @@ fn strictness(
             Some(file::MinimumImages::Enforce) => MinimumImages::Enforce,
         },
     })
+}
+
+impl From<file::PublicEndpoint> for PublicEndpoint {
+    fn from(written: file::PublicEndpoint) -> Self {
+        match written {
+            file::PublicEndpoint::Allow => Self::Allow,
+            file::PublicEndpoint::Refuse => Self::Refuse,
+        }
+    }
 }
 
 fn limits(written: Option<Located<LimitsFile>>, report: &Report<'_>) -> Result<Limits, Reported> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sigv4_verify::UndeclaredUnsignedPayload;
 
-use crate::state::Snapshot;
+use crate::{config::PublicEndpoint, state::Snapshot};
 
 /// The effective modes, as `/health` and the ready block show them
 #[derive(Debug, Serialize)]
@@ -11,6 +11,7 @@ pub(crate) struct Modes {
     pub(crate) identity_side: &'static str,
     pub(crate) undeclared_unsigned_payload: &'static str,
     pub(crate) clock_skew_seconds: u64,
+    pub(crate) public_endpoint: &'static str,
     pub(crate) vpc_endpoints: Vec<String>,
 }
 
@@ -33,6 +34,10 @@ impl Modes {
                 UndeclaredUnsignedPayload::AcceptWithWarning => "warn",
             },
             clock_skew_seconds: config.strictness.clock_skew.as_secs(),
+            public_endpoint: match config.public_endpoint {
+                PublicEndpoint::Allow => "allow",
+                PublicEndpoint::Refuse => "refuse",
+            },
             vpc_endpoints: snapshot
                 .endpoints
                 .iter()

@@ -17,6 +17,7 @@ async fn health_tells_version_modes_and_the_ca() {
         assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
         assert!(health["uptime_seconds"].is_u64());
         assert_eq!(health["modes"]["undeclared_unsigned_payload"], "warn");
+        assert_eq!(health["modes"]["public_endpoint"], "refuse");
         assert!(health["ca"]["not_after"].is_string());
     }
 }

@@ -185,8 +185,13 @@ async fn the_endpoints_of_the_configuration_are_in_the_same_table_and_reset_rest
         &[("VpcEndpointId.1", configured)],
     )
     .await;
-    Call::detect("1").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "public");
+    // No endpoint is left, and nothing leads around the policy that it had.
+    for host in ["localhost", "lookoutvision.us-west-2.amazonaws.com"] {
+        let answer = Call::detect("1").host(host).send(&emulator).await;
+        let message = answer.check(421, "MisdirectedRequestException");
+        assert!(message.contains("There are no VPC endpoints."), "{message}");
+        assert_eq!(last_entry(&emulator).await["entry_point"], Value::Null);
+    }
     let parameters: Vec<_> = INTERFACE
         .iter()
         .map(|(name, value)| {
@@ -209,8 +214,12 @@ async fn the_endpoints_of_the_configuration_are_in_the_same_table_and_reset_rest
         made.as_str()
     );
     // It was made in us-west-2 and stands nowhere else.
-    Call::detect("1").region("eu-west-1").send(&emulator).await;
-    assert_eq!(last_entry(&emulator).await["entry_point"]["kind"], "public");
+    let elsewhere = Call::detect("1").region("eu-west-1").send(&emulator).await;
+    let message = elsewhere.check(421, "MisdirectedRequestException");
+    assert!(
+        message.contains(&made) && message.contains("eu-west-1"),
+        "{message}"
+    );
 
     emulator.reset();
     let described = ec2(&emulator, "DescribeVpcEndpoints", &[]).await;

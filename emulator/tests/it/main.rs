@@ -17,6 +17,7 @@ mod persistence;
 mod policies;
 mod policy_command;
 mod process;
+mod readme;
 mod recovery;
 mod s3;
 mod signatures;

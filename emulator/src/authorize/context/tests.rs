@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::*;
 use crate::{
     config::{Config, Principal},
+    entry_point::Scope,
     host_name::EmulatedService,
     lookoutvision::{invocation::Invocation, store::State},
     made::Made,
@@ -85,11 +86,12 @@ fn keys(
     let entry_point = if is_public {
         EntryPoint::Public
     } else {
-        snapshot.endpoints.by_service(
-            EmulatedService::LookoutVision,
-            &region,
-            received.connection.local.ip(),
-        )
+        let scope = Scope {
+            service: EmulatedService::LookoutVision,
+            region: &region,
+        };
+        let led = snapshot.endpoints.by_scope(scope, received.arrival());
+        led.expect("the default endpoint stands in every Region")
     };
     assert_eq!(entry_point.vpc_endpoint().is_none(), is_public);
     let facts = Facts::of(&received, &invocation);

@@ -6,7 +6,10 @@ use sigv4_verify::UndeclaredUnsignedPayload;
 
 use super::*;
 use crate::{
-    config::{Credentials, EmulatedName, Limits, LogFormat, PrivateDns, Process, Setting, limits::LIMITS},
+    config::{
+        Credentials, EmulatedName, Limits, LogFormat, PrivateDns, Process, PublicEndpoint, Setting,
+        limits::LIMITS,
+    },
     lookoutvision::model::ModelStatus,
     tls::Alpn,
 };
@@ -273,6 +276,23 @@ fn the_examples_are_valid() {
         }
     }
     assert_eq!(count, 4);
+}
+
+#[test]
+fn the_public_endpoint_is_refused_unless_it_is_allowed() {
+    assert_eq!(valid("").public_endpoint, PublicEndpoint::Refuse);
+    assert_eq!(
+        valid("public_endpoint: refuse").public_endpoint,
+        PublicEndpoint::Refuse
+    );
+    assert_eq!(
+        valid("public_endpoint: allow").public_endpoint,
+        PublicEndpoint::Allow
+    );
+    check(
+        "public_endpoint: true",
+        "emulator.yaml:1:1: /public_endpoint: expected a text, found `true`",
+    );
 }
 
 #[test]

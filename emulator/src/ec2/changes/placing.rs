@@ -93,7 +93,8 @@ impl EndpointChanges {
             }
             standing.push(Arc::new(placed));
         }
-        (EndpointTable::new(standing, deleting), misfits)
+        let table = EndpointTable::new(standing, deleting, config.public_endpoint);
+        (table, misfits)
     }
 
     /// An endpoint as it was changed, and since when it is deleted
