@@ -212,13 +212,13 @@ impl LocalEmulator {
     }
 }
 
-/// The emulator's binary: the one that `LOOKOUTVISION_EMULATOR_BINARY` names, or else the one that Cargo builds now,
+/// The emulator's binary: the one that `LOOKOUTVISION_TESTS_EMULATOR` names, or else the one that Cargo builds now,
 /// so that no stale one is ever tested.
 ///
 /// # Errors
 /// Cargo cannot be started, or the emulator does not compile.
 pub fn emulator_program() -> Result<PathBuf, StartError> {
-    if let Some(program) = std::env::var_os("LOOKOUTVISION_EMULATOR_BINARY") {
+    if let Some(program) = std::env::var_os("LOOKOUTVISION_TESTS_EMULATOR") {
         return Ok(program.into());
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

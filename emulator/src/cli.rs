@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod control_client;
 mod env;
+mod environment;
 mod exec;
 mod healthcheck;
 mod policy;
@@ -94,13 +95,14 @@ impl ServeOptions {
             certs: self.certs.certs,
             endpoint_policy: self.endpoint_policy,
             log_format: self.log_format.map(Into::into),
+            ..environment::overrides()
         }
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigOption {
-    /// Configuration file [default: emulator.yaml, if there is one]
+    /// Configuration file [default: emulator.yaml or emulator.yml, if there is one]
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -152,18 +154,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { EXIT_OK });
         }
     };
+    // Those that read a configuration tell what is wrong with the environment together with its mistakes; `schema` and
+    // `completions` read no options.
     let code = match command_line.command {
         None => serve::run(command_line.serve),
         Some(Command::Serve(options)) => serve::run(options),
         Some(Command::Check(options)) => check::run(options),
         Some(Command::Schema) => schema::run(),
         Some(Command::Exec(options)) => exec::run(options),
-        Some(Command::Env(options)) => env::run(&options),
-        Some(Command::Healthcheck(options)) => healthcheck::run(&options),
+        Some(Command::Env(options)) => environment::checked(|| env::run(&options)),
+        Some(Command::Healthcheck(options)) => environment::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),
-        Some(Command::Man(options)) => completions::man(&options),
+        Some(Command::Man(options)) => environment::checked(|| completions::man(&options)),
         Some(Command::Certs(options)) => certs::run(options),
-        Some(Command::Policy(command)) => policy::run(&command),
+        Some(Command::Policy(command)) => environment::checked(|| policy::run(&command)),
     };
     ExitCode::from(code)
 }

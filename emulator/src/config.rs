@@ -430,6 +430,11 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
             let nothing = yaml::Node::empty();
             check(&nothing, Report::without_file(), source, &files, probe)
         }
+        ConfigFile::TwoInOneFolder => Err(Problem::of_process(
+            "both `emulator.yaml` and `emulator.yml` are here: remove one of them, or name the one that is meant with \
+             `--config`",
+        )
+        .into()),
         ConfigFile::Path(path) => match files.read_text(path) {
             Ok(text) => read_text(path, &text, source, &files, probe),
             Err(message) => Err(Problem::of_process(message).into()),
@@ -437,11 +442,22 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
         ConfigFile::Text(text) => read_text(Path::new("configuration"), text, source, &files, probe),
     };
     let files = files.into_named();
+    let outcome = with_mistakes(&source.overrides.mistakes, outcome);
     let outcome = outcome.map(|config| Config {
         files: files.clone(),
         ..config
     });
     Reading { outcome, files }
+}
+
+/// The mistakes come first, and with one of them there is no configuration
+fn with_mistakes(mistakes: &[String], outcome: Result<Config, Problems>) -> Result<Config, Problems> {
+    if mistakes.is_empty() {
+        return outcome;
+    }
+    let mistakes = mistakes.iter().map(Problem::of_process);
+    let further = outcome.err().into_iter().flatten();
+    Err(mistakes.chain(further).collect())
 }
 
 fn read_text(

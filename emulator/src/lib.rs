@@ -68,6 +68,7 @@ mod respond;
 mod s3;
 mod server;
 mod service;
+mod spelling;
 mod state;
 mod storage;
 mod stream;

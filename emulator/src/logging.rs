@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing::Level;
+use tracing::{Level, warn};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::LogFormat;
@@ -11,10 +11,14 @@ use crate::config::LogFormat;
 ///
 /// A second call changes nothing, so a program that embeds the emulator keeps its own subscriber.
 pub(crate) fn start(format: LogFormat) {
-    let filter = std::env::var("RUST_LOG")
+    let asked = std::env::var("RUST_LOG")
         .ok()
-        .and_then(|directives| directives.parse::<Targets>().ok())
-        .unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+        .map(|directives| directives.parse::<Targets>());
+    let (filter, mistake) = match asked {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (default_filter(), Some(error)),
+        None => (default_filter(), None),
+    };
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -25,4 +29,11 @@ pub(crate) fn start(format: LogFormat) {
         LogFormat::Text => registry.with(layer).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
+    if let Some(error) = mistake {
+        warn!("RUST_LOG is ignored: {error}");
+    }
+}
+
+fn default_filter() -> Targets {
+    Targets::new().with_default(Level::INFO)
 }

@@ -45,7 +45,7 @@ pub(crate) fn everything() -> Result<Skipped, TaskError> {
         cargo()
             .args(runner)
             .args(["--workspace", "--locked"])
-            .env("LOOKOUTVISION_EMULATOR_BINARY", emulator),
+            .env("LOOKOUTVISION_TESTS_EMULATOR", emulator),
     )?;
     run(
         "examples in the documentation",

@@ -111,10 +111,10 @@ impl Stack {
                 &format!("lookoutvision-emulator-{}", self.tag),
             ])
             .current_dir(xtask::workspace_root())
-            .env("LOOKOUTVISION_EMULATOR_TAG", &self.tag)
+            .env("LOOKOUTVISION_COMPOSE_TAG", &self.tag)
             // Any free port will do: nothing here connects from outside.
-            .env("LOOKOUTVISION_EMULATOR_PORT", "0")
-            .env("LOOKOUTVISION_EMULATOR_CONTROL_PORT", "0");
+            .env("LOOKOUTVISION_COMPOSE_PORT", "0")
+            .env("LOOKOUTVISION_COMPOSE_CONTROL_PORT", "0");
         command
     }
 }

@@ -11,13 +11,13 @@ use std::{
     io::{self, Write},
 };
 
-use super::{ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE};
+use super::{ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE, environment};
 use crate::config::{Config, Overrides};
 
 pub(super) fn run(options: ConfigOption) -> u8 {
     let overrides = Overrides {
         config: options.config,
-        ..Overrides::default()
+        ..environment::overrides()
     };
     check(&overrides, &mut io::stdout().lock()).unwrap_or(EXIT_FAILED)
 }

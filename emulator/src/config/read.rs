@@ -29,7 +29,10 @@ use super::{
     problems::{Place, Report, Reported},
     yaml::{Content, Key, Node, NumberValue},
 };
-use crate::ordered::{map_of, object_of};
+use crate::{
+    ordered::{map_of, object_of},
+    spelling::{self, quoted},
+};
 
 /// A value of the file with its place, or the proof that it was reported
 #[derive(Debug)]
@@ -364,45 +367,8 @@ impl de::Error for Mistake {
 }
 
 fn unknown_key(key: &str, fields: &[&str]) -> String {
-    // Half a key is meant for the whole one, as `clock_skew` for `clock_skew_seconds`.
-    let begun = fields
-        .iter()
-        .find(|field| key.len() >= 4 && field.starts_with(key));
-    let nearest = begun.map(|field| (0, field)).or_else(|| nearest(key, fields));
-    match nearest {
-        Some((_, field)) => format!("unknown key; did you mean `{field}`?"),
+    match spelling::meant(key, fields) {
+        Some(field) => format!("unknown key; did you mean `{field}`?"),
         None => format!("unknown key; the keys here are {}", quoted(fields)),
     }
-}
-
-fn nearest<'a>(key: &str, fields: &'a [&'a str]) -> Option<(usize, &'a &'a str)> {
-    fields
-        .iter()
-        .map(|field| (edits(key, field), field))
-        .filter(|(edits, field)| *edits <= field.len() / 3)
-        .min()
-}
-
-fn quoted(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// How many letters must be added, taken away or changed (Levenshtein)
-fn edits(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }

@@ -17,7 +17,9 @@ use crate::tls::Alpn;
 /// What options and environment say; each goes before the configuration file
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// `--config FILE`; `None`: `emulator.yaml` in the working directory, if there is one
+    /// What is wrong with options and environment themselves, to be reported with everything that is wrong with the file
+    pub mistakes: Vec<String>,
+    /// `--config FILE`; `None`: `emulator.yaml` or `emulator.yml` in the working directory, if there is one
     pub config: Option<PathBuf>,
     /// `--listen ADDR`
     pub listen: Option<SocketAddr>,
@@ -44,6 +46,8 @@ pub(super) struct Source {
 pub(super) enum ConfigFile {
     /// There is none
     None,
+    /// None is named, and there is one under each of the names that are looked for
+    TwoInOneFolder,
     /// A file
     Path(PathBuf),
     /// Its text, from a test
@@ -117,7 +121,7 @@ impl ConfigFile {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) => Some(path),
-            Self::None | Self::Text(_) => None,
+            Self::None | Self::TwoInOneFolder | Self::Text(_) => None,
         }
     }
 }
@@ -159,17 +163,18 @@ impl From<file::LogFormat> for LogFormat {
     }
 }
 
-/// The file that is named, or `emulator.yaml` in `directory` if there is one
+/// The file that is named, or else the one in `directory` if there is one
 fn config_file(overrides: &Overrides, directory: &Path) -> ConfigFile {
     if let Some(file) = &overrides.config {
         return ConfigFile::Path(file.clone());
     }
-    let file = directory.join(FILE_NAME);
     // A broken link or a folder of this name is for the reader to complain about.
-    if file.symlink_metadata().is_ok() {
-        ConfigFile::Path(file)
-    } else {
-        ConfigFile::None
+    let found =
+        FILE_NAMES.map(|name| Some(directory.join(name)).filter(|file| file.symlink_metadata().is_ok()));
+    match found {
+        [None, None] => ConfigFile::None,
+        [Some(file), None] | [None, Some(file)] => ConfigFile::Path(file),
+        [Some(_), Some(_)] => ConfigFile::TwoInOneFolder,
     }
 }
 
@@ -189,30 +194,49 @@ fn folder(written: &Located<String>, base: &Path, report: &Report<'_>) -> Result
     Ok(base.join(text))
 }
 
-/// The file that is read when none is named
-const FILE_NAME: &str = "emulator.yaml";
+/// The files that are looked for when none is named
+const FILE_NAMES: [&str; 2] = ["emulator.yaml", "emulator.yml"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn emulator_yaml_in_the_working_directory_is_read_if_it_is_there_and_none_is_named() {
+    fn the_file_in_the_working_directory_is_read_if_it_is_there_and_none_is_named() {
+        for name in FILE_NAMES {
+            let directory = crate::config::tests::folder("discovery");
+            let nothing = Overrides::default();
+            assert_eq!(config_file(&nothing, &directory), ConfigFile::None);
+            let file = directory.write(name, "");
+            assert_eq!(config_file(&nothing, &directory), ConfigFile::Path(file));
+            let named = Overrides {
+                config: Some("other.yaml".into()),
+                ..Overrides::default()
+            };
+            assert_eq!(
+                config_file(&named, &directory),
+                ConfigFile::Path("other.yaml".into())
+            );
+        }
+    }
+
+    #[test]
+    fn of_two_files_one_must_be_named() {
         let directory = crate::config::tests::folder("discovery");
-        let nothing = Overrides::default();
-        assert_eq!(config_file(&nothing, &directory), ConfigFile::None);
-        std::fs::write(directory.join("emulator.yaml"), "").expect("the folder is ours");
+        for name in FILE_NAMES {
+            directory.write(name, "");
+        }
         assert_eq!(
-            config_file(&nothing, &directory),
-            ConfigFile::Path(directory.join("emulator.yaml"))
+            config_file(&Overrides::default(), &directory),
+            ConfigFile::TwoInOneFolder
         );
         let named = Overrides {
-            config: Some("other.yaml".into()),
+            config: Some("emulator.yml".into()),
             ..Overrides::default()
         };
         assert_eq!(
             config_file(&named, &directory),
-            ConfigFile::Path("other.yaml".into())
+            ConfigFile::Path("emulator.yml".into())
         );
     }
 }

@@ -6,6 +6,7 @@ mod detect_anomalies;
 mod ec2;
 mod endpoint_persistence;
 mod entry_points;
+mod environment;
 #[cfg(unix)]
 mod file_modes;
 mod first_contact;

@@ -74,4 +74,4 @@ fn processes_that_open_at_once_get_one_authority() {
     );
 }
 
-const CHILDS_DIRECTORY: &str = "LOOKOUTVISION_EMULATOR_TEST_CERTS";
+const CHILDS_DIRECTORY: &str = "LOOKOUTVISION_TESTS_CERTS";
