@@ -17,6 +17,9 @@
 //! `aws:SourceIp` is set and the `aws:SourceVpc…` keys are not. Unless the configuration says `public_endpoint: allow`,
 //! such a request is refused, so that no typing mistake leads around a policy: 421.
 //!
+//! A request carries more than one name: the server name of the handshake, the `Host`, sometimes an authority in its
+//! target. Names that lead to different entry points are refused (`names`): 421.
+//!
 //! EC2 and STS have no endpoints here. Their requests come to their own public endpoints, whatever `public_endpoint`
 //! says.
 
@@ -33,6 +36,7 @@ use crate::{
 };
 
 mod error;
+mod names;
 #[cfg(test)]
 mod tests;
 

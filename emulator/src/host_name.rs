@@ -286,7 +286,8 @@ impl fmt::Display for HostName {
     }
 }
 
-fn is_port(text: &str) -> bool {
+/// Whether a text is what can follow the colon of a host
+pub(crate) fn is_port(text: &str) -> bool {
     // RFC 3986 lets the port be empty ("host:"), and clients do send it.
     text.is_empty() || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok())
 }

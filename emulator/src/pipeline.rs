@@ -142,6 +142,7 @@ impl Front<'_> {
         let endpoints = &snapshot.endpoints;
         let host_entry_point = endpoints
             .by_host(received.arrival())
+            .and_then(|found| endpoints.check_names(received, None).map(|()| found))
             .map_err(Refusal::NoEntryPoint)?;
         let host_region = match &host_entry_point {
             HostEntryPoint::Known(entry_point, region) => {
@@ -159,6 +160,11 @@ impl Front<'_> {
             service,
             region: &region,
         };
+        // 1 again, with what the scope tells.
+        if let Err(error) = endpoints.check_names(received, Some(scope)) {
+            entry.entry_point = None;
+            return Err(Refusal::NoEntryPoint(error));
+        }
         let entry_point = match host_entry_point {
             HostEntryPoint::Known(entry_point, _) => entry_point,
             HostEntryPoint::ByScope => {

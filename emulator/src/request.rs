@@ -1,6 +1,7 @@
 //! A request as it came off the wire, with everything that later steps ask about it.
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Instant,
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     entry_point::Arrival,
-    host_name::{EmulatedHost, HostName},
+    host_name::{self, EmulatedHost, HostName},
     text::cut,
 };
 
@@ -36,6 +37,17 @@ pub(crate) struct AddressedHost {
     pub(crate) text: Box<str>,
     /// What it says about the entry point
     pub(crate) emulated: EmulatedHost,
+}
+
+/// Where a name of a request stands, other than in its Host
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameSource {
+    /// In the handshake
+    ServerName,
+    /// In the request target; `:authority` in HTTP/2
+    Target,
+    /// In a second Host
+    SecondHost,
 }
 
 /// What a TLS handshake settled
@@ -66,6 +78,8 @@ pub(crate) struct ReceivedRequest {
     pub(crate) headers: HeaderMap,
     /// The Host header, or the server name of the handshake where there is none
     pub(crate) host: Arc<AddressedHost>,
+    /// Names that differ from the host in more than a port; nearly always none
+    pub(crate) other_names: Vec<(NameSource, AddressedHost)>,
     /// The connection
     pub(crate) connection: Arc<Connection>,
 }
@@ -103,6 +117,23 @@ impl AddressedHost {
             emulated,
         }
     }
+
+    /// Whether it is a name as it is written, with or without a port
+    fn is_named(&self, name: &str) -> bool {
+        let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(host_name::is_port);
+        let rest = self.text.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || (!name.is_empty() && is_port(rest)))
+    }
+}
+
+impl fmt::Display for NameSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServerName => "the TLS server name",
+            Self::Target => "the authority of the request target",
+            Self::SecondHost => "another Host",
+        })
+    }
 }
 
 impl ReceivedRequest {
@@ -118,6 +149,20 @@ impl ReceivedRequest {
         }
         let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
         let host = connection.host(host.or(connection.tls.sni.as_deref()).unwrap_or_default());
+        let server_name = connection.tls.sni.as_deref();
+        let authority = head.uri.authority().map(http::uri::Authority::as_str);
+        // What is no text is no host name either.
+        let second_hosts = headers.get_all(header::HOST).into_iter().skip(1);
+        let second_hosts =
+            second_hosts.map(|value| (NameSource::SecondHost, value.to_str().unwrap_or_default()));
+        let other_names = server_name
+            .map(|name| (NameSource::ServerName, name))
+            .into_iter()
+            .chain(authority.map(|name| (NameSource::Target, name)))
+            .chain(second_hosts)
+            .filter(|(_, name)| !host.is_named(name))
+            .map(|(source, name)| (source, AddressedHost::new(name)))
+            .collect();
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         Self {
             request_id: random_request_id(),
@@ -127,6 +172,7 @@ impl ReceivedRequest {
             target: target.into(),
             headers,
             host,
+            other_names,
             connection,
         }
     }

@@ -10,6 +10,7 @@ use super::{Arrival, PlacedEndpoint};
 use crate::{
     host_name::EmulatedService,
     identifiers::{Region, VpcEndpointId, VpcId},
+    request::NameSource,
     text::cut,
 };
 
@@ -58,6 +59,18 @@ pub(crate) enum EntryPointError {
         service = EmulatedService::LookoutVision.host_label()
     )]
     SeveralVpcEndpoints(Box<Unled>),
+    /// The names of one request lead to different entry points
+    #[error(
+        "{place} `{other}` and the Host `{host}` lead to two entry points, which may have two policies; send one name as both"
+    )]
+    TwoEntryPoints {
+        /// Where the other name stands
+        place: NameSource,
+        /// The other name
+        other: Box<str>,
+        /// The name that the signature covers
+        host: Box<str>,
+    },
 }
 
 /// A request whose name leads to no endpoint, and the endpoints there are
@@ -145,7 +158,7 @@ impl fmt::Display for EndpointList {
 }
 
 /// A name that a client wrote, cut to the length of the longest host name
-fn shown(text: &str) -> Box<str> {
+pub(super) fn shown(text: &str) -> Box<str> {
     cut(text, NAME_CHARACTERS_SHOWN_MAX).into()
 }
 

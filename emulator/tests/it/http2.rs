@@ -43,7 +43,7 @@ async fn client(emulator: &Emulator) -> (Sender, ClientConnection) {
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(Duration::from_millis(100)))
         .keep_alive_while_idle(true)
-        .handshake(TokioIo::new(connect_http2(emulator).await))
+        .handshake(TokioIo::new(connect_http2(emulator, "localhost").await))
         .await
         .expect("the preface is sent")
 }
@@ -96,7 +96,7 @@ async fn a_request_longer_than_the_idle_timeout_is_answered_and_another_one_afte
 #[tokio::test]
 async fn a_client_that_agrees_on_http2_and_says_nothing_is_let_go() {
     let emulator = emulator_with(SHORT_IDLE_TIMEOUT).await;
-    let mut silent = connect_http2(&emulator).await;
+    let mut silent = connect_http2(&emulator, "localhost").await;
     // A close without a word is a close, too.
     let _ = timeout(HANG, silent.read_to_end(&mut Vec::new()))
         .await

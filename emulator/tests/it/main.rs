@@ -26,4 +26,5 @@ mod signatures;
 mod stopping;
 mod sts;
 mod support;
+mod two_names;
 mod wire;

@@ -67,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) extra_headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) time: SystemTime,
+    /// The server name of the handshake, an address for none; by default the host
+    pub(crate) server_name: Option<String>,
     /// Where to connect; by default where the emulator listens
     pub(crate) address: Option<SocketAddr>,
 }
@@ -103,6 +105,7 @@ impl Call {
             extra_headers: Vec::new(),
             body: body.to_vec(),
             time: SystemTime::now(),
+            server_name: None,
             address: None,
         }
     }
@@ -140,6 +143,11 @@ impl Call {
 
     pub(crate) fn session_token(mut self, session_token: &str) -> Self {
         self.session_token = Some(session_token.to_owned());
+        self
+    }
+
+    pub(crate) fn server_name(mut self, server_name: &str) -> Self {
+        self.server_name = Some(server_name.to_owned());
         self
     }
 
@@ -243,7 +251,8 @@ impl Call {
 
     /// Sends it to an emulator that may be gone
     pub(crate) async fn send_to(&self, ca_pem: &str, address: SocketAddr) -> std::io::Result<Answer> {
-        let name = self.host.split(':').next().expect("a split has a first part");
+        let host = self.host.split(':').next().expect("a split has a first part");
+        let name = self.server_name.as_deref().unwrap_or(host);
         let mut stream = connect_trusting(ca_pem, address, name, &[]).await?;
         stream.write_all(&self.to_bytes()).await?;
         // The TLS session may still hold the end of a large body.
@@ -341,8 +350,8 @@ pub(crate) async fn connect(
 }
 
 /// A TLS connection on which both sides have agreed to speak HTTP/2
-pub(crate) async fn connect_http2(emulator: &Emulator) -> TlsStream<TcpStream> {
-    let stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[b"h2"]).await;
+pub(crate) async fn connect_http2(emulator: &Emulator, server_name: &str) -> TlsStream<TcpStream> {
+    let stream = connect_trusting(emulator.ca_pem(), emulator.address(), server_name, &[b"h2"]).await;
     let stream = stream.expect("a handshake");
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     stream
