@@ -223,11 +223,9 @@ impl Authorization {
             return Explanation::without_statements(&self.evaluation, self.question.action, note);
         }
         let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
-        // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
-        if self.question.action.service() == policy_service::SERVICE.prefix {
-            let notes = policy_service::notes(&explanation);
-            explanation.notes.extend(notes);
-        }
+        let config = &self.question.snapshot.config;
+        let notes = policy_service::notes(&explanation, self.question.action, config);
+        explanation.notes.extend(notes);
         explanation
     }
 

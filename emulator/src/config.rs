@@ -386,6 +386,8 @@ impl Config {
             let first = config.vpc_endpoints.first_mut();
             let first = first.ok_or_else(|| Problem::of_process("the configuration has no VPC endpoint"))?;
             first.policy_document = Arc::new(document);
+            let warnings = validate::warnings_about(&config.vpc_endpoints[0], &config);
+            config.warnings.extend(warnings);
         }
         Ok(config)
     }

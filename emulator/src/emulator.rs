@@ -223,7 +223,10 @@ impl Emulator {
     pub fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
         self.shared.attach_policy(id, Arc::new(document.clone()))?;
-        policy_service::warn_about(&document, id, &self.shared.snapshot().config);
+        let snapshot = self.snapshot();
+        if let Some(placed) = snapshot.endpoints.get(id) {
+            policy_service::warn_about(&document, placed, &snapshot.config);
+        }
         Ok(())
     }
 

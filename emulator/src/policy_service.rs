@@ -7,25 +7,34 @@
 use std::sync::LazyLock;
 
 use iam_policy::{
-    DecidedBy, Effect, Explanation, Finding, PolicyDocument, PolicyType, StatementExplanation,
-    lint::{FactScope, KeyFact, ResourceType, Service, ServiceAction},
+    Action, DecidedBy, Effect, Explanation, Finding, PolicyDocument, PolicyType, StatementExplanation,
+    lint::{ResourceType, Service, ServiceAction},
 };
 use tracing::warn;
 
 use crate::{
     config::{Config, Principal},
-    identifiers::VpcEndpointId,
+    entry_point::PlacedEndpoint,
     lookoutvision::operation::{AuthorizedOn, Operation},
 };
 
+mod surroundings;
+
+pub(crate) use self::surroundings::{Attachment, Surroundings};
+
 /// Everything there is to say about a policy, in the order of its text
-pub(crate) fn lint(text: &str, policy_type: PolicyType) -> Vec<Finding> {
-    iam_policy::lint::lint(text, policy_type, &SERVICE, &facts_of_every_request())
+pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundings<'_>) -> Vec<Finding> {
+    iam_policy::lint::lint(text, policy_type, &SERVICE, &surroundings.facts())
 }
 
 /// Logs what there is to say about a policy that was just attached to an endpoint
-pub(crate) fn warn_about(document: &PolicyDocument, vpc_endpoint_id: &VpcEndpointId, config: &Config) {
-    for finding in lint(document.text(), document.policy_type()) {
+pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, config: &Config) {
+    let vpc_endpoint_id = placed.id();
+    let surroundings = Surroundings::Attached {
+        config,
+        endpoint: placed.into(),
+    };
+    for finding in lint(document.text(), document.policy_type(), surroundings) {
         warn!(%vpc_endpoint_id, "endpoint policy: {finding}");
     }
     for principal in &config.principals {
@@ -55,11 +64,13 @@ pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Prin
         .collect()
 }
 
-/// What a reader of a decision must know about the keys that took part in it and are never set here
+/// What a reader of a decision about an action must know about the keys that took part in it and are never set here, or
+/// never under this configuration
 ///
 /// A key takes part in the statement that decided, in the one that came closest, and in a Deny that nothing else kept
 /// from applying: there the emulator may allow what AWS would refuse.
-pub(crate) fn notes(explanation: &Explanation) -> Vec<String> {
+pub(crate) fn notes(explanation: &Explanation, action: &Action, config: &Config) -> Vec<String> {
+    let why_unset = |key: &str| why_unset(key, action, config);
     let is = |statement: &StatementExplanation, by: &DecidedBy| {
         (statement.policy_type, statement.policy, statement.statement)
             == (by.policy_type, by.policy, by.statement)
@@ -71,7 +82,7 @@ pub(crate) fn notes(explanation: &Explanation) -> Vec<String> {
         .map(|near_miss| &near_miss.statement);
     let mut notes = Vec::new();
     for statement in &explanation.statements {
-        let is_held_back = is_held_back_by_unset_keys(statement);
+        let is_held_back = is_held_back_by_unset_keys(statement, why_unset);
         let takes_part = [decided_by, near_miss]
             .into_iter()
             .flatten()
@@ -79,16 +90,12 @@ pub(crate) fn notes(explanation: &Explanation) -> Vec<String> {
         if !is_held_back && !takes_part {
             continue;
         }
-        for condition in statement
-            .conditions
-            .iter()
-            .filter(|condition| !SERVICE.sets(&condition.key))
-        {
+        for condition in &statement.conditions {
+            let Some(why) = why_unset(&condition.key) else {
+                continue;
+            };
             let truth = if condition.matched { "true" } else { "false" };
-            let mut note = format!(
-                "the emulator never sets {}, so {} on it is always {truth} here",
-                condition.key, condition.operator
-            );
+            let mut note = format!("{why}, so {} on it is always {truth} here", condition.operator);
             if is_held_back && !condition.matched {
                 note.push_str(&format!(
                     "; without that, statement {} of {} {} would deny",
@@ -103,8 +110,26 @@ pub(crate) fn notes(explanation: &Explanation) -> Vec<String> {
     notes
 }
 
-/// Whether a Deny does not apply, and only because keys are absent that the emulator never sets
-fn is_held_back_by_unset_keys(statement: &StatementExplanation) -> bool {
+/// Why no request has a key; `None`: some have
+fn why_unset(key: &str, action: &Action, config: &Config) -> Option<String> {
+    let is_organizations = ORGANIZATION_KEYS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(key));
+    if is_organizations && config.organization.is_none() {
+        return Some(format!(
+            "the configuration has no `organization.id`, which would set {key}"
+        ));
+    }
+    // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
+    let is_never_set = action.service() == SERVICE.prefix && !SERVICE.sets(key);
+    is_never_set.then(|| format!("the emulator never sets {key}"))
+}
+
+/// Whether a Deny does not apply, and only because keys are absent that no request has
+fn is_held_back_by_unset_keys(
+    statement: &StatementExplanation,
+    why_unset: impl Fn(&str) -> Option<String>,
+) -> bool {
     statement.effect == Effect::Deny
         && !statement.matched
         && statement.action
@@ -113,7 +138,7 @@ fn is_held_back_by_unset_keys(statement: &StatementExplanation) -> bool {
         && statement
             .conditions
             .iter()
-            .all(|condition| condition.matched || !SERVICE.sets(&condition.key))
+            .all(|condition| condition.matched || why_unset(&condition.key).is_some())
 }
 
 /// The service; the emulator's 22 operations, and what only policies know of
@@ -223,43 +248,8 @@ pub(crate) const ALWAYS_SET_KEYS: &[&str] = &[
     "aws:ViaAWSService",
 ];
 
-/// What is known of the keys that `authorize::context` sets to one value only
-fn facts_of_every_request() -> Vec<KeyFact<'static>> {
-    let fact = |key, value: &str, reason: &str, scope| KeyFact {
-        key,
-        values: vec![value.to_owned()],
-        reason: reason.to_owned(),
-        scope,
-    };
-    vec![
-        // General Reference, *Amazon Lookout for Vision endpoints and quotas*: the protocol is HTTPS.
-        fact(
-            "aws:SecureTransport",
-            "true",
-            "every request comes over TLS",
-            FactScope::Aws,
-        ),
-        // IAM User Guide, *AWS global condition context keys*: `true` when a service calls for its caller.
-        fact(
-            "aws:ViaAWSService",
-            "false",
-            "every caller calls by itself, and none through another service",
-            FactScope::Aws,
-        ),
-        fact(
-            "aws:PrincipalIsAWSService",
-            "false",
-            "no AWS service calls the emulator",
-            FactScope::Here,
-        ),
-        fact(
-            "aws:MultiFactorAuthPresent",
-            "false",
-            "sessions are made without MFA",
-            FactScope::Here,
-        ),
-    ]
-}
+/// Those of them that requests have when the configuration has an organization
+const ORGANIZATION_KEYS: [&str; 2] = ["aws:PrincipalOrgID", "aws:ResourceOrgID"];
 
 /// The keys that requests to this service can have on AWS and never have here (IAM User Guide, *AWS global condition
 /// context keys*): nothing in a request or in the configuration says what they would be.
@@ -286,7 +276,7 @@ mod tests {
 
     fn lines(statement: &str) -> Vec<String> {
         let text = format!("{{\"Version\": \"2012-10-17\", \"Statement\": [\n{statement}\n]}}");
-        let findings = lint(&text, PolicyType::VpcEndpoint);
+        let findings = lint(&text, PolicyType::VpcEndpoint, Surroundings::Unknown);
         findings.iter().map(ToString::to_string).collect()
     }
 

@@ -7,6 +7,7 @@ mod principals;
 mod reload;
 mod roles;
 mod rules;
+mod surroundings;
 mod text;
 
 use std::{

@@ -26,7 +26,7 @@ pub(crate) use self::tags::is_tag_text;
 use self::{networks::Networks, policies::Policies};
 use super::{
     Config, EmulatedName, Limits, MinimumImages, Problem, Problems, Process, PublicEndpoint, Strictness,
-    Timing,
+    Timing, VpcEndpoint,
     file::{self, ConfigFile},
     files::Files,
     limits::{LimitsFile, number_in},
@@ -34,6 +34,7 @@ use super::{
     read::{List, Located},
     source::{ProcessSettings, Source},
 };
+use crate::policy_service;
 
 /// Makes a configuration of the file, or reports why there is none
 ///
@@ -114,7 +115,7 @@ pub(super) fn validate(
     };
     let limits = limits(written.limits.take(), report);
     let (vpcs, vpc_endpoints) = networks?;
-    Ok(Config {
+    let config = Config {
         account_id: account_id?,
         process: process?,
         names: names?,
@@ -132,7 +133,9 @@ pub(super) fn validate(
         limits: limits?,
         warnings: Vec::new(),
         files: Vec::new(),
-    })
+    };
+    policies.warn(&config);
+    Ok(config)
 }
 
 /// An endpoint policy that a test gives, which is in no file
@@ -144,6 +147,18 @@ pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocu
         };
         error.findings().iter().map(problem).collect()
     })
+}
+
+/// What lint has to say about the policy of an endpoint, where it is in no file
+pub(super) fn warnings_about(endpoint: &VpcEndpoint, config: &Config) -> Vec<Problem> {
+    let document = &endpoint.policy_document;
+    let surroundings = policies::attached_to(endpoint, config);
+    let findings = policy_service::lint(document.text(), document.policy_type(), surroundings);
+    let warning = |finding: &iam_policy::Finding| Problem {
+        path: finding.path.clone(),
+        ..Problem::of_process(format!("endpoint policy: {}", finding.message))
+    };
+    findings.iter().map(warning).collect()
 }
 
 /// A setting of the process that something outside of the configuration can stand against

@@ -64,7 +64,10 @@ pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answe
             .with("column", error.column())
     })?;
     let answer = set(shared, &id, document.clone()).await?;
-    policy_service::warn_about(&document, &id, &shared.snapshot().config);
+    let snapshot = shared.snapshot();
+    if let Some(placed) = snapshot.endpoints.get(&id) {
+        policy_service::warn_about(&document, placed, &snapshot.config);
+    }
     Ok(answer)
 }
 

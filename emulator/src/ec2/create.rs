@@ -59,17 +59,17 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         dry_run.stop()?;
         Ok(make(changes, now, &input, call, fingerprint))
     })?;
-    policy_service::warn_about(
-        &made.endpoint.policy_document,
-        &made.endpoint.vpc_endpoint_id,
-        &call.permit.snapshot().config,
-    );
     let placed = PlacedEndpoint {
         endpoint: made.endpoint.clone(),
         vpc: input.vpc.clone(),
         region: Some(made.region.clone()),
         details: made.details.clone(),
     };
+    policy_service::warn_about(
+        &placed.endpoint.policy_document,
+        &placed,
+        &call.permit.snapshot().config,
+    );
     // The answer says what every answer to CreateVpcEndpoint says, although the endpoint can be used already.
     Ok(call.answer(|xml| {
         xml.element("vpcEndpoint", |xml| call.view(&placed, State::Pending).write(xml));

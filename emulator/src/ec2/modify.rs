@@ -95,8 +95,9 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         dry_run.stop()
     })?;
-    if let Some(document) = &input.document {
-        policy_service::warn_about(document, &input.id, &call.permit.snapshot().config);
+    let snapshot = call.permit.snapshot();
+    if let (Some(document), Some(placed)) = (&input.document, snapshot.endpoints.get(&input.id)) {
+        policy_service::warn_about(document, placed, &snapshot.config);
     }
     Ok(call.answer(|xml| xml.flag("return", true)))
 }

@@ -323,3 +323,64 @@ async fn a_role_without_its_path_is_another_role_in_principal_and_in_not_princip
          arn:aws:iam::123456789012:role/factory/inspector, is not arn:aws:iam::123456789012:role/inspector"
     );
 }
+
+/// The default endpoint policy of aws-samples' data perimeter policy examples
+fn perimeter() -> Value {
+    let statement = |condition: Value| json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition});
+    json!({"Version": "2012-10-17", "Statement": [
+        statement(json!({"StringEquals": {
+            "aws:PrincipalOrgID": "o-exampleorgid", "aws:ResourceOrgID": "o-exampleorgid"}})),
+        statement(json!({"Bool": {"aws:PrincipalIsAWSService": "true"}})),
+        statement(json!({"StringEquals": {
+            "aws:PrincipalOrgID": "o-exampleorgid", "aws:PrincipalTag/dp:exclude:resource": "true"}})),
+    ]})
+}
+
+#[tokio::test]
+async fn a_perimeter_without_an_organization_says_which_keys_are_missing_and_why() {
+    let emulator = Emulator::builder()
+        .endpoint_policy(perimeter())
+        .start()
+        .await
+        .unwrap();
+    Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    let entry = emulator.requests().await.pop().expect("a request was sent");
+    assert_eq!(entry["near_miss"]["statement"], 0);
+    assert_eq!(
+        entry["near_miss"]["reason"],
+        "aws:PrincipalOrgID and aws:ResourceOrgID are absent"
+    );
+    assert_eq!(
+        entry["notes"],
+        json!([
+            "the configuration has no `organization.id`, which would set aws:PrincipalOrgID, so StringEquals on it is always false here",
+            "the configuration has no `organization.id`, which would set aws:ResourceOrgID, so StringEquals on it is always false here",
+        ])
+    );
+
+    let emulator = emulator_with("organization: {id: o-exampleorgid}").await;
+    emulator.set_endpoint_policy(&perimeter()).unwrap();
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+    assert_eq!(notes(&emulator).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_deny_that_needs_an_organization_is_noted_where_there_is_none() {
+    let deny = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*",
+         "Condition": {"StringEquals": {"aws:ResourceOrgID": "o-exampleorgid"}}},
+    ]});
+    let emulator = Emulator::builder().endpoint_policy(deny).start().await.unwrap();
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+    assert_eq!(
+        notes(&emulator).await,
+        json!([
+            "the configuration has no `organization.id`, which would set aws:ResourceOrgID, so StringEquals on it is always false here; \
+             without that, statement 1 of VPC endpoint policy 0 would deny"
+        ])
+    );
+}

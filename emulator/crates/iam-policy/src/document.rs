@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::finding::{Finding, PolicyError};
 use crate::loader::{self, Reading};
 use crate::principal::{Identity, IdentityKind, PrincipalPattern};
-use crate::statement::{PrincipalClause, Statement};
+use crate::statement::{Effect, PrincipalClause, Statement};
 
 /// What a document is attached to. It decides which elements the document may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,6 +163,20 @@ impl PolicyDocument {
             .flat_map(PrincipalClause::entries)
             .filter_map(PrincipalPattern::identity)
             .filter(|identity| identity.kind() == IdentityKind::Role)
+    }
+
+    /// Whether it has an `Allow` statement; without one it can only deny.
+    pub fn has_allow(&self) -> bool {
+        self.0
+            .statements
+            .iter()
+            .any(|statement| statement.effect == Effect::Allow)
+    }
+
+    /// Whether both are clones of one document; two that were read one after the other are not, whatever they
+    /// say.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What the checks had to say although the document loads.

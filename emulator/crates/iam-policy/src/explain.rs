@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use crate::action::Action;
+use crate::context::RequestContext;
 use crate::decision::{DecidedBy, Decision, Evaluation, Layer};
 use crate::document::{PolicyDocument, PolicyType, Version};
 use crate::evaluate::{Policies, Request, evaluate};
@@ -169,7 +170,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         }
     }
     let near_miss = match evaluation.decision {
-        Decision::ImplicitDeny => near_miss(&evaluation, &statements, &depths),
+        Decision::ImplicitDeny => near_miss(&evaluation, &statements, &depths, request.context),
         Decision::Allowed | Decision::ExplicitDeny => None,
     };
     let notes = notes(&evaluation, policies, request, &statements);
@@ -249,20 +250,22 @@ fn explain_statement(
 }
 
 /// The allowing statement of the denying layer with the fewest clauses that do not match. A statement about
-/// another action is further away than one with another fault; among equals the one wins whose resource
-/// matches further.
+/// another action is further away than one with another fault, and one for AWS's services is further away than
+/// that: no caller with credentials is one. Among equals the one wins whose resource matches further.
 fn near_miss(
     evaluation: &Evaluation,
     statements: &[StatementExplanation],
     depths: &[usize],
+    context: &RequestContext<'_>,
 ) -> Option<NearMiss> {
     let layer = evaluation.layer?;
     let faults = |statement: &StatementExplanation| {
-        let conditions = statement
+        let conditions: usize = statement
             .conditions
             .iter()
             .filter(|condition| !condition.matched)
-            .count();
+            .map(|condition| if is_of_services(&condition.key) { 3 } else { 1 })
+            .sum();
         2 * usize::from(!statement.action)
             + usize::from(statement.principal == Some(false))
             + usize::from(statement.resource == Some(false))
@@ -281,8 +284,33 @@ fn near_miss(
             statement: nearest.statement,
             sid: nearest.sid.clone(),
         },
-        reason: nearest.mismatch.as_ref()?.reason.clone(),
+        reason: near_miss_reason(nearest, context)?,
     })
+}
+
+/// The first mismatch of a statement; if it is a key that is absent, every such key, because they have their
+/// absence in common.
+fn near_miss_reason(statement: &StatementExplanation, context: &RequestContext<'_>) -> Option<String> {
+    let mismatch = statement.mismatch.as_ref()?;
+    let mut absent: Vec<&str> = Vec::new();
+    for condition in statement.conditions.iter().filter(|condition| !condition.matched) {
+        if context.values(&condition.key).is_empty() && !absent.contains(&condition.key.as_str()) {
+            absent.push(&condition.key);
+        }
+    }
+    Some(match absent.as_slice() {
+        [others @ .., last] if mismatch.value.is_none() && !others.is_empty() => {
+            format!("{} and {last} are absent", others.join(", "))
+        }
+        _ => mismatch.reason.clone(),
+    })
+}
+
+/// Whether a key tells a call by an AWS service from one by a caller with credentials.
+fn is_of_services(key: &str) -> bool {
+    ["aws:PrincipalIsAWSService", "aws:ViaAWSService"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(key))
 }
 
 fn notes(

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{LintFormat, LintOptions, output_failed};
 use crate::{
     cli::{EXIT_OK, EXIT_USAGE},
-    policy_service,
+    policy_service::{self, Surroundings},
 };
 
 mod sarif;
@@ -63,7 +63,7 @@ impl Report {
             match text {
                 Ok(text) => report.linted.push(Linted {
                     file: name,
-                    findings: policy_service::lint(&text, policy_type),
+                    findings: policy_service::lint(&text, policy_type, Surroundings::Unknown),
                 }),
                 Err(error) => report
                     .unreadable

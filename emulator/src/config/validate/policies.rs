@@ -10,22 +10,32 @@ use iam_policy::{Finding, PolicyDocument, PolicyError, PolicyType};
 
 use super::{
     super::{
-        Problem,
+        Config, Problem, VpcEndpoint,
         file::{PolicyLevels, PolicySource},
         files::Files,
-        problems::{Report, Reported},
+        problems::{Place, Report, Reported},
         read::{List, Located},
         yaml::Position,
     },
     all,
 };
-use crate::policy_service;
+use crate::policy_service::{self, Attachment, Surroundings};
 
 /// Loads policies; a file that is named in several places is read once for each type that it serves as
 pub(super) struct Policies<'a> {
     files: &'a Files,
     report: &'a Report<'a>,
     loaded: RefCell<BTreeMap<(PathBuf, PolicyType), Result<PolicyDocument, Reported>>>,
+    /// Every document that was loaded, once each; they are linted when the configuration around them is known
+    documents: RefCell<Vec<(PolicyDocument, Origin)>>,
+}
+
+/// Where a document is written
+enum Origin {
+    /// In the configuration file, at this place
+    Inline(Place),
+    /// In a file of its own
+    File(PathBuf),
 }
 
 impl<'a> Policies<'a> {
@@ -34,7 +44,30 @@ impl<'a> Policies<'a> {
             files,
             report,
             loaded: RefCell::default(),
+            documents: RefCell::default(),
         }
+    }
+
+    /// Says what lint has to say about every document under a configuration, which names its endpoints; about an
+    /// endpoint's policy for each endpoint that it is attached to
+    pub(super) fn warn(&self, config: &Config) {
+        for (document, origin) in self.documents.borrow().iter() {
+            for surroundings in surroundings(document, config) {
+                for warning in policy_service::lint(document.text(), document.policy_type(), surroundings) {
+                    match origin {
+                        // Line and column are those of the text made of it; the configuration file has its own.
+                        Origin::Inline(place) => self
+                            .report
+                            .warning(&place.descend(&warning.path), &*warning.message),
+                        Origin::File(file) => self.report.add_warning(in_file(file, &warning)),
+                    }
+                }
+            }
+        }
+    }
+
+    fn keep(&self, document: &PolicyDocument, origin: Origin) {
+        self.documents.borrow_mut().push((document.clone(), origin));
     }
 
     /// A policy of the configuration file
@@ -55,9 +88,7 @@ impl<'a> Policies<'a> {
                 let place = |finding: &Finding| written.place.descend(&finding.path);
                 match PolicyDocument::parse(&document.to_string(), policy_type) {
                     Ok(policy) => {
-                        for warning in policy_service::lint(policy.text(), policy_type) {
-                            self.report.warning(&place(&warning), &*warning.message);
-                        }
+                        self.keep(&policy, Origin::Inline(written.place.clone()));
                         Ok(policy)
                     }
                     Err(error) => Err(each(&error, |finding| {
@@ -76,16 +107,25 @@ impl<'a> Policies<'a> {
         })
     }
 
-    /// A list of policies
+    /// A list of policies, which allow together what one of them allows
     pub(super) fn list(
         &self,
         written: List<PolicySource>,
         policy_type: PolicyType,
     ) -> Result<Vec<PolicyDocument>, Reported> {
-        all(written
+        let place = written.place;
+        let policies = all(written
             .value?
             .into_iter()
-            .map(|policy| self.policy(policy, policy_type)))
+            .map(|policy| self.policy(policy, policy_type)))?;
+        if let Some(consequence) = consequence_of_denying_only(policy_type)
+            && !policies.is_empty()
+            && !policies.iter().any(PolicyDocument::has_allow)
+        {
+            let message = format!("none of these policies has an `Allow` statement, so {consequence}");
+            self.report.warning(&place, message);
+        }
+        Ok(policies)
     }
 
     /// The levels of an organization's policies, root first; an empty list is no level at all
@@ -126,12 +166,56 @@ impl<'a> Policies<'a> {
             .or_insert_with(|| {
                 let policy = PolicyDocument::parse(&text, policy_type)
                     .map_err(|error| each(&error, |finding| self.report.add(in_file(file, finding))))?;
-                for warning in policy_service::lint(&text, policy_type) {
-                    self.report.add_warning(in_file(file, &warning));
-                }
+                self.keep(&policy, Origin::File(file.to_path_buf()));
                 Ok(policy)
             });
         loaded.clone()
+    }
+}
+
+/// What becomes of requests when a list of policies only denies; `None` where such a list is in order
+fn consequence_of_denying_only(policy_type: PolicyType) -> Option<&'static str> {
+    match policy_type {
+        PolicyType::Identity => Some("every request of the principal is refused"),
+        PolicyType::Session => Some("every request of the session is refused"),
+        // Organizations User Guide, *Service control policies*: `FullAWSAccess` is attached everywhere at first.
+        PolicyType::ServiceControl => Some(
+            "every request is refused; AWS attaches `FullAWSAccess` to every level unless it is taken away, so put one that \
+             allows `*` beside them",
+        ),
+        // A full-access policy is always attached.
+        PolicyType::ResourceControl => None,
+        // There is one of each, and lint says it of that one.
+        PolicyType::VpcEndpoint | PolicyType::PermissionsBoundary | PolicyType::RoleTrust => None,
+    }
+}
+
+/// What is known of the requests that a document will be asked about: once for each endpoint that it is attached to
+fn surroundings<'c>(document: &PolicyDocument, config: &'c Config) -> Vec<Surroundings<'c>> {
+    let attached: Vec<_> = config
+        .vpc_endpoints
+        .iter()
+        .filter(|endpoint| document.is_same(&endpoint.policy_document))
+        .map(|endpoint| attached_to(endpoint, config))
+        .collect();
+    if attached.is_empty() {
+        vec![Surroundings::Configured { config }]
+    } else {
+        attached
+    }
+}
+
+/// What is known of the requests that the policy of an endpoint is asked about
+pub(super) fn attached_to<'c>(endpoint: &'c VpcEndpoint, config: &'c Config) -> Surroundings<'c> {
+    let mut vpcs = config.vpcs.iter();
+    let vpc = vpcs.find(|vpc| vpc.vpc_id == endpoint.vpc_id);
+    Surroundings::Attached {
+        config,
+        endpoint: Attachment {
+            vpc_endpoint_id: &endpoint.vpc_endpoint_id,
+            vpc_id: &endpoint.vpc_id,
+            region: vpc.and_then(|vpc| vpc.region.as_ref()),
+        },
     }
 }
 

@@ -145,8 +145,12 @@ enum Matches {
     Some(Vec<(usize, Flaw)>),
     /// Nothing.
     None(Vec<Flaw>),
-    /// Everything.
-    All { why: String, scope: FactScope },
+    /// Everything, though perhaps not each of them by itself.
+    All {
+        why: String,
+        scope: FactScope,
+        flaws: Vec<(usize, Flaw)>,
+    },
 }
 
 /// Says whether the condition holds in any request.
@@ -204,8 +208,9 @@ fn check_condition(
             }
             outcome.applies(scope)
         }
-        Matches::All { why, scope } => {
+        Matches::All { why, scope, flaws } => {
             let outcome = overall(!is_negated);
+            report_flaws(condition, flaws.into_iter(), locator);
             if stands_out(effect, outcome) {
                 report_outcome(condition, outcome, &why, scope, locator);
             } else if is_of_endpoint {
@@ -295,6 +300,7 @@ fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
         Some(fact) if unmatched.is_empty() && !may_be_several => Matches::All {
             why: fact.reason.clone(),
             scope: fact.scope,
+            flaws,
         },
         _ => Matches::Some(flaws),
     }

@@ -147,6 +147,35 @@ fn the_near_miss_is_the_statement_with_the_fewest_faults() {
 }
 
 #[test]
+fn the_near_miss_of_a_perimeter_names_every_key_that_is_absent() {
+    // Data perimeter policy examples of aws-samples, the default endpoint policy; its statements in another order.
+    let service = r#"{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+        "Condition": {"Bool": {"aws:PrincipalIsAWSService": "true"}}}"#;
+    let organization = r#"{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition":
+        {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5", "aws:ResourceOrgID": "o-a1b2c3d4e5"}}}"#;
+    let mut context = RequestContext::new();
+    context.insert("aws:PrincipalIsAWSService", "false");
+    for (statements, index) in [
+        (format!("{organization}, {service}"), 0),
+        (format!("{service}, {organization}"), 1),
+    ] {
+        let near_miss = explained(&statements, &context).near_miss.unwrap();
+        assert_eq!(near_miss.statement.statement, index);
+        assert_eq!(
+            near_miss.reason,
+            "aws:PrincipalOrgID and aws:ResourceOrgID are absent"
+        );
+    }
+    // A key that is there and does not match is told as before.
+    context.insert("aws:PrincipalOrgID", "o-zzzzzzzzzz");
+    let near_miss = explained(organization, &context).near_miss.unwrap();
+    assert_eq!(
+        near_miss.reason,
+        "aws:PrincipalOrgID is o-zzzzzzzzzz; StringEquals needs o-a1b2c3d4e5"
+    );
+}
+
+#[test]
 fn the_json_of_an_explanation_is_stable() {
     let explanation = explained(
         r#"{"Sid": "Team", "Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "lookoutvision:*",
