@@ -233,6 +233,9 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         // hyper starts this timer when it begins to wait for a head, so it closes idle connections as well.
         .header_read_timeout(limits.idle_timeout)
+        // The buffer alone is no exact bound: what it holds of a head depends on how the bytes came in, and it may be
+        // allocated larger than asked for.
+        .max_header_size(limits.header_bytes_max)
         .max_buf_size(limits.header_bytes_max)
         // We write `Date` ourselves, from the clock that checks signatures.
         .auto_date_header(false);

@@ -203,6 +203,43 @@ async fn too_many_and_too_large_headers_are_refused() {
     assert_alive(&emulator).await;
 }
 
+/// A head of so many bytes, its empty line among them
+fn head_of(bytes: usize) -> Vec<u8> {
+    let start = "GET / HTTP/1.1\r\nhost: localhost\r\nx-large: ";
+    let end = "\r\n\r\n";
+    let filler = "x".repeat(bytes - start.len() - end.len());
+    format!("{start}{filler}{end}").into_bytes()
+}
+
+#[tokio::test]
+async fn a_head_is_as_large_as_header_bytes_max_and_not_a_byte_larger() {
+    let largest = "limits: {header_bytes_max: 8192}";
+    for (yaml, header_bytes_max) in [("", 65_536), (largest, 8_192)] {
+        let emulator = emulator_with(yaml).await;
+        // Whether it comes in at once or in pieces, and whatever comes after it: unsigned, it is refused as such.
+        for (piece, after) in [(usize::MAX, 0), (usize::MAX, 50_000), (1_000, 0), (1_000, 50_000)] {
+            for (bytes, status) in [
+                (header_bytes_max, 403),
+                (header_bytes_max + 1, 431),
+                (header_bytes_max + 20_000, 431),
+            ] {
+                let mut request = head_of(bytes);
+                request.resize(bytes + after, b'x');
+                let mut stream = connect(&emulator, emulator.address(), "localhost").await.unwrap();
+                for piece in request.chunks(piece.min(request.len())) {
+                    // The emulator may close while we are still writing.
+                    if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
+                        break;
+                    }
+                }
+                let answer = timeout(HANG, read_answer(&mut stream)).await.expect("no hang");
+                let found = answer.map(|answer| answer.status).ok();
+                assert_eq!(found, Some(status), "{bytes} bytes in pieces of {piece}, {after} more");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn odd_paths_are_answered() {
     let emulator = emulator().await;
