@@ -1,8 +1,23 @@
 //! One connection: handshake, then requests until it is closed.
+//!
+//! An answer that leaves before its request has come in whole ends an HTTP/1.1 connection, because what follows could not
+//! be told from the next request: it says `Connection: close`, our side is closed after it, and what the client still
+//! sends is read and discarded for a while ([`linger`]). So is a head that hyper cannot read. Over HTTP/2 only the stream
+//! ends, with RST_STREAM and NO_ERROR after the whole answer (RFC 9113, section 8.1), which h2 does by itself.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use http_body_util::Full;
+use http::{HeaderValue, StatusCode, Version, header};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
@@ -15,19 +30,21 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
-use self::{cut_off::CutOff, in_flight::InFlight};
+use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
 use crate::{
+    body::RequestBody,
     config::Limits,
     control, pipeline,
-    request::{Connection, TlsSession},
+    request::{Connection, HeadError, TlsSession},
     server::Stop,
     state::Shared,
-    stream::{Stream, Transport},
+    stream::{Stream, Transport, turns::Turns},
     tls::UNRECOGNIZED_NAME_ALERT,
 };
 
 pub(crate) mod cut_off;
 mod in_flight;
+mod linger;
 
 /// Speaks with whoever connects to one listener
 #[derive(Clone)]
@@ -46,13 +63,28 @@ pub(crate) enum Api {
     Control,
 }
 
-/// Who answers the requests of one connection
+/// Answers the requests of one connection
 #[derive(Clone)]
-enum Answerer {
+struct Answerer {
+    service: Service,
+    exchange: Arc<Exchange>,
+}
+
+/// What a connection is asked
+#[derive(Clone)]
+enum Service {
     /// The AWS API, which is told what the connection is
     Aws(Arc<Shared>, Arc<Connection>),
     /// The control API
     Control(Arc<Shared>),
+}
+
+/// How far the exchange of requests and answers is
+#[derive(Default)]
+struct Exchange {
+    turns: Arc<Turns>,
+    /// An answer left before its request had come in whole
+    was_cut_short: AtomicBool,
 }
 
 impl Connector {
@@ -60,7 +92,7 @@ impl Connector {
     pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<Stop>) {
         let limits = self.limits();
         let cut_off = self.cut_off.clone();
-        let (transport, answerer, is_http2) = match self.api {
+        let (transport, service, is_http2) = match self.api {
             Api::Aws { tls } => {
                 let handshake = handshake(&self.shared, tls, stream, peer, &limits);
                 let shaken = tokio::select! {
@@ -73,12 +105,16 @@ impl Connector {
                     return;
                 };
                 let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
-                let answerer = Answerer::Aws(self.shared, Arc::new(connection));
-                (Transport::Left(stream.into()), answerer, is_http2)
+                let service = Service::Aws(self.shared, Arc::new(connection));
+                (Transport::Left(stream.into()), service, is_http2)
             }
-            Api::Control => (Transport::Right(stream), Answerer::Control(self.shared), false),
+            Api::Control => (Transport::Right(stream), Service::Control(self.shared), false),
         };
         let stream = Stream::new(transport, limits.idle_timeout);
+        let answerer = Answerer {
+            service,
+            exchange: Arc::default(),
+        };
         let served = if is_http2 {
             serve_http2(stream, answerer, &limits, stop, cut_off).await
         } else {
@@ -97,23 +133,47 @@ impl Connector {
 
 impl Answerer {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        Ok(match &self {
-            Self::Aws(shared, connection) => pipeline::answer(shared, connection, request).await,
+        let (head, incoming) = request.into_parts();
+        let is_http2 = head.version == Version::HTTP_2;
+        let mut body = RequestBody::new(incoming, &head.headers);
+        let mut response = match &self.service {
+            Service::Aws(shared, connection) => pipeline::answer(shared, connection, head, &mut body).await,
             // In a box, because calls of the AWS API would carry the room for it.
-            Self::Control(shared) => Box::pin(control::answer(shared, request)).await,
-        })
+            Service::Control(shared) => Box::pin(control::answer(shared, &head, &mut body)).await,
+        };
+        if !body.is_complete() && !is_http2 {
+            self.exchange.was_cut_short.store(true, Ordering::Relaxed);
+            response.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+        self.exchange.turns.answer_was_made();
+        Ok(response)
+    }
+
+    /// Answers what came instead of a request's head
+    fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
+        let mut response = match &self.service {
+            Service::Aws(shared, connection) => pipeline::answer_unreadable(shared, connection, head, error),
+            Service::Control(_) => control::answer_unreadable(&error),
+        };
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
+        response
     }
 }
 
+/// The connection ends with this answer (RFC 9110, section 7.6.1)
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// Serves until the client closes, lets the next request wait for `idle_timeout`, or we stop
 async fn serve_http1(
-    stream: Stream,
+    mut stream: Stream,
     answerer: Answerer,
     limits: &Limits,
     mut stop: watch::Receiver<Stop>,
     cut_off: CutOff,
 ) -> hyper::Result<()> {
-    let service = service_fn(move |request| {
+    stream.withhold_out_of_turn(answerer.exchange.turns.clone());
+    let service = service_fn(|request| {
+        answerer.exchange.turns.request_was_read();
         let unanswered = cut_off.answering();
         let answer = answerer.clone().answer(request);
         async move {
@@ -122,19 +182,66 @@ async fn serve_http1(
             answer
         }
     });
-    let mut served = pin!(http1_builder(limits).serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
+    let mut served = http1_builder(limits).serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
         biased;
-        () = Stop::told(&mut stop) => {}
-        ended = served.as_mut() => return ended,
+        () = Stop::told(&mut stop) => None,
+        ended = &mut served => Some(ended),
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            Pin::new(&mut served).graceful_shutdown();
+            (&mut served).await
+        }
+    };
+
+    let parts = served.into_parts();
+    let mut stream = parts.io.into_inner();
+    let withheld = stream.take_withheld().or(match &ended {
+        // HTTP/2 without having agreed on it: hyper says nothing.
+        Err(error) if error.is_parse() => Some(StatusCode::BAD_REQUEST),
+        _ => None,
+    });
+    if let (Some(status), Err(found)) = (withheld, &ended) {
+        let error = HeadError::of_hyper(status, found, limits);
+        let answer = answerer.answer_unreadable(&parts.read_buf, error);
+        // The client may be gone; there is nobody else to tell.
+        let _ = write_answer(&mut stream, answer).await;
+    } else if !answerer.exchange.was_cut_short.load(Ordering::Relaxed) {
+        return ended;
     }
-    served.as_mut().graceful_shutdown();
-    served.await
+    linger_until_stopped(&mut stream, limits, &mut stop).await;
+    ended
+}
+
+/// Writes an answer in hyper's place, and closes our side of the connection
+async fn write_answer(stream: &mut Stream, answer: Response<Full<Bytes>>) -> std::io::Result<()> {
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await.map(Collected::to_bytes);
+    let status = head.status;
+    let mut bytes = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or_default()
+    )
+    .into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(&body);
+    stream.write_all(&bytes).await?;
+    stream.flush().await?;
+    stream.shutdown().await
 }
 
 /// Serves until the client closes, has no request in flight for `idle_timeout`, or we stop
 async fn serve_http2(
-    stream: Stream,
+    mut stream: Stream,
     answerer: Answerer,
     limits: &Limits,
     mut stop: watch::Receiver<Stop>,
@@ -144,20 +251,44 @@ async fn serve_http2(
     let in_flight = InFlight::new();
     let _counted = in_flight.counted(cut_off);
     let builder = http2_builder(in_flight.clone(), limits);
-    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        biased;
-        () = Stop::told(&mut stop) => {}
-        () = in_flight.idle_for(limits.idle_timeout) => {}
-        ended = served.as_mut() => return ended,
+    let ended = {
+        let mut served = pin!(builder.serve_connection(TokioIo::new(&mut stream), service));
+        let ended = tokio::select! {
+            biased;
+            () = Stop::told(&mut stop) => None,
+            () = in_flight.idle_for(limits.idle_timeout) => None,
+            ended = served.as_mut() => Some(ended),
+        };
+        match ended {
+            Some(ended) => ended,
+            None => {
+                // GOAWAY: requests that were sent before the client reads it are still answered.
+                served.as_mut().graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    ended = served => ended,
+                    // The client does not confirm the GOAWAY, or never began to speak HTTP/2: there is nothing to
+                    // wait for.
+                    () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
+                }
+            }
+        }
+    };
+    // Frames that make no sense are answered with a GOAWAY that says so.
+    if ended.is_err() {
+        linger_until_stopped(&mut stream, limits, &mut stop).await;
     }
-    // GOAWAY: requests that were sent before the client reads it are still answered.
-    served.as_mut().graceful_shutdown();
+    ended
+}
+
+/// Lets a client that is still sending read what it was told; nobody who wants to stop waits for that
+async fn linger_until_stopped(stream: &mut Stream, limits: &Limits, stop: &mut watch::Receiver<Stop>) {
+    if stream.has_ended() {
+        return;
+    }
     tokio::select! {
-        biased;
-        ended = served => ended,
-        // The client does not confirm the GOAWAY, or never began to speak HTTP/2: there is nothing to wait for.
-        () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
+        () = Stop::told(stop) => {}
+        () = linger(stream.tcp(), limits) => {}
     }
 }
 
@@ -176,36 +307,46 @@ async fn handshake(
             debug!(%peer, "plain HTTP on the TLS port");
             // The client may be gone; there is nobody else to tell.
             let _ = stream.write_all(plain_http_answer().as_bytes()).await;
-            let _ = stream.shutdown().await;
-            return None;
+            return Err(Some(stream));
         }
-        let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
-        let accepted = match begun {
+        let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let (error, stream) = match (&mut acceptor).await {
             Ok(mut begun) => match shared
                 .authority
                 .names()
                 .screen(begun.client_hello().server_name())
             {
-                Ok(_) => begun.into_stream(tls).await,
+                Ok(_) => match begun.into_stream(tls).into_fallible().await {
+                    Ok(session) => return Ok(session),
+                    Err((error, stream)) => (error, Some(stream)),
+                },
                 Err(refusal) => {
                     // rustls would say `access_denied`; this alert tells the client what is wrong.
                     let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
-                    let _ = begun.io.shutdown().await;
                     info!(%peer, "no TLS session: {refusal}");
-                    return None;
+                    return Err(Some(begun.io));
                 }
             },
-            Err(error) => Err(error),
+            Err(error) => (error, acceptor.take_io()),
         };
-        accepted
-            .inspect_err(|error| debug!(%peer, %error, "no TLS session"))
-            .ok()
+        debug!(%peer, %error, "no TLS session");
+        Err(stream)
     };
-    let Ok(stream) = timeout(limits.handshake_timeout, handshake).await else {
-        debug!(%peer, "no TLS session within handshake_timeout");
-        return None;
+    let stream = match timeout(limits.handshake_timeout, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(stream)) => {
+            if let Some(mut stream) = stream {
+                // The alert, or whatever else it was told, is to be read by a client that is still sending.
+                let _ = stream.shutdown().await;
+                linger(&mut stream, limits).await;
+            }
+            return None;
+        }
+        Err(_) => {
+            debug!(%peer, "no TLS session within handshake_timeout");
+            return None;
+        }
     };
-    let stream = stream?;
     let session = stream.get_ref().1;
     let tls = TlsSession {
         version: match session.protocol_version() {
@@ -251,7 +392,12 @@ fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFligh
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
-        .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+        // What is a little too large is answered by us, with a body and an entry in the journal, and not by h2.
+        .max_header_list_size(
+            u32::try_from(limits.header_bytes_max)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(HTTP2_HEAD_FACTOR),
+        )
         .keep_alive_interval(Some(HTTP2_PING_INTERVAL))
         .keep_alive_timeout(limits.idle_timeout)
         .auto_date_header(false);
@@ -262,6 +408,8 @@ fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFligh
 const HYPER_HEADERS_MAX: usize = 100;
 /// Requests at one time on one HTTP/2 connection
 const HTTP2_STREAMS_MAX: u32 = 100;
+/// A head so many times larger than `header_bytes_max` is refused by h2 itself: 431 without a body
+const HTTP2_HEAD_FACTOR: u32 = 4;
 /// How often a quiet HTTP/2 connection is asked whether it is still there
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 

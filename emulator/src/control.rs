@@ -5,16 +5,18 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::Full;
-use hyper::{
-    Request, Response,
-    body::{Bytes, Incoming},
-};
+use hyper::{Response, body::Bytes};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{body, state::Shared, storage::StorageError};
+use crate::{
+    body::{BodyError, RequestBody},
+    request::HeadError,
+    state::Shared,
+    storage::StorageError,
+};
 
 mod certificates;
 mod clock;
@@ -38,14 +40,28 @@ pub(crate) struct ControlError {
 }
 
 /// Answers one request
-pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    route(shared, request)
-        .await
-        .unwrap_or_else(ControlError::into_response)
+pub(crate) async fn answer(
+    shared: &Arc<Shared>,
+    head: &Parts,
+    body: &mut RequestBody,
+) -> Response<Full<Bytes>> {
+    let answer = route(shared, head, body).await;
+    // What nobody asked for, or what was refused
+    body.drain(&shared.snapshot().config.limits).await;
+    answer.unwrap_or_else(ControlError::into_response)
 }
 
-async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
-    let (head, body) = request.into_parts();
+/// Answers what came instead of a request's head
+pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
+    let (status, code) = match error {
+        HeadError::TooLarge { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HeadTooLarge"),
+        HeadError::TargetTooLong => (StatusCode::URI_TOO_LONG, "TargetTooLong"),
+        HeadError::Malformed(_) => (StatusCode::BAD_REQUEST, "MalformedHead"),
+    };
+    ControlError::new(status, code, error.to_string()).into_response()
+}
+
+async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> Answer {
     refuse_foreign_origin(&head.headers)?;
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
@@ -167,15 +183,20 @@ fn json_text(status: StatusCode, mut text: String) -> Response<Full<Bytes>> {
     response
 }
 
-async fn read(shared: &Shared, mut incoming: Incoming) -> Result<Bytes, ControlError> {
+async fn read(shared: &Shared, body: &mut RequestBody) -> Result<Bytes, ControlError> {
     let limits = shared.snapshot().config.limits;
-    match body::receive(&mut incoming, &limits, &shared.body_budget).await {
-        Ok(received) => Ok(received.bytes),
-        Err(error) => {
-            body::drain(&mut incoming, &limits).await;
-            Err(ControlError::bad_request("InvalidBody", error.to_string()))
-        }
-    }
+    let received = body.receive(&limits, &shared.body_budget).await;
+    received.map(|received| received.bytes).map_err(|error| {
+        let (status, code) = match error {
+            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge"),
+            BodyError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "NoRoom"),
+            BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
+                (StatusCode::REQUEST_TIMEOUT, "BodyTimeout")
+            }
+            BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "BrokenBody"),
+        };
+        ControlError::new(status, code, error.to_string())
+    })
 }
 
 fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), ControlError> {

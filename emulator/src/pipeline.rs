@@ -6,19 +6,16 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{StatusCode, Version, request::Parts};
 use http_body_util::Full;
-use hyper::{
-    Request, Response,
-    body::{Bytes, Incoming},
-};
+use hyper::{Response, body::Bytes};
 use sigv4_verify::SignatureError;
 use tracing::{debug, info, warn};
 
 use crate::{
     authenticate::{self, Caller},
     authorize::{self, Asked, Permit},
-    body::{self, BodyError, ReceivedBody},
+    body::{ReceivedBody, RequestBody},
     ec2,
     entry_point::{EntryPoint, HostEntryPoint, Scope},
     host_name::{EmulatedHost, EmulatedService},
@@ -32,7 +29,7 @@ use crate::{
     perform,
     query_protocol::Parameters,
     refusal::{BodyForm, Refusal},
-    request::{Connection, ReceivedRequest},
+    request::{Connection, HeadError, ReceivedRequest},
     respond,
     state::{Shared, Snapshot},
     sts,
@@ -42,11 +39,17 @@ use crate::{
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
     connection: &Arc<Connection>,
-    request: Request<Incoming>,
+    head: Parts,
+    incoming: &mut RequestBody,
 ) -> Response<Full<Bytes>> {
-    let (head, mut incoming) = request.into_parts();
-    let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
     let snapshot = shared.snapshot();
+    let limits = &snapshot.config.limits;
+    // Over HTTP/1.1 hyper keeps the limits exactly.
+    let checked = match head.version {
+        Version::HTTP_2 => HeadError::check_http2(&head, limits),
+        _ => Ok(()),
+    };
+    let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
     let mut entry = shared.journal.open(&received);
     let service = service(&received);
     entry.service = service;
@@ -57,41 +60,55 @@ pub(crate) async fn answer(
         received: &received,
         service,
     };
-    let outcome = front.decide(&mut incoming, &mut entry).await;
+    let outcome = match checked {
+        Ok(()) => front.decide(incoming, &mut entry).await,
+        Err(error) => Err(Refusal::Head(error)),
+    };
     let response = match outcome {
         Ok((status, body)) => {
             let form = BodyForm::of(service);
             respond::success(status, body, form, received.request_id, shared.clock.now())
         }
         Err(refusal) => {
-            if is_worth_draining(&received, &refusal) {
-                let drained = body::drain(&mut incoming, &snapshot.config.limits).await;
-                if entry.body.bytes.is_none() {
-                    (entry.body.bytes, entry.body.sha256) = drained.unzip();
-                }
+            if let Some((bytes, sha256)) = incoming.drain(limits).await {
+                entry.body.bytes = Some(bytes);
+                entry.body.sha256 = Some(sha256);
             }
-            note_what_the_head_says(&mut entry, &front, &refusal);
-            let wire = refusal.to_wire(
-                service,
-                received.request_id,
-                snapshot.config.strictness.mismatch_detail,
-            );
-            tell(&received, &entry, &refusal, &wire.message);
-            entry.error_code = wire.error_type;
-            entry.message = Some(wire.message.as_str().into());
-            if let Refusal::Signature(error) = refusal
-                && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
-            {
-                entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
-            }
-            respond::refusal(wire, received.request_id, shared.clock.now())
+            front.refuse(refusal, &mut entry)
         }
     };
+    note_answer(&mut entry, &response);
+    response
+}
+
+/// Answers what came instead of a request's head; `head` is what is left of it
+pub(crate) fn answer_unreadable(
+    shared: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    head: &[u8],
+    error: HeadError,
+) -> Response<Full<Bytes>> {
+    let received = ReceivedRequest::unreadable(head, connection.clone(), shared.clock.now());
+    let snapshot = shared.snapshot();
+    let mut entry = shared.journal.open(&received);
+    let service = service(&received);
+    entry.service = service;
+    let front = Front {
+        shared,
+        snapshot: &snapshot,
+        received: &received,
+        service,
+    };
+    let response = front.refuse(Refusal::Head(error), &mut entry);
+    note_answer(&mut entry, &response);
+    response
+}
+
+fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>) {
     entry.status = Some(response.status());
     entry.response_bytes = hyper::body::Body::size_hint(response.body())
         .exact()
         .map_or(0, |bytes| bytes as usize);
-    response
 }
 
 /// A request, and what is known of it before anything is decided
@@ -111,10 +128,30 @@ struct Signed {
 }
 
 impl Front<'_> {
+    /// A refusal's answer, and what the journal says of it
+    fn refuse(&self, refusal: Refusal, entry: &mut OpenEntry<'_>) -> Response<Full<Bytes>> {
+        let received = self.received;
+        note_what_the_head_says(entry, self, &refusal);
+        let wire = refusal.to_wire(
+            self.service,
+            received.request_id,
+            self.snapshot.config.strictness.mismatch_detail,
+        );
+        tell(received, entry, &refusal, &wire.message);
+        entry.error_code = wire.error_type;
+        entry.message = Some(wire.message.as_str().into());
+        if let Refusal::Signature(error) = refusal
+            && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
+        {
+            entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
+        }
+        respond::refusal(wire, received.request_id, self.shared.clock.now())
+    }
+
     /// The five steps
     async fn decide(
         &self,
-        incoming: &mut Incoming,
+        incoming: &mut RequestBody,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
         let signed = self.authenticate(incoming, entry).await?;
@@ -128,7 +165,7 @@ impl Front<'_> {
     /// Steps 1 and 2
     async fn authenticate(
         &self,
-        incoming: &mut Incoming,
+        incoming: &mut RequestBody,
         entry: &mut OpenEntry<'_>,
     ) -> Result<Signed, Refusal> {
         let Self {
@@ -175,7 +212,8 @@ impl Front<'_> {
                 entry_point
             }
         };
-        let body = body::receive(incoming, &snapshot.config.limits, &shared.body_budget)
+        let body = incoming
+            .receive(&snapshot.config.limits, &shared.body_budget)
             .await
             .map_err(Refusal::Body)?;
         note_body(entry, snapshot, &body);
@@ -387,15 +425,6 @@ fn tell(received: &ReceivedRequest, entry: &OpenEntry<'_>, refusal: &Refusal, me
         (Refusal::NoEntryPoint(_), _) => warn!(%request_id, "misdirected: {message}"),
         _ => debug!(%request_id, "refused: {message}"),
     }
-}
-
-/// A client that announced its body and waits for leave to send it has sent nothing, and one that was too slow once is
-/// not given the same time again.
-fn is_worth_draining(received: &ReceivedRequest, refusal: &Refusal) -> bool {
-    let waits = received
-        .header(&http::header::EXPECT)
-        .is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"));
-    !waits && !matches!(refusal, Refusal::Body(BodyError::TimedOut { .. }))
 }
 
 fn signature_refusal(error: SignatureError) -> Refusal {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     body::BodyError, ec2::error::Ec2Error, entry_point::EntryPointError, host_name::EmulatedService,
-    lookoutvision::error::ServiceError, sts::error::StsError, text::cut,
+    lookoutvision::error::ServiceError, request::HeadError, sts::error::StsError, text::cut,
 };
 
 mod query;
@@ -25,6 +25,8 @@ pub(crate) enum Refusal {
     NoEntryPoint(EntryPointError),
     /// The request is not signed as AWS asks
     Signature(Box<SignatureError>),
+    /// The head cannot be read
+    Head(HeadError),
     /// The body did not come in
     Body(BodyError),
     /// A policy stands in the way; AWS's sentence
@@ -129,6 +131,25 @@ impl Refusal {
                     retry_after: None,
                 }
             }
+            Self::Head(error) => match error {
+                // Guess: the code. RFC 6585, section 5: the status.
+                HeadError::TooLarge { .. } => front_end(
+                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    "RequestHeaderFieldsTooLargeException",
+                    error.to_string(),
+                ),
+                // AWS Lambda API reference, *Common errors*, MalformedHttpRequestException: the code; the texts are ours.
+                HeadError::TargetTooLong => front_end(
+                    StatusCode::URI_TOO_LONG,
+                    "MalformedHttpRequestException",
+                    error.to_string(),
+                ),
+                HeadError::Malformed(_) => front_end(
+                    StatusCode::BAD_REQUEST,
+                    "MalformedHttpRequestException",
+                    error.to_string(),
+                ),
+            },
             Self::Body(error) => match error {
                 // AWS Lambda API reference, *Common errors*: the codes; their texts are ours.
                 BodyError::TooLarge { .. } => front_end(
@@ -141,7 +162,7 @@ impl Refusal {
                     "ServiceUnavailableException",
                     error.to_string(),
                 ),
-                BodyError::TimedOut { .. } => front_end(
+                BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => front_end(
                     StatusCode::REQUEST_TIMEOUT,
                     "RequestTimeoutException",
                     error.to_string(),

@@ -7,11 +7,12 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
+    config::Limits,
     entry_point::Arrival,
     host_name::{self, EmulatedHost, HostName},
     text::cut,
@@ -60,6 +61,31 @@ pub(crate) struct TlsSession {
     /// The protocol chosen by ALPN
     pub(crate) alpn: Option<Box<str>>,
 }
+
+/// A head that is no request's, or is too large for one
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HeadError {
+    /// More than `header_bytes_max` or `headers_max`
+    #[error(
+        "the request's head is larger than header_bytes_max ({header_bytes_max} bytes) or has more than headers_max \
+         ({headers_max}) fields"
+    )]
+    TooLarge {
+        /// The limit of the bytes
+        header_bytes_max: usize,
+        /// The limit of the fields
+        headers_max: usize,
+    },
+    /// Longer than hyper takes, which is possible only where `header_bytes_max` was raised
+    #[error("the request's target is longer than {TARGET_BYTES_MAX} bytes")]
+    TargetTooLong,
+    /// Not HTTP; what hyper found
+    #[error("the request's head is malformed: {0}")]
+    Malformed(String),
+}
+
+/// hyper's `MAX_URI_LEN`, the most that the `http` crate holds
+const TARGET_BYTES_MAX: usize = u16::MAX as usize - 1;
 
 /// A request's head, as received
 #[derive(Debug)]
@@ -136,6 +162,60 @@ impl fmt::Display for NameSource {
     }
 }
 
+impl HeadError {
+    /// Why hyper answered a head with this status by itself; `found` is what it says about it
+    pub(crate) fn of_hyper(status: StatusCode, found: &impl std::fmt::Display, limits: &Limits) -> Self {
+        match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::too_large(limits),
+            StatusCode::URI_TOO_LONG => Self::TargetTooLong,
+            _ => Self::Malformed(found.to_string()),
+        }
+    }
+
+    /// Looks at a head that came over HTTP/2, whose size hyper bounds only roughly
+    ///
+    /// # Errors
+    /// When it is larger than the limits. RFC 9113, section 6.5.2, says how its size is counted.
+    pub(crate) fn check_http2(head: &Parts, limits: &Limits) -> Result<(), Self> {
+        let uri = &head.uri;
+        let pseudo_fields = [
+            (":method", head.method.as_str().len()),
+            (":scheme", uri.scheme_str().map_or(0, str::len)),
+            (
+                ":authority",
+                uri.authority().map_or(0, |authority| authority.as_str().len()),
+            ),
+            (
+                ":path",
+                uri.path_and_query().map_or(0, |target| target.as_str().len()),
+            ),
+        ];
+        let fields = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.len()));
+        let bytes: usize = pseudo_fields
+            .into_iter()
+            .chain(fields)
+            .map(|(name, value_bytes)| name.len() + value_bytes + HTTP2_FIELD_OVERHEAD_BYTES)
+            .sum();
+        if bytes > limits.header_bytes_max || head.headers.len() > limits.headers_max {
+            return Err(Self::too_large(limits));
+        }
+        Ok(())
+    }
+
+    fn too_large(limits: &Limits) -> Self {
+        Self::TooLarge {
+            header_bytes_max: limits.header_bytes_max,
+            headers_max: limits.headers_max,
+        }
+    }
+}
+
+/// RFC 9113, section 6.5.2
+const HTTP2_FIELD_OVERHEAD_BYTES: usize = 32;
+
 impl ReceivedRequest {
     /// Takes over a request's head
     pub(crate) fn new(head: Parts, connection: Arc<Connection>, received_at: Timestamp) -> Self {
@@ -185,6 +265,28 @@ impl ReceivedRequest {
         }
     }
 
+    /// What is known of a request whose head could not be read
+    ///
+    /// `head` is what is left of it: nothing, where it was found wrong after it had been taken apart.
+    pub(crate) fn unreadable(head: &[u8], connection: Arc<Connection>, received_at: Timestamp) -> Self {
+        let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next();
+        let mut words = line.unwrap_or_default().split(|byte| *byte == b' ');
+        let method = words.next().and_then(|word| Method::from_bytes(word).ok());
+        let target = words.next().filter(|word| !word.is_empty()).map(printable);
+        Self {
+            request_id: random_request_id(),
+            received_at,
+            started: Instant::now(),
+            method: method.unwrap_or_else(|| {
+                Method::from_bytes(UNKNOWN.as_bytes()).expect("a hyphen is a token (RFC 9110, section 5.6.2)")
+            }),
+            target: target.unwrap_or_else(|| UNKNOWN.to_owned()).into(),
+            headers: HeaderMap::new(),
+            host: connection.host(connection.tls.sni.as_deref().unwrap_or_default()),
+            connection,
+        }
+    }
+
     /// A header field's first value, when it is text
     pub(crate) fn header(&self, name: &header::HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -193,6 +295,24 @@ impl ReceivedRequest {
 
 /// What is kept of a host for the journal: names have 253 characters at most, and every entry of a connection holds it
 const HOST_CHARACTERS_KEPT: usize = 1_024;
+
+/// A target that may be anything, as a text
+fn printable(bytes: &[u8]) -> String {
+    let shown = |byte: &u8| {
+        if byte.is_ascii_graphic() {
+            char::from(*byte)
+        } else {
+            '?'
+        }
+    };
+    let text: String = bytes.iter().map(shown).collect();
+    cut(&text, UNREADABLE_TARGET_CHARACTERS_KEPT).into_owned()
+}
+
+/// Stands in the journal for what is not known of a request, as in the Common Log Format
+const UNKNOWN: &str = "-";
+/// Longer than any target of the API
+const UNREADABLE_TARGET_CHARACTERS_KEPT: usize = 1_024;
 
 // Request ids tell requests apart and guard nothing, so a fast generator serves.
 fn random_request_id() -> Uuid {

@@ -7,10 +7,12 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use http::StatusCode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -19,7 +21,10 @@ use tokio::{
 use tokio_rustls::TlsStream;
 use tokio_util::either::Either;
 
+use self::turns::Turns;
 use crate::connection::cut_off::CutOff;
+
+pub(crate) mod turns;
 
 /// What a connection's bytes go through: TLS, of either side, or nothing but TCP
 pub(crate) type Transport = Either<TlsStream<TcpStream>, TcpStream>;
@@ -32,6 +37,12 @@ pub(crate) struct Stream {
     stalled: Option<Pin<Box<Sleep>>>,
     /// `None`: nobody counts what is dropped half-written
     sending: Option<Sending>,
+    /// Where clients send HTTP/1.1: what hyper says out of turn is withheld
+    turns: Option<Arc<Turns>>,
+    /// What hyper said out of turn
+    withheld: Option<StatusCode>,
+    /// The other side sends nothing more
+    has_ended: bool,
 }
 
 /// Counts an answer that is dropped half-written
@@ -51,6 +62,9 @@ impl Stream {
             stall_max,
             stalled: None,
             sending: None,
+            turns: None,
+            withheld: None,
+            has_ended: false,
         }
     }
 
@@ -67,6 +81,40 @@ impl Stream {
         if let Some(sending) = &mut self.sending {
             sending.is_unflushed = is_unflushed;
         }
+    }
+
+    /// Withholds answers that nobody has made but hyper itself, and the end of the connection after them
+    pub(crate) fn withhold_out_of_turn(&mut self, turns: Arc<Turns>) {
+        self.turns = Some(turns);
+    }
+
+    /// The status of the answer that was withheld, if there was one; from here on nothing is withheld
+    pub(crate) fn take_withheld(&mut self) -> Option<StatusCode> {
+        self.turns = None;
+        self.withheld.take()
+    }
+
+    /// Whether the other side has said that it sends nothing more
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// What is underneath TLS, if there is TLS
+    pub(crate) fn tcp(&mut self) -> &mut TcpStream {
+        match &mut self.transport {
+            Either::Left(tls) => tls.get_mut().0,
+            Either::Right(tcp) => tcp,
+        }
+    }
+
+    fn is_withheld(&mut self, bytes: &[u8]) -> bool {
+        let Some(turns) = &self.turns else {
+            return false;
+        };
+        if self.withheld.is_none() {
+            self.withheld = turns.unasked_status(bytes);
+        }
+        self.withheld.is_some()
     }
 
     fn write<T>(
@@ -106,13 +154,22 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_read(context, buffer)
+        let stream = self.get_mut();
+        let (filled, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
+        let read = Pin::new(&mut stream.transport).poll_read(context, buffer);
+        if matches!(read, Poll::Ready(Ok(()))) && has_room && buffer.filled().len() == filled {
+            stream.has_ended = true;
+        }
+        read
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let stream = self.get_mut();
+        if stream.is_withheld(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         stream.set_unflushed(true);
         stream.write(context, |transport, context| transport.poll_write(context, bytes))
     }
@@ -123,6 +180,10 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let stream = self.get_mut();
+        // hyper puts the head of an answer into the first slice.
+        if stream.is_withheld(slices.first().map_or(&[], |slice| slice)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         stream.set_unflushed(true);
         stream.write(context, |transport, context| {
             transport.poll_write_vectored(context, slices)
@@ -138,12 +199,20 @@ impl AsyncWrite for Stream {
         let flushed = stream.write(context, Transport::poll_flush);
         if matches!(flushed, Poll::Ready(Ok(()))) {
             stream.set_unflushed(false);
+            if let Some(turns) = &stream.turns {
+                turns.everything_was_written();
+            }
         }
         flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().write(context, Transport::poll_shutdown)
+        let stream = self.get_mut();
+        if stream.withheld.is_some() {
+            // Whoever answers in hyper's place ends the connection.
+            return Poll::Ready(Ok(()));
+        }
+        stream.write(context, Transport::poll_shutdown)
     }
 }
 

@@ -58,7 +58,8 @@ limits! {
     body_bytes_max: usize = body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
     /// Bytes of bodies held in memory at one time, over all connections.
     in_flight_body_bytes_max: usize = in_flight_body_bytes_max, 67_108_864, 1_024..=1_073_741_824;
-    /// Bytes of a refused request's body that are still read, so that the client sees the answer.
+    /// Bytes of a refused request's body that are still read before it is answered, so that the connection can be used
+    /// again. A body that is longer is answered at once, and the connection ends.
     drain_bytes_max: usize = drain_bytes_max, 16_777_216, 0..=1_073_741_824;
     /// Seconds from the accepted connection to the end of the TLS handshake.
     handshake_timeout: Duration = handshake_timeout_seconds, 10, 1..=3_600;
@@ -67,6 +68,13 @@ limits! {
     idle_timeout: Duration = idle_timeout_seconds, 75, 1..=86_400;
     /// Seconds from the end of a request's head to the end of its body.
     body_timeout: Duration = body_timeout_seconds, 60, 1..=86_400;
+    /// Seconds that a body may stand still.
+    body_idle_timeout: Duration = body_idle_timeout_seconds, 10, 1..=86_400;
+    /// Seconds that bytes are still read and discarded after an answer that ends the connection, so that a client that is
+    /// still sending sees the answer and not a reset.
+    linger_timeout: Duration = linger_timeout_seconds, 30, 0..=3_600;
+    /// Bytes that are still read and discarded after an answer that ends the connection.
+    linger_bytes_max: usize = linger_bytes_max, 67_108_864, 0..=1_073_741_824;
     /// Seconds that requests in flight may go on after the signal to stop.
     shutdown_timeout: Duration = shutdown_timeout_seconds, 5, 0..=3_600;
     /// Entries of the journal.

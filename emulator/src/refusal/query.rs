@@ -13,6 +13,7 @@ use crate::{
     body::BodyError,
     ec2::error::Ec2Error,
     query_protocol::ParameterFault,
+    request::HeadError,
     sts::error::StsError,
     text::{Shown, cut},
     xml::Xml,
@@ -116,6 +117,7 @@ fn ec2_row(refusal: &Refusal) -> Row {
                 "AWS was not able to validate the provided access credentials".to_owned(),
             ),
         },
+        Refusal::Head(error) => head_row(error),
         Refusal::Body(error) => body_row(error),
         _ => front_end_row(refusal),
     }
@@ -158,6 +160,7 @@ fn sts_row(refusal: &Refusal, detail: MismatchDetail) -> Row {
                 _ => (status, "SignatureDoesNotMatch", sentence(error, detail)),
             }
         }
+        Refusal::Head(error) => head_row(error),
         Refusal::Body(error) => body_row(error),
         _ => front_end_row(refusal),
     }
@@ -362,8 +365,23 @@ fn body_row(error: &BodyError) -> Row {
     let (status, code) = match error {
         BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
         BodyError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
-        BodyError::TimedOut { .. } => (StatusCode::REQUEST_TIMEOUT, "RequestTimeout"),
+        BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
+            (StatusCode::REQUEST_TIMEOUT, "RequestTimeout")
+        }
         BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "RequestAborted"),
+    };
+    (status, code, error.to_string())
+}
+
+/// Faults of the head. Guess: the codes, but for `MalformedHttpRequest` of the common errors; the sentences are ours.
+fn head_row(error: &HeadError) -> Row {
+    let (status, code) = match error {
+        HeadError::TooLarge { .. } => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "RequestHeaderFieldsTooLarge",
+        ),
+        HeadError::TargetTooLong => (StatusCode::URI_TOO_LONG, "MalformedHttpRequest"),
+        HeadError::Malformed(_) => (StatusCode::BAD_REQUEST, "MalformedHttpRequest"),
     };
     (status, code, error.to_string())
 }

@@ -432,6 +432,13 @@ pub(crate) async fn control(emulator: &Emulator, method: &str, target: &str, bod
     control_at(&emulator.control_url(), method, target, body).await
 }
 
+/// A connection to the control API
+pub(crate) async fn control_stream(emulator: &Emulator) -> TcpStream {
+    let url = emulator.control_url();
+    let host = url.strip_prefix("http://").expect("plain HTTP");
+    TcpStream::connect(host).await.expect("the control API listens")
+}
+
 /// One exchange with the control API at an address
 pub(crate) async fn control_at(url: &str, method: &str, target: &str, body: &str) -> Answer {
     let host = url.strip_prefix("http://").expect("plain HTTP");
