@@ -70,8 +70,8 @@ async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> An
     // A HEAD is a GET whose body hyper leaves out.
     let reads = method == Method::GET || method == Method::HEAD;
     match segments[..] {
-        // The listeners are bound and the CA is made before the control API answers at all, so who answers is ready.
-        ["health" | "ready"] if reads => health::health(shared),
+        ["health"] if reads => health::health(shared),
+        ["ready"] if reads => health::ready(shared).await,
         ["ca.pem"] if reads => certificates::ca_pem(shared),
         ["ca-bundle.pem"] if reads => certificates::ca_bundle_pem(shared),
         ["truststore.p12"] if reads => certificates::truststore_p12(shared),
@@ -142,7 +142,7 @@ impl ControlError {
     }
 }
 
-/// What was asked for was not done, because it could not be made lasting
+/// What was asked for was not done, because it could not be persisted
 pub(crate) fn not_written(error: &StorageError) -> ControlError {
     ControlError::new(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -94,6 +94,17 @@ impl Service {
         self.storage.waits_for_disk()
     }
 
+    /// Why no change can be made at present
+    pub(crate) fn storage_failure(&self) -> Option<String> {
+        self.storage.failure()
+    }
+
+    /// Makes a change of nothing, to see whether changes can be made again
+    pub(crate) fn try_storage(&self) {
+        // Whoever asks looks at the failure.
+        let _ = self.storage.commit(&Vec::new);
+    }
+
     /// When the declared projects came to be
     pub(crate) fn started_at(&self) -> Timestamp {
         self.started_at
@@ -219,7 +230,7 @@ impl Service {
         self.storage.commit(&|| change.records()).map_err(|error| {
             error!("a change was not made, because the state file cannot be written: {error}");
             ServiceError::InternalServerException {
-                message: "The state could not be written.".into(),
+                message: format!("The state could not be written: {error}").into(),
                 retry_after_seconds: None,
             }
         })

@@ -262,7 +262,7 @@ mod tests {
     use crate::{
         entry_point::Arrival,
         request::AddressedHost,
-        storage::{Memory, Storage, testing::on_a_disk_that_fills},
+        storage::{Memory, Storage, testing::on_a_disk_that_fails},
     };
 
     const ID: &str = "vpce-00000000000000000";
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn what_cannot_be_persisted_is_not_done() {
         let folder = tempfile::tempdir().unwrap();
-        let (storage, is_full) = on_a_disk_that_fills(folder.path());
+        let (storage, faults) = on_a_disk_that_fails(folder.path());
         let shared = shared(embedded(None), Arc::new(storage));
 
         let id: VpcEndpointId = ID.parse().unwrap();
@@ -306,7 +306,7 @@ mod tests {
         shared.attach_policy(&id, first.clone()).unwrap();
         assert_eq!(in_force(), first);
 
-        is_full.store(true, Ordering::Relaxed);
+        faults.is_full.store(true, Ordering::Relaxed);
         let refused = shared.attach_policy(&id, policy("*"));
         assert!(matches!(refused, Err(NotAttached::NotWritten(_))), "{refused:?}");
         assert_eq!(in_force(), first);

@@ -44,6 +44,9 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Whether its calls wait for a disk, and so do not belong on a thread that serves
     fn waits_for_disk(&self) -> bool;
+
+    /// Why no change can be kept at present; answers at once
+    fn failure(&self) -> Option<String>;
 }
 
 /// A table of records
@@ -192,6 +195,18 @@ pub(crate) enum StorageError {
         key: String,
         message: String,
     },
+    /// What a change that failed has left in the file is not known, and that could not be put right
+    #[error(
+        "{cause}; and `{}` could not be made anew without that change ({error}). Nothing is changed until it can be",
+        path.display()
+    )]
+    InDoubt {
+        path: PathBuf,
+        cause: String,
+        error: String,
+    },
+    #[error("`{}` was changed by another emulator meanwhile: restart this one, with a file of its own", path.display())]
+    Overtaken { path: PathBuf },
     #[error("`{}`: the emulator was stopped", path.display())]
     Closed { path: PathBuf },
 }

@@ -1,9 +1,12 @@
 //! Whether the emulator is there, and how it is set
 
+use std::sync::Arc;
+
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Answer, json_answer, modes::Modes};
+use super::{Answer, ControlError, json_answer, modes::Modes};
 use crate::{clock::ClockSetting, state::Shared};
 
 #[derive(Serialize)]
@@ -15,6 +18,7 @@ struct Health {
     clock: ClockSetting,
     ca: Ca,
     journal: JournalHealth,
+    state: StateHealth,
 }
 
 #[derive(Serialize)]
@@ -29,10 +33,41 @@ struct JournalHealth {
     evicted: u64,
 }
 
+#[derive(Serialize)]
+struct StateHealth {
+    kept_in: &'static str,
+    /// Why no change is made at present
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+/// Whether calls can be answered as they should be
+///
+/// The listeners are bound and the CA is made before the control API answers at all, so who answers is ready, unless
+/// the state file takes no changes.
+pub(super) async fn ready(shared: &Arc<Shared>) -> Answer {
+    // Whoever waits for this sends no change that would find out that there is room again.
+    if shared.service.storage_failure().is_some() {
+        shared.aside(|shared| shared.service.try_storage()).await;
+    }
+    match shared.service.storage_failure() {
+        None => health(shared),
+        Some(failure) => Err(ControlError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "StateNotWritten",
+            failure,
+        )),
+    }
+}
+
 pub(super) fn health(shared: &Shared) -> Answer {
     let (entries, evicted) = shared.journal.counts();
+    let failure = shared.service.storage_failure();
     json_answer(&Health {
-        status: "ok",
+        status: match failure {
+            None => "ok",
+            Some(_) => "no changes",
+        },
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: shared.started.elapsed().as_secs(),
         modes: Modes::of(&shared.snapshot()),
@@ -42,5 +77,12 @@ pub(super) fn health(shared: &Shared) -> Answer {
             not_after: shared.authority.not_after(),
         },
         journal: JournalHealth { entries, evicted },
+        state: StateHealth {
+            kept_in: match shared.service.waits_for_disk() {
+                true => "file",
+                false => "memory",
+            },
+            failure,
+        },
     })
 }

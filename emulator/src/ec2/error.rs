@@ -65,14 +65,13 @@ pub(crate) enum Ec2Error {
     TagLimitExceeded,
     /// A page that does not exist
     InvalidPaginationToken,
-    /// The change could not be made lasting
-    InternalError,
+    /// The change could not be persisted; the reason
+    InternalError(String),
 }
 
 impl From<StorageError> for Ec2Error {
-    /// The log has the cause.
-    fn from(_: StorageError) -> Self {
-        Self::InternalError
+    fn from(error: StorageError) -> Self {
+        Self::InternalError(error.to_string())
     }
 }
 

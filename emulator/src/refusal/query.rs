@@ -176,12 +176,12 @@ fn ec2_error(error: &Ec2Error) -> Row {
                 "Request would have succeeded, but DryRun flag is set.".to_owned(),
             );
         }
-        // Amazon EC2 API reference, *Error codes*, server errors. Guess: the sentence's end.
-        Ec2Error::InternalError => {
+        // Amazon EC2 API reference, *Error codes*, server errors. Ours: the reason.
+        Ec2Error::InternalError(reason) => {
             return (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalError",
-                "An internal error has occurred".to_owned(),
+                format!("An internal error has occurred: {reason}"),
             );
         }
         // Amazon EC2 API reference, *Error codes*, MissingAction.
@@ -351,11 +351,13 @@ fn sts_error(error: &StsError) -> Row {
             "MalformedPolicyDocument",
             format!("The policy {} does not exist or is not attachable", Shown(arn)),
         ),
-        // AWS STS API reference, *Common errors*, InternalFailure.
-        StsError::InternalFailure => (
+        // AWS STS API reference, *Common errors*, InternalFailure. Ours: the reason.
+        StsError::InternalFailure(reason) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalFailure",
-            "The request processing has failed because of an unknown error, exception or failure.".to_owned(),
+            format!(
+                "The request processing has failed because of an unknown error, exception or failure: {reason}"
+            ),
         ),
     }
 }
@@ -450,12 +452,12 @@ mod tests {
     fn a_fault_of_the_emulator_is_not_the_callers() {
         for (refusal, service, code) in [
             (
-                Refusal::Ec2(Ec2Error::InternalError),
+                Refusal::Ec2(Ec2Error::InternalError("no room".to_owned())),
                 QueryService::Ec2,
                 "InternalError",
             ),
             (
-                Refusal::Sts(StsError::InternalFailure),
+                Refusal::Sts(StsError::InternalFailure("no room".to_owned())),
                 QueryService::Sts,
                 "InternalFailure",
             ),

@@ -24,4 +24,8 @@ impl Storage for Memory {
     fn waits_for_disk(&self) -> bool {
         false
     }
+
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }

@@ -3,9 +3,15 @@
 //! An embedded database does the keeping. Every change is one transaction, on the disk before its call is answered; a
 //! process that dies in the middle of one leaves the state as it was before.
 //!
+//! Where a change fails, nobody knows what of it is on the disk: a disk may report a failure for what it has written,
+//! and after a failed `fsync` the pages that the system shows may be others than those on the disk. The change was
+//! refused, so it must not be there after a restart. Before the next change, the file is therefore made anew of what was
+//! acknowledged, and until that works, no change is made.
+//!
 //! The file holds secrets, those of role sessions, so it is its owner's only.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions, Permissions},
     io::{self, ErrorKind},
     mem,
@@ -23,23 +29,40 @@ mod database;
 mod making;
 mod panics;
 
-use self::database::{Database, Opener, open_file};
+use self::{
+    database::{ChangeId, Content, Database, Opener, open_file},
+    making::Before,
+};
 
 /// The state file
 pub(crate) struct StateFile {
     opened: Mutex<Opened>,
+    /// Why no change is made at present; apart, so that whoever asks does not wait for a change
+    failure: Mutex<Option<String>>,
     path: PathBuf,
     opener: Box<Opener>,
 }
 
 /// Whether the file is at hand
 enum Opened {
-    Open(Database),
-    /// It could not be written, and the database takes nothing more from then on. The next use opens it again: a disk
-    /// that was full may have room by then.
-    Failed,
+    Open {
+        database: Database,
+        last_change: ChangeId,
+    },
+    /// A change failed, and it is not known what of it is in the file.
+    InDoubt(Doubt),
     /// It was given up, and may be another emulator's by now.
     Closed,
+}
+
+/// What has to be known to make the file anew as it was before a change that failed
+struct Doubt {
+    last_change: ChangeId,
+    failed: ChangeId,
+    /// What the records of the failed change were, the first first
+    undo: Vec<RecordChange>,
+    /// Why it failed
+    cause: String,
 }
 
 impl StateFile {
@@ -55,53 +78,146 @@ impl StateFile {
         let path = link_target(path);
         let database = match open_existing(&path, &opener)? {
             Some(database) => database,
-            None => match making::make(&path, &opener, |_| {})? {
+            None => match making::make(&path, &opener, Before::Nothing, &Content::empty(), |_| {})? {
                 Some(database) => database,
                 None => open_existing(&path, &opener)?.ok_or_else(|| gone(&path))?,
             },
         };
+        // Of a start or a making anew that was killed
+        making::forget(&path);
         Ok(Self {
-            opened: Mutex::new(Opened::Open(database)),
+            opened: Mutex::new(Opened::Open {
+                last_change: database.last_change()?,
+                database,
+            }),
+            failure: Mutex::default(),
             path,
             opener,
         })
     }
 
-    /// Does something with the database, opened again if need be
-    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, StorageError>) -> Result<T, StorageError> {
+    /// Makes a change
+    ///
+    /// # Errors
+    /// When it fails; then it is not in the file, or no change is made until it is not.
+    fn change(
+        &self,
+        write: impl FnOnce(&Database, ChangeId, &mut Vec<RecordChange>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
         let mut opened = self.opened();
-        if let Opened::Failed = *opened {
-            let database = open_existing(&self.path, &self.opener)?;
-            *opened = Opened::Open(database.ok_or_else(|| gone(&self.path))?);
-        }
-        let Opened::Open(database) = &*opened else {
-            let path = self.path.clone();
-            return Err(StorageError::Closed { path });
+        self.settle(&mut opened)?;
+        let Opened::Open {
+            database,
+            last_change,
+        } = &mut *opened
+        else {
+            return Err(self.closed());
         };
-        work(database).inspect_err(|_| *opened = Opened::Failed)
+        let (id, mut undo) = (ChangeId::fresh(), Vec::new());
+        let Err(error) = write(database, id, &mut undo) else {
+            *last_change = id;
+            return Ok(());
+        };
+        *opened = Opened::InDoubt(Doubt {
+            last_change: *last_change,
+            failed: id,
+            undo,
+            cause: error.to_string(),
+        });
+        // Now rather than at the next change, so that a restart does not find what was refused.
+        match self.settle(&mut opened) {
+            Ok(()) => Err(error),
+            Err(in_doubt) => Err(in_doubt),
+        }
+    }
+
+    /// Makes the file anew if it is not known what is in it
+    fn settle(&self, opened: &mut Opened) -> Result<(), StorageError> {
+        let Opened::InDoubt(doubt) = opened else {
+            return Ok(());
+        };
+        let settled = self
+            .as_it_was_before(doubt)
+            .map_err(|error| StorageError::InDoubt {
+                path: self.path.clone(),
+                cause: doubt.cause.clone(),
+                error: error.to_string(),
+            });
+        *self.failed() = settled.as_ref().err().map(StorageError::to_string);
+        let database = settled?;
+        warn!(
+            "`{}` was made anew, because a change could not be written: {}",
+            self.path.display(),
+            doubt.cause
+        );
+        let last_change = doubt.last_change;
+        *opened = Opened::Open {
+            database,
+            last_change,
+        };
+        Ok(())
+    }
+
+    fn as_it_was_before(&self, doubt: &Doubt) -> Result<Database, StorageError> {
+        let gone = || gone(&self.path);
+        // It stays open, and so ours, until the new one is in its place.
+        let old = open_existing(&self.path, &self.opener)?.ok_or_else(gone)?;
+        let mut content = old.read()?;
+        if content.last_change == doubt.failed {
+            for RecordChange { table, key, record } in doubt.undo.iter().rev().cloned() {
+                match record {
+                    Some(record) => content.records.insert((table, key), record),
+                    None => content.records.remove(&(table, key)),
+                };
+            }
+            content.last_change = doubt.last_change;
+        }
+        if content.last_change != doubt.last_change {
+            return Err(StorageError::Overtaken {
+                path: self.path.clone(),
+            });
+        }
+        making::make(&self.path, &self.opener, Before::OurFile, &content, |_| {})?.ok_or_else(gone)
+    }
+
+    fn closed(&self) -> StorageError {
+        StorageError::Closed {
+            path: self.path.clone(),
+        }
     }
 
     // A poisoned lock means that somebody panicked who does not come from here: the database's own panics are caught.
     fn opened(&self) -> MutexGuard<'_, Opened> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn failed(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Storage for StateFile {
     fn load(&self) -> Result<Records, StorageError> {
+        let Opened::Open { database, .. } = &*self.opened() else {
+            return Err(self.closed());
+        };
+        let mut tables: BTreeMap<Table, Vec<_>> = BTreeMap::new();
+        for ((table, key), record) in database.read()?.records {
+            tables.entry(table).or_default().push((key, record));
+        }
         Ok(Records {
             path: self.path.clone(),
-            tables: self.with(Database::read)?.into_iter().collect(),
+            tables,
         })
     }
 
     fn commit(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
         let changes = change();
-        self.with(|database| database.write(&changes))
+        self.change(|database, id, undo| database.write(id, &changes, undo))
     }
 
     fn reset(&self) -> Result<(), StorageError> {
-        self.with(Database::clear)
+        self.change(Database::clear)
     }
 
     fn close(&self) {
@@ -111,6 +227,10 @@ impl Storage for StateFile {
 
     fn waits_for_disk(&self) -> bool {
         true
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.failed().clone()
     }
 }
 

@@ -33,13 +33,12 @@ pub(crate) enum StsError {
     MalformedPolicyDocument(Box<PolicyError>),
     /// A session policy that is not there
     UnknownPolicyArn(String),
-    /// The session could not be made lasting
-    InternalFailure,
+    /// The session could not be persisted; the reason
+    InternalFailure(String),
 }
 
 impl From<StorageError> for StsError {
-    /// The log has the cause.
-    fn from(_: StorageError) -> Self {
-        Self::InternalFailure
+    fn from(error: StorageError) -> Self {
+        Self::InternalFailure(error.to_string())
     }
 }

@@ -522,14 +522,7 @@ async fn sigterm_ends_a_process_that_waits_for_s3() {
 #[cfg(unix)]
 #[tokio::test]
 async fn an_outcome_that_the_state_file_has_no_room_for_is_a_failure_at_once() {
-    let mut manifest = String::new();
-    for index in 0..4_000 {
-        let padding = "x".repeat(4_000);
-        let _ = writeln!(
-            manifest,
-            r#"{{"source-ref":"s3://images/{index}.jpg","padding":"{padding}"}}"#
-        );
-    }
+    let manifest = long_manifest(4_000);
     let s3 = S3::of(&manifest).await;
     s3.answer(1_000);
     let folder = folder(&s3.config());
@@ -546,8 +539,7 @@ async fn an_outcome_that_the_state_file_has_no_room_for_is_a_failure_at_once() {
         "The emulator could not write its state file when this was done.",
     );
     // A change for which there is room is made, and one for which there is none is refused whole.
-    let changes: String = manifest.split_inclusive('\n').take(1_500).collect();
-    let changes = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, changes);
+    let changes = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, long_manifest(1_500));
     let dataset = call("POST", "/projects/q/datasets", &json!({"DatasetType": "train"}));
     process.ok(&dataset).await;
     let update = call(
@@ -556,7 +548,10 @@ async fn an_outcome_that_the_state_file_has_no_room_for_is_a_failure_at_once() {
         &json!({"Changes": changes}),
     );
     let refused = process.refuses(&update, 500, "InternalServerException").await;
-    assert_eq!(refused, "The state could not be written.");
+    assert!(
+        refused.starts_with("The state could not be written: `emulator.state`: File too large"),
+        "{refused}"
+    );
     assert_eq!(process.dataset("q").await.0, "CREATE_COMPLETE");
     process
         .ok(&call("DELETE", "/projects/p/datasets/train", &Value::Null))
@@ -579,6 +574,81 @@ async fn an_outcome_that_the_state_file_has_no_room_for_is_a_failure_at_once() {
         )
         .await;
     process.kill();
+}
+
+/// A change that failed may be in the file; until the file can be made anew, nothing else is changed.
+#[cfg(unix)]
+#[tokio::test]
+async fn while_the_state_file_cannot_be_put_right_no_change_is_made_and_ready_says_so() {
+    let folder = folder("");
+    let process = start_with_small_files(folder.path());
+    let create = |name: &str| call("POST", "/projects", &json!({"ProjectName": name}));
+    process.ok(&create("p")).await;
+    process
+        .ok(&call(
+            "POST",
+            "/projects/p/datasets",
+            &json!({"DatasetType": "train"}),
+        ))
+        .await;
+    let in_the_way = folder.path().join("emulator.state.being-made");
+    std::os::unix::fs::symlink("nowhere", &in_the_way).expect("the folder is ours");
+    let changes = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, long_manifest(1_500));
+    let update = call(
+        "PATCH",
+        "/projects/p/datasets/train/entries",
+        &json!({"Changes": changes}),
+    );
+    let reason = process.refuses(&update, 500, "InternalServerException").await;
+    assert!(
+        reason.contains("`emulator.state` could not be made anew without that change")
+            && reason.contains("`emulator.state.being-made` is in the way, remove it"),
+        "{reason}"
+    );
+    process
+        .refuses(&create("q"), 500, "InternalServerException")
+        .await;
+    let ready = process.control("GET", "/ready", "").await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert_eq!(ready.json()["error"]["code"], "StateNotWritten");
+    let health = process.control("GET", "/health", "").await.json();
+    assert_eq!(health["status"], "no changes");
+    assert_eq!(health["state"]["failure"], ready.json()["error"]["message"]);
+    let reset = process.control("POST", "/reset", "").await;
+    assert_eq!(
+        (reset.status, &reset.json()["error"]["code"]),
+        (500, &json!("StateNotWritten"))
+    );
+    // What is only read is answered.
+    assert_eq!(process.dataset("p").await.0, "CREATE_COMPLETE");
+
+    std::fs::remove_file(in_the_way).expect("the folder is ours");
+    assert_eq!(process.control("GET", "/ready", "").await.status, 200);
+    process.ok(&create("q")).await;
+    process.kill();
+    let process = Process::start(folder.path());
+    process.get("/projects/q").await;
+    let listed = process.get("/projects/p/datasets/train/entries").await;
+    assert_eq!(listed["DatasetEntries"], json!([]));
+    let health = process.control("GET", "/health", "").await.json();
+    assert_eq!(
+        (&health["status"], &health["state"]),
+        (&json!("ok"), &json!({"kept_in": "file"}))
+    );
+    process.kill();
+}
+
+/// So many lines of 4 KB
+fn long_manifest(lines: usize) -> String {
+    let padding = "x".repeat(4_000);
+    let mut manifest = String::new();
+    for index in 0..lines {
+        let _ = writeln!(
+            manifest,
+            r#"{{"source-ref":"s3://images/{index}.jpg","padding":"{padding}"}}"#
+        );
+    }
+    manifest
 }
 
 /// The program with a bound on the length of its files

@@ -2,14 +2,15 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     fs::File,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use redb::{
-    ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction,
-    backends::FileBackend,
+    ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,
+    WriteTransaction, backends::FileBackend,
 };
 use tracing::warn;
 
@@ -29,8 +30,33 @@ pub(super) struct Database {
     path: PathBuf,
 }
 
-/// The records of a table, in the order of their keys
-pub(super) type TableRecords = (Table, Vec<(String, Vec<u8>)>);
+/// What is in a state file
+#[derive(Debug)]
+pub(super) struct Content {
+    /// The change that was committed last
+    pub(super) last_change: ChangeId,
+    pub(super) records: BTreeMap<(Table, String), Vec<u8>>,
+}
+
+/// Tells a change from all others, of other emulators too
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChangeId(u64);
+
+impl ChangeId {
+    pub(super) fn fresh() -> Self {
+        Self(fastrand::u64(..))
+    }
+}
+
+impl Content {
+    /// No records yet
+    pub(super) fn empty() -> Self {
+        Self {
+            last_change: ChangeId::fresh(),
+            records: BTreeMap::new(),
+        }
+    }
+}
 
 /// Opens the database in a file
 ///
@@ -65,11 +91,16 @@ impl Database {
         })
     }
 
-    /// Makes a database in an empty file, without any records
+    /// Makes a database in an empty file
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn make(path: &Path, file: File, opener: &Opener) -> Result<Self, StorageError> {
+    pub(super) fn make(
+        path: &Path,
+        file: File,
+        opener: &Opener,
+        content: &Content,
+    ) -> Result<Self, StorageError> {
         let database = Self::of(path, file, opener)?;
         database.run(|database, _| {
             let transaction = database.begin_write()?;
@@ -79,7 +110,11 @@ impl Database {
             for table in Table::ALL {
                 transaction.open_table(definition(table))?;
             }
-            commit(database, transaction)
+            for ((table, key), record) in &content.records {
+                let mut records = transaction.open_table(definition(*table))?;
+                records.insert(&**key, &*with_checksum(*table, key, record))?;
+            }
+            commit(database, transaction, content.last_change)
         })?;
         Ok(database)
     }
@@ -92,61 +127,77 @@ impl Database {
         })
     }
 
-    /// All records
+    /// All of it
     ///
     /// # Errors
-    /// When they cannot be read, or one is not what was put there.
-    pub(super) fn read(&self) -> Result<Vec<TableRecords>, StorageError> {
-        let tables = self.run(|database, place| {
+    /// When it cannot be read, or a record is not what was put there.
+    pub(super) fn read(&self) -> Result<Content, StorageError> {
+        let (last_change, records) = self.run(|database, place| {
             let transaction = database.begin_read()?;
-            let read = |table: Table| {
+            let mut all = Vec::new();
+            for table in Table::ALL {
                 place.is(format!("the table `{}`", table.name()));
-                let mut records = Vec::new();
                 for record in transaction.open_table(definition(table))?.iter()? {
                     let (key, bytes) = record?;
-                    place.is(format!(
-                        "what follows the record `{}` of `{}`",
-                        key.value(),
-                        table.name()
-                    ));
-                    records.push((key.value().to_owned(), bytes.value().to_vec()));
+                    let key = key.value().to_owned();
+                    place.is(format!("what follows the record `{key}` of `{}`", table.name()));
+                    all.push(((table, key), bytes.value().to_vec()));
                 }
-                Ok((table, records))
-            };
-            Table::ALL.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+            }
+            Ok((last_change(&transaction)?, all))
         })?;
-        let check = |(table, records): TableRecords| {
-            let check = |(key, bytes): (String, Vec<u8>)| match checked(table, &key, &bytes) {
-                Some(record) => Ok((key, record.to_vec())),
-                None => Err(StorageError::Damaged {
-                    path: self.path.clone(),
-                    cause: format!(
-                        "the record `{key}` of `{}` does not have the checksum that it was written with",
-                        table.name()
-                    ),
-                }),
-            };
-            Ok((table, records.into_iter().map(check).collect::<Result<_, _>>()?))
+        let check = |((table, key), bytes): ((Table, String), Vec<u8>)| {
+            let record = checked(table, &key, &bytes).ok_or_else(|| StorageError::Damaged {
+                path: self.path.clone(),
+                cause: format!(
+                    "the record `{key}` of `{}` does not have the checksum that it was written with",
+                    table.name()
+                ),
+            })?;
+            Ok(((table, key), record.to_vec()))
         };
-        tables.into_iter().map(check).collect()
+        Ok(Content {
+            last_change,
+            records: records.into_iter().map(check).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The change that was committed last
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn last_change(&self) -> Result<ChangeId, StorageError> {
+        self.run(|database, _| last_change(&database.begin_read()?))
     }
 
     /// Makes changes, all or none: when this returns, they are on the disk
     ///
+    /// What they are made to goes to `undo`, the first first.
+    ///
     /// # Errors
     /// When they cannot be written. Whether they are on the disk is not known then, and the database takes nothing more.
-    pub(super) fn write(&self, changes: &[RecordChange]) -> Result<(), StorageError> {
+    pub(super) fn write(
+        &self,
+        id: ChangeId,
+        changes: &[RecordChange],
+        undo: &mut Vec<RecordChange>,
+    ) -> Result<(), StorageError> {
         self.run(|database, place| {
             let transaction = database.begin_write()?;
             for RecordChange { table, key, record } in changes {
                 place.is(format!("the record `{key}` of `{}`", table.name()));
                 let mut records = transaction.open_table(definition(*table))?;
-                match record {
-                    Some(record) => drop(records.insert(&**key, &*with_checksum(*table, key, record))?),
-                    None => drop(records.remove(&**key)?),
-                }
+                let before = match record {
+                    Some(record) => records.insert(&**key, &*with_checksum(*table, key, record))?,
+                    None => records.remove(&**key)?,
+                };
+                undo.push(RecordChange {
+                    table: *table,
+                    key: key.clone(),
+                    record: before.and_then(|bytes| Some(checked(*table, key, bytes.value())?.to_vec())),
+                });
             }
-            commit(database, transaction)
+            commit(database, transaction, id)
         })
     }
 
@@ -154,13 +205,20 @@ impl Database {
     ///
     /// # Errors
     /// As [`Self::write`] does.
-    pub(super) fn clear(&self) -> Result<(), StorageError> {
+    pub(super) fn clear(&self, id: ChangeId, undo: &mut Vec<RecordChange>) -> Result<(), StorageError> {
         self.run(|database, _| {
             let transaction = database.begin_write()?;
             for table in Table::ALL {
-                transaction.open_table(definition(table))?.retain(|_, _| false)?;
+                transaction.open_table(definition(table))?.retain(|key, bytes| {
+                    undo.push(RecordChange {
+                        table,
+                        key: key.to_owned(),
+                        record: checked(table, key, bytes).map(<[u8]>::to_vec),
+                    });
+                    false
+                })?;
             }
-            commit(database, transaction)
+            commit(database, transaction, id)
         })
     }
 
@@ -192,7 +250,14 @@ impl Drop for Database {
 ///
 /// A database has two commit slots, the present commit and the one before, and where the present one turns out to be
 /// damaged it goes back to the other without a word. After the second commit both lead to the same records.
-fn commit(database: &redb::Database, transaction: WriteTransaction) -> Result<(), redb::Error> {
+fn commit(
+    database: &redb::Database,
+    transaction: WriteTransaction,
+    ChangeId(id): ChangeId,
+) -> Result<(), redb::Error> {
+    transaction
+        .open_table(ABOUT)?
+        .insert(LAST_CHANGE, &id.to_le_bytes()[..])?;
     transaction.commit()?;
     database.begin_write()?.commit()?;
     Ok(())
@@ -210,6 +275,14 @@ fn format(database: &redb::Database) -> Result<String, redb::Error> {
         Err(TableError::TableDoesNotExist(_)) => Ok(NO_FORMAT.to_owned()),
         Err(error) => Err(error.into()),
     }
+}
+
+fn last_change(transaction: &ReadTransaction) -> Result<ChangeId, redb::Error> {
+    let about = transaction.open_table(ABOUT)?;
+    let id = about.get(LAST_CHANGE)?;
+    let id = id.and_then(|id| id.value().try_into().ok());
+    let missing = || redb::Error::Corrupted("the file does not say which change was its last".to_owned());
+    Ok(ChangeId(u64::from_le_bytes(id.ok_or_else(missing)?)))
 }
 
 /// Where in a file the database is at work
@@ -270,6 +343,7 @@ fn definition(table: Table) -> Definition {
 /// What the file says of itself. It has the types of the others although it holds a number: the database has code of its
 /// own for each pair of types.
 pub(super) const ABOUT: Definition = TableDefinition::new("about");
+const LAST_CHANGE: &str = "last_change";
 
 /// The version of the tables and of what is in them. A file of another is refused: a program that does not know all of
 /// it would serve without some of the policies that were attached.

@@ -1,7 +1,8 @@
 //! A state file is made under a temporary name, and gets its own when it is whole and on the disk.
 //!
-//! So however early a first start is killed, the next one finds either no state file or a whole one. What was left under
-//! the temporary name is begun anew. Whoever has the lock of the temporary file may give it its name, and nobody else.
+//! So however early a first start is killed, the next one finds either no state file or a whole one; and where a file is
+//! made anew, either the old one or the new one. What was left under the temporary name is begun anew. Whoever has the
+//! lock of the temporary file may give it its name, and nobody else.
 
 use std::{
     ffi::OsString,
@@ -11,7 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Database, Opener, StorageError};
+use super::{
+    StorageError,
+    database::{Content, Database, Opener},
+};
 use crate::owner_only;
 
 /// What has been done of making a state file
@@ -27,7 +31,16 @@ pub(super) enum Step {
     Done,
 }
 
-/// Makes a state file where there is none
+/// What may have the name already
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing; a file that another emulator has made meanwhile stays
+    Nothing,
+    /// A file that is ours, open and locked, and is to be replaced
+    OurFile,
+}
+
+/// Makes a state file
 ///
 /// `reached` is told how far the making has come. Answers nothing when another emulator has made the file meanwhile.
 ///
@@ -36,6 +49,8 @@ pub(super) enum Step {
 pub(super) fn make(
     path: &Path,
     opener: &Opener,
+    before: Before,
+    content: &Content,
     mut reached: impl FnMut(Step),
 ) -> Result<Option<Database>, StorageError> {
     let failed = |error| StorageError::NotMade {
@@ -46,22 +61,27 @@ pub(super) fn make(
     let file = begin(&temporary).map_err(failed)?;
     reached(Step::Begun);
     // Nobody gives a file this name any more: that takes the lock, which is ours.
-    if path.symlink_metadata().is_ok() {
-        fs::remove_file(&temporary).map_err(failed)?;
+    if before == Before::Nothing && path.symlink_metadata().is_ok() {
+        forget(path);
         return Ok(None);
     }
-    let database = Database::make(path, file.try_clone().map_err(failed)?, opener)?;
-    let mut name_it = || {
-        file.sync_all()?;
+    let mut made = || {
+        let database = Database::make(path, file.try_clone().map_err(failed)?, opener, content)?;
+        file.sync_all().map_err(failed)?;
         reached(Step::Written);
-        fs::rename(&temporary, path)?;
+        fs::rename(&temporary, path).map_err(failed)?;
         reached(Step::Named);
-        sync_folder(path)?;
+        sync_folder(path).map_err(failed)?;
         reached(Step::Done);
-        Ok(())
+        Ok(Some(database))
     };
-    name_it().map_err(failed)?;
-    Ok(Some(database))
+    made().inspect_err(|_| forget(path))
+}
+
+/// Removes what was left under the temporary name of a file that is ours
+pub(super) fn forget(path: &Path) {
+    // It is in nobody's way, and most often not there.
+    let _ = fs::remove_file(temporary(path));
 }
 
 /// The file that a state file is while it is being made
@@ -121,12 +141,12 @@ mod tests {
     };
 
     use super::{
-        super::{open_file, testing},
+        super::{database::open_file, testing},
         *,
     };
 
     fn open(path: &Path) -> Result<Option<Database>, StorageError> {
-        make(path, &open_file, |_| {})
+        make(path, &open_file, Before::Nothing, &Content::empty(), |_| {})
     }
 
     /// What lies in a folder
@@ -149,7 +169,13 @@ mod tests {
                     abort()
                 }
             };
-            let _ = make(Path::new(path), &open_file, die);
+            let _ = make(
+                Path::new(path),
+                &open_file,
+                Before::Nothing,
+                &Content::empty(),
+                die,
+            );
             panic!("it lives on");
         }
         for step in STEPS {
@@ -190,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let mut second = None;
-        let first = make(&path, &open_file, |step| {
+        let first = make(&path, &open_file, Before::Nothing, &Content::empty(), |step| {
             if step == Step::Begun {
                 second = Some(open(&path).err().unwrap().to_string());
             }

@@ -5,7 +5,7 @@ use std::{
     ops::Bound,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -16,20 +16,44 @@ use redb::{
 
 use super::{database::open_backend, *};
 
-/// A disk that can be full
-#[derive(Debug)]
-struct Disk {
-    file: FileBackend,
-    is_full: Arc<AtomicBool>,
+/// What a disk does wrong
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// It has no room, and says so of everything that is written
+    pub(crate) is_full: AtomicBool,
+    /// It does what it is asked to, and reports a failure of every `fsync`
+    pub(super) syncs_fail: AtomicBool,
+    /// The calls until one fails: `1` is the next; `0`: none does
+    pub(super) fails_in: AtomicUsize,
+    /// Whether the call that fails has done what it was asked to
+    pub(super) fails_afterwards: AtomicBool,
+    /// Calls so far
+    pub(super) calls: AtomicUsize,
 }
 
-impl Disk {
-    fn has_room(&self) -> io::Result<()> {
+impl Faults {
+    fn write(&self, write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if self.is_full.load(Ordering::Relaxed) {
             return Err(Error::from(ErrorKind::StorageFull));
         }
-        Ok(())
+        let left = self.fails_in.load(Ordering::Relaxed);
+        self.fails_in.store(left.saturating_sub(1), Ordering::Relaxed);
+        if left == 1 {
+            if self.fails_afterwards.load(Ordering::Relaxed) {
+                write()?;
+            }
+            return Err(Error::other("the disk failed"));
+        }
+        write()
     }
+}
+
+/// A file on a disk that fails
+#[derive(Debug)]
+struct Disk {
+    file: FileBackend,
+    faults: Arc<Faults>,
 }
 
 impl StorageBackend for Disk {
@@ -42,17 +66,19 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.has_room()?;
-        self.file.set_len(len)
+        self.faults.write(|| self.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.faults.write(|| self.file.sync_data())?;
+        if self.faults.syncs_fail.load(Ordering::Relaxed) {
+            return Err(Error::other("the disk failed"));
+        }
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.has_room()?;
-        self.file.write(offset, data)
+        self.faults.write(|| self.file.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {
@@ -68,16 +94,16 @@ impl StorageBackend for Disk {
     }
 }
 
-/// A state file in a folder, and what makes its disk full
-pub(crate) fn on_a_disk_that_fills(folder: &Path) -> (StateFile, Arc<AtomicBool>) {
-    let is_full = Arc::new(AtomicBool::new(false));
-    let disk = is_full.clone();
+/// A state file in a folder, and what its disk does wrong
+pub(crate) fn on_a_disk_that_fails(folder: &Path) -> (StateFile, Arc<Faults>) {
+    let faults = Arc::new(Faults::default());
+    let disk = faults.clone();
     let opener = move |file| {
-        let (file, is_full) = (FileBackend::new(file)?, disk.clone());
-        open_backend(Disk { file, is_full })
+        let (file, faults) = (FileBackend::new(file)?, disk.clone());
+        open_backend(Disk { file, faults })
     };
     let file = StateFile::open_with(&folder.join("state"), Box::new(opener));
-    (file.unwrap(), is_full)
+    (file.unwrap(), faults)
 }
 
 /// Opens a state file and commits to it, and opens it once more to see what is in it

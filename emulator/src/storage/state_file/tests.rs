@@ -1,4 +1,4 @@
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::atomic::Ordering};
 
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 
@@ -316,4 +316,141 @@ fn one_that_is_open_elsewhere_is_in_use() {
     );
     first.close();
     testing::keeps_what_is_committed(&path);
+}
+
+/// Opens a state file as the next start does, and says what is in it
+fn restarted(path: &Path) -> BTreeMap<Table, Vec<(String, Vec<u8>)>> {
+    StateFile::open(path).unwrap().load().unwrap().tables
+}
+
+fn put(key: &str) -> impl Fn() -> Vec<RecordChange> {
+    move || vec![RecordChange::put(Table::Projects, key, &key)]
+}
+
+#[test]
+fn a_change_that_was_refused_is_not_there_although_it_has_reached_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let (file, faults) = testing::on_a_disk_that_fails(folder.path());
+    file.commit(&some_changes).unwrap();
+    let before = file.load().unwrap().tables;
+    for change in [0, 1] {
+        // The first call that fails is an `fsync`, and what it was to bring to the disk is there.
+        faults.syncs_fail.store(true, Ordering::Relaxed);
+        let refused = match change {
+            0 => file.commit(&|| {
+                vec![
+                    RecordChange::put(Table::Projects, "refused", &1),
+                    RecordChange::put(Table::Projects, "key-0", &"overwritten"),
+                    RecordChange::put(Table::Projects, "key-0", &"once more"),
+                    RecordChange::remove(Table::Datasets, "long"),
+                ]
+            }),
+            _ => file.reset(),
+        };
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("state` could not be made anew without that change"),
+            "{refused}"
+        );
+        // Nothing else is changed until it is clear what is in the file.
+        assert_eq!(file.commit(&put("too")).unwrap_err().to_string(), refused);
+        assert_eq!(file.failure(), Some(refused));
+        faults.syncs_fail.store(false, Ordering::Relaxed);
+        file.commit(&Vec::new).unwrap();
+        assert_eq!(file.failure(), None);
+        assert!(file.load().unwrap().tables == before, "{change}");
+    }
+    file.commit(&put("afterwards")).unwrap();
+    file.close();
+    let mut after = restarted(&path);
+    let projects = after.get_mut(&Table::Projects).unwrap();
+    assert_eq!(projects.remove(0).0, "afterwards");
+    assert!(after == before);
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing is left beside it"
+    );
+}
+
+/// Whichever call to the disk fails, before or after it has done its work
+#[test]
+fn a_change_is_there_as_it_was_answered_whatever_call_to_the_disk_fails() {
+    let (mut refused, mut made) = (0, 0);
+    for fails_afterwards in [false, true] {
+        for reset in [false, true] {
+            let mut fails_in = 1;
+            loop {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("state");
+                let (file, faults) = testing::on_a_disk_that_fails(folder.path());
+                file.commit(&some_changes).unwrap();
+                let before = file.load().unwrap().tables;
+                faults.calls.store(0, Ordering::Relaxed);
+                faults.fails_afterwards.store(fails_afterwards, Ordering::Relaxed);
+                faults.fails_in.store(fails_in, Ordering::Relaxed);
+                let change = || {
+                    vec![
+                        RecordChange::put(Table::Projects, "new", &1),
+                        RecordChange::remove(Table::Datasets, "long"),
+                    ]
+                };
+                let answer = if reset { file.reset() } else { file.commit(&change) };
+                let has_failed = faults.fails_in.load(Ordering::Relaxed) == 0;
+                faults.fails_in.store(0, Ordering::Relaxed);
+                assert_eq!(file.failure(), None, "one failure is put right at once");
+                let found = file.load().unwrap().tables;
+                let what = format!("call {fails_in}, reset: {reset}, afterwards: {fails_afterwards}");
+                match answer {
+                    Ok(()) => {
+                        assert!(found != before, "{what}");
+                        made += 1;
+                    }
+                    Err(_) => {
+                        assert!(found == before, "{what}");
+                        refused += 1;
+                    }
+                }
+                // A kill and a stop leave the same.
+                let killed = folder.path().join("killed");
+                fs::copy(&path, &killed).unwrap();
+                assert!(restarted(&killed) == found, "{what}");
+                drop(file);
+                assert!(restarted(&path) == found, "{what}");
+                if !has_failed {
+                    break;
+                }
+                fails_in += 1;
+            }
+        }
+    }
+    assert!(refused > 20 && made >= 4, "{refused} refused, {made} made");
+}
+
+#[test]
+fn what_another_emulator_has_changed_meanwhile_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let (file, faults) = testing::on_a_disk_that_fails(folder.path());
+    faults.is_full.store(true, Ordering::Relaxed);
+    file.commit(&put("refused")).unwrap_err();
+    let other = StateFile::open(&path).unwrap();
+    let in_use = file.commit(&put("refused")).unwrap_err().to_string();
+    assert!(
+        in_use.contains("state` is in use: stop the other emulator"),
+        "{in_use}"
+    );
+    other.commit(&put("other")).unwrap();
+    drop(other);
+    faults.is_full.store(false, Ordering::Relaxed);
+    let overtaken = file.commit(&put("refused")).unwrap_err().to_string();
+    assert!(
+        overtaken.contains("was changed by another emulator meanwhile: restart this one"),
+        "{overtaken}"
+    );
+    drop(file);
+    let found = restarted(&path);
+    assert_eq!(found[&Table::Projects].len(), 1);
+    assert_eq!(found[&Table::Projects][0].0, "other");
 }
