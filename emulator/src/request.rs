@@ -164,7 +164,7 @@ impl fmt::Display for NameSource {
 
 impl HeadError {
     /// Why hyper answered a head with this status by itself; `found` is what it says about it
-    pub(crate) fn of_hyper(status: StatusCode, found: &impl std::fmt::Display, limits: &Limits) -> Self {
+    pub(crate) fn of_hyper(status: StatusCode, found: &impl fmt::Display, limits: &Limits) -> Self {
         match status {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::too_large(limits),
             StatusCode::URI_TOO_LONG => Self::TargetTooLong,
@@ -283,6 +283,7 @@ impl ReceivedRequest {
             target: target.unwrap_or_else(|| UNKNOWN.to_owned()).into(),
             headers: HeaderMap::new(),
             host: connection.host(connection.tls.sni.as_deref().unwrap_or_default()),
+            other_names: Vec::new(),
             connection,
         }
     }

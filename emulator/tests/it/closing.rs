@@ -391,7 +391,7 @@ async fn stopping_does_not_wait_for_a_client_that_goes_on_for_ever() {
 async fn over_http2_only_the_stream_ends() {
     let emulator = emulator_with("http2: true").await;
     let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-        .handshake(TokioIo::new(connect_http2(&emulator).await))
+        .handshake(TokioIo::new(connect_http2(&emulator, "localhost").await))
         .await
         .expect("the preface is sent");
     let requests = async {
@@ -423,7 +423,7 @@ async fn over_http2_only_the_stream_ends() {
 async fn a_head_too_large_over_http2_is_answered_with_a_body_and_journaled() {
     let emulator = emulator_with("http2: true").await;
     let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-        .handshake(TokioIo::new(connect_http2(&emulator).await))
+        .handshake(TokioIo::new(connect_http2(&emulator, "localhost").await))
         .await
         .expect("the preface is sent");
     let requests = async {
