@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::context::{ContextKey, RequestContext, is_multivalued};
 use crate::pattern::Pattern;
+use crate::statement::Effect;
 use crate::variable::Variable;
 use arn_like::ArnPattern;
 use ip_address::Cidr;
@@ -32,6 +33,8 @@ pub(crate) struct Condition {
     /// The values as written, for explanations and lint.
     pub(crate) texts: Box<[Box<str>]>,
     pub(crate) test: Test,
+    /// Most have none, and need not be looked through for each request.
+    has_variables: bool,
 }
 
 /// The values, compiled for the operator's family.
@@ -54,17 +57,33 @@ pub(crate) enum Test {
 impl Condition {
     pub(crate) fn new(operator: Operator, key: &str, texts: Vec<Box<str>>, test: Test) -> Self {
         let multivalued = is_multivalued(key);
+        let has_variables = test.variables().any(|variables| !variables.is_empty());
         Self {
             operator,
             key: ContextKey::new(key.to_owned()),
             multivalued,
             texts: texts.into(),
             test,
+            has_variables,
         }
     }
 
+    /// Whether the condition lets a statement of this effect apply: whether it is true, or what is safe
+    /// where its variables bring in too much text to find out (see [`crate::variable`]).
+    pub(crate) fn lets_apply(&self, effect: Effect, context: &RequestContext<'_>) -> bool {
+        if self.overflows(context) {
+            return effect == Effect::Deny;
+        }
+        self.holds(context)
+    }
+
+    /// Whether variables bring in more text than is taken, where that makes a difference.
+    pub(crate) fn overflows(&self, context: &RequestContext<'_>) -> bool {
+        self.has_variables && !context.values_of(&self.key).is_empty() && self.test.overflows(context)
+    }
+
     /// Whether the condition is true in a request with this context.
-    pub(crate) fn holds(&self, context: &RequestContext<'_>) -> bool {
+    fn holds(&self, context: &RequestContext<'_>) -> bool {
         let values = context.values_of(&self.key);
         if values.is_empty() {
             return self.holds_when_absent();
@@ -217,6 +236,20 @@ impl Test {
         }
     }
 
+    /// Whether variables bring more text into one of the values than is taken.
+    fn overflows(&self, context: &RequestContext<'_>) -> bool {
+        match self {
+            Self::StringEquals(patterns)
+            | Self::StringEqualsIgnoreCase(patterns)
+            | Self::StringLike(patterns)
+            | Self::Bool(patterns) => patterns.iter().any(|pattern| pattern.overflows(context)),
+            Self::Arn(patterns) => patterns.iter().any(|pattern| pattern.overflows(context)),
+            Self::Numeric(..) | Self::Date(..) | Self::Binary(_) | Self::IpAddress(_) | Self::Null(_) => {
+                false
+            }
+        }
+    }
+
     /// The name of a variable without value, if there is no value that could match for want of it.
     pub(crate) fn missing_variable(&self, context: &RequestContext<'_>) -> Option<&str> {
         let missing = |variable: &&Variable| variable.text(context).is_none();
@@ -252,8 +285,9 @@ impl Test {
         of_patterns.chain(arns.iter().map(|arn| arn.variables().collect()))
     }
 
-    /// The values with their variables filled in, for explanations; `None` when they take no variables.
-    pub(crate) fn expanded(&self, context: &RequestContext<'_>) -> Option<Vec<String>> {
+    /// The first `count` values with their variables filled in, for explanations; `None` when they take no
+    /// variables.
+    pub(crate) fn expanded(&self, context: &RequestContext<'_>, count: usize) -> Option<Vec<String>> {
         match self {
             Self::StringEquals(patterns)
             | Self::StringEqualsIgnoreCase(patterns)
@@ -261,6 +295,7 @@ impl Test {
             | Self::Bool(patterns) => Some(
                 patterns
                     .iter()
+                    .take(count)
                     .map(|pattern| {
                         pattern
                             .expanded(context)

@@ -199,7 +199,7 @@ fn explain_statement(
     let resource = statement
         .resource
         .as_ref()
-        .map(|clause| clauses::resource(clause, request.resource, request.context));
+        .map(|clause| clauses::resource(clause, statement.effect, request.resource, request.context));
     let depth = match &resource {
         Some(Err((_, depth))) => *depth,
         Some(Ok(())) | None => usize::MAX,
@@ -208,7 +208,7 @@ fn explain_statement(
     let outcomes: Vec<_> = statement
         .conditions
         .iter()
-        .map(|condition| clauses::condition(condition, request.context))
+        .map(|condition| clauses::condition(condition, statement.effect, request.context))
         .collect();
 
     let conditions = statement
@@ -376,6 +376,16 @@ fn notes(
         }
     }
     for (policy, document) in policies.documents() {
+        for (index, statement) in document.statements().iter().enumerate() {
+            if statement.overflows(request.resource, request.context) {
+                notes.push(format!(
+                    "statement {index} of {} {policy}: {}, so a clause of it was not evaluated; that keeps an \
+                     Allow from applying, and does not keep a Deny from it",
+                    document.policy_type(),
+                    clauses::OVERFLOW
+                ));
+            }
+        }
         if document.version() == Version::V2008 && document.text().contains("${") {
             notes.push(format!(
                 "{} {policy} has no `\"Version\": \"2012-10-17\"`, so its variables are ordinary text",

@@ -125,3 +125,4 @@ pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX, FINDINGS_MA
 pub use principal::{Identity, IdentityKind, Principal, PrincipalError};
 pub use resource::Resource;
 pub use statement::{Effect, Sid, Statement};
+pub use variable::EXPANSION_BYTES_MAX;

@@ -12,7 +12,7 @@ mod glob;
 use std::fmt;
 
 use crate::context::RequestContext;
-use crate::variable::{Variable, VariableError};
+use crate::variable::{EXPANSION_BYTES_MAX, Variable, VariableError};
 
 pub(crate) use glob::tokens_match;
 
@@ -117,6 +117,11 @@ impl Pattern {
     /// Whether the pattern needs the request's context.
     pub(crate) fn has_variables(&self) -> bool {
         matches!(self.shape, Shape::Template(_))
+    }
+
+    /// Whether the variables bring in more text than is taken; then no text matches.
+    pub(crate) fn overflows(&self, context: &RequestContext<'_>) -> bool {
+        matches!(&self.shape, Shape::Template(tokens) if overflows(tokens, context))
     }
 
     /// Whether `text` matches.
@@ -268,11 +273,26 @@ fn flush(tokens: &mut Vec<TemplateToken>, run: &mut String) {
     }
 }
 
-/// The tokens with the variables' texts in place; `None` when a variable has neither value nor default.
+/// Whether the variables of these tokens bring in more text than is taken.
+pub(crate) fn overflows(tokens: &[TemplateToken], context: &RequestContext<'_>) -> bool {
+    let mut bytes = 0_usize;
+    tokens.iter().any(|token| {
+        if let TemplateToken::Variable(variable) = token {
+            bytes = bytes.saturating_add(variable.text(context).map_or(0, str::len));
+        }
+        bytes > EXPANSION_BYTES_MAX
+    })
+}
+
+/// The tokens with the variables' texts in place; `None` when a variable has neither value nor default, or
+/// they bring in more text than is taken.
 pub(crate) fn expand<'a>(
     tokens: &'a [TemplateToken],
     context: &'a RequestContext<'_>,
 ) -> Option<Vec<Token<&'a str>>> {
+    if overflows(tokens, context) {
+        return None;
+    }
     tokens
         .iter()
         .map(|token| match token {

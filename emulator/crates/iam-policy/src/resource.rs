@@ -142,6 +142,13 @@ impl ResourcePattern {
         self.mismatch(resource, context).is_none()
     }
 
+    /// Whether only the last part is left to decide, and its variables bring in more text than is taken.
+    pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
+        self.parts()
+            .is_some_and(|parts| parts[ARN_PARTS - 1].overflows(context))
+            && self.mismatch(resource, context) == Some(ResourceMismatch::Part(ARN_PARTS - 1))
+    }
+
     /// Where the resource first differs; `None` when it matches.
     pub(crate) fn mismatch(
         &self,

@@ -176,15 +176,34 @@ impl ResourceClause {
         }
     }
 
-    pub(crate) fn matches(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
-        match self {
-            Self::Resource(entries) => entries.iter().any(|entry| entry.matches(resource, context)),
+    /// Whether the clause lets a statement of this effect apply: whether it matches, or what is safe where
+    /// its variables bring in too much text to find out (see [`crate::variable`]).
+    pub(crate) fn lets_apply(
+        &self,
+        effect: Effect,
+        resource: &Resource,
+        context: &RequestContext<'_>,
+    ) -> bool {
+        self.matches(resource, context).unwrap_or(effect == Effect::Deny)
+    }
+
+    /// Whether variables bring in more text than is taken, where that makes a difference.
+    pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
+        self.matches(resource, context).is_none()
+    }
+
+    fn matches(&self, resource: &Resource, context: &RequestContext<'_>) -> Option<bool> {
+        let (Self::Resource(entries) | Self::NotResource(entries)) = self;
+        let is_named = entries.iter().any(|entry| entry.matches(resource, context));
+        if !is_named && entries.iter().any(|entry| entry.overflows(resource, context)) {
+            return None;
+        }
+        Some(match self {
+            Self::Resource(_) => is_named,
             // IAM User Guide, Variables and tags: an entry whose variable has no value matches nothing,
             // so NotResource then excepts nothing. Another passage of the page calls the statement invalid.
-            Self::NotResource(entries) => {
-                !entries.is_empty() && !entries.iter().any(|entry| entry.matches(resource, context))
-            }
-        }
+            Self::NotResource(_) => !entries.is_empty() && !is_named,
+        })
     }
 }
 
@@ -197,6 +216,16 @@ impl Statement {
     /// Whether the statement allows or denies.
     pub fn effect(&self) -> Effect {
         self.effect
+    }
+
+    /// Whether variables bring more text into one of its clauses than is taken.
+    pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
+        let clause = self.resource.as_ref();
+        clause.is_some_and(|clause| clause.overflows(resource, context))
+            || self
+                .conditions
+                .iter()
+                .any(|condition| condition.overflows(context))
     }
 
     /// Whether every clause matches. The clauses stand in the order of their cost.
@@ -215,7 +244,10 @@ impl Statement {
             && self
                 .resource
                 .as_ref()
-                .is_none_or(|clause| clause.matches(resource, context))
-            && self.conditions.iter().all(|condition| condition.holds(context))
+                .is_none_or(|clause| clause.lets_apply(self.effect, resource, context))
+            && self
+                .conditions
+                .iter()
+                .all(|condition| condition.lets_apply(self.effect, context))
     }
 }

@@ -2,10 +2,22 @@
 //! `${?}`, `${$}` (IAM User Guide, *Variables and tags*).
 //!
 //! They exist in documents of version 2012-10-17 only; before that the text stands for itself.
+//!
+//! A client chooses what some keys hold (`aws:UserAgent`, `aws:referer`), and a policy may name such a key a
+//! thousand times, so what variables bring into one value of a policy is bounded by
+//! [`EXPANSION_BYTES_MAX`]. A value beyond it is not compared with anything. "Does not match" would then
+//! decide wrongly half of the time: it keeps a Deny from applying, and it makes `StringNotLike` of an Allow
+//! true. So the clause that holds the value is on the safe side instead: it keeps an Allow from applying and
+//! does not keep a Deny from it. An explanation notes it.
 
 use std::fmt;
 
 use crate::context::{ContextKey, RequestContext, is_multivalued};
+
+/// Bytes of text that variables may bring into one value of a policy.
+// Guess: what AWS does with more is not documented. One value of a request's context can be as long as this
+// and an ARN a quarter of it.
+pub const EXPANSION_BYTES_MAX: usize = 8_192;
 
 /// A reference to a condition key, with the text to use when the key has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]

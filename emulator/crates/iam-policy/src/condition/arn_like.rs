@@ -8,7 +8,8 @@
 use crate::arn::{ARN_PARTS, split};
 use crate::context::RequestContext;
 use crate::pattern::{
-    Pattern, Syntax, TemplateToken, Token, Variables, Wildcards, expand, resolve, tokenize, tokens_match,
+    Pattern, Syntax, TemplateToken, Token, Variables, Wildcards, expand, overflows, resolve, tokenize,
+    tokens_match,
 };
 use crate::variable::{Variable, VariableError};
 
@@ -100,6 +101,11 @@ impl ArnPattern {
 
     pub(crate) fn has_variables(&self) -> bool {
         matches!(self, Self::Template(_))
+    }
+
+    /// Whether the variables bring in more text than is taken; then no value matches.
+    pub(super) fn overflows(&self, context: &RequestContext<'_>) -> bool {
+        matches!(self, Self::Template(tokens) if overflows(tokens, context))
     }
 
     /// The pattern with its variables filled in for good; `None` when it then matches nothing.

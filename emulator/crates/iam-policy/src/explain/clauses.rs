@@ -7,7 +7,8 @@ use crate::condition::{Condition, Test};
 use crate::context::RequestContext;
 use crate::principal::{Identity, Principal, PrincipalPattern};
 use crate::resource::{Resource, ResourceMismatch};
-use crate::statement::{ActionClause, PrincipalClause, ResourceClause};
+use crate::statement::{ActionClause, Effect, PrincipalClause, ResourceClause};
+use crate::variable::EXPANSION_BYTES_MAX;
 
 pub(super) fn principal(clause: &PrincipalClause, principal: &Principal) -> Result<(), Mismatch> {
     if clause.matches(principal) {
@@ -16,7 +17,7 @@ pub(super) fn principal(clause: &PrincipalClause, principal: &Principal) -> Resu
     let value = shortened(&principal.to_string());
     let (reason, pattern) = match clause {
         PrincipalClause::Principal(entries) => {
-            let listed = any_of(entries.iter().map(PrincipalPattern::as_str));
+            let listed = any_of(entries.len(), entries.iter().map(PrincipalPattern::as_str));
             // A session's ARN does not show its role's path, which is where the difference may be.
             let reason = match principal.identity().and_then(Identity::role_arn) {
                 Some(role) if role != principal.arn().unwrap_or(role) => {
@@ -49,7 +50,7 @@ pub(super) fn action(clause: &ActionClause, action: &Action) -> Result<(), Misma
         ActionClause::Action(entries) => (
             format!(
                 "{action} is not {}",
-                any_of(entries.iter().map(ActionPattern::as_str))
+                any_of(entries.len(), entries.iter().map(ActionPattern::as_str))
             ),
             entries.first().map(ActionPattern::as_str),
         ),
@@ -75,13 +76,18 @@ pub(super) fn action(clause: &ActionClause, action: &Action) -> Result<(), Misma
 /// The number says how many parts of the closest pattern matched.
 pub(super) fn resource(
     clause: &ResourceClause,
+    effect: Effect,
     resource: &Resource,
     context: &RequestContext<'_>,
 ) -> Result<(), (Mismatch, usize)> {
-    if clause.matches(resource, context) {
+    if clause.lets_apply(effect, resource, context) {
         return Ok(());
     }
     let value = shortened(&resource.to_string());
+    if clause.overflows(resource, context) {
+        let reason = format!("the resource was not compared: {OVERFLOW}");
+        return Err((mismatch(Clause::Resource, reason, Some(value), None), 0));
+    }
     let (reason, pattern, depth) = match clause {
         ResourceClause::Resource(entries) => {
             let closest = entries
@@ -129,13 +135,21 @@ pub(super) fn resource(
     Err((mismatch(Clause::Resource, reason, Some(value), pattern), depth))
 }
 
-pub(super) fn condition(condition: &Condition, context: &RequestContext<'_>) -> Result<(), Mismatch> {
-    if condition.holds(context) {
+pub(super) fn condition(
+    condition: &Condition,
+    effect: Effect,
+    context: &RequestContext<'_>,
+) -> Result<(), Mismatch> {
+    if condition.lets_apply(effect, context) {
         return Ok(());
     }
     let values = context.values_of(&condition.key);
     let value = values.first().map(|_| shortened(&values.join(", ")));
-    let reason = condition_reason(condition, context, value.as_deref());
+    let reason = if condition.overflows(context) {
+        format!("{} was not compared: {OVERFLOW}", condition.key)
+    } else {
+        condition_reason(condition, context, value.as_deref())
+    };
     let pattern = condition.texts.first().map(|text| &**text);
     Err(mismatch(Clause::Condition, reason, value, pattern))
 }
@@ -179,9 +193,9 @@ fn condition_reason(condition: &Condition, context: &RequestContext<'_>, value: 
     };
     let patterns = condition
         .test
-        .expanded(context)
-        .unwrap_or_else(|| texts.iter().map(ToString::to_string).collect());
-    let patterns = any_of(patterns.iter().map(String::as_str));
+        .expanded(context, LISTED_MAX)
+        .unwrap_or_else(|| texts.iter().take(LISTED_MAX).map(ToString::to_string).collect());
+    let patterns = any_of(texts.len(), patterns.iter().map(String::as_str));
     if negated {
         format!("{subject}; {operator} excludes {patterns}")
     } else {
@@ -198,9 +212,8 @@ fn mismatch(clause: Clause, reason: String, value: Option<String>, pattern: Opti
     }
 }
 
-/// `a`, `a or b`, `a, b or 7 more`.
-fn any_of<'s>(texts: impl ExactSizeIterator<Item = &'s str>) -> String {
-    let total = texts.len();
+/// `a`, `a or b`, `a, b or 7 more`, of the first of so many texts.
+fn any_of<'s>(total: usize, texts: impl Iterator<Item = &'s str>) -> String {
     let mut shown: Vec<String> = texts.take(LISTED_MAX).map(shortened).collect();
     if total > shown.len() {
         shown.push(format!("{} more", total - shown.len()));
@@ -219,6 +232,10 @@ fn shortened(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+/// Why a value was not compared.
+pub(super) const OVERFLOW: &str = "the variables of the policy bring in more than 8192 bytes";
+const _: () = assert!(EXPANSION_BYTES_MAX == 8_192, "OVERFLOW names the limit");
 
 /// How many patterns a reason lists.
 const LISTED_MAX: usize = 3;

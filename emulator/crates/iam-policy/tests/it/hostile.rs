@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use iam_policy::lint::{Service, lint};
 use iam_policy::{
-    Decision, FindingCode, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate, explain,
+    Decision, EXPANSION_BYTES_MAX, FindingCode, Policies, PolicyDocument, PolicyType, Request,
+    RequestContext, evaluate, explain,
 };
 
 /// Decides a request against an endpoint policy whose only condition is hostile.
@@ -59,6 +60,13 @@ fn a_long_value_put_in_many_times_is_not_tried_at_every_place() {
     context.insert("test:v", "a".repeat(60_000));
     context.insert("aws:PrincipalTag/x", "a".repeat(20_000) + "b");
     let pattern = "*${aws:PrincipalTag/x}?${aws:PrincipalTag/x}*";
+    let mut short = context.clone();
+    short.insert("aws:PrincipalTag/x", "a".repeat(4_000) + "b");
+    check(
+        &format!(r#"{{"StringLike": {{"test:v": "{pattern}"}}}}"#),
+        &short,
+        Decision::ImplicitDeny,
+    );
     check(
         &format!(r#"{{"StringLike": {{"test:v": "{pattern}"}}}}"#),
         &context,
@@ -75,6 +83,90 @@ fn a_long_value_put_in_many_times_is_not_tried_at_every_place() {
         &context,
         Decision::ImplicitDeny,
     );
+}
+
+#[test]
+fn variables_bring_in_as_much_as_is_taken_and_no_more() {
+    let policy = |effect: &str, clauses: &str| {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [
+                {{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:ListModels", "Resource": "*"}},
+                {{"Effect": "{effect}", "Principal": "*", "Action": "lookoutvision:DetectAnomalies", {clauses}}}]}}"#
+        );
+        PolicyDocument::parse_stored(&text, PolicyType::VpcEndpoint).unwrap()
+    };
+    let v = "${aws:UserAgent}".repeat(4);
+    let condition = |operator: &str, value: &str| {
+        format!(r#""Resource": "*", "Condition": {{"{operator}": {{"aws:UserAgent": ["x", "{value}"]}}}}"#)
+    };
+    let resource =
+        |element: &str| format!(r#""{element}": "arn:aws:lookoutvision:us-west-2:123456789012:model/{v}""#);
+    let elsewhere = format!(r#""Resource": "arn:aws:lookoutvision:us-east-1:123456789012:model/{v}""#);
+    let absent = format!(r#""Resource": "*", "Condition": {{"StringLike": {{"test:absent": "{v}"}}}}"#);
+
+    // Whether the statement applies when the four bring in all that is taken; whether the limit decides with a byte more.
+    for (clauses, applies, is_decided_by_limit) in [
+        (condition("StringEquals", &v), false, true),
+        (condition("StringLike", &format!("*{v}*")), false, true),
+        (condition("StringNotLike", &format!("*{v}*")), true, true),
+        (condition("StringEqualsIgnoreCase", &v), false, true),
+        (condition("StringNotEqualsIgnoreCase", &v), true, true),
+        (condition("ArnLike", &format!("arn:aws:iam::{v}:*")), false, true),
+        (
+            condition("ArnNotLike", &format!("arn:aws:iam::{v}:*")),
+            true,
+            true,
+        ),
+        (condition("ForAllValues:StringLike", &v), false, true),
+        (condition("ForAnyValue:StringNotLike", &v), true, true),
+        (resource("Resource"), false, true),
+        (resource("NotResource"), true, true),
+        // The Region differs, and the key is absent, whatever the variables are.
+        (elsewhere, false, false),
+        (absent, false, false),
+    ] {
+        for (bytes, effect) in [
+            (2_048, "Allow"),
+            (2_048, "Deny"),
+            (2_049, "Allow"),
+            (2_049, "Deny"),
+        ] {
+            let mut context = RequestContext::new();
+            context.insert("aws:UserAgent", "a".repeat(bytes));
+            let is_over = bytes == 2_049 && is_decided_by_limit;
+            let applies = if is_over { effect == "Deny" } else { applies };
+            let expected = match (applies, effect) {
+                (false, _) => Decision::ImplicitDeny,
+                (true, "Allow") => Decision::Allowed,
+                (true, _) => Decision::ExplicitDeny,
+            };
+
+            let document = policy(effect, &clauses);
+            let policies = Policies {
+                vpc_endpoint: Some(&document),
+                ..Policies::default()
+            };
+            let request = Request {
+                principal: &"arn:aws:iam::123456789012:user/alice".parse().unwrap(),
+                action: &"lookoutvision:DetectAnomalies".parse().unwrap(),
+                resource: &"arn:aws:lookoutvision:us-west-2:123456789012:model/a/1"
+                    .parse()
+                    .unwrap(),
+                resource_account: None,
+                context: &context,
+            };
+            let explanation = explain(&policies, &request);
+            let what = format!("{effect} {clauses} with {bytes} bytes");
+            assert_eq!(explanation.evaluation.decision, expected, "{what}");
+            assert_eq!(explanation.statements[1].matched, applies, "{what}");
+            let is_noted = explanation
+                .notes
+                .iter()
+                .any(|note| note.contains("bring in more than 8192 bytes"));
+            assert_eq!(is_noted, is_over, "{what}: {:?}", explanation.notes);
+        }
+    }
+    assert_eq!(EXPANSION_BYTES_MAX, 4 * 2_048);
 }
 
 #[test]
