@@ -16,6 +16,7 @@ use crate::{
     request::HeadError,
     state::Shared,
     storage::StorageError,
+    text::escape_json,
 };
 
 mod certificates;
@@ -172,7 +173,8 @@ pub(crate) fn bytes_answer(content_type: &'static str, bytes: impl Into<Bytes>) 
     Ok(response)
 }
 
-fn json_text(status: StatusCode, mut text: String) -> Response<Full<Bytes>> {
+fn json_text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    let mut text = escape_json(text);
     // So that `curl` leaves the prompt on a line of its own.
     text.push('\n');
     let mut response = Response::new(Full::new(Bytes::from(text)));

@@ -360,10 +360,13 @@ fn open_state(config: &Config, now: Timestamp, problems: &mut Problems) -> Optio
 
 /// A new authority has to be trusted anew: whoever started the emulator must see it.
 fn tell(notice: &CaNotice) {
-    match notice.origin {
-        Origin::Remade(_) => warn!("{notice}"),
-        Origin::Opened if notice.remarks.is_empty() => debug!("{notice}"),
-        Origin::Opened | Origin::Made => info!("{notice}"),
+    // A log entry is one line.
+    for line in notice.to_string().lines() {
+        match notice.origin {
+            Origin::Remade(_) => warn!("{line}"),
+            Origin::Opened if notice.remarks.is_empty() => debug!("{line}"),
+            Origin::Opened | Origin::Made => info!("{line}"),
+        }
     }
 }
 

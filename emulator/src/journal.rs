@@ -9,11 +9,13 @@
 //! is cut, so that no request pushes out those of others, and the newest is never evicted.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
+use sigv4_verify::redact_secrets;
 use uuid::Uuid;
 
 use crate::{config::Limits, host_name::EmulatedService, request::ReceivedRequest};
@@ -94,7 +96,7 @@ impl Journal {
             duration: Duration::ZERO,
             connection: request.connection.clone(),
             method: request.method.clone(),
-            target: without_session_token(&request.target),
+            target: without_secrets(&request.target),
             host: request.host.clone(),
             entry_point: None,
             principal: None,
@@ -210,36 +212,10 @@ impl Drop for OpenEntry<'_> {
     }
 }
 
-/// A presigned request carries its session token in the target
-fn without_session_token(target: &Arc<str>) -> Arc<str> {
-    const PARAMETER: &str = "X-Amz-Security-Token=";
-    // Most targets have no parameters at all, which is found out faster.
-    if !target.contains('=') {
-        return target.clone();
-    }
-    let Some(start) = target.find(PARAMETER).map(|position| position + PARAMETER.len()) else {
-        return target.clone();
-    };
-    let end = target[start..]
-        .find('&')
-        .map_or(target.len(), |length| start + length);
-    format!("{}[redacted]{}", &target[..start], &target[end..]).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_token_in_the_target_is_not_kept() {
-        assert_eq!(
-            &*without_session_token(&"/p?X-Amz-Security-Token=secret&X-Amz-Date=1".into()),
-            "/p?X-Amz-Security-Token=[redacted]&X-Amz-Date=1"
-        );
-        assert_eq!(
-            &*without_session_token(&"/p?X-Amz-Security-Token=secret".into()),
-            "/p?X-Amz-Security-Token=[redacted]"
-        );
-        assert_eq!(&*without_session_token(&"/p?a=b".into()), "/p?a=b");
+/// A presigned request carries its signature and its session token in the target
+fn without_secrets(target: &Arc<str>) -> Arc<str> {
+    match redact_secrets(target) {
+        Cow::Borrowed(_) => target.clone(),
+        Cow::Owned(redacted) => redacted.into(),
     }
 }

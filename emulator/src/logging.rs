@@ -1,11 +1,39 @@
 //! Log lines on standard error, for a person or for a machine.
+//!
+//! A client can shape a good part of what is logged: its access key id, the Region of its scope, names in its policies.
+//! So each text goes through [`shown`] on its way into a line, whatever event it is of: no secret of a presigned URL,
+//! and nothing that ends the line, moves the cursor or turns the reading order. One event is one line.
 
-use std::io::IsTerminal;
+use std::{
+    fmt::{self, Write as _},
+    io::IsTerminal,
+};
 
-use tracing::{Level, warn};
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use serde_json::{Value, json};
+use sigv4_verify::redact_secrets;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    warn,
+};
+use tracing_subscriber::{
+    Layer,
+    field::RecordFields,
+    filter::Targets,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, MakeWriter,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
-use crate::config::LogFormat;
+use crate::{
+    config::LogFormat,
+    text::{escape, escape_json},
+};
 
 /// Starts logging; `RUST_LOG` may ask for more or less than `info`, as in `RUST_LOG=debug`
 ///
@@ -19,16 +47,9 @@ pub(crate) fn start(format: LogFormat) {
         Some(Err(error)) => (default_filter(), Some(error)),
         None => (default_filter(), None),
     };
-    let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal());
+    let lines = lines(format, std::io::stderr().is_terminal(), std::io::stderr);
     // A failure means that a subscriber is there already.
-    let _ = match format {
-        LogFormat::Text => registry.with(layer).try_init(),
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
-    };
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if let Some(error) = mistake {
         warn!("RUST_LOG is ignored: {error}");
     }
@@ -36,4 +57,233 @@ pub(crate) fn start(format: LogFormat) {
 
 fn default_filter() -> Targets {
     Targets::new().with_default(Level::INFO)
+}
+
+/// Writes events as lines
+fn lines<S, W>(format: LogFormat, is_terminal: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(is_terminal);
+    match format {
+        LogFormat::Text => layer.with_target(false).fmt_fields(TextFields).boxed(),
+        LogFormat::Json => layer.event_format(JsonLines).boxed(),
+    }
+}
+
+/// The message, then `name=value`, as a person reads it
+struct TextFields;
+
+impl<'w> FormatFields<'w> for TextFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut recorded = Recorded::default();
+        fields.record(&mut recorded);
+        for (nth, (name, value)) in recorded.0.iter().enumerate() {
+            if nth > 0 {
+                writer.write_char(' ')?;
+            }
+            let is_message = *name == MESSAGE;
+            if !is_message {
+                write!(writer, "{name}=")?;
+            }
+            match value {
+                Recording::Text(text) if !is_message => {
+                    write!(writer, "\"{}\"", escape(text).replace('"', "\\\""))?;
+                }
+                Recording::Text(text) | Recording::Displayed(text) => writer.write_str(&escape(text))?,
+                Recording::Other(value) => write!(writer, "{value}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One JSON object a line: `timestamp`, `level`, `message` and the event's fields
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        let mut recorded = Recorded::default();
+        event.record(&mut recorded);
+        let mut line = format!(
+            "{{\"timestamp\":{},\"level\":\"{}\"",
+            json!(timestamp),
+            event.metadata().level()
+        );
+        for (name, value) in recorded.0 {
+            let value = match value {
+                Recording::Text(text) | Recording::Displayed(text) => Value::from(text),
+                Recording::Other(value) => value,
+            };
+            write!(line, ",{}:{value}", json!(name))?;
+        }
+        line.push('}');
+        writeln!(writer, "{}", escape_json(line))
+    }
+}
+
+/// The fields of one event, in their order, without secrets
+#[derive(Default)]
+struct Recorded(Vec<(&'static str, Recording)>);
+
+enum Recording {
+    /// A text as such
+    Text(String),
+    /// What something prints as
+    Displayed(String),
+    /// A number or a truth value
+    Other(Value),
+}
+
+impl Visit for Recorded {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, Recording::Displayed(shown(&format!("{value:?}"))));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, Recording::Text(shown(value)));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, Recording::Other(value.into()));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, Recording::Other(value.into()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, Recording::Other(value.into()));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, Recording::Other(value.into()));
+    }
+}
+
+impl Recorded {
+    fn put(&mut self, field: &Field, value: Recording) {
+        self.0.push((field.name(), value));
+    }
+}
+
+/// A text without the secrets of presigned URLs
+fn shown(text: &str) -> String {
+    redact_secrets(text).into_owned()
+}
+
+/// The field that holds what an event says (`tracing`, the event macros)
+const MESSAGE: &str = "message";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{info, warn};
+
+    use super::*;
+
+    /// What was written
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, is_terminal: bool, events: impl FnOnce()) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = lines(format, is_terminal, move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), events);
+        String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Everything that must not come through, as a client could send it
+    const HOSTILE: &str = "A\n2026-01-01T00:00:00Z ERROR fake\r\u{1b}[2J\u{85}\u{9b}1m\u{7f}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{61c}\0";
+    const URL: &str = "https://a/?X-Amz-Security%2DToken=hush&x-amz-signature=hush";
+
+    fn events() {
+        warn!(text = HOSTILE, shown = %HOSTILE, debug = ?HOSTILE, count = 3_u64, "message {HOSTILE}");
+        info!(url = URL, "not authenticated: {URL}");
+    }
+
+    #[track_caller]
+    fn has_two_lines_that_are_fit_to_be_shown(log: &str) {
+        let (lines, end) = log.rsplit_once('\n').expect("a last line feed");
+        assert_eq!((lines.matches('\n').count(), end), (1, ""), "{log}");
+        let unfit: Vec<char> = lines
+            .chars()
+            .filter(|c| *c != '\n' && (c.is_control() || ('\u{2028}'..='\u{202e}').contains(c)))
+            .collect();
+        assert!(unfit.is_empty(), "{unfit:?}: {log}");
+        assert!(!log.contains(['\u{2066}', '\u{200f}', '\u{61c}']), "{log}");
+        assert!(!log.contains("hush"), "{log}");
+    }
+
+    #[test]
+    fn a_text_line_holds_nothing_that_ends_it_or_moves_the_cursor() {
+        let log = logged(LogFormat::Text, false, events);
+        has_two_lines_that_are_fit_to_be_shown(&log);
+        let escaped = escape(HOSTILE);
+        assert!(
+            escaped.starts_with(r"A\n2026-01-01T00:00:00Z ERROR fake\r\u{1b}[2J\u{85}"),
+            "{escaped}"
+        );
+        let line = log.lines().next().unwrap();
+        assert!(
+            line.contains(&format!(
+                " WARN message {escaped} text=\"{escaped}\" shown={escaped} debug="
+            )),
+            "{line}"
+        );
+        assert!(line.ends_with(" count=3"), "{line}");
+        // Our own colours are no client's.
+        let log = logged(LogFormat::Text, true, || info!("{HOSTILE}"));
+        assert_eq!(
+            log.matches("[2J").count(),
+            log.matches(r"\u{1b}[2J").count(),
+            "{log}"
+        );
+        assert!(log.contains("\u{1b}[32m INFO"), "{log:?}");
+    }
+
+    #[test]
+    fn a_json_line_holds_nothing_that_ends_it_and_reads_as_what_was_logged() {
+        let log = logged(LogFormat::Json, true, events);
+        has_two_lines_that_are_fit_to_be_shown(&log);
+        let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["message"], format!("message {HOSTILE}"));
+        assert_eq!(line["text"], HOSTILE);
+        assert_eq!(line["count"], 3);
+        let timestamp = line["timestamp"].as_str().unwrap();
+        assert!(timestamp.parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
+        let line: Value = serde_json::from_str(log.lines().nth(1).unwrap()).unwrap();
+        assert_eq!(
+            line["url"],
+            "https://a/?X-Amz-Security%2DToken=[redacted]&x-amz-signature=[redacted]"
+        );
+    }
 }

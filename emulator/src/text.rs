@@ -1,6 +1,7 @@
 //! Texts that a client can shape, made fit to be shown.
 //!
-//! [`Shown`] cuts a value that a message repeats; [`cut`] and [`cut_bytes`] do the same to a whole text.
+//! [`Shown`] cuts a value that a message repeats; [`cut`] and [`cut_bytes`] do the same to a whole text. [`escape`] and
+//! [`escape_json`] write out what would begin a line of its own, move a cursor, or turn the order of what is read.
 
 use std::{
     borrow::Cow,
@@ -72,6 +73,55 @@ pub(crate) fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
     }
 }
 
+/// A text in one line that shows all of itself: `\n` for a line feed, `\u{202e}` for a right-to-left override
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_escaped(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// The same for a JSON text without white space between its values: what reads it gets what was written
+pub(crate) fn escape_json(json: String) -> String {
+    if !json.contains(is_escaped) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_escaped(character) {
+            // All of them have four digits at most, and stand inside of strings: serde_json has escaped the others.
+            write!(escaped, "\\u{:04x}", u32::from(character)).expect("a String takes everything");
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// C0 and C1 controls and DEL; line and paragraph separators; and what Unicode has to turn the reading order, with
+/// which a text can look like another one (Unicode Standard Annex 9, *Explicit directional formatting characters*).
+fn is_escaped(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
 fn beginning(text: &str, characters_max: usize) -> &str {
     // A character has a byte at least.
     if text.len() <= characters_max {
@@ -96,6 +146,31 @@ mod tests {
         assert_eq!(cut("", 0), "");
         assert_eq!(cut_bytes("éé", 4), "éé");
         assert_eq!(cut_bytes("ééé", 5), "éé…");
+    }
+
+    #[test]
+    fn what_begins_a_line_or_moves_a_cursor_is_written_out() {
+        for (text, escaped, in_json) in [
+            ("a\nb\r\tc", r"a\nb\r\tc", r#""a\nb\r\tc""#),
+            (
+                "\0\u{1b}[31m\u{7f}",
+                r"\u{0}\u{1b}[31m\u{7f}",
+                r#""\u0000\u001b[31m\u007f""#,
+            ),
+            ("\u{85}\u{9b}", r"\u{85}\u{9b}", r#""\u0085\u009b""#),
+            ("\u{2028}\u{2029}", r"\u{2028}\u{2029}", r#""\u2028\u2029""#),
+            (
+                "\u{202e}\u{2066}\u{200f}\u{61c}",
+                r"\u{202e}\u{2066}\u{200f}\u{61c}",
+                r#""\u202e\u2066\u200f\u061c""#,
+            ),
+            ("Größe ✓ \\ \"", "Größe ✓ \\ \"", r#""Größe ✓ \\ \"""#),
+        ] {
+            assert_eq!(escape(text), escaped);
+            let json = escape_json(serde_json::to_string(text).unwrap());
+            assert_eq!(json, in_json);
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
     }
 
     #[test]

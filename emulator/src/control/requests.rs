@@ -13,7 +13,10 @@ pub(super) fn list(shared: &Shared, query: &str) -> Answer {
     let filter = Filter::parse(query)
         .map_err(|error| ControlError::bad_request("InvalidFilter", error.to_string()))?;
     let entries = shared.journal.entries(&filter);
-    let views: Vec<EntryView<'_>> = entries.iter().map(|entry| EntryView::of(entry)).collect();
+    let views: Vec<_> = entries
+        .iter()
+        .map(|entry| EntryView::of(entry).to_json())
+        .collect();
     let mut response = json_answer(&views)?;
     let (_, evicted) = shared.journal.counts();
     response.headers_mut().insert("x-journal-evicted", evicted.into());
@@ -32,7 +35,7 @@ pub(super) fn show(shared: &Shared, id: &str) -> Answer {
                 format!("the journal has no request `{id}`"),
             )
         })?;
-    json_answer(&EntryView::of(&entry))
+    json_answer(&EntryView::of(&entry).to_json())
 }
 
 pub(super) fn clear(shared: &Shared) -> Answer {

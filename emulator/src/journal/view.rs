@@ -4,13 +4,14 @@
 //! the entry, from what the entry holds of the decision; a server that explained every request would spend longer on
 //! explaining than on deciding.
 
-use std::mem::take;
+use std::{borrow::Cow, mem::take};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use iam_policy::{DecidedBy, Explanation, NearMiss, StatementExplanation};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use sigv4_verify::redact_secrets;
 use uuid::Uuid;
 
 use super::{BodyRecord, Entry, SignatureRecord};
@@ -127,9 +128,14 @@ impl<'a> EntryView<'a> {
         }
     }
 
-    /// The view as a JSON value
+    /// The view as a JSON value without secrets
+    ///
+    /// A presigned URL can stand in the headers that policies look at and so in every text about them, which is why all
+    /// texts are looked through here, and not each where it comes from.
     pub(crate) fn to_json(&self) -> Value {
-        to_value(self)
+        let mut value = to_value(self);
+        redact(&mut value);
+        value
     }
 }
 
@@ -162,6 +168,19 @@ pub(super) fn base64<S: Serializer>(kept: &Option<Box<[u8]>>, serializer: S) -> 
     match kept {
         Some(kept) => serializer.serialize_str(&BASE64_STANDARD.encode(kept)),
         None => serializer.serialize_none(),
+    }
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(redacted) = redact_secrets(text) {
+                *text = redacted;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(redact),
+        Value::Object(members) => members.values_mut().for_each(redact),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -11,6 +11,7 @@ mod environment;
 #[cfg(unix)]
 mod file_modes;
 mod first_contact;
+mod hostile_texts;
 mod http2;
 mod journal;
 mod life_cycle;

@@ -8,7 +8,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::support::{Answer, Call, control_at};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::{Answer, Call, connect_trusting, control_at};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lookoutvision-emulator");
 
@@ -70,6 +73,11 @@ impl Process {
             log,
             ca_pem: std::fs::read_to_string(folder.join(certs).join("ca.pem")).expect("the CA was made"),
         }
+    }
+
+    /// A TLS connection on which nothing was sent yet
+    pub(crate) async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        connect_trusting(&self.ca_pem, self.address, "localhost", &[]).await
     }
 
     pub(crate) async fn send(&self, call: &Call) -> std::io::Result<Answer> {

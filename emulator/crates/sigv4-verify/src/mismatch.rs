@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::redaction::{is_secret_header, redact_secrets};
 use crate::shown::Shown;
 use crate::string_to_sign::StringToSign;
 
 /// Everything about a signature that differs from ours: the best debugging aid there is.
 ///
-/// Both texts may hold the session token, for which there is [`redacted`](Self::redacted); `Debug` prints
-/// that.
+/// Both texts may hold the session token and other credentials, for which there is
+/// [`redacted`](Self::redacted); `Debug` prints that.
 #[derive(Clone)]
 pub struct Mismatch {
     pub(crate) canonical_request: String,
@@ -44,7 +45,7 @@ impl Mismatch {
         self.cause.as_ref()
     }
 
-    /// The same without the session token, for whatever is kept.
+    /// The same without what is secret in it, for whatever is kept.
     #[must_use]
     pub fn redacted(&self) -> Self {
         Self {
@@ -177,25 +178,15 @@ impl fmt::Display for MismatchCause {
     }
 }
 
-/// Takes the session token out of a canonical request: out of its header line, and out of its query.
+/// Takes what is secret out of a canonical request: out of its header lines, and out of its query.
 fn redact(canonical_request: &str) -> String {
     let lines = canonical_request
         .split('\n')
         .map(|line| match line.split_once(':') {
-            Some((name @ "x-amz-security-token", _)) => Cow::Owned(format!("{name}:{REDACTED}")),
-            _ => redact_parameter(line),
+            Some((name, _)) if is_secret_header(name) => Cow::Owned(format!("{name}:{REDACTED}")),
+            _ => redact_secrets(line),
         });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn redact_parameter(line: &str) -> Cow<'_, str> {
-    let Some(start) = line.find(TOKEN_PARAMETER) else {
-        return Cow::Borrowed(line);
-    };
-    let (before, value) = line.split_at(start + TOKEN_PARAMETER.len());
-    let after = value.find('&').map_or("", |end| &value[end..]);
-    Cow::Owned(format!("{before}{REDACTED}{after}"))
-}
-
-const TOKEN_PARAMETER: &str = "X-Amz-Security-Token=";
 const REDACTED: &str = "[redacted]";

@@ -78,6 +78,26 @@ fn a_session_token_does_not_reach_a_log() {
 }
 
 #[test]
+fn no_other_spelling_of_a_secret_reaches_a_log() {
+    let scope = format!("{ACCESS_KEY_ID}/20261123/us-east-1/lookoutvision/aws4_request");
+    let signed = "authorization;cookie;host;referer;user-agent;x-amz-date";
+    let headers = format!(
+        "Host: localhost\nX-Amz-Date: 20261123T033454Z\nCookie: session=hush\n\
+         Referer: https://a/?X-Amz-Security-Token=hush-hush&b=1\n\
+         User-Agent: a (https://a/?x-amz-signature=hush)\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={signed}, Signature=hush"
+    );
+    let target = "/?X-Amz-Security%2DToken=hush&x-amz-security-token=hush&x-amz-security-token=hush&a=1";
+    let mismatch = Endpoint::at("2026-11-23T03:34:54Z").mismatch(&Request::new("GET", target, &headers));
+    assert!(mismatch.canonical_request().contains("hush"));
+    let redacted = mismatch.redacted();
+    let kept = redacted.canonical_request();
+    assert!(!kept.contains("hush"), "{kept}");
+    assert!(kept.contains("a=1&"), "{kept}");
+    assert!(!format!("{mismatch:?}").contains("hush"));
+}
+
+#[test]
 fn a_bearer_token_meant_for_somebody_else_does_not_reach_a_log() {
     let mut request = requests()[0].clone();
     for authorization in ["Bearer hush-hush", "hush-hush"] {

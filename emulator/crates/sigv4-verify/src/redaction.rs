@@ -1,0 +1,251 @@
+//! Secrets of requests, taken out of any text that is kept.
+//!
+//! A presigned URL carries its signature and, with temporary credentials, the session token in its query, and
+//! whoever has the URL has them. It turns up where it was sent to, in a `Referer`, inside a parameter of another
+//! URL, in a message; and its parameters can be written in many ways: `X-Amz-Security%2DToken`, twice encoded,
+//! in lower case, more than once. So names are compared as they read when every escape is resolved, in any case.
+
+use std::borrow::Cow;
+
+use crate::percent::hex_value;
+
+/// A text without the values of secret parameters; each is replaced by `[redacted]`.
+///
+/// A value ends at the next `&` or white space that is encoded no more often than the `=` before it, so an `&`
+/// inside the value does not end it. Where that is not enough to tell, rather too much is taken out.
+///
+/// ```
+/// use sigv4_verify::redact_secrets;
+///
+/// assert_eq!(
+///     redact_secrets("/?X-Amz-Security%2dToken=hush%26hush&X-Amz-Date=1"),
+///     "/?X-Amz-Security%2dToken=[redacted]&X-Amz-Date=1"
+/// );
+/// assert_eq!(
+///     redact_secrets("see https://a/?url=https%3A%2F%2Fb%2F%3Fx-amz-signature%3Dhush%26a%3D1"),
+///     "see https://a/?url=https%3A%2F%2Fb%2F%3Fx-amz-signature%3D[redacted]%26a%3D1"
+/// );
+/// ```
+#[must_use]
+pub fn redact_secrets(text: &str) -> Cow<'_, str> {
+    // Most texts name nothing at all, which is found out faster.
+    if !text.contains(['=', ':', '%']) {
+        return Cow::Borrowed(text);
+    }
+    let characters = resolve_escapes(text.as_bytes());
+    let mut redacted = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while at < characters.len() {
+        let Some(value) = value_of_secret(&characters, at) else {
+            at += 1;
+            continue;
+        };
+        let separator = characters[value - 1];
+        let ends = |character: &Character| {
+            character.times_encoded <= separator.times_encoded
+                && (character.byte == b'&' || character.byte.is_ascii_whitespace())
+        };
+        let length = characters[value..].iter().position(ends);
+        at = length.map_or(characters.len(), |length| value + length);
+        if at > value {
+            // Separators are ASCII, so both ends lie between characters of the text.
+            redacted.push_str(&text[copied..separator.end]);
+            redacted.push_str(REDACTED);
+            copied = characters.get(at).map_or(text.len(), |character| character.start);
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    redacted.push_str(&text[copied..]);
+    Cow::Owned(redacted)
+}
+
+/// Whether a header's value is a secret as a whole. Names are in lower case.
+pub(crate) fn is_secret_header(name: &str) -> bool {
+    SECRET_HEADERS.contains(&name)
+}
+
+/// A byte of a text whose escapes are resolved.
+#[derive(Clone, Copy)]
+struct Character {
+    /// In lower case.
+    byte: u8,
+    times_encoded: usize,
+    /// Where it stands in the text as written.
+    start: usize,
+    end: usize,
+}
+
+/// Resolves escapes until there are none: `%252D` is `-`.
+fn resolve_escapes(text: &[u8]) -> Vec<Character> {
+    let mut resolved: Vec<Character> = Vec::with_capacity(text.len());
+    for (start, byte) in text.iter().enumerate() {
+        resolved.push(Character {
+            byte: byte.to_ascii_lowercase(),
+            times_encoded: 0,
+            start,
+            end: start + 1,
+        });
+        // What an escape stands for can be the end of another one.
+        while let [.., percent, high, low] = resolved[..]
+            && percent.byte == b'%'
+            && let (Some(high_value), Some(low_value)) = (hex_value(high.byte), hex_value(low.byte))
+        {
+            let times_encoded = percent
+                .times_encoded
+                .max(high.times_encoded)
+                .max(low.times_encoded);
+            resolved.truncate(resolved.len() - 3);
+            resolved.push(Character {
+                byte: (high_value << 4 | low_value).to_ascii_lowercase(),
+                times_encoded: times_encoded + 1,
+                start: percent.start,
+                end: low.end,
+            });
+        }
+    }
+    resolved
+}
+
+/// Where the value of the secret that is named at this place begins; `None` when none is.
+fn value_of_secret(characters: &[Character], at: usize) -> Option<usize> {
+    let is_named = |name: &str| {
+        let named = characters.get(at..at + name.len());
+        named.is_some_and(|named| named.iter().map(|character| character.byte).eq(name.bytes()))
+    };
+    let is_inside_a_name = at > 0 && is_of_a_name(characters[at - 1].byte);
+    let secret = SECRET_PARAMETERS
+        .iter()
+        .find(|secret| is_named(secret) && !(is_inside_a_name && !secret.starts_with("x-amz-")))?;
+    let separator = at + secret.len();
+    match characters.get(separator)?.byte {
+        b'=' => Some(separator + 1),
+        // As a header is written down.
+        b':' => {
+            let is_blank = |character: &&Character| character.byte == b' ';
+            Some(separator + 1 + characters[separator + 1..].iter().take_while(is_blank).count())
+        }
+        _ => None,
+    }
+}
+
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+/// Parameters whose value nobody but the two ends may know, in lower case: those of signature version 4, of the
+/// versions before it, and of AWS STS (API reference, the requests of its actions).
+const SECRET_PARAMETERS: [&str; 10] = [
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-s3session-token",
+    "signature",
+    "securitytoken",
+    "sessiontoken",
+    "secretaccesskey",
+    "tokencode",
+    "webidentitytoken",
+    "samlassertion",
+];
+
+/// Headers that are credentials.
+const SECRET_HEADERS: [&str; 5] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-amz-s3session-token",
+    "x-amz-security-token",
+];
+
+const REDACTED: &str = "[redacted]";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(redact_secrets(text), expected, "{text}");
+    }
+
+    #[test]
+    fn names_are_compared_decoded_and_in_any_case() {
+        for name in [
+            "X-Amz-Security-Token",
+            "x-amz-security-token",
+            "X-AMZ-SECURITY-TOKEN",
+            "X-Amz-Security%2DToken",
+            "X-Amz-Security%2dToken",
+            "%58%2d%41%6d%7A-Security-Token",
+            "X-Amz-Security%252DToken",
+            "X-Amz-Security%25252DToken",
+            "X-Amz-Security%%32%44Token",
+            "X-Amz-Signature",
+            "x-amz-%73ignature",
+            "Signature",
+        ] {
+            check(&format!("/?{name}=hush"), &format!("/?{name}=[redacted]"));
+            check(
+                &format!("/?a=1&{name}=hush%26hush+h=u&b=2&{name}=hush"),
+                &format!("/?a=1&{name}=[redacted]&b=2&{name}=[redacted]"),
+            );
+        }
+    }
+
+    #[test]
+    fn broken_escapes_hide_nothing() {
+        check("/?X-Amz-Signature=%zz%&a=%", "/?X-Amz-Signature=[redacted]&a=%");
+        check("/%?x-amz-signature=é%C3", "/%?x-amz-signature=[redacted]");
+        check("/%2?X-Amz-Signature%3Dhush", "/%2?X-Amz-Signature%3D[redacted]");
+    }
+
+    #[test]
+    fn a_url_inside_another_ends_where_its_own_parameters_do() {
+        check(
+            "https://a/?u=https%3A%2F%2Fb%3FX-Amz-Signature%3Dhush%2526hush%26k%3D1&z=1",
+            "https://a/?u=https%3A%2F%2Fb%3FX-Amz-Signature%3D[redacted]%26k%3D1&z=1",
+        );
+        check(
+            "agent/1 (+https://a/?X-Amz-Signature=hush) next",
+            "agent/1 (+https://a/?X-Amz-Signature=[redacted] next",
+        );
+    }
+
+    #[test]
+    fn headers_that_are_written_down_count_too() {
+        check(
+            "x-amz-security-token: hush\nhost:a",
+            "x-amz-security-token: [redacted]\nhost:a",
+        );
+        check(
+            "AWS4-HMAC-SHA256 Credential=A/b, SignedHeaders=host;x-amz-security-token, Signature=hush",
+            "AWS4-HMAC-SHA256 Credential=A/b, SignedHeaders=host;x-amz-security-token, Signature=[redacted]",
+        );
+    }
+
+    #[test]
+    fn everything_else_stays() {
+        for text in [
+            "",
+            "/2020-11-20/projects",
+            "/?X-Amz-Credential=A%2F20260101%2Fus-west-2%2Flookoutvision%2Faws4_request&X-Amz-Date=1",
+            "/?X-Amz-Signature=&a=1",
+            "/?X-Amz-Signature&a=1",
+            "/?mysignature=1&signatures=2",
+            "the signature differs",
+            "%%%%25%2",
+        ] {
+            assert!(matches!(redact_secrets(text), Cow::Borrowed(_)), "{text}");
+            check(text, text);
+        }
+    }
+
+    #[test]
+    fn escapes_of_escapes_cost_no_more_than_their_length() {
+        // Resolved one round after the other these would take a thousand million steps.
+        let nested = format!("%{}2DX-Amz-Signature=hush", "25".repeat(200_000));
+        assert!(redact_secrets(&nested).ends_with("X-Amz-Signature=[redacted]"));
+    }
+}
