@@ -1,11 +1,10 @@
 //! The control API: plain HTTP on its own listener, JSON, for the test that drives the emulator.
 //!
-//! It answers nobody's browser: a page on some site can make a visitor's browser send requests to loopback, and such a
-//! request carries an `Origin`. Where that is not the control API's own, the request is refused.
+//! It answers no other site's pages: what a visitor's browser was made to send is refused ([`screen`]).
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use serde::Serialize;
@@ -27,6 +26,7 @@ pub(crate) mod environment;
 mod health;
 pub(crate) mod modes;
 mod requests;
+mod screen;
 
 pub(crate) type Answer = Result<Response<Full<Bytes>>, ControlError>;
 
@@ -63,7 +63,7 @@ pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
 }
 
 async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> Answer {
-    refuse_foreign_origin(&head.headers)?;
+    screen::screen(head, &shared.snapshot().config)?;
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
     let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
@@ -199,24 +199,4 @@ async fn read(shared: &Shared, body: &mut RequestBody) -> Result<Bytes, ControlE
         };
         ControlError::new(status, code, error.to_string())
     })
-}
-
-fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), ControlError> {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return Ok(());
-    };
-    let own = headers.get(header::HOST).is_some_and(|host| {
-        origin
-            .as_bytes()
-            .strip_prefix(b"http://")
-            .is_some_and(|origin| origin == host.as_bytes())
-    });
-    if own {
-        return Ok(());
-    }
-    Err(ControlError::new(
-        StatusCode::FORBIDDEN,
-        "ForeignOrigin",
-        "the request comes from another site's page (its Origin is not this host)",
-    ))
 }

@@ -109,6 +109,11 @@ impl HostName {
         &self.0
     }
 
+    /// This machine's own name, if it has one that is a host name
+    pub fn of_this_machine() -> Option<Self> {
+        hostname::get().ok()?.to_str()?.parse().ok()
+    }
+
     /// The address, if the host is one
     pub fn address(&self) -> Option<IpAddr> {
         self.0.parse().ok()

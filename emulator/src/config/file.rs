@@ -48,8 +48,8 @@ mapping! {
         /// Policy of the default endpoint; only without `vpc_endpoints`. `--endpoint-policy` and
         /// LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY go before it.
         pub(super) endpoint_policy: Option<Located<PolicySource>>,
-        /// Further DNS names and addresses that the emulator answers for; `localhost`, the loopback addresses and its
-        /// own host name always belong to them.
+        /// Further DNS names and addresses that the emulator answers for, the control API too; `localhost`, the loopback
+        /// addresses and its own host name always belong to them.
         pub(super) names: Option<List<String>>,
         /// Everyone who can sign. Absent: the user `test` of the account, with access key id `test` and secret access
         /// key `test`.

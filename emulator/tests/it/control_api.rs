@@ -4,7 +4,7 @@ use lookoutvision_emulator::Emulator;
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::support::{Call, ONE_MODEL, control, emulator, read_answer};
+use crate::support::{Call, ONE_MODEL, control, emulator, emulator_with, read_answer};
 
 const POLICY: &str = "/vpc-endpoints/vpce-00000000000000000/policy";
 
@@ -140,17 +140,153 @@ async fn unknown_paths_and_methods_are_told_apart() {
     assert_eq!(control(&emulator, "GET", "/reset", "").await.status, 405);
 }
 
+/// Status and error code of what is sent as it stands; `HOST` is where the control API listens
+async fn raw(emulator: &Emulator, head: &str) -> (u16, String) {
+    let url = emulator.control_url();
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    let head = head.replace("HOST", host).replace('\n', "\r\n");
+    stream
+        .write_all(format!("{head}\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let answer = read_answer(&mut stream).await.unwrap();
+    let code = match answer.status {
+        204 => String::new(),
+        _ => answer.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    (answer.status, code)
+}
+
+#[track_caller]
+fn check(found: (u16, String), status: u16, code: &str, about: &str) {
+    assert_eq!((found.0, found.1.as_str()), (status, code), "{about}");
+}
+
 #[tokio::test]
 async fn a_page_of_another_site_is_refused() {
     let emulator = emulator().await;
-    let url = emulator.control_url();
-    let host = url.strip_prefix("http://").unwrap();
-    for (origin, status) in [("https://example.com", 403), ("null", 403), (url.as_str(), 204)] {
-        let mut stream = TcpStream::connect(host).await.unwrap();
-        let request =
-            format!("POST /reset HTTP/1.1\r\nhost: {host}\r\norigin: {origin}\r\ncontent-length: 0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        assert_eq!(read_answer(&mut stream).await.unwrap().status, status, "{origin}");
+    for fields in [
+        "origin: https://example.com",
+        "origin: null",
+        "origin: ",
+        "origin: https://HOST",
+        "origin: http://HOST/",
+        "origin: http://HOST http://HOST",
+        "origin: http://user@HOST",
+        // The same machine is not the same site: another program may serve that port.
+        "origin: http://127.0.0.1",
+        "origin: http://127.0.0.1:1",
+        // Of several, each has to be good, whichever is read first.
+        "origin: http://HOST\norigin: http://evil.example",
+        "origin: http://evil.example\norigin: http://HOST",
+        "sec-fetch-site: cross-site",
+        "sec-fetch-site: same-site",
+        "sec-fetch-site: ",
+        "sec-fetch-site: same-origin, cross-site",
+        "sec-fetch-site: none\nsec-fetch-site: cross-site",
+        "origin: http://HOST\nsec-fetch-site: cross-site",
+    ] {
+        let head = format!("POST /reset HTTP/1.1\nhost: HOST\n{fields}");
+        check(raw(&emulator, &head).await, 403, "ForeignOrigin", fields);
+    }
+    for fields in [
+        "accept: */*",
+        "origin: http://HOST",
+        "origin: http://HOST\norigin: http://HOST",
+        "sec-fetch-site: none",
+        "origin: http://HOST\nsec-fetch-site: same-origin",
+    ] {
+        let head = format!("POST /reset HTTP/1.1\nhost: HOST\n{fields}");
+        check(raw(&emulator, &head).await, 204, "", fields);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_else_makes_lead_here_is_refused() {
+    let emulator = emulator_with("names: [emulator.test, 192.0.2.1]\n").await;
+    Call::detect("1").send(&emulator).await;
+    for host in [
+        "evil.example:8080",
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "xlocalhost",
+        "2130706433",
+        "0x7f.1",
+        "lookoutvision.us-east-1.amazonaws.com",
+        "sub.emulator.test",
+        "test",
+    ] {
+        let own_origin = format!("host: {host}\norigin: http://{host}\nsec-fetch-site: same-origin");
+        for request in [
+            "POST /reset",
+            "GET /requests",
+            "DELETE /requests",
+            "PUT /clock",
+            "GET /ready",
+            "GET /nonsense",
+        ] {
+            let head = format!("{request} HTTP/1.1\n{own_origin}");
+            check(raw(&emulator, &head).await, 403, "ForeignHost", host);
+        }
+        let attach = format!("PUT {POLICY} HTTP/1.1\n{own_origin}\ncontent-length: 0");
+        check(raw(&emulator, &attach).await, 403, "ForeignHost", host);
+    }
+    assert_eq!(emulator.requests().await.len(), 1, "nothing was forgotten");
+
+    let own_host = hostname::get().unwrap().into_string().unwrap();
+    for host in [
+        "localhost",
+        "LocalHost:1",
+        "localhost.",
+        "any.localhost:8080",
+        "127.0.0.1",
+        "127.0.0.2:80",
+        "[::1]:8080",
+        "192.0.2.77:8080",
+        "emulator.test:18080",
+        "Emulator.Test.",
+        own_host.as_str(),
+    ] {
+        let head = format!("POST /reset HTTP/1.1\nhost: {host}\norigin: http://{host}");
+        check(raw(&emulator, &head).await, 204, "", host);
+    }
+}
+
+#[tokio::test]
+async fn a_request_says_once_and_clearly_which_host_it_means() {
+    let emulator = emulator().await;
+    for head in [
+        "POST /reset HTTP/1.1\naccept: */*",
+        "POST /reset HTTP/1.0\naccept: */*",
+        "POST /reset HTTP/1.1\nhost: ",
+        "POST /reset HTTP/1.1\nhost: HOST\nhost: HOST",
+        "POST /reset HTTP/1.1\nhost: HOST\nhost: evil.example",
+        "POST /reset HTTP/1.1\nhost: evil.example@HOST",
+        "POST /reset HTTP/1.1\nhost: HOST, evil.example",
+        "POST /reset HTTP/1.1\nhost: [::1",
+        // A target in absolute form goes before Host, so both have to say the same.
+        "POST http://evil.example/reset HTTP/1.1\nhost: HOST",
+        "POST http://localhost/reset HTTP/1.1\nhost: HOST",
+        "POST http://evil.example@HOST/reset HTTP/1.1\nhost: HOST",
+    ] {
+        check(raw(&emulator, head).await, 400, "InvalidHost", head);
+    }
+    for head in [
+        "POST http://HOST/reset HTTP/1.1\nhost: evil.example",
+        "POST http://evil.example/reset HTTP/1.1\nhost: evil.example",
+    ] {
+        check(raw(&emulator, head).await, 403, "ForeignHost", head);
+    }
+    for head in [
+        "POST /reset HTTP/1.0\nhost: HOST",
+        "POST http://HOST/reset HTTP/1.1\nhost: HOST",
+    ] {
+        check(raw(&emulator, head).await, 204, "", head);
     }
 }
 
