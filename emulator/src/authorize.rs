@@ -1,96 +1,30 @@
 //! Caller + Invocation + entry point → Permit.
 //!
-//! A [`Permit`] is made here and nowhere else, and running an operation takes one, so a forgotten check does not
+//! An invocation says what the policies are asked about it ([`AuthorizationRequest`]): pairs of an action and a resource,
+//! each of which must be allowed. A [`Permit`] is made here and nowhere else, and running an operation takes one, so a forgotten check does not
 //! compile. Beside it comes an [`Authorization`]: the facts that the decision was made of. The journal keeps it and
 //! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
 //! asks about.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use iam_policy::{Action, Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
+use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext};
 use serde_json::{Map, Value};
 
 use crate::{
-    authenticate::Caller,
-    config::{Principal, Role},
-    entry_point::EntryPoint,
-    identifiers::Region,
-    lookoutvision::invocation::{Invocation, RequestTags},
-    ordered::object_of,
-    policy_service,
-    request::ReceivedRequest,
-    state::Snapshot,
+    authenticate::Caller, config::Principal, entry_point::EntryPoint, lookoutvision::invocation::Invocation,
+    ordered::object_of, policy_service, request::ReceivedRequest, state::Snapshot,
 };
 
 mod context;
+mod denial;
+mod request;
 
 use self::context::Facts;
-
-/// What the policies look at of an invocation, whichever service it is of
-pub(crate) trait Asked {
-    /// The operation's name in policies
-    fn action(&self) -> &'static Action;
-
-    /// What must be allowed besides it, on the same resource
-    fn further_actions(&self) -> Vec<&'static Action> {
-        Vec::new()
-    }
-
-    /// What it is authorised on
-    fn resource(&self) -> &Resource;
-
-    /// The Region it is called in
-    fn region(&self) -> &Region;
-
-    /// The tags it brings along
-    fn tags(&self) -> &RequestTags;
-
-    /// The tags of what it is authorised on
-    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
-        None
-    }
-
-    /// Condition keys of the service's own
-    fn keys(&self) -> Vec<(&'static str, Box<str>)> {
-        Vec::new()
-    }
-
-    /// Those of them that have several values
-    fn lists(&self) -> Vec<(&'static str, Vec<String>)> {
-        Vec::new()
-    }
-
-    /// The role that is to be assumed
-    fn role(&self) -> Option<Arc<Role>> {
-        None
-    }
-}
-
-impl Asked for Invocation {
-    fn action(&self) -> &'static Action {
-        self.action()
-    }
-
-    fn further_actions(&self) -> Vec<&'static Action> {
-        self.further_action().into_iter().collect()
-    }
-
-    fn resource(&self) -> &Resource {
-        self.resource()
-    }
-
-    fn region(&self) -> &Region {
-        self.region()
-    }
-
-    fn tags(&self) -> &RequestTags {
-        self.tags()
-    }
-
-    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
-        self.resource_tags().cloned()
-    }
-}
+pub(crate) use self::{
+    denial::Denial,
+    request::{Authorizable, AuthorizationRequest, Pair},
+};
 
 /// Leave to run one operation once
 #[derive(Debug)]
@@ -104,6 +38,8 @@ pub(crate) struct Permit<I = Invocation> {
 pub(crate) struct Authorization {
     question: Question,
     evaluation: Evaluation,
+    /// The place of the pair that the evaluation is of: the one that decided
+    decisive: usize,
     kept: Kept,
 }
 
@@ -122,57 +58,44 @@ struct Question {
     snapshot: Arc<Snapshot>,
     caller: Caller,
     entry_point: EntryPoint,
-    action: &'static Action,
-    resource: Resource,
-    role: Option<Arc<Role>>,
+    request: AuthorizationRequest,
     facts: Facts,
 }
 
 /// Decides whether a caller may do what it asks for
 ///
 /// # Errors
-/// AWS's access-denied sentence, when a policy stands in the way.
-pub(crate) fn authorize<I: Asked>(
+/// When a policy stands in the way of one of its pairs.
+pub(crate) fn authorize<I: Authorizable>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
     entry_point: EntryPoint,
     invocation: I,
-) -> (Arc<Authorization>, Result<Permit<I>, String>) {
-    let mut question = Question {
+) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
+    let request = invocation.authorization_request(snapshot);
+    let question = Question {
         snapshot: snapshot.clone(),
-        action: invocation.action(),
-        resource: invocation.resource().clone(),
-        role: invocation.role(),
-        facts: Facts::of(received, &invocation),
+        facts: Facts::of(received, request.region()),
+        request,
         caller,
         entry_point,
     };
-    let (mut evaluation, mut denial) = question.decide();
-    let asked = question.action;
-    for action in invocation.further_actions() {
-        if denial.is_some() {
-            break;
-        }
-        question.action = action;
-        let further = question.decide();
-        if further.1.is_some() {
-            (evaluation, denial) = further;
-        } else {
-            question.action = asked;
-        }
-    }
+    let (decisive, evaluation) = question.decide();
+    let is_allowed = evaluation.decision.is_allowed();
     let authorization = Arc::new(Authorization {
         question,
         evaluation,
+        decisive,
         kept: Kept::Whole,
     });
-    let verdict = match denial {
-        None => Ok(Permit {
+    let verdict = if is_allowed {
+        Ok(Permit {
             invocation,
             authorization: authorization.clone(),
-        }),
-        Some(sentence) => Err(sentence),
+        })
+    } else {
+        Err(Denial(authorization.clone()))
     };
     (authorization, verdict)
 }
@@ -205,14 +128,23 @@ impl Authorization {
         self.evaluation.decision
     }
 
-    /// `lookoutvision:…`, and for the services around it `ec2:…` and `sts:…`
+    /// The action of the pair that decided: `lookoutvision:…`, and for the services around it `ec2:…` and `sts:…`
     pub(crate) fn action(&self) -> String {
-        self.question.action.to_string()
+        self.pair().action().to_string()
     }
 
-    /// What the action is about, `*` or an ARN
+    /// What that action is about, `*` or an ARN
     pub(crate) fn resource(&self) -> String {
-        self.question.resource.to_string()
+        self.pair().resource().to_string()
+    }
+
+    /// Each pair that was asked about, with its decision; of an abridged one the pair that decided
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Pair, Decision)> {
+        let pairs = self.question.request.pairs();
+        pairs.map(|pair| match self.kept {
+            Kept::Whole => (pair, self.question.evaluate(pair).decision),
+            Kept::Abridged => (pair, self.evaluation.decision),
+        })
     }
 
     /// For each statement what matched and what did not, and which one decided
@@ -220,18 +152,20 @@ impl Authorization {
         if self.kept == Kept::Abridged {
             let note = "the condition keys of this request were too long for limits.journal_entry_bytes_max and are \
                         not kept whole, so nothing can be said of single statements";
-            return Explanation::without_statements(&self.evaluation, self.question.action, note);
+            return Explanation::without_statements(&self.evaluation, self.pair().action(), note);
         }
-        let mut explanation = self.question.put(Context::Whole, iam_policy::explain);
+        let mut explanation = self
+            .question
+            .put(self.pair(), Context::Whole, iam_policy::explain);
         let config = &self.question.snapshot.config;
-        let notes = policy_service::notes(&explanation, self.question.action, config);
+        let notes = policy_service::notes(&explanation, self.pair().action(), config);
         explanation.notes.extend(notes);
         explanation
     }
 
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
-        self.question.put(Context::Whole, |_, request| {
+        self.question.put(self.pair(), Context::Whole, |_, request| {
             object_of(request.context.iter().map(|(key, values)| {
                 (
                     key.to_owned(),
@@ -241,15 +175,13 @@ impl Authorization {
         })
     }
 
-    /// The same decision, with each text that it was made of cut to so many bytes
+    /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
         let Question {
             snapshot,
             caller,
             entry_point,
-            action,
-            resource,
-            role,
+            request,
             facts,
         } = &self.question;
         Self {
@@ -257,20 +189,22 @@ impl Authorization {
                 snapshot: snapshot.clone(),
                 caller: caller.clone(),
                 entry_point: entry_point.clone(),
-                action,
-                resource: resource.clone(),
-                role: role.clone(),
+                request: request.abridged(self.decisive, bytes_max),
                 facts: facts.abridged(bytes_max),
             },
             evaluation: self.evaluation.clone(),
+            decisive: 0,
             kept: Kept::Abridged,
         }
     }
 
     /// What the journal counts for this, in bytes: an estimate
     pub(crate) fn bytes(&self) -> usize {
-        let resource = self.question.resource.arn().map_or(0, |arn| arn.as_str().len());
-        size_of::<Self>() + self.question.facts.bytes() + resource
+        size_of::<Self>() + self.question.facts.bytes() + self.question.request.bytes()
+    }
+
+    fn pair(&self) -> &Pair {
+        self.question.request.pair(self.decisive)
     }
 }
 
@@ -284,19 +218,40 @@ enum Context {
 }
 
 impl Question {
-    /// The evaluation, and AWS's sentence if it is a denial
-    fn decide(&self) -> (Evaluation, Option<String>) {
-        self.put(Context::WhereRead, |policies, request| {
-            let evaluation = iam_policy::evaluate(policies, request);
-            let denial = evaluation.denial_message(request.principal, request.action, request.resource);
-            (evaluation, denial)
-        })
+    /// The place of the pair that decides, and its evaluation
+    ///
+    /// An explicit deny of any pair decides; without one the first pair that is not allowed; without that the first.
+    // Guess: which of several refused pairs is named. IAM User Guide, *Troubleshoot access denied error messages*: one is,
+    // and not which.
+    fn decide(&self) -> (usize, Evaluation) {
+        let mut pairs = self.request.pairs().enumerate();
+        let (_, first) = pairs.next().expect("a request has at least one pair");
+        let mut decided = (0, self.evaluate(first));
+        for (index, pair) in pairs {
+            if decided.1.decision == Decision::ExplicitDeny {
+                break;
+            }
+            let evaluation = self.evaluate(pair);
+            let outweighs = match evaluation.decision {
+                Decision::Allowed => false,
+                Decision::ImplicitDeny => decided.1.decision.is_allowed(),
+                Decision::ExplicitDeny => true,
+            };
+            if outweighs {
+                decided = (index, evaluation);
+            }
+        }
+        decided
+    }
+
+    fn evaluate(&self, pair: &Pair) -> Evaluation {
+        self.put(pair, Context::WhereRead, iam_policy::evaluate)
     }
 
     /// Puts policies and request together and asks
     ///
     /// Both borrow from what the question holds, so they are made anew each time it is asked.
-    fn put<T>(&self, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
+    fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
         let principal = &*self.caller.principal;
         let organization = self.snapshot.config.organization.as_ref();
         let policies = Policies {
@@ -313,22 +268,22 @@ impl Question {
             resource_control: organization.map_or(&[], |organization| {
                 organization.resource_control_policies.as_slice()
             }),
-            role_trust: self.role.as_ref().map(|role| &role.trust_policy),
+            role_trust: self.request.role().map(|role| &role.trust_policy),
         };
         let context = match context {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),
             Context::WhereRead | Context::Whole => {
                 self.facts
-                    .context(&self.snapshot, &self.caller, &self.entry_point, &self.resource)
+                    .context(&self.snapshot, &self.caller, &self.entry_point, pair)
             }
         };
         let request = Request {
             principal: &principal.identity,
-            action: self.action,
-            resource: &self.resource,
+            action: pair.action(),
+            resource: pair.resource(),
             // Everything here belongs to one account, also what is authorised on `*` and what an ARN in a request calls
             // another account's. A role's ARN names its account, which may be another one.
-            resource_account: match self.role {
+            resource_account: match self.request.role() {
                 Some(_) => None,
                 None => Some(self.snapshot.config.account_id.as_str()),
             },

@@ -392,6 +392,12 @@ impl Config {
         Ok(config)
     }
 
+    /// The networks that lie in a Region, those of every Region among them
+    pub(crate) fn vpcs_in<'c>(&'c self, region: &'c Region) -> impl Iterator<Item = &'c Vpc> {
+        let vpcs = self.vpcs.iter();
+        vpcs.filter(move |vpc| vpc.region.as_ref().is_none_or(|own| own == region))
+    }
+
     /// The role of an ARN
     pub fn role(&self, arn: &str) -> Option<&Arc<Role>> {
         self.roles.iter().find(|role| role.identity.arn().as_str() == arn)

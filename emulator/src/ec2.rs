@@ -10,18 +10,19 @@
 //! ```
 //!
 //! Actions and shapes are those of the API model (botocore, `ec2/2016-11-15`). The actions are authorised by the identity
-//! side, on `*`; they come in at EC2's own public endpoint, so no endpoint policy of another service is asked. Networks
+//! side, on the resources that they touch (`authorization`); they come in at EC2's own public endpoint, so no endpoint
+//! policy of another service is asked. Networks
 //! are those of the configuration. AWS has subnets, network interfaces and security groups in them; the emulator makes
 //! those up (`network`), always the same ones.
 
 use std::sync::LazyLock;
 
-use iam_policy::{Action, Resource};
+use iam_policy::Action;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    authorize::{Asked, Permit},
+    authorize::Permit,
     identifiers::Region,
     lookoutvision::invocation::RequestTags,
     ordered::map_of,
@@ -30,6 +31,7 @@ use crate::{
     xml::Xml,
 };
 
+pub(crate) mod authorization;
 pub(crate) mod changes;
 mod create;
 mod delete;
@@ -45,7 +47,7 @@ use self::error::Ec2Error;
 
 /// The actions that are played
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ec2Action {
+pub(crate) enum Ec2Action {
     CreateTags,
     CreateVpcEndpoint,
     DeleteTags,
@@ -54,6 +56,7 @@ enum Ec2Action {
     DescribePrefixLists,
     DescribeSubnets,
     DescribeTags,
+    DescribeVpcAttribute,
     DescribeVpcEndpointServices,
     DescribeVpcEndpoints,
     DescribeVpcs,
@@ -78,7 +81,7 @@ struct Call<'c> {
 }
 
 impl Ec2Action {
-    const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::CreateTags,
         Self::CreateVpcEndpoint,
         Self::DeleteTags,
@@ -87,13 +90,14 @@ impl Ec2Action {
         Self::DescribePrefixLists,
         Self::DescribeSubnets,
         Self::DescribeTags,
+        Self::DescribeVpcAttribute,
         Self::DescribeVpcEndpointServices,
         Self::DescribeVpcEndpoints,
         Self::DescribeVpcs,
         Self::ModifyVpcEndpoint,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CreateTags => "CreateTags",
             Self::CreateVpcEndpoint => "CreateVpcEndpoint",
@@ -103,6 +107,7 @@ impl Ec2Action {
             Self::DescribePrefixLists => "DescribePrefixLists",
             Self::DescribeSubnets => "DescribeSubnets",
             Self::DescribeTags => "DescribeTags",
+            Self::DescribeVpcAttribute => "DescribeVpcAttribute",
             Self::DescribeVpcEndpointServices => "DescribeVpcEndpointServices",
             Self::DescribeVpcEndpoints => "DescribeVpcEndpoints",
             Self::DescribeVpcs => "DescribeVpcs",
@@ -130,6 +135,16 @@ impl Invocation {
             Some(VERSION) => {}
             other => return Err(Ec2Error::NoSuchVersion(other.unwrap_or_default().to_owned())),
         }
+        let reader = parameters.reader();
+        for list in RESOURCE_LISTS {
+            let found = reader.structures(list).len();
+            if found > RESOURCES_MAX {
+                // Guess: the code and the sentence.
+                return Err(Ec2Error::InvalidParameterValue(format!(
+                    "The parameter {list} has {found} values, and {RESOURCES_MAX} are the most that a call can have."
+                )));
+            }
+        }
         let tags = request_tags(action, &parameters);
         Ok(Self {
             action,
@@ -137,40 +152,6 @@ impl Invocation {
             region,
             tags,
         })
-    }
-}
-
-impl Asked for Invocation {
-    fn action(&self) -> &'static Action {
-        self.action.in_policies()
-    }
-
-    /// Service Authorization Reference, Amazon EC2, CreateTags: who makes something with tags needs leave to tag it.
-    fn further_actions(&self) -> Vec<&'static Action> {
-        let tags_on_create = self.action == Ec2Action::CreateVpcEndpoint && !self.tags.tags.is_empty();
-        tags_on_create
-            .then(|| Ec2Action::CreateTags.in_policies())
-            .into_iter()
-            .collect()
-    }
-
-    fn resource(&self) -> &Resource {
-        &Resource::Any
-    }
-
-    fn region(&self) -> &Region {
-        &self.region
-    }
-
-    fn tags(&self) -> &RequestTags {
-        &self.tags
-    }
-
-    fn keys(&self) -> Vec<(&'static str, Box<str>)> {
-        match self.further_actions()[..] {
-            [] => Vec::new(),
-            _ => vec![("ec2:CreateAction", self.action.name().into())],
-        }
     }
 }
 
@@ -199,6 +180,7 @@ pub(crate) fn perform(
         Ec2Action::DescribePrefixLists => describe::prefix_lists::describe(&call),
         Ec2Action::DescribeSubnets => describe::subnets::describe(&call),
         Ec2Action::DescribeTags => tags::describe(&call),
+        Ec2Action::DescribeVpcAttribute => describe::vpc_attribute::describe(&call),
         Ec2Action::DescribeVpcEndpointServices => describe::services::describe(&call),
         Ec2Action::DescribeVpcEndpoints => describe::endpoints::describe(&call),
         Ec2Action::DescribeVpcs => describe::vpcs::describe(&call),
@@ -262,21 +244,20 @@ fn request_tags(action: Ec2Action, parameters: &Parameters) -> RequestTags {
         Ec2Action::CreateTags | Ec2Action::DeleteTags => reader.structures("Tag"),
         _ => Vec::new(),
     };
-    let pairs = map_of(prefixes.into_iter().filter_map(|prefix| {
+    let mut tags = RequestTags::default();
+    for (key, value) in map_of(prefixes.into_iter().filter_map(|prefix| {
         let key = reader.text(&format!("{prefix}.Key"))?;
-        let value = reader.text(&format!("{prefix}.Value")).unwrap_or_default();
-        Some((key.to_owned(), value.to_owned()))
-    }));
-    match action {
-        Ec2Action::DeleteTags => RequestTags {
-            tags: Vec::new(),
-            keys: pairs.into_keys().collect(),
-        },
-        _ => RequestTags {
-            tags: pairs.into_iter().collect(),
-            keys: Vec::new(),
-        },
+        Some((key, reader.text(&format!("{prefix}.Value"))))
+    })) {
+        match (action, value) {
+            // What is taken off whatever its value has none to look at.
+            (Ec2Action::DeleteTags, None) => tags.keys.push(key.to_owned()),
+            (_, value) => tags
+                .tags
+                .push((key.to_owned(), value.unwrap_or_default().to_owned())),
+        }
     }
+    tags
 }
 
 /// The actions of [`Ec2Action::ALL`], in its order
@@ -288,6 +269,25 @@ static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
     };
     Ec2Action::ALL.into_iter().map(action).collect()
 });
+
+/// The parameters that name resources in a list
+const RESOURCE_LISTS: [&str; 11] = [
+    "AddRouteTableId",
+    "AddSecurityGroupId",
+    "AddSubnetId",
+    "RemoveRouteTableId",
+    "RemoveSecurityGroupId",
+    "RemoveSubnetId",
+    "ResourceId",
+    "RouteTableId",
+    "SecurityGroupId",
+    "SubnetId",
+    "VpcEndpointId",
+];
+
+/// API model, `CreateTags`, Resources: up to 1000; and for every other list, so that a call asks the policies about no
+/// more than this and a few
+const RESOURCES_MAX: usize = 1_000;
 
 /// The API's version (API model)
 const VERSION: &str = "2016-11-15";

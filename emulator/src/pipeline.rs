@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     authenticate::{self, Caller},
-    authorize::{self, Asked, Permit},
+    authorize::{self, Authorizable, Permit},
     body::{ReceivedBody, RequestBody},
     ec2,
     entry_point::{EntryPoint, HostEntryPoint, Scope},
@@ -364,7 +364,7 @@ fn service(received: &ReceivedRequest) -> EmulatedService {
     }
 }
 
-fn permit<I: Asked>(
+fn permit<I: Authorizable>(
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
@@ -374,7 +374,7 @@ fn permit<I: Asked>(
 ) -> Result<Permit<I>, Refusal> {
     let (authorization, verdict) = authorize::authorize(snapshot, received, caller, entry_point, invocation);
     entry.authorization = Some(authorization);
-    verdict.map_err(|message| Refusal::AccessDenied { message })
+    verdict.map_err(Refusal::AccessDenied)
 }
 
 fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody) {
@@ -417,7 +417,7 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal
 fn tell(received: &ReceivedRequest, entry: &OpenEntry<'_>, refusal: &Refusal, message: &str) {
     let request_id = received.request_id;
     match (refusal, &entry.authorization) {
-        (Refusal::AccessDenied { .. }, Some(authorization)) => {
+        (Refusal::AccessDenied(_), Some(authorization)) => {
             info!(%request_id, "denied: {}", authorization.explain().summary());
         }
         (Refusal::Signature(error), _) => info!(%request_id, "not authenticated: {error}"),

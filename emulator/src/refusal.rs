@@ -10,8 +10,9 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
 use crate::{
-    body::BodyError, ec2::error::Ec2Error, entry_point::EntryPointError, host_name::EmulatedService,
-    lookoutvision::error::ServiceError, request::HeadError, sts::error::StsError, text::cut,
+    authorize::Denial, body::BodyError, ec2::error::Ec2Error, entry_point::EntryPointError,
+    host_name::EmulatedService, lookoutvision::error::ServiceError, request::HeadError, sts::error::StsError,
+    text::cut,
 };
 
 mod query;
@@ -29,11 +30,8 @@ pub(crate) enum Refusal {
     Head(HeadError),
     /// The body did not come in
     Body(BodyError),
-    /// A policy stands in the way; AWS's sentence
-    AccessDenied {
-        /// `User: … is not authorized to perform: …`
-        message: String,
-    },
+    /// A policy stands in the way
+    AccessDenied(Denial),
     /// No operation of the API has this method and path
     UnknownOperation,
     /// The service's own error
@@ -173,10 +171,10 @@ impl Refusal {
                     error.to_string(),
                 ),
             },
-            Self::AccessDenied { message } => service(
+            Self::AccessDenied(denial) => service(
                 StatusCode::FORBIDDEN,
                 "AccessDeniedException",
-                message,
+                &denial.sentence(),
                 Map::new(),
             ),
             // soto-project/soto#580 has the XML line `<UnknownOperationException/>` as body, which the JavaScript and

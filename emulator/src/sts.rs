@@ -11,10 +11,7 @@
 //!
 //! Shapes are those of the API model (botocore, `sts/2011-06-15`).
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use iam_policy::{Action, IdentityKind, Resource};
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     authenticate::Caller,
-    authorize::{Asked, Permit},
+    authorize::{Authorizable, AuthorizationRequest, Pair, Permit},
     config::Role,
     identifiers::Region,
     lookoutvision::invocation::RequestTags,
@@ -54,13 +51,11 @@ pub(crate) enum Call {
     AssumeRole(Box<AssumeRole>),
 }
 
-/// Leave to be a role for a while is asked for
+/// An `AssumeRole` call, not yet authorised
 #[derive(Debug)]
 pub(crate) struct AssumeRole {
     role: Arc<Role>,
-    resource: Resource,
     region: Region,
-    tags: RequestTags,
     input: SessionInput,
 }
 
@@ -118,67 +113,57 @@ impl AssumeRole {
         input.refuse_longer_than(role, principal)?;
         Ok(Self {
             role: role.clone(),
-            resource: Resource::Arn(role.identity.arn().clone()),
             region,
-            tags: RequestTags {
-                tags: input.tags.clone().into_iter().collect(),
-                keys: Vec::new(),
-            },
             input,
         })
     }
 }
 
-impl Asked for AssumeRole {
-    fn action(&self) -> &'static Action {
-        &ACTIONS[0]
-    }
+impl Authorizable for AssumeRole {
+    /// Service Authorization Reference, *AWS Security Token Service*, has the keys of each pair. Tags and a source
+    /// identity, also those that go on from the session before, must be allowed like the call itself (IAM User Guide,
+    /// *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed roles*), and so must contexts.
+    fn authorization_request(&self, _: &Snapshot) -> AuthorizationRequest {
+        let input = &self.input;
+        let resource = Resource::Arn(self.role.identity.arn().clone());
+        let role_tags = Arc::new(self.role.tags.clone());
+        let pair = |action: &'static Action, tag_keys| {
+            Pair::new(action, resource.clone()).with_resource_tags(Some(role_tags.clone()), tag_keys)
+        };
+        let tags = RequestTags {
+            tags: input.tags.clone().into_iter().collect(),
+            keys: Vec::new(),
+        };
+        let [assume_role, tag_session, set_source_identity, set_context] = &*ACTIONS;
 
-    /// IAM User Guide, *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed roles*: tags
-    /// and a source identity, also those that go on from the session before, must be allowed like the call itself.
-    fn further_actions(&self) -> Vec<&'static Action> {
-        let tags = (!self.input.tags.is_empty()).then(|| &ACTIONS[1]);
-        let source_identity = self.input.source_identity.as_ref().map(|_| &ACTIONS[2]);
-        tags.into_iter().chain(source_identity).collect()
-    }
-
-    fn resource(&self) -> &Resource {
-        &self.resource
-    }
-
-    fn region(&self) -> &Region {
-        &self.region
-    }
-
-    fn tags(&self) -> &RequestTags {
-        &self.tags
-    }
-
-    /// Service Authorization Reference, AWS Security Token Service
-    fn keys(&self) -> Vec<(&'static str, Box<str>)> {
-        let mut keys = vec![("sts:RoleSessionName", self.input.session_name.clone())];
-        if let Some(external_id) = &self.input.external_id {
-            keys.push(("sts:ExternalId", external_id.clone()));
+        let mut assuming = pair(assume_role, &["aws:ResourceTag/", "iam:ResourceTag/"])
+            .with("sts:RoleSessionName", input.session_name.clone())
+            .with_list("sts:TransitiveTagKeys", input.transitive_tag_keys.clone())
+            .with_request_tags(tags.clone());
+        if let Some(external_id) = &input.external_id {
+            assuming = assuming.with("sts:ExternalId", external_id.clone());
         }
-        if let Some(source_identity) = &self.input.source_identity {
-            keys.push(("sts:SourceIdentity", source_identity.clone()));
+        if let Some(source_identity) = &input.source_identity {
+            assuming = assuming.with("sts:SourceIdentity", source_identity.clone());
         }
-        keys
-    }
-
-    fn lists(&self) -> Vec<(&'static str, Vec<String>)> {
-        match &self.input.transitive_tag_keys {
-            keys if keys.is_empty() => Vec::new(),
-            keys => vec![("sts:TransitiveTagKeys", keys.clone())],
+        let mut request =
+            AuthorizationRequest::new(self.region.clone(), assuming).assuming(self.role.clone());
+        if !input.tags.is_empty() {
+            let tagging = pair(tag_session, &["aws:ResourceTag/"])
+                .with_list("sts:TransitiveTagKeys", input.transitive_tag_keys.clone())
+                .with_request_tags(tags);
+            request = request.and(tagging);
         }
-    }
-
-    fn resource_tags(&self) -> Option<Arc<BTreeMap<String, String>>> {
-        Some(Arc::new(self.role.tags.clone()))
-    }
-
-    fn role(&self) -> Option<Arc<Role>> {
-        Some(self.role.clone())
+        if let Some(source_identity) = &input.source_identity {
+            let setting = pair(set_source_identity, &["aws:ResourceTag/"]);
+            request = request.and(setting.with("sts:SourceIdentity", source_identity.clone()));
+        }
+        if !input.context_providers.is_empty() {
+            let setting = pair(set_context, &["aws:ResourceTag/"]);
+            request = request
+                .and(setting.with_list("sts:RequestContextProviders", input.context_providers.clone()));
+        }
+        request
     }
 }
 
@@ -203,6 +188,14 @@ pub(crate) fn assume_role(
     shared: &Shared,
 ) -> Result<String, StsError> {
     let AssumeRole { role, input, .. } = permit.invocation();
+    if !input.context_providers.is_empty() {
+        // A context assertion is a token of IAM Identity Center's, and nobody here can say what is in it. Guess: the
+        // sentence.
+        return Err(StsError::Validation(
+            "ProvidedContexts cannot be verified: this emulator has no identity provider for context assertions"
+                .to_owned(),
+        ));
+    }
     // Credentials have no fraction of a second.
     let issued_at =
         Timestamp::from_second(now.as_second()).expect("a moment without its fraction is a moment");
@@ -254,9 +247,14 @@ fn answer(action: &str, request_id: Uuid, content: impl FnOnce(&mut Xml)) -> Str
 }
 
 /// What AssumeRole asks of the policies
-static ACTIONS: LazyLock<[Action; 3]> = LazyLock::new(|| {
-    ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
-        .map(|action| action.parse().expect("actions have names that actions may have"))
+static ACTIONS: LazyLock<[Action; 4]> = LazyLock::new(|| {
+    [
+        "sts:AssumeRole",
+        "sts:TagSession",
+        "sts:SetSourceIdentity",
+        "sts:SetContext",
+    ]
+    .map(|action| action.parse().expect("actions have names that actions may have"))
 });
 
 /// The API's version (API model)

@@ -6,18 +6,17 @@
 //! service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
 //! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose support lists do not name it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use iam_policy::{IdentityKind, RequestContext, Resource};
 use jiff::Timestamp;
 
-use super::Asked;
+use super::Pair;
 use crate::{
     authenticate::Caller,
     config::Credentials,
     entry_point::EntryPoint,
     identifiers::Region,
-    lookoutvision::invocation::RequestTags,
     request::{Connection, ReceivedRequest},
     state::Snapshot,
     text::cut_bytes,
@@ -32,82 +31,50 @@ pub(super) struct Facts {
     connection: Arc<Connection>,
     user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
-    tags: RequestTags,
-    /// Keys of the service's own
-    keys: Vec<(&'static str, Box<str>)>,
-    lists: Vec<(&'static str, Vec<String>)>,
-    resource_tags: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl Facts {
-    pub(super) fn of(received: &ReceivedRequest, invocation: &impl Asked) -> Self {
+    pub(super) fn of(received: &ReceivedRequest, region: &Region) -> Self {
         Self {
             time: received.received_at,
-            region: invocation.region().clone(),
+            region: region.clone(),
             connection: received.connection.clone(),
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
-            tags: invocation.tags().clone(),
-            keys: invocation.keys(),
-            lists: invocation.lists(),
-            resource_tags: invocation.resource_tags(),
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        let keys = self
-            .keys
-            .iter()
-            .map(|(_, value)| size_of::<(&str, Box<str>)>() + value.len());
-        let lists = self.lists.iter().flat_map(|(_, values)| values);
-        let lists = lists.map(|value| size_of::<String>() + value.len());
-        size_of::<Self>()
-            + text(&self.user_agent)
-            + text(&self.referer)
-            + self.tags.bytes()
-            + keys.sum::<usize>()
-            + lists.sum::<usize>()
+        size_of::<Self>() + text(&self.user_agent) + text(&self.referer)
     }
 
-    /// The same with each text cut to so many bytes, and as many tags and list elements as have room in as many
+    /// The same with each text cut to so many bytes
     pub(super) fn abridged(&self, bytes_max: usize) -> Self {
         let cut = |text: &str| -> Box<str> { cut_bytes(text, bytes_max).into() };
-        let mut bytes = 0;
-        let mut fits = |added: usize| {
-            bytes += added;
-            bytes <= bytes_max
-        };
-        let lists = self.lists.iter().map(|(key, values)| {
-            let values = values.iter().take_while(|value| fits(value.len()));
-            (*key, values.cloned().collect())
-        });
         Self {
             time: self.time,
             region: self.region.clone(),
             connection: self.connection.clone(),
             user_agent: self.user_agent.as_deref().map(cut),
             referer: self.referer.as_deref().map(cut),
-            tags: self.tags.abridged(bytes_max),
-            keys: self.keys.iter().map(|(key, value)| (*key, cut(value))).collect(),
-            lists: lists.collect(),
-            resource_tags: self.resource_tags.clone(),
         }
     }
 
-    /// Every key of this request
+    /// Every key of this request, those that belong to one of its pairs included
     pub(super) fn context<'a>(
         &'a self,
         snapshot: &'a Snapshot,
         caller: &'a Caller,
         entry_point: &'a EntryPoint,
-        resource: &'a Resource,
+        pair: &'a Pair,
     ) -> RequestContext<'a> {
         let mut context = RequestContext::with_capacity(KEYS_EXPECTED);
         self.network_keys(&mut context, entry_point);
         principal_keys(&mut context, snapshot, caller);
         self.request_keys(&mut context);
-        self.resource_keys(&mut context, snapshot, resource);
+        resource_keys(&mut context, snapshot, pair.resource());
+        pair.add_keys(&mut context);
         context
     }
 
@@ -139,37 +106,16 @@ impl Facts {
         if let Some(referer) = &self.referer {
             context.insert("aws:referer", &**referer);
         }
-        for (key, value) in &self.keys {
-            context.insert(*key, &**value);
-        }
-        for (key, values) in &self.lists {
-            context.insert_all(*key, values.iter().map(String::as_str));
-        }
-        for (key, value) in &self.tags.tags {
-            context.insert(format!("aws:RequestTag/{key}"), &**value);
-        }
-        let keys = self.tags.tags.iter().map(|(key, _)| key).chain(&self.tags.keys);
-        if keys.clone().next().is_some() {
-            context.insert_all("aws:TagKeys", keys.map(String::as_str));
-        }
     }
+}
 
-    fn resource_keys<'a>(
-        &'a self,
-        context: &mut RequestContext<'a>,
-        snapshot: &'a Snapshot,
-        resource: &'a Resource,
-    ) {
-        let Resource::Arn(arn) = resource else { return };
-        context.insert("aws:ResourceAccount", arn.account());
-        if let Some(organization) = &snapshot.config.organization
-            && arn.account() == snapshot.config.account_id.as_str()
-        {
-            context.insert("aws:ResourceOrgID", organization.id.as_str());
-        }
-        for (key, value) in self.resource_tags.iter().flat_map(|tags| tags.iter()) {
-            context.insert(format!("aws:ResourceTag/{key}"), value.as_str());
-        }
+fn resource_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, resource: &'a Resource) {
+    let Resource::Arn(arn) = resource else { return };
+    context.insert("aws:ResourceAccount", arn.account());
+    if let Some(organization) = &snapshot.config.organization
+        && arn.account() == snapshot.config.account_id.as_str()
+    {
+        context.insert("aws:ResourceOrgID", organization.id.as_str());
     }
 }
 

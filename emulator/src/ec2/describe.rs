@@ -16,14 +16,13 @@ pub(super) mod network_interfaces;
 pub(super) mod prefix_lists;
 pub(super) mod services;
 pub(super) mod subnets;
+pub(super) mod vpc_attribute;
 pub(super) mod vpcs;
 
 impl<'c> Call<'c> {
     /// The networks in this Region
     pub(super) fn vpcs(&self) -> Vec<&'c Vpc> {
-        let vpcs = self.permit.snapshot().config.vpcs.iter();
-        vpcs.filter(|vpc| vpc.region.as_ref().is_none_or(|region| region == self.region()))
-            .collect()
+        self.permit.snapshot().config.vpcs_in(self.region()).collect()
     }
 
     /// The endpoints in this Region, with their states

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, mem::take};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use iam_policy::{DecidedBy, Explanation, NearMiss, StatementExplanation};
+use iam_policy::{DecidedBy, Decision, Explanation, NearMiss, StatementExplanation};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{BodyRecord, Entry, SignatureRecord};
 use crate::{
-    authorize::Authorization,
+    authorize::{Authorization, Pair},
     config::Principal,
     entry_point::EntryPoint,
     identifiers::{VpcEndpointId, VpcId},
@@ -40,6 +40,7 @@ pub(crate) struct EntryView<'a> {
     operation: Option<&'a str>,
     action: Option<String>,
     resource: Option<String>,
+    pairs: Vec<PairView>,
     status: Option<u16>,
     error_code: Option<&'a str>,
     message: Option<&'a str>,
@@ -54,6 +55,25 @@ pub(crate) struct EntryView<'a> {
     warnings: &'a [String],
     body: &'a BodyRecord,
     response: ResponseView<'a>,
+}
+
+/// One action on one resource that had to be allowed; `action` and `resource` of the entry are those of the pair that
+/// decided
+#[derive(Debug, Serialize)]
+struct PairView {
+    action: String,
+    resource: String,
+    decision: &'static str,
+}
+
+impl PairView {
+    fn of((pair, decision): (&Pair, Decision)) -> Self {
+        Self {
+            action: pair.action().to_string(),
+            resource: pair.resource().to_string(),
+            decision: decision.as_str(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -102,6 +122,9 @@ impl<'a> EntryView<'a> {
             operation: entry.operation.as_deref(),
             action: authorization.map(Authorization::action),
             resource: authorization.map(Authorization::resource),
+            pairs: authorization.map_or_else(Vec::new, |authorization| {
+                authorization.pairs().map(PairView::of).collect()
+            }),
             status: entry.status.map(|status| status.as_u16()),
             error_code: entry.error_code,
             message: entry.message.as_deref(),

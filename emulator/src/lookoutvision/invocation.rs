@@ -9,6 +9,7 @@ use iam_policy::{Action, Arn, Resource};
 use serde_json::Value;
 
 use crate::{
+    authorize::{Authorizable, AuthorizationRequest, Pair},
     identifiers::Region,
     lookoutvision::{
         model::{ModelAddress, project_arn},
@@ -16,6 +17,7 @@ use crate::{
         routes::{AuthorizedResource, Route, UnknownOperation},
         store::{Named, View, model::Model},
     },
+    state::Snapshot,
 };
 
 /// A request's operation, not yet allowed
@@ -119,11 +121,6 @@ impl Invocation {
         self.route.operation()
     }
 
-    /// The operation's name in policies
-    pub(crate) fn action(&self) -> &'static Action {
-        action(self.operation())
-    }
-
     /// The operation with the labels of its path
     pub(crate) fn route(&self) -> &Route {
         &self.route
@@ -132,11 +129,6 @@ impl Invocation {
     /// The Region it is called in
     pub(crate) fn region(&self) -> &Region {
         &self.region
-    }
-
-    /// What it is authorised on
-    pub(crate) fn resource(&self) -> &Resource {
-        &self.resource
     }
 
     /// The model that it is about, if it names one
@@ -148,22 +140,21 @@ impl Invocation {
     pub(crate) fn named(&self) -> Option<&Named> {
         self.named.as_ref()
     }
+}
 
-    /// The tags of the model that it is authorised on, as they were when it was resolved
-    pub(crate) fn resource_tags(&self) -> Option<&Arc<BTreeMap<String, String>>> {
-        self.resource_tags.as_ref()
-    }
-
-    /// The second action that a caller needs leave for
-    // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.
-    pub(crate) fn further_action(&self) -> Option<&'static Action> {
-        let tags_a_new_model = self.operation() == Operation::CreateModel && !self.tags.tags.is_empty();
-        tags_a_new_model.then(|| action(Operation::TagResource))
-    }
-
-    /// The tags it brings along
-    pub(crate) fn tags(&self) -> &RequestTags {
-        &self.tags
+impl Authorizable for Invocation {
+    fn authorization_request(&self, _: &Snapshot) -> AuthorizationRequest {
+        let pair = |operation| {
+            Pair::new(action(operation), self.resource.clone())
+                .with_request_tags(self.tags.clone())
+                .with_resource_tags(self.resource_tags.clone(), &["aws:ResourceTag/"])
+        };
+        let request = AuthorizationRequest::new(self.region.clone(), pair(self.operation()));
+        // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.
+        if self.operation() == Operation::CreateModel && !self.tags.tags.is_empty() {
+            return request.and(pair(Operation::TagResource));
+        }
+        request
     }
 }
 

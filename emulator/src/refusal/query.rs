@@ -70,12 +70,21 @@ pub(super) fn to_wire(
 fn ec2_row(refusal: &Refusal) -> Row {
     match refusal {
         Refusal::Ec2(error) => ec2_error(error),
-        // hashicorp/terraform-provider-aws#34234: status, code and sentence as they went over the wire.
-        Refusal::AccessDenied { message } => (
-            StatusCode::FORBIDDEN,
-            "UnauthorizedOperation",
-            format!("You are not authorized to perform this operation. {message}"),
-        ),
+        // hashicorp/terraform-provider-aws#34234: status, code and sentence of an action without a resource as they went
+        // over the wire; kubernetes-sigs/karpenter#2813: those of one with a resource.
+        Refusal::AccessDenied(denial) => {
+            let encoded = denial.encoded_message().map_or_else(String::new, |message| {
+                format!(". Encoded authorization failure message: {message}")
+            });
+            (
+                StatusCode::FORBIDDEN,
+                "UnauthorizedOperation",
+                format!(
+                    "You are not authorized to perform this operation. {}{encoded}",
+                    denial.sentence()
+                ),
+            )
+        }
         Refusal::Signature(error) => match &**error {
             SignatureError::MissingAuthenticationToken => (
                 // Amazon EC2 API reference, *Error codes*, MissingAuthenticationToken; the status is a guess.
@@ -127,8 +136,9 @@ fn sts_row(refusal: &Refusal, detail: MismatchDetail) -> Row {
     let denied = StatusCode::FORBIDDEN;
     match refusal {
         Refusal::Sts(error) => sts_error(error),
-        // Netflix/security_monkey#77: status, code and shape.
-        Refusal::AccessDenied { message } => (denied, "AccessDenied", message.clone()),
+        // Netflix/security_monkey#77: status, code, shape and sentence. It does not say why, so that nobody learns whether
+        // there is such a role.
+        Refusal::AccessDenied(denial) => (denied, "AccessDenied", denial.sentence_without_reason()),
         // scratchstack-aws-signature, "AWS Auth Error Ordering", which was drawn from observing IAM and STS.
         Refusal::Signature(error) => {
             let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");

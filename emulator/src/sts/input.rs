@@ -21,6 +21,8 @@ pub(super) struct SessionInput {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) transitive_tag_keys: Vec<String>,
     pub(super) session_policies: Vec<PolicyDocument>,
+    /// Who vouches for the contexts that are to be set, by ARN
+    pub(super) context_providers: Vec<String>,
     /// Characters of inline policy, ARNs and tags
     packed: usize,
 }
@@ -52,6 +54,16 @@ impl SessionInput {
         let mut packed = 0;
         let session_policies = session_policies(&mut reader, config, &mut packed)?;
         let (tags, transitive_tag_keys) = session_tags(&mut reader, principal, &mut packed)?;
+        let contexts = reader.structures("ProvidedContexts.member").into_iter();
+        // An entry without a provider asks for a context all the same.
+        let context_providers = contexts
+            .map(|context| {
+                reader
+                    .text(&format!("{context}.ProviderArn"))
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect();
         let input = Self {
             session_name: session_name.into(),
             duration_seconds,
@@ -60,6 +72,7 @@ impl SessionInput {
             tags,
             transitive_tag_keys,
             session_policies,
+            context_providers,
             packed,
         };
         Ok((role_arn.to_owned(), input))

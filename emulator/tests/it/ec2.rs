@@ -545,10 +545,14 @@ principals:
     let message = ec2(&emulator, "CreateVpcEndpoint", &INTERFACE)
         .await
         .check_xml(403, "UnauthorizedOperation");
+    let (sentence, _) = message
+        .split_once(". Encoded authorization failure message: ")
+        .expect("the action has resources");
     assert_eq!(
-        message,
+        sentence,
         "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/reader is not authorized to \
-         perform: ec2:CreateVpcEndpoint because no identity-based policy allows the ec2:CreateVpcEndpoint action"
+         perform: ec2:CreateVpcEndpoint on resource: arn:aws:ec2:us-west-2:123456789012:vpc-endpoint/* because no \
+         identity-based policy allows the ec2:CreateVpcEndpoint action"
     );
     let entry = last_entry(&emulator).await;
     assert_eq!(entry["action"], "ec2:CreateVpcEndpoint");

@@ -5,6 +5,7 @@ mod closing;
 mod control_api;
 mod detect_anomalies;
 mod ec2;
+mod ec2_authorization;
 mod endpoint_persistence;
 mod entry_points;
 mod environment;

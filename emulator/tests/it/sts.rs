@@ -30,8 +30,11 @@ roles:
       Statement:
         - Effect: Allow
           Principal: {AWS: ["arn:aws:iam::123456789012:user/alice", "arn:aws:iam::123456789012:user/carol"]}
-          Action: ["sts:AssumeRole", "sts:TagSession"]
+          Action: "sts:AssumeRole"
           Condition: {StringEquals: {"sts:ExternalId": "let-me-in"}}
+        - Effect: Allow
+          Principal: {AWS: ["arn:aws:iam::123456789012:user/alice", "arn:aws:iam::123456789012:user/carol"]}
+          Action: ["sts:TagSession"]
     identity_policies:
       - Version: "2012-10-17"
         Statement:
@@ -188,12 +191,18 @@ async fn a_session_signs_at_once_and_policies_see_role_and_session() {
 async fn the_trust_policy_decides_who_gets_a_session() {
     let emulator = emulator_with(&roles()).await;
     let denied = "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: sts:AssumeRole on resource: \
-                  arn:aws:iam::123456789012:role/factory/inspector because no role trust policy allows the sts:AssumeRole action";
+                  arn:aws:iam::123456789012:role/factory/inspector";
     let bob = assume(&[]).credentials("bob", "bob").send(&emulator).await;
     assert_eq!(bob.check_xml(403, "AccessDenied"), denied);
     let entry = last_entry(&emulator).await;
     assert_eq!(entry["action"], "sts:AssumeRole");
     assert_eq!(entry["resource"], ROLE);
+    // The caller is not told why, whoever reads the journal is.
+    let summary = entry["summary"].as_str().expect("a decision has a summary");
+    assert!(
+        summary.starts_with("implicit deny: no role trust policy allows sts:AssumeRole"),
+        "{summary}"
+    );
 
     let stranger = Call::query(
         "sts",
@@ -216,10 +225,17 @@ async fn the_trust_policy_decides_who_gets_a_session() {
     let guest = Call::query("sts", "AssumeRole", &guest);
     Session::of(&guest.send(&emulator).await);
     let carol = guest.credentials("carol", "carol").send(&emulator).await;
-    let message = carol.check_xml(403, "AccessDenied");
+    assert_eq!(
+        carol.check_xml(403, "AccessDenied"),
+        "User: arn:aws:iam::123456789012:user/carol is not authorized to perform: sts:AssumeRole on resource: \
+         arn:aws:iam::123456789012:role/guest"
+    );
+    let summary = last_entry(&emulator).await["summary"].clone();
     assert!(
-        message.ends_with("because no identity-based policy allows the sts:AssumeRole action"),
-        "{message}"
+        summary
+            .to_string()
+            .contains("no identity-based policy allows sts:AssumeRole"),
+        "{summary}"
     );
     let root = assume(&[]).credentials("root", "root").send(&emulator).await;
     assert_eq!(
@@ -241,7 +257,11 @@ async fn the_trust_policy_decides_who_gets_a_session() {
         .send(&emulator)
         .await
         .check_xml(403, "AccessDenied");
-    assert!(message.contains("sts:SetSourceIdentity"), "{message}");
+    assert_eq!(
+        message,
+        "User: arn:aws:iam::123456789012:user/alice is not authorized to perform: sts:SetSourceIdentity on resource: \
+         arn:aws:iam::123456789012:role/factory/inspector"
+    );
 }
 
 #[tokio::test]
@@ -308,8 +328,8 @@ async fn a_session_ends_on_the_emulators_clock() {
 #[tokio::test]
 async fn tags_and_source_identity_go_on_to_the_next_session() {
     let yaml = roles().replace(
-        "\"sts:TagSession\"]",
-        "\"sts:TagSession\", \"sts:SetSourceIdentity\"]",
+        "[\"sts:TagSession\"]",
+        "[\"sts:TagSession\", \"sts:SetSourceIdentity\"]",
     );
     let emulator = emulator_with(&yaml).await;
     let first = assume(&[
@@ -455,4 +475,97 @@ async fn reset_ends_every_session_and_the_limit_ends_the_one_that_ends_first() {
         .send(&emulator)
         .await
         .check(403, "UnrecognizedClientException");
+}
+
+/// A trust policy of one role that trusts alice, statement by statement, without a Principal
+fn trusting(statements: &str) -> String {
+    format!(
+        r#"
+principals:
+  - arn: arn:aws:iam::123456789012:user/alice
+    access_keys: [{{access_key_id: test, secret_access_key: test}}]
+roles:
+  - arn: arn:aws:iam::123456789012:role/factory/inspector
+    tags: {{team: vision}}
+    trust_policy:
+      Version: "2012-10-17"
+      Statement:
+{statements}
+"#
+    )
+}
+
+fn statement(action: &str, condition: &str) -> String {
+    format!(
+        "        - {{Effect: Allow, Principal: {{AWS: \"arn:aws:iam::123456789012:user/alice\"}}, Action: \"{action}\", \
+         Condition: {condition}}}\n"
+    )
+}
+
+#[tokio::test]
+async fn each_permission_of_a_call_has_the_keys_that_belong_to_it() {
+    let with_tag = [("Tags.member.1.Key", "line"), ("Tags.member.1.Value", "7")];
+    let external_id = r#"{StringEquals: {"sts:ExternalId": "let-me-in"}}"#;
+    let tag = r#"{StringEquals: {"aws:RequestTag/line": "7"}, "Null": {"sts:ExternalId": "true"}}"#;
+    for (statements, refused) in [
+        // Service Authorization Reference: TagSession has no sts:ExternalId, and SetSourceIdentity no tags.
+        (statement("sts:*", external_id), Some("sts:TagSession")),
+        (
+            statement("sts:AssumeRole", external_id) + &statement("sts:TagSession", tag),
+            None,
+        ),
+        (
+            statement("sts:*", r#"{StringEquals: {"iam:ResourceTag/team": "vision"}}"#),
+            Some("sts:TagSession"),
+        ),
+        (
+            statement("sts:*", r#"{StringEquals: {"aws:ResourceTag/team": "vision"}}"#),
+            None,
+        ),
+    ] {
+        let emulator = emulator_with(&trusting(&statements)).await;
+        let answer = assume(&with_tag).send(&emulator).await;
+        match refused {
+            None => assert_eq!(answer.status, 200, "{statements}: {}", answer.text()),
+            Some(action) => {
+                let message = answer.check_xml(403, "AccessDenied");
+                let expected = format!("perform: {action} on resource: {ROLE}");
+                assert!(message.ends_with(&expected), "{message}");
+                let entry = last_entry(&emulator).await;
+                assert_eq!(
+                    entry["pairs"],
+                    serde_json::json!([
+                        {"action": "sts:AssumeRole", "resource": ROLE, "decision": "allowed"},
+                        {"action": action, "resource": ROLE, "decision": "implicitDeny"},
+                    ])
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_context_needs_its_permission_and_is_not_taken_unseen() {
+    let provider = "arn:aws:iam::aws:contextProvider/IdentityCenter";
+    let context = [
+        ("ProvidedContexts.member.1.ProviderArn", provider),
+        ("ProvidedContexts.member.1.ContextAssertion", "a-token"),
+    ];
+    let emulator = emulator_with(&trusting(&statement("sts:AssumeRole", "{}"))).await;
+    let message = assume(&context)
+        .send(&emulator)
+        .await
+        .check_xml(403, "AccessDenied");
+    assert!(message.contains("perform: sts:SetContext on"), "{message}");
+    let provided =
+        format!(r#"{{"ForAllValues:StringEquals": {{"sts:RequestContextProviders": "{provider}"}}}}"#);
+    let both = statement("sts:AssumeRole", "{}") + &statement("sts:SetContext", &provided);
+    let emulator = emulator_with(&trusting(&both)).await;
+    // Nobody here can say what the assertion says, so there is no session that goes without it.
+    let message = assume(&context)
+        .send(&emulator)
+        .await
+        .check_xml(400, "ValidationError");
+    assert!(message.contains("ProvidedContexts"), "{message}");
+    assert_eq!(assume(&[]).send(&emulator).await.status, 200);
 }

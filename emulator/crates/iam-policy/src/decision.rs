@@ -153,18 +153,23 @@ impl Evaluation {
         action: &Action,
         resource: &Resource,
     ) -> Option<String> {
-        let layer = self.layer?;
+        let why = self.denial_reason(action)?;
         let on_resource = match resource {
             Resource::Any => String::new(),
             Resource::Arn(arn) => format!(" on resource: {arn}"),
         };
-        let why = match self.decision {
-            Decision::Allowed => return None,
-            Decision::ExplicitDeny => format!("with an explicit deny in {}", layer.with_article()),
-            Decision::ImplicitDeny => format!("because no {} allows the {action} action", layer.name()),
-        };
         Some(format!(
             "User: {principal_arn} is not authorized to perform: {action}{on_resource} {why}"
         ))
+    }
+
+    /// The end of that sentence, which says why; `None` when the request is allowed.
+    pub fn denial_reason(&self, action: &Action) -> Option<String> {
+        let layer = self.layer?;
+        match self.decision {
+            Decision::Allowed => None,
+            Decision::ExplicitDeny => Some(format!("with an explicit deny in {}", layer.with_article())),
+            Decision::ImplicitDeny => Some(format!("because no {} allows the {action} action", layer.name())),
+        }
     }
 }

@@ -306,13 +306,13 @@ fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<GrantedTo> {
         return None;
     }
     // IAM User Guide, Monitor and control actions taken with assumed roles: who goes on from one role to
-    // another needs both sides' leave to set a source identity.
+    // another needs both sides' leave to set a source identity. Guess: and to tag the session.
     let chains = principal.kind() == Some(IdentityKind::AssumedRole);
+    let needs_both = ["sts:SetSourceIdentity", "sts:TagSession"];
     if chains
-        && request
-            .action
-            .as_str()
-            .eq_ignore_ascii_case("sts:SetSourceIdentity")
+        && needs_both
+            .iter()
+            .any(|action| request.action.as_str().eq_ignore_ascii_case(action))
     {
         return None;
     }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::*;
 use crate::{
+    authorize::Authorizable,
     config::{Config, Principal},
     entry_point::Scope,
     host_name::EmulatedService,
@@ -94,8 +95,9 @@ fn keys(
         led.expect("the default endpoint stands in every Region")
     };
     assert_eq!(entry_point.vpc_endpoint().is_none(), is_public);
-    let facts = Facts::of(&received, &invocation);
-    let context = facts.context(snapshot, &caller, &entry_point, invocation.resource());
+    let facts = Facts::of(&received, &region);
+    let request = invocation.authorization_request(snapshot);
+    let context = facts.context(snapshot, &caller, &entry_point, request.pair(0));
     let without_tag = |key: &str| match key.split_once('/') {
         Some((stem, _)) => format!("{stem}/"),
         None => key.to_owned(),

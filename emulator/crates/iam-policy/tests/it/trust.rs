@@ -210,7 +210,7 @@ fn service_control_policies_bound_also_who_is_trusted_directly() {
 }
 
 #[test]
-fn a_chained_session_needs_both_sides_to_set_a_source_identity() {
+fn a_chained_session_needs_both_sides_to_set_a_source_identity_and_to_tag_the_next() {
     let trust = trust(&format!("[\"{SESSION}\", \"{ALICE}\"]"));
     let policies = Policies {
         identity: Some(&[]),
@@ -219,7 +219,9 @@ fn a_chained_session_needs_both_sides_to_set_a_source_identity() {
     };
     for (caller, action, expected) in [
         (ALICE, "sts:SetSourceIdentity", None),
-        (SESSION, "sts:TagSession", None),
+        (ALICE, "sts:TagSession", None),
+        (SESSION, "sts:AssumeRole", None),
+        (SESSION, "sts:TagSession", Some(Layer::Identity)),
         (SESSION, "sts:SetSourceIdentity", Some(Layer::Identity)),
     ] {
         assert_eq!(decide(&policies, caller, action).1, expected, "{caller} {action}");
