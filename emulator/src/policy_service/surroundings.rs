@@ -1,11 +1,11 @@
 //! What is known of the requests that a policy will be asked about: from what the emulator is, from its configuration,
 //! and from the endpoint that the policy is attached to.
 
-use iam_policy::lint::{FactScope, KeyFact};
+use iam_policy::lint::{Fact, FactScope, Subject};
 
 use super::ORGANIZATION_KEYS;
 use crate::{
-    config::{Config, Organization},
+    config::{Config, Organization, PublicEndpoint},
     entry_point::PlacedEndpoint,
     identifiers::{Region, VpcEndpointId, VpcId},
 };
@@ -44,15 +44,18 @@ impl<'a> From<&'a PlacedEndpoint> for Attachment<'a> {
 }
 
 impl Surroundings<'_> {
-    /// What condition keys can be there, beyond what their names say
-    pub(super) fn facts(self) -> Vec<KeyFact<'static>> {
+    /// What is known of condition keys and ARNs, beyond what their forms say
+    pub(super) fn facts(self) -> Vec<Fact<'static>> {
         let mut facts = of_every_request();
         match self {
             Self::Unknown => {}
-            Self::Configured { config } => facts.extend(of_configuration(config)),
+            Self::Configured { config } => {
+                facts.extend(of_configuration(config));
+                facts.extend(of_regions(config));
+            }
             Self::Attached { config, endpoint } => {
                 facts.extend(of_configuration(config));
-                facts.extend(of_endpoint(endpoint));
+                facts.extend(of_endpoint(config, endpoint));
             }
         }
         facts
@@ -60,7 +63,7 @@ impl Surroundings<'_> {
 }
 
 /// The keys that `authorize::context` only ever sets to one value
-fn of_every_request() -> Vec<KeyFact<'static>> {
+fn of_every_request() -> Vec<Fact<'static>> {
     vec![
         // General Reference, *Amazon Lookout for Vision endpoints and quotas*: the protocol is HTTPS.
         fact("aws:SecureTransport", ["true"], "every request comes over TLS"),
@@ -83,66 +86,112 @@ fn of_every_request() -> Vec<KeyFact<'static>> {
     ]
 }
 
-fn of_configuration(config: &Config) -> impl Iterator<Item = KeyFact<'static>> {
-    let account_id = &config.account_id;
-    let organization = ORGANIZATION_KEYS
-        .into_iter()
-        .map(|key| of_organization(key, config.organization.as_ref()));
-    organization.chain([fact(
-        "aws:ResourceAccount",
-        [account_id.as_str()],
-        &format!("every resource belongs to the account `{account_id}`"),
-    )])
+fn of_configuration(config: &Config) -> Vec<Fact<'static>> {
+    let account_id = config.account_id.as_str();
+    let reason = format!("every resource belongs to the account `{account_id}`");
+    let organization = config.organization.as_ref();
+    let mut facts = vec![
+        fact("aws:ResourceAccount", [account_id], &reason),
+        about(Subject::ArnAccount, [account_id], &reason),
+    ];
+    facts.extend(ORGANIZATION_KEYS.map(|key| of_organization(key, organization)));
+    facts
 }
 
-fn of_organization(key: &'static str, organization: Option<&Organization>) -> KeyFact<'static> {
+/// What a policy that is attached to no endpoint can be about: the service has resources only where requests for them
+/// can come through
+fn of_regions(config: &Config) -> Option<Fact<'static>> {
+    let regions = regions(config)?;
+    let (first, others) = regions.split_first()?;
+    let listed = others.iter().fold(format!("`{first}`"), |listed, region| {
+        format!("{listed}, `{region}`")
+    });
+    let reason = format!("the VPCs lie in {listed}, and `public_endpoint` is `refuse`");
+    Some(Fact {
+        values: regions,
+        ..about(Subject::ArnRegion, [], &reason)
+    })
+}
+
+/// The Regions of the VPCs, each once; `None` when requests can come through in every Region
+fn regions(config: &Config) -> Option<Vec<String>> {
+    let mut regions = Vec::new();
+    for vpc in &config.vpcs {
+        let region = vpc.region.as_ref()?.to_string();
+        if !regions.contains(&region) {
+            regions.push(region);
+        }
+    }
+    (config.public_endpoint == PublicEndpoint::Refuse).then_some(regions)
+}
+
+fn of_organization(key: &'static str, organization: Option<&Organization>) -> Fact<'static> {
     match organization {
         Some(Organization { id, .. }) => fact(key, [id.as_str()], &format!("`organization.id` is `{id}`")),
         None => here(fact(key, [], NO_ORGANIZATION)),
     }
 }
 
-fn of_endpoint(endpoint: Attachment<'_>) -> Vec<KeyFact<'static>> {
+fn of_endpoint(config: &Config, endpoint: Attachment<'_>) -> Vec<Fact<'static>> {
     let Attachment {
         vpc_endpoint_id,
         vpc_id,
         region,
     } = endpoint;
+    let attached = format!("the policy is attached to `{vpc_endpoint_id}`");
+    // One document may be written for several endpoints.
     let mut facts = vec![
-        fact(
-            "aws:SourceVpce",
-            [vpc_endpoint_id.as_str()],
-            &format!("the policy is attached to `{vpc_endpoint_id}`"),
-        ),
-        fact(
-            "aws:SourceVpc",
-            [vpc_id.as_str()],
-            &format!("the policy is attached to `{vpc_endpoint_id}`, which lies in `{vpc_id}`"),
-        ),
+        Fact {
+            values_elsewhere: config
+                .vpc_endpoints
+                .iter()
+                .map(|other| other.vpc_endpoint_id.to_string())
+                .collect(),
+            ..fact("aws:SourceVpce", [vpc_endpoint_id.as_str()], &attached)
+        },
+        Fact {
+            values_elsewhere: config.vpcs.iter().map(|vpc| vpc.vpc_id.to_string()).collect(),
+            ..fact(
+                "aws:SourceVpc",
+                [vpc_id.as_str()],
+                &format!("{attached}, which lies in `{vpc_id}`"),
+            )
+        },
     ];
     // The Region of a request over an endpoint is that of the endpoint, and so is that of what it asks for.
-    facts.extend(region.map(|region| {
-        fact(
-            "aws:RequestedRegion",
-            [region.as_str()],
-            &format!("the policy is attached to `{vpc_endpoint_id}`, which lies in `{region}`"),
-        )
-    }));
+    let Some(region) = region else { return facts };
+    let reason = format!("{attached}, which lies in `{region}`");
+    for subject in [Subject::Key("aws:RequestedRegion"), Subject::ArnRegion] {
+        facts.push(Fact {
+            values_elsewhere: config
+                .vpcs
+                .iter()
+                .filter_map(|vpc| vpc.region.as_ref())
+                .map(ToString::to_string)
+                .collect(),
+            ..about(subject, [region.as_str()], &reason)
+        });
+    }
     facts
 }
 
-fn fact<const N: usize>(key: &'static str, values: [&str; N], reason: &str) -> KeyFact<'static> {
-    KeyFact {
-        key,
+fn fact<const N: usize>(key: &'static str, values: [&str; N], reason: &str) -> Fact<'static> {
+    about(Subject::Key(key), values, reason)
+}
+
+fn about<const N: usize>(subject: Subject<'static>, values: [&str; N], reason: &str) -> Fact<'static> {
+    Fact {
+        subject,
         values: values.map(str::to_owned).to_vec(),
+        values_elsewhere: Vec::new(),
         reason: reason.to_owned(),
         scope: FactScope::Aws,
     }
 }
 
 /// The fact as one that holds in the emulator and not on AWS
-fn here(fact: KeyFact<'static>) -> KeyFact<'static> {
-    KeyFact {
+fn here(fact: Fact<'static>) -> Fact<'static> {
+    Fact {
         scope: FactScope::Here,
         ..fact
     }

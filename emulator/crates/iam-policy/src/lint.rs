@@ -37,20 +37,31 @@ pub struct Service<'a> {
     pub unset_keys: &'a [&'a str],
 }
 
-/// What is known of the values that a condition key has in the requests that a document will be asked about.
-///
-/// A fact about `aws:RequestedRegion` or `aws:ResourceAccount` holds for the Region and the account of the
-/// service's ARNs, too.
+/// What is known of the requests that a document will be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyFact<'a> {
-    /// The key.
-    pub key: &'a str,
+pub struct Fact<'a> {
+    /// What it is about.
+    pub subject: Subject<'a>,
     /// Every value that it can have; none: no request has the key.
     pub values: Vec<String>,
+    /// Further values that it has in requests which other documents are asked about. A document for all of them
+    /// may name these beside one of its own.
+    pub values_elsewhere: Vec<String>,
     /// Why, as the end of a sentence: `this policy is attached to vpce-1a2b3c4d`.
     pub reason: String,
     /// Where that is so.
     pub scope: FactScope,
+}
+
+/// What a fact is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A condition key.
+    Key(&'a str),
+    /// The Region in the ARNs of the service.
+    ArnRegion,
+    /// The account in the ARNs of the service.
+    ArnAccount,
 }
 
 /// Where a fact holds.
@@ -149,12 +160,7 @@ pub struct ResourceType<'a> {
 /// );
 /// assert_eq!((findings[0].path.as_str(), findings[0].line), ("/Statement/Action/0", 2));
 /// ```
-pub fn lint(
-    text: &str,
-    policy_type: PolicyType,
-    service: &Service<'_>,
-    facts: &[KeyFact<'_>],
-) -> Vec<Finding> {
+pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>, facts: &[Fact<'_>]) -> Vec<Finding> {
     let (document, mut findings) = examine(text, policy_type);
     if let Some(document) = document
         && let Some(mut locator) = Locator::new(text)
@@ -188,15 +194,22 @@ struct Keys<'k> {
     meant: &'k [&'k ServiceAction<'k>],
     policy_type: PolicyType,
     service: &'k Service<'k>,
-    facts: &'k [KeyFact<'k>],
+    facts: &'k [Fact<'k>],
 }
 
 impl<'k> Keys<'k> {
-    /// What is known of a key's values. A statement without an action of the service is about another one, whose
-    /// requests are not known.
-    fn fact(&self, key: &str) -> Option<&'k KeyFact<'k>> {
-        let mut facts = self.facts.iter();
-        facts.find(|fact| fact.key.eq_ignore_ascii_case(key) && !self.meant.is_empty())
+    /// What is known of a key's values.
+    fn fact(&self, key: &str) -> Option<&'k Fact<'k>> {
+        let is_about =
+            |fact: &&Fact<'_>| matches!(fact.subject, Subject::Key(name) if name.eq_ignore_ascii_case(key));
+        self.facts().find(is_about)
+    }
+
+    /// Everything that is known. A statement without an action of the service is about another one, of whose
+    /// requests nothing is.
+    fn facts(&self) -> impl Iterator<Item = &'k Fact<'k>> {
+        let facts = if self.meant.is_empty() { &[] } else { self.facts };
+        facts.iter()
     }
 }
 

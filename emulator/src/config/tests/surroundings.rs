@@ -144,6 +144,69 @@ fn a_resource_of_another_region_or_account_never_matches() {
 }
 
 #[test]
+fn a_policy_of_no_endpoint_knows_the_regions_that_requests_can_come_through() {
+    let yaml = |regions: [&str; 2], public_endpoint: &str| {
+        format!(
+            "vpcs: [{{vpc_id: vpc-0a1b2c3d4e5f67890, region: {}}}, {{vpc_id: vpc-1a1b2c3d4e5f67890, region: {}}}]\n\
+             vpc_endpoints: []\n\
+             public_endpoint: {public_endpoint}\n\
+             principals:\n\
+             \x20 - arn: arn:aws:iam::123456789012:user/alice\n\
+             \x20   access_keys: [{{access_key_id: test, secret_access_key: test}}]\n\
+             \x20   identity_policies:\n\
+             \x20     - {{Version: '2012-10-17', Statement: {{Effect: Allow, Action: 'lookoutvision:*',\n\
+             \x20        Resource: 'arn:aws:lookoutvision:eu-west-1:123456789012:model/a/1'}}}}\n",
+            regions[0], regions[1]
+        )
+    };
+    assert_eq!(
+        warnings(&yaml(["us-west-2", "us-east-1"], "refuse")),
+        [
+            "emulator.yaml:9:10: /principals/0/identity_policies/0/Statement/Resource: \
+          `arn:aws:lookoutvision:eu-west-1:123456789012:model/a/1` never matches: its Region is `eu-west-1`, and the VPCs \
+          lie in `us-west-2`, `us-east-1`, and `public_endpoint` is `refuse`"
+        ]
+    );
+    for (regions, public_endpoint) in [
+        (["us-west-2", "us-east-1"], "allow"),
+        (["us-west-2", "eu-west-1"], "refuse"),
+    ] {
+        assert_eq!(warnings(&yaml(regions, public_endpoint)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_policy_for_the_endpoints_of_two_regions_may_name_both() {
+    let folder = folder_with_files();
+    folder.write(
+        "policies/both.json",
+        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*",
+            "Action": "lookoutvision:DetectAnomalies",
+            "Resource": ["arn:aws:lookoutvision:us-west-2:123456789012:model/*",
+                         "arn:aws:lookoutvision:eu-west-1:123456789012:model/*"],
+            "Condition": {"StringEquals": {"aws:SourceVpce": ["vpce-0a1b2c3d4e5f67890", "vpce-1a1b2c3d4e5f67890"],
+                                           "aws:RequestedRegion": ["us-west-2", "eu-west-1"]}}}]}"#,
+    );
+    let yaml = "vpcs:
+  - {vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2}
+  - {vpc_id: vpc-1a1b2c3d4e5f67890, region: eu-west-1}
+vpc_endpoints:
+  - {vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e5f67890, policy_document: policies/both.json}
+  - {vpc_endpoint_id: vpce-1a1b2c3d4e5f67890, vpc_id: vpc-1a1b2c3d4e5f67890, policy_document: policies/both.json}
+";
+    let config = Config::load(&overrides(folder.write("emulator.yaml", yaml)));
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    let messages: Vec<&str> = config.warnings.iter().map(|warning| &*warning.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "the policy is attached to `vpce-0a1b2c3d4e5f67890`, so `StringEquals` on `aws:SourceVpce` filters nothing",
+            "the policy is attached to `vpce-1a1b2c3d4e5f67890`, so `StringEquals` on `aws:SourceVpce` filters nothing",
+        ]
+    );
+}
+
+#[test]
 fn a_policy_of_two_endpoints_is_measured_against_both() {
     let folder = folder_with_files();
     folder.write(

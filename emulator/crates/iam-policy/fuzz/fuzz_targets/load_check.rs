@@ -1,7 +1,7 @@
 //! What must hold for every text that is loaded. The fuzz target feeds it what libFuzzer invents; the
 //! ordinary tests feed it the committed corpus.
 
-use iam_policy::lint::{ResourceType, Service, ServiceAction, lint};
+use iam_policy::lint::{Fact, FactScope, ResourceType, Service, ServiceAction, Subject, lint};
 use iam_policy::{PolicyDocument, PolicyType};
 
 /// Loads a text as every type of document. Nothing may panic; what is refused says where; what AWS takes
@@ -21,9 +21,26 @@ pub(crate) fn check(text: &str) {
                 }
             }
         }
-        let findings = lint(text, policy_type, &SERVICE, &[]);
-        assert!(stored.is_ok() || !findings.is_empty());
+        for facts in [&[][..], &facts()] {
+            let findings = lint(text, policy_type, &SERVICE, facts);
+            assert!(stored.is_ok() || !findings.is_empty());
+        }
     }
+}
+
+fn facts() -> [Fact<'static>; 3] {
+    let fact = |subject, values: &[&str]| Fact {
+        subject,
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+        values_elsewhere: vec!["eu-west-1".to_owned()],
+        reason: "it is so".to_owned(),
+        scope: FactScope::Here,
+    };
+    [
+        fact(Subject::Key("aws:username"), &["alice"]),
+        fact(Subject::Key("aws:PrincipalOrgID"), &[]),
+        fact(Subject::ArnRegion, &["us-west-2"]),
+    ]
 }
 
 const TYPES: [PolicyType; 7] = [

@@ -1,7 +1,7 @@
 //! Actions that do not exist, and actions and resources that do not go together.
 
 use super::overlap::overlaps;
-use super::{Applies, FactScope, Keys, Locator, Service, ServiceAction, values};
+use super::{Applies, Fact, FactScope, Keys, Locator, Service, ServiceAction, Subject, values};
 use crate::action::ActionPattern;
 use crate::context::RequestContext;
 use crate::document::PolicyType;
@@ -24,7 +24,7 @@ pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locato
         None => Applies::Perhaps,
         Some(ResourceClause::NotResource(resources)) => {
             for (index, resource) in resources.iter().enumerate() {
-                if let Some(flaw) = resource_flaw(resource, keys) {
+                if let Some(flaw) = resource_flaw(resource, keys).filter(|flaw| !flaw.is_elsewhere) {
                     let (text, here) = (resource.as_str(), flaw.scope.here());
                     let message = format!("`{text}` excepts nothing{here}: {}", flaw.why);
                     locator.report(flaw.code(), &["NotResource", &index.to_string()], message);
@@ -72,13 +72,18 @@ fn check_resources(
     } else {
         Applies::Never
     };
+    let mut of_elsewhere = Vec::new();
     for (index, (resource, types)) in resources.iter().zip(&possible).enumerate() {
         let steps = ["Resource", &index.to_string()];
         let text = resource.as_str();
         if let Some(flaw) = resource_flaw(resource, keys) {
-            let message = format!("`{text}` never matches{}: {}", flaw.scope.here(), flaw.why);
-            locator.report(flaw.code(), &steps, message);
             applies = applies.max(Applies::never(flaw.scope));
+            let message = format!("`{text}` never matches{}: {}", flaw.scope.here(), flaw.why);
+            if flaw.is_elsewhere {
+                of_elsewhere.push((index, flaw.code(), message));
+            } else {
+                locator.report(flaw.code(), &steps, message);
+            }
             continue;
         }
         let authorises =
@@ -90,6 +95,12 @@ fn check_resources(
         let message = format!("no action of the statement is authorised on `{text}`");
         locator.report(FindingCode::ResourceNeverMatches, &steps, message);
     }
+    if applies != Applies::Perhaps {
+        // Not beside one that matches, but instead of it.
+        for (index, code, message) in of_elsewhere {
+            locator.report(code, &["Resource", &index.to_string()], message);
+        }
+    }
     applies
 }
 
@@ -97,6 +108,8 @@ fn check_resources(
 struct ResourceFlaw {
     why: String,
     scope: FactScope,
+    /// Whether there are such ARNs in requests that other documents are asked about.
+    is_elsewhere: bool,
 }
 
 impl ResourceFlaw {
@@ -116,20 +129,26 @@ fn resource_flaw(resource: &ResourcePattern, keys: &Keys<'_>) -> Option<Resource
         return None;
     }
     if let Some(why) = values::arn_flaw(parts) {
-        let scope = FactScope::Aws;
-        return Some(ResourceFlaw { why, scope });
+        return Some(ResourceFlaw {
+            why,
+            scope: FactScope::Aws,
+            is_elsewhere: false,
+        });
     }
-    let of_part = |part: &Pattern, name: &str, key: &str| {
-        let fact = keys.fact(key)?;
-        let context = RequestContext::new();
-        let is_possible = fact.values.iter().any(|value| part.matches(value, &context));
-        (!is_possible && !fact.values.is_empty()).then(|| ResourceFlaw {
+    let context = RequestContext::new();
+    keys.facts().find_map(|fact: &Fact<'_>| {
+        let (name, part): (_, &Pattern) = match fact.subject {
+            Subject::ArnRegion => ("Region", region),
+            Subject::ArnAccount => ("account", account),
+            Subject::Key(_) => return None,
+        };
+        let is_among = |values: &[String]| values.iter().any(|value| part.matches(value, &context));
+        (!is_among(&fact.values)).then(|| ResourceFlaw {
             why: format!("its {name} is `{}`, and {}", part.as_str(), fact.reason),
             scope: fact.scope,
+            is_elsewhere: is_among(&fact.values_elsewhere),
         })
-    };
-    of_part(region, "Region", "aws:RequestedRegion")
-        .or_else(|| of_part(account, "account", "aws:ResourceAccount"))
+    })
 }
 
 /// The names of the resource types whose ARNs a pattern can match.

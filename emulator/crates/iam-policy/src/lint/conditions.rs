@@ -3,7 +3,7 @@
 
 use super::form::Case;
 use super::values::{Domain, Value};
-use super::{Applies, FactScope, KeyFact, Keys, Locator, ServiceAction, is_among};
+use super::{Applies, Fact, FactScope, Keys, Locator, ServiceAction, is_among};
 use crate::condition::operator::{Polarity, SetOperator};
 use crate::condition::{Condition, Test};
 use crate::context::RequestContext;
@@ -100,7 +100,7 @@ impl Keys<'_> {
                 scope: FactScope::Here,
             });
         }
-        if let Some(KeyFact {
+        if let Some(Fact {
             values,
             reason,
             scope,
@@ -135,8 +135,22 @@ impl Keys<'_> {
 struct Flaw {
     why: String,
     scope: FactScope,
-    /// Whether the loader says already that the value matches nothing.
-    is_told: bool,
+    telling: Telling,
+}
+
+/// Whether a flaw is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// Wherever it is.
+    Always,
+    /// When no value of the condition matches anything: beside one that does, it is for other requests.
+    IfNoneMatches,
+    /// Only for its consequence: the loader says already that the value matches nothing.
+    ByLoader,
+}
+
+fn is_always_told((_, flaw): &(usize, Flaw)) -> bool {
+    flaw.telling == Telling::Always
 }
 
 /// What the values of a condition can match, among those that its key can have.
@@ -202,15 +216,21 @@ fn check_condition(
             let is_here = flaws.iter().any(|flaw| flaw.scope == FactScope::Here);
             let scope = if is_here { FactScope::Here } else { FactScope::Aws };
             if outcome == Outcome::Varies {
-                report_flaws(condition, flaws.into_iter().enumerate(), locator);
-            } else if outcome == Outcome::Always || flaws.iter().any(|flaw| !flaw.is_told) {
+                let flaws = flaws.into_iter().enumerate();
+                report_flaws(
+                    condition,
+                    flaws.filter(|(_, flaw)| flaw.telling != Telling::ByLoader),
+                    locator,
+                );
+            } else if outcome == Outcome::Always || flaws.iter().any(|flaw| flaw.telling != Telling::ByLoader)
+            {
                 report_outcome(condition, outcome, &reasons(&flaws), scope, locator);
             }
             outcome.applies(scope)
         }
         Matches::All { why, scope, flaws } => {
             let outcome = overall(!is_negated);
-            report_flaws(condition, flaws.into_iter(), locator);
+            report_flaws(condition, flaws.into_iter().filter(is_always_told), locator);
             if stands_out(effect, outcome) {
                 report_outcome(condition, outcome, &why, scope, locator);
             } else if is_of_endpoint {
@@ -220,7 +240,7 @@ fn check_condition(
             outcome.applies(scope)
         }
         Matches::Some(flaws) => {
-            report_flaws(condition, flaws.into_iter(), locator);
+            report_flaws(condition, flaws.into_iter().filter(is_always_told), locator);
             if is_of_endpoint && keys.fact(key).is_none() {
                 // The policy is asked only for requests that came over its endpoint, so the key always names
                 // that endpoint or its VPC.
@@ -266,8 +286,11 @@ fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
         .as_ref()
         .and_then(|domain| domain.misread_by(condition.operator))
     {
-        let (scope, is_told) = (FactScope::Aws, false);
-        return Matches::None(vec![Flaw { why, scope, is_told }]);
+        return Matches::None(vec![Flaw {
+            why,
+            scope: FactScope::Aws,
+            telling: Telling::Always,
+        }]);
     }
     let fact = keys.fact(key);
     let mut flaws: Vec<(usize, Flaw)> = Vec::new();
@@ -287,11 +310,19 @@ fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
             continue;
         };
         let context = RequestContext::new();
-        let hits = |value: &&str| test.hits(value, &context);
-        if !fact.values.iter().any(|value| hits(&value.as_str())) {
-            let why = format!("the key is not `{text}`, because {}", fact.reason);
-            let (scope, is_told) = (fact.scope, false);
-            flaws.push((index, Flaw { why, scope, is_told }));
+        let hits = |value: &str| test.hits(value, &context);
+        if !fact.values.iter().any(|value| hits(value)) {
+            let is_elsewhere = fact.values_elsewhere.iter().any(|value| hits(value));
+            let flaw = Flaw {
+                why: format!("the key is not `{text}`, because {}", fact.reason),
+                scope: fact.scope,
+                telling: if is_elsewhere {
+                    Telling::IfNoneMatches
+                } else {
+                    Telling::Always
+                },
+            };
+            flaws.push((index, flaw));
         }
         unmatched.retain(|value| !hits(value));
     }
@@ -311,7 +342,11 @@ fn flaw_of(test: &Test, text: &str, key: &str, domain: Option<&Domain>) -> Optio
     let aws = |why: String, is_told: bool| Flaw {
         why,
         scope: FactScope::Aws,
-        is_told,
+        telling: if is_told {
+            Telling::ByLoader
+        } else {
+            Telling::Always
+        },
     };
     if test.is_unreadable() {
         return Some(aws(format!("`{text}` cannot be read by the operator"), true));
@@ -382,7 +417,7 @@ fn report_flaws(
     locator: &mut Locator<'_>,
 ) {
     let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
-    for (index, flaw) in flaws.filter(|(_, flaw)| !flaw.is_told) {
+    for (index, flaw) in flaws {
         let code = match flaw.scope {
             FactScope::Aws => FindingCode::ValueNeverMatches,
             FactScope::Here => FindingCode::KeyNotSimulated,

@@ -314,9 +314,11 @@ fn check_value(value: &Scalar, family: Family, path: &Path<'_>, place: Place, re
     }
     let unreadable = |what: &str| format!("`{text}` is not {what}; it matches nothing");
     let problem = match family {
-        Family::Numeric(_) if !decimal::is_decimal(text) => Some(unreadable("a number")),
-        Family::IpAddress if Cidr::read(text).is_none() => Some(unreadable("an address or a CIDR block")),
-        Family::Binary if read_binary(text).is_none() => Some(unreadable("base64")),
+        Family::Numeric(_) if !decimal::is_decimal(text) => Some(unreadable("a number, such as `3600`")),
+        Family::IpAddress if Cidr::read(text).is_none() => {
+            Some(unreadable("an address or a CIDR block, such as `10.0.0.0/16`"))
+        }
+        Family::Binary if read_binary(text).is_none() => Some(unreadable("base64, such as `YWxpY2U=`")),
         Family::Null if read_bool(text).is_none() => Some(unreadable("`true` or `false`")),
         Family::Bool if read_bool(text).is_none() && !(has_variable && place.version == Version::V2012) => {
             Some(unreadable("`true` or `false`"))
@@ -334,7 +336,7 @@ fn check_value(value: &Scalar, family: Family, path: &Path<'_>, place: Place, re
                 value.report(FindingCode::DateOutOfRange, path, report, message);
                 None
             }
-            Err(DateProblem::Unreadable) => Some(unreadable("a date")),
+            Err(DateProblem::Unreadable) => Some(unreadable("a date, such as `2026-01-31T00:00:00Z`")),
         },
         Family::StringEquals | Family::StringEqualsIgnoreCase
             if without_variables(text).contains(['*', '?']) =>

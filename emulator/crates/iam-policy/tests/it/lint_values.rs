@@ -1,6 +1,6 @@
 //! Values that a condition key or an ARN can never have, each told with the value it would have.
 
-use iam_policy::lint::{FactScope, KeyFact, ResourceType, Service, ServiceAction, lint};
+use iam_policy::lint::{Fact, FactScope, ResourceType, Service, ServiceAction, Subject, lint};
 use iam_policy::{Decision, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -39,17 +39,18 @@ const SERVICE: Service<'_> = Service {
     unset_keys: &[],
 };
 
-fn fact(key: &'static str, values: &[&str], reason: &str, scope: FactScope) -> KeyFact<'static> {
-    KeyFact {
-        key,
+fn fact(subject: Subject<'static>, values: &[&str], reason: &str, scope: FactScope) -> Fact<'static> {
+    Fact {
+        subject,
         values: values.iter().map(|value| (*value).to_owned()).collect(),
+        values_elsewhere: Vec::new(),
         reason: reason.to_owned(),
         scope,
     }
 }
 
 /// The findings of a statement in an identity policy, without their places
-fn findings_of(statement: &Value, policy_type: PolicyType, facts: &[KeyFact<'_>]) -> Vec<(String, String)> {
+fn findings_of(statement: &Value, policy_type: PolicyType, facts: &[Fact<'_>]) -> Vec<(String, String)> {
     let text = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
     let findings = lint(&text, policy_type, &SERVICE, facts);
     findings
@@ -345,9 +346,12 @@ fn what_the_loader_says_of_a_value_is_said_once_unless_it_makes_the_condition_tr
         );
         found.into_iter().map(|(code, _)| code).collect()
     };
-    assert_eq!(
-        codes("DateLessThan", "aws:CurrentTime", "soon"),
-        ["unreadable-value"]
+    check(
+        "DateLessThan",
+        "aws:CurrentTime",
+        "soon",
+        "unreadable-value",
+        "`soon` is not a date, such as `2026-01-31T00:00:00Z`; it matches nothing",
     );
     assert_eq!(
         codes("DateNotEquals", "aws:CurrentTime", "soon"),
@@ -406,7 +410,7 @@ fn one_value_of_several_is_told_at_its_place() {
 
 #[test]
 fn a_resource_has_a_region_an_account_and_their_partition() {
-    let found = |resource: &str, facts: &[KeyFact<'_>]| {
+    let found = |resource: &str, facts: &[Fact<'_>]| {
         let statement = json!({"Effect": "Allow", "Action": "lookoutvision:DetectAnomalies",
             "Resource": [resource, "arn:aws:lookoutvision:*:*:model/*"]});
         findings_of(&statement, PolicyType::Identity, facts)
@@ -452,13 +456,13 @@ fn a_resource_has_a_region_an_account_and_their_partition() {
     }
     let facts = [
         fact(
-            "aws:RequestedRegion",
+            Subject::ArnRegion,
             &["us-west-2"],
             "there are VPCs in `us-west-2`",
             FactScope::Aws,
         ),
         fact(
-            "aws:ResourceAccount",
+            Subject::ArnAccount,
             &["123456789012"],
             "resources belong to `123456789012`",
             FactScope::Aws,
@@ -494,9 +498,56 @@ fn a_resource_has_a_region_an_account_and_their_partition() {
 }
 
 #[test]
+fn what_other_documents_are_asked_about_may_be_named_beside_ones_own() {
+    let elsewhere = |subject: Subject<'static>| Fact {
+        values_elsewhere: vec!["eu-west-1".to_owned()],
+        ..fact(subject, &["us-west-2"], "this is `us-west-2`", FactScope::Aws)
+    };
+    let facts = [
+        elsewhere(Subject::ArnRegion),
+        elsewhere(Subject::Key("aws:RequestedRegion")),
+    ];
+    let arn = |region: &str| format!("arn:aws:lookoutvision:{region}:123456789012:model/a/1");
+    let of_resources = |regions: &[&str]| -> Vec<String> {
+        let resources: Vec<String> = regions.iter().map(|region| arn(region)).collect();
+        let statement =
+            json!({"Effect": "Allow", "Action": "lookoutvision:DetectAnomalies", "Resource": resources});
+        let found = findings_of(&statement, PolicyType::Identity, &facts);
+        found.into_iter().map(|(_, message)| message).collect()
+    };
+    let never = |region: &str| {
+        format!(
+            "`{}` never matches: its Region is `{region}`, and this is `us-west-2`",
+            arn(region)
+        )
+    };
+    assert_eq!(of_resources(&["us-west-2", "eu-west-1"]), [] as [&str; 0]);
+    assert_eq!(of_resources(&["us-west-2", "eu-west-3"]), [never("eu-west-3")]);
+    assert_eq!(of_resources(&["eu-west-1"]), [never("eu-west-1")]);
+    let of_values = |values: &[&str]| -> Vec<String> {
+        let statement = statement("Allow", "StringEquals", "aws:RequestedRegion", &json!(values));
+        let found = findings_of(&statement, PolicyType::Identity, &facts);
+        found.into_iter().map(|(_, message)| message).collect()
+    };
+    assert_eq!(of_values(&["us-west-2", "eu-west-1"]), [] as [&str; 0]);
+    assert_eq!(
+        of_values(&["us-west-2", "eu-west-3"]),
+        [
+            "`aws:RequestedRegion` never has such a value: the key is not `eu-west-3`, because this is `us-west-2`"
+        ]
+    );
+    assert_eq!(
+        of_values(&["eu-west-1"]),
+        [
+            "`StringEquals` on `aws:RequestedRegion` is never true: the key is not `eu-west-1`, because this is `us-west-2`"
+        ]
+    );
+}
+
+#[test]
 fn a_known_value_decides_a_condition_and_a_guard_is_left_alone() {
     let facts = [fact(
-        "aws:SecureTransport",
+        Subject::Key("aws:SecureTransport"),
         &["true"],
         "every request comes over TLS",
         FactScope::Aws,
@@ -560,12 +611,12 @@ fn a_known_value_decides_a_condition_and_a_guard_is_left_alone() {
 #[test]
 fn an_endpoints_own_key_is_measured_against_the_endpoint_where_it_is_known() {
     let facts = [fact(
-        "aws:SourceVpce",
+        Subject::Key("aws:SourceVpce"),
         &["vpce-0a1b2c3d"],
         "this policy is attached to `vpce-0a1b2c3d`",
         FactScope::Aws,
     )];
-    let found = |effect: &str, operator: &str, value: &str, facts: &[KeyFact<'_>]| {
+    let found = |effect: &str, operator: &str, value: &str, facts: &[Fact<'_>]| {
         let mut statement = statement(effect, operator, "aws:SourceVpce", &json!(value));
         statement["Principal"] = json!("*");
         let findings = findings_of(&statement, PolicyType::VpcEndpoint, facts);
@@ -609,7 +660,7 @@ fn an_endpoints_own_key_is_measured_against_the_endpoint_where_it_is_known() {
 
 #[test]
 fn a_document_that_allows_nothing_says_so_where_nothing_else_could_allow() {
-    let of = |policy_type: PolicyType, statement: &Value, facts: &[KeyFact<'_>]| -> Vec<String> {
+    let of = |policy_type: PolicyType, statement: &Value, facts: &[Fact<'_>]| -> Vec<String> {
         let found = findings_of(statement, policy_type, facts);
         let nothing = found.into_iter().filter(|(code, _)| code == "nothing-allowed");
         nothing.map(|(_, message)| message).collect()
@@ -653,7 +704,7 @@ fn a_document_that_allows_nothing_says_so_where_nothing_else_could_allow() {
     let org = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
         "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}});
     let no_organization = [fact(
-        "aws:PrincipalOrgID",
+        Subject::Key("aws:PrincipalOrgID"),
         &[],
         "there is no organization",
         FactScope::Here,
