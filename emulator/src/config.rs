@@ -48,7 +48,7 @@ pub use self::{
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
     lookoutvision::{canned::CannedRule, model::DeclaredModel},
-    tls::Alpn,
+    tls::{Alpn, InvalidName, ServedNames},
 };
 
 /// A configuration that is valid as a whole
@@ -396,6 +396,27 @@ impl Config {
     pub(crate) fn vpcs_in<'c>(&'c self, region: &'c Region) -> impl Iterator<Item = &'c Vpc> {
         let vpcs = self.vpcs.iter();
         vpcs.filter(move |vpc| vpc.region.as_ref().is_none_or(|own| own == region))
+    }
+
+    /// Every Region that it names for a VPC or a project
+    pub fn regions(&self) -> Vec<Region> {
+        let of_vpcs = self.vpcs.iter().filter_map(|vpc| vpc.region.clone());
+        let of_projects = self.projects.iter().filter_map(|project| project.region.clone());
+        of_vpcs.chain(of_projects).collect()
+    }
+
+    /// Everything that certificates are needed for
+    ///
+    /// # Errors
+    /// One of `names` cannot stand in a certificate.
+    pub fn served_names(&self) -> Result<ServedNames, InvalidName> {
+        let mut names = self.names.clone();
+        // Who listens on one address is called by it.
+        let listen = self.process.listen.ip();
+        if !listen.is_unspecified() {
+            names.push(EmulatedName::Address(listen));
+        }
+        ServedNames::of_this_machine(&names, &self.regions())
     }
 
     /// The role of an ARN

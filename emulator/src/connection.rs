@@ -311,11 +311,7 @@ async fn handshake(
         }
         let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
         let (error, stream) = match (&mut acceptor).await {
-            Ok(mut begun) => match shared
-                .authority
-                .names()
-                .screen(begun.client_hello().server_name())
-            {
+            Ok(mut begun) => match shared.authority.screen(begun.client_hello().server_name()) {
                 Ok(_) => match begun.into_stream(tls).into_fallible().await {
                     Ok(session) => return Ok(session),
                     Err((error, stream)) => (error, Some(stream)),

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     clock::{Clock, ClockError, ClockSetting},
-    config::{Config, EmulatedName, Problem, Problems},
+    config::{Config, Problem, Problems},
     connection::{Api, Connector, cut_off::CutOff},
     control::environment::{Addresses, ClientEnvironment},
     identifiers::VpcEndpointId,
@@ -47,9 +47,6 @@ pub enum StartError {
     /// Everything that was wrong, found together
     #[error("{0}")]
     Problems(Problems),
-    /// No key could be made for the certificates of the server names
-    #[error(transparent)]
-    Certificates(#[from] CertsError),
 }
 
 /// A policy was not attached; the one before is still in force
@@ -131,12 +128,11 @@ impl Emulator {
         };
 
         let limits = TlsLimits {
-            leaf_certificates_max: config.limits.leaf_certificates_max,
             sessions_max: config.limits.tls_sessions_max,
         };
         let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
             warn!("no certificate for a client: {refusal}");
-        })?;
+        });
         let addresses = Addresses {
             listen: address,
             control: control_address,
@@ -318,21 +314,19 @@ impl Drop for Emulator {
 }
 
 fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<CertificateAuthority>> {
-    let mut names = config.names.clone();
-    // Who listens on one address is called by it.
-    let listen = config.process.listen.ip();
-    if !listen.is_unspecified() {
-        names.push(EmulatedName::Address(listen));
-    }
-    let opened = match &config.process.certs {
-        Some(folder) => CertificateAuthority::open_or_create(folder, &names, Timestamp::now()).map(
-            |(authority, notice)| {
-                tell(&notice);
-                authority
-            },
-        ),
-        None => CertificateAuthority::in_memory(&names),
-    };
+    let opened =
+        config
+            .served_names()
+            .map_err(CertsError::from)
+            .and_then(|names| match &config.process.certs {
+                Some(folder) => {
+                    let (authority, notice) =
+                        CertificateAuthority::open_or_create(folder, names, Timestamp::now())?;
+                    tell(&notice);
+                    Ok(authority)
+                }
+                None => CertificateAuthority::in_memory(names),
+            });
     match opened {
         Ok(authority) => Some(Arc::new(authority)),
         Err(error) => {
@@ -363,9 +357,9 @@ fn tell(notice: &CaNotice) {
     // A log entry is one line.
     for line in notice.to_string().lines() {
         match notice.origin {
-            Origin::Remade(_) => warn!("{line}"),
+            _ if notice.needs_attention() => warn!("{line}"),
             Origin::Opened if notice.remarks.is_empty() => debug!("{line}"),
-            Origin::Opened | Origin::Made => info!("{line}"),
+            _ => info!("{line}"),
         }
     }
 }

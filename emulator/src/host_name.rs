@@ -144,12 +144,34 @@ impl HostName {
         if &*self.0 == GLOBAL_STS {
             return EmulatedHost::Regional(RegionalHost {
                 service: EmulatedService::Sts,
-                region: "us-east-1".parse().expect("us-east-1 is a Region's name"),
+                region: GLOBAL_STS_REGION.parse().expect("us-east-1 is a Region's name"),
                 variant: EndpointVariant::Global,
             });
         }
         regional_host(labels, plain, fips).map_or(EmulatedHost::NotPlayed, EmulatedHost::Regional)
     }
+}
+
+/// The names of every service in a Region, which [`HostName::emulated`] reads back
+pub(crate) fn service_names(region: &Region) -> Vec<HostName> {
+    let mut names = Vec::new();
+    for (label, _) in SERVICES {
+        for domain in ["amazonaws.com", "api.aws"] {
+            for variant in ["", "-fips"] {
+                names.push(HostName(format!("{label}{variant}.{region}.{domain}").into()));
+            }
+        }
+    }
+    if region.as_str() == GLOBAL_STS_REGION {
+        names.push(HostName(GLOBAL_STS.into()));
+    }
+    names
+}
+
+/// What the names of the endpoints in a Region end with, after one label
+pub(crate) fn endpoint_domain(region: &Region) -> HostName {
+    let service = EmulatedService::LookoutVision.host_label();
+    HostName(format!("{service}.{region}.vpce.amazonaws.com").into())
 }
 
 impl EmulatedService {
@@ -299,6 +321,8 @@ pub(crate) fn is_port(text: &str) -> bool {
 
 /// The legacy global endpoint (AWS STS API reference, *Endpoints*)
 const GLOBAL_STS: &str = "sts.amazonaws.com";
+/// Where it leads
+const GLOBAL_STS_REGION: &str = "us-east-1";
 /// RFC 1035, section 2.3.4, without the dots' encoding
 const NAME_CHARACTERS_MAX: usize = 253;
 const LABEL_CHARACTERS_MAX: usize = 63;
@@ -398,6 +422,23 @@ mod tests {
             (Sts, "eu-west-1".to_owned(), Standard)
         );
         assert_eq!(found("STS.amazonaws.com"), (Sts, "us-east-1".to_owned(), Global));
+    }
+
+    #[test]
+    fn the_names_that_are_listed_are_those_that_are_read() {
+        for (region, count) in [("us-east-1", 13), ("us-gov-west-1", 12), ("eu-west-1", 12)] {
+            let region: Region = region.parse().unwrap();
+            let names = service_names(&region);
+            assert_eq!(names.len(), count);
+            for name in &names {
+                assert!(
+                    matches!(name.emulated(), EmulatedHost::Regional(found) if found.region == region),
+                    "{name}"
+                );
+            }
+            let endpoint = host(&format!("vpce-1a2b3c4d.{}", endpoint_domain(&region)));
+            assert!(matches!(endpoint.emulated(), EmulatedHost::Vpce(found) if found.region == region));
+        }
     }
 
     #[test]

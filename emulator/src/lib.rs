@@ -63,6 +63,7 @@ mod pipeline;
 mod policy_service;
 mod query_protocol;
 mod refusal;
+mod regions;
 mod request;
 mod respond;
 mod s3;

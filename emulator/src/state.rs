@@ -13,6 +13,7 @@ use std::{
 use arc_swap::ArcSwap;
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
+use tracing::warn;
 
 use crate::{
     body::BodyBudget,
@@ -112,6 +113,14 @@ impl Shared {
 
     /// Puts another configuration in force, from the next request on
     pub(crate) fn reload(&self, config: Arc<Config>) {
+        for region in config.regions() {
+            if !self.authority.covers_region(&region) {
+                warn!(
+                    "host names in the Region `{region}`, which the configuration names now, have no certificate: at \
+                     the next start a new certificate authority is made, which clients have to trust anew"
+                );
+            }
+        }
         let mut made = self.made();
         made.reload(&config, self.clock.now());
         self.journal.set_limits(&config.limits);
@@ -276,7 +285,7 @@ mod tests {
         let mut records = storage.load().unwrap();
         let service = Service::restore(clock.now(), storage.clone(), &mut records, &config.limits).unwrap();
         let made = Made::restore(storage, &mut records, &config, clock.now()).unwrap();
-        let authority = Arc::new(CertificateAuthority::in_memory(&[]).unwrap());
+        let authority = Arc::new(CertificateAuthority::in_memory(config.served_names().unwrap()).unwrap());
         let addresses = Addresses {
             listen: "127.0.0.1:8443".parse().unwrap(),
             control: "127.0.0.1:8080".parse().unwrap(),
@@ -333,5 +342,22 @@ mod tests {
         assert!(is_led());
         shared.reload(config("refuse"));
         assert!(!is_led());
+    }
+
+    #[test]
+    fn a_reload_says_which_regions_have_no_certificates() {
+        let shared = shared(embedded(None), Arc::new(Memory));
+        let yaml = "projects: [{name: a, region: us-west-2}, {name: b, region: xx-nowhere-1}]";
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(Arc::new(log.reopen().unwrap()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || shared.reload(embedded(Some(yaml))));
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        assert!(
+            log.contains("host names in the Region `xx-nowhere-1`, which the configuration names now, have no certificate"),
+            "{log}"
+        );
+        assert!(!log.contains("us-west-2"), "{log}");
     }
 }

@@ -1,18 +1,21 @@
-//! The emulator's side of TLS: a certificate authority of its own and a certificate per server name.
+//! The emulator's side of TLS: a certificate authority of its own and certificates for every name it plays.
 //!
 //! A client that uses the service's real host name expects a certificate for it, so the emulator makes an authority on
 //! its first start, and the client is told to trust it. Three things keep that harmless: the authority is never
 //! shipped, only made where it is used; it may certify AWS's domains, this machine and the configured names, and
-//! nothing else (critical name constraints, which clients enforce); and its key is for its owner's eyes only.
+//! nothing else (critical name constraints, which most clients enforce); and its key signs a fixed set of certificates
+//! when it is made and is then forgotten. So nobody can have it certify anything else, whatever clients make of the
+//! constraints: who copies the server's key can pose as the names in its certificates and as no other.
 //!
 //! ```no_run
 //! use std::{path::Path, sync::Arc};
-//! use lookoutvision_emulator::tls::{Alpn, CertificateAuthority, TlsLimits, server_config};
+//! use lookoutvision_emulator::tls::{Alpn, CertificateAuthority, ServedNames, TlsLimits, server_config};
 //!
-//! let (authority, notice) = CertificateAuthority::open_or_create(Path::new("certs"), &[], jiff::Timestamp::now())?;
+//! let names = ServedNames::of_this_machine(&[], &[])?;
+//! let (authority, notice) = CertificateAuthority::open_or_create(Path::new("certs"), names, jiff::Timestamp::now())?;
 //! println!("{notice}\n{}", authority.fingerprint_sha256());
-//! let config = server_config(Arc::new(authority), TlsLimits::default(), Alpn::Http11, |refusal| eprintln!("{refusal}"))?;
-//! # Ok::<(), lookoutvision_emulator::tls::CertsError>(())
+//! let config = server_config(Arc::new(authority), TlsLimits::default(), Alpn::Http11, |refusal| eprintln!("{refusal}"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The clock of certificates is the machine's, not the emulated one that `PUT /clock` sets: clients judge certificates
@@ -28,6 +31,8 @@ mod foreign;
 mod leaves;
 mod names;
 mod notice;
+mod server_certificates;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod truststore;
@@ -39,7 +44,7 @@ use rustls::{
     ServerConfig,
     crypto::ring,
     server::ServerSessionMemoryCache,
-    time_provider::{DefaultTimeProvider, TimeProvider},
+    time_provider::DefaultTimeProvider,
     version::{TLS12, TLS13},
 };
 
@@ -50,25 +55,20 @@ pub use self::{
     directory::{CertsPaths, CertsReport, make_or_renew, probe},
     error::{CertsError, Damage},
     leaves::HandshakeRefusal,
-    names::{InvalidName, LeafName, NameRefusal, ServedNames},
+    names::{InvalidName, NameRefusal, ServedNames},
     notice::{CaNotice, KeyMode, Origin, RemakeReason, Remark},
 };
 
 /// What TLS may keep in memory
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TlsLimits {
-    /// Leaf certificates, about 1 KiB each; at least one is kept
-    pub leaf_certificates_max: usize,
     /// Sessions that clients can resume, a few hundred bytes each
     pub sessions_max: usize,
 }
 
 impl Default for TlsLimits {
     fn default() -> Self {
-        Self {
-            leaf_certificates_max: 256,
-            sessions_max: 256,
-        }
+        Self { sessions_max: 256 }
     }
 }
 
@@ -86,37 +86,20 @@ pub enum Alpn {
 /// `unrecognized_name(112)`, fatal), to be written before anything else
 ///
 /// rustls answers `access_denied` when there is no certificate. A server that reads the `ClientHello` first
-/// (`rustls::server::Acceptor`), asks [`ServedNames::screen`] and answers with this tells the client what is wrong.
+/// (`rustls::server::Acceptor`), asks [`CertificateAuthority::screen`] and answers with this tells the client what is wrong.
 pub const UNRECOGNIZED_NAME_ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// The TLS configuration of the listener
 ///
 /// `refused` is called with the reason whenever a client gets no certificate.
-///
-/// # Errors
-/// The leaves' key could not be made.
 pub fn server_config(
     authority: Arc<CertificateAuthority>,
     limits: TlsLimits,
     alpn: Alpn,
     refused: impl Fn(&HandshakeRefusal) + Send + Sync + 'static,
-) -> Result<Arc<ServerConfig>, CertsError> {
-    server_config_at(authority, limits, alpn, refused, Arc::new(DefaultTimeProvider))
-}
-
-fn server_config_at(
-    authority: Arc<CertificateAuthority>,
-    limits: TlsLimits,
-    alpn: Alpn,
-    refused: impl Fn(&HandshakeRefusal) + Send + Sync + 'static,
-    clock: Arc<dyn TimeProvider>,
-) -> Result<Arc<ServerConfig>, CertsError> {
-    let leaves = Leaves::new(
-        authority,
-        limits.leaf_certificates_max,
-        clock.clone(),
-        Box::new(refused),
-    )?;
+) -> Arc<ServerConfig> {
+    let clock = Arc::new(DefaultTimeProvider);
+    let leaves = Leaves::new(authority, clock.clone(), Box::new(refused));
     // The provider is named here, so that a process-wide default of the program we are linked into changes nothing.
     let mut config = ServerConfig::builder_with_details(Arc::new(ring::default_provider()), clock)
         .with_protocol_versions(&[&TLS13, &TLS12])
@@ -128,5 +111,5 @@ fn server_config_at(
         Alpn::Http11 => vec![b"http/1.1".to_vec()],
         Alpn::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
     };
-    Ok(Arc::new(config))
+    Arc::new(config)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{CertsOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE, environment, ready_block::TrustBlock};
 use crate::{
     config::{Config, Overrides},
-    tls,
+    tls::{self, CertsError},
 };
 
 pub(super) fn run(options: CertsOptions) -> u8 {
@@ -27,7 +27,11 @@ pub(super) fn run(options: CertsOptions) -> u8 {
         eprintln!("certs: the configuration names no folder");
         return EXIT_USAGE;
     };
-    match tls::make_or_renew(folder, &config.names, Timestamp::now()) {
+    let made = config
+        .served_names()
+        .map_err(CertsError::from)
+        .and_then(|names| tls::make_or_renew(folder, names, Timestamp::now()));
+    match made {
         Ok(report) => {
             let written = writeln!(std::io::stdout(), "{report}\n{}", TrustBlock(&report.paths));
             if written.is_ok() { EXIT_OK } else { EXIT_FAILED }

@@ -102,10 +102,6 @@ async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>)
             eprintln!("{problems}");
             return EXIT_USAGE;
         }
-        Err(StartError::Certificates(error)) => {
-            eprintln!("{error}");
-            return EXIT_FAILED;
-        }
     };
     let status = match run_command(&emulator.client_environment(), command).await {
         Ok(status) => status,

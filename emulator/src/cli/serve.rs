@@ -93,10 +93,6 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
             eprintln!("{problems}");
             return EXIT_USAGE;
         }
-        Err(StartError::Certificates(error)) => {
-            eprintln!("{error}");
-            return EXIT_FAILED;
-        }
     };
     let watcher = watch::start(&config, &overrides, emulator.reloader());
     if let Err(error) = &watcher {

@@ -49,7 +49,8 @@ mapping! {
         /// LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY go before it.
         pub(super) endpoint_policy: Option<Located<PolicySource>>,
         /// Further DNS names and addresses that the emulator answers for, the control API too; `localhost`, the loopback
-        /// addresses and its own host name always belong to them.
+        /// addresses and its own host name always belong to them. One that is added later makes a new certificate
+        /// authority at the next start, which clients have to trust anew.
         pub(super) names: Option<List<String>>,
         /// Everyone who can sign. Absent: the user `test` of the account, with access key id `test` and secret access
         /// key `test`.
@@ -200,7 +201,8 @@ mapping! {
     pub(super) struct Vpc {
         /// Its id, as `aws:SourceVpc` has it.
         pub(super) vpc_id: Located<VpcId>,
-        /// The Region that it lies in. Absent: every Region.
+        /// The Region that it lies in. Absent: every Region. One that is not AWS's gets its certificates by standing here
+        /// or at a project; added later, it makes a new certificate authority at the next start.
         pub(super) region: Option<Located<Region>>,
         /// The addresses of the emulator that lie in this network. Absent: all of them.
         #[schemars(extend("examples" = ["172.28.0.0/16", "fd00:28::/64"]))]

@@ -85,8 +85,6 @@ limits! {
     journal_entry_bytes_max: usize = journal_entry_bytes_max, 65_536, 8_192..=16_777_216;
     /// Bytes of a body that the journal keeps.
     journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
-    /// Leaf certificates kept.
-    leaf_certificates_max: usize = leaf_certificates_max, 256, 1..=65_536;
     /// TLS sessions that clients can resume.
     tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
     /// Models whose calls are counted.

@@ -118,10 +118,6 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
             limits_before.in_flight_body_bytes_max != limits_after.in_flight_body_bytes_max,
         ),
         (
-            "limits.leaf_certificates_max",
-            limits_before.leaf_certificates_max != limits_after.leaf_certificates_max,
-        ),
-        (
             "limits.tls_sessions_max",
             limits_before.tls_sessions_max != limits_after.tls_sessions_max,
         ),

@@ -1,31 +1,30 @@
-//! The authority itself: one key, one certificate, and the leaves it signs.
+//! The authority as it is kept: its certificate, and the server certificates that it signed when it was made.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, date_time_ymd,
-};
-use ring::{
-    digest::{SHA256, digest},
-    rand::{SecureRandom, SystemRandom},
-};
-use rustls::pki_types::CertificateDer;
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
 
 use super::{
-    CertsError, CertsPaths, Validity, bundle,
-    certificate::{AuthorityCertificate, common_name},
-    names::{self, ServedNames, subject_alt_name},
+    CertsError, CertsPaths, bundle,
+    certificate::AuthorityCertificate,
+    names::{self, CertifiedName, NameRefusal, ServedNames},
+    server_certificates::{ServerCertificate, ServerCertificates},
+    signing::SigningAuthority,
     truststore,
 };
-use crate::{config::EmulatedName, host_name::HostName};
+use crate::{
+    host_name::{EmulatedHost, HostName},
+    identifiers::Region,
+};
 
-/// A certificate authority that certifies the emulator's own names and nothing else
+/// A certificate authority that has certified the emulator's own names and can certify nothing any more
+///
+/// Its private key signed a fixed set of server certificates when it was made, and is gone.
 pub struct CertificateAuthority {
-    issuer: Issuer<'static, KeyPair>,
     certificate: AuthorityCertificate,
     certificate_pem: String,
+    server: ServerCertificates,
     names: ServedNames,
     paths: Option<CertsPaths>,
 }
@@ -34,59 +33,34 @@ pub struct CertificateAuthority {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
-/// A certificate for one server name
-#[derive(Debug)]
-pub(super) struct Leaf {
-    pub(super) der: CertificateDer<'static>,
-    pub(super) validity: Validity,
-}
-
 impl CertificateAuthority {
     /// An authority that lives and dies with this process
     ///
     /// # Errors
-    /// A name is not a DNS name, or the system has no random numbers.
-    pub fn in_memory(names: &[EmulatedName]) -> Result<Self, CertsError> {
-        let names = ServedNames::new(names, names::own_host())?;
+    /// The system has no random numbers.
+    pub fn in_memory(names: ServedNames) -> Result<Self, CertsError> {
         Self::make(names, Timestamp::now())
     }
 
     /// A new authority
     pub(super) fn make(names: ServedNames, now: Timestamp) -> Result<Self, CertsError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertsError::Make)?;
-        let mut params = params(&key);
-        params.name_constraints = Some(names.constraints());
-        params.serial_number = Some(random_serial_number()?);
-        let not_before = now - BACKDATED_BY;
-        let validity = Validity {
-            not_before,
-            not_after: not_before + AUTHORITY_LIFETIME,
-        };
-        set_validity(&mut params, validity);
-        let certificate = params.self_signed(&key).map_err(CertsError::Make)?;
-        let certificate = AuthorityCertificate::read(certificate.der().clone())
-            .expect("what was made a line above can be read");
-        Ok(Self::new(key, certificate, names))
+        let (certificate, server) = SigningAuthority::make(&names, now)?.sign(&names)?;
+        Ok(Self::new(certificate, server, names))
     }
 
-    /// The authority of a key and the certificate that was made for it
-    pub(super) fn new(key: KeyPair, certificate: AuthorityCertificate, names: ServedNames) -> Self {
-        debug_assert!(certificate.certifies(&key));
-        let certificate_pem = certificate_pem(&certificate.der);
-        // INVARIANT: subject and key identifier follow from the key alone, so the issuer of a stored authority is the
-        // issuer that was made, and nothing has to be read back from its certificate.
-        let issuer = Issuer::new(params(&key), key);
+    /// The authority of a certificate, and what it signed
+    pub(super) fn new(
+        certificate: AuthorityCertificate,
+        server: ServerCertificates,
+        names: ServedNames,
+    ) -> Self {
         Self {
-            issuer,
+            certificate_pem: certificate_pem(&certificate.der),
             certificate,
-            certificate_pem,
+            server,
             names,
             paths: None,
         }
-    }
-
-    pub(super) fn with_names(self, names: ServedNames) -> Self {
-        Self { names, ..self }
     }
 
     pub(super) fn stored_in(self, paths: CertsPaths) -> Self {
@@ -115,15 +89,15 @@ impl CertificateAuthority {
 
     /// The certificate's fingerprint
     pub fn fingerprint_sha256(&self) -> Fingerprint {
-        Fingerprint::of(&self.certificate.der)
+        self.certificate.fingerprint_sha256()
     }
 
-    /// When the certificate, and every leaf with it, ends
+    /// When the certificate ends; the server certificates end a second before
     pub fn not_after(&self) -> Timestamp {
         self.certificate.validity.not_after
     }
 
-    /// The names it certifies
+    /// The names it answers for
     pub fn names(&self) -> &ServedNames {
         &self.names
     }
@@ -133,43 +107,60 @@ impl CertificateAuthority {
         self.paths.as_ref()
     }
 
+    /// Whether a client that asks for this TLS server name gets a certificate; `None`: the client named no server
+    ///
+    /// # Errors
+    /// The name is not ours, or stands in none of the certificates.
+    pub fn screen(&self, server_name: Option<&str>) -> Result<(), NameRefusal> {
+        self.find(server_name).map(|_| ())
+    }
+
+    /// The certificate for a TLS server name, and the name that is looked for in it
+    pub(super) fn find(
+        &self,
+        server_name: Option<&str>,
+    ) -> Result<(HostName, &ServerCertificate), NameRefusal> {
+        let host = self.names.screen(server_name)?.unwrap_or_else(names::localhost);
+        match (self.server.find(&host), host.emulated()) {
+            (Some(certificate), _) => Ok((host, certificate)),
+            (None, EmulatedHost::Regional(regional)) => Err(no_region(&host, regional.region)),
+            (None, EmulatedHost::Vpce(endpoint)) => Err(no_region(&host, endpoint.region)),
+            (None, _) => Err(NameRefusal::Unknown(host.to_string())),
+        }
+    }
+
+    /// Whether there are certificates for every name in a Region
+    pub(crate) fn covers_region(&self, region: &Region) -> bool {
+        names::names_in(region).iter().all(|name| self.server.has(name))
+    }
+
+    /// Whether there is a certificate with this name or address
+    pub(super) fn covers_host(&self, host: &HostName) -> bool {
+        CertifiedName::that_cover(host).any(|name| self.server.has(&name))
+    }
+
     pub(super) fn certificate(&self) -> &AuthorityCertificate {
         &self.certificate
     }
 
-    /// Key and certificate in one PEM text, the form in which the authority is kept
-    pub(super) fn key_and_certificate_pem(&self) -> String {
-        let key = pem::Pem::new("PRIVATE KEY", self.issuer.key().serialized_der());
-        format!("{}{}", encode(&key), self.certificate_pem)
+    /// The server key, its certificates and the authority's certificate in one PEM text, the form in which it is kept
+    pub(super) fn server_key_pem(&self) -> String {
+        self.server.pem() + &self.certificate_pem
     }
 
-    /// Certifies `names` for `key`
-    pub(super) fn certify(
-        &self,
-        names: &[HostName],
-        key: &impl PublicKeyData,
-        now: Timestamp,
-    ) -> Result<Leaf, CertsError> {
-        let authority = self.certificate.validity;
-        let not_before = (now - BACKDATED_BY).max(authority.not_before);
-        let validity = Validity {
-            not_before,
-            not_after: (not_before + LEAF_LIFETIME).min(authority.not_after),
-        };
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.subject_alt_names = names.iter().map(subject_alt_name).collect();
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        params.serial_number = Some(random_serial_number()?);
-        set_validity(&mut params, validity);
-        let leaf = params.signed_by(key, &self.issuer).map_err(CertsError::Make)?;
-        Ok(Leaf {
-            der: leaf.der().clone(),
-            validity,
-        })
+    /// Answers for fewer names: no certificate is given for the machine's own
+    pub(super) fn without_own_host(self) -> Self {
+        Self {
+            names: self.names.without_own_host(),
+            ..self
+        }
+    }
+}
+
+fn no_region(host: &HostName, region: Region) -> NameRefusal {
+    NameRefusal::UnknownRegion {
+        name: host.to_string(),
+        region,
     }
 }
 
@@ -184,7 +175,7 @@ impl fmt::Debug for CertificateAuthority {
 }
 
 impl Fingerprint {
-    fn of(der: &[u8]) -> Self {
+    pub(super) fn of(der: &[u8]) -> Self {
         let hash = digest(&SHA256, der);
         Self(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
@@ -206,53 +197,14 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// What follows from the key alone, and what every authority of ours has in common
-fn params(key: &KeyPair) -> CertificateParams {
-    let mut subject = DistinguishedName::new();
-    subject.push(
-        DnType::OrganizationName,
-        "lookoutvision-emulator (for testing only)",
-    );
-    subject.push(DnType::CommonName, common_name(key.public_key_raw()));
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject;
-    // It certifies leaves and no further authority.
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    // Name constraints leave mail addresses and URIs alone; this keeps the authority to TLS servers.
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params
-}
-
-/// CA/Browser Forum Baseline Requirements, section 7.1: at least 64 bits of randomness; here 128.
-fn random_serial_number() -> Result<SerialNumber, CertsError> {
-    let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| CertsError::NoRandomNumbers)?;
-    Ok(SerialNumber::from_slice(&bytes))
-}
-
-/// Dates a certificate; going through a sum spares us a dependency on the crate of rcgen's dates.
-fn set_validity(params: &mut CertificateParams, validity: Validity) {
-    let date = |instant: Timestamp| {
-        date_time_ymd(1970, 1, 1) + Duration::from_secs(instant.as_second().try_into().unwrap_or(0))
-    };
-    params.not_before = date(validity.not_before);
-    params.not_after = date(validity.not_after);
-}
-
 pub(super) fn certificate_pem(der: &[u8]) -> String {
     encode(&pem::Pem::new("CERTIFICATE", der))
+}
+
+pub(super) fn private_key_pem(der: &[u8]) -> String {
+    encode(&pem::Pem::new("PRIVATE KEY", der))
 }
 
 fn encode(pem: &pem::Pem) -> String {
     pem::encode_config(pem, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
 }
-
-/// Two years: long enough to be trusted once, short enough that a forgotten authority ends
-pub(super) const AUTHORITY_LIFETIME: SignedDuration = SignedDuration::from_hours(730 * 24);
-/// CA/Browser Forum ballot SC31 and the platforms' rules behind it: a server certificate lasts at most 398 days
-pub(super) const LEAF_LIFETIME: SignedDuration = SignedDuration::from_hours(397 * 24);
-/// For clients whose clock is behind: machines that slept, containers on another host
-pub(super) const BACKDATED_BY: SignedDuration = SignedDuration::from_hours(1);

@@ -64,11 +64,11 @@ mod tests {
     use rustls::pki_types::pem::PemObject;
 
     use super::*;
-    use crate::tls::CertificateAuthority;
+    use crate::tls::{CertificateAuthority, ServedNames};
 
     #[test]
     fn the_bundle_holds_our_authority_and_every_anchor_of_the_system() {
-        let ours = CertificateAuthority::in_memory(&[]).unwrap();
+        let ours = CertificateAuthority::in_memory(ServedNames::new(&[], &[], None).unwrap()).unwrap();
         let other = rcgen::KeyPair::generate().unwrap();
         let other = rcgen::CertificateParams::default()
             .self_signed(&other)

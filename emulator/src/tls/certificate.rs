@@ -1,7 +1,10 @@
-//! Reading back a certificate of ours: whose it is, which key it holds, what it permits and how long it lasts.
+//! Reading back a certificate of ours: whose it is, which key it holds, what it permits or certifies and how long it
+//! lasts.
 //!
-//! rustls's verifier reads everything but the validity, which a trust anchor has none of to it; those two dates are
-//! read here.
+//! rustls's verifier reads an authority's key and constraints. It keeps the rest to itself, so validity, issuer and
+//! names are read here.
+
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use rcgen::PublicKeyData;
@@ -10,7 +13,9 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, TrustAnchor},
 };
-use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader};
+use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader, Tag};
+
+use super::{Fingerprint, names::CertifiedName};
 
 /// From when until when a certificate is good, both included
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +26,19 @@ pub struct Validity {
     pub not_after: Timestamp,
 }
 
-/// A certificate that this emulator made
+/// What is read from a certificate of ours: an authority's or a server's
+#[derive(Debug)]
+pub(super) struct CertificateFields {
+    pub(super) validity: Validity,
+    /// A `Name`, in DER
+    pub(super) issuer: Vec<u8>,
+    /// A `SubjectPublicKeyInfo`, in DER
+    pub(super) public_key: Vec<u8>,
+    /// The subject's alternative names; an authority has none
+    pub(super) names: Vec<CertifiedName>,
+}
+
+/// The certificate of an authority that this emulator made
 #[derive(Debug)]
 pub(super) struct AuthorityCertificate {
     pub(super) der: CertificateDer<'static>,
@@ -40,7 +57,7 @@ impl AuthorityCertificate {
         if !contains(&anchor.subject, common_name(point).as_bytes()) {
             return None;
         }
-        let validity = read_validity(&der).ok()?;
+        let validity = CertificateFields::read(&der).ok()?.validity;
         Some(Self {
             der,
             validity,
@@ -53,6 +70,18 @@ impl AuthorityCertificate {
         // The anchor holds the inside of the SEQUENCE that the key prints whole.
         key.subject_public_key_info()
             .ends_with(&self.anchor.subject_public_key_info)
+    }
+
+    /// Whether a certificate that names this issuer (DER) was issued by this authority, or by one that would have to be
+    /// found out by its signature
+    pub(super) fn is_issuer(&self, issuer: &[u8]) -> bool {
+        // The anchor holds the inside of the SEQUENCE.
+        issuer.ends_with(&self.anchor.subject)
+    }
+
+    /// The certificate's fingerprint
+    pub(super) fn fingerprint_sha256(&self) -> Fingerprint {
+        Fingerprint::of(&self.der)
     }
 
     /// Whether the certificate limits what it may certify
@@ -85,30 +114,77 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-/// RFC 5280, section 4.1: `Certificate` and its `TBSCertificate`
-fn read_validity(der: &[u8]) -> ASN1Result<Validity> {
-    yasna::parse_der(der, |certificate| {
-        certificate.read_sequence(|certificate| {
-            let validity = certificate.next().read_sequence(|tbs| {
-                let _version = tbs.next().read_der()?;
-                let _serial_number = tbs.next().read_der()?;
-                let _signature = tbs.next().read_der()?;
-                let _issuer = tbs.next().read_der()?;
-                let validity = tbs.next().read_sequence(|validity| {
-                    Ok(Validity {
-                        not_before: read_time(validity.next())?,
-                        not_after: read_time(validity.next())?,
+impl CertificateFields {
+    /// RFC 5280, section 4.1: `Certificate` and its `TBSCertificate`
+    pub(super) fn read(der: &[u8]) -> ASN1Result<Self> {
+        yasna::parse_der(der, |certificate| {
+            certificate.read_sequence(|certificate| {
+                let fields = certificate.next().read_sequence(|tbs| {
+                    let _version = tbs.next().read_der()?;
+                    let _serial_number = tbs.next().read_der()?;
+                    let _signature = tbs.next().read_der()?;
+                    let issuer = tbs.next().read_der()?;
+                    let validity = tbs.next().read_sequence(|validity| {
+                        Ok(Validity {
+                            not_before: read_time(validity.next())?,
+                            not_after: read_time(validity.next())?,
+                        })
+                    })?;
+                    let _subject = tbs.next().read_der()?;
+                    let public_key = tbs.next().read_der()?;
+                    let names = tbs.next().read_tagged(Tag::context(3), read_alternative_names)?;
+                    Ok(Self {
+                        validity,
+                        issuer,
+                        public_key,
+                        names,
                     })
                 })?;
-                let _subject = tbs.next().read_der()?;
-                let _subject_public_key_info = tbs.next().read_der()?;
-                let _extensions = tbs.next().read_der()?;
-                Ok(validity)
-            })?;
-            let _signature_algorithm = certificate.next().read_der()?;
-            let _signature_value = certificate.next().read_der()?;
-            Ok(validity)
+                let _signature_algorithm = certificate.next().read_der()?;
+                let _signature_value = certificate.next().read_der()?;
+                Ok(fields)
+            })
         })
+    }
+}
+
+/// RFC 5280, section 4.1.2.9: `Extensions`, and of them section 4.2.1.6: `SubjectAltName`
+fn read_alternative_names(extensions: BERReader<'_, '_>) -> ASN1Result<Vec<CertifiedName>> {
+    let mut names = Vec::new();
+    extensions.read_sequence_of(|extension| {
+        extension.read_sequence(|extension| {
+            let id = extension.next().read_oid()?;
+            extension.read_optional(|critical| critical.read_bool().map(drop))?;
+            let value = extension.next().read_bytes()?;
+            if **id.components() == SUBJECT_ALT_NAME {
+                yasna::parse_der(&value, |value| {
+                    value.read_sequence_of(|name| {
+                        names.push(read_name(name)?);
+                        Ok(())
+                    })
+                })?;
+            }
+            Ok(())
+        })
+    })?;
+    Ok(names)
+}
+
+/// A `GeneralName` of the two kinds that our certificates have: `dNSName` and `iPAddress`
+fn read_name(name: BERReader<'_, '_>) -> ASN1Result<CertifiedName> {
+    let invalid = || ASN1Error::new(ASN1ErrorKind::Invalid);
+    let tag = name.lookahead_tag()?;
+    if tag == Tag::context(2) {
+        return name.read_tagged_implicit(tag, |name| {
+            CertifiedName::from_dns(&name.read_ia5_string()?).ok_or_else(invalid)
+        });
+    }
+    name.read_tagged_implicit(Tag::context(7), |name| {
+        let bytes = name.read_bytes()?;
+        let v4 = <[u8; 4]>::try_from(&*bytes).map(IpAddr::from);
+        let address = v4.or_else(|_| <[u8; 16]>::try_from(&*bytes).map(IpAddr::from));
+        let address = address.map_err(|_| invalid())?;
+        Ok(CertifiedName::Host(address.into()))
     })
 }
 
@@ -123,6 +199,9 @@ fn read_time(reader: BERReader<'_, '_>) -> ASN1Result<Timestamp> {
 }
 
 const COMMON_NAME_START: &str = "lookoutvision-emulator testing CA ";
+
+/// `id-ce-subjectAltName`, as BER has its numbers
+const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
 
 /// An uncompressed point on P-256: a tag and two coordinates
 const P256_POINT_BYTES: usize = 65;

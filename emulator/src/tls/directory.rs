@@ -1,9 +1,15 @@
 //! The directory that keeps the certificate authority from one start to the next.
 //!
-//! `ca-key.pem` **is** the authority: its private key and its certificate in one file, mode 0600, put there by one
-//! rename. So there is no moment, and no crash, with a key and no certificate. The other files follow from it and are
-//! written again whenever they do not match: `ca.pem`, `ca-bundle.pem` and `truststore.p12`. `.lock` keeps two
-//! processes that start at once from making two authorities: the second one waits, and opens what the first one made.
+//! `server-key.pem` is all that an emulator needs: the private key of the server, the certificates that the authority
+//! signed for it, and last the authority's own certificate, in one file, mode 0600, put there by one rename. So there is
+//! no moment, and no crash, with a key and no certificate. **The authority's own key is not there:** it has signed what
+//! there was to sign and is gone (`signing`). The other files follow from it and are written again whenever they do not
+//! match: `ca.pem`, `ca-bundle.pem` and `truststore.p12`. `.lock` keeps two processes that start at once from making two
+//! authorities: the second one waits, and opens what the first one made.
+//!
+//! Versions before this one kept the authority's key, with its certificate, as `ca-key.pem`. Such a directory is migrated
+//! without new trust: that key signs the server certificates, `server-key.pem` is written under a temporary name, synced,
+//! renamed, the directory is synced, and only then `ca-key.pem` is removed.
 //!
 //! What is found, and what is done about it:
 //!
@@ -12,11 +18,19 @@
 //! | no directory, or an empty one | a new authority |
 //! | the path is not a directory; it takes no files and there is no authority in it | error |
 //! | the authority expired, ends within 30 days, or is not valid yet | a new authority, with the reason |
-//! | it may not certify a configured name, or may certify anything | a new authority, with the reason |
-//! | it may not certify this machine's own name, which nobody configured | used, with a remark: containers get a new name at every start, and trust must outlive that |
-//! | `ca.pem` of ours without `ca-key.pem` | a new authority, with the reason |
-//! | `ca-key.pem` cannot be read, is cut off, lacks its key or its certificate, or they do not belong together | error: whatever that file is, it may be the only copy of a key |
-//! | `ca-key.pem` can be read by others | made its owner's, with a remark |
+//! | it may certify anything | a new authority, with the reason |
+//! | there is no certificate for a configured name, address or Region | a new authority, with the reason |
+//! | there is none for this machine's own name, which nobody configured | used, with a remark: containers get a new name at every start, and trust must outlive that |
+//! | there is none for a Region of AWS, which nobody configured | used, with a remark: the list of Regions has grown |
+//! | `ca.pem` of ours without `server-key.pem` | a new authority, with the reason |
+//! | `server-key.pem` cannot be read, is cut off, lacks its key or a certificate, or they do not belong together | error: whatever that file is, it may be the only copy of a key |
+//! | `server-key.pem` can be read by others | made its owner's, with a remark |
+//! | a certificate in it is not what the authority signed | no client gets it; the refused handshake is logged |
+//! | `ca-key.pem` and no `server-key.pem` | migrated, with a remark; errors and reasons for a new authority as above |
+//! | `ca-key.pem` beside `server-key.pem`: a migration that died before its end, or an older version was here since | `ca-key.pem` is removed, with a remark |
+//! | `ca-key.pem` beside `server-key.pem`, and it is not ours, or cannot be read | left alone, with a remark |
+//! | `ca-key.pem` in a read-only directory | used to sign in memory, and left there, with a remark |
+//! | a temporary file that a dead process left | overwritten or left; it is never read |
 //! | `ca.pem`, the bundle or the truststore missing, cut off, or of an earlier authority of ours | written again, with a remark |
 //! | a file of somebody else with the name of one of ours | error, before anything is written |
 //! | a whole authority in a read-only directory | used; what does not match is a remark |
@@ -30,7 +44,6 @@ mod tests;
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
-    slice,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,17 +55,20 @@ use rustls::pki_types::{
 
 use self::files::{Access, Kind};
 use super::{
-    CaNotice, CertificateAuthority, CertsError, Damage, Fingerprint, Origin, RemakeReason, Remark, bundle,
+    CaNotice, CertificateAuthority, CertsError, Damage, Fingerprint, Origin, RemakeReason, Remark, Validity,
+    bundle,
     certificate::{AuthorityCertificate, is_from_an_emulator},
-    names::{self, ServedNames},
-    truststore, verify,
+    names::ServedNames,
+    server_certificates::ServerCertificates,
+    signing::SigningAuthority,
+    truststore,
 };
-use crate::{config::EmulatedName, host_name::HostName, owner_only};
+use crate::owner_only;
 
 /// Where the files of an authority are
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertsPaths {
-    /// The private key and the certificate; for the emulator alone
+    /// The server's private key and certificates, and the authority's certificate; for the emulator alone
     pub key: PathBuf,
     /// The certificate
     pub ca: PathBuf,
@@ -81,7 +97,7 @@ pub struct CertsReport {
 /// As [`CertificateAuthority::open_or_create`].
 pub fn make_or_renew(
     directory: &Path,
-    names: &[EmulatedName],
+    names: ServedNames,
     now: Timestamp,
 ) -> Result<CertsReport, CertsError> {
     let (authority, notice) = CertificateAuthority::open_or_create(directory, names, now)?;
@@ -102,10 +118,9 @@ impl CertificateAuthority {
     /// The directory cannot be used, or a file in it is in the way.
     pub fn open_or_create(
         directory: &Path,
-        names: &[EmulatedName],
+        names: ServedNames,
         now: Timestamp,
     ) -> Result<(Self, CaNotice), CertsError> {
-        let names = ServedNames::new(names, names::own_host())?;
         let access = enter(directory)?;
         open_or_create(directory, access, names, now)
     }
@@ -120,7 +135,7 @@ pub fn probe(directory: &Path) -> Result<(), CertsError> {
         Access::Locked(_) => Ok(()),
         Access::ReadOnly(source) => {
             let path = CertsPaths::in_directory(directory).key;
-            if path.exists() {
+            if path.exists() || former_key(directory).exists() {
                 Ok(())
             } else {
                 Err(CertsError::Write { path, source })
@@ -148,41 +163,47 @@ fn open_or_create(
     now: Timestamp,
 ) -> Result<(CertificateAuthority, CaNotice), CertsError> {
     let paths = CertsPaths::in_directory(directory);
-    let mut remarks = Vec::new();
-    let (origin, authority) = match find(&paths, names, now)? {
-        Found::Usable(authority, found_remarks) => {
-            remarks = found_remarks;
-            (Origin::Opened, *authority)
-        }
-        Found::Nothing(names) => (Origin::Made, CertificateAuthority::make(names, now)?),
-        Found::Unusable(names, reason) => (Origin::Remade(reason), CertificateAuthority::make(names, now)?),
+    let former_key = former_key(directory);
+    let (origin, authority, mut remarks) = match find(&paths, &former_key, &names, now)? {
+        Found::Kept(authority, remarks) => (Origin::Opened, *authority, remarks),
+        Found::Former(authority, remarks) => (Origin::Migrated, *authority, remarks),
+        Found::Nothing => (Origin::Made, CertificateAuthority::make(names, now)?, Vec::new()),
+        Found::Unusable(reason) => (
+            Origin::Remade(reason),
+            CertificateAuthority::make(names, now)?,
+            Vec::new(),
+        ),
     };
     let roots = bundle::SystemRoots::load();
     if roots.is_empty() {
         remarks.push(Remark::NoSystemRoots);
     }
     let stale = stale_files(&paths, &authority, &roots)?;
-    match (access, &origin) {
-        (Access::Locked(_lock), origin) => {
-            if *origin != Origin::Opened {
-                files::write(
-                    &paths.key,
-                    authority.key_and_certificate_pem().as_bytes(),
-                    Kind::Secret,
-                )?;
+    let was_there = matches!(origin, Origin::Opened | Origin::Migrated);
+    match access {
+        Access::Locked(_lock) => {
+            if origin != Origin::Opened {
+                files::write(&paths.key, authority.server_key_pem().as_bytes(), Kind::Secret)?;
                 files::sync_directory(directory)?;
             }
+            remarks.extend(remove_former_key(directory, &former_key)?);
             for (path, content) in &stale {
                 files::write(path, content, Kind::Derived)?;
             }
-            if *origin == Origin::Opened {
+            if was_there {
                 remarks.extend(stale.into_iter().map(|(path, _)| Remark::Rewritten(path)));
             }
         }
-        (Access::ReadOnly(_), Origin::Opened) => {
+        Access::ReadOnly(_) if was_there => {
+            if former_key.exists() {
+                remarks.push(Remark::FormerKeyStays {
+                    path: former_key,
+                    reason: "its directory is read-only".to_owned(),
+                });
+            }
             remarks.extend(stale.into_iter().map(|(path, _)| Remark::NotWritten(path)));
         }
-        (Access::ReadOnly(source), origin) => {
+        Access::ReadOnly(source) => {
             return Err(CertsError::NotWritable {
                 path: directory.to_owned(),
                 needed: match origin {
@@ -200,96 +221,193 @@ fn open_or_create(
 
 /// What a directory holds of an authority
 enum Found {
-    Usable(Box<CertificateAuthority>, Vec<Remark>),
-    Nothing(ServedNames),
-    Unusable(ServedNames, RemakeReason),
+    /// One with its server certificates
+    Kept(Box<CertificateAuthority>, Vec<Remark>),
+    /// One of a version before this one, whose key has just signed the server certificates
+    Former(Box<CertificateAuthority>, Vec<Remark>),
+    Nothing,
+    Unusable(RemakeReason),
 }
 
-fn find(paths: &CertsPaths, names: ServedNames, now: Timestamp) -> Result<Found, CertsError> {
-    let Some(text) = files::read(&paths.key)? else {
-        return Ok(match files::read(&paths.ca)? {
-            None => Found::Nothing(names),
-            Some(text) if certificate_is_ours(&text) => Found::Unusable(names, RemakeReason::KeyMissing),
-            Some(_) => return Err(CertsError::Foreign(paths.ca.clone())),
-        });
-    };
+fn find(
+    paths: &CertsPaths,
+    former_key: &Path,
+    names: &ServedNames,
+    now: Timestamp,
+) -> Result<Found, CertsError> {
+    if let Some(text) = files::read(&paths.key)? {
+        return kept(&paths.key, &text, names, now);
+    }
+    if let Some(text) = files::read(former_key)? {
+        return former(former_key, &text, names, now);
+    }
+    match files::read(&paths.ca)? {
+        None => Ok(Found::Nothing),
+        Some(text) if certificate_is_ours(&text) => Ok(Found::Unusable(RemakeReason::KeyMissing)),
+        Some(_) => Err(CertsError::Foreign(paths.ca.clone())),
+    }
+}
+
+/// Reads `server-key.pem`
+fn kept(path: &Path, text: &[u8], names: &ServedNames, now: Timestamp) -> Result<Found, CertsError> {
     let damaged = |damage| CertsError::Damaged {
-        path: paths.key.clone(),
+        path: path.to_owned(),
         damage,
     };
-    let (key, der) = key_and_certificate(&text).map_err(damaged)?;
-    let Some(certificate) = AuthorityCertificate::read(der) else {
-        return Err(CertsError::Foreign(paths.key.clone()));
-    };
-    let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256)
-        .map_err(|error| damaged(Damage::PrivateKey(error)))?;
-    if !certificate.certifies(&key) {
-        return Err(damaged(Damage::KeyMismatch));
+    let (key, mut certificates) = key_and_certificates(text).map_err(damaged)?;
+    let last = certificates.pop().ok_or_else(|| damaged(Damage::NoCertificate))?;
+    if !is_from_an_emulator(&last) {
+        return Err(CertsError::Foreign(path.to_owned()));
     }
-    let validity = certificate.validity;
-    let reason = if now < validity.not_before {
-        Some(RemakeReason::NotYetValid {
-            not_before: validity.not_before,
-        })
-    } else if now > validity.not_after {
-        Some(RemakeReason::Expired {
-            not_after: validity.not_after,
-        })
-    } else if now > validity.not_after - RENEWAL_WINDOW {
-        Some(RemakeReason::ExpiresSoon {
-            not_after: validity.not_after,
-        })
-    } else if !certificate.is_name_constrained() {
-        Some(RemakeReason::NotConstrained)
-    } else {
-        None
-    };
-    if let Some(reason) = reason {
-        return Ok(Found::Unusable(names, reason));
+    let certificate = AuthorityCertificate::read(last).ok_or_else(|| damaged(Damage::NoAuthority))?;
+    let server = ServerCertificates::new(&key, certificates, &certificate).map_err(damaged)?;
+    if let Some(reason) = unusable(&certificate, now) {
+        return Ok(Found::Unusable(reason));
     }
     let mut remarks = Vec::new();
-    if let Some((mode, outcome)) = files::restrict_to_owner(&paths.key) {
+    if let Some((mode, outcome)) = files::restrict_to_owner(path) {
         remarks.push(Remark::KeyWasOpen {
-            path: paths.key.clone(),
+            path: path.to_owned(),
             mode,
             outcome,
         });
     }
-    let authority = CertificateAuthority::new(key, certificate, names.clone());
-    let mut uncovered = not_covered(&authority, &names.witnesses(), now)?;
-    let authority = match names.own_host() {
-        // Nobody configured the machine's own name, so it is not worth the trust in the authority that is there.
-        Some(own_host) if uncovered.contains(own_host) => {
-            uncovered.retain(|name| name != own_host);
-            remarks.push(Remark::OwnHostNotCovered(own_host.clone()));
-            authority.with_names(names.clone().without_own_host())
+    let mut authority = CertificateAuthority::new(certificate, server, names.clone());
+    let mut hosts = names.hosts();
+    hosts.retain(|host| !authority.covers_host(host));
+    let (mut configured_regions, mut other_regions) = (Vec::new(), Vec::new());
+    for region in names.all_regions() {
+        if !authority.covers_region(&region) {
+            let is_configured = names.configured_regions().contains(&region);
+            let missing = if is_configured {
+                &mut configured_regions
+            } else {
+                &mut other_regions
+            };
+            missing.push(region);
         }
-        _ => authority,
+    }
+    // Nobody configured the machine's own name, so it is not worth the trust in the authority that is there.
+    if let Some(own_host) = names.own_host()
+        && !names.is_configured(own_host)
+        && hosts.contains(own_host)
+    {
+        hosts.retain(|host| host != own_host);
+        remarks.push(Remark::OwnHostNotCovered(own_host.clone()));
+        authority = authority.without_own_host();
+    }
+    if !hosts.is_empty() || !configured_regions.is_empty() {
+        return Ok(Found::Unusable(RemakeReason::NotCovered {
+            names: hosts,
+            regions: configured_regions,
+        }));
+    }
+    // Nor is a Region that this version knows and the one that made the authority did not.
+    if !other_regions.is_empty() {
+        remarks.push(Remark::RegionsNotCovered(other_regions));
+    }
+    Ok(Found::Kept(Box::new(authority), remarks))
+}
+
+/// Reads the `ca-key.pem` of a version before this one, and lets the key in it sign the server certificates
+fn former(path: &Path, text: &[u8], names: &ServedNames, now: Timestamp) -> Result<Found, CertsError> {
+    let (key, certificate) = former_authority(path, text)?;
+    if let Some(reason) = unusable(&certificate, now) {
+        return Ok(Found::Unusable(reason));
+    }
+    let authority = SigningAuthority::of(key, certificate);
+    let mut names = names.clone();
+    let mut remarks = Vec::new();
+    let mut hosts = authority.not_certifiable(&names.hosts_and_a_regions())?;
+    if let Some(own_host) = names.own_host().cloned()
+        && !names.is_configured(&own_host)
+        && hosts.contains(&own_host)
+    {
+        hosts.retain(|host| *host != own_host);
+        remarks.push(Remark::OwnHostNotCovered(own_host));
+        names = names.without_own_host();
+    }
+    if !hosts.is_empty() {
+        return Ok(Found::Unusable(RemakeReason::NotCovered {
+            names: hosts,
+            regions: Vec::new(),
+        }));
+    }
+    let (certificate, server) = authority.sign(&names)?;
+    let authority = CertificateAuthority::new(certificate, server, names);
+    Ok(Found::Former(Box::new(authority), remarks))
+}
+
+/// The authority in a `ca-key.pem`
+fn former_authority(path: &Path, text: &[u8]) -> Result<(KeyPair, AuthorityCertificate), CertsError> {
+    let damaged = |damage| CertsError::Damaged {
+        path: path.to_owned(),
+        damage,
     };
-    if uncovered.is_empty() {
-        Ok(Found::Usable(Box::new(authority), remarks))
+    let (key, mut certificates) = key_and_certificates(text).map_err(damaged)?;
+    let certificate = certificates.pop().ok_or_else(|| damaged(Damage::NoCertificate))?;
+    if !certificates.is_empty() {
+        return Err(damaged(Damage::TooMuch));
+    }
+    let Some(certificate) = AuthorityCertificate::read(certificate) else {
+        return Err(CertsError::Foreign(path.to_owned()));
+    };
+    if certificate.certifies(&key) {
+        Ok((key, certificate))
     } else {
-        Ok(Found::Unusable(names, RemakeReason::NamesNotCovered(uncovered)))
+        Err(damaged(Damage::KeyMismatch))
     }
 }
 
-/// The names that a client would not take from this authority, as its own verifier judges
-fn not_covered(
-    authority: &CertificateAuthority,
-    witnesses: &[HostName],
-    now: Timestamp,
-) -> Result<Vec<HostName>, CertsError> {
-    // One certificate with all the names answers the usual case.
-    if verify::is_accepted(authority, witnesses, now)? {
-        return Ok(Vec::new());
+/// Removes the key of an authority that versions before this one kept, once `server-key.pem` is on the disk
+fn remove_former_key(directory: &Path, path: &Path) -> Result<Option<Remark>, CertsError> {
+    let stays = |reason: String| {
+        Some(Remark::FormerKeyStays {
+            path: path.to_owned(),
+            reason,
+        })
+    };
+    // A dead process of such a version may have left another one half-way there.
+    files::remove_temporary(path);
+    let text = match files::read(path) {
+        Ok(None) => return Ok(None),
+        Ok(Some(text)) => text,
+        Err(error) => return Ok(stays(error.to_string())),
+    };
+    let Ok((_, certificate)) = former_authority(path, &text) else {
+        return Ok(stays(
+            "it was not made by this emulator, or is damaged".to_owned(),
+        ));
+    };
+    // The process that renamed `server-key.pem` may have died before this.
+    files::sync_directory(directory)?;
+    if let Err(error) = fs::remove_file(path) {
+        return Ok(stays(error.to_string()));
     }
-    let mut uncovered = Vec::new();
-    for witness in witnesses {
-        if !verify::is_accepted(authority, slice::from_ref(witness), now)? {
-            uncovered.push(witness.clone());
-        }
+    files::sync_directory(directory)?;
+    Ok(Some(Remark::FormerKeyRemoved {
+        path: path.to_owned(),
+        authority: certificate.fingerprint_sha256(),
+    }))
+}
+
+/// Why an authority cannot be used, whatever names it is for
+fn unusable(certificate: &AuthorityCertificate, now: Timestamp) -> Option<RemakeReason> {
+    let Validity {
+        not_before,
+        not_after,
+    } = certificate.validity;
+    if now < not_before {
+        Some(RemakeReason::NotYetValid { not_before })
+    } else if now > not_after {
+        Some(RemakeReason::Expired { not_after })
+    } else if now > not_after - RENEWAL_WINDOW {
+        Some(RemakeReason::ExpiresSoon { not_after })
+    } else if !certificate.is_name_constrained() {
+        Some(RemakeReason::NotConstrained)
+    } else {
+        None
     }
-    Ok(uncovered)
 }
 
 /// The files that do not match the authority, with what they should hold
@@ -321,27 +439,27 @@ fn stale_files(
     Ok(stale)
 }
 
-fn key_and_certificate(
-    text: &[u8],
-) -> Result<(PrivatePkcs8KeyDer<'static>, CertificateDer<'static>), Damage> {
+/// Reads one private key and any number of certificates
+pub(super) fn key_and_certificates(text: &[u8]) -> Result<(KeyPair, Vec<CertificateDer<'static>>), Damage> {
     let mut key = None;
-    let mut certificate = None;
+    let mut certificates = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text) {
-        let previous = match section.map_err(|error| match error {
+        match section.map_err(|error| match error {
             pem::Error::MissingSectionEnd { .. } => Damage::CutOff,
             _ => Damage::NotPem,
         })? {
-            (SectionKind::PrivateKey, der) => key.replace(der).is_some(),
-            (SectionKind::Certificate, der) => certificate.replace(der).is_some(),
-            _ => true,
-        };
-        if previous {
-            return Err(Damage::TooMuch);
+            (SectionKind::PrivateKey, der) if key.is_none() => key = Some(PrivatePkcs8KeyDer::from(der)),
+            (SectionKind::Certificate, der) => certificates.push(der.into()),
+            _ => return Err(Damage::TooMuch),
         }
     }
     let key = key.ok_or(Damage::NoPrivateKey)?;
-    let certificate = certificate.ok_or(Damage::NoCertificate)?;
-    Ok((key.into(), certificate.into()))
+    if certificates.is_empty() {
+        return Err(Damage::NoCertificate);
+    }
+    let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256)
+        .map_err(|_| Damage::PrivateKey)?;
+    Ok((key, certificates))
 }
 
 /// Whether a file is what a full disk or a power cut left of ours: a beginning of it, or a length without content
@@ -357,12 +475,17 @@ impl CertsPaths {
     /// The files' paths in a directory
     pub fn in_directory(directory: &Path) -> Self {
         Self {
-            key: directory.join("ca-key.pem"),
+            key: directory.join("server-key.pem"),
             ca: directory.join("ca.pem"),
             ca_bundle: directory.join("ca-bundle.pem"),
             truststore: directory.join("truststore.p12"),
         }
     }
+}
+
+/// Where versions before this one kept the authority's key and certificate
+fn former_key(directory: &Path) -> PathBuf {
+    directory.join("ca-key.pem")
 }
 
 impl fmt::Display for CertsReport {
@@ -385,7 +508,7 @@ impl fmt::Display for CertsReport {
         )?;
         writeln!(
             f,
-            "private key, never to be copied          {}",
+            "server key, never to be copied           {}",
             self.paths.key.display()
         )?;
         writeln!(

@@ -13,9 +13,6 @@ pub enum CertsError {
     /// A certificate could not be made
     #[error("cannot make a certificate: {0}")]
     Make(#[source] rcgen::Error),
-    /// The leaves' key could not be made
-    #[error("cannot use a key for TLS: {0}")]
-    Key(#[source] rustls::Error),
     /// The operating system gave no random numbers
     #[error("cannot make a certificate: the system gives no random numbers")]
     NoRandomNumbers,
@@ -103,13 +100,25 @@ pub enum Damage {
     /// There is no certificate
     #[error("holds no certificate")]
     NoCertificate,
-    /// There is more than a key and a certificate
-    #[error("holds more than one private key and one certificate")]
+    /// There is more than keys and certificates of ours would be
+    #[error("holds more than it should: a second private key, a certificate too many, or something else")]
     TooMuch,
     /// The key is not one, or of another kind than ours
     #[error("holds a private key that is damaged or not on the curve P-256")]
-    PrivateKey(#[source] rcgen::Error),
-    /// The key and the certificate do not belong together
+    PrivateKey,
+    /// The key and a certificate do not belong together
     #[error("holds a private key and a certificate that do not belong together")]
     KeyMismatch,
+    /// The last certificate is a server's
+    #[error("does not end with the certificate of the authority")]
+    NoAuthority,
+    /// There is no certificate for the server itself
+    #[error("holds no certificate for `localhost`")]
+    NoServerCertificate,
+    /// A server's certificate cannot be read
+    #[error("holds a server certificate that is damaged")]
+    ServerCertificate,
+    /// A server's certificate was issued by another authority
+    #[error("holds a server certificate and an authority that do not belong together")]
+    OtherAuthority,
 }

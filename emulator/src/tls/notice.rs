@@ -7,7 +7,8 @@ use std::{fmt, path::PathBuf};
 
 use jiff::Timestamp;
 
-use crate::host_name::HostName;
+use super::Fingerprint;
+use crate::{host_name::HostName, identifiers::Region};
 
 /// What was done to have a certificate authority
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Origin {
     Opened,
     /// There was none
     Made,
+    /// There was one whose key was kept; it has signed the server certificates, and goes on being trusted
+    Migrated,
     /// There was one, and it could not be used on
     Remade(RemakeReason),
 }
@@ -50,9 +53,14 @@ pub enum RemakeReason {
     },
     /// It may certify any name at all
     NotConstrained,
-    /// It may not certify these names
-    NamesNotCovered(Vec<HostName>),
-    /// Its certificate is there and its private key is gone
+    /// It has no certificates for names or Regions of the configuration
+    NotCovered {
+        /// Names and addresses
+        names: Vec<HostName>,
+        /// Regions
+        regions: Vec<Region>,
+    },
+    /// Its certificate is there, and the server key with its certificates is gone
     KeyMissing,
 }
 
@@ -76,6 +84,22 @@ pub enum Remark {
     NotWritten(PathBuf),
     /// The machine got its name after the authority was made
     OwnHostNotCovered(HostName),
+    /// The authority was made before these Regions of AWS were known, and nobody configured them
+    RegionsNotCovered(Vec<Region>),
+    /// The authority's own key, which versions before this one kept, was removed
+    FormerKeyRemoved {
+        /// The key's file
+        path: PathBuf,
+        /// The authority that it signed for
+        authority: Fingerprint,
+    },
+    /// The authority's own key, or what may be one, still lies there
+    FormerKeyStays {
+        /// The key's file
+        path: PathBuf,
+        /// Why it was not removed
+        reason: String,
+    },
 }
 
 /// Whether the key's permissions could be mended
@@ -87,11 +111,28 @@ pub enum KeyMode {
     StillOpen,
 }
 
+impl CaNotice {
+    /// Whether somebody has to do something, or may have to
+    pub fn needs_attention(&self) -> bool {
+        let is_about_a_key = |remark: &Remark| {
+            matches!(
+                remark,
+                Remark::KeyWasOpen { .. } | Remark::FormerKeyRemoved { .. } | Remark::FormerKeyStays { .. }
+            )
+        };
+        matches!(self.origin, Origin::Remade(_)) || self.remarks.iter().any(is_about_a_key)
+    }
+}
+
 impl fmt::Display for CaNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::Opened => f.write_str("using the certificate authority that was there")?,
             Origin::Made => f.write_str("made a new certificate authority")?,
+            Origin::Migrated => f.write_str(
+                "using the certificate authority that was there; it has signed the server certificates once and for \
+                 all, and clients that trust it go on trusting it",
+            )?,
             Origin::Remade(reason) => {
                 write!(
                     f,
@@ -115,11 +156,17 @@ impl fmt::Display for RemakeReason {
                 )
             }
             Self::NotConstrained => f.write_str("the old one was not limited to the emulator's names"),
-            Self::NamesNotCovered(names) => {
-                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-                write!(f, "the old one may not certify {}", names.join(", "))
+            Self::NotCovered { names, regions } => {
+                let names = names.iter().map(|name| format!("`{name}`"));
+                let regions = regions.iter().map(|region| format!("the Region `{region}`"));
+                let missing: Vec<_> = names.chain(regions).collect();
+                write!(
+                    f,
+                    "the old one has no certificate for {}, and its key is not kept to sign one",
+                    missing.join(", ")
+                )
             }
-            Self::KeyMissing => f.write_str("the old one's private key is gone"),
+            Self::KeyMissing => f.write_str("the old one's `server-key.pem` is gone"),
         }
     }
 }
@@ -137,7 +184,7 @@ impl fmt::Display for Remark {
                     path.display()
                 )?;
                 match outcome {
-                    KeyMode::Tightened => f.write_str(" and is now for its owner only; if that matters, remove it to have a new authority made"),
+                    KeyMode::Tightened => f.write_str(" and is now for its owner only; if somebody may have copied it, remove it to have a new authority made"),
                     KeyMode::StillOpen => f.write_str(", and this file system does not let that be changed"),
                 }
             }
@@ -155,7 +202,30 @@ impl fmt::Display for Remark {
             }
             Self::OwnHostNotCovered(name) => write!(
                 f,
-                "the authority may not certify this machine's name `{name}`; to use it, add it to `names` in the configuration"
+                "there is no certificate for this machine's name `{name}`; to use it, add it to `names` in the configuration"
+            ),
+            Self::RegionsNotCovered(regions) => {
+                let regions: Vec<_> = regions.iter().map(|region| format!("`{region}`")).collect();
+                write!(
+                    f,
+                    "there are no certificates for names in {}; to use them, name the Region in the configuration, as \
+                     the `region` of one of `vpcs` or `projects`",
+                    regions.join(", ")
+                )
+            }
+            Self::FormerKeyRemoved { path, authority } => write!(
+                f,
+                "removed `{}`, the private key of the certificate authority {authority}: it is no longer needed, and \
+                 whoever has it can pose as any server to clients that trust that authority. If somebody may have \
+                 copied it, have no client trust that authority any more: remove `server-key.pem` beside it, and start \
+                 again to have a new one made",
+                path.display()
+            ),
+            Self::FormerKeyStays { path, reason } => write!(
+                f,
+                "`{}` is still there ({reason}); if it holds the private key of a certificate authority, remove it: it \
+                 is no longer needed, and whoever copies it can pose as any server to clients that trust the authority",
+                path.display()
             ),
         }
     }

@@ -61,7 +61,7 @@ fn what_holds_secrets_is_its_owners_alone_whatever_the_umask() {
             ("deep", 0o700),
             ("deep/certs", 0o700),
             ("deep/certs/.lock", 0o600),
-            ("deep/certs/ca-key.pem", 0o600),
+            ("deep/certs/server-key.pem", 0o600),
             ("emulator.state", 0o600),
         ];
         let expected = expected.map(|(name, mode)| (name.to_owned(), mode));

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -84,9 +84,7 @@ pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), Certs
         path: path.to_owned(),
         source,
     };
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = Path::new(&temporary);
+    let temporary = &temporary_of(path);
     match fs::remove_file(temporary) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(error(source)),
         _ => {}
@@ -113,6 +111,18 @@ pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), Certs
         let _ = fs::remove_file(temporary);
         error(source)
     })
+}
+
+/// Removes what a dead process left at the temporary name of a file, if that can be
+pub(super) fn remove_temporary(path: &Path) {
+    // Nothing reads it, so it is no reason to stop.
+    let _ = fs::remove_file(temporary_of(path));
+}
+
+fn temporary_of(path: &Path) -> PathBuf {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    temporary.into()
 }
 
 /// Makes the renames in a directory last through a power cut

@@ -2,11 +2,17 @@
 
 mod at_once;
 mod in_the_way;
+mod migration;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::tls::{certificate::common_name, foreign};
+use crate::{
+    config::EmulatedName,
+    host_name::HostName,
+    identifiers::Region,
+    tls::{certificate::common_name, foreign},
+};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
@@ -14,6 +20,16 @@ fn now() -> Timestamp {
 
 fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
+}
+
+fn no_names() -> ServedNames {
+    ServedNames::of_this_machine(&[], &[]).unwrap()
+}
+
+/// The names that clients can ask for as server names
+fn named(authority: &CertificateAuthority) -> impl Iterator<Item = HostName> {
+    let names = authority.names().hosts_and_a_regions();
+    names.into_iter().filter(|host| host.address().is_none())
 }
 
 /// A directory with the authority in it, and everything a test does to it
@@ -36,7 +52,15 @@ impl Certs {
     }
 
     fn open_at(&self, now: Timestamp) -> Result<(CertificateAuthority, CaNotice), CertsError> {
-        CertificateAuthority::open_or_create(self.0.path(), &[], now)
+        self.open_for(no_names(), now)
+    }
+
+    fn open_for(
+        &self,
+        names: ServedNames,
+        now: Timestamp,
+    ) -> Result<(CertificateAuthority, CaNotice), CertsError> {
+        CertificateAuthority::open_or_create(self.0.path(), names, now)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -79,10 +103,10 @@ impl Certs {
     /// Opening makes a new authority for this reason, and the next opening finds it well.
     #[track_caller]
     fn check_remade(&self, now: Timestamp, expected: &RemakeReason) {
-        let key = fs::read(self.path("ca-key.pem")).ok();
+        let key = fs::read(self.path("server-key.pem")).ok();
         let (authority, notice) = self.open_at(now).unwrap();
         assert_eq!(notice.origin, Origin::Remade(expected.clone()));
-        assert_ne!(key, Some(self.read("ca-key.pem")));
+        assert_ne!(key, Some(self.read("server-key.pem")));
         assert_eq!(self.read("ca.pem"), authority.ca_pem().as_bytes());
         self.check_opened(now, &authority, &[]);
     }
@@ -105,7 +129,10 @@ impl Certs {
 fn the_first_start_makes_every_file_and_the_second_finds_them_well() {
     let (certs, authority) = Certs::made();
     let names: Vec<_> = certs.content().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["ca-bundle.pem", "ca-key.pem", "ca.pem", "truststore.p12"]);
+    assert_eq!(
+        names,
+        ["ca-bundle.pem", "ca.pem", "server-key.pem", "truststore.p12"]
+    );
     assert_eq!(certs.read("ca.pem"), authority.ca_pem().as_bytes());
     assert_eq!(certs.read("ca-bundle.pem"), authority.ca_bundle_pem().as_bytes());
     assert_eq!(certs.read("truststore.p12"), authority.truststore_p12());
@@ -118,18 +145,20 @@ fn the_first_start_makes_every_file_and_the_second_finds_them_well() {
 }
 
 #[test]
-fn an_authority_that_was_stored_certifies_as_the_one_that_was_made() {
+fn an_authority_that_was_stored_has_the_certificates_of_the_one_that_was_made() {
     let (certs, made) = Certs::made();
     let (opened, _) = certs.open().unwrap();
-    let witnesses = opened.names().witnesses();
-    assert_eq!(made.ca_pem(), opened.ca_pem());
-    assert!(verify::is_accepted(&opened, &witnesses, now()).unwrap());
+    assert_eq!(made.server_key_pem(), opened.server_key_pem());
+    for host in named(&opened) {
+        let (name, found) = opened.find(Some(host.as_str())).unwrap();
+        assert!(found.is_sound(opened.certificate(), &name), "{host}");
+    }
 }
 
 #[test]
 fn a_directory_that_is_not_there_is_made() {
     let certs = Certs::empty();
-    let (_, notice) = CertificateAuthority::open_or_create(&certs.path("a/b"), &[], now()).unwrap();
+    let (_, notice) = CertificateAuthority::open_or_create(&certs.path("a/b"), no_names(), now()).unwrap();
     assert_eq!(notice.origin, Origin::Made);
     assert!(certs.path("a/b/ca.pem").is_file());
 }
@@ -138,13 +167,14 @@ fn a_directory_that_is_not_there_is_made() {
 fn a_path_that_is_a_file_is_no_directory() {
     let certs = Certs::empty();
     certs.put("file", "");
-    let error = CertificateAuthority::open_or_create(&certs.path("file"), &[], now()).unwrap_err();
+    let error = CertificateAuthority::open_or_create(&certs.path("file"), no_names(), now()).unwrap_err();
     let path = certs.path("file").display().to_string();
     assert_eq!(
         error.to_string(),
         format!("`{path}` is not a directory; name one with --certs")
     );
-    let error = CertificateAuthority::open_or_create(&certs.path("file/certs"), &[], now()).unwrap_err();
+    let error =
+        CertificateAuthority::open_or_create(&certs.path("file/certs"), no_names(), now()).unwrap_err();
     assert!(
         error
             .to_string()
@@ -157,7 +187,7 @@ fn a_path_that_is_a_file_is_no_directory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_directory_that_takes_no_files_and_has_no_authority_is_refused() {
-    let error = CertificateAuthority::open_or_create(Path::new("/sys"), &[], now())
+    let error = CertificateAuthority::open_or_create(Path::new("/sys"), no_names(), now())
         .unwrap_err()
         .to_string();
     assert!(
@@ -171,7 +201,7 @@ fn read_only() -> Access {
 }
 
 fn served_names() -> ServedNames {
-    ServedNames::new(&[], None).unwrap()
+    ServedNames::new(&[], &[], None).unwrap()
 }
 
 #[test]
@@ -237,43 +267,104 @@ fn an_authority_of_the_future_is_made_again() {
 }
 
 #[test]
-fn an_authority_that_may_not_certify_a_configured_name_is_made_again() {
+fn an_authority_without_a_certificate_for_what_is_configured_is_made_again() {
     let (certs, _) = Certs::made();
     let names = [
         EmulatedName::Dns("emulator.test".into()),
         EmulatedName::Dns("localhost".into()),
+        EmulatedName::Dns("sts.eu-west-1.amazonaws.com".into()),
         EmulatedName::Address("172.28.0.10".parse().unwrap()),
-        EmulatedName::Address("127.0.0.9".parse().unwrap()),
+        EmulatedName::Address("127.0.0.1".parse().unwrap()),
     ];
-    let open = |names| CertificateAuthority::open_or_create(certs.0.path(), names, now()).unwrap();
-    let (authority, notice) = open(&names);
-    let expected = ["172.28.0.10", "emulator.test"].map(|name| name.parse().unwrap());
+    let regions: [Region; 2] = ["us-west-2", "xx-nowhere-1"].map(|region| region.parse().unwrap());
+    let open = |names: &[EmulatedName], regions: &[Region]| {
+        let served = ServedNames::of_this_machine(names, regions).unwrap();
+        certs.open_for(served, now()).unwrap()
+    };
+    let (authority, notice) = open(&names, &regions);
     assert_eq!(
         notice.origin,
-        Origin::Remade(RemakeReason::NamesNotCovered(expected.into()))
+        Origin::Remade(RemakeReason::NotCovered {
+            names: ["172.28.0.10", "emulator.test"]
+                .map(|name| name.parse().unwrap())
+                .into(),
+            regions: vec![regions[1].clone()],
+        })
     );
     assert!(notice.to_string().starts_with(
-        "made a new certificate authority, which clients have to trust anew: the old one may not certify `172.28.0.10`, `emulator.test`"
+        "made a new certificate authority, which clients have to trust anew: the old one has no certificate for \
+         `172.28.0.10`, `emulator.test`, the Region `xx-nowhere-1`, and its key is not kept to sign one"
     ), "{notice}");
+    assert!(
+        authority
+            .screen(Some("lookoutvision.xx-nowhere-1.amazonaws.com"))
+            .is_ok()
+    );
     // Fewer names are no reason to lose the trust of clients.
-    for names in [&names[..], &names[..1], &[]] {
-        let (opened, notice) = open(names);
+    for (names, regions) in [
+        (&names[..], &regions[..]),
+        (&names[..1], &regions[1..]),
+        (&[], &[]),
+    ] {
+        let (opened, notice) = open(names, regions);
         assert_eq!(
             (opened.fingerprint_sha256(), notice.origin),
             (authority.fingerprint_sha256(), Origin::Opened)
         );
+        let is_answered_for = opened.screen(Some("emulator.test")).is_ok();
+        assert_eq!(is_answered_for, !names.is_empty(), "only while it is configured");
     }
+}
+
+#[test]
+fn an_authority_outlives_the_growth_of_the_list_of_regions() {
+    let (certs, made) = Certs::made();
+    let text = String::from_utf8(certs.read("server-key.pem")).unwrap();
+    // As a version wrote it that did not know the Region.
+    let (_, certificates) = key_and_certificates(text.as_bytes()).unwrap();
+    let of_the_region = certificates
+        .iter()
+        .find(|der| der.windows(10).any(|window| window == b"mx-central"))
+        .unwrap();
+    certs.put(
+        "server-key.pem",
+        text.replace(&crate::tls::authority::certificate_pem(of_the_region), ""),
+    );
+    let region: Region = "mx-central-1".parse().unwrap();
+    certs.check_opened(now(), &made, &[Remark::RegionsNotCovered(vec![region.clone()])]);
+    let (opened, _) = certs.open().unwrap();
+    let refusal = opened
+        .screen(Some("lookoutvision.mx-central-1.amazonaws.com"))
+        .unwrap_err();
+    assert!(
+        refusal
+            .to_string()
+            .contains("name it as the `region` of one of `vpcs` or `projects`"),
+        "{refusal}"
+    );
+    // Somebody who wants it says so.
+    let names = ServedNames::of_this_machine(&[], &[region]).unwrap();
+    let (authority, notice) = certs.open_for(names, now()).unwrap();
+    assert!(
+        matches!(notice.origin, Origin::Remade(RemakeReason::NotCovered { .. })),
+        "{notice}"
+    );
+    assert!(
+        authority
+            .screen(Some("lookoutvision.mx-central-1.amazonaws.com"))
+            .is_ok()
+    );
 }
 
 #[test]
 fn an_authority_outlives_the_machines_name() {
     let certs = Certs::empty();
     let open = |own: &str| {
-        let names = ServedNames::new(&[], Some(own.parse().unwrap())).unwrap();
+        let names = ServedNames::new(&[], &[], Some(own.parse().unwrap())).unwrap();
         open_or_create(certs.0.path(), files::lock(certs.0.path()).unwrap(), names, now()).unwrap()
     };
     let (first, _) = open("3f2504e04f89");
-    assert!(first.names().screen(Some("3f2504e04f89")).is_ok());
+    assert!(first.screen(Some("3f2504e04f89")).is_ok());
     let (second, notice) = open("9a0c9b7e1d2f");
     assert_eq!(second.fingerprint_sha256(), first.fingerprint_sha256());
     assert!(
@@ -283,33 +374,40 @@ fn an_authority_outlives_the_machines_name() {
         "{notice}"
     );
     assert!(
-        second.names().screen(Some("9a0c9b7e1d2f")).is_err(),
+        second.screen(Some("9a0c9b7e1d2f")).is_err(),
         "a certificate that no client takes is not offered"
     );
 }
 
-#[test]
-fn an_authority_that_may_certify_anything_is_made_again() {
-    let (certs, authority) = Certs::made();
-    // As we make them, but without constraints.
-    let (key, _) = key_and_certificate(&certs.read("ca-key.pem")).unwrap();
-    let key = KeyPair::try_from(&key).unwrap();
+/// The certificate of an authority as we make them, but without constraints
+fn unconstrained(key: &KeyPair) -> AuthorityCertificate {
     let mut params = rcgen::CertificateParams::default();
     params
         .distinguished_name
         .push(rcgen::DnType::CommonName, common_name(key.public_key_raw()));
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
-    let der = params.self_signed(&key).unwrap().der().clone();
-    let certificate = AuthorityCertificate::read(der).unwrap();
-    let open = CertificateAuthority::new(key, certificate, authority.names().clone());
-    certs.put("ca-key.pem", open.key_and_certificate_pem());
+    params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2028, 1, 1);
+    let der = params.self_signed(key).unwrap().der().clone();
+    AuthorityCertificate::read(der).unwrap()
+}
+
+#[test]
+fn an_authority_that_may_certify_anything_is_made_again() {
+    let (certs, _) = Certs::made();
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let certificate = unconstrained(&key);
+    let signing = SigningAuthority::of(key, certificate);
+    let (certificate, server) = signing.sign(&no_names()).unwrap();
+    let open = CertificateAuthority::new(certificate, server, no_names());
+    certs.put("server-key.pem", open.server_key_pem());
     certs.check_remade(now(), &RemakeReason::NotConstrained);
 }
 
 #[test]
 fn a_certificate_whose_key_is_gone_is_made_again() {
     let (certs, _) = Certs::made();
-    certs.remove("ca-key.pem");
+    certs.remove("server-key.pem");
     certs.check_remade(now(), &RemakeReason::KeyMissing);
 }
 
@@ -392,7 +490,7 @@ fn keytool_and_openssl_list_the_truststore_as_one_trusted_certificate() {
 #[test]
 fn the_report_says_where_everything_is() {
     let certs = Certs::empty();
-    let report = make_or_renew(certs.0.path(), &[], now()).unwrap();
+    let report = make_or_renew(certs.0.path(), no_names(), now()).unwrap();
     let text = report.to_string();
     for expected in [
         "made a new certificate authority",

@@ -1,28 +1,25 @@
-//! How long leaves last, how many are kept, and what ever new names cost.
+//! The fixed set of certificates: what is in it, how long it lasts, and what a client gets of it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use jiff::SignedDuration;
-use rustls::pki_types::UnixTime;
+use jiff::{SignedDuration, Timestamp};
+use rustls::{pki_types::UnixTime, sign::CertifiedKey, time_provider::TimeProvider};
 
 use super::*;
+use crate::{
+    host_name::HostName,
+    tls::{
+        certificate::CertificateFields, directory::key_and_certificates, names::CertifiedName,
+        server_certificates::ServerCertificates, signing::SigningAuthority,
+    },
+};
 
 /// A clock that stands where the test put it
 #[derive(Debug)]
 struct Clock(AtomicU64);
-
-impl Clock {
-    fn at(now: Timestamp) -> Arc<Self> {
-        let clock = Self(AtomicU64::new(0));
-        clock.set(now);
-        Arc::new(clock)
-    }
-
-    fn set(&self, now: Timestamp) {
-        self.0
-            .store(now.as_second().try_into().unwrap(), Ordering::Relaxed);
-    }
-}
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
@@ -37,65 +34,116 @@ struct Bench {
     authority: Arc<CertificateAuthority>,
     clock: Arc<Clock>,
     leaves: Leaves,
-    start: Timestamp,
 }
 
-fn bench(entries_max: usize) -> Bench {
-    let start = Timestamp::from_second(1_800_000_000).unwrap();
-    let names = ServedNames::new(&[], None).unwrap();
-    let authority = Arc::new(CertificateAuthority::make(names, start).unwrap());
-    let clock = Clock::at(start);
-    let leaves = Leaves::new(authority.clone(), entries_max, clock.clone(), Box::new(|_| {})).unwrap();
-    Bench {
+fn start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn bench_of(authority: CertificateAuthority) -> Bench {
+    let authority = Arc::new(authority);
+    let clock = Arc::new(Clock(AtomicU64::new(0)));
+    let leaves = Leaves::new(authority.clone(), clock.clone(), Box::new(|_| {}));
+    let bench = Bench {
         authority,
         clock,
         leaves,
-        start,
-    }
+    };
+    bench.after(SignedDuration::ZERO);
+    bench
+}
+
+fn bench() -> Bench {
+    bench_of(CertificateAuthority::make(names(), start()).unwrap())
 }
 
 impl Bench {
-    fn leaf(&self, name: &str) -> Arc<CertifiedKey> {
-        self.leaves.leaf(Some(name)).unwrap()
+    fn leaf(&self, name: &str) -> Result<Arc<CertifiedKey>, HandshakeRefusal> {
+        self.leaves.leaf(Some(name))
     }
 
-    fn after(&self, days: i64) -> &Self {
-        self.clock.set(self.start + SignedDuration::from_hours(days * 24));
+    fn after(&self, time: SignedDuration) -> &Self {
+        let now = (start() + time).as_second().try_into().unwrap();
+        self.clock.0.store(now, Ordering::Relaxed);
         self
     }
 }
 
 #[test]
-fn a_leaf_is_made_once_whatever_the_names_case() {
-    let bench = bench(8);
+fn one_certificate_serves_a_region_and_one_each_name() {
+    let bench = bench();
+    let same = |one: &str, other: &str| Arc::ptr_eq(&bench.leaf(one).unwrap(), &bench.leaf(other).unwrap());
+    assert!(same(SERVICE, &SERVICE.to_uppercase()));
+    assert!(same(SERVICE, "ec2-fips.us-east-1.api.aws"));
+    assert!(same(
+        SERVICE,
+        "vpce-1a2b3c4d.lookoutvision.us-east-1.vpce.amazonaws.com"
+    ));
+    assert!(same(SERVICE, "sts.amazonaws.com"));
+    assert!(!same(SERVICE, "lookoutvision.us-east-2.amazonaws.com"));
+    assert!(!same("localhost", "host.docker.internal"));
+    assert!(!same("emulator.localhost", "host.docker.internal"));
     assert!(Arc::ptr_eq(
-        &bench.leaf(SERVICE),
-        &bench.leaf(&SERVICE.to_uppercase())
+        &bench.leaves.leaf(None).unwrap(),
+        &bench.leaf("localhost").unwrap()
     ));
 }
 
 #[test]
-fn a_leaf_is_made_again_a_month_before_it_ends() {
-    let bench = bench(8);
-    let first = bench.leaf(SERVICE);
-    assert!(Arc::ptr_eq(&first, &bench.after(366).leaf(SERVICE)));
-    let second = bench.after(368).leaf(SERVICE);
-    assert!(!Arc::ptr_eq(&first, &second));
-    // The second one ends with the authority, and is kept until then.
-    assert!(Arc::ptr_eq(&second, &bench.after(729).leaf(SERVICE)));
+fn every_name_of_the_set_is_taken_by_a_client_from_the_first_second_to_the_last() {
+    let bench = bench();
+    let authority = bench.authority.certificate();
+    let (mut names_seen, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    let text = bench.authority.server_key_pem();
+    let (key, certificates) = key_and_certificates(text.as_bytes()).unwrap();
+    let (last, certificates) = certificates.split_last().unwrap();
+    assert_eq!(last, &authority.der, "the authority's certificate is the last");
+    for der in certificates {
+        let fields = CertificateFields::read(der).unwrap();
+        let (first, last) = (fields.validity.not_before, fields.validity.not_after);
+        assert_eq!(first, authority.validity.not_before);
+        assert_eq!(last, authority.validity.not_after - SignedDuration::from_secs(1));
+        for name in &fields.names {
+            let host: HostName = name.to_string().replace('*', "vpce-1a2b3c4d").parse().unwrap();
+            for (now, is_accepted) in [
+                (first, true),
+                (last, true),
+                (first - SignedDuration::from_secs(1), false),
+                (last + SignedDuration::from_secs(1), false),
+            ] {
+                assert_eq!(
+                    verify::is_accepted(authority, der, &host, now),
+                    is_accepted,
+                    "{name} at {now}"
+                );
+            }
+        }
+        names_seen.extend(fields.names);
+        keys.insert(fields.public_key);
+    }
+    let expected: BTreeSet<CertifiedName> = names().certificates().into_iter().flatten().collect();
+    assert_eq!(names_seen, expected);
+    assert_eq!(keys.len(), 1, "one key for all of them");
+    assert!(!authority.certifies(&key), "and it is not the authority's");
 }
 
 #[test]
-fn a_leaf_is_made_again_when_the_clock_was_set_back() {
-    let bench = bench(8);
-    let first = bench.after(100).leaf(SERVICE);
-    assert!(!Arc::ptr_eq(&first, &bench.after(1).leaf(SERVICE)));
+fn a_certificate_is_given_to_its_end_and_also_when_the_clock_was_set_back() {
+    let bench = bench();
+    let day = SignedDuration::from_hours(24);
+    let first = bench.leaf(SERVICE).unwrap();
+    for time in [day * 729, -day] {
+        assert!(Arc::ptr_eq(&first, &bench.after(time).leaf(SERVICE).unwrap()));
+    }
 }
 
 #[test]
-fn no_leaf_outlives_its_authority_and_the_reason_says_what_to_do() {
-    let bench = bench(8);
-    let refusal = bench.after(731).leaves.leaf(Some(SERVICE)).unwrap_err();
+fn no_certificate_outlives_its_authority_and_the_reason_says_what_to_do() {
+    let bench = bench();
+    let refusal = bench
+        .after(SignedDuration::from_hours(731 * 24))
+        .leaf(SERVICE)
+        .unwrap_err();
     assert_eq!(
         refusal.to_string(),
         format!(
@@ -106,51 +154,50 @@ fn no_leaf_outlives_its_authority_and_the_reason_says_what_to_do() {
 }
 
 #[test]
-fn a_client_that_asks_for_ever_new_names_fills_the_cache_and_no_more() {
-    let bench = bench(8);
-    let endpoint = |number: u32| format!("vpce-{number:08x}.lookoutvision.us-east-1.vpce.amazonaws.com");
-    let busy = bench.leaf(SERVICE);
-    for number in 0..100 {
-        bench.leaf(&endpoint(number));
-        assert!(bench.leaves.len() <= 8);
-        assert!(Arc::ptr_eq(&busy, &bench.leaf(SERVICE)), "the name in use stays");
-    }
-    assert_eq!(bench.leaves.len(), 8);
-    assert!(Arc::ptr_eq(
-        &bench.leaf(&endpoint(99)),
-        &bench.leaf(&endpoint(99))
-    ));
+fn a_certificate_that_its_authority_did_not_sign_is_given_to_nobody() {
+    let text = CertificateAuthority::make(names(), start())
+        .unwrap()
+        .server_key_pem();
+    let (key, mut certificates) = key_and_certificates(text.as_bytes()).unwrap();
+    let authority = certificate::AuthorityCertificate::read(certificates.pop().unwrap()).unwrap();
+    let index = certificates
+        .iter()
+        .position(|der| {
+            let fields = CertificateFields::read(der).unwrap();
+            fields.names.contains(&CertifiedName::from_dns(SERVICE).unwrap())
+        })
+        .unwrap();
+    // The last byte is the signature's.
+    let mut changed = certificates[index].to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    certificates[index] = changed.into();
+    let server = ServerCertificates::new(&key, certificates, &authority).unwrap();
+    let bench = bench_of(CertificateAuthority::new(authority, server, names()));
+    let refusal = bench.leaf(SERVICE).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with(&format!(
+            "the certificate for `{SERVICE}` is damaged and no client would take it; "
+        )),
+        "{refusal}"
+    );
+    assert!(bench.leaf("localhost").is_ok(), "the others are as they were");
 }
 
 #[test]
-fn names_that_are_refused_take_no_room() {
-    let bench = bench(8);
-    assert!(bench.leaves.leaf(Some("example.com")).is_err());
-    assert_eq!(bench.leaves.len(), 0);
-}
-
-#[test]
-fn leaves_last_at_most_397_days_and_start_a_little_before_now() {
-    let bench = bench(8);
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    let now = bench.start + SignedDuration::from_hours(24);
-    let validity = bench
-        .authority
-        .certify(&[SERVICE.parse().unwrap()], &key, now)
-        .unwrap()
-        .validity;
+fn an_authority_signs_for_what_it_may_certify() {
+    let authority = SigningAuthority::make(&names(), start()).unwrap();
+    let hosts = [
+        "localhost",
+        "emulator.localhost",
+        "172.28.0.10",
+        "10.0.0.1",
+        "example.com",
+    ];
+    let refused = authority
+        .not_certifiable(&hosts.map(|host| host.parse().unwrap()))
+        .unwrap();
     assert_eq!(
-        now.duration_since(validity.not_before),
-        SignedDuration::from_hours(1)
+        refused,
+        ["10.0.0.1", "example.com"].map(|host| host.parse().unwrap())
     );
-    assert_eq!(
-        validity.not_after.duration_since(validity.not_before),
-        SignedDuration::from_hours(397 * 24)
-    );
-    let validity = bench
-        .authority
-        .certify(&[SERVICE.parse().unwrap()], &key, bench.authority.not_after())
-        .unwrap()
-        .validity;
-    assert_eq!(validity.not_after, bench.authority.not_after());
 }

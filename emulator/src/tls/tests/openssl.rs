@@ -40,13 +40,7 @@ fn openssl_reads_the_authority_as_we_mean_it() {
 #[test]
 fn openssl_reads_a_leaf_as_we_mean_it() {
     let authority = authority();
-    let leaves = Leaves::new(
-        authority.clone(),
-        8,
-        Arc::new(DefaultTimeProvider),
-        Box::new(|_| {}),
-    )
-    .unwrap();
+    let leaves = Leaves::new(authority.clone(), Arc::new(DefaultTimeProvider), Box::new(|_| {}));
     let pem_of = |name| authority::certificate_pem(&leaves.leaf(name).unwrap().cert[0]);
     let (Some(named), Some(unnamed)) = (openssl_text(&pem_of(Some(SERVICE))), openssl_text(&pem_of(None)))
     else {
@@ -54,7 +48,8 @@ fn openssl_reads_a_leaf_as_we_mean_it() {
     };
     for expected in [
         "Subject: \n",
-        "Subject Alternative Name: critical\n                DNS:lookoutvision.us-east-1.amazonaws.com\n",
+        "Subject Alternative Name: critical\n                DNS:lookoutvision.us-east-1.amazonaws.com, DNS:lookoutvision-fips.us-east-1.amazonaws.com, ",
+        "DNS:sts.amazonaws.com, DNS:*.lookoutvision.us-east-1.vpce.amazonaws.com\n",
         "CA:FALSE",
         "Digital Signature\n",
         "TLS Web Server Authentication\n",
@@ -84,10 +79,10 @@ fn openssl_reads_a_leaf_as_we_mean_it() {
 #[test]
 fn openssl_connects_over_both_versions_and_enforces_the_name_constraints() {
     let authority = authority();
-    let directory = tempfile::tempdir().unwrap();
-    let ca = directory.path().join("ca.pem");
-    std::fs::write(&ca, authority.ca_pem()).unwrap();
-    let connect = |config: Arc<ServerConfig>, name: &str, version: &str| {
+    let connect = |config: Arc<ServerConfig>, ca_pem: &str, name: &str, version: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = directory.path().join("ca.pem");
+        std::fs::write(&ca, ca_pem).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let server = thread::spawn(move || {
@@ -122,14 +117,16 @@ fn openssl_connects_over_both_versions_and_enforces_the_name_constraints() {
         output
     };
     for (version, printed) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
-        let Some(output) = connect(server(&authority), SERVICE, version) else {
+        let Some(output) = connect(server(&authority), authority.ca_pem(), SERVICE, version) else {
             return;
         };
         assert!(output.contains("Verification: OK"), "{output}");
         assert!(output.contains(&format!("New, {printed}")), "{output}");
     }
+    let (signing, ca_pem) = forgery::signing_authority();
     let Some(output) = connect(
-        forged_server(&authority, &["example.com"]),
+        forgery::server_of_the_authority(&signing, &["example.com"]),
+        &ca_pem,
         "example.com",
         "-tls1_3",
     ) else {

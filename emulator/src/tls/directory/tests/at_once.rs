@@ -33,7 +33,8 @@ fn threads_that_open_at_once_get_one_authority() {
 #[test]
 fn a_process_that_opens_the_directory_its_parent_names() {
     if let Some(directory) = env::var_os(CHILDS_DIRECTORY) {
-        let (authority, _) = CertificateAuthority::open_or_create(Path::new(&directory), &[], now()).unwrap();
+        let (authority, _) =
+            CertificateAuthority::open_or_create(Path::new(&directory), no_names(), now()).unwrap();
         println!("\nopened {}", authority.fingerprint_sha256());
     }
 }

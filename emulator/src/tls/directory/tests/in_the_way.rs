@@ -4,7 +4,7 @@ use super::*;
 use crate::tls::KeyMode;
 
 /// A certificate and a key that some other program made
-fn somebody_elses() -> (String, String) {
+pub(super) fn somebody_elses() -> (String, String) {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
     let pem = |tag: &str, der: &[u8]| ::pem::encode(&::pem::Pem::new(tag, der));
@@ -18,7 +18,7 @@ const LEFT_ALONE: &str =
     "was not made by this emulator and is left alone; move it away, or name another directory with --certs";
 
 #[test]
-fn somebody_elses_files_are_not_overwritten() {
+pub(super) fn somebody_elses_files_are_not_overwritten() {
     let (certificate, key) = somebody_elses();
     for (name, content) in [
         ("ca.pem", &*certificate),
@@ -35,23 +35,28 @@ fn somebody_elses_files_are_not_overwritten() {
         certs.check_refused(&format!("`{{}}/{name}` {LEFT_ALONE}"));
     }
     let certs = Certs::empty();
-    certs.put("ca-key.pem", key + &certificate);
-    certs.check_refused(&format!("`{{}}/ca-key.pem` {LEFT_ALONE}"));
+    certs.put("server-key.pem", key + &certificate);
+    certs.check_refused(&format!("`{{}}/server-key.pem` {LEFT_ALONE}"));
 }
 
 #[track_caller]
 fn check_damaged(change: impl FnOnce(String) -> String, expected: &str) {
     let (certs, _) = Certs::made();
-    let whole = String::from_utf8(certs.read("ca-key.pem")).unwrap();
-    certs.put("ca-key.pem", change(whole));
+    let whole = String::from_utf8(certs.read("server-key.pem")).unwrap();
+    certs.put("server-key.pem", change(whole));
     certs.check_refused(&format!(
-        "`{{}}/ca-key.pem` {expected}; it is left alone: restore it, or remove it to have a new authority made"
+        "`{{}}/server-key.pem` {expected}; it is left alone: restore it, or remove it to have a new authority made"
     ));
 }
 
 fn blocks(text: &str) -> (String, String) {
     let middle = text.find("-----BEGIN CERTIFICATE").unwrap();
     (text[..middle].to_owned(), text[middle..].to_owned())
+}
+
+/// The text without its last certificate, which is the authority's
+fn without_the_last(text: &str) -> &str {
+    &text[..text.rfind("-----BEGIN CERTIFICATE").unwrap()]
 }
 
 #[test]
@@ -86,15 +91,51 @@ fn a_key_file_with_a_broken_block_is_refused_without_showing_it() {
 fn a_key_file_with_a_second_key_is_refused() {
     check_damaged(
         |text| text + &somebody_elses().1,
-        "holds more than one private key and one certificate",
+        "holds more than it should: a second private key, a certificate too many, or something else",
     );
 }
 
 #[test]
-fn a_key_of_another_authority_is_refused() {
+fn another_key_than_the_certificates_is_refused() {
     check_damaged(
         |text| somebody_elses().1 + &blocks(&text).1,
         "holds a private key and a certificate that do not belong together",
+    );
+}
+
+#[test]
+fn a_file_without_the_authoritys_certificate_is_refused() {
+    check_damaged(
+        |text| without_the_last(&text).to_owned(),
+        "does not end with the certificate of the authority",
+    );
+}
+
+#[test]
+fn a_file_without_the_servers_certificates_is_refused() {
+    check_damaged(
+        |text| blocks(&text).0 + &text[without_the_last(&text).len()..],
+        "holds no certificate for `localhost`",
+    );
+}
+
+#[test]
+fn certificates_of_another_authority_are_refused() {
+    // The certificates of one key, signed by two authorities
+    let (other, _) = Certs::made();
+    let other = String::from_utf8(other.read("server-key.pem")).unwrap();
+    check_damaged(
+        |text| without_the_last(&text).to_owned() + &other[without_the_last(&other).len()..],
+        "holds a server certificate and an authority that do not belong together",
+    );
+}
+
+#[test]
+fn a_server_certificate_that_cannot_be_read_is_refused() {
+    let nonsense = ::pem::encode(&::pem::Pem::new("CERTIFICATE", *b"no certificate"));
+    check_damaged(
+        |text| without_the_last(&text).to_owned() + &nonsense + &text[without_the_last(&text).len()..],
+        "holds a server certificate that is damaged",
     );
 }
 
@@ -108,7 +149,7 @@ fn a_key_that_cannot_be_used_is_refused() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    for name in ["ca-key.pem", "ca.pem"] {
+    for name in ["server-key.pem", "ca.pem"] {
         let (certs, _) = Certs::made();
         certs.remove(name);
         fs::create_dir(certs.path(name)).unwrap();
@@ -133,14 +174,14 @@ mod modes {
     #[test]
     fn the_key_is_for_its_owner_alone() {
         let (certs, _) = Certs::made();
-        assert_eq!(mode(&certs.path("ca-key.pem")), 0o600);
+        assert_eq!(mode(&certs.path("server-key.pem")), 0o600);
         assert_eq!(mode(&certs.path("ca.pem")) & 0o400, 0o400);
     }
 
     #[test]
     fn a_key_that_others_can_read_is_taken_away_from_them_and_that_is_said() {
         let (certs, made) = Certs::made();
-        let path = certs.path("ca-key.pem");
+        let path = certs.path("server-key.pem");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let remark = Remark::KeyWasOpen {
             path: path.clone(),
@@ -161,17 +202,21 @@ mod modes {
     fn a_link_at_the_temporary_name_is_not_followed() {
         let certs = Certs::empty();
         certs.put("victim", "precious");
-        std::os::unix::fs::symlink(certs.path("victim"), certs.path("ca-key.pem.tmp")).unwrap();
+        std::os::unix::fs::symlink(certs.path("victim"), certs.path("server-key.pem.tmp")).unwrap();
         let _ = certs.open().unwrap();
         assert_eq!(certs.read("victim"), b"precious");
-        assert!(fs::symlink_metadata(certs.path("ca-key.pem")).unwrap().is_file());
+        assert!(
+            fs::symlink_metadata(certs.path("server-key.pem"))
+                .unwrap()
+                .is_file()
+        );
     }
 }
 
 #[test]
 fn what_a_dead_process_left_half_written_does_no_harm() {
     let certs = Certs::empty();
-    certs.put("ca-key.pem.tmp", "-----BEGIN PRIV");
+    certs.put("server-key.pem.tmp", "-----BEGIN PRIV");
     certs.put("ca.pem.tmp", "-----BEGIN");
     let (_, notice) = certs.open().unwrap();
     assert_eq!(notice.origin, Origin::Made);

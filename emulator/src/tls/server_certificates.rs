@@ -1,0 +1,121 @@
+//! The certificates that the authority signed when it was made, and the one key of them all.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use rcgen::{KeyPair, PublicKeyData};
+use rustls::{
+    crypto::ring::sign::any_ecdsa_type,
+    pki_types::{CertificateDer, PrivatePkcs8KeyDer},
+    sign::CertifiedKey,
+};
+
+use super::{
+    Damage, Validity,
+    authority::{certificate_pem, private_key_pem},
+    certificate::{AuthorityCertificate, CertificateFields},
+    names::{CertifiedName, localhost},
+    verify,
+};
+use crate::{host_name::HostName, ordered::map_of};
+
+/// The certificates, found by the names in them
+pub(super) struct ServerCertificates {
+    key: PrivatePkcs8KeyDer<'static>,
+    certificates: Vec<ServerCertificate>,
+    by_name: BTreeMap<CertifiedName, usize>,
+}
+
+/// One certificate with its key
+pub(super) struct ServerCertificate {
+    pub(super) certified: Arc<CertifiedKey>,
+    pub(super) validity: Validity,
+    /// Whether a client takes it from the authority; found out when it is first asked for
+    is_sound: OnceLock<bool>,
+}
+
+impl ServerCertificates {
+    /// The certificates of a key
+    ///
+    /// Their signatures are not checked here, which would take longer than signing them did: see
+    /// [`ServerCertificate::is_sound`].
+    ///
+    /// # Errors
+    /// One of them cannot be read, or belongs to another key or authority.
+    pub(super) fn new(
+        key: &KeyPair,
+        certificates: Vec<CertificateDer<'static>>,
+        authority: &AuthorityCertificate,
+    ) -> Result<Self, Damage> {
+        let der = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let signing_key = any_ecdsa_type(&der.clone_key().into()).map_err(|_| Damage::PrivateKey)?;
+        let public_key = key.subject_public_key_info();
+        let mut names = Vec::new();
+        let mut read = Vec::new();
+        for (index, der) in certificates.into_iter().enumerate() {
+            let fields = CertificateFields::read(&der).map_err(|_| Damage::ServerCertificate)?;
+            if fields.public_key != public_key {
+                return Err(Damage::KeyMismatch);
+            }
+            if !authority.is_issuer(&fields.issuer) {
+                return Err(Damage::OtherAuthority);
+            }
+            names.extend(fields.names.into_iter().map(|name| (name, index)));
+            read.push(ServerCertificate {
+                certified: Arc::new(CertifiedKey::new(vec![der], signing_key.clone())),
+                validity: fields.validity,
+                is_sound: OnceLock::new(),
+            });
+        }
+        let certificates = Self {
+            key: der,
+            certificates: read,
+            by_name: map_of(names),
+        };
+        // Clients that name no server get this one.
+        match certificates.find(&localhost()) {
+            Some(_) => Ok(certificates),
+            None => Err(Damage::NoServerCertificate),
+        }
+    }
+
+    /// The certificate that a client takes from a server of this name
+    pub(super) fn find(&self, host: &HostName) -> Option<&ServerCertificate> {
+        CertifiedName::that_cover(host)
+            .find_map(|name| self.by_name.get(&name))
+            .map(|index| &self.certificates[*index])
+    }
+
+    /// Whether one of them has exactly this name
+    pub(super) fn has(&self, name: &CertifiedName) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// The key and the certificates as PEM, without the authority's
+    pub(super) fn pem(&self) -> String {
+        let mut text = private_key_pem(self.key.secret_pkcs8_der());
+        for certificate in &self.certificates {
+            text.push_str(&certificate_pem(&certificate.certified.cert[0]));
+        }
+        text
+    }
+}
+
+impl ServerCertificate {
+    /// Whether a client that trusts the authority and looks for `host` takes this certificate
+    pub(super) fn is_sound(&self, authority: &AuthorityCertificate, host: &HostName) -> bool {
+        *self.is_sound.get_or_init(|| {
+            let der = &self.certified.cert[0];
+            verify::is_accepted(authority, der, host, self.validity.not_before)
+        })
+    }
+}
+
+impl fmt::Debug for ServerCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.by_name.keys()).finish()
+    }
+}
