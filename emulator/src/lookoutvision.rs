@@ -35,3 +35,14 @@ pub(crate) mod store;
 
 #[cfg(test)]
 mod testing;
+
+/// The Regions that the service was offered in (AWS General Reference, *Amazon Lookout for Vision endpoints and quotas*)
+pub(crate) const REGIONS: [&str; 7] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "eu-central-1",
+    "eu-west-1",
+];

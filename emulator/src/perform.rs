@@ -39,6 +39,8 @@ pub(crate) struct Output {
     pub(crate) rule: Option<Box<str>>,
     /// How long the answer is to be held back
     pub(crate) delay: Option<Duration>,
+    /// What is odd about the answer, for the journal and the log
+    pub(crate) note: Option<&'static str>,
 }
 
 /// Runs the operation that a permit is for
@@ -65,11 +67,16 @@ pub(crate) async fn perform(
         snapshot: permit.snapshot(),
         now: shared.clock.now(),
     };
+    let answer = call.answer().await?;
+    let note = (operation == Operation::CreateProject
+        && shared.is_first_project_elsewhere(invocation.region()))
+    .then_some(SERVICE_WAS_NEVER_THERE);
     Ok(Output {
-        result: Ok(call.answer().await?),
+        result: Ok(answer),
         status,
         rule: None,
         delay: None,
+        note,
     })
 }
 
@@ -99,8 +106,12 @@ fn detect(
         status,
         rule: Some(output.rule.to_string().into()),
         delay: output.delay,
+        note: output.note,
     })
 }
+
+const SERVICE_WAS_NEVER_THERE: &str = "Amazon Lookout for Vision was never offered in this Region: on AWS its name did not \
+                                       resolve there";
 
 /// A request whose members are still where they came from
 fn parts<'r>(

@@ -285,6 +285,10 @@ impl Front<'_> {
             }
         };
         entry.rule = output.rule;
+        if let Some(note) = output.note {
+            warn!(request_id = %received.request_id, "{note}");
+            entry.warnings.push(note.to_owned());
+        }
         // The body's room is for others while this answer is held back.
         drop(body);
         if let Some(delay) = output.delay {

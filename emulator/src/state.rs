@@ -5,7 +5,7 @@
 //! these outlive a reload, because they were acknowledged, and with a state file a restart; `POST /reset` ends them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -22,9 +22,9 @@ use crate::{
     control::environment::Addresses,
     ec2::changes::EndpointChanges,
     entry_point::EndpointTable,
-    identifiers::VpcEndpointId,
+    identifiers::{Region, VpcEndpointId},
     journal::Journal,
-    lookoutvision::{call_counts::CallCounts, store::Declared},
+    lookoutvision::{self, call_counts::CallCounts, store::Declared},
     made::Made,
     service::Service,
     storage::StorageError,
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) body_budget: BodyBudget,
     pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
+    /// Regions without the service whose first project was remarked on
+    regions_remarked_on: Mutex<BTreeSet<Region>>,
     snapshot: ArcSwap<Snapshot>,
     /// What calls made; held while a snapshot is replaced
     made: Mutex<Made>,
@@ -101,6 +103,7 @@ impl Shared {
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             addresses,
             started: Instant::now(),
+            regions_remarked_on: Mutex::default(),
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &made, started_at)),
             made: Mutex::new(made),
         }
@@ -219,6 +222,15 @@ impl Shared {
             // What panics over there panics here, as it does without a disk.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
+    }
+
+    /// Whether this is the first project in a Region where the service never was
+    pub(crate) fn is_first_project_elsewhere(&self, region: &Region) -> bool {
+        let mut remarked_on = self
+            .regions_remarked_on
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        !lookoutvision::REGIONS.contains(&region.as_str()) && remarked_on.insert(region.clone())
     }
 
     // A poisoned lock only means that somebody panicked; what is there is put in its place as a whole.

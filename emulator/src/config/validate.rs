@@ -34,7 +34,10 @@ use super::{
     read::{List, Located},
     source::{ProcessSettings, Source},
 };
-use crate::policy_service;
+use crate::{
+    host_name::{EmulatedHost, HostName},
+    policy_service,
+};
 
 /// Makes a configuration of the file, or reports why there is none
 ///
@@ -195,12 +198,23 @@ fn names(written: Option<List<String>>, report: &Report<'_>) -> Result<Vec<Emula
     let names = elements(written)?;
     let names = names.into_iter().map(|name| {
         let text = name.value?;
-        parse_name(&text).ok_or_else(|| {
+        let parsed = parse_name(&text).ok_or_else(|| {
             report.problem(
                 &name.place,
                 format!("`{text}` is neither a DNS name nor an address"),
             )
-        })
+        })?;
+        // It would have a certificate, and every request to it would be refused.
+        let is_not_played = matches!(&parsed, EmulatedName::Dns(dns)
+            if dns.parse::<HostName>().is_ok_and(|host| host.emulated() == EmulatedHost::NotPlayed));
+        if is_not_played {
+            let message = format!(
+                "`{text}` is a name of AWS that this emulator does not play; it answers for lookoutvision, ec2 and sts of \
+                 every Region without being told"
+            );
+            return Err(report.problem(&name.place, message));
+        }
+        Ok(parsed)
     });
     let mut names = all(names)?;
     let mut seen = BTreeSet::new();

@@ -14,7 +14,7 @@ use crate::text::Shown;
 
 mod shapes;
 
-pub(crate) use self::shapes::is_tag_text;
+pub(crate) use self::shapes::{is_reserved_tag_key, is_tag_text};
 
 /// A kind of member: a string shape of the API model
 #[derive(Debug, Clone, Copy)]

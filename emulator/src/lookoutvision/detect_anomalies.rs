@@ -61,6 +61,8 @@ pub struct DetectAnomaliesOutput {
     pub rule: RuleRef,
     /// How long the answer is to be held back
     pub delay: Option<Duration>,
+    /// What of the rule is not in the answer, and why
+    pub note: Option<&'static str>,
 }
 
 /// What a call is about, as far as it is there
@@ -164,6 +166,10 @@ pub fn perform(
         ),
         rule,
         delay: found.and_then(|rule| rule.delay),
+        note: found.and_then(|rule| match rule.then {
+            Then::Segmentation(_) if kind == ModelKind::Classification => Some(MASKS_LEFT_OUT),
+            _ => None,
+        }),
     })
 }
 
@@ -203,6 +209,10 @@ fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
         }
     }
 }
+
+/// Developer Guide, *Creating your model*: a model finds kinds of anomalies only where its training images had masks
+const MASKS_LEFT_OUT: &str = "the rule's `anomalies` are not in the answer: the model was trained without masks, so it \
+                              answers as a classification model does";
 
 /// What every image without a rule gets from a classification model
 static NORMAL_CLASSIFICATION: LazyLock<Bytes> = LazyLock::new(|| answer::classification(Verdict::NORMAL));

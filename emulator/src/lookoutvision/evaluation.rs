@@ -4,20 +4,17 @@
 //! slash, is what awslabs' Python SDK relies on (`k_fold_EvaluationResult-…` for the prefix `k_fold_`). The numbers are
 //! those of a model that made no mistake.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    lookoutvision::{
-        api::{
-            responses::ModelPerformance,
-            values::{OutputS3Object, S3Location},
-        },
-        manifest::{Class, Entries, Entry},
+use crate::lookoutvision::{
+    api::{
+        responses::ModelPerformance,
+        values::{OutputS3Object, S3Location},
     },
-    ordered::set_of,
+    manifest::{Class, Entries, Entry},
 };
 
 /// What a model without mistakes has
@@ -81,25 +78,28 @@ impl Evaluation {
         ]
     }
 
-    fn tested(&self) -> &Entries {
-        self.test.as_ref().unwrap_or(&self.training)
+    /// The labelled images that the model was tested with: those of the test dataset, or every fifth of the only one
+    // Guess: which images, and how many, a project with one dataset holds back for its test.
+    fn tested(&self) -> impl Iterator<Item = &Entry> {
+        let (entries, step) = match &self.test {
+            Some(test) => (test, 1),
+            None => (&self.training, 5),
+        };
+        labeled(entries).step_by(step)
     }
 
     fn result(&self) -> Value {
-        // Guess: how many images a project with one dataset holds back for its test.
-        let labeled = |entries: &Entries| entries.stats().labeled;
-        let (training, test) = match &self.test {
-            Some(test) => (labeled(&self.training), labeled(test)),
-            None => {
-                let all = labeled(&self.training);
-                (all - all / 5, all / 5)
-            }
+        let test = self.tested().count();
+        let labeled = labeled(&self.training).count();
+        let training = match &self.test {
+            Some(_) => labeled,
+            None => labeled - test,
         };
         let mut metrics = json!({
             "ROCAUC": 1.0, "AveragePrecision": 1.0, "Precision": 1.0, "Recall": 1.0, "F1Score": 1.0,
         });
         if self.training.have_masks() {
-            let names = set_of(self.tested().iter().flat_map(mask_names));
+            let names: BTreeSet<&str> = self.tested().flat_map(mask_names).collect();
             metrics["PixelAnomalyClassMetrics"] = names
                 .into_iter()
                 .map(|name| json!({"Precision": 1.0, "Recall": 1.0, "F1Score": 1.0, "AIOU": 1.0, "ClassName": name}))
@@ -119,7 +119,7 @@ impl Evaluation {
 
     fn manifest(&self) -> String {
         let mut text = String::new();
-        for entry in self.tested().iter().filter(|entry| entry.class.is_some()) {
+        for entry in self.tested() {
             text.push_str(&self.manifest_line(entry).to_string());
             text.push('\n');
         }
@@ -145,7 +145,8 @@ impl Evaluation {
                 "confidence": 1.0,
                 "type": "groundtruth/image-classification",
                 "human-annotated": "no",
-                "job-name": "labeling-job/auto-label",
+                // Developer Guide, *Evaluation manifest*
+                "job-name": "training-job/anomaly-detection",
                 "creation-date": date(self.end),
                 "model-arn": self.model_arn,
                 "project-name": &*self.project_name,
@@ -154,6 +155,10 @@ impl Evaluation {
         );
         Value::Object(line)
     }
+}
+
+fn labeled(entries: &Entries) -> impl Iterator<Item = &Entry> {
+    entries.iter().filter(|entry| entry.class.is_some())
 }
 
 fn mask_names(entry: &Entry) -> impl Iterator<Item = &str> {
@@ -209,5 +214,35 @@ mod tests {
         assert_eq!((&line["l"], &line["l-detected"]), (&json!(1), &json!(1)));
         assert_eq!(line["l-detected-metadata"]["model-version"], "1");
         assert_eq!(line["source-ref"], "s3://b/1");
+    }
+
+    #[test]
+    fn a_dataset_without_a_test_dataset_is_split_and_each_test_image_has_its_line() {
+        let line = |number: usize| {
+            format!(
+                r#"{{"source-ref":"s3://b/{number}","l":1,"l-metadata":{{"type":"groundtruth/image-classification","human-annotated":"yes","class-name":"normal"}}}}"#
+            )
+        };
+        let lines: Vec<String> = (0..40).map(line).collect();
+        let [(_, manifest), (_, result)] = evaluation(&lines.join("\n")).objects();
+        let result: Value = serde_json::from_slice(&result).unwrap();
+        let details = &result["EvaluationDetails"];
+        assert_eq!(
+            (
+                &details["NumberOfTrainingImages"],
+                &details["NumberOfTestingImages"]
+            ),
+            (&json!(32), &json!(8))
+        );
+        let manifest = String::from_utf8(manifest).unwrap();
+        assert_eq!(manifest.lines().count(), 8);
+        let first: Value = serde_json::from_str(manifest.lines().next().unwrap()).unwrap();
+        assert_eq!(
+            first["l-detected-metadata"]["job-name"],
+            "training-job/anomaly-detection"
+        );
+        // What the service writes can be a manifest again.
+        let again = Entries::default().with(manifest.as_bytes(), 100).unwrap();
+        assert_eq!((again.stats().labeled, again.stats().normal), (8, 8));
     }
 }

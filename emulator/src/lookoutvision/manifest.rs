@@ -5,7 +5,9 @@
 //! ```
 //!
 //! is an anomaly, whatever the label is called and whatever its number is: real manifests have both numbers for both
-//! classes. Another class name than `normal` and `anomaly` leaves the image unlabelled. A segmentation line also names a
+//! classes, and AWS's own tools write it as a text, too. Another class name than `normal` and `anomaly` leaves the image
+//! unlabelled. A line may have attributes of other jobs beside its label, and what the service itself detected
+//! (`…-detected`): they are kept as they are and not read. A segmentation line also names a
 //! mask (`…-ref`, `…-ref-metadata`) with its colours; AWS's own sample has neither a background among them nor a date
 //! that any standard knows, and loads. What does not load is told with its line and the reason.
 //!
@@ -209,24 +211,20 @@ impl Entry {
             let Some(attribute) = name.strip_suffix("-metadata") else {
                 continue;
             };
-            if !members.contains_key(attribute) {
-                return Err(format!("`{name}` is there without `{attribute}`"));
+            let Some(metadata) = metadata.as_object().filter(|metadata| is_of_a_label(metadata)) else {
+                continue;
+            };
+            if attribute.ends_with(DETECTED) || attribute.ends_with(DETECTED_MASK) {
+                continue;
             }
-            let metadata = metadata
-                .as_object()
-                .ok_or_else(|| format!("`{name}` is not an object"))?;
+            let value = members
+                .get(attribute)
+                .ok_or_else(|| format!("`{name}` is there without `{attribute}`"))?;
             match text_of(metadata, "type", name)? {
-                "groundtruth/image-classification" => {
-                    entry.read_label(attribute, &members[attribute], name, metadata)?;
-                }
-                "groundtruth/semantic-segmentation" => {
-                    entry.read_mask(attribute, &members[attribute], name, metadata)?;
-                }
-                other => {
-                    return Err(format!(
-                        "`type` of `{name}` is neither groundtruth/image-classification nor groundtruth/semantic-segmentation: `{other}`"
-                    ));
-                }
+                "groundtruth/image-classification" => entry.read_label(attribute, value, name, metadata)?,
+                "groundtruth/semantic-segmentation" => entry.read_mask(attribute, value, name, metadata)?,
+                // Another job's, as Ground Truth chains them.
+                _ => {}
             }
         }
         if entry.mask.is_some() && entry.label.is_none() {
@@ -242,13 +240,21 @@ impl Entry {
         name: &str,
         metadata: &Map<String, Value>,
     ) -> Result<(), String> {
-        if !label.is_number() {
+        if label.is_object() || label.is_array() {
             return Err(format!("`{attribute}` is not a number"));
         }
         human_annotated(metadata, name)?;
-        self.class = match text_of(metadata, "class-name", name)? {
-            "normal" => Some(Class::Normal),
-            "anomaly" => Some(Class::Anomaly),
+        let class = metadata
+            .get("class-name")
+            .ok_or_else(|| format!("`class-name` of `{name}` is missing"))?;
+        // Guess: the first label by name counts, where chained jobs left several.
+        if self.label.is_some() {
+            return Ok(());
+        }
+        // Guess: what is no text, such as a list of one, is another class.
+        self.class = match class.as_str() {
+            Some("normal") => Some(Class::Normal),
+            Some("anomaly") => Some(Class::Anomaly),
             _ => None,
         };
         self.created = metadata
@@ -297,6 +303,15 @@ impl Entry {
     }
 }
 
+/// Whether metadata is that of a label or of a mask: of the image itself (`source-ref-metadata`) and of a job that gave up
+/// (`failure-reason`) it is not
+// Guess: that the service does not read what is neither; its own evaluation manifest has such members.
+fn is_of_a_label(metadata: &Map<String, Value>) -> bool {
+    ["type", "class-name", "internal-color-map"]
+        .iter()
+        .any(|member| metadata.contains_key(*member))
+}
+
 fn text_of<'m>(members: &'m Map<String, Value>, key: &str, of: &str) -> Result<&'m str, String> {
     match members.get(key) {
         None => Err(format!("`{key}` of `{of}` is missing")),
@@ -333,6 +348,10 @@ fn parse_date(text: &str) -> Option<Timestamp> {
     })
 }
 
+/// Ends the attributes that the service's evaluation manifest adds (Developer Guide, *Evaluation manifest*)
+const DETECTED: &str = "-detected";
+/// The same of masks
+const DETECTED_MASK: &str = "-detected-ref";
 /// API model, `DatasetEntry`
 const LINE_CHARACTERS_MAX: usize = 8192;
 

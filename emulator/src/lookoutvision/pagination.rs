@@ -27,6 +27,8 @@ pub(crate) fn page<T>(
     max_results: Option<i64>,
     items: impl Iterator<Item = (String, T)>,
 ) -> Result<Page<T>, ServiceError> {
+    // Guess: an empty token, which the API model's pattern takes, is that of the first page; programs that loop send it.
+    let next_token = next_token.filter(|token| !token.is_empty());
     let last = next_token.map(|token| key_of(token, scope)).transpose()?;
     let max_results = max_results
         .and_then(|max| usize::try_from(max).ok())

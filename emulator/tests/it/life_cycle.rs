@@ -921,3 +921,109 @@ fn base64(text: &str) -> String {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     BASE64_STANDARD.encode(text)
 }
+
+#[tokio::test]
+async fn anomalies_of_a_rule_that_a_model_without_masks_cannot_answer_are_told() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::write(folder.path().join("train.manifest"), line("1", "anomaly")).expect("the folder is ours");
+    let emulator = emulator_with(&format!(
+        "{{s3: {{buckets: {{images: {}}}}}, projects: [{{name: p, exists: false, detect_anomalies: [{{then: {{is_anomalous: \
+         true, confidence: 0.9, anomalies: [{{name: scratch, color: '#23A436', regions: [{{x: 0.1, y: 0.1, width: 0.2, \
+         height: 0.2}}]}}]}}}}]}}], strictness: {{minimum_images: ignore}}}}",
+        folder.path().display()
+    ))
+    .await;
+    let project = json!({"ProjectName": "p"});
+    ok(&call(&emulator, "POST", "/projects", project).await, 200);
+    let dataset = from_manifest("train", "train.manifest");
+    ok(
+        &call(&emulator, "POST", "/projects/p/datasets", dataset).await,
+        202,
+    );
+    let model = call(&emulator, "POST", "/projects/p/models", output_to("images")).await;
+    ok(&model, 202);
+    let start = json!({"MinInferenceUnits": 1});
+    ok(
+        &call(&emulator, "POST", "/projects/p/models/1/start", start).await,
+        202,
+    );
+    let answer = Call::post("/2020-11-20/projects/p/models/1/detect", "image/jpeg", JPEG)
+        .send(&emulator)
+        .await;
+    let result = &ok(&answer, 200)["DetectAnomalyResult"];
+    assert_eq!(
+        (&result["IsAnomalous"], result.get("Anomalies")),
+        (&json!(true), None)
+    );
+    let requests = emulator.requests().await;
+    let warnings = &requests.last().expect("it was asked")["warnings"];
+    assert!(
+        warnings[0]
+            .as_str()
+            .is_some_and(|text| text.contains("trained without masks")),
+        "{warnings}"
+    );
+}
+
+#[tokio::test]
+async fn the_first_project_where_the_service_never_was_is_remarked_on() {
+    let emulator = emulator().await;
+    let mut remarks = Vec::new();
+    for (region, name) in [("us-west-2", "a"), ("eu-north-1", "b"), ("eu-north-1", "c")] {
+        let body = json!({"ProjectName": name}).to_string();
+        let mut call = Call::post("/2020-11-20/projects", "application/json", body.as_bytes());
+        region.clone_into(&mut call.region);
+        ok(&call.send(&emulator).await, 200);
+        let requests = emulator.requests().await;
+        remarks.push(requests.last().expect("it was asked")["warnings"].to_string());
+    }
+    assert_eq!((remarks[0].as_str(), remarks[2].as_str()), ("[]", "[]"));
+    assert!(
+        remarks[1].contains("never offered in this Region"),
+        "{}",
+        remarks[1]
+    );
+}
+
+#[tokio::test]
+async fn a_program_that_reads_the_prefix_of_every_model_finds_one() {
+    let emulator = emulator().await;
+    let described = get(&emulator, "/projects/myProject/models/1").await;
+    let description = &described["ModelDescription"];
+    assert_eq!(description["OutputConfig"]["S3Location"]["Prefix"], "declared/");
+    for key in ["EvaluationManifest", "EvaluationResult"] {
+        let key = &description[key]["Key"];
+        assert!(
+            key.as_str().is_some_and(|key| key.starts_with("declared/")),
+            "{key}"
+        );
+    }
+    let listed = get(&emulator, "/projects/myProject/models?nextToken=&maxResults=1").await;
+    assert_eq!(
+        listed["Models"].as_array().map(Vec::len),
+        Some(1),
+        "an empty token is that of the first page"
+    );
+}
+
+#[tokio::test]
+async fn tags_that_no_model_can_have_are_refused_in_words_that_count() {
+    let emulator = emulator().await;
+    let target = "/tags/arn:aws:lookoutvision:us-west-2:123456789012:model%2FmyProject%2F1";
+    let tags = |count: usize| {
+        let tags: Vec<Value> = (0..count)
+            .map(|number| json!({"Key": format!("k{number}"), "Value": "v"}))
+            .collect();
+        json!({ "Tags": tags })
+    };
+    ok(&call(&emulator, "POST", target, tags(2)).await, 200);
+    let refused = ok(&call(&emulator, "POST", target, tags(51)).await, 402);
+    assert_eq!(
+        refused["Message"],
+        "The model would have 51 tags, and can have 50 (limits.tags_max)."
+    );
+    let reserved = json!({"Tags": [{"Key": "AWS:owner", "Value": "v"}]});
+    let refused = ok(&call(&emulator, "POST", target, reserved).await, 400);
+    let message = refused["Message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.contains("reserved for AWS"), "{message}");
+}

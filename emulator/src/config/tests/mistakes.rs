@@ -130,6 +130,15 @@ fn names_that_are_none_are_told() {
 }
 
 #[test]
+fn names_of_aws_that_are_not_played_are_refused() {
+    check(
+        "names: [s3.us-east-1.amazonaws.com, lookoutvision.us-east-1.amazonaws.com]\n",
+        "emulator.yaml:1:9: /names/0: `s3.us-east-1.amazonaws.com` is a name of AWS that this emulator does not play; it \
+         answers for lookoutvision, ec2 and sts of every Region without being told",
+    );
+}
+
+#[test]
 fn an_organization_has_an_id_and_its_policies_in_one_level_or_in_levels() {
     check(
         "organization:\n  id: example\n  service_control_policies: [policies/identity.json, [policies/identity.json]]\n",

@@ -46,6 +46,10 @@ pub(super) fn validate(
             let message = format!("`{key}` is not a tag key (1 to 128 letters, digits, blanks or _.:/=+-@)");
             return Err(report.problem(&value.place, message));
         }
+        if constraints::is_reserved_tag_key(&key) {
+            let message = format!("`{key}` begins with `aws:`, which is reserved for AWS");
+            return Err(report.problem(&value.place, message));
+        }
         if key_case == KeyCase::Ignored {
             folded.check(key.to_lowercase(), &value.place, report)?;
         }

@@ -119,6 +119,12 @@ pub(crate) fn is_tag_text(text: &str) -> bool {
         .all(|c| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c))
 }
 
+/// AWS General Reference, *Tagging your AWS resources*: keys that begin with `aws:`, in any case, are AWS's own
+pub(crate) fn is_reserved_tag_key(key: &str) -> bool {
+    key.get(..4)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+}
+
 // What `.` does not match in a Java pattern (java.util.regex.Pattern, *Line terminators*).
 const LINE_TERMINATORS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 

@@ -48,6 +48,31 @@ fn the_number_of_a_label_is_not_read_and_another_class_is_no_label() {
 }
 
 #[test]
+fn manifests_that_awss_own_tools_write_load() {
+    let label = |label: &str, class: &str, more: &str| {
+        format!(
+            r#"{{"source-ref":"s3://b/1","anomaly-label":{label},"anomaly-label-metadata":{{"class-name":{class},"confidence":0.9,"type":"groundtruth/image-classification","job-name":"labeling-job/x","human-annotated":"yes","creation-date":"2022-03-01T10:00:00.000000"}}{more}}}"#
+        )
+    };
+    let evaluation = r#","source-ref-metadata":{"creation-date":"2022-03-01T10:00:00.000000"},"anomaly-label-detected":0,"anomaly-label-detected-metadata":{"class-name":"normal","confidence":0.9,"type":"groundtruth/image-classification","job-name":"training-job/x","human-annotated":"no","creation-date":"2022-03-01T10:00:00.000000"}"#;
+    let chained = r#","boxes":{"annotations":[]},"boxes-metadata":{"type":"groundtruth/object-detection","human-annotated":"yes"},"late-metadata":{"retry-count":1,"failure-reason":"ClientError"}"#;
+    let another = r#","label-b":0,"label-b-metadata":{"class-name":"normal","type":"groundtruth/image-classification","human-annotated":"yes"}"#;
+    for (line, class) in [
+        (label(r#""1""#, r#""anomaly""#, ""), Some(Class::Anomaly)),
+        (label("true", r#""normal""#, ""), Some(Class::Normal)),
+        (label("1", r#"["anomaly"]"#, ""), None),
+        (label("1", r#""anomaly""#, evaluation), Some(Class::Anomaly)),
+        (label("1", r#""anomaly""#, chained), Some(Class::Anomaly)),
+        (label("1", r#""anomaly""#, another), Some(Class::Anomaly)),
+    ] {
+        let entries = load(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let entry = entries.iter().next().unwrap();
+        assert_eq!((entry.class, &*entry.line), (class, &*line));
+        assert_eq!(entry.label.as_deref(), Some("anomaly-label"), "{line}");
+    }
+}
+
+#[test]
 fn a_line_of_a_known_image_replaces_the_whole_line_in_its_place() {
     let before = load(&[line("1", "normal", 0), line("2", "normal", 0)].join("\n")).unwrap();
     let after = before
@@ -99,11 +124,11 @@ fn what_does_not_load_is_told_with_its_line_and_the_reason() {
             "line 2: `s3://c/1` is not in the bucket of the dataset's other images, `b`",
         ),
         (
-            r#"{"source-ref":"s3://b/2","l-metadata":{}}"#,
+            r#"{"source-ref":"s3://b/2","l-metadata":{"class-name":"anomaly"}}"#,
             "line 2: `l-metadata` is there without `l`",
         ),
         (
-            r#"{"source-ref":"s3://b/2","l":1,"l-metadata":{}}"#,
+            r#"{"source-ref":"s3://b/2","l":1,"l-metadata":{"class-name":"anomaly"}}"#,
             "line 2: `type` of `l-metadata` is missing",
         ),
         (
@@ -115,7 +140,7 @@ fn what_does_not_load_is_told_with_its_line_and_the_reason() {
             "line 2: `human-annotated` of `l-metadata` is neither yes nor no: `maybe`",
         ),
         (
-            r#"{"source-ref":"s3://b/2","l":"x","l-metadata":{"type":"groundtruth/image-classification"}}"#,
+            r#"{"source-ref":"s3://b/2","l":[1],"l-metadata":{"type":"groundtruth/image-classification"}}"#,
             "line 2: `l` is not a number",
         ),
         (

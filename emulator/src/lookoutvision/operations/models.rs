@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Refused, over_limit, project, scope};
+use super::{Refused, over_limit, project, scope, tags};
 use crate::{
     lookoutvision::{
         api::{
@@ -68,11 +68,10 @@ pub(crate) fn create(
         let error = over_limit("limits.concurrent_trainings_max", most, name, ResourceType::Model);
         return Err(error.into());
     }
-    let tags = Tag::map(input.tags.as_deref().unwrap_or_default());
-    if tags.len() > limits.tags_max {
-        let error = over_limit("limits.tags_max", limits.tags_max, version, ResourceType::Model);
-        return Err(error.into());
-    }
+    let given = input.tags.as_deref().unwrap_or_default();
+    tags::refuse_reserved(given)?;
+    let tags = Tag::map(given);
+    tags::refuse_too_many(tags.len(), limits.tags_max, version)?;
     let declaration = view.declaration(name);
     let fails = declaration.and_then(|declared| declared.training_fails.as_deref().map(str::to_owned));
     let fails = fails.or_else(|| {
@@ -403,12 +402,13 @@ fn too_few_images(training: &Entries, test: Option<&Entries>) -> Option<String> 
 }
 
 /// DescribeModel always has an `OutputConfig`; a declared model was trained nowhere, so this names the bucket that the
-/// console would have made
+/// console would have made, and a prefix, because programs read it without asking whether it is there (AWS's sample
+/// `find_running_models.py` and its relatives)
 fn declared_output(view: &View<'_>) -> OutputConfig {
     OutputConfig {
         s3_location: S3Location {
             bucket: format!("lookoutvision-{}-declared", view.region),
-            prefix: None,
+            prefix: Some("declared/".to_owned()),
         },
     }
 }

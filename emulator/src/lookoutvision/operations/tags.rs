@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{models, over_limit};
+use super::models;
 use crate::lookoutvision::{
     api::{
         requests::{ListTagsForResourceRequest, TagResourceRequest, UntagResourceRequest},
         responses::{ListTagsForResourceResponse, TagResourceResponse, UntagResourceResponse},
         values::Tag,
     },
+    constraints::is_reserved_tag_key,
     error::{ResourceType, ServiceError},
     model::project_arn,
     store::{Change, View, model::Model},
@@ -31,18 +32,10 @@ pub(crate) fn tag(
     input: &TagResourceRequest,
 ) -> Result<TagResourceResponse, ServiceError> {
     let (project_name, model) = find(&change.view, &input.resource_arn)?;
+    refuse_reserved(&input.tags)?;
     let mut tags = (*model.tags).clone();
     tags.extend(Tag::map(&input.tags));
-    let tags_max = change.view.limits().tags_max;
-    if tags.len() > tags_max {
-        let version = &model.version;
-        return Err(over_limit(
-            "limits.tags_max",
-            tags_max,
-            version,
-            ResourceType::Model,
-        ));
-    }
+    refuse_too_many(tags.len(), change.view.limits().tags_max, &model.version)?;
     let model = Model {
         tags: Arc::new(tags),
         ..(**model).clone()
@@ -65,6 +58,29 @@ pub(crate) fn untag(
     };
     models::replace(change, project_name, model);
     Ok(UntagResourceResponse {})
+}
+
+/// AWS General Reference, *Tagging your AWS resources*: keys that begin with `aws:`, in any case, are AWS's own
+// Guess: the error and its text; the service's pages do not mention the prefix.
+pub(super) fn refuse_reserved(tags: &[Tag]) -> Result<(), ServiceError> {
+    match tags.iter().find(|tag| is_reserved_tag_key(&tag.key)) {
+        None => Ok(()),
+        Some(tag) => Err(ServiceError::validation(format!(
+            "The tag key {} begins with aws:, which is reserved for AWS.",
+            tag.key
+        ))),
+    }
+}
+
+pub(super) fn refuse_too_many(tags: usize, tags_max: usize, version: &str) -> Result<(), ServiceError> {
+    if tags <= tags_max {
+        return Ok(());
+    }
+    Err(ServiceError::quota(
+        format!("The model would have {tags} tags, and can have {tags_max} (limits.tags_max)."),
+        version,
+        ResourceType::Model,
+    ))
 }
 
 /// Project name and model of a resource ARN

@@ -5,7 +5,7 @@ use sigv4_verify::{
     AccessKey, Expectation, ExpectedRegion, MismatchDetail, SecretAccessKey, SessionToken, UnsignedAmzHeaders,
 };
 
-use crate::support::{ACCESS_KEY_ID, Endpoint, Request, SECRET};
+use crate::support::{ACCESS_KEY_ID, Endpoint, Request, SECRET, hex, sha256};
 
 const SIGNATURE: &str = "8db1e4009cf6fbca6aff86ee4fdd67727798307b21026d2dd7cd7d0edda512a5";
 
@@ -223,6 +223,16 @@ fn rule_8_every_amz_header_must_be_signed_unless_that_is_waived() {
     let mut lenient = endpoint();
     lenient.expected.unsigned_amz_headers = UnsignedAmzHeaders::Accept;
     assert!(lenient.receive(&request).is_ok());
+}
+
+#[test]
+fn rule_8_the_hash_of_the_body_need_not_be_signed() {
+    let mut request = request();
+    request.set_header("X-Amz-Content-Sha256", Some(&hex(&sha256(b""))));
+    assert!(endpoint().receive(&request).is_ok());
+    // It is read all the same.
+    request.set_header("X-Amz-Content-Sha256", Some(&"0".repeat(64)));
+    assert!(endpoint().receive(&request).is_err());
 }
 
 #[test]
