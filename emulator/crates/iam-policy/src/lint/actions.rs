@@ -121,19 +121,25 @@ impl ResourceFlaw {
     }
 }
 
-/// What is wrong with a resource's partition, Region or account, if it is one of the service's.
+/// What is wrong with a resource's partition, Region or account.
 fn resource_flaw(resource: &ResourcePattern, keys: &Keys<'_>) -> Option<ResourceFlaw> {
     let parts = resource.parts()?;
     let [_, _, service, region, account, _] = parts;
-    if service.as_str() != keys.service.prefix {
-        return None;
-    }
-    if let Some(why) = values::arn_flaw(parts) {
+    let is_own = service.as_str() == keys.service.prefix;
+    let flaw = if is_own {
+        values::arn_flaw(parts)
+    } else {
+        values::foreign_arn_flaw(parts)
+    };
+    if let Some(why) = flaw {
         return Some(ResourceFlaw {
             why,
             scope: FactScope::Aws,
             is_elsewhere: false,
         });
+    }
+    if !is_own {
+        return None;
     }
     let context = RequestContext::new();
     keys.facts().find_map(|fact: &Fact<'_>| {

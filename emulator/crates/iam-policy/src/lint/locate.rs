@@ -41,12 +41,10 @@ impl<'t> Locator<'t> {
         }
     }
 
-    /// Adds a finding about the document as a whole.
+    /// Adds the one finding about the document as a whole, however many others there are.
     pub(super) fn report_document(&mut self, code: FindingCode, message: String) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings
-                .push((self.root.offset, Finding::new(code, message, String::new())));
-        }
+        self.findings
+            .push((self.root.offset, Finding::new(code, message, String::new())));
     }
 
     /// Adds a finding about something in the statement; `steps` leads there from the statement. A step into

@@ -10,6 +10,7 @@ use crate::condition::arn_like::ArnPattern;
 use crate::condition::operator::{Family, Operator};
 use crate::loader::PARTITIONS;
 use crate::pattern::{Pattern, TemplateToken, Token};
+use crate::principal::is_account_id;
 use forms::{
     account, date, joined, organization, partition, principal_arns, regions, resource_ids, user_ids,
 };
@@ -213,6 +214,21 @@ pub(super) fn arn_flaw(parts: &[Pattern; ARN_PARTS]) -> Option<String> {
     None
 }
 
+/// What is certainly wrong with the Region or the account of another service's ARN, whose resources may have
+/// neither: digits that are not an account id, and an Availability Zone.
+pub(super) fn foreign_arn_flaw(parts: &[Pattern; ARN_PARTS]) -> Option<String> {
+    let [_, _, _, region, account_id, _] = parts;
+    if let Some(flaw) = literal(region).and_then(flaws::an_availability_zone) {
+        return Some(format!("in its Region part {flaw}"));
+    }
+    let account_id = literal(account_id).filter(|account_id| !account_id.is_empty())?;
+    let is_number = account_id
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    (is_number && !is_account_id(account_id))
+        .then(|| format!("in its account part {}", flaws::not_an_account(account_id)))
+}
+
 /// The partition that a Region lies in (AWS General Reference, *Amazon Resource Names*); `None` for the
 /// isolated and sovereign ones.
 fn partition_of(region: &str) -> Option<&'static str> {
@@ -245,5 +261,5 @@ fn may_be_partition_of(form: &Form, part: &Pattern) -> bool {
     *form != partition() || may_be_partition(part.as_str())
 }
 
-/// IAM User Guide, *IAM policy elements: Variables and tags*, the table of principal key values.
+/// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalType`.
 const PRINCIPAL_TYPES: [&str; 5] = ["Account", "User", "FederatedUser", "AssumedRole", "Anonymous"];

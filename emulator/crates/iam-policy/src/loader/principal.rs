@@ -1,9 +1,10 @@
 //! `Principal` and `NotPrincipal`: `"*"`, or an object from kinds to names.
 
+use super::statement::PARTITIONS;
 use super::{Path, Report, check_duplicates};
 use crate::finding::FindingCode;
 use crate::json::{Node, Value};
-use crate::principal::{Covers, PrincipalPattern, is_account_id};
+use crate::principal::{Covers, Identity, PrincipalPattern, is_account_id};
 
 pub(super) fn read(node: &Node<'_>, path: &Path<'_>, report: &mut Report) -> Option<Vec<PrincipalPattern>> {
     let members = match &node.value {
@@ -122,7 +123,12 @@ fn read_entry(
     if is_unique_id(text) {
         return nobody();
     }
-    if let Ok(identity) = text.parse() {
+    if let Ok(identity) = text.parse::<Identity>() {
+        let partition = identity.arn().partition();
+        if !PARTITIONS.contains(&partition) {
+            let message = format!("partition `{partition}` is not valid for principal `{text}`");
+            report.add(FindingCode::InvalidPartition, path, offset, message);
+        }
         if let Some(message) = missing_role_path(text) {
             report.add(FindingCode::RolePathMissing, path, offset, message);
         }

@@ -498,6 +498,49 @@ fn a_resource_has_a_region_an_account_and_their_partition() {
 }
 
 #[test]
+fn the_arns_of_other_services_and_principals_have_their_forms_too() {
+    let of = |resource: &str| -> Vec<String> {
+        let statement = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": resource});
+        let found = findings_of(&statement, PolicyType::Identity, &[]);
+        found
+            .into_iter()
+            .map(|(code, message)| format!("{code} {message}"))
+            .collect()
+    };
+    assert_eq!(
+        of("arn:aws:iam::1234-5678-9012:role/inspector"),
+        [
+            "resource-never-matches `arn:aws:iam::1234-5678-9012:role/inspector` never matches: in its account part \
+          `1234-5678-9012` is not an account id; it is written `123456789012`"
+        ]
+    );
+    assert_eq!(
+        of("arn:aws:ec2:us-west-2a:123456789012:vpc-endpoint/*"),
+        [
+            "resource-never-matches `arn:aws:ec2:us-west-2a:123456789012:vpc-endpoint/*` never matches: in its Region part \
+          `us-west-2a` is an Availability Zone; its Region is `us-west-2`"
+        ]
+    );
+    for resource in [
+        "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "arn:aws:s3:::bucket/*",
+        "arn:aws:iam::*:role/x",
+        "arn:aws:ec2:us-west-2::image/*",
+    ] {
+        assert_eq!(of(resource), [] as [&str; 0], "{resource}");
+    }
+    let principal = json!({"Effect": "Allow", "Principal": {"AWS": "arn:awz:iam::123456789012:user/alice"},
+        "Action": "lookoutvision:*", "Resource": "*"});
+    assert_eq!(
+        findings_of(&principal, PolicyType::VpcEndpoint, &[]),
+        [(
+            "invalid-partition".to_owned(),
+            "partition `awz` is not valid for principal `arn:awz:iam::123456789012:user/alice`".to_owned()
+        )]
+    );
+}
+
+#[test]
 fn what_other_documents_are_asked_about_may_be_named_beside_ones_own() {
     let elsewhere = |subject: Subject<'static>| Fact {
         values_elsewhere: vec!["eu-west-1".to_owned()],

@@ -67,20 +67,25 @@ pub(super) fn not_an_organization(text: &str) -> String {
 }
 
 pub(super) fn not_a_region(text: &str) -> String {
-    let is_region = |text: &str| {
-        let tokens = Pattern::literal(text).tokens();
-        regions().iter().any(|form| form.overlaps(&tokens, Case::Counts))
-    };
-    if let Some(region) = text.strip_suffix(|c: char| c.is_ascii_lowercase())
-        && is_region(region)
-    {
-        return format!("`{text}` is an Availability Zone; its Region is `{region}`");
+    if let Some(zone) = an_availability_zone(text) {
+        return zone;
     }
     let lower = text.to_ascii_lowercase().replace('_', "-");
     if is_region(&lower) {
         return format!("`{text}` is not the name of a Region; it is written `{lower}`");
     }
     format!("`{text}` is not the name of a Region, such as `us-west-2`")
+}
+
+/// Of a text that names an Availability Zone.
+pub(super) fn an_availability_zone(text: &str) -> Option<String> {
+    let region = text.strip_suffix(|c: char| c.is_ascii_lowercase())?;
+    is_region(region).then(|| format!("`{text}` is an Availability Zone; its Region is `{region}`"))
+}
+
+fn is_region(text: &str) -> bool {
+    let tokens = Pattern::literal(text).tokens();
+    regions().iter().any(|form| form.overlaps(&tokens, Case::Counts))
 }
 
 pub(super) fn not_a_vpc(text: &str) -> String {
