@@ -77,6 +77,8 @@ enum Service {
     Aws(Arc<Shared>, Arc<Connection>),
     /// The control API
     Control(Arc<Shared>),
+    /// The control API while it has as many connections as it may: its health checks
+    Health(Arc<Shared>),
 }
 
 /// How far the exchange of requests and answers is
@@ -110,6 +112,27 @@ impl Connector {
             }
             Api::Control => (Transport::Right(stream), Service::Control(self.shared), false),
         };
+        Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
+    }
+
+    /// Answers one health check of the control API and ends
+    pub(crate) async fn check_health(self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<Stop>) {
+        let mut limits = self.limits();
+        // Whoever checks does it at once.
+        limits.idle_timeout = limits.idle_timeout.min(limits.handshake_timeout);
+        let (transport, service) = (Transport::Right(stream), Service::Health(self.shared));
+        Self::serve(transport, service, false, peer, limits, stop, self.cut_off).await;
+    }
+
+    async fn serve(
+        transport: Transport,
+        service: Service,
+        is_http2: bool,
+        peer: SocketAddr,
+        limits: Limits,
+        stop: watch::Receiver<Stop>,
+        cut_off: CutOff,
+    ) {
         let stream = Stream::new(transport, limits.idle_timeout);
         let answerer = Answerer {
             service,
@@ -140,6 +163,7 @@ impl Answerer {
             Service::Aws(shared, connection) => pipeline::answer(shared, connection, head, &mut body).await,
             // In a box, because calls of the AWS API would carry the room for it.
             Service::Control(shared) => Box::pin(control::answer(shared, &head, &mut body)).await,
+            Service::Health(shared) => Box::pin(control::answer_health_check(shared, &head, &mut body)).await,
         };
         if !body.is_complete() && !is_http2 {
             self.exchange.was_cut_short.store(true, Ordering::Relaxed);
@@ -153,7 +177,7 @@ impl Answerer {
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
         let mut response = match &self.service {
             Service::Aws(shared, connection) => pipeline::answer_unreadable(shared, connection, head, error),
-            Service::Control(_) => control::answer_unreadable(&error),
+            Service::Control(_) | Service::Health(_) => control::answer_unreadable(&error),
         };
         response.headers_mut().insert(header::CONNECTION, CLOSE);
         response
@@ -182,7 +206,10 @@ async fn serve_http1(
             answer
         }
     });
-    let mut served = http1_builder(limits).serve_connection(TokioIo::new(stream), service);
+    let is_for_more_requests = !matches!(answerer.service, Service::Health(_));
+    let mut served = http1_builder(limits)
+        .keep_alive(is_for_more_requests)
+        .serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         biased;
         () = Stop::told(&mut stop) => None,

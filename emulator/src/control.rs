@@ -52,6 +52,26 @@ pub(crate) async fn answer(
     answer.unwrap_or_else(ControlError::into_response)
 }
 
+/// Answers one request while the control API has as many connections as it may
+pub(crate) async fn answer_health_check(
+    shared: &Arc<Shared>,
+    head: &Parts,
+    body: &mut RequestBody,
+) -> Response<Full<Bytes>> {
+    if matches!(head.uri.path(), "/health" | "/ready") {
+        return answer(shared, head, body).await;
+    }
+    let connections_max = shared.snapshot().config.limits.connections_max;
+    let error = ControlError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "TooManyConnections",
+        format!(
+            "the control API has connections_max ({connections_max}) connections and answers `/health` and `/ready` only"
+        ),
+    );
+    error.into_response()
+}
+
 /// Answers what came instead of a request's head
 pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
     let (status, code) = match error {

@@ -1,20 +1,24 @@
 //! The TLS listener: accept, bound, and stop gracefully.
 //!
 //! One task a connection. The accept loop never ends by an error: a refused `accept` (out of file descriptors, a
-//! connection reset before we took it) is logged and retried after a moment. At `connections_max` the loop waits, and
-//! further clients wait in the kernel's backlog.
+//! connection reset before we took it) is logged and retried after a moment.
+//!
+//! A connection beyond `connections_max` is closed at once: those that hold the room may do so for minutes, and an SDK
+//! tries again by itself. (It is closed without an alert. The JavaScript SDK tries again after a connection that was
+//! closed, and gives up at an alert.) The control API still takes `health_connections_max` more, each for one health
+//! check, because whoever watches over the emulator would take it for dead.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{Semaphore, watch},
-    task::JoinSet,
-    time::{sleep, timeout},
+    task::{AbortHandle, JoinSet},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{error, info, warn};
 
-use crate::connection::Connector;
+use crate::connection::{Api, Connector};
 
 /// Serves until told to stop, then lets requests in flight finish, for `shutdown_timeout` at most or until told to wait no
 /// longer; returns how many requests were cut off
@@ -27,6 +31,8 @@ pub(crate) async fn serve(
 ) -> usize {
     let limits = connector.limits();
     let room = Arc::new(Semaphore::new(limits.connections_max));
+    let mut health_checks = HealthChecks::default();
+    let mut refusals = Refusals::default();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -36,15 +42,39 @@ pub(crate) async fn serve(
                 report_panic(ended);
                 continue;
             }
-            accepted = accept(&listener, &room) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer, permit)) => {
+            Ok((stream, peer)) => {
                 let (connector, stop) = (connector.clone(), stop.clone());
-                connections.spawn(async move {
-                    connector.connect(stream, peer, stop).await;
-                    drop(permit);
-                });
+                match (room.clone().try_acquire_owned(), &connector.api) {
+                    (Ok(permit), _) => {
+                        connections.spawn(async move {
+                            connector.connect(stream, peer, stop).await;
+                            drop(permit);
+                        });
+                    }
+                    (Err(_), Api::Aws { .. }) => {
+                        drop(stream);
+                        if let Some(count) = refusals.count(Instant::now()) {
+                            warn!(
+                                connections_max = limits.connections_max,
+                                "connections_max is reached, {count} connections refused; `limits:` sets how many there may be"
+                            );
+                        }
+                    }
+                    (Err(_), Api::Control) => {
+                        health_checks.make_place(limits.health_connections_max);
+                        let check = connections.spawn(connector.check_health(stream, peer, stop));
+                        health_checks.0.push_back(check);
+                        if let Some(count) = refusals.count(Instant::now()) {
+                            warn!(
+                                connections_max = limits.connections_max,
+                                "connections_max is reached by the control API, which answers health checks only; {count} connections"
+                            );
+                        }
+                    }
+                }
             }
             Err(error) => {
                 warn!(%error, "could not accept a connection, going on");
@@ -99,16 +129,41 @@ impl Stop {
     }
 }
 
-type Accepted = (TcpStream, std::net::SocketAddr, tokio::sync::OwnedSemaphorePermit);
+/// The connections that answer a health check each, oldest first
+#[derive(Default)]
+struct HealthChecks(VecDeque<AbortHandle>);
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> std::io::Result<Accepted> {
-    let permit = room
-        .clone()
-        .acquire_owned()
-        .await
-        .expect("the semaphore is never closed");
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
+impl HealthChecks {
+    /// Ends the oldest ones, so that there is place for one more: a health check comes at once and takes a moment
+    fn make_place(&mut self, places: usize) {
+        self.0.retain(|check| !check.is_finished());
+        while self.0.len() >= places {
+            if let Some(oldest) = self.0.pop_front() {
+                oldest.abort();
+            }
+        }
+    }
+}
+
+/// Connections that found no room and are not logged yet
+#[derive(Default)]
+struct Refusals {
+    count: u64,
+    last_told: Option<Instant>,
+}
+
+impl Refusals {
+    /// Counts one more; how many there were since the last time, unless that is not long ago
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.count += 1;
+        let is_due = self
+            .last_told
+            .is_none_or(|told| now.duration_since(told) >= REFUSALS_TOLD_EVERY);
+        is_due.then(|| {
+            self.last_told = Some(now);
+            std::mem::take(&mut self.count)
+        })
+    }
 }
 
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {
@@ -121,3 +176,42 @@ fn report_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
+/// A client that tries again and again fills no log
+const REFUSALS_TOLD_EVERY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_now_and_then_and_none_is_left_out() {
+        let mut refusals = Refusals::default();
+        let start = Instant::now();
+        let told = [0, 1, 9, 10, 11, 30].map(|seconds| refusals.count(start + Duration::from_secs(seconds)));
+        assert_eq!(told, [Some(1), None, None, Some(3), None, Some(2)]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_health_check_takes_the_place_of_the_oldest() {
+        let mut tasks = JoinSet::new();
+        let mut checks = HealthChecks::default();
+        for number in 0..5 {
+            checks.make_place(2);
+            checks.0.push_back(tasks.spawn(async move {
+                if number != 2 {
+                    std::future::pending::<()>().await;
+                }
+                number
+            }));
+            tokio::task::yield_now().await;
+        }
+        let mut ended = Vec::new();
+        for _ in 0..3 {
+            ended.push(tasks.join_next().await.expect("there are five").ok());
+        }
+        ended.sort_unstable();
+        // The first two gave way, the third was done, and the last two go on.
+        assert_eq!(ended, [None, None, Some(2)]);
+        assert_eq!(tasks.len(), 2);
+    }
+}

@@ -48,8 +48,11 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Open TLS connections.
+    /// Open connections of each listener.
     connections_max: usize = connections_max, 1_024, 1..=65_536;
+    /// Connections of the control API beyond `connections_max`, each for one `/health` or `/ready`; the newest takes the
+    /// place of the oldest.
+    health_connections_max: usize = health_connections_max, 16, 1..=1_024;
     /// Bytes of a request's head.
     header_bytes_max: usize = header_bytes_max, 65_536, 8_192..=1_048_576;
     /// Header fields of a request.

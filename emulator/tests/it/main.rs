@@ -3,6 +3,7 @@
 mod accounts;
 mod certificates;
 mod closing;
+mod connections;
 mod control_api;
 mod detect_anomalies;
 mod ec2;
