@@ -30,7 +30,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::validate::is_tag_text;
 use self::{
     files::Files,
     problems::Report,
@@ -45,6 +44,7 @@ pub use self::{
     timing::Timing,
     validate::Setting,
 };
+pub(crate) use self::{validate::is_tag_text, yaml::is_yaml_mapping};
 use crate::{
     identifiers::{AccessKeyId, AccountId, ProjectName, Region, VpcEndpointId, VpcId},
     lookoutvision::{canned::CannedRule, model::DeclaredModel},
@@ -466,7 +466,7 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
         .into()),
         ConfigFile::Path(path) => match files.read_text(path) {
             Ok(text) => read_text(path, &text, source, &files, probe),
-            Err(message) => Err(Problem::of_process(message).into()),
+            Err(error) => Err(Problem::of_process(error.in_a_file()).into()),
         },
         ConfigFile::Text(text) => read_text(Path::new("configuration"), text, source, &files, probe),
     };

@@ -75,6 +75,7 @@ mod storage;
 mod stream;
 mod sts;
 mod text;
+mod text_file;
 pub mod tls;
 mod work;
 mod xml;

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::text_file::{self, NOT_A_PATH};
+
 /// A file that a configuration was read from, as it was just before
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedFile {
@@ -50,6 +52,34 @@ impl State {
     }
 }
 
+/// Why a file was not read
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// The path is a document itself
+    Document,
+    /// Anything else, in a sentence that names the file
+    Because(String),
+}
+
+impl Unreadable {
+    /// What to say where nothing but a path can stand
+    pub(super) fn in_a_file(self) -> String {
+        self.or_else("put it into a file and name that")
+    }
+
+    /// What to say where the document itself can stand, too
+    pub(super) fn in_a_file_or_inline(self) -> String {
+        self.or_else("write it as a mapping (no quotes, no `|`), or put it into a file and name that")
+    }
+
+    fn or_else(self, what_to_do: &str) -> String {
+        match self {
+            Self::Document => format!("{NOT_A_PATH}; {what_to_do}"),
+            Self::Because(message) => message,
+        }
+    }
+}
+
 /// Reads files, relative to the configuration file's folder, and keeps their names
 #[derive(Debug)]
 pub(super) struct Files {
@@ -76,14 +106,14 @@ impl Files {
     }
 
     /// The text of a file that the configuration names
-    pub(super) fn read_text(&self, file: &Path) -> Result<String, String> {
+    pub(super) fn read_text(&self, file: &Path) -> Result<String, Unreadable> {
         let bytes = self.read(file, TEXT_BYTES_MAX)?;
-        String::from_utf8(bytes).map_err(|_| format!("`{}` is not UTF-8 text", file.display()))
+        text_file::decode(bytes).map_err(|error| Unreadable::Because(format!("`{}` {error}", file.display())))
     }
 
     /// The bytes of a recorded answer
-    pub(super) fn read_answer(&self, file: &Path) -> Result<Vec<u8>, String> {
-        self.read(file, ANSWER_BYTES_MAX)
+    pub(super) fn read_answer(&self, file: &Path) -> Result<Vec<u8>, Unreadable> {
+        self.read(file, ANSWER_BYTES_MAX).map(text_file::without_mark)
     }
 
     /// Every file that was asked for, those that could not be read too: they may come to be
@@ -92,7 +122,17 @@ impl Files {
         named.map(|(path, state)| NamedFile { path, state }).collect()
     }
 
-    fn read(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    fn read(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, Unreadable> {
+        self.read_bytes(file, bytes_max).map_err(|message| {
+            let written = file.strip_prefix(&self.base).unwrap_or(file);
+            match written.to_str() {
+                Some(written) if !file.exists() && text_file::is_document(written) => Unreadable::Document,
+                _ => Unreadable::Because(message),
+            }
+        })
+    }
+
+    fn read_bytes(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
         // Before it is read: what changes while it is read has changed since.
         self.named
             .borrow_mut()

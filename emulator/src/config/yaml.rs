@@ -149,6 +149,12 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     Ok(node)
 }
 
+/// Whether a text is a YAML document with keys and values
+pub(crate) fn is_yaml_mapping(text: &str) -> bool {
+    let parsed = parse(text).map(|node| node.content);
+    matches!(parsed, Ok(Content::Mapping(members)) if !members.is_empty())
+}
+
 impl Position {
     pub(super) const START: Self = Self { line: 1, column: 1 };
 

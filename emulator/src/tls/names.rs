@@ -73,7 +73,7 @@ impl ServedNames {
     /// # Errors
     /// The first configured name that is not a DNS name.
     pub fn of_this_machine(configured: &[EmulatedName], regions: &[Region]) -> Result<Self, InvalidName> {
-        Self::new(configured, regions, own_host())
+        Self::new(configured, regions, HostName::of_this_machine())
     }
 
     pub(super) fn new(
@@ -285,11 +285,6 @@ impl fmt::Display for CertifiedName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` in `names` is not a DNS name")]
 pub struct InvalidName(pub String);
-
-/// This machine's own name, if it has one that a certificate can carry
-fn own_host() -> Option<HostName> {
-    hostname::get().ok()?.to_str()?.parse().ok()
-}
 
 /// The name without its first label; an address has none
 fn parent(host: &HostName) -> Option<HostName> {

@@ -17,6 +17,7 @@ use super::{LintFormat, LintOptions, output_failed};
 use crate::{
     cli::{EXIT_OK, EXIT_USAGE},
     policy_service::{self, Surroundings},
+    text_file::{self, NOT_A_PATH},
 };
 
 mod sarif;
@@ -56,18 +57,21 @@ impl Report {
         let mut report = Self::default();
         for file in files {
             let (name, text) = if file.as_os_str() == STANDARD_INPUT {
-                ("<stdin>".to_owned(), read(&mut *input))
+                ("<stdin>".to_owned(), read("<stdin>", Ok(&mut *input)))
             } else {
-                (file.display().to_string(), File::open(file).and_then(read))
+                let name = file.display().to_string();
+                let text = read(&name, File::open(file));
+                (name, text)
             };
             match text {
-                Ok(text) => report.linted.push(Linted {
-                    file: name,
-                    findings: policy_service::lint(&text, policy_type, Surroundings::Unknown),
-                }),
-                Err(error) => report
-                    .unreadable
-                    .push(format!("`{name}` cannot be read: {error}")),
+                Ok(text) => {
+                    let mut findings = policy_service::lint(&text, policy_type, Surroundings::Unknown);
+                    for finding in &mut findings {
+                        finding.message = text_file::policy_message(finding, &text).into_owned();
+                    }
+                    report.linted.push(Linted { file: name, findings });
+                }
+                Err(message) => report.unreadable.push(message),
             }
         }
         report
@@ -122,15 +126,20 @@ struct FileFinding<'a> {
     finding: &'a Finding,
 }
 
-fn read(input: impl Read) -> io::Result<String> {
+/// The text of a document, or a sentence that says why there is none
+fn read(name: &str, input: io::Result<impl Read>) -> Result<String, String> {
     let mut bytes = Vec::new();
-    input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!(
-            "it has more than {FILE_BYTES_MAX} bytes, which no policy has"
-        )));
+    let length = input.and_then(|input| input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match length {
+        Err(_) if text_file::is_document(name) => Err(format!(
+            "{NOT_A_PATH}; put it into a file and name that, or pipe it to `policy lint -`"
+        )),
+        Err(error) => Err(format!("`{name}` cannot be read: {error}")),
+        Ok(length) if length as u64 > FILE_BYTES_MAX => Err(format!(
+            "`{name}` cannot be read: it has more than {FILE_BYTES_MAX} bytes, which no policy has"
+        )),
+        Ok(_) => text_file::decode(bytes).map_err(|error| format!("`{name}` {error}")),
     }
-    String::from_utf8(bytes).map_err(|error| io::Error::other(format!("not UTF-8: {error}")))
 }
 
 const STANDARD_INPUT: &str = "-";

@@ -17,7 +17,10 @@ use self::{
     question::{Mistake, Question},
 };
 use super::{SimulateOptions, output_failed};
-use crate::cli::{EXIT_FAILED, EXIT_OK};
+use crate::{
+    cli::{EXIT_FAILED, EXIT_OK},
+    text_file,
+};
 
 mod answer;
 mod lines;
@@ -70,13 +73,19 @@ fn answer(number: u64, line: Line<'_>, explain: Explain, out: &mut impl Write) -
                 Mistake::of_line(format!("the line is longer than {} bytes", lines::LINE_BYTES_MAX));
             return Answer::mistake(None, number, &mistake).write(out);
         }
-        Line::Whole(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let mistake = Mistake::of_line(format!("not UTF-8: {error}"));
-                return Answer::mistake(None, number, &mistake).write(out);
+        Line::Whole(bytes) => {
+            let bytes = match number {
+                1 => text_file::line_without_mark(bytes),
+                _ => bytes,
+            };
+            match std::str::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(error) => {
+                    let mistake = Mistake::of_line(format!("not UTF-8: {error}"));
+                    return Answer::mistake(None, number, &mistake).write(out);
+                }
             }
-        },
+        }
     };
     if text.trim_ascii().is_empty() {
         return Ok(());

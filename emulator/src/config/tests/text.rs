@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::tls::{CertificateAuthority, ServedNames};
 
 #[test]
 fn a_file_that_is_not_yaml_is_told_with_its_line() {
@@ -113,6 +114,109 @@ fn a_file_that_cannot_be_read_is_told_with_the_reason() {
         said(&file),
         "`latin.yaml` cannot be read: it has more than 4194304 bytes"
     );
+}
+
+#[test]
+fn every_file_that_is_read_may_begin_with_a_byte_order_mark() {
+    let folder = folder_with_files();
+    let mark = |text: &str| format!("\u{feff}{text}");
+    folder.write("policies/endpoint.json", &mark(ENDPOINT_POLICY));
+    folder.write("policies/identity.json", &mark(IDENTITY_POLICY));
+    folder.write("responses/normal.json", &mark(NORMAL_RESPONSE));
+    let names = ServedNames::of_this_machine(&[], &[]).expect("no name is no wrong name");
+    let ca = CertificateAuthority::in_memory(names).expect("an authority can be made");
+    folder.write("ca.pem", &mark(ca.ca_pem()));
+    let file = folder.write(
+        "emulator.yaml",
+        &mark(
+            "endpoint_policy: policies/endpoint.json\n\
+             principals: [{arn: 'arn:aws:iam::123456789012:user/a', identity_policies: [policies/identity.json]}]\n\
+             projects: [{name: p, models: [{version: '1', status: HOSTED, detect_anomalies: [{then: {response: \
+             responses/normal.json}}]}]}]\n\
+             s3: {endpoint_url: 'https://s3', ca: ca.pem}\n",
+        ),
+    );
+    let config = Config::load(&overrides(&file)).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.vpc_endpoints[0].policy_document.text(), ENDPOINT_POLICY);
+    let option = Overrides {
+        endpoint_policy: Some(folder.join("policies/endpoint.json")),
+        ..overrides(folder.write("other.yaml", ""))
+    };
+    assert!(Config::load(&option).is_ok());
+
+    fs::write(&file, b"\xff\xfe{\0}\0").expect("the folder is ours");
+    let problems = Config::load(&overrides(&file)).expect_err("it is UTF-16");
+    assert!(
+        problems
+            .to_string()
+            .ends_with("emulator.yaml` is UTF-16 text, as its byte order mark says; save it as UTF-8")
+    );
+}
+
+#[test]
+fn a_policy_file_in_yaml_is_told_where_yaml_can_stand() {
+    let folder = folder_with_files();
+    folder.write(
+        "policies/yaml.json",
+        "Version: '2012-10-17'\nStatement:\n- {Effect: Allow, Principal: '*', Action: '*', Resource: '*'}\n",
+    );
+    let said = |yaml: &str| {
+        let problems = Config::load(&overrides(folder.write("emulator.yaml", yaml))).expect_err("it is YAML");
+        problems
+            .to_string()
+            .replace(&format!("{}/", folder.display()), "")
+    };
+    let expected = "policies/yaml.json:1:1: this is YAML: policy files are JSON; YAML is read inline in the configuration";
+    assert_eq!(said("endpoint_policy: policies/yaml.json\n"), expected);
+    assert_eq!(
+        said("organization: {id: o-exampleorgid, service_control_policies: [policies/yaml.json]}\n"),
+        expected
+    );
+}
+
+#[test]
+fn a_document_in_the_place_of_its_path_is_told_so() {
+    let inline = "this is a document, not a path; write it as a mapping (no quotes, no `|`), or put it into a file and \
+                  name that";
+    let long = format!("{}{}", ENDPOINT_POLICY, " ".repeat(5_000));
+    for document in [
+        format!("'{ENDPOINT_POLICY}'"),
+        // Longer than any path may be, and then the system says something else than that there is no such file.
+        format!("'{long}'"),
+        format!("|\n  {ENDPOINT_POLICY}"),
+        "|\n  Version: '2012-10-17'\n  Statement: []".to_owned(),
+    ] {
+        check(
+            &format!("endpoint_policy: {document}\n"),
+            &format!("emulator.yaml:1:1: /endpoint_policy: {inline}"),
+        );
+    }
+    check(
+        &format!(
+            "principals: [{{arn: 'arn:aws:iam::123456789012:user/a', identity_policies: ['{IDENTITY_POLICY}']}}]\n"
+        ),
+        &format!("emulator.yaml:1:76: /principals/0/identity_policies/0: {inline}"),
+    );
+    let in_a_file = "this is a document, not a path; put it into a file and name that";
+    check(
+        &format!(
+            "projects: [{{name: p, models: [{{version: '1', detect_anomalies: [{{then: {{response: \
+             '{NORMAL_RESPONSE}'}}}}]}}]}}]\n"
+        ),
+        &format!("emulator.yaml:1:73: /projects/0/models/0/detect_anomalies/0/then/response: {in_a_file}"),
+    );
+    check(
+        "s3: {endpoint_url: 'https://s3', ca: '-----BEGIN CERTIFICATE----- x'}\n",
+        &format!("emulator.yaml:1:34: /s3/ca: {in_a_file}"),
+    );
+    let option = Overrides {
+        endpoint_policy: Some(ENDPOINT_POLICY.into()),
+        ..Overrides::default()
+    };
+    let problems = Config::load(&option).expect_err("it is a document");
+    assert_eq!(problems.to_string(), format!("endpoint-policy: {in_a_file}"));
+    let problems = Config::load(&overrides("account_id: 1\nlimits: {}\n")).expect_err("it is a document");
+    assert_eq!(problems.to_string(), in_a_file);
 }
 
 #[test]

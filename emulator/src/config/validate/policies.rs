@@ -12,14 +12,17 @@ use super::{
     super::{
         Config, Problem, VpcEndpoint,
         file::{PolicyLevels, PolicySource},
-        files::Files,
+        files::{Files, Unreadable},
         problems::{Place, Report, Reported},
         read::{List, Located},
         yaml::Position,
     },
     all,
 };
-use crate::policy_service::{self, Attachment, Surroundings};
+use crate::{
+    policy_service::{self, Attachment, Surroundings},
+    text_file,
+};
 
 /// Loads policies; a file that is named in several places is read once for each type that it serves as
 pub(super) struct Policies<'a> {
@@ -79,8 +82,8 @@ impl<'a> Policies<'a> {
         match written.value? {
             PolicySource::File(path) => {
                 let file = self.files.base().join(path);
-                self.load(&file, policy_type, |message| {
-                    self.report.problem(&written.place, message)
+                self.load(&file, policy_type, |error| {
+                    self.report.problem(&written.place, error.in_a_file_or_inline())
                 })
             }
             PolicySource::Document(document) => {
@@ -101,7 +104,8 @@ impl<'a> Policies<'a> {
 
     /// The policy file that an option names
     pub(super) fn of_option(&self, file: &Path, policy_type: PolicyType) -> Result<PolicyDocument, Reported> {
-        self.load(file, policy_type, |message| {
+        self.load(file, policy_type, |error| {
+            let message = error.in_a_file();
             self.report
                 .add(Problem::of_process(format!("endpoint-policy: {message}")))
         })
@@ -156,7 +160,7 @@ impl<'a> Policies<'a> {
         &self,
         file: &Path,
         policy_type: PolicyType,
-        unreadable: impl FnOnce(String) -> Reported,
+        unreadable: impl FnOnce(Unreadable) -> Reported,
     ) -> Result<PolicyDocument, Reported> {
         // Said where the file is named, each time, because each of those places must be mended.
         let text = self.files.read_text(file).map_err(unreadable)?;
@@ -164,8 +168,13 @@ impl<'a> Policies<'a> {
         let loaded = loaded
             .entry((file.to_path_buf(), policy_type))
             .or_insert_with(|| {
-                let policy = PolicyDocument::parse(&text, policy_type)
-                    .map_err(|error| each(&error, |finding| self.report.add(in_file(file, finding))))?;
+                let policy = PolicyDocument::parse(&text, policy_type).map_err(|error| {
+                    each(&error, |finding| {
+                        let message = text_file::policy_message(finding, &text).into_owned();
+                        let problem = in_file(file, finding);
+                        self.report.add(Problem { message, ..problem })
+                    })
+                })?;
                 self.keep(&policy, Origin::File(file.to_path_buf()));
                 Ok(policy)
             });

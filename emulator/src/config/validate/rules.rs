@@ -242,7 +242,7 @@ fn recorded(
     let file = files.base().join(written.value?);
     let bytes = files
         .read_answer(&file)
-        .map_err(|message| report.problem(&written.place, message))?;
+        .map_err(|error| report.problem(&written.place, error.in_a_file()))?;
     RecordedAnswer::parse(&file, bytes).map_err(|error| {
         let path = error.path().to_owned();
         report.add(Problem {

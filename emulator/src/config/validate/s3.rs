@@ -117,7 +117,7 @@ fn certificates(
     };
     let text = files
         .read_text(&path)
-        .map_err(|message| report.problem(&written.place, message))?;
+        .map_err(|error| report.problem(&written.place, error.in_a_file()))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

@@ -32,6 +32,12 @@ fn the_documented_lines_load_and_so_does_awss_own_sample() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let entries = load(&format!("\u{feff}{CLASSIFICATION}")).unwrap();
+    assert_eq!(&*entries.iter().next().unwrap().line, CLASSIFICATION);
+}
+
+#[test]
 fn the_number_of_a_label_is_not_read_and_another_class_is_no_label() {
     let text = [
         line("1", "normal", 1),

@@ -155,9 +155,12 @@ fn bytes_that_are_no_document_are_refused_with_their_reason() {
         (report.unreadable.join("\n"), report.exit_code(false))
     };
     let (message, code) = of(&mut &b"{\"Version\": \"\xff\"}"[..]);
-    assert!(
-        message.starts_with("`<stdin>` cannot be read: not UTF-8: "),
-        "{message}"
+    assert_eq!(message, "`<stdin>` is not UTF-8 text");
+    assert_eq!(code, 64);
+    let (message, code) = of(&mut &b"\xff\xfe{\0}\0"[..]);
+    assert_eq!(
+        message,
+        "`<stdin>` is UTF-16 text, as its byte order mark says; save it as UTF-8"
     );
     assert_eq!(code, 64);
     // An endless file is left after a mebibyte.
@@ -217,4 +220,39 @@ fn a_value_that_a_key_never_has_is_told_with_the_one_it_would_have() {
          [condition-never-true] at /Statement/0/Condition/ArnLike/aws:PrincipalArn\n"
     );
     assert_eq!(report.exit_code(true), 64);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_document_and_moves_no_place() {
+    let marked = report(&format!("\u{feff}{DOCUMENT}"));
+    assert_eq!(
+        written(&marked, LintFormat::Json),
+        written(&report(DOCUMENT), LintFormat::Json)
+    );
+    // A second one is.
+    let twice = report(&format!("\u{feff}\u{feff}{DOCUMENT}"));
+    assert_eq!(twice.exit_code(false), 64);
+}
+
+#[test]
+fn a_document_in_yaml_is_told_where_yaml_can_stand() {
+    let yaml = "# the line's policy\nVersion: '2012-10-17'\nStatement:\n  - Effect: Allow\n";
+    assert_eq!(
+        written(&report(yaml), LintFormat::Text),
+        "<stdin>:1:1: error: this is YAML: policy files are JSON; YAML is read inline in the configuration [syntax-error]\n"
+    );
+    // What begins as JSON is judged as JSON.
+    let trailing_comma = written(&report("{\"Statement\": [],}"), LintFormat::Text);
+    assert!(!trailing_comma.contains("YAML"), "{trailing_comma}");
+    let no_yaml = written(&report("nothing of the kind"), LintFormat::Text);
+    assert!(!no_yaml.contains("YAML"), "{no_yaml}");
+}
+
+#[test]
+fn a_document_in_the_place_of_its_file_is_told_so() {
+    let report = Report::of(&[DOCUMENT.into()], PolicyType::VpcEndpoint, &mut io::empty());
+    assert_eq!(
+        report.unreadable,
+        ["this is a document, not a path; put it into a file and name that, or pipe it to `policy lint -`"]
+    );
 }

@@ -486,3 +486,14 @@ fn the_context_tells_the_path_of_a_sessions_role() {
     // The ARN of another role tells nothing about this session.
     assert_eq!(decision(&role("auditor")), "allowed");
 }
+
+#[test]
+fn the_byte_order_mark_of_a_file_is_no_part_of_its_first_line() {
+    let line = r#"{"id":"c1","policies":{},"request":{"principal":"arn:aws:iam::123456789012:user/alice","action":"lookoutvision:ListProjects","resource":"*"}}"#;
+    let answers = simulated(&format!("\u{feff}{line}\n\u{feff}{line}\n"), Explain::No);
+    assert_eq!(answers[0]["decision"], "allowed");
+    assert_eq!(
+        answers[1]["error"]["code"], "InvalidInput",
+        "only at the beginning of the file"
+    );
+}
