@@ -344,9 +344,10 @@ async fn handshake(
                     Err((error, stream)) => (error, Some(stream)),
                 },
                 Err(refusal) => {
+                    // Logged first, so that whoever has the alert finds the reason.
+                    info!(%peer, "no TLS session: {refusal}");
                     // rustls would say `access_denied`; this alert tells the client what is wrong.
                     let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
-                    info!(%peer, "no TLS session: {refusal}");
                     return Err(Some(begun.io));
                 }
             },
