@@ -22,7 +22,7 @@ use crate::{
         error::{ResourceType, ServiceError},
         operations::Refused,
         store::{
-            Change, Errand, Overlay, State, View,
+            Change, Overlay, S3Task, State, View,
             idempotency::{FirstCall, TokenKey, Tokens},
             project::Project,
         },
@@ -66,7 +66,7 @@ pub(crate) struct Committed {
     /// The body of the answer
     pub(crate) answer: Bytes,
     /// What is left to do before it is sent
-    pub(crate) errand: Option<Errand>,
+    pub(crate) s3_task: Option<S3Task>,
 }
 
 impl Service {
@@ -143,7 +143,9 @@ impl Service {
         let view = state.view(&snapshot.config, &snapshot.declared, region, now);
         let mut change = Change::new(&state, view);
         let answer = operation(&mut change)?;
-        let Change { projects, errand, .. } = change;
+        let Change {
+            projects, s3_task, ..
+        } = change;
         let first_call = token.map(|token| {
             let call = FirstCall {
                 fingerprint: token.fingerprint,
@@ -169,7 +171,7 @@ impl Service {
         }
         Ok(Committed {
             answer: answer.into(),
-            errand,
+            s3_task,
         })
     }
 
@@ -261,7 +263,7 @@ impl ClientToken {
         }
         Ok(Committed {
             answer: first.answer.clone().into(),
-            errand: None,
+            s3_task: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A change from the operation to its answer, with whatever has to be done in between.
 //!
-//! Some operations leave an errand: a manifest to be read from S3, an evaluation to be written there. It is run inside of
+//! Some operations leave a task for S3: a manifest to be read from S3, an evaluation to be written there. It is run inside of
 //! the call, so that the next Describe shows how it ended, and in a task of its own, so that a client that hangs up does
 //! not leave it half done.
 
@@ -18,7 +18,7 @@ use crate::{
         evaluation::Evaluation,
         manifest::Entries,
         operations::{Refused, datasets, models},
-        store::{Errand, project::DatasetType},
+        store::{S3Task, project::DatasetType},
     },
     s3,
     service::{ClientToken, Committed, Operation},
@@ -36,7 +36,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Makes the change and runs its errand
+    /// Makes the change and runs its task for S3
     ///
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
@@ -49,7 +49,7 @@ impl Work {
             return whole.await.map_err(|_| internal())?;
         }
         let committed = self.commit(operation)?;
-        if committed.errand.is_none() {
+        if committed.s3_task.is_none() {
             return Ok(committed.answer);
         }
         Ok(tokio::spawn(self.answer(committed))
@@ -57,10 +57,10 @@ impl Work {
             .map_err(|_| internal())?)
     }
 
-    /// The answer, once its errand was run
+    /// The answer, once its task was run
     async fn answer(self, committed: Committed) -> Bytes {
-        if let Some(errand) = committed.errand {
-            self.finish(errand).await;
+        if let Some(s3_task) = committed.s3_task {
+            self.finish(s3_task).await;
         }
         committed.answer
     }
@@ -85,23 +85,23 @@ impl Work {
         committed.await.map_err(|_| internal())?
     }
 
-    async fn finish(mut self, errand: Errand) {
+    async fn finish(mut self, s3_task: S3Task) {
         // The second change is none that a client asked for.
         self.token = None;
-        let outcome = self.run_errand(errand).await;
+        let outcome = self.run_s3_task(s3_task).await;
         let lost = outcome.lost();
         if let Err(error) = self.commit_aside(outcome.operation()).await {
             // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
             // from now on, and nobody has to restart an emulator because something is for ever in progress.
-            error!("what came of an errand was lost: {error:?}");
+            error!("what came of a task for S3 was lost: {error:?}");
             let service = &self.shared.service;
             service.apply_in_memory(&self.snapshot, &self.region, self.now, lost.operation());
         }
     }
 
-    async fn run_errand(&self, errand: Errand) -> Outcome {
-        match errand {
-            Errand::ReadManifest {
+    async fn run_s3_task(&self, s3_task: S3Task) -> Outcome {
+        match s3_task {
+            S3Task::ReadManifest {
                 project_name,
                 dataset_type,
                 created,
@@ -112,7 +112,7 @@ impl Work {
                 created,
                 entries: self.read(&manifest).await,
             },
-            Errand::WriteEvaluation(evaluation) => {
+            S3Task::WriteEvaluation(evaluation) => {
                 let written = self.write(&evaluation).await;
                 let Evaluation {
                     project_name,
@@ -183,7 +183,7 @@ impl Work {
     }
 }
 
-/// What came of an errand
+/// What came of a task for S3
 enum Outcome {
     Dataset {
         project_name: String,

@@ -3,7 +3,7 @@
 //! An operation is a pure function. One that reads takes a [`View`] and its request and answers; one that changes
 //! something takes a [`Change`](crate::lookoutvision::store::Change), works on it, and answers, and what it changed becomes the state once the shell has made
 //! it lasting. What needs the outside world (a manifest to be read, an evaluation to be written) is left in
-//! [`Change::errand`](crate::lookoutvision::store::Change::errand): the shell runs the errand and brings the outcome back in a second change, and until then the
+//! [`Change::s3_task`](crate::lookoutvision::store::Change::s3_task): the shell runs the task and brings the outcome back in a second change, and until then the
 //! status is the first one of its machine.
 //!
 //! AWS answers with the first check that fails. After the signature, the policies, the constraints and the client

@@ -322,12 +322,12 @@ pub(crate) struct Change<'s> {
     /// Bytes of all datasets
     datasets_bytes: usize,
     /// What is left for the shell to do
-    pub(crate) errand: Option<Errand>,
+    pub(crate) s3_task: Option<S3Task>,
 }
 
 /// What an operation needs of the outside world; its outcome comes back in a second change
 #[derive(Debug, Clone)]
-pub(crate) enum Errand {
+pub(crate) enum S3Task {
     /// Read the manifest of a dataset that is being created
     ReadManifest {
         project_name: String,
@@ -347,7 +347,7 @@ impl<'s> Change<'s> {
             projects: Overlay::new(),
             projects_everywhere: state.projects(),
             datasets_bytes: state.datasets_bytes(),
-            errand: None,
+            s3_task: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict, When},
     model::{DeclaredModel, ModelStatus},
     operations::Refused,
-    store::{Change, Declared, Errand, State, View},
+    store::{Change, Declared, S3Task, State, View},
 };
 use crate::{
     config::{Config, Project},
@@ -105,19 +105,21 @@ impl World {
         }
     }
 
-    /// Makes a change, and hands over its errand
+    /// Makes a change, and hands over its task for S3
     pub(super) fn change<R>(
         &mut self,
         operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
-    ) -> Result<Option<Errand>, Refused> {
+    ) -> Result<Option<S3Task>, Refused> {
         let mut change = Change::new(&self.state, self.view());
         operation(&mut change)?;
-        let Change { projects, errand, .. } = change;
+        let Change {
+            projects, s3_task, ..
+        } = change;
         let account_id = self.config.account_id.clone();
         for (name, project) in projects {
             self.state.insert(&account_id, &self.region, name, project);
         }
-        Ok(errand)
+        Ok(s3_task)
     }
 
     pub(super) fn view(&self) -> View<'_> {

@@ -21,7 +21,7 @@ use crate::lookoutvision::{
     manifest::{Class, Entries, Entry},
     pagination::{Page, page},
     store::{
-        Change, Errand, View,
+        Change, S3Task, View,
         dataset::{Creation, Dataset, DatasetStatus, Phase},
         project::{DatasetType, Project},
     },
@@ -61,7 +61,7 @@ pub(crate) fn create(
         // Developer Guide, *Creating a dataset (SDK)*: an empty dataset is there at once.
         (None, None) => Dataset::empty(now),
         (None, Some(manifest)) => {
-            change.errand = Some(Errand::ReadManifest {
+            change.s3_task = Some(S3Task::ReadManifest {
                 project_name: input.project_name.clone(),
                 dataset_type,
                 created: now,
@@ -71,7 +71,8 @@ pub(crate) fn create(
         }
     };
     // The answer is the first status, also where the next one is due at once.
-    let is_empty = change.errand.is_none() && matches!(dataset.phase, Phase::Creating(_, Creation::Succeeds));
+    let is_empty =
+        change.s3_task.is_none() && matches!(dataset.phase, Phase::Creating(_, Creation::Succeeds));
     let (status, message) = if is_empty {
         dataset.status(now)
     } else {

@@ -25,7 +25,7 @@ use crate::{
         model::{ModelStatus, model_arn},
         pagination::{Page, page},
         store::{
-            Change, Errand, View,
+            Change, S3Task, View,
             dataset::DatasetStatus,
             model::{InferenceUnits, Model, ModelKind, Phase, Training},
             project::{DatasetType, Project},
@@ -85,7 +85,7 @@ pub(crate) fn create(
     let outcome = match fails {
         Some(message) => Training::Fails(message),
         None => {
-            change.errand = Some(Errand::WriteEvaluation(Box::new(Evaluation {
+            change.s3_task = Some(S3Task::WriteEvaluation(Box::new(Evaluation {
                 project_name: project.name.clone(),
                 version: version.to_owned(),
                 created: now,

@@ -12,7 +12,7 @@ use crate::lookoutvision::{
     manifest::Class,
     model::ModelStatus,
     operations::Refused,
-    store::{Change, Errand},
+    store::{Change, S3Task},
     testing::World,
 };
 
@@ -223,11 +223,11 @@ fn change<R>(
     world: &mut World,
     operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
 ) -> Result<(), Refused> {
-    let mut errand = world.change(operation)?;
-    while let Some(next) = errand {
-        errand = world.change(|change| {
+    let mut s3_task = world.change(operation)?;
+    while let Some(next) = s3_task {
+        s3_task = world.change(|change| {
             match next {
-                Errand::WriteEvaluation(evaluation) => {
+                S3Task::WriteEvaluation(evaluation) => {
                     models::finish_training(
                         change,
                         &evaluation.project_name,
@@ -236,7 +236,7 @@ fn change<R>(
                         Ok(()),
                     );
                 }
-                Errand::ReadManifest { .. } => unreachable!("no call here names a manifest"),
+                S3Task::ReadManifest { .. } => unreachable!("no call here names a manifest"),
             }
             Ok(())
         })?;
@@ -248,13 +248,13 @@ fn change<R>(
 fn what_comes_of_a_training_is_nothing_to_the_next_model_of_its_version() {
     let mut world = World::of(Vec::new());
     let body = json!({"ProjectName": "p", "DatasetType": "train", "OutputConfig": {"S3Location": {"Bucket": "out"}}});
-    let errand = world.change(|change| {
+    let s3_task = world.change(|change| {
         projects::create(change, &input(body.clone()))?;
         datasets::create(change, &input(body.clone()))?;
         models::create(change, "1", &input(body))
     });
-    let Ok(Some(Errand::WriteEvaluation(evaluation))) = errand else {
-        panic!("{errand:?}");
+    let Ok(Some(S3Task::WriteEvaluation(evaluation))) = s3_task else {
+        panic!("{s3_task:?}");
     };
     let mut finish = |created| {
         let finished = world.change(|change| {
