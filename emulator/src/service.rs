@@ -22,7 +22,7 @@ use crate::{
         error::{ResourceType, ServiceError},
         operations::Refused,
         store::{
-            Change, Overlay, S3Task, State, View,
+            Change, ChangeNumber, Overlay, S3Task, State, View,
             idempotency::{FirstCall, TokenKey, Tokens},
             project::Project,
         },
@@ -44,6 +44,8 @@ pub(crate) struct Service {
 #[derive(Default)]
 struct Writer {
     tokens: Tokens,
+    /// How many changes there were
+    changes: u64,
     /// Tokens that are still in the storage
     forgotten: Vec<TokenKey>,
 }
@@ -83,7 +85,11 @@ impl Service {
         let (state, tokens, forgotten) = records.take_service(limits.client_tokens_max)?;
         Ok(Self {
             state: ArcSwap::from_pointee(state),
-            writer: Mutex::new(Writer { tokens, forgotten }),
+            writer: Mutex::new(Writer {
+                tokens,
+                forgotten,
+                changes: 0,
+            }),
             storage,
             started_at,
         })
@@ -141,7 +147,7 @@ impl Service {
         }
         let state = self.state();
         let view = state.view(&snapshot.config, &snapshot.declared, region, now);
-        let mut change = Change::new(&state, view);
+        let mut change = Change::new(&state, view, writer.next_change());
         let answer = operation(&mut change)?;
         let Change {
             projects, s3_task, ..
@@ -185,10 +191,10 @@ impl Service {
         now: Timestamp,
         operation: Operation,
     ) {
-        let writer = self.writer();
+        let mut writer = self.writer();
         let state = self.state();
         let view = state.view(&snapshot.config, &snapshot.declared, region, now);
-        let mut change = Change::new(&state, view);
+        let mut change = Change::new(&state, view, writer.next_change());
         if operation(&mut change).is_ok() {
             let Change { projects, .. } = change;
             self.publish(&state, snapshot, region, projects);
@@ -241,6 +247,13 @@ impl Service {
     // A poisoned lock only means that an operation panicked; it had changed nothing yet.
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    fn next_change(&mut self) -> ChangeNumber {
+        self.changes += 1;
+        ChangeNumber(self.changes)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         evaluation::Evaluation,
         manifest::Entries,
         operations::{Refused, datasets, models},
-        store::{S3Task, project::DatasetType},
+        store::{ChangeNumber, S3Task, project::DatasetType},
     },
     s3,
     service::{ClientToken, Committed, Operation},
@@ -104,12 +104,12 @@ impl Work {
             S3Task::ReadManifest {
                 project_name,
                 dataset_type,
-                created,
+                begun_by,
                 manifest,
             } => Outcome::Dataset {
                 project_name,
                 dataset_type,
-                created,
+                begun_by,
                 entries: self.read(&manifest).await,
             },
             S3Task::WriteEvaluation(evaluation) => {
@@ -117,13 +117,13 @@ impl Work {
                 let Evaluation {
                     project_name,
                     version,
-                    created,
+                    begun_by,
                     ..
                 } = *evaluation;
                 Outcome::Training {
                     project_name,
                     version,
-                    created,
+                    begun_by,
                     written,
                 }
             }
@@ -188,13 +188,13 @@ enum Outcome {
     Dataset {
         project_name: String,
         dataset_type: DatasetType,
-        created: Timestamp,
+        begun_by: ChangeNumber,
         entries: Result<Entries, String>,
     },
     Training {
         project_name: Arc<str>,
         version: String,
-        created: Timestamp,
+        begun_by: ChangeNumber,
         written: Result<(), String>,
     },
 }
@@ -207,15 +207,15 @@ impl Outcome {
                 Self::Dataset {
                     project_name,
                     dataset_type,
-                    created,
+                    begun_by,
                     entries,
-                } => datasets::finish_creation(change, &project_name, dataset_type, created, entries),
+                } => datasets::finish_creation(change, &project_name, dataset_type, begun_by, entries),
                 Self::Training {
                     project_name,
                     version,
-                    created,
+                    begun_by,
                     written,
-                } => models::finish_training(change, &project_name, &version, created, written),
+                } => models::finish_training(change, &project_name, &version, begun_by, written),
             }
             Ok(String::new())
         })
@@ -227,23 +227,23 @@ impl Outcome {
             Self::Dataset {
                 project_name,
                 dataset_type,
-                created,
+                begun_by,
                 ..
             } => Self::Dataset {
                 project_name: project_name.clone(),
                 dataset_type: *dataset_type,
-                created: *created,
+                begun_by: *begun_by,
                 entries: Err(LOST.to_owned()),
             },
             Self::Training {
                 project_name,
                 version,
-                created,
+                begun_by,
                 ..
             } => Self::Training {
                 project_name: project_name.clone(),
                 version: version.clone(),
-                created: *created,
+                begun_by: *begun_by,
                 written: Err(LOST.to_owned()),
             },
         }

@@ -15,6 +15,7 @@ use crate::lookoutvision::{
         values::{OutputS3Object, S3Location},
     },
     manifest::{Class, Entries, Entry},
+    store::ChangeNumber,
 };
 
 /// What a model without mistakes has
@@ -29,8 +30,8 @@ pub(crate) const PERFORMANCE: ModelPerformance = ModelPerformance {
 pub(crate) struct Evaluation {
     pub(crate) project_name: Arc<str>,
     pub(crate) version: String,
-    /// When the training began: tells the model from another of its version that takes its place meanwhile
-    pub(crate) created: Timestamp,
+    /// The change that began the training
+    pub(crate) begun_by: ChangeNumber,
     pub(crate) model_arn: String,
     pub(crate) end: Timestamp,
     pub(crate) training: Arc<Entries>,
@@ -182,7 +183,7 @@ mod tests {
         Evaluation {
             project_name: "p".into(),
             version: "1".to_owned(),
-            created: "2020-12-31T23:00:00Z".parse().unwrap(),
+            begun_by: ChangeNumber(1),
             model_arn: "arn:aws:lookoutvision:us-east-1:123456789012:model/p/1".to_owned(),
             end: "2026-01-02T03:04:05.678Z".parse().unwrap(),
             training: Arc::new(Entries::default().with(manifest.as_bytes(), 100).unwrap()),

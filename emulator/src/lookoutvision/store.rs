@@ -16,6 +16,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, Limits, Timing},
@@ -311,9 +312,17 @@ impl<'s> View<'s> {
     }
 }
 
+/// Tells a change from every other of this process
+///
+/// What a task for S3 comes to is taken in only by what its own change began. Moments do not tell one from the other:
+/// a clock that stands still gives many things the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangeNumber(pub(crate) u64);
+
 /// The next state in the making: one operation's changes of one Region
 #[derive(Debug)]
 pub(crate) struct Change<'s> {
+    pub(crate) number: ChangeNumber,
     pub(crate) view: View<'s>,
     /// Every project that is not as it was, with what becomes of it
     pub(crate) projects: Overlay,
@@ -332,8 +341,7 @@ pub(crate) enum S3Task {
     ReadManifest {
         project_name: String,
         dataset_type: DatasetType,
-        /// Tells the dataset from another that takes its place meanwhile
-        created: Timestamp,
+        begun_by: ChangeNumber,
         manifest: InputS3Object,
     },
     /// Write the evaluation of a model that is being trained
@@ -341,8 +349,9 @@ pub(crate) enum S3Task {
 }
 
 impl<'s> Change<'s> {
-    pub(crate) fn new(state: &State, view: View<'s>) -> Self {
+    pub(crate) fn new(state: &State, view: View<'s>, number: ChangeNumber) -> Self {
         Self {
+            number,
             view,
             projects: Overlay::new(),
             projects_everywhere: state.projects(),

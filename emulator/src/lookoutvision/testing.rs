@@ -8,7 +8,7 @@ use super::{
     canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict, When},
     model::{DeclaredModel, ModelStatus},
     operations::Refused,
-    store::{Change, Declared, S3Task, State, View},
+    store::{Change, ChangeNumber, Declared, S3Task, State, View},
 };
 use crate::{
     config::{Config, Project},
@@ -88,6 +88,8 @@ pub(super) struct World {
     pub(super) state: State,
     pub(super) region: Region,
     pub(super) now: Timestamp,
+    /// How many there were
+    changes: u64,
 }
 
 impl World {
@@ -102,6 +104,7 @@ impl World {
             state: State::default(),
             region: region(),
             now,
+            changes: 0,
         }
     }
 
@@ -110,7 +113,8 @@ impl World {
         &mut self,
         operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
     ) -> Result<Option<S3Task>, Refused> {
-        let mut change = Change::new(&self.state, self.view());
+        self.changes += 1;
+        let mut change = Change::new(&self.state, self.view(), ChangeNumber(self.changes));
         operation(&mut change)?;
         let Change {
             projects, s3_task, ..

@@ -130,7 +130,7 @@ impl Records {
 /// What nobody is at work on any more has failed.
 fn finished_dataset(mut dataset: Dataset) -> Dataset {
     if let DatasetPhase::Creating(_, creation) = &mut dataset.phase
-        && *creation == Creation::Unfinished
+        && matches!(creation, Creation::Unfinished(_))
     {
         *creation = Creation::Fails(STOPPED.to_owned());
     }
@@ -139,7 +139,7 @@ fn finished_dataset(mut dataset: Dataset) -> Dataset {
 
 fn finished_trainings(mut project: Project) -> Project {
     for model in project.models.values_mut() {
-        if matches!(model.phase, ModelPhase::Training(_, Training::Unfinished)) {
+        if matches!(model.phase, ModelPhase::Training(_, Training::Unfinished(_))) {
             let model = Arc::make_mut(model);
             if let ModelPhase::Training(_, outcome) = &mut model.phase {
                 *outcome = Training::Fails(STOPPED.to_owned());

@@ -21,7 +21,7 @@ use crate::lookoutvision::{
     manifest::{Class, Entries, Entry},
     pagination::{Page, page},
     store::{
-        Change, S3Task, View,
+        Change, ChangeNumber, S3Task, View,
         dataset::{Creation, Dataset, DatasetStatus, Phase},
         project::{DatasetType, Project},
     },
@@ -64,10 +64,10 @@ pub(crate) fn create(
             change.s3_task = Some(S3Task::ReadManifest {
                 project_name: input.project_name.clone(),
                 dataset_type,
-                created: now,
+                begun_by: change.number,
                 manifest,
             });
-            Dataset::creating(started, Creation::Unfinished)
+            Dataset::creating(started, Creation::Unfinished(change.number))
         }
     };
     // The answer is the first status, also where the next one is due at once.
@@ -95,7 +95,7 @@ pub(crate) fn finish_creation(
     change: &mut Change<'_>,
     project_name: &str,
     dataset_type: DatasetType,
-    created: Timestamp,
+    begun_by: ChangeNumber,
     outcome: Result<Entries, String>,
 ) {
     let Some(project) = change.project(project_name) else {
@@ -106,12 +106,15 @@ pub(crate) fn finish_creation(
         DatasetType::Train => &project.train,
         DatasetType::Test => &project.test,
     };
-    let Some(dataset) = dataset.as_ref().filter(|dataset| dataset.created == created) else {
+    let Some(dataset) = dataset else {
         return;
     };
-    let Phase::Creating(started, Creation::Unfinished) = dataset.phase else {
+    let Phase::Creating(started, Creation::Unfinished(number)) = dataset.phase else {
         return;
     };
+    if number != begun_by {
+        return;
+    }
     let room = change.bytes_left();
     let outcome = outcome.and_then(|entries| {
         let fits = entries.bytes() <= room;

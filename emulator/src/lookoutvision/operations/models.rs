@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{Refused, over_limit, project, scope, tags};
 use crate::{
     lookoutvision::{
@@ -25,7 +23,7 @@ use crate::{
         model::{ModelStatus, model_arn},
         pagination::{Page, page},
         store::{
-            Change, S3Task, View,
+            Change, ChangeNumber, S3Task, View,
             dataset::DatasetStatus,
             model::{InferenceUnits, Model, ModelKind, Phase, Training},
             project::{DatasetType, Project},
@@ -88,14 +86,14 @@ pub(crate) fn create(
             change.s3_task = Some(S3Task::WriteEvaluation(Box::new(Evaluation {
                 project_name: project.name.clone(),
                 version: version.to_owned(),
-                created: now,
+                begun_by: change.number,
                 model_arn: arn.clone(),
                 end: started.end(),
                 training: training.clone(),
                 test,
                 output: input.output_config.s3_location.clone(),
             })));
-            Training::Unfinished
+            Training::Unfinished(change.number)
         }
     };
     let model = Model {
@@ -132,7 +130,7 @@ pub(crate) fn finish_training(
     change: &mut Change<'_>,
     project_name: &str,
     version: &str,
-    created: Timestamp,
+    begun_by: ChangeNumber,
     outcome: Result<(), String>,
 ) {
     let outcome = match outcome {
@@ -142,13 +140,15 @@ pub(crate) fn finish_training(
     let Some(project) = change.project(project_name) else {
         return;
     };
-    let model = project.models.get(version);
-    let Some(model) = model.filter(|model| model.created == created) else {
+    let Some(model) = project.models.get(version) else {
         return;
     };
-    let Phase::Training(started, Training::Unfinished) = model.phase else {
+    let Phase::Training(started, Training::Unfinished(number)) = model.phase else {
         return;
     };
+    if number != begun_by {
+        return;
+    }
     let mut model = (**model).clone();
     model.phase = Phase::Training(started, outcome);
     replace(change, project_name, model);

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::{datasets, models, projects, tags};
 use crate::lookoutvision::{
     error::ServiceError,
-    manifest::Class,
+    manifest::{Class, Entries},
     model::ModelStatus,
     operations::Refused,
-    store::{Change, S3Task},
+    store::{Change, S3Task, State, dataset::DatasetStatus, project::DatasetType},
     testing::World,
 };
 
@@ -232,7 +232,7 @@ fn change<R>(
                         change,
                         &evaluation.project_name,
                         &evaluation.version,
-                        evaluation.created,
+                        evaluation.begun_by,
                         Ok(()),
                     );
                 }
@@ -248,27 +248,72 @@ fn change<R>(
 fn what_comes_of_a_training_is_nothing_to_the_next_model_of_its_version() {
     let mut world = World::of(Vec::new());
     let body = json!({"ProjectName": "p", "DatasetType": "train", "OutputConfig": {"S3Location": {"Bucket": "out"}}});
-    let s3_task = world.change(|change| {
-        projects::create(change, &input(body.clone()))?;
-        datasets::create(change, &input(body.clone()))?;
-        models::create(change, "1", &input(body))
-    });
-    let Ok(Some(S3Task::WriteEvaluation(evaluation))) = s3_task else {
-        panic!("{s3_task:?}");
+    let train = |world: &mut World| {
+        let s3_task = world.change(|change| {
+            projects::create(change, &input(body.clone()))?;
+            datasets::create(change, &input(body.clone()))?;
+            models::create(change, "1", &input(body.clone()))
+        });
+        let Ok(Some(S3Task::WriteEvaluation(evaluation))) = s3_task else {
+            panic!("{s3_task:?}");
+        };
+        evaluation.begun_by
     };
-    let mut finish = |created| {
+    let before = train(&mut world);
+    // After a reset project and model are made anew, at the same moment of a clock that stands still.
+    world.state = State::default();
+    let begun_by = train(&mut world);
+    let mut finish = |begun_by| {
         let finished = world.change(|change| {
-            models::finish_training(change, "p", "1", created, Ok(()));
+            models::finish_training(change, "p", "1", begun_by, Ok(()));
             Ok(())
         });
         finished.unwrap();
         let view = world.view();
         view.model("p", "1").unwrap().status(view.now).0
     };
-    // Begun before a reset, after which project and model were made anew.
-    let before = evaluation.created - jiff::SignedDuration::from_secs(1);
     assert_eq!(finish(before), ModelStatus::Training);
-    assert_eq!(finish(evaluation.created), ModelStatus::Trained);
+    assert_eq!(finish(begun_by), ModelStatus::Trained);
+}
+
+#[test]
+fn what_comes_of_a_manifest_is_nothing_to_the_next_dataset_of_its_name() {
+    let mut world = World::of(Vec::new());
+    let source = json!({"GroundTruthManifest": {"S3Object": {"Bucket": "b", "Key": "k"}}});
+    let body = json!({"ProjectName": "p", "DatasetType": "train", "DatasetSource": source});
+    let create = |world: &mut World| {
+        let s3_task = world.change(|change| {
+            projects::create(change, &input(body.clone()))?;
+            Ok(datasets::create(change, &input(body.clone()))?)
+        });
+        let Ok(Some(S3Task::ReadManifest { begun_by, .. })) = s3_task else {
+            panic!("{s3_task:?}");
+        };
+        begun_by
+    };
+    let before = create(&mut world);
+    world.state = State::default();
+    let begun_by = create(&mut world);
+    let mut finish = |begun_by, outcome: Result<Entries, String>| {
+        let finished = world.change(|change| {
+            datasets::finish_creation(change, "p", DatasetType::Train, begun_by, outcome);
+            Ok(())
+        });
+        finished.unwrap();
+        let view = world.view();
+        let project = view.project("p").unwrap();
+        project
+            .dataset(DatasetType::Train, view.now)
+            .unwrap()
+            .status(view.now)
+            .0
+    };
+    let of_before = Err("another manifest".to_owned());
+    assert_eq!(finish(before, of_before), DatasetStatus::CreateInProgress);
+    assert_eq!(
+        finish(begun_by, Ok(Entries::default())),
+        DatasetStatus::CreateComplete
+    );
 }
 
 /// The state as it can be seen from outside, in the simple mind's terms

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::project::Started;
+use super::{ChangeNumber, project::Started};
 use crate::lookoutvision::{api::responses::DatasetImageStats, manifest::Entries};
 
 /// A dataset
@@ -41,8 +41,8 @@ pub(crate) enum Phase {
 /// How a creation ends
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Creation {
-    /// The call that began it is still at work
-    Unfinished,
+    /// The manifest is still being read, for the change that began it
+    Unfinished(ChangeNumber),
     Succeeds,
     Fails(String),
 }
@@ -150,7 +150,7 @@ impl Dataset {
     /// When it was changed last
     pub(crate) fn last_updated(&self, now: Timestamp) -> Timestamp {
         match &self.phase {
-            Phase::Creating(started, Creation::Unfinished) => started.at,
+            Phase::Creating(started, Creation::Unfinished(_)) => started.at,
             Phase::Creating(started, _) | Phase::Updating(started) | Phase::Deleting(started) => {
                 if started.is_over(now) {
                     started.end()

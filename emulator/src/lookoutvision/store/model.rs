@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::project::Started;
+use super::{ChangeNumber, project::Started};
 use crate::lookoutvision::{
     api::values::OutputConfig,
     model::{DeclaredModel, ModelStatus},
@@ -76,8 +76,8 @@ pub(crate) enum Phase {
 /// How a training ends
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Training {
-    /// The call that began it is still at work
-    Unfinished,
+    /// The evaluation is still being written, for the change that began it
+    Unfinished(ChangeNumber),
     Succeeds,
     Fails(String),
 }
