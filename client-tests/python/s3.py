@@ -10,6 +10,7 @@ checks every signature and the user's policy, so whatever the emulator reads or 
 
 import json
 import sys
+import time
 from datetime import datetime, timezone
 
 import boto3
@@ -73,6 +74,15 @@ def prepare(url):
     print(key, secret)
 
 
+def settled(describe, in_progress):
+    """Asks until it is in progress no longer: S3 is asked after the call was answered."""
+    deadline = time.monotonic() + 60
+    while (described := describe())["Status"] == in_progress:
+        assert time.monotonic() < deadline, described
+        time.sleep(0.05)
+    return described
+
+
 def create_dataset(lookout, dataset_type, bucket, key, version_id=None):
     """Makes a dataset from a manifest, and describes it."""
     s3_object = {"Bucket": bucket, "Key": key}
@@ -84,8 +94,8 @@ def create_dataset(lookout, dataset_type, bucket, key, version_id=None):
         DatasetSource={"GroundTruthManifest": {"S3Object": s3_object}},
     )
     assert made["DatasetMetadata"]["Status"] == "CREATE_IN_PROGRESS", made
-    described = lookout.describe_dataset(ProjectName="line", DatasetType=dataset_type)
-    return described["DatasetDescription"]
+    describe = lambda: lookout.describe_dataset(ProjectName="line", DatasetType=dataset_type)["DatasetDescription"]
+    return settled(describe, "CREATE_IN_PROGRESS")
 
 
 def entries(lookout, dataset_type):
@@ -97,8 +107,8 @@ def train(lookout, bucket, prefix):
     location = {"Bucket": bucket, "Prefix": prefix}
     made = lookout.create_model(ProjectName="line", OutputConfig={"S3Location": location})
     version = made["ModelMetadata"]["ModelVersion"]
-    described = lookout.describe_model(ProjectName="line", ModelVersion=version)
-    return described["ModelDescription"]
+    describe = lambda: lookout.describe_model(ProjectName="line", ModelVersion=version)["ModelDescription"]
+    return settled(describe, "TRAINING")
 
 
 def check_failed(described, status, message):

@@ -5,7 +5,12 @@ use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
 use iam_policy::{PolicyDocument, PolicyError, PolicyType};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -251,12 +256,21 @@ impl Emulator {
     /// The same, but waits no longer once `at_once` is ready
     pub(crate) async fn stop_until(mut self, at_once: impl Future<Output = ()>) -> usize {
         self.stop.send_replace(Stop::Finish);
+        let shared = self.shared.clone();
+        let deadline = Instant::now() + shared.snapshot().config.limits.shutdown_timeout;
+        let mut stop = self.stop.subscribe();
         let listeners = std::mem::take(&mut self.listeners);
         let all_stopped = async {
             let mut requests_cut_off = 0;
             for listener in listeners {
                 // A panic in there was printed when it happened.
                 requests_cut_off += listener.await.unwrap_or(0);
+            }
+            // What was answered already and waits for S3 has the rest of the time.
+            tokio::select! {
+                () = shared.s3_tasks.finish() => {}
+                () = sleep_until(deadline) => info!("what still waits for S3 is given up"),
+                () = Stop::told_at_once(&mut stop) => {}
             }
             requests_cut_off
         };
@@ -309,6 +323,7 @@ impl Drop for Emulator {
             listener.abort();
         }
         // What is still on its way to S3 is given up: the next emulator with this state file tells so.
+        self.shared.s3_tasks.give_up();
         self.shared.service.close();
     }
 }

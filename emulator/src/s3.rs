@@ -110,6 +110,11 @@ pub(crate) fn is_configured(s3: &S3) -> bool {
     !s3.buckets.is_empty() || s3.server.is_some()
 }
 
+/// Whether what is asked of a bucket needs nobody else: it is a folder, or nothing at all
+pub(crate) fn is_at_hand(s3: &S3, bucket: &str) -> bool {
+    s3.buckets.contains_key(bucket) || s3.server.is_none()
+}
+
 fn no_place(s3: &S3, bucket: &str) -> S3Error {
     if is_configured(s3) {
         S3Error::UnknownBucket {

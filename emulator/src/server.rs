@@ -123,7 +123,7 @@ impl Stop {
     }
 
     /// Waits until requests in flight are not to be waited for
-    async fn told_at_once(stop: &mut watch::Receiver<Self>) {
+    pub(crate) async fn told_at_once(stop: &mut watch::Receiver<Self>) {
         // Nobody waits for the stop any more when its sender is dropped.
         let _ = stop.wait_for(|stop| *stop == Self::AtOnce).await;
     }

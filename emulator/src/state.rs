@@ -30,6 +30,7 @@ use crate::{
     storage::StorageError,
     sts::sessions::{SessionRequest, Sessions},
     tls::CertificateAuthority,
+    work::S3Tasks,
 };
 
 /// What all requests share
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) calls: CallCounts,
     pub(crate) service: Service,
+    pub(crate) s3_tasks: S3Tasks,
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(crate) body_budget: BodyBudget,
     pub(crate) addresses: Addresses,
@@ -99,6 +101,7 @@ impl Shared {
             journal: Journal::new(&config.limits),
             calls: CallCounts::new(config.limits.counted_models_max),
             service,
+            s3_tasks: S3Tasks::new(config.limits.s3_tasks_max),
             authority,
             body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
             addresses,
@@ -198,6 +201,8 @@ impl Shared {
         // Held first, so that nothing is made between the clearing of the file and that of the memory.
         let mut made = self.made();
         self.service.reset()?;
+        // What they were begun for is gone.
+        self.s3_tasks.give_up();
         made.forget();
         let config = self.snapshot().config.clone();
         let snapshot = Snapshot::new(config, &made, self.service.started_at());

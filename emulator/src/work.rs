@@ -1,20 +1,32 @@
-//! A change from the operation to its answer, with whatever has to be done in between.
+//! A change from the operation to its answer, and what is left to do in the background.
 //!
-//! Some operations leave a task for S3: a manifest to be read from S3, an evaluation to be written there. It is run inside of
-//! the call, so that the next Describe shows how it ended, and in a task of its own, so that a client that hangs up does
-//! not leave it half done.
+//! Some operations leave a task for S3: a manifest to be read, an evaluation to be written there. AWS answers such calls
+//! at once and goes on (API reference, `DatasetSource` of CreateDataset: "The call to CreateDataset is asynchronous and
+//! might take a while to complete"; CreateModel likewise). So does this: the task is begun with the change, and its
+//! outcome is a second change, which Describe shows. A client that hangs up changes nothing about it.
+//!
+//! Folders that stand for buckets are waited for before the answer, for a moment at most. A client cannot tell that from
+//! an S3 that was very quick, and a test that looks once instead of polling finds what it looks for.
 
-use std::sync::Arc;
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, oneshot},
+    task::JoinSet,
+    time::timeout,
+};
 use tracing::{error, info};
 
 use crate::{
     identifiers::Region,
     lookoutvision::{
         api::values::InputS3Object,
-        error::ServiceError,
         evaluation::Evaluation,
         manifest::Entries,
         operations::{Refused, datasets, models},
@@ -36,33 +48,30 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Makes the change and runs its task for S3
+    /// Makes the change, and begins what it needs of S3
     ///
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
     pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
-        if self.shared.service.waits_for_disk() {
-            let whole = tokio::spawn(async move {
-                let committed = self.commit_aside(operation).await?;
-                Ok(self.answer(committed).await)
-            });
-            return whole.await.map_err(|_| internal())?;
+        let shared = self.shared.clone();
+        let begun = shared.aside(move |_| self.begin(operation)).await?;
+        if let Some(settled) = begun.settled {
+            // Whatever becomes of it, the call has done what it answers.
+            let _ = timeout(FOLDERS_ARE_WAITED_FOR, settled).await;
         }
-        let committed = self.commit(operation)?;
-        if committed.s3_task.is_none() {
-            return Ok(committed.answer);
-        }
-        Ok(tokio::spawn(self.answer(committed))
-            .await
-            .map_err(|_| internal())?)
+        Ok(begun.answer)
     }
 
-    /// The answer, once its task was run
-    async fn answer(self, committed: Committed) -> Bytes {
-        if let Some(s3_task) = committed.s3_task {
-            self.finish(s3_task).await;
-        }
-        committed.answer
+    /// Both in one step, so that nobody who hangs up comes in between
+    fn begin(self, operation: Operation) -> Result<Begun, Refused> {
+        let Committed { answer, s3_task } = self.commit(operation)?;
+        let settled = s3_task.and_then(|s3_task| {
+            let is_in_a_folder = s3::is_at_hand(&self.snapshot.config.s3, s3_task.bucket());
+            let shared = self.shared.clone();
+            let settled = shared.s3_tasks.spawn(self.finish(s3_task));
+            is_in_a_folder.then_some(settled)
+        });
+        Ok(Begun { answer, settled })
     }
 
     fn commit(&self, operation: Operation) -> Result<Committed, Refused> {
@@ -75,22 +84,17 @@ impl Work {
         )
     }
 
-    /// The same where waiting for the disk is in nobody's way
-    async fn commit_aside(&self, operation: Operation) -> Result<Committed, Refused> {
-        if !self.shared.service.waits_for_disk() {
-            return self.commit(operation);
-        }
-        let work = self.clone();
-        let committed = tokio::task::spawn_blocking(move || work.commit(operation));
-        committed.await.map_err(|_| internal())?
-    }
-
     async fn finish(mut self, s3_task: S3Task) {
         // The second change is none that a client asked for.
         self.token = None;
-        let outcome = self.run_s3_task(s3_task).await;
+        let outcome = {
+            let _turn = self.shared.s3_tasks.turn().await;
+            self.run_s3_task(s3_task).await
+        };
         let lost = outcome.lost();
-        if let Err(error) = self.commit_aside(outcome.operation()).await {
+        let work = self.clone();
+        let committed = self.shared.aside(move |_| work.commit(outcome.operation()));
+        if let Err(error) = committed.await {
             // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
             // from now on, and nobody has to restart an emulator because something is for ever in progress.
             error!("what came of a task for S3 was lost: {error:?}");
@@ -183,6 +187,64 @@ impl Work {
     }
 }
 
+/// A change that was made
+struct Begun {
+    /// The body of the answer
+    answer: Bytes,
+    /// Ready when its task for S3 has come to its end; only of one that is waited for
+    settled: Option<oneshot::Receiver<()>>,
+}
+
+/// The tasks for S3 that are not done yet
+pub(crate) struct S3Tasks {
+    running: Mutex<JoinSet<()>>,
+    /// One for each that may ask S3 at one time
+    turns: Semaphore,
+}
+
+impl S3Tasks {
+    /// So many of them ask S3 at one time, and the others wait for their turn
+    pub(crate) fn new(at_one_time_max: usize) -> Self {
+        Self {
+            running: Mutex::default(),
+            turns: Semaphore::new(at_one_time_max),
+        }
+    }
+
+    /// Begins one; what comes back is ready when it has ended or was given up
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
+        let (done, settled) = oneshot::channel();
+        let mut running = self.running();
+        while running.try_join_next().is_some() {}
+        running.spawn(async move {
+            task.await;
+            // Most are not waited for.
+            let _ = done.send(());
+        });
+        settled
+    }
+
+    async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Waits until all that were begun have come to their end; those that have not when this is dropped are given up
+    pub(crate) async fn finish(&self) {
+        let mut running = mem::take(&mut *self.running());
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Gives up all that are not done
+    pub(crate) fn give_up(&self) {
+        self.running().abort_all();
+    }
+
+    // A poisoned lock only means that somebody panicked; the set is whole whatever happens.
+    fn running(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What came of a task for S3
 enum Outcome {
     Dataset {
@@ -252,9 +314,5 @@ impl Outcome {
 
 const LOST: &str = "The emulator could not write its state file when this was done.";
 
-fn internal() -> ServiceError {
-    ServiceError::InternalServerException {
-        message: "The request could not be finished.".into(),
-        retry_after_seconds: None,
-    }
-}
+/// How long the answer waits for folders; one on a disk that hangs is waited for in the background.
+const FOLDERS_ARE_WAITED_FOR: Duration = Duration::from_secs(1);

@@ -110,6 +110,8 @@ limits! {
     manifest_bytes_max: usize = manifest_bytes_max, 67_108_864, 1_024..=1_073_741_824;
     /// Client tokens that are remembered, each for 8 hours at most.
     client_tokens_max: usize = client_tokens_max, 10_000, 1..=1_000_000;
+    /// Manifests and evaluations that are read from or written to S3 at one time; further ones wait for their turn.
+    s3_tasks_max: usize = s3_tasks_max, 8, 1..=1_024;
     /// Seconds for one object to be read from or written to S3.
     s3_timeout: Duration = s3_timeout_seconds, 10, 1..=600;
     /// VPC endpoints that CreateVpcEndpoint may have made at one time.

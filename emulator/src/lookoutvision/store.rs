@@ -334,7 +334,7 @@ pub(crate) struct Change<'s> {
     pub(crate) s3_task: Option<S3Task>,
 }
 
-/// What an operation needs of the outside world; its outcome comes back in a second change
+/// What an operation needs of the outside world; its outcome comes back in a second change, after the answer
 #[derive(Debug, Clone)]
 pub(crate) enum S3Task {
     /// Read the manifest of a dataset that is being created
@@ -346,6 +346,16 @@ pub(crate) enum S3Task {
     },
     /// Write the evaluation of a model that is being trained
     WriteEvaluation(Box<Evaluation>),
+}
+
+impl S3Task {
+    /// The bucket that it is about
+    pub(crate) fn bucket(&self) -> &str {
+        match self {
+            Self::ReadManifest { manifest, .. } => &manifest.bucket,
+            Self::WriteEvaluation(evaluation) => &evaluation.output.bucket,
+        }
+    }
 }
 
 impl<'s> Change<'s> {

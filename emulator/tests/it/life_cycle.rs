@@ -5,7 +5,10 @@ use std::fs;
 use lookoutvision_emulator::Emulator;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, JPEG, control, emulator, emulator_with};
+use crate::{
+    recovery::{settled, status},
+    support::{Answer, Call, JPEG, control, emulator, emulator_with},
+};
 
 /// A call of the control plane; a body of `null` is none
 async fn call(emulator: &Emulator, method: &'static str, target: &str, body: Value) -> Answer {
@@ -696,11 +699,9 @@ async fn what_s3_refuses_is_told_in_the_status_message() {
         &call(&emulator, "POST", "/projects/p/models", output_to("elsewhere")).await,
         202,
     );
-    let described = get(&emulator, "/projects/p/models/1").await;
-    assert_eq!(described["ModelDescription"]["Status"], "TRAINING_FAILED");
-    let message = described["ModelDescription"]["StatusMessage"]
-        .as_str()
-        .expect("a text");
+    let described = async || status(&get(&emulator, "/projects/p/models/1").await["ModelDescription"]);
+    let (status, message) = settled(described).await;
+    assert_eq!(status, "TRAINING_FAILED");
     assert!(
         message.starts_with("The evaluation could not be written to s3://elsewhere/out_EvaluationManifest-p-1.json: the server could not be asked"),
         "{message}"

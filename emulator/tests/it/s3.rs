@@ -15,9 +15,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{Call, emulator_with};
-
-const MANIFEST: &str = r#"{"source-ref":"s3://images/1.jpg"}"#;
+use crate::{
+    recovery::{MANIFEST, PATIENCE, S3, Status, settled, status},
+    support::{Call, control, emulator_with},
+};
 
 /// What a server is asked, head and body
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -101,13 +102,26 @@ async fn dataset(emulator: &Emulator, version_id: Option<&str>) -> (String, Stri
     let source =
         json!({"DatasetType": "train", "DatasetSource": {"GroundTruthManifest": {"S3Object": object}}});
     send(emulator, "POST", "/projects/p/datasets", &source).await;
-    let described = send(emulator, "GET", "/projects/p/datasets/train", &Value::Null).await;
-    status(&described["DatasetDescription"])
+    settled(async || described(emulator, "p").await).await
 }
 
-fn status(description: &Value) -> (String, String) {
-    let text = |name: &str| description[name].as_str().expect("it is always there").to_owned();
-    (text("Status"), text("StatusMessage"))
+async fn described(emulator: &Emulator, project_name: &str) -> Status {
+    let target = format!("/projects/{project_name}/datasets/train");
+    status(&send(emulator, "GET", &target, &Value::Null).await["DatasetDescription"])
+}
+
+async fn described_model(emulator: &Emulator) -> Status {
+    let described = send(emulator, "GET", "/projects/p/models/1", &Value::Null).await;
+    status(&described["ModelDescription"])
+}
+
+fn from_manifest() -> Value {
+    let object = json!({"Bucket": "images", "Key": "train.manifest"});
+    json!({"DatasetType": "train", "DatasetSource": {"GroundTruthManifest": {"S3Object": object}}})
+}
+
+async fn create_project(emulator: &Emulator, name: &str) {
+    send(emulator, "POST", "/projects", &json!({"ProjectName": name})).await;
 }
 
 const REFUSED: &str = "The manifest s3://images/a/train!.manifest could not be used: ";
@@ -177,8 +191,7 @@ async fn an_evaluation_is_put_there_and_a_refusal_ends_the_training() {
         assert_eq!(dataset(&emulator, None).await.0, "CREATE_COMPLETE");
         let output = json!({"OutputConfig": {"S3Location": {"Bucket": "results", "Prefix": ""}}});
         send(&emulator, "POST", "/projects/p/models", &output).await;
-        let described = send(&emulator, "GET", "/projects/p/models/1", &Value::Null).await;
-        let found = status(&described["ModelDescription"]);
+        let found = settled(async || described_model(&emulator).await).await;
         assert_eq!((&*found.0, &*found.1), expected);
         let asked = asked.lock().expect("nobody panicked").clone();
         assert!(
@@ -256,4 +269,84 @@ async fn a_server_with_tls_is_trusted_by_its_configured_certificate_and_not_othe
     let (status, message) = dataset(&emulator_with(&format!("s3: {{{url}}}")).await, None).await;
     assert_eq!(status, "CREATE_FAILED");
     assert!(message.contains("invalid peer certificate"), "{message}");
+}
+
+#[tokio::test]
+async fn calls_are_answered_before_s3_is_and_describe_shows_what_came_of_them() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let emulator = emulator_with(&format!("{}limits: {{s3_timeout_seconds: 600}}", s3.config())).await;
+    create_project(&emulator, "p").await;
+    let manifest = from_manifest();
+    let create = send(&emulator, "POST", "/projects/p/datasets", &manifest);
+    let created = tokio::time::timeout(PATIENCE, create)
+        .await
+        .expect("S3 is not waited for");
+    assert_eq!(created["DatasetMetadata"]["Status"], "CREATE_IN_PROGRESS");
+    assert_eq!(s3.is_asked().await, "GET /images/train.manifest HTTP/1.1");
+    assert_eq!(described(&emulator, "p").await.0, "CREATE_IN_PROGRESS");
+    s3.answer(1);
+    let found = settled(async || described(&emulator, "p").await).await;
+    assert_eq!(
+        (&*found.0, &*found.1),
+        ("CREATE_COMPLETE", "The dataset was created successfully.")
+    );
+    let output = json!({"OutputConfig": {"S3Location": {"Bucket": "results", "Prefix": "out/"}}});
+    let create = send(&emulator, "POST", "/projects/p/models", &output);
+    let created = tokio::time::timeout(PATIENCE, create)
+        .await
+        .expect("S3 is not waited for");
+    assert_eq!(created["ModelMetadata"]["Status"], "TRAINING");
+    assert_eq!(
+        s3.is_asked().await,
+        "PUT /results/out/EvaluationManifest-p-1.json HTTP/1.1"
+    );
+    assert_eq!(described_model(&emulator).await.0, "TRAINING");
+    s3.answer(2);
+    let found = settled(async || described_model(&emulator).await).await;
+    assert_eq!(found.0, "TRAINED");
+}
+
+#[tokio::test]
+async fn so_many_ask_s3_at_one_time_and_the_others_have_their_turn() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let limits = "limits: {s3_tasks_max: 1, s3_timeout_seconds: 600}";
+    let emulator = emulator_with(&format!("{}{limits}", s3.config())).await;
+    for name in ["p", "q"] {
+        create_project(&emulator, name).await;
+        let target = format!("/projects/{name}/datasets");
+        send(&emulator, "POST", &target, &from_manifest()).await;
+    }
+    s3.is_asked().await;
+    // Both tasks have been begun by now.
+    for name in ["p", "q"] {
+        assert_eq!(described(&emulator, name).await.0, "CREATE_IN_PROGRESS");
+    }
+    assert!(s3.asked.try_recv().is_err());
+    s3.answer(1);
+    s3.is_asked().await;
+    s3.answer(1);
+    for name in ["p", "q"] {
+        let found = settled(async || described(&emulator, name).await).await;
+        assert_eq!(found.0, "CREATE_COMPLETE", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_s3_is_given_up_by_a_reset() {
+    let mut s3 = S3::of(MANIFEST).await;
+    let limits = "limits: {s3_tasks_max: 1, s3_timeout_seconds: 600}";
+    let emulator = emulator_with(&format!("{}{limits}", s3.config())).await;
+    for _ in 0..3 {
+        create_project(&emulator, "p").await;
+        send(&emulator, "POST", "/projects/p/datasets", &from_manifest()).await;
+        // Those before it would have kept it from its turn.
+        s3.is_asked().await;
+        assert_eq!(control(&emulator, "POST", "/reset", "").await.status, 204);
+    }
+    create_project(&emulator, "p").await;
+    send(&emulator, "POST", "/projects/p/datasets", &from_manifest()).await;
+    s3.is_asked().await;
+    s3.answer(1);
+    let found = settled(async || described(&emulator, "p").await).await;
+    assert_eq!(found.0, "CREATE_COMPLETE");
 }
