@@ -17,7 +17,7 @@ pub mod watch;
 mod yaml;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,7 +32,7 @@ use serde_json::Value;
 
 use self::{
     files::Files,
-    problems::Report,
+    problems::{Place, Report},
     source::{ConfigFile, Defaults, Source},
 };
 pub use self::{
@@ -86,6 +86,10 @@ pub struct Config {
     pub limits: Limits,
     /// What is odd but usable
     pub warnings: Vec<Problem>,
+    /// The configuration file; `None`: there is none
+    pub file: Option<PathBuf>,
+    /// The sections that it has: its keys at the top
+    pub sections: BTreeSet<String>,
     /// The configuration file and every file it names, to be watched for changes
     pub files: Vec<NamedFile>,
 }
@@ -473,6 +477,7 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
     let files = files.into_named();
     let outcome = with_mistakes(&source.overrides.mistakes, outcome);
     let outcome = outcome.map(|config| Config {
+        file: source.file.path().map(Path::to_path_buf),
         files: files.clone(),
         ..config
     });
@@ -515,9 +520,20 @@ fn check(
 ) -> Result<Config, Problems> {
     let written = read::read(tree, &report);
     let config = validate::validate(written, source, files, &report, probe);
+    let sections = tree.keys();
+    if sections.is_empty() && source.file.path().is_some() {
+        report.warning(
+            &Place::root(),
+            "the file has no sections, so that every default is in force",
+        );
+    }
     let (problems, warnings) = report.finish();
     match config {
-        Ok(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        Ok(config) if problems.is_empty() => Ok(Config {
+            sections,
+            warnings,
+            ..config
+        }),
         Ok(_) | Err(_) => Err(problems),
     }
 }

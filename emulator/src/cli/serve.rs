@@ -1,7 +1,7 @@
 //! `serve`: configuration → emulator → signal → exit code.
 //!
 //! The first SIGTERM or Ctrl-C lets the requests in flight finish, the second one ends the process at once. Requests that
-//! were cut off make the exit code 1.
+//! were cut off make the exit code 1. SIGHUP has the configuration read again.
 
 use std::{
     io::{self, Write},
@@ -18,7 +18,10 @@ use tracing::{info, warn};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, ready_block::ReadyBlock};
 use crate::{
     Emulator, StartError,
-    config::{Config, Overrides, Process, Setting, watch},
+    config::{
+        Config, Overrides, Process, Setting,
+        watch::{self, Watch},
+    },
     logging, tls,
 };
 
@@ -80,8 +83,9 @@ pub(super) fn probe(process: &Process) -> Vec<(Setting, String)> {
 }
 
 async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
-    let mut stop_signals = match StopSignals::listen() {
-        Ok(stop_signals) => stop_signals,
+    let signals = StopSignals::listen().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
+    let (mut stop_signals, mut hangup) = match signals {
+        Ok(signals) => signals,
         Err(error) => {
             eprintln!("signals cannot be waited for: {error}");
             return EXIT_FAILED;
@@ -101,7 +105,12 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
     // A closed standard output is no reason to stop serving.
     let _ = writeln!(io::stdout(), "{}", ReadyBlock { emulator: &emulator });
 
-    let signal = stop_signals.next().await;
+    let signal = loop {
+        tokio::select! {
+            signal = stop_signals.next() => break signal,
+            _ = hangup.recv() => reload(&watcher),
+        }
+    };
     info!(
         "{signal}: finishing the requests in flight, for {} s at most (shutdown_timeout_seconds); a second signal ends at \
          once",
@@ -122,6 +131,18 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
             warn!("{requests_cut_off} {requests} cut off");
             EXIT_FAILED
         }
+    }
+}
+
+/// What SIGHUP is for
+fn reload(watch: &io::Result<Watch>) {
+    match watch {
+        // What comes of it, the watch tells.
+        Ok(watch) if watch.read_again() => info!("SIGHUP: reading the configuration again"),
+        Ok(_) => warn!(
+            "SIGHUP: the emulator was started without a configuration file: there is nothing to read again"
+        ),
+        Err(error) => warn!(%error, "SIGHUP: the configuration is not watched, and cannot be read again"),
     }
 }
 

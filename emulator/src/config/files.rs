@@ -9,21 +9,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ring::digest;
+
 use crate::text_file::{self, NOT_A_PATH};
 
 /// A file that a configuration was read from, as it was just before
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedFile {
     path: PathBuf,
-    state: Option<State>,
+    version: Version,
+}
+
+/// One version of a file
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    /// `None`: it was not there
+    state: Option<FileState>,
+    /// SHA-256 of what was read; `None`: nothing was
+    sha256: Option<[u8; 32]>,
 }
 
 /// What tells one version of a file from the next without reading it; a change of its rights counts too
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct State {
+pub(super) struct FileState {
     device: u64,
     inode: u64,
     size: u64,
+    modified: (i64, i64),
     changed: (i64, i64),
 }
 
@@ -33,13 +45,35 @@ impl NamedFile {
         &self.path
     }
 
+    /// What it was just before it was read
+    pub(super) fn state(&self) -> Option<&FileState> {
+        self.version.state.as_ref()
+    }
+
+    /// What it is now
+    pub(super) fn state_now(&self) -> Option<FileState> {
+        FileState::of(&self.path)
+    }
+
     /// Whether it is another one by now, has come or has gone
     pub(super) fn has_changed(&self) -> bool {
-        State::of(&self.path) != self.state
+        self.state_now().as_ref() != self.state()
     }
 }
 
-impl State {
+/// Whether they are the same files with the same content
+pub(super) fn say_the_same(files: &[NamedFile], others: &[NamedFile]) -> bool {
+    let content = |file: &NamedFile| (file.path.clone(), file.version.sha256);
+    files.iter().map(content).eq(others.iter().map(content))
+}
+
+/// Their paths, for a message
+pub(super) fn listed<'f>(files: impl Iterator<Item = &'f NamedFile>) -> String {
+    let paths: Vec<String> = files.map(|file| format!("`{}`", file.path.display())).collect();
+    paths.join(", ")
+}
+
+impl FileState {
     /// `None` when it is not there
     fn of(file: &Path) -> Option<Self> {
         let metadata = fs::metadata(file).ok()?;
@@ -47,6 +81,7 @@ impl State {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
     }
@@ -84,7 +119,7 @@ impl Unreadable {
 #[derive(Debug)]
 pub(super) struct Files {
     base: PathBuf,
-    named: RefCell<BTreeMap<PathBuf, Option<State>>>,
+    named: RefCell<BTreeMap<PathBuf, Version>>,
 }
 
 impl Files {
@@ -119,11 +154,21 @@ impl Files {
     /// Every file that was asked for, those that could not be read too: they may come to be
     pub(super) fn into_named(self) -> Vec<NamedFile> {
         let named = self.named.into_inner().into_iter();
-        named.map(|(path, state)| NamedFile { path, state }).collect()
+        named.map(|(path, version)| NamedFile { path, version }).collect()
     }
 
     fn read(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, Unreadable> {
-        self.read_bytes(file, bytes_max).map_err(|message| {
+        // Before it is read: what changes while it is read has changed since.
+        let state = FileState::of(file);
+        let bytes = Self::read_bytes(file, bytes_max);
+        let sha256 = bytes.as_ref().ok().map(|bytes| sha256(bytes));
+        let version = Version { state, sha256 };
+        // One that is named twice is read twice, and has changed if it was another one the first time.
+        self.named
+            .borrow_mut()
+            .entry(file.to_path_buf())
+            .or_insert(version);
+        bytes.map_err(|message| {
             let written = file.strip_prefix(&self.base).unwrap_or(file);
             match written.to_str() {
                 Some(written) if !file.exists() && text_file::is_document(written) => Unreadable::Document,
@@ -132,12 +177,7 @@ impl Files {
         })
     }
 
-    fn read_bytes(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
-        // Before it is read: what changes while it is read has changed since.
-        self.named
-            .borrow_mut()
-            .entry(file.to_path_buf())
-            .or_insert_with(|| State::of(file));
+    fn read_bytes(file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
         let complain = |why: &str| format!("`{}` cannot be read: {why}", file.display());
         let mut bytes = Vec::new();
         // A pipe could be read once only, and a reload would wait for it for ever.
@@ -157,6 +197,11 @@ impl Files {
         }
         Ok(bytes)
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
 fn in_our_words(error: &io::Error) -> String {

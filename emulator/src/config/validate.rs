@@ -135,6 +135,8 @@ pub(super) fn validate(
         s3: s3?,
         limits: limits?,
         warnings: Vec::new(),
+        file: None,
+        sections: BTreeSet::new(),
         files: Vec::new(),
     };
     policies.warn(&config);

@@ -5,7 +5,7 @@
 //! can be read from it without stopping at the first mistake, and a mistake found much later, by a check that spans
 //! two sections, still names its line.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -14,6 +14,8 @@ use serde::{
 use serde_saphyr::{
     DefaultMessageFormatter, DuplicateKeyPolicy, Location, MessageFormatter, NonFiniteFloatPolicy, Spanned,
 };
+
+use crate::ordered::set_of;
 
 /// A place in a file, counted from 1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,14 @@ impl Node {
             (position, node) = (found_position, found_node);
         }
         position
+    }
+
+    /// The keys of a mapping, each once
+    pub(super) fn keys(&self) -> BTreeSet<String> {
+        match &self.content {
+            Content::Mapping(members) => set_of(members.iter().map(|(key, _)| key.text.clone())),
+            _ => BTreeSet::new(),
+        }
     }
 
     /// In the words of the messages: what this is

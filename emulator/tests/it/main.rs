@@ -25,6 +25,8 @@ mod policy_command;
 mod process;
 mod readme;
 mod recovery;
+#[cfg(unix)]
+mod reload;
 mod s3;
 mod signatures;
 #[cfg(unix)]

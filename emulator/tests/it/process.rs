@@ -15,7 +15,8 @@ use crate::support::{Answer, Call, connect_trusting, control_at};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lookoutvision-emulator");
 
-/// The program, with its configuration, its certificate authority and its log in a folder
+/// The program, with its configuration (`emulator.yaml`, if there is one), its certificate authority and its log in a
+/// folder
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
@@ -39,14 +40,7 @@ impl Process {
         let log = folder.join("log");
         let stderr = File::options().create(true).append(true).open(&log);
         let mut child = command
-            .args([
-                "--config",
-                "emulator.yaml",
-                "--listen",
-                "127.0.0.1:0",
-                "--control",
-                "127.0.0.1:0",
-            ])
+            .args(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(stderr.expect("the folder is ours"))

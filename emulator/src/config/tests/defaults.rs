@@ -24,7 +24,12 @@ fn an_empty_file_is_the_default_configuration() {
         assert_eq!(config.process.certs.as_deref(), Some(Path::new("certs")));
         assert_eq!(config.process.log_format, LogFormat::Text);
         assert_eq!(config.process.alpn, Alpn::Http11);
-        assert!(config.names.is_empty() && config.organization.is_none() && config.warnings.is_empty());
+        assert!(config.names.is_empty() && config.organization.is_none());
+        let warnings: Vec<_> = config.warnings.iter().map(|warning| &*warning.message).collect();
+        assert_eq!(
+            warnings,
+            ["the file has no sections, so that every default is in force"]
+        );
 
         let [principal] = config.principals.as_slice() else {
             panic!("one principal")
