@@ -1,4 +1,5 @@
-//! The service as policies see it: its actions, its resource types, and the condition keys of its requests.
+//! The service as policies see it: its actions, its resource types, and the condition keys of its requests. Policies of
+//! those who call it may be about EC2 and STS as well, which `ec2_and_sts` describes.
 //!
 //! Everything is as Service Authorization Reference, *Amazon Lookout for Vision*, has it. The emulator adds one thing of
 //! its own: which of the keys that AWS sets it never does ([`AWS_ONLY_KEYS`]). A policy that names such a key is
@@ -18,13 +19,22 @@ use crate::{
     lookoutvision::operation::{AuthorizedOn, Operation},
 };
 
+mod ec2_and_sts;
 mod surroundings;
 
+#[cfg(test)]
+pub(crate) use self::ec2_and_sts::STS_ACTIONS;
+use self::ec2_and_sts::WITH_EC2_AND_STS;
 pub(crate) use self::surroundings::{Attachment, Surroundings};
 
 /// Everything there is to say about a policy, in the order of its text
 pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundings<'_>) -> Vec<Finding> {
-    iam_policy::lint::lint(text, policy_type, &SERVICE, &surroundings.facts())
+    let service = match policy_type {
+        // An endpoint leads to this service and to no other.
+        PolicyType::VpcEndpoint => &*SERVICE,
+        _ => &*WITH_EC2_AND_STS,
+    };
+    iam_policy::lint::lint(text, policy_type, service, &surroundings.facts())
 }
 
 /// Logs what there is to say about a policy that was just attached to an endpoint
@@ -120,8 +130,12 @@ fn why_unset(key: &str, action: &Action, config: &Config) -> Option<String> {
             "the configuration has no `organization.id`, which would set {key}"
         ));
     }
-    // What is never set is known of requests to Lookout for Vision; EC2 and STS have keys of their own.
-    let is_never_set = action.service() == SERVICE.prefix && !SERVICE.sets(key);
+    let service = if action.service() == PREFIX {
+        &*SERVICE
+    } else {
+        &*WITH_EC2_AND_STS
+    };
+    let is_never_set = !service.sets(key);
     is_never_set.then(|| format!("the emulator never sets {key}"))
 }
 
@@ -143,22 +157,28 @@ fn is_held_back_by_unset_keys(
 
 /// The service; the emulator's 22 operations, and what only policies know of
 pub(crate) static SERVICE: LazyLock<Service<'static>> = LazyLock::new(|| Service {
-    prefix: "lookoutvision",
+    prefix: PREFIX,
     actions: &ACTIONS,
-    resource_types: &[
-        ResourceType {
-            name: "model",
-            arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
-        },
-        ResourceType {
-            name: "project",
-            arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:project/${ProjectName}",
-        },
-    ],
+    other_actions: &[],
+    resource_types: RESOURCE_TYPES,
     condition_keys: Some(SET_KEYS),
     always_set_keys: ALWAYS_SET_KEYS,
     unset_keys: AWS_ONLY_KEYS,
 });
+
+/// The prefix of its actions
+const PREFIX: &str = "lookoutvision";
+
+const RESOURCE_TYPES: &[ResourceType<'static>] = &[
+    ResourceType {
+        name: "model",
+        arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
+    },
+    ResourceType {
+        name: "project",
+        arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:project/${ProjectName}",
+    },
+];
 
 static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
     let of_operation = |operation: Operation| {
@@ -171,8 +191,10 @@ static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
             | AuthorizedOn::ArnInPath => &["model"],
         };
         ServiceAction {
+            prefix: PREFIX,
             name: operation.name(),
             resource_types,
+            resource_keys: &[],
             condition_keys: match operation {
                 Operation::CreateModel | Operation::TagResource => {
                     &["aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys"]
@@ -185,9 +207,11 @@ static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
         }
     };
     let permission_only = PERMISSION_ONLY_ACTIONS.map(|name| ServiceAction {
+        prefix: PREFIX,
         name,
         resource_types: &[],
         condition_keys: &[],
+        resource_keys: &[],
     });
     Operation::ALL
         .into_iter()
@@ -268,6 +292,12 @@ const AWS_ONLY_KEYS: &[&str] = &[
     "aws:ResourceOrgPaths",
     "aws:SignInSessionArn",
     "aws:ViaAWSMCPService",
+    // The same page, cross-service condition keys: what a service puts into the credentials that it hands out.
+    "ec2:RoleDelivery",
+    "ec2:SourceInstanceARN",
+    "glue:CredentialIssuingService",
+    "lambda:SourceFunctionArn",
+    "ssm:SourceInstanceArn",
 ];
 
 #[cfg(test)]

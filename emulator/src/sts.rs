@@ -261,3 +261,57 @@ static ACTIONS: LazyLock<[Action; 4]> = LazyLock::new(|| {
 const VERSION: &str = "2011-06-15";
 /// What its answers are in (API model, `xmlNamespace`)
 pub(crate) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::{
+        config::{Config, Credentials},
+        made::Made,
+        policy_service::STS_ACTIONS,
+    };
+
+    const CONFIG: &str = "
+roles:
+  - arn: arn:aws:iam::123456789012:role/inspector
+    tags: {team: vision}
+    trust_policy: {Version: '2012-10-17', Statement: [{Effect: Allow, Principal: '*', Action: 'sts:AssumeRole'}]}
+";
+
+    #[test]
+    fn the_keys_of_each_permission_are_those_of_the_reference() {
+        let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
+        let snapshot = Arc::new(Snapshot::new(
+            Arc::new(config),
+            &Made::empty(),
+            Timestamp::UNIX_EPOCH,
+        ));
+        let caller = Caller {
+            principal: snapshot.config.principals[0].clone(),
+            credentials: Credentials::LongTerm,
+        };
+        let body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/inspector&\
+                    RoleSessionName=line-7&ExternalId=let-me-in&SourceIdentity=alice&\
+                    Tags.member.1.Key=line&Tags.member.1.Value=7&TransitiveTagKeys.member.1=line&\
+                    ProvidedContexts.member.1.ProviderArn=arn:aws:iam::aws:contextProvider/IdentityCenter";
+        let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes());
+        let region = "us-west-2".parse().expect("it is a Region");
+        let call = Call::resolve(parameters, &caller, &snapshot, region);
+        let Ok(Call::AssumeRole(invocation)) = call else {
+            panic!("{call:?}")
+        };
+        let request = invocation.authorization_request(&snapshot);
+        let found: Vec<_> = request
+            .pairs()
+            .map(|pair| (pair.action().name().to_owned(), pair.key_names()))
+            .collect();
+        let expected = STS_ACTIONS.iter().map(|(name, keys)| {
+            let mut keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+            keys.sort_unstable();
+            ((*name).to_owned(), keys)
+        });
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+}

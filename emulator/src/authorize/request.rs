@@ -190,6 +190,19 @@ impl Pair {
         self.refused_as.unwrap_or(self.action)
     }
 
+    /// The names of the keys that belong to this pair, a tag's key left out after its slash, each once and in order
+    #[cfg(test)]
+    pub(crate) fn key_names(&self) -> Vec<String> {
+        let mut context = RequestContext::new();
+        self.add_keys(&mut context);
+        let without_tag = |key: &str| match key.split_once('/') {
+            Some((stem, _)) => format!("{stem}/"),
+            None => key.to_owned(),
+        };
+        let names: std::collections::BTreeSet<_> = context.iter().map(|(key, _)| without_tag(key)).collect();
+        names.into_iter().collect()
+    }
+
     /// Adds the keys that belong to this pair
     pub(super) fn add_keys<'a>(&'a self, context: &mut RequestContext<'a>) {
         for (key, value) in &self.values {

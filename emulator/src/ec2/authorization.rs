@@ -47,6 +47,15 @@ enum Named<'i> {
 }
 
 impl ResourceType {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::NetworkInterface,
+        Self::RouteTable,
+        Self::SecurityGroup,
+        Self::Subnet,
+        Self::Vpc,
+        Self::VpcEndpoint,
+    ];
+
     /// The name in ARNs and in the reference
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -56,6 +65,22 @@ impl ResourceType {
             Self::Subnet => "subnet",
             Self::Vpc => "vpc",
             Self::VpcEndpoint => "vpc-endpoint",
+        }
+    }
+
+    /// The form of its ARNs (Service Authorization Reference, *Amazon EC2*)
+    pub(crate) fn arn_form(self) -> &'static str {
+        match self {
+            Self::NetworkInterface => {
+                "arn:${Partition}:ec2:${Region}:${Account}:network-interface/${NetworkInterfaceId}"
+            }
+            Self::RouteTable => "arn:${Partition}:ec2:${Region}:${Account}:route-table/${RouteTableId}",
+            Self::SecurityGroup => {
+                "arn:${Partition}:ec2:${Region}:${Account}:security-group/${SecurityGroupId}"
+            }
+            Self::Subnet => "arn:${Partition}:ec2:${Region}:${Account}:subnet/${SubnetId}",
+            Self::Vpc => "arn:${Partition}:ec2:${Region}:${Account}:vpc/${VpcId}",
+            Self::VpcEndpoint => "arn:${Partition}:ec2:${Region}:${Account}:vpc-endpoint/${VpcEndpointId}",
         }
     }
 
@@ -572,3 +597,111 @@ static ALLOW_MULTI_REGION: LazyLock<Action> = LazyLock::new(|| {
         .parse()
         .expect("the action's name is one that actions may have")
 });
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use http::Method;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{config::Config, made::Made, query_protocol::Parameters};
+
+    const CONFIG: &str = "
+vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2}]
+vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e5f67890}]
+";
+
+    fn snapshot() -> Snapshot {
+        let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
+        Snapshot::new(Arc::new(config), &Made::empty(), Timestamp::UNIX_EPOCH)
+    }
+
+    /// The pairs of a call: action, resource type, and the keys of each
+    fn pairs(snapshot: &Snapshot, parameters: &str) -> Vec<(String, String, Vec<String>)> {
+        let body = format!("Version=2016-11-15&{parameters}");
+        let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes());
+        let region = "us-west-2".parse().expect("it is a Region");
+        let invocation = Invocation::resolve(parameters, region).expect("the action is played");
+        let request = invocation.authorization_request(snapshot);
+        let pair = |pair: &Pair| {
+            let resource = pair.resource().arn().map_or("*", iam_policy::Arn::resource);
+            let resource_type = resource.split('/').next().unwrap_or_default();
+            (
+                pair.action().name().to_owned(),
+                resource_type.to_owned(),
+                pair.key_names(),
+            )
+        };
+        request.pairs().map(pair).collect()
+    }
+
+    #[test]
+    fn the_keys_of_each_pair_are_those_of_the_reference() {
+        let snapshot = snapshot();
+        let vpc = &snapshot.config.vpcs[0];
+        let region = "us-west-2".parse().expect("it is a Region");
+        let subnet = &network::subnets(vpc, &region)[0].subnet_id;
+        let (group, endpoint) = (
+            network::default_group(vpc),
+            &snapshot.config.vpc_endpoints[0].vpc_endpoint_id,
+        );
+        let placed = snapshot.endpoints.get(endpoint).expect("it stands");
+        let interface = &network::interfaces_of(placed, &region)[0].network_interface_id;
+        let vpc_id = &vpc.vpc_id;
+        let table = "rtb-0a1b2c3d4e5f67890";
+        let resources = format!(
+            "ResourceId.1={vpc_id}&ResourceId.2={subnet}&ResourceId.3={group}&ResourceId.4={table}&\
+             ResourceId.5={interface}&ResourceId.6={endpoint}&Tag.1.Key=k&Tag.1.Value=v"
+        );
+        let mut seen = BTreeSet::new();
+        for parameters in [
+            format!(
+                "Action=CreateVpcEndpoint&VpcId={vpc_id}&ServiceName=com.amazonaws.us-west-2.lookoutvision&\
+                 SubnetId.1={subnet}&SecurityGroupId.1={group}&RouteTableId.1={table}&\
+                 TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=v"
+            ),
+            format!(
+                "Action=ModifyVpcEndpoint&VpcEndpointId={endpoint}&ResetPolicy=true&AddSubnetId.1={subnet}&\
+                 AddSecurityGroupId.1={group}&RemoveRouteTableId.1={table}"
+            ),
+            format!("Action=DeleteVpcEndpoints&VpcEndpointId.1={endpoint}"),
+            format!("Action=DescribeVpcAttribute&VpcId={vpc_id}&Attribute=enableDnsSupport"),
+            format!("Action=CreateTags&{resources}"),
+            format!("Action=DeleteTags&{resources}"),
+        ] {
+            for (action, resource_type, found) in pairs(&snapshot, &parameters) {
+                let row = RESOURCES.iter().find(|(other, other_type, _)| {
+                    (other.name(), other_type.name()) == (&*action, &*resource_type)
+                });
+                let (_, _, known) = row.unwrap_or_else(|| panic!("{action} on {resource_type}"));
+                // Nothing here has tags, tables lie in no network, and only what is made has who made it.
+                let expected = known.iter().filter(|key| {
+                    let is_of_nothing = **key == "ec2:Vpc" && resource_type == "route-table";
+                    let is_of_creation =
+                        **key == "ec2:CreateAction" && !parameters.contains("CreateVpcEndpoint");
+                    ![AWS_TAGS, EC2_TAGS].contains(key) && !is_of_nothing && !is_of_creation
+                });
+                let mut expected: Vec<_> = expected.chain(&["ec2:Region"]).copied().collect();
+                expected.sort_unstable();
+                assert_eq!(found, expected, "{action} on {resource_type}");
+                seen.insert((action, resource_type));
+            }
+        }
+        // Every row of the table was seen.
+        assert_eq!(seen.len(), RESOURCES.len());
+        for action in Ec2Action::ALL.into_iter().filter(|action| {
+            let mut rows = RESOURCES.iter();
+            !rows.any(|(other, ..)| other == action)
+        }) {
+            let found = pairs(&snapshot, &format!("Action={}", action.name()));
+            let expected = (
+                action.name().to_owned(),
+                "*".to_owned(),
+                vec!["ec2:Region".to_owned()],
+            );
+            assert_eq!(found, [expected]);
+        }
+    }
+}

@@ -12,20 +12,25 @@ mod overlap;
 mod swallow;
 mod values;
 
+use crate::action::Action;
 use crate::document::PolicyType;
 use crate::finding::{Finding, FindingCode, place};
 use crate::loader::examine;
 use crate::statement::{Effect, Statement};
 use locate::Locator;
 
-/// A service, as the Service Authorization Reference describes it.
+/// A service, as the Service Authorization Reference describes it, with those around it that its callers' policies
+/// may be about as well.
 #[derive(Debug, Clone, Copy)]
 pub struct Service<'a> {
-    /// The prefix of its actions, for example `lookoutvision`.
+    /// The prefix of its own actions, for example `lookoutvision`.
     pub prefix: &'a str,
-    /// Its actions.
+    /// Its actions, and those of the services around it.
     pub actions: &'a [ServiceAction<'a>],
-    /// Its resource types.
+    /// Actions of which nothing is known but that they exist, for example `ec2:RunInstances`. One of `actions` may be
+    /// among them: then there are resources and condition keys of it that are not known.
+    pub other_actions: &'a [Action],
+    /// The resource types of the actions.
     pub resource_types: &'a [ResourceType<'a>],
     /// The condition keys that are set for requests to it; a name that ends in a slash stands for all tags.
     /// `None`: not known, and not linted.
@@ -109,12 +114,16 @@ fn is_among(key: &str, names: &[&str]) -> bool {
 /// An action of a service.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceAction<'a> {
+    /// The prefix of its service, for example `lookoutvision`.
+    pub prefix: &'a str,
     /// The name without prefix.
     pub name: &'a str,
     /// The names of the resource types that it is authorised on; empty: it is authorised on `*`.
     pub resource_types: &'a [&'a str],
     /// The condition keys that only some actions have; a name that ends in a slash stands for all tags.
     pub condition_keys: &'a [&'a str],
+    /// Condition keys that it has only where it is authorised on a resource of this type.
+    pub resource_keys: &'a [(&'a str, &'a [&'a str])],
 }
 
 /// A resource type of a service.
@@ -137,7 +146,14 @@ pub struct ResourceType<'a> {
 ///
 /// let service = Service {
 ///     prefix: "lookoutvision",
-///     actions: &[ServiceAction { name: "DetectAnomalies", resource_types: &["model"], condition_keys: &[] }],
+///     actions: &[ServiceAction {
+///         prefix: "lookoutvision",
+///         name: "DetectAnomalies",
+///         resource_types: &["model"],
+///         condition_keys: &[],
+///         resource_keys: &[],
+///     }],
+///     other_actions: &[],
 ///     resource_types: &[ResourceType {
 ///         name: "model",
 ///         arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
@@ -170,6 +186,8 @@ pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>, facts: &
         for (index, statement) in document.statements.iter().enumerate() {
             let keys = Keys {
                 meant: &actions::meant(&statement.action, service),
+                others: &actions::others(&statement.action, service),
+                types: actions::types(statement, service),
                 policy_type,
                 service,
                 facts,
@@ -190,8 +208,12 @@ pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>, facts: &
 
 /// What a statement is measured against.
 struct Keys<'k> {
-    /// The service's actions that the statement reaches.
+    /// The actions that the statement reaches.
     meant: &'k [&'k ServiceAction<'k>],
+    /// The prefixes of the other actions that it reaches.
+    others: &'k [&'k str],
+    /// The names of the resource types that its resources can be of; `None`: all of them, and none.
+    types: Option<Vec<&'k str>>,
     policy_type: PolicyType,
     service: &'k Service<'k>,
     facts: &'k [Fact<'k>],

@@ -36,7 +36,7 @@ pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locato
             check_resources(&statement.action, resources, keys, locator)
         }
     };
-    if keys.meant.is_empty() && keys.policy_type == PolicyType::VpcEndpoint {
+    if keys.meant.is_empty() && keys.others.is_empty() && keys.policy_type == PolicyType::VpcEndpoint {
         Applies::Never
     } else {
         by_resource
@@ -88,7 +88,9 @@ fn check_resources(
         }
         let authorises =
             |action: &&ServiceAction<'_>| action.resource_types.iter().any(|name| types.contains(name));
-        if keys.meant.is_empty() || keys.meant.iter().any(authorises) {
+        // What the other actions are authorised on is not known, but that it is theirs.
+        let may_be_others = || keys.others.iter().any(|prefix| is_of_service(resource, prefix));
+        if keys.meant.is_empty() || keys.meant.iter().any(authorises) || may_be_others() {
             applies = Applies::Perhaps;
             continue;
         }
@@ -167,41 +169,87 @@ fn possible_types<'a>(resource: &ResourcePattern, service: &Service<'a>) -> Vec<
         .collect()
 }
 
-/// The service's actions that a clause reaches.
+/// The actions that a clause reaches.
 pub(super) fn meant<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'a ServiceAction<'a>> {
     let reaches = |action: &&ServiceAction<'_>| {
-        format!("{}:{}", service.prefix, action.name)
+        full_name(action)
             .parse()
             .is_ok_and(|action| clause.matches(&action))
     };
     service.actions.iter().filter(reaches).collect()
 }
 
+/// The prefixes of the other actions that a clause reaches, each once.
+pub(super) fn others<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'a str> {
+    let mut prefixes: Vec<&str> = Vec::new();
+    for action in service.other_actions {
+        if !prefixes.contains(&action.service()) && clause.matches(action) {
+            prefixes.push(action.service());
+        }
+    }
+    prefixes
+}
+
+/// The names of the resource types that the resources of a statement can be of, if it names any.
+pub(super) fn types<'a>(statement: &Statement, service: &Service<'a>) -> Option<Vec<&'a str>> {
+    match &statement.resource {
+        Some(ResourceClause::Resource(resources)) if !resources.iter().any(ResourcePattern::is_every) => {
+            let types = resources
+                .iter()
+                .flat_map(|resource| possible_types(resource, service));
+            Some(types.collect())
+        }
+        Some(ResourceClause::Resource(_) | ResourceClause::NotResource(_)) | None => None,
+    }
+}
+
+fn full_name(action: &ServiceAction<'_>) -> String {
+    format!("{}:{}", action.prefix, action.name)
+}
+
+fn is_of_service(resource: &ResourcePattern, prefix: &str) -> bool {
+    resource
+        .parts()
+        .is_some_and(|parts| parts[2].matches(prefix, &RequestContext::new()))
+}
+
 fn reached<'a>(entry: &'a ActionPattern, service: &Service<'a>) -> Vec<&'a ServiceAction<'a>> {
     let matches = |action: &&ServiceAction<'_>| {
-        format!("{}:{}", service.prefix, action.name)
+        full_name(action)
             .parse()
             .is_ok_and(|action| entry.matches(&action))
     };
     service.actions.iter().filter(matches).collect()
 }
 
+fn reaches_others(entry: &ActionPattern, service: &Service<'_>) -> bool {
+    service.other_actions.iter().any(|action| entry.matches(action))
+}
+
 fn check_name(entry: &ActionPattern, keys: &Keys<'_>, steps: &[&str], locator: &mut Locator<'_>) {
     let service = keys.service;
-    if !reached(entry, service).is_empty() {
+    if !reached(entry, service).is_empty() || reaches_others(entry, service) {
         return;
     }
     let text = entry.as_str();
     let Some((prefix, name)) = text.split_once(':') else {
         return;
     };
-    let Service {
-        prefix: own, actions, ..
-    } = service;
-    if prefix.eq_ignore_ascii_case(own) {
-        let nearest = crate::nearest::nearest(name, actions.iter().map(|action| action.name));
+    let own = service.prefix;
+    let others = service.other_actions.iter();
+    let of_others = others.map(|action| (action.service(), action.name()));
+    let known = service
+        .actions
+        .iter()
+        .map(|action| (action.prefix, action.name))
+        .chain(of_others);
+    let names: Vec<(&str, &str)> = known
+        .filter(|(known, _)| known.eq_ignore_ascii_case(prefix))
+        .collect();
+    if let Some((prefix, _)) = names.first() {
+        let nearest = crate::nearest::nearest(name, names.iter().map(|(_, name)| *name));
         let meant = match nearest {
-            Some(name) => format!("; did you mean `{own}:{name}`?"),
+            Some(name) => format!("; did you mean `{prefix}:{name}`?"),
             None => String::new(),
         };
         locator.report(
@@ -209,7 +257,7 @@ fn check_name(entry: &ActionPattern, keys: &Keys<'_>, steps: &[&str], locator: &
             steps,
             format!("`{text}` is no action{meant}"),
         );
-    } else if let Some(own) = crate::nearest::nearest(prefix, [*own]) {
+    } else if let Some(own) = crate::nearest::nearest(prefix, [own]) {
         let message = format!("`{text}` is no action; did you mean `{own}:{name}`?");
         locator.report(FindingCode::UnknownAction, steps, message);
     } else if keys.policy_type == PolicyType::VpcEndpoint {
@@ -228,7 +276,7 @@ fn check_covered(
 ) {
     let actions = reached(entry, service);
     let covered = |action: &&ServiceAction<'_>| action.resource_types.iter().any(&is_possible);
-    if actions.is_empty() || actions.iter().any(covered) {
+    if actions.is_empty() || actions.iter().any(covered) || reaches_others(entry, service) {
         return;
     }
     // In order, and each once.

@@ -113,15 +113,42 @@ impl Keys<'_> {
                 scope: *scope,
             });
         }
-        if !service.sets(key) {
-            return never(format!("no request to `{}` has the key", service.prefix));
+        let special = service.actions.iter().any(|action| has_key(action, key, None));
+        // Which keys the other actions have is not known, but those that every action has.
+        let is_global = !special
+            && key
+                .get(..4)
+                .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"));
+        if !self.others.is_empty() && !is_global {
+            return None;
         }
-        let has_key = |action: &ServiceAction<'_>| is_among(key, action.condition_keys);
-        let special = service.actions.iter().any(has_key);
-        if special && !self.meant.iter().any(|action| has_key(action)) {
+        if !service.sets(key) {
+            return never(format!("no request to {} has the key", self.services()));
+        }
+        if special && !self.meant.iter().any(|action| has_key(action, key, None)) {
             return never("no action of the statement has the key".to_owned());
         }
+        let types = self.types.as_deref();
+        if special && !self.meant.iter().any(|action| has_key(action, key, types)) {
+            let why = "no action of the statement has the key on a resource of the statement";
+            return never(why.to_owned());
+        }
         None
+    }
+
+    /// The prefixes of the actions that the statement is about.
+    fn services(&self) -> String {
+        let mut prefixes: Vec<String> = Vec::new();
+        for action in self.meant {
+            let prefix = format!("`{}`", action.prefix);
+            if !prefixes.contains(&prefix) {
+                prefixes.push(prefix);
+            }
+        }
+        match prefixes.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => prefixes.concat(),
+        }
     }
 
     /// Whether every request that the statement is about has the key.
@@ -129,6 +156,18 @@ impl Keys<'_> {
         let is_of_endpoint = self.policy_type == PolicyType::VpcEndpoint && is_among(key, &ENDPOINT_KEYS);
         is_of_endpoint || !self.meant.is_empty() && is_among(key, self.service.always_set_keys)
     }
+}
+
+/// Whether an action has a key on a resource of one of these types; `None`: of any.
+fn has_key(action: &ServiceAction<'_>, key: &str, types: Option<&[&str]>) -> bool {
+    let is_possible = |name: &str| types.is_none_or(|types| types.contains(&name));
+    // Types that the action has nothing to do with say nothing about it: the statement is wrong about it anyway.
+    let is_meant = action.resource_types.iter().any(|name| is_possible(name));
+    is_among(key, action.condition_keys)
+        || action
+            .resource_keys
+            .iter()
+            .any(|(name, keys)| (is_possible(name) || !is_meant) && is_among(key, keys))
 }
 
 /// Why a value of a condition matches none that the key has.

@@ -197,6 +197,7 @@ fn lint_compares_everything_with_everything_up_to_a_limit() {
     let service = Service {
         prefix: "lookoutvision",
         actions: &[],
+        other_actions: &[],
         resource_types: &[],
         condition_keys: None,
         always_set_keys: &[],

@@ -7,31 +7,42 @@ const SERVICE: Service<'_> = Service {
     prefix: "lookoutvision",
     actions: &[
         ServiceAction {
+            prefix: "lookoutvision",
             name: "DetectAnomalies",
             resource_types: &["model"],
             condition_keys: &["aws:ResourceTag/"],
+            resource_keys: &[],
         },
         ServiceAction {
+            prefix: "lookoutvision",
             name: "CreateModel",
             resource_types: &["model"],
             condition_keys: &["aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys"],
+            resource_keys: &[],
         },
         ServiceAction {
+            prefix: "lookoutvision",
             name: "CreateProject",
             resource_types: &["project"],
             condition_keys: &[],
+            resource_keys: &[],
         },
         ServiceAction {
+            prefix: "lookoutvision",
             name: "CreateDataset",
             resource_types: &[],
             condition_keys: &[],
+            resource_keys: &[],
         },
         ServiceAction {
+            prefix: "lookoutvision",
             name: "ListModels",
             resource_types: &[],
             condition_keys: &[],
+            resource_keys: &[],
         },
     ],
+    other_actions: &[],
     resource_types: &[
         ResourceType {
             name: "model",

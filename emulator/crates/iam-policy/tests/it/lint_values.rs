@@ -10,16 +10,21 @@ const SERVICE: Service<'_> = Service {
     prefix: "lookoutvision",
     actions: &[
         ServiceAction {
+            prefix: "lookoutvision",
             name: "DetectAnomalies",
             resource_types: &["model"],
             condition_keys: &[],
+            resource_keys: &[],
         },
         ServiceAction {
+            prefix: "lookoutvision",
             name: "ListModels",
             resource_types: &[],
             condition_keys: &[],
+            resource_keys: &[],
         },
     ],
+    other_actions: &[],
     resource_types: &[ResourceType {
         name: "model",
         arn: "arn:${Partition}:lookoutvision:${Region}:${Account}:model/${ProjectName}/${ModelVersion}",
