@@ -1,5 +1,5 @@
 """Makes an interface endpoint with AWS's own tools, calls DetectAnomalies through each of its names, changes its policy
-and deletes it. Run as `endpoints.py boto3|cli|terraform IMAGE POLICY`; an exit code of 0 says that all was as on AWS.
+and deletes it. Run as `endpoints.py boto3|cli|terraform|least-privilege IMAGE POLICY`; an exit code of 0 says that all was as on AWS.
 `before-a-restart` and `after-a-restart` are two walks, with a last argument: the file that one leaves to the other.
 
 Credentials, Region, trust and the proxy that leads the real host names to the emulator come from the AWS_... and
@@ -39,6 +39,7 @@ def main():
         "boto3": with_boto3,
         "cli": with_the_cli,
         "terraform": as_terraform_does,
+        "least-privilege": with_least_privilege,
         "before-a-restart": before_a_restart,
         "after-a-restart": after_a_restart,
     }
@@ -176,6 +177,66 @@ def as_terraform_does(_, __, policy_path):
     again = ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint_id])["Unsuccessful"]
     same([item["Error"]["Code"] for item in again], ["InvalidVpcEndpoint.NotFound"])
     same(wait_until_deleted(ec2, endpoint_id), "InvalidVpcEndpointId.NotFound")
+
+
+def with_least_privilege(*_):
+    """A maker of endpoints under a policy of AWS's own kind: each resource of a call is asked about."""
+    maker = boto3.client(
+        "ec2",
+        aws_access_key_id="AKIAI44QH8DHBEXAMPLE",
+        aws_secret_access_key="je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+    )
+    subnets = [subnet["SubnetId"] for subnet in maker.describe_subnets()["Subnets"]]
+    arn = "arn:aws:ec2:us-west-2:123456789012:vpc-endpoint/"
+
+    def create(**more):
+        asked = {"VpcEndpointType": "Interface", "VpcId": VPC, "ServiceName": SERVICE, "SubnetIds": subnets[:1]}
+        return maker.create_vpc_endpoint(**{**asked, "SecurityGroupIds": ["sg-0a1b2c3d4e5f67890"], **more})
+
+    def tagged(team):
+        tags = [{"Key": "team", "Value": team}]
+        return {"TagSpecifications": [{"ResourceType": "vpc-endpoint", "Tags": tags}]}
+
+    unauthorized(lambda: create(**tagged("audit")), "ec2:CreateTags", arn + "*")
+    # A service of somebody else is not Amazon's.
+    foreign = "com.amazonaws.vpce.us-west-2.vpce-svc-0a1b2c3d4e5f67890"
+    unauthorized(lambda: create(ServiceName=foreign), "ec2:CreateVpcEndpoint", arn + "*")
+    refused(lambda: create(DryRun=True, **tagged("vision")), "DryRunOperation")
+    made = create(**tagged("vision"))["VpcEndpoint"]["VpcEndpointId"]
+    tags = [{"Key": "team", "Value": "vision"}]
+    unauthorized(lambda: maker.create_tags(Resources=[made], Tags=tags), "ec2:CreateTags", arn + made)
+    # What the endpoint has is allowed, what is added to it is not.
+    same(maker.modify_vpc_endpoint(VpcEndpointId=made, ResetPolicy=True)["Return"], True)
+    unauthorized(
+        lambda: maker.modify_vpc_endpoint(VpcEndpointId=made, AddSubnetIds=subnets[1:2]),
+        "ec2:ModifyVpcEndpoint",
+        f"arn:aws:ec2:us-west-2:123456789012:subnet/{subnets[1]}",
+    )
+    owner = boto3.client("ec2")
+    other = owner.create_vpc_endpoint(
+        VpcEndpointType="Interface", VpcId=VPC, ServiceName=SERVICE, PrivateDnsEnabled=False
+    )["VpcEndpoint"]["VpcEndpointId"]
+    # One of two that must not be deleted: neither is.
+    unauthorized(
+        lambda: maker.delete_vpc_endpoints(VpcEndpointIds=[made, other]), "ec2:DeleteVpcEndpoints", arn + other
+    )
+    same(sorted(each["VpcEndpointId"] for each in described(owner)), sorted([made, other]))
+    same(maker.delete_vpc_endpoints(VpcEndpointIds=[made])["Unsuccessful"], [])
+    attribute = maker.describe_vpc_attribute(VpcId=VPC, Attribute="enableDnsSupport")
+    same(attribute["EnableDnsSupport"], {"Value": True})
+
+
+def unauthorized(call, action, resource):
+    """Both sentence forms of EC2: who, what, on which resource and why, and then the encoded message"""
+    try:
+        call()
+    except ClientError as error:
+        same(error.response["Error"]["Code"], "UnauthorizedOperation")
+        message = error.response["Error"]["Message"]
+        said = f"is not authorized to perform: {action} on resource: {resource} because no identity-based policy"
+        same(said in message and ". Encoded authorization failure message: " in message, True)
+    else:
+        raise AssertionError(f"{action} on {resource} was not refused")
 
 
 def before_a_restart(_, __, policy_path, kept_path):

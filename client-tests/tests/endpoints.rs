@@ -23,6 +23,10 @@ fn main() -> ExitCode {
         ("boto3_makes_uses_changes_and_deletes_an_endpoint", "boto3"),
         ("the_aws_cli_makes_uses_changes_and_deletes_an_endpoint", "cli"),
         (
+            "boto3_makes_and_deletes_an_endpoint_under_a_least_privilege_policy",
+            "least-privilege",
+        ),
+        (
             "the_calls_of_terraforms_aws_vpc_endpoint_are_answered",
             "terraform",
         ),
