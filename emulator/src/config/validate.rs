@@ -107,8 +107,10 @@ pub(super) fn validate(
     }
     if let (Ok(principals), Ok(roles), Ok((_, vpc_endpoints))) = (&principals, &roles, &networks) {
         let endpoints = vpc_endpoints.iter().map(|endpoint| &*endpoint.policy_document);
-        let documents = endpoints.chain(roles.iter().map(|role| &role.trust_policy));
-        principals::warn_of_unknown_paths(principals, principals_place.as_ref(), documents, report);
+        let documents: Vec<_> = endpoints
+            .chain(roles.iter().map(|role| &role.trust_policy))
+            .collect();
+        principals::warn_of_unknown_paths(principals, principals_place.as_ref(), &documents, report);
     }
     let strictness = strictness(written.strictness.take(), report);
     let s3 = s3::validate(written.s3.take(), files, report);

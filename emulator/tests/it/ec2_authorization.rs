@@ -118,11 +118,13 @@ fn denied(answer: &Answer, action: &str, resource: &str, policy: &str) {
     assert_eq!(refused(answer), (action.to_owned(), arn(resource), reason));
 }
 
-fn allow(action: &str, resource: Value) -> Value {
+fn allow(action: &str, resource: impl Into<Value>) -> Value {
+    let resource = resource.into();
     json!({"Effect": "Allow", "Action": action, "Resource": resource})
 }
 
-fn allow_if(action: &str, resource: Value, condition: Value) -> Value {
+fn allow_if(action: &str, resource: impl Into<Value>, condition: impl Into<Value>) -> Value {
+    let (resource, condition) = (resource.into(), condition.into());
     json!({"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition})
 }
 

@@ -258,16 +258,16 @@ fn policy_arn(identity: &Identity) -> Box<str> {
 }
 
 /// Warns of each session whose role may be another one than the role of this name that a policy names
-pub(super) fn warn_of_unknown_paths<'d>(
+pub(super) fn warn_of_unknown_paths(
     principals: &[Arc<Principal>],
     place: Option<&Place>,
-    documents: impl Iterator<Item = &'d PolicyDocument> + Clone,
+    documents: &[&PolicyDocument],
     report: &Report<'_>,
 ) {
     let Some(place) = place else { return };
     for (index, principal) in principals.iter().enumerate() {
         let mut told = BTreeSet::new();
-        for document in documents.clone() {
+        for document in documents {
             for warning in policy_service::roles_compared_by_name(document, principal) {
                 if told.insert(warning.clone()) {
                     report.warning(&place.descend(&format!("/{index}/arn")), warning);
