@@ -45,7 +45,7 @@ enum Command {
     /// Serve the AWS API over TLS and the control API (what happens without a subcommand)
     Serve(ServeOptions),
     /// Check the configuration and every policy it names; exit 0, or 64 with every mistake
-    Check(ConfigOption),
+    Check(CheckOptions),
     /// Print the JSON Schema of the configuration file
     Schema,
     /// Run a command with an emulator of its own, found through its environment; ends with the command's status
@@ -69,17 +69,11 @@ enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
-    pub(crate) config: ConfigOption,
-    /// Address of the AWS API over TLS [default: 127.0.0.1:8443]
-    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) checked: CheckOptions,
     #[command(flatten)]
     pub(crate) control: ControlOption,
     #[command(flatten)]
     pub(crate) certs: CertsOption,
-    /// Policy to attach to the default VPC endpoint
-    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY")]
-    pub(crate) endpoint_policy: Option<PathBuf>,
     /// Form of the log on standard error [default: text]
     #[arg(long, value_name = "FORMAT", env = "LOOKOUTVISION_EMULATOR_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormatOption>,
@@ -89,12 +83,34 @@ impl ServeOptions {
     /// What options and environment say
     pub(crate) fn overrides(self) -> Overrides {
         Overrides {
-            config: self.config.config,
-            listen: self.listen,
             control: self.control.control,
             certs: self.certs.certs,
-            endpoint_policy: self.endpoint_policy,
             log_format: self.log_format.map(Into::into),
+            ..self.checked.overrides()
+        }
+    }
+}
+
+/// Options of `check`: those of `serve` that decide what the configuration amounts to
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) config: ConfigOption,
+    /// Address of the AWS API over TLS [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Policy to attach to the default VPC endpoint
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY")]
+    pub(crate) endpoint_policy: Option<PathBuf>,
+}
+
+impl CheckOptions {
+    /// What options and environment say
+    pub(crate) fn overrides(self) -> Overrides {
+        Overrides {
+            config: self.config.config,
+            listen: self.listen,
+            endpoint_policy: self.endpoint_policy,
             ..environment::overrides()
         }
     }

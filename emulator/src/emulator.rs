@@ -101,7 +101,11 @@ impl Builder {
     /// When the configuration or the policy is not valid, or no port can be bound.
     pub async fn start(self) -> Result<Emulator, StartError> {
         let config = Config::embedded(self.yaml.as_deref(), self.endpoint_policy.as_ref());
-        Emulator::start(Arc::new(config.map_err(StartError::Problems)?)).await
+        let config = config.map_err(StartError::Problems)?;
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        Emulator::start(Arc::new(config)).await
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     config::{Config, Principal},
     entry_point::PlacedEndpoint,
     lookoutvision::operation::{AuthorizedOn, Operation},
+    policy_names::KnownNames,
 };
 
 mod ec2_and_sts;
@@ -46,6 +47,10 @@ pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, con
     };
     for finding in lint(document.text(), document.policy_type(), surroundings) {
         warn!(%vpc_endpoint_id, "endpoint policy: {finding}");
+    }
+    for unknown in KnownNames::at_run_time(config).unknown_in(document) {
+        let (pointer, message) = (unknown.pointer, unknown.message);
+        warn!(%vpc_endpoint_id, "endpoint policy: {pointer}: {message}");
     }
     for principal in &config.principals {
         for warning in roles_compared_by_name(document, principal) {

@@ -11,15 +11,11 @@ use std::{
     io::{self, Write},
 };
 
-use super::{ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE, environment};
+use super::{CheckOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE};
 use crate::config::{Config, Overrides};
 
-pub(super) fn run(options: ConfigOption) -> u8 {
-    let overrides = Overrides {
-        config: options.config,
-        ..environment::overrides()
-    };
-    check(&overrides, &mut io::stdout().lock()).unwrap_or(EXIT_FAILED)
+pub(super) fn run(options: CheckOptions) -> u8 {
+    check(&options.overrides(), &mut io::stdout().lock()).unwrap_or(EXIT_FAILED)
 }
 
 fn check(overrides: &Overrides, out: &mut impl Write) -> io::Result<u8> {
@@ -92,6 +88,95 @@ mod tests {
             "warning: emulator.yaml:1:1: /principals: there is no principal, so nobody can sign a request\n\
              valid: emulator.yaml; principals: 0, VPC endpoints: 1, projects: 1, models: 2\n"
         );
+    }
+
+    #[test]
+    fn what_no_request_comes_to_and_what_policies_name_in_vain_is_told() {
+        let (code, text) = checked(
+            "\
+vpcs: [{vpc_id: vpc-0000000a, region: us-west-2, cidr_block: 172.28.0.0/16}]
+vpc_endpoints:
+  - vpc_endpoint_id: vpce-0000000a
+    vpc_id: vpc-0000000a
+    policy_document:
+      Version: '2012-10-17'
+      Statement:
+        - Effect: Allow
+          Principal: '*'
+          Action: lookoutvision:DetectAnomalies
+          Resource:
+            - arn:aws:lookoutvision:us-west-2:999999999999:model/myProject/myModel
+            - arn:aws:lookoutvision:eu-west-1:123456789012:model/myProject/myModel
+            - arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/2
+projects:
+  - {name: myProject, models: [{version: myModel}]}
+  - {name: line-7, region: eu-west-1}
+",
+        );
+        assert_eq!(code, 0, "{text}");
+        let resource = "/vpc_endpoints/0/policy_document/Statement/0/Resource";
+        assert_eq!(
+            text,
+            format!(
+                "warning: emulator.yaml:1:50: /vpcs/0/cidr_block: none of the addresses that are listened on (127.0.0.1) lies in \
+                 `172.28.0.0/16`, so no connection arrives in this VPC; `localhost` leads to an endpoint of it only where the \
+                 Region has no other\n\
+                 warning: emulator.yaml:12:15: {resource}/0: \
+                 `arn:aws:lookoutvision:us-west-2:999999999999:model/myProject/myModel` never matches: its account is \
+                 `999999999999`, and every resource belongs to the account `123456789012`\n\
+                 warning: emulator.yaml:13:15: {resource}/1: \
+                 `arn:aws:lookoutvision:eu-west-1:123456789012:model/myProject/myModel` never matches: its Region is `eu-west-1`, \
+                 and the policy is attached to `vpce-0000000a`, which lies in `us-west-2`\n\
+                 warning: emulator.yaml:14:15: {resource}/2: \
+                 `arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/2` names model `2`, which project `myProject` does \
+                 not declare in us-west-2\n\
+                 warning: emulator.yaml:17:20: /projects/1/region: no VPC endpoint is declared in eu-west-1, so calls there are \
+                 refused (`public_endpoint: refuse`)\n\
+                 valid: emulator.yaml; principals: 1, VPC endpoints: 1, projects: 2, models: 1\n"
+            )
+        );
+    }
+
+    #[test]
+    fn the_address_that_is_listened_on_may_come_from_an_option() {
+        let folder = crate::config::tests::folder("check-listen");
+        let yaml = "vpcs: [{vpc_id: vpc-0000000a, cidr_block: 127.0.2.0/24}]\n\
+                    vpc_endpoints: [{vpc_endpoint_id: vpce-0000000a, vpc_id: vpc-0000000a}]\n";
+        let file = folder.write("emulator.yaml", yaml);
+        let told = |listen: Option<&str>| {
+            let overrides = Overrides {
+                config: Some(file.clone()),
+                listen: listen.map(|listen| listen.parse().expect("an address")),
+                ..Overrides::default()
+            };
+            let mut out = Vec::new();
+            check(&overrides, &mut out).expect("a vector takes everything");
+            String::from_utf8(out).expect("messages are text")
+        };
+        assert!(told(None).contains("/vpcs/0/cidr_block"));
+        assert!(!told(Some("127.0.2.7:443")).contains("warning"));
+        assert!(!told(Some("0.0.0.0:443")).contains("warning"));
+    }
+
+    #[test]
+    fn a_policy_file_is_told_by_its_own_lines() {
+        let folder = crate::config::tests::folder("check-names");
+        let policy = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": {\"Effect\": \"Allow\", \"Action\": \"*\",\n    \
+                      \"Resource\": \"arn:aws:lookoutvision:*:123456789012:project/line-9\"}\n}\n";
+        folder.write("policies/alice.json", policy);
+        let yaml = "principals:\n  - arn: arn:aws:iam::123456789012:user/alice\n    \
+                    access_keys: [{access_key_id: alice, secret_access_key: alice}]\n    \
+                    identity_policies: [policies/alice.json]\n";
+        let overrides = Overrides {
+            config: Some(folder.write("emulator.yaml", yaml)),
+            ..Overrides::default()
+        };
+        let mut out = Vec::new();
+        check(&overrides, &mut out).expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("messages are text");
+        let expected = "policies/alice.json:4:5: /Statement/Resource: `arn:aws:lookoutvision:*:123456789012:project/line-9` names \
+                        project `line-9`, which is not declared\n";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

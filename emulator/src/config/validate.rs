@@ -36,7 +36,9 @@ use super::{
 };
 use crate::{
     host_name::{EmulatedHost, HostName},
-    policy_service,
+    listened::ListenedAddresses,
+    policy_names::KnownNames,
+    policy_service, reachability,
 };
 
 /// Makes a configuration of the file, or reports why there is none
@@ -142,6 +144,11 @@ pub(super) fn validate(
         files: Vec::new(),
     };
     policies.warn(&config);
+    if let Some(listened) = ListenedAddresses::of(config.process.listen.ip()) {
+        for unreached in reachability::unreached(&config, &listened) {
+            report.warning(&Place::root().descend(&unreached.pointer), unreached.message);
+        }
+    }
     Ok(config)
 }
 
@@ -165,7 +172,12 @@ pub(super) fn warnings_about(endpoint: &VpcEndpoint, config: &Config) -> Vec<Pro
         path: finding.path.clone(),
         ..Problem::of_process(format!("endpoint policy: {}", finding.message))
     };
-    findings.iter().map(warning).collect()
+    let unknown = KnownNames::of(config).unknown_in(document).into_iter();
+    let unknown = unknown.map(|unknown| Problem {
+        path: unknown.pointer,
+        ..Problem::of_process(format!("endpoint policy: {}", unknown.message))
+    });
+    findings.iter().map(warning).chain(unknown).collect()
 }
 
 /// A setting of the process that something outside of the configuration can stand against

@@ -22,7 +22,6 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    entry_point::PlacedEndpoint,
     state::{Shared, Snapshot},
     tls::CertsPaths,
 };
@@ -264,23 +263,22 @@ fn trust(paths: &CertsPaths, client: Client) -> Vec<Change> {
     .collect()
 }
 
-/// The Region that a client is most likely to mean: the one that the attached policy names, or the only endpoint's, or
-/// else the service's first
+/// The Region that a client is most likely to mean: the one that the first endpoint's policy names, if the endpoint stands
+/// there, or else the first endpoint's, or the service's first
 fn client_region(snapshot: &Snapshot) -> String {
-    let mut endpoints = snapshot.endpoints.iter();
-    let first = endpoints.next();
-    let only = first.filter(|_| endpoints.next().is_none());
+    let first = snapshot.endpoints.iter().next();
     let named = first.and_then(|placed| {
         let text = placed.endpoint.policy_document.text();
         let document: Value = serde_json::from_str(text).ok()?;
         let mut regions = BTreeSet::new();
         regions_of_resources(&document, &mut regions);
-        regions.pop_first().filter(|_| regions.is_empty())
+        let only = regions.pop_first().filter(|_| regions.is_empty())?;
+        let stands_there = only.parse().is_ok_and(|region| placed.stands_in(&region));
+        stands_there.then_some(only)
     });
-    let of_endpoint = |placed: &PlacedEndpoint| placed.region.as_ref().map(ToString::to_string);
+    let of_endpoint = || first?.region.as_ref().map(ToString::to_string);
     named
-        .or_else(|| only.and_then(|placed| of_endpoint(placed)))
-        .or_else(|| first.and_then(|placed| of_endpoint(placed)))
+        .or_else(of_endpoint)
         .unwrap_or_else(|| DEFAULT_REGION.to_owned())
 }
 

@@ -304,6 +304,26 @@ async fn a_misdirected_client_that_sends_a_large_body_reads_its_answer() {
     assert_eq!(last_entry(&emulator).await["operation"], "DetectAnomalies");
 }
 
+#[tokio::test]
+async fn the_region_that_clients_are_given_leads_to_an_endpoint_whatever_its_policy_names() {
+    for (named, given) in [("us-west-2", "us-west-2"), ("eu-west-1", "us-west-2")] {
+        let policy = json!({"Statement": [{
+            "Effect": "Allow", "Principal": "*", "Action": "*",
+            "Resource": format!("arn:aws:lookoutvision:{named}:123456789012:*"),
+        }]});
+        let emulator = Emulator::builder()
+            .config_yaml(ELSEWHERE)
+            .endpoint_policy(policy)
+            .start();
+        let emulator = emulator.await.expect("it is valid");
+        let answer = control(&emulator, "GET", "/env?format=dotenv&certs_directory=/certs", "").await;
+        assert!(
+            answer.text().contains(&format!("AWS_REGION=\"{given}\"")),
+            "{named}: {answer:?}"
+        );
+    }
+}
+
 /// The program in a folder with the examples, one of which is its configuration
 fn with_example(name: &str) -> (tempfile::TempDir, Process) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -364,6 +384,12 @@ async fn client_log_and_journal_say_the_same_once() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("emulator.yaml"), ELSEWHERE).expect("the folder is ours");
     let process = Process::start(folder.path());
+    // The start says that nobody arrives in that network.
+    let log = process.log();
+    let warned = log
+        .lines()
+        .find(|line| line.contains("/vpcs/0/cidr_block: none of the addresses"));
+    assert!(warned.is_some_and(|line| line.contains("WARN")), "{log}");
     let answer = process
         .send(&Call::detect("1").region("eu-west-1"))
         .await

@@ -301,6 +301,23 @@ fn the_public_endpoint_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
+fn the_policy_that_a_test_gives_may_name_what_is_declared_only() {
+    let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "lookoutvision:DetectAnomalies",
+        "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProjct/1",
+    }]});
+    let config = Config::embedded(None, Some(&policy)).expect("it is valid");
+    let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "/Statement/0/Resource: endpoint policy: `arn:aws:lookoutvision:us-west-2:123456789012:model/myProjct/1` names \
+             project `myProjct`, which is not declared in us-west-2"
+        ]
+    );
+}
+
+#[test]
 fn the_complete_example_becomes_what_it_says() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/complete.yaml");
     let config = Config::load(&overrides(file)).expect("it is valid");

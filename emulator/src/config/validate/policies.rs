@@ -15,11 +15,12 @@ use super::{
         files::{Files, Unreadable},
         problems::{Place, Report, Reported},
         read::{List, Located},
-        yaml::Position,
+        yaml::{self, Position},
     },
     all,
 };
 use crate::{
+    policy_names::KnownNames,
     policy_service::{self, Attachment, Surroundings},
     text_file,
 };
@@ -54,7 +55,9 @@ impl<'a> Policies<'a> {
     /// Says what lint has to say about every document under a configuration, which names its endpoints; about an
     /// endpoint's policy for each endpoint that it is attached to
     pub(super) fn warn(&self, config: &Config) {
+        let known = KnownNames::of(config);
         for (document, origin) in self.documents.borrow().iter() {
+            self.warn_of_unknown_names(&known, document, origin);
             for surroundings in surroundings(document, config) {
                 for warning in policy_service::lint(document.text(), document.policy_type(), surroundings) {
                     match origin {
@@ -64,6 +67,30 @@ impl<'a> Policies<'a> {
                             .warning(&place.descend(&warning.path), &*warning.message),
                         Origin::File(file) => self.report.add_warning(in_file(file, &warning)),
                     }
+                }
+            }
+        }
+    }
+
+    fn warn_of_unknown_names(&self, known: &KnownNames<'_>, document: &PolicyDocument, origin: &Origin) {
+        let found = known.unknown_in(document);
+        if found.is_empty() {
+            return;
+        }
+        // JSON is YAML, and this reader knows where everything stands.
+        let tree = yaml::parse(document.text()).ok();
+        for unknown in found {
+            match origin {
+                Origin::Inline(place) => self
+                    .report
+                    .warning(&place.descend(&unknown.pointer), unknown.message),
+                Origin::File(file) => {
+                    let position = tree.as_ref().map(|tree| tree.position_at(&unknown.pointer));
+                    let problem = Problem {
+                        path: unknown.pointer,
+                        ..Problem::in_file(file, unknown.message)
+                    };
+                    self.report.add_warning(problem.at(position));
                 }
             }
         }
