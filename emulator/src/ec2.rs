@@ -31,6 +31,7 @@ use crate::{
     xml::Xml,
 };
 
+mod address_options;
 pub(crate) mod authorization;
 pub(crate) mod changes;
 mod create;
@@ -52,8 +53,13 @@ pub(crate) enum Ec2Action {
     CreateVpcEndpoint,
     DeleteTags,
     DeleteVpcEndpoints,
+    DescribeAvailabilityZones,
+    DescribeManagedPrefixLists,
     DescribeNetworkInterfaces,
     DescribePrefixLists,
+    DescribeRegions,
+    DescribeRouteTables,
+    DescribeSecurityGroups,
     DescribeSubnets,
     DescribeTags,
     DescribeVpcAttribute,
@@ -81,13 +87,18 @@ struct Call<'c> {
 }
 
 impl Ec2Action {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::CreateTags,
         Self::CreateVpcEndpoint,
         Self::DeleteTags,
         Self::DeleteVpcEndpoints,
+        Self::DescribeAvailabilityZones,
+        Self::DescribeManagedPrefixLists,
         Self::DescribeNetworkInterfaces,
         Self::DescribePrefixLists,
+        Self::DescribeRegions,
+        Self::DescribeRouteTables,
+        Self::DescribeSecurityGroups,
         Self::DescribeSubnets,
         Self::DescribeTags,
         Self::DescribeVpcAttribute,
@@ -103,8 +114,13 @@ impl Ec2Action {
             Self::CreateVpcEndpoint => "CreateVpcEndpoint",
             Self::DeleteTags => "DeleteTags",
             Self::DeleteVpcEndpoints => "DeleteVpcEndpoints",
+            Self::DescribeAvailabilityZones => "DescribeAvailabilityZones",
+            Self::DescribeManagedPrefixLists => "DescribeManagedPrefixLists",
             Self::DescribeNetworkInterfaces => "DescribeNetworkInterfaces",
             Self::DescribePrefixLists => "DescribePrefixLists",
+            Self::DescribeRegions => "DescribeRegions",
+            Self::DescribeRouteTables => "DescribeRouteTables",
+            Self::DescribeSecurityGroups => "DescribeSecurityGroups",
             Self::DescribeSubnets => "DescribeSubnets",
             Self::DescribeTags => "DescribeTags",
             Self::DescribeVpcAttribute => "DescribeVpcAttribute",
@@ -176,8 +192,13 @@ pub(crate) fn perform(
         Ec2Action::CreateVpcEndpoint => create::create(&call),
         Ec2Action::DeleteTags => tags::delete(&call),
         Ec2Action::DeleteVpcEndpoints => delete::delete(&call),
+        Ec2Action::DescribeAvailabilityZones => describe::availability_zones::describe(&call),
+        Ec2Action::DescribeManagedPrefixLists => describe::managed_prefix_lists::describe(&call),
         Ec2Action::DescribeNetworkInterfaces => describe::network_interfaces::describe(&call),
         Ec2Action::DescribePrefixLists => describe::prefix_lists::describe(&call),
+        Ec2Action::DescribeRegions => describe::regions::describe(&call),
+        Ec2Action::DescribeRouteTables => describe::route_tables::describe(&call),
+        Ec2Action::DescribeSecurityGroups => describe::security_groups::describe(&call),
         Ec2Action::DescribeSubnets => describe::subnets::describe(&call),
         Ec2Action::DescribeTags => tags::describe(&call),
         Ec2Action::DescribeVpcAttribute => describe::vpc_attribute::describe(&call),

@@ -35,11 +35,13 @@ use crate::{
     request::AddressedHost,
 };
 
+mod addresses;
 mod error;
 mod names;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::addresses::{AddressOptions, AddressType};
 pub(crate) use self::error::EntryPointError;
 use self::error::Unled;
 
@@ -73,6 +75,9 @@ pub(crate) struct EndpointDetails {
     pub(crate) subnet_ids: Option<Vec<SubnetId>>,
     /// The security groups of its network interfaces; `None`: the default one of its network
     pub(crate) group_ids: Option<Vec<SecurityGroupId>>,
+    /// The kinds of addresses that it has
+    #[serde(default)]
+    pub(crate) addresses: AddressOptions,
     /// Its tags
     pub(crate) tags: BTreeMap<String, String>,
     /// When it was made; those of the configuration with the emulator

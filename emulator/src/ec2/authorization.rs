@@ -293,8 +293,13 @@ impl Authorizable for Invocation {
                 let vpc_id = parameters.text("VpcId").unwrap_or_default();
                 call.request(call.pair(ResourceType::Vpc, Named::Id(vpc_id)))
             }
-            Ec2Action::DescribeNetworkInterfaces
+            Ec2Action::DescribeAvailabilityZones
+            | Ec2Action::DescribeManagedPrefixLists
+            | Ec2Action::DescribeNetworkInterfaces
             | Ec2Action::DescribePrefixLists
+            | Ec2Action::DescribeRegions
+            | Ec2Action::DescribeRouteTables
+            | Ec2Action::DescribeSecurityGroups
             | Ec2Action::DescribeSubnets
             | Ec2Action::DescribeTags
             | Ec2Action::DescribeVpcEndpointServices

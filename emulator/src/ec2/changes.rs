@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, PrivateDns, VpcEndpoint},
-    entry_point::EndpointDetails,
+    entry_point::{AddressOptions, EndpointDetails},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId},
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct EndpointChange {
     pub(crate) private_dns: Option<PrivateDns>,
     pub(crate) subnet_ids: Option<Vec<SubnetId>>,
     pub(crate) group_ids: Option<Vec<SecurityGroupId>>,
+    #[serde(default)]
+    pub(crate) addresses: Option<AddressOptions>,
     pub(crate) tags: Option<BTreeMap<String, String>>,
     pub(crate) deleted_at: Option<Timestamp>,
 }
@@ -191,6 +193,7 @@ impl fmt::Display for EndpointChange {
             private_dns,
             subnet_ids,
             group_ids,
+            addresses,
             tags,
             deleted_at,
         } = self;
@@ -200,6 +203,7 @@ impl fmt::Display for EndpointChange {
             ("private DNS", private_dns.is_some()),
             ("subnets", subnet_ids.is_some()),
             ("security groups", group_ids.is_some()),
+            ("addresses", addresses.is_some()),
             ("tags", tags.is_some()),
         ];
         let otherwise: Vec<_> = named
@@ -224,6 +228,9 @@ impl EndpointChange {
         }
         if let Some(group_ids) = &self.group_ids {
             details.group_ids = Some(group_ids.clone());
+        }
+        if let Some(addresses) = &self.addresses {
+            details.addresses.clone_from(addresses);
         }
         if let Some(tags) = &self.tags {
             details.tags.clone_from(tags);

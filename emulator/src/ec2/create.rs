@@ -7,6 +7,7 @@ use ring::digest;
 
 use super::{
     Call,
+    address_options::AskedOptions,
     changes::{EndpointChanges, MadeEndpoint},
     describe::malformed,
     error::Ec2Error,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     config::{PrivateDns, Vpc, VpcEndpoint},
-    entry_point::{EndpointDetails, EndpointTable, PlacedEndpoint},
+    entry_point::{AddressOptions, EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
     policy_service,
     query_protocol::Reader,
@@ -30,6 +31,7 @@ struct Input<'p> {
     group_ids: Vec<SecurityGroupId>,
     policy_document: PolicyDocument,
     private_dns: PrivateDns,
+    addresses: AddressOptions,
     tags: BTreeMap<String, String>,
     client_token: Option<&'p str>,
 }
@@ -97,6 +99,7 @@ fn make(
         details: EndpointDetails {
             subnet_ids: Some(input.subnet_ids.clone()),
             group_ids: (!input.group_ids.is_empty()).then(|| input.group_ids.clone()),
+            addresses: input.addresses.clone(),
             tags: input.tags.clone(),
             created_at: call.now,
         },
@@ -118,7 +121,7 @@ fn read<'p>(call: &Call<'p>, reader: &mut Reader<'p>) -> Result<Input<'p>, Ec2Er
     let subnet_ids = reader.texts("SubnetId");
     let group_ids = reader.texts("SecurityGroupId");
     let route_tables = reader.texts("RouteTableId");
-    refuse_address_types(reader)?;
+    let addresses = AskedOptions::read(reader)?;
     let tags = tags::of_specifications(reader, "vpc-endpoint")?;
     if let Some(region) = reader.text("ServiceRegion")
         && region != call.region().as_str()
@@ -154,8 +157,14 @@ fn read<'p>(call: &Call<'p>, reader: &mut Reader<'p>) -> Result<Input<'p>, Ec2Er
             "Route table IDs are only supported for Gateway type VPC Endpoints.".to_owned(),
         ));
     }
+    // A subnet that is configured is one that is asked for (EC2 API reference, `CreateVpcEndpoint`, SubnetConfiguration).
+    let subnet_ids: Vec<&str> = subnet_ids
+        .into_iter()
+        .chain(addresses.subnets.iter().map(|(id, _)| *id))
+        .collect();
     Ok(Input {
         subnet_ids: known_subnets(vpc, call.region(), &subnet_ids)?,
+        addresses: addresses.applied_to(&AddressOptions::default(), vpc, call.region())?,
         vpc,
         group_ids: group_ids.into_iter().map(group_id).collect::<Result<_, _>>()?,
         policy_document,
@@ -177,34 +186,6 @@ pub(super) fn private_dns(is_enabled: bool) -> PrivateDns {
     } else {
         PrivateDns::Disabled
     }
-}
-
-/// The service's endpoints have IPv4 addresses; what asks for that is taken, everything else refused
-pub(super) fn refuse_address_types(reader: &mut Reader<'_>) -> Result<(), Ec2Error> {
-    let address_type = reader.text("IpAddressType");
-    let record_type = reader.text("DnsOptions.DnsRecordIpType");
-    let only_for_resolver = reader.flag("DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint")?;
-    for (kind, taken) in [
-        (address_type, &["ipv4"][..]),
-        (record_type, &["ipv4", "service-defined"]),
-    ] {
-        if let Some(kind) = kind
-            && !taken.contains(&kind)
-        {
-            // Guess: the sentence.
-            return Err(Ec2Error::InvalidParameter(format!(
-                "IP address type ({}) is not supported by the service. Supported types: ([ipv4]).",
-                Shown(kind)
-            )));
-        }
-    }
-    if only_for_resolver == Some(true) {
-        // Guess: after hashicorp/terraform-provider-aws#33689.
-        return Err(Ec2Error::InvalidParameter(
-            "PrivateDnsOnlyForInboundResolverEndpoint is not supported for this service.".to_owned(),
-        ));
-    }
-    Ok(())
 }
 
 /// Ids of subnets that are in this network

@@ -9,11 +9,18 @@ use super::{
     error::Ec2Error,
     view::{EndpointView, State},
 };
-use crate::{config::Vpc, entry_point::PlacedEndpoint, identifiers::VpcEndpointId, xml::Xml};
+use crate::{
+    config::Vpc, entry_point::PlacedEndpoint, identifiers::VpcEndpointId, state::Snapshot, xml::Xml,
+};
 
+pub(super) mod availability_zones;
 pub(super) mod endpoints;
+pub(super) mod managed_prefix_lists;
 pub(super) mod network_interfaces;
 pub(super) mod prefix_lists;
+pub(super) mod regions;
+pub(super) mod route_tables;
+pub(super) mod security_groups;
 pub(super) mod services;
 pub(super) mod subnets;
 pub(super) mod vpc_attribute;
@@ -27,7 +34,12 @@ impl<'c> Call<'c> {
 
     /// The endpoints in this Region, with their states
     pub(super) fn endpoints(&self) -> Vec<(Arc<PlacedEndpoint>, State)> {
-        let table = &self.permit.snapshot().endpoints;
+        self.endpoints_of(self.permit.snapshot())
+    }
+
+    /// The same of another snapshot than that of the call
+    pub(super) fn endpoints_of(&self, snapshot: &Snapshot) -> Vec<(Arc<PlacedEndpoint>, State)> {
+        let table = &snapshot.endpoints;
         let gone_before = self.now.saturating_sub(DELETING_FOR).unwrap_or(Timestamp::MIN);
         let standing = table.iter().map(|placed| (placed, State::Available));
         let deleting = table

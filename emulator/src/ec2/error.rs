@@ -42,6 +42,12 @@ pub(crate) enum Ec2Error {
     SubnetNotFound(String),
     /// A network interface that is not there
     NetworkInterfaceNotFound(String),
+    /// A security group that is not there, by id or name
+    SecurityGroupNotFound(String),
+    /// A route table that is not there
+    RouteTableNotFound(String),
+    /// A prefix list that is not there
+    PrefixListNotFound(String),
     /// An endpoint that is not there
     VpcEndpointNotFound(VpcEndpointId),
     /// Tags for something that is not there

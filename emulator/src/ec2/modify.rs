@@ -6,7 +6,8 @@ use iam_policy::PolicyDocument;
 
 use super::{
     Call,
-    create::{group_id, known_subnets, policy, private_dns, refuse_address_types, refuse_conflicting_dns},
+    address_options::AskedOptions,
+    create::{group_id, known_subnets, policy, private_dns, refuse_conflicting_dns},
     describe::endpoint_id,
     error::Ec2Error,
     network,
@@ -28,7 +29,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
             Some(text) => Some(policy(text)?),
             None => reset.then(PolicyDocument::full_access),
         };
-        refuse_address_types(reader)?;
+        let addresses = AskedOptions::read(reader)?;
         if !reader.texts("AddRouteTableId").is_empty() || !reader.texts("RemoveRouteTableId").is_empty() {
             // Guess: after EC2's sentence about subnets (nanlabs/terraform-aws-starter#18).
             return Err(Ec2Error::InvalidParameter(
@@ -39,7 +40,12 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
             id,
             document,
             private_dns: reader.flag("PrivateDnsEnabled")?.map(private_dns),
-            add_subnets: reader.texts("AddSubnetId"),
+            add_subnets: reader
+                .texts("AddSubnetId")
+                .into_iter()
+                .chain(addresses.subnets.iter().map(|(id, _)| *id))
+                .collect(),
+            addresses,
             remove_subnets: reader.texts("RemoveSubnetId"),
             add_groups: reader.texts("AddSecurityGroupId"),
             remove_groups: reader.texts("RemoveSecurityGroupId"),
@@ -87,6 +93,12 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
             }
             change.group_ids = Some(groups);
         }
+        let addresses = input
+            .addresses
+            .applied_to(&placed.details.addresses, &placed.vpc, region)?;
+        if addresses != placed.details.addresses {
+            change.addresses = Some(addresses);
+        }
         if let Some(document) = &input.document {
             change.policy_document = Some(Arc::new(document.clone()));
         }
@@ -107,6 +119,7 @@ struct Input<'p> {
     id: VpcEndpointId,
     document: Option<PolicyDocument>,
     private_dns: Option<PrivateDns>,
+    addresses: AskedOptions<'p>,
     add_subnets: Vec<&'p str>,
     remove_subnets: Vec<&'p str>,
     add_groups: Vec<&'p str>,

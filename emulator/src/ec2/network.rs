@@ -111,9 +111,10 @@ pub(super) fn groups_of(placed: &PlacedEndpoint) -> Vec<SecurityGroupId> {
 pub(super) fn interfaces_of(placed: &PlacedEndpoint, region: &Region) -> Vec<NetworkInterface> {
     let interface = |subnet: Subnet| {
         let parts = [placed.id().as_str(), subnet.subnet_id.as_str()];
+        let chosen = placed.details.addresses.chosen.get(&subnet.subnet_id);
         NetworkInterface {
             network_interface_id: resource_id("eni-", &parts),
-            address: address_in(subnet.cidr_block, &hash(&parts)),
+            address: chosen.map_or_else(|| address_in(subnet.cidr_block, &hash(&parts)), |chosen| *chosen),
             subnet,
         }
     };
@@ -145,6 +146,13 @@ pub(super) fn resource_id(prefix: &str, parts: &[&str]) -> String {
     let hash = hash(parts);
     let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{prefix}0{digits}")
+}
+
+/// Whether a text has the form of an id with this prefix: 8 or 17 hexadecimal digits (EC2 API reference, *Resource IDs*)
+pub(super) fn is_resource_id(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 fn hash(parts: &[&str]) -> Vec<u8> {

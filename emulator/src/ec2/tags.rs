@@ -173,10 +173,9 @@ fn tags_of(call: &Call<'_>, now: &Snapshot, id: &str) -> Result<BTreeMap<String,
     let Ok(endpoint_id) = id.parse::<VpcEndpointId>() else {
         return Err(Ec2Error::ResourceNotFound(id.to_owned()));
     };
-    let placed = now
-        .endpoints
-        .get(&endpoint_id)
-        .filter(|placed| placed.stands_in(call.region()));
-    let placed = placed.ok_or(Ec2Error::VpcEndpointNotFound(endpoint_id))?;
+    // One that is being deleted can be tagged until it is gone.
+    let shown = call.endpoints_of(now);
+    let placed = shown.iter().find(|(placed, _)| *placed.id() == endpoint_id);
+    let (placed, _) = placed.ok_or(Ec2Error::VpcEndpointNotFound(endpoint_id))?;
     Ok(placed.details.tags.clone())
 }

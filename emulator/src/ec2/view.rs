@@ -77,8 +77,11 @@ impl EndpointView<'_> {
             xml.text("groupId", group.as_str());
             xml.text("groupName", &group_name(placed, &group));
         });
-        xml.text("ipAddressType", "ipv4");
-        xml.element("dnsOptions", |xml| xml.text("dnsRecordIpType", "ipv4"));
+        let addresses = &placed.details.addresses;
+        xml.text("ipAddressType", addresses.ip_address_type.as_str());
+        xml.element("dnsOptions", |xml| {
+            xml.text("dnsRecordIpType", addresses.dns_record_ip_type().as_str());
+        });
         xml.flag(
             "privateDnsEnabled",
             placed.endpoint.private_dns == PrivateDns::Enabled,
@@ -104,7 +107,7 @@ impl EndpointView<'_> {
     pub(super) fn values_of(&self, filter: &str) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match filter {
-            "ip-address-type" => one("ipv4"),
+            "ip-address-type" => one(self.placed.details.addresses.ip_address_type.as_str()),
             "service-name" => vec![service_name(self.region)],
             "service-region" => one(self.region.as_str()),
             "vpc-endpoint-id" => one(self.placed.id().as_str()),

@@ -257,6 +257,21 @@ fn ec2_error(error: &Ec2Error) -> Row {
             "InvalidNetworkInterfaceID.NotFound",
             format!("The networkInterface ID '{}' does not exist", Shown(id)),
         ),
+        // boto/boto3#701.
+        Ec2Error::SecurityGroupNotFound(id) => (
+            "InvalidGroup.NotFound",
+            format!("The security group '{}' does not exist", Shown(id)),
+        ),
+        // C2Devel/terraform-examples#8.
+        Ec2Error::RouteTableNotFound(id) => (
+            "InvalidRouteTableID.NotFound",
+            format!("The routeTable ID '{}' does not exist", Shown(id)),
+        ),
+        // Amazon EC2 API reference, *Error codes*. Guess: the sentence.
+        Ec2Error::PrefixListNotFound(id) => (
+            "InvalidPrefixListID.NotFound",
+            format!("The prefix list ID '{}' does not exist", Shown(id)),
+        ),
         // Amazon EC2 API reference, *Error codes*. Guess: the sentence, after that of InvalidServiceName.
         Ec2Error::VpcEndpointNotFound(id) => (
             "InvalidVpcEndpointId.NotFound",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{EndpointChanges, MadeEndpoint};
 use crate::{
     config::{Config, PrivateDns, Vpc},
-    entry_point::{EndpointDetails, EndpointTable, PlacedEndpoint},
+    entry_point::{AddressOptions, EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, VpcEndpointId, VpcId},
 };
 
@@ -46,6 +46,7 @@ impl EndpointChanges {
             let details = EndpointDetails {
                 subnet_ids: None,
                 group_ids: None,
+                addresses: AddressOptions::default(),
                 tags: BTreeMap::new(),
                 created_at: started_at,
             };

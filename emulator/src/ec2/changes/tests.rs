@@ -30,6 +30,7 @@ fn changes() -> EndpointChanges {
         details: EndpointDetails {
             subnet_ids: None,
             group_ids: None,
+            addresses: AddressOptions::default(),
             tags: BTreeMap::new(),
             created_at: Timestamp::UNIX_EPOCH,
         },

@@ -73,7 +73,7 @@ fn write_service(xml: &mut Xml, name: &str, region: &Region) {
     xml.flag("managesVpcEndpoints", false);
     xml.element("tagSet", |_| {});
     xml.text("privateDnsNameVerificationState", "verified");
-    xml.texts("supportedIpAddressTypeSet", ["ipv4"]);
+    xml.texts("supportedIpAddressTypeSet", ["ipv4", "ipv6"]);
 }
 
 /// The filters that the API model documents for what there is here

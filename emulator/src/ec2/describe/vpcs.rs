@@ -37,6 +37,7 @@ pub(in crate::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
             filters.pass(|filter| {
                 let value = match filter {
                     "cidr" | "cidr-block-association.cidr-block" => network::cidr_block(vpc).to_string(),
+                    "dhcp-options-id" => dhcp_options_id(call),
                     "is-default" | "isDefault" => "false".to_owned(),
                     "owner-id" => owner.to_owned(),
                     "state" => "available".to_owned(),
@@ -56,6 +57,7 @@ pub(in crate::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
             xml.text("ownerId", owner);
             xml.text("state", "available");
             xml.text("cidrBlock", &block);
+            xml.text("dhcpOptionsId", &dhcp_options_id(call));
             xml.items("cidrBlockAssociationSet", [&block], |xml, block| {
                 xml.text("cidrBlock", block);
                 xml.text(
@@ -67,6 +69,10 @@ pub(in crate::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
             if let Some(block @ ipnet::IpNet::V6(_)) = vpc.cidr_block {
                 xml.items("ipv6CidrBlockAssociationSet", [block], |xml, block| {
                     xml.text("ipv6CidrBlock", &block.to_string());
+                    xml.text(
+                        "associationId",
+                        &network::resource_id("vpc-cidr-assoc-", &[vpc.vpc_id.as_str(), "ipv6"]),
+                    );
                     xml.element("ipv6CidrBlockState", associated("associated"));
                 });
             }
@@ -76,6 +82,11 @@ pub(in crate::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
         });
         write_next_token(xml, next);
     }))
+}
+
+/// Every Region has one set of DHCP options that its networks begin with (Amazon VPC User Guide, *DHCP option sets*)
+fn dhcp_options_id(call: &Call<'_>) -> String {
+    network::resource_id("dopt-", &[call.region().as_str()])
 }
 
 /// The filters that the API model documents for what there is here
