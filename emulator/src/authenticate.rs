@@ -102,7 +102,12 @@ pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
 ///
 /// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
 pub(crate) fn claimed_service(request: &ReceivedRequest) -> Option<EmulatedService> {
-    EmulatedService::from_signing_name(claimed_credential(request)?.split('/').nth(3)?)
+    EmulatedService::from_signing_name(&claimed_service_name(request)?)
+}
+
+/// The signing name of the service that a request says it was signed for
+pub(crate) fn claimed_service_name(request: &ReceivedRequest) -> Option<String> {
+    Some(claimed_credential(request)?.split('/').nth(3)?.to_owned())
 }
 
 /// `keyid/date/region/service/term`, as far as it is there

@@ -28,7 +28,7 @@ use crate::{
     },
     perform,
     query_protocol::Parameters,
-    refusal::{BodyForm, Refusal},
+    refusal::{BodyForm, Refusal, ServiceNotPlayed},
     request::{Connection, HeadError, ReceivedRequest},
     respond,
     state::{Shared, Snapshot},
@@ -137,6 +137,14 @@ impl Front<'_> {
             received.request_id,
             self.snapshot.config.strictness.mismatch_detail,
         );
+        if let Refusal::Ec2(ec2::error::Ec2Error::InvalidPolicyDocument(error)) = &refusal {
+            // EC2's own sentence says where, and not what.
+            for found in error.findings() {
+                let reason = format!("the policy was refused: {}: {}", found.path, found.message);
+                warn!(request_id = %received.request_id, "{reason}");
+                entry.warnings.push(reason);
+            }
+        }
         tell(received, entry, &refusal, &wire.message);
         entry.error_code = wire.error_type;
         entry.message = Some(wire.message.as_str().into());
@@ -175,6 +183,9 @@ impl Front<'_> {
             service,
             ..
         } = *self;
+        if let Some(error) = ServiceNotPlayed::of(received) {
+            return Err(Refusal::ServiceNotPlayed(error));
+        }
         // 1. Which entry point, as far as the host tells.
         let endpoints = &snapshot.endpoints;
         let host_entry_point = endpoints

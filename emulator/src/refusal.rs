@@ -15,13 +15,17 @@ use crate::{
     text::cut,
 };
 
+mod not_played;
 mod query;
 
+pub(crate) use self::not_played::ServiceNotPlayed;
 use self::query::QueryService;
 
 /// Why a request was not answered with a result
 #[derive(Debug)]
 pub(crate) enum Refusal {
+    /// It is for a service that is not played
+    ServiceNotPlayed(ServiceNotPlayed),
     /// The host leads to no entry point
     NoEntryPoint(EntryPointError),
     /// The request is not signed as AWS asks
@@ -64,6 +68,8 @@ pub(crate) enum BodyForm {
     Ec2Xml,
     /// The XML of STS
     StsXml,
+    /// The XML of Amazon S3
+    S3Xml,
 }
 
 impl BodyForm {
@@ -84,6 +90,8 @@ impl BodyForm {
             Self::Ec2Xml => "text/xml;charset=UTF-8",
             // AWS STS API reference, the sample responses.
             Self::StsXml => "text/xml",
+            // Amazon S3 API reference, *Error responses*
+            Self::S3Xml => "application/xml",
         })
     }
 }
@@ -97,14 +105,15 @@ impl Refusal {
         mismatch_detail: MismatchDetail,
     ) -> WireRefusal {
         match service {
-            EmulatedService::LookoutVision => self.to_json_wire(mismatch_detail),
+            EmulatedService::LookoutVision => self.to_json_wire(mismatch_detail, request_id),
             EmulatedService::Ec2 => query::to_wire(self, QueryService::Ec2, request_id, mismatch_detail),
             EmulatedService::Sts => query::to_wire(self, QueryService::Sts, request_id, mismatch_detail),
         }
     }
 
-    fn to_json_wire(&self, mismatch_detail: MismatchDetail) -> WireRefusal {
+    fn to_json_wire(&self, mismatch_detail: MismatchDetail, request_id: Uuid) -> WireRefusal {
         match self {
+            Self::ServiceNotPlayed(error) => error.to_wire(request_id),
             // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
             Self::NoEntryPoint(error) => front_end(
                 StatusCode::MISDIRECTED_REQUEST,

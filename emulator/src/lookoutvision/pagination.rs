@@ -133,12 +133,7 @@ mod tests {
             .next_token
             .unwrap();
         assert!((StringShape::PAGINATION_TOKEN.pattern.unwrap().matches)(&token));
-        for (token, scope) in [
-            (&*token, "another"),
-            ("AAAA", "list"),
-            ("", "list"),
-            ("=", "list"),
-        ] {
+        for (token, scope) in [(&*token, "another"), ("AAAA", "list"), ("=", "list")] {
             let error = page(scope, Some(token), None, list(&[1, 2])).unwrap_err();
             assert!(
                 matches!(error, ServiceError::ValidationException { .. }),

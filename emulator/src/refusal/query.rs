@@ -416,6 +416,12 @@ fn head_row(error: &HeadError) -> Row {
 /// What is left is said before it is known which service is asked, or of another service only.
 fn front_end_row(refusal: &Refusal) -> Row {
     match refusal {
+        // Only a host that names no service, and a scope that names another one, lead there.
+        Refusal::ServiceNotPlayed(error) => (
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedRequest",
+            error.to_string(),
+        ),
         Refusal::NoEntryPoint(error) => (
             StatusCode::MISDIRECTED_REQUEST,
             "MisdirectedRequest",
@@ -451,7 +457,7 @@ fn ec2_body(code: &str, message: &str, request_id: Uuid) -> String {
 }
 
 // Netflix/security_monkey#77: as it went over the wire.
-fn sts_body(status: StatusCode, code: &str, message: &str, request_id: Uuid) -> String {
+pub(super) fn sts_body(status: StatusCode, code: &str, message: &str, request_id: Uuid) -> String {
     let mut xml = Xml::bare();
     xml.root("ErrorResponse", crate::sts::NAMESPACE, |xml| {
         xml.element("Error", |xml| {

@@ -621,3 +621,224 @@ async fn on_any_other_host_the_scope_tells_the_service() {
     assert_eq!(entry["service"], "ec2");
     assert!(entry["context"]["aws:SourceIp"][0].is_string());
 }
+
+#[tokio::test]
+async fn what_data_sources_look_up_is_made_up_of_the_networks() {
+    let emulator = emulator_with(NO_ENDPOINT).await;
+    let zones = ec2(&emulator, "DescribeAvailabilityZones", &[]).await;
+    assert_eq!(
+        zones.xml_all("zoneName"),
+        ["us-west-2a", "us-west-2b", "us-west-2c"],
+        "{}",
+        zones.text()
+    );
+    let groups = ec2(
+        &emulator,
+        "DescribeSecurityGroups",
+        &[("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", VPC)],
+    )
+    .await;
+    let group = groups.xml("groupId").expect("a network has a default group");
+    let named = ec2(&emulator, "DescribeSecurityGroups", &[("GroupId.1", &group)]).await;
+    assert_eq!(named.xml("groupName").as_deref(), Some("default"));
+    let tables = ec2(
+        &emulator,
+        "DescribeRouteTables",
+        &[
+            ("Filter.1.Name", "association.main"),
+            ("Filter.1.Value.1", "true"),
+        ],
+    )
+    .await;
+    assert_eq!(
+        tables.xml("destinationCidrBlock").as_deref(),
+        Some("127.0.0.0/16")
+    );
+    let regions = ec2(&emulator, "DescribeRegions", &[]).await.xml_all("regionName");
+    assert!(regions.contains(&"us-west-2".to_owned()), "{regions:?}");
+    let lists = ec2(&emulator, "DescribeManagedPrefixLists", &[]).await;
+    assert_eq!(
+        lists.xml_all("prefixListName"),
+        ["com.amazonaws.us-west-2.s3", "com.amazonaws.us-west-2.dynamodb"]
+    );
+
+    for (action, parameter, value, code) in [
+        (
+            "DescribeSecurityGroups",
+            "GroupId.1",
+            "sg-0123456789abcdef0",
+            "InvalidGroup.NotFound",
+        ),
+        (
+            "DescribeSecurityGroups",
+            "GroupId.1",
+            "sg",
+            "InvalidGroupId.Malformed",
+        ),
+        (
+            "DescribeSecurityGroups",
+            "GroupName.1",
+            "web",
+            "InvalidGroup.NotFound",
+        ),
+        (
+            "DescribeRouteTables",
+            "RouteTableId.1",
+            "rtb-0123456789abcdef0",
+            "InvalidRouteTableID.NotFound",
+        ),
+        (
+            "DescribeRouteTables",
+            "RouteTableId.1",
+            "rtb",
+            "InvalidRouteTableId.Malformed",
+        ),
+        (
+            "DescribeAvailabilityZones",
+            "ZoneName.1",
+            "us-west-2z",
+            "InvalidParameterValue",
+        ),
+        (
+            "DescribeRegions",
+            "RegionName.1",
+            "mars-1",
+            "InvalidParameterValue",
+        ),
+        (
+            "DescribeManagedPrefixLists",
+            "PrefixListId.1",
+            "pl-0123456789abcdef0",
+            "InvalidPrefixListID.NotFound",
+        ),
+        (
+            "DescribeManagedPrefixLists",
+            "PrefixListId.1",
+            "pl",
+            "InvalidPrefixListId.Malformed",
+        ),
+    ] {
+        let answer = ec2(&emulator, action, &[(parameter, value)]).await;
+        assert_eq!(
+            (answer.status, answer.xml("Code").as_deref()),
+            (400, Some(code)),
+            "{action} {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn kinds_of_addresses_are_kept_and_a_chosen_address_is_the_interface_s() {
+    let emulator = emulator_with(NO_ENDPOINT).await;
+    let subnets = subnets(&emulator).await;
+    let chosen = [
+        ("SubnetConfiguration.1.SubnetId", subnets[0].as_str()),
+        ("SubnetConfiguration.1.Ipv4", "127.0.0.77"),
+        ("IpAddressType", "dualstack"),
+        ("DnsOptions.DnsRecordIpType", "ipv4"),
+    ];
+    let id = created(&emulator, &chosen).await;
+    let found = ec2(&emulator, "DescribeVpcEndpoints", &[("VpcEndpointId.1", &id)]).await;
+    assert_eq!(found.xml("ipAddressType").as_deref(), Some("dualstack"));
+    assert_eq!(found.xml("dnsRecordIpType").as_deref(), Some("ipv4"));
+    let interfaces = ec2(&emulator, "DescribeNetworkInterfaces", &[]).await;
+    assert_eq!(interfaces.xml("privateIpAddress").as_deref(), Some("127.0.0.77"));
+
+    let modified = [("VpcEndpointId", id.as_str()), ("IpAddressType", "ipv4")];
+    let answer = ec2(&emulator, "ModifyVpcEndpoint", &modified).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let found = ec2(&emulator, "DescribeVpcEndpoints", &[("VpcEndpointId.1", &id)]).await;
+    assert_eq!(found.xml("ipAddressType").as_deref(), Some("ipv4"));
+
+    let outside = [
+        ("VpcEndpointId", id.as_str()),
+        ("SubnetConfiguration.1.SubnetId", &subnets[0]),
+        ("SubnetConfiguration.1.Ipv4", "10.0.0.1"),
+    ];
+    let answer = ec2(&emulator, "ModifyVpcEndpoint", &outside).await;
+    assert_eq!(
+        answer.xml("Code").as_deref(),
+        Some("InvalidParameterValue"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_being_deleted_can_be_tagged_until_it_is_gone() {
+    let emulator = emulator_with(NO_ENDPOINT).await;
+    let frozen_at = "2026-01-02T03:04:05Z".parse().expect("it is an instant");
+    emulator
+        .set_clock(ClockSetting::FrozenAt(frozen_at))
+        .expect("it is a time");
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_767_323_045);
+    let at = |action: &str, parameters: &[(&str, &str)]| {
+        let mut call = Call::query("ec2", action, parameters);
+        call.time = time;
+        call
+    };
+    let created = at("CreateVpcEndpoint", &INTERFACE).send(&emulator).await;
+    let id = created.xml("vpcEndpointId").expect("an endpoint has an id");
+    let deleted = at("DeleteVpcEndpoints", &[("VpcEndpointId.1", &id)])
+        .send(&emulator)
+        .await;
+    assert_eq!(deleted.status, 200, "{}", deleted.text());
+    let tag = [
+        ("ResourceId.1", id.as_str()),
+        ("Tag.1.Key", "k"),
+        ("Tag.1.Value", "v"),
+    ];
+    let tagged = at("CreateTags", &tag).send(&emulator).await;
+    assert_eq!(tagged.status, 200, "{}", tagged.text());
+    let shown = at("DescribeTags", &[]).send(&emulator).await;
+    assert_eq!(shown.xml("value").as_deref(), Some("v"), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn a_refused_policy_keeps_its_reason_in_the_journal() {
+    let emulator = emulator_with(NO_ENDPOINT).await;
+    let policy = r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Conditoin": {}}]}"#;
+    let parameters: Vec<_> = INTERFACE
+        .iter()
+        .chain(&[("PolicyDocument", policy)])
+        .copied()
+        .collect();
+    let answer = ec2(&emulator, "CreateVpcEndpoint", &parameters).await;
+    assert_eq!(answer.xml("Code").as_deref(), Some("InvalidPolicyDocument"));
+    let entry = last_entry(&emulator).await;
+    let reason = entry["warnings"][0].as_str().expect("a reason").to_owned();
+    assert!(reason.contains("/Statement/0/Conditoin"), "{reason}");
+}
+
+#[tokio::test]
+async fn clients_of_services_that_are_not_played_read_an_error_in_their_own_form() {
+    let emulator = emulator().await;
+    let listed = Call::query("iam", "ListUsers", &[])
+        .host("localhost")
+        .send(&emulator)
+        .await;
+    assert_eq!(listed.status, 421);
+    assert_eq!(listed.xml("Code").as_deref(), Some("MisdirectedRequestException"));
+    let message = listed.xml("Message").expect("an error has a message");
+    assert!(message.contains("plays lookoutvision, ec2 and sts"), "{message}");
+
+    let mut bucket = Call::get("/my-bucket");
+    bucket.service = "s3";
+    let answer = bucket.send(&emulator).await;
+    assert!(
+        answer
+            .text()
+            .contains("<Error><Code>MisdirectedRequestException</Code>"),
+        "{}",
+        answer.text()
+    );
+
+    let mut tables = Call::post("/", "application/x-amz-json-1.0", b"{}");
+    tables.service = "dynamodb";
+    let answer = tables.send(&emulator).await;
+    assert!(
+        answer.json()["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("signed for dynamodb"))
+    );
+}
