@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext};
+use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -136,6 +136,14 @@ impl Authorization {
     /// What that action is about, `*` or an ARN
     pub(crate) fn resource(&self) -> String {
         self.pair().resource().to_string()
+    }
+
+    /// Whether one of the actions is about this: an ARN, or `*`
+    pub(crate) fn is_about(&self, resource: &str) -> bool {
+        self.question.request.pairs().any(|pair| match pair.resource() {
+            Resource::Any => resource == "*",
+            Resource::Arn(arn) => arn.as_str() == resource,
+        })
     }
 
     /// Each pair that was asked about, with its decision; of an abridged one the pair that decided

@@ -17,7 +17,7 @@ use std::{
 };
 
 use http::{HeaderValue, StatusCode, Version, header};
-use http_body_util::{BodyExt, Collected, Full};
+use http_body_util::{BodyExt, Collected, Either, Full};
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
@@ -34,7 +34,8 @@ use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
 use crate::{
     body::RequestBody,
     config::Limits,
-    control, pipeline,
+    control::{self, AnswerBody},
+    pipeline,
     request::{Connection, HeadError, TlsSession},
     server::Stop,
     state::Shared,
@@ -155,12 +156,15 @@ impl Connector {
 }
 
 impl Answerer {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
         let (head, incoming) = request.into_parts();
         let is_http2 = head.version == Version::HTTP_2;
         let mut body = RequestBody::new(incoming, &head.headers);
         let mut response = match &self.service {
-            Service::Aws(shared, connection) => pipeline::answer(shared, connection, head, &mut body).await,
+            Service::Aws(shared, connection) => {
+                let answer = pipeline::answer(shared, connection, head, &mut body).await;
+                answer.map(Either::Left)
+            }
             // In a box, because calls of the AWS API would carry the room for it.
             Service::Control(shared) => Box::pin(control::answer(shared, &head, &mut body)).await,
             Service::Health(shared) => Box::pin(control::answer_health_check(shared, &head, &mut body)).await,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
-use http_body_util::Full;
+use http_body_util::{Either, Full, channel::Channel};
 use hyper::{Response, body::Bytes};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -26,9 +26,14 @@ pub(crate) mod environment;
 mod health;
 pub(crate) mod modes;
 mod requests;
+
+use self::requests::PagesBroken;
 mod screen;
 
-pub(crate) type Answer = Result<Response<Full<Bytes>>, ControlError>;
+pub(crate) type Answer = Result<Response<AnswerBody>, ControlError>;
+
+/// A text that is there, or one that is made while its reader takes it
+pub(crate) type AnswerBody = Either<Full<Bytes>, Channel<Bytes, PagesBroken>>;
 
 /// A request that the control API refuses
 #[derive(Debug)]
@@ -45,11 +50,11 @@ pub(crate) async fn answer(
     shared: &Arc<Shared>,
     head: &Parts,
     body: &mut RequestBody,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     let answer = route(shared, head, body).await;
     // What nobody asked for, or what was refused
     body.drain(&shared.snapshot().config.limits).await;
-    answer.unwrap_or_else(ControlError::into_response)
+    answer.unwrap_or_else(|error| error.into_response().map(Either::Left))
 }
 
 /// Answers one request while the control API has as many connections as it may
@@ -57,7 +62,7 @@ pub(crate) async fn answer_health_check(
     shared: &Arc<Shared>,
     head: &Parts,
     body: &mut RequestBody,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     if matches!(head.uri.path(), "/health" | "/ready") {
         return answer(shared, head, body).await;
     }
@@ -69,7 +74,7 @@ pub(crate) async fn answer_health_check(
             "the control API has connections_max ({connections_max}) connections and answers `/health` and `/ready` only"
         ),
     );
-    error.into_response()
+    error.into_response().map(Either::Left)
 }
 
 /// Answers what came instead of a request's head
@@ -98,9 +103,9 @@ async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> An
         ["truststore.p12"] if reads => certificates::truststore_p12(shared),
         ["env"] if reads => env::show(shared, query),
         ["vpc-endpoints"] if reads => endpoint_policy::list(shared),
-        ["requests"] if reads => requests::list(shared, query),
-        ["requests"] if method == Method::DELETE => requests::clear(shared),
-        ["requests", id] if reads => requests::show(shared, id),
+        ["requests"] if reads => requests::list(shared, &head.uri, &head.headers).await,
+        ["requests"] if method == Method::DELETE => requests::clear(shared, query),
+        ["requests", id] if reads => requests::show(shared, id).await,
         ["vpc-endpoints", id, "policy"] if reads => endpoint_policy::show(shared, id),
         ["vpc-endpoints", id, "policy"] if method == Method::PUT => {
             endpoint_policy::attach(shared, id, &read(shared, body).await?).await
@@ -175,18 +180,18 @@ pub(crate) fn not_written(error: &StorageError) -> ControlError {
 /// Answers with a value as JSON
 pub(crate) fn json_answer(value: &impl Serialize) -> Answer {
     let text = serde_json::to_string(value).expect("what we answer with has string keys and finite numbers");
-    Ok(json_text(StatusCode::OK, text))
+    Ok(json_text(StatusCode::OK, text).map(Either::Left))
 }
 
 pub(crate) fn no_content() -> Answer {
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
 /// Answers with bytes of another kind
 pub(crate) fn bytes_answer(content_type: &'static str, bytes: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(bytes.into()));
+    let mut response = Response::new(Either::Left(Full::new(bytes.into())));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -19,7 +19,7 @@ use crate::{
     connection::{Api, Connector, cut_off::CutOff},
     control::environment::{Addresses, ClientEnvironment},
     identifiers::VpcEndpointId,
-    journal::{EntryView, Filter},
+    journal::EntryView,
     made::Made,
     policy_service,
     server::{self, Stop},
@@ -197,12 +197,15 @@ impl Emulator {
 
     /// The journal, newest last
     pub async fn requests(&self) -> Vec<Value> {
-        self.shared
-            .journal
-            .entries(&Filter::default())
-            .iter()
-            .map(|entry| EntryView::of(entry).to_json())
-            .collect()
+        let shared = self.shared.clone();
+        let read = move || {
+            let entries = shared.journal.entries();
+            entries
+                .iter()
+                .map(|entry| EntryView::of(entry).to_json())
+                .collect()
+        };
+        self.shared.explainer.run(read).await
     }
 
     /// Attaches a policy to the first configured VPC endpoint, from the next request on
@@ -278,10 +281,17 @@ impl Emulator {
             }
             requests_cut_off
         };
-        let mut all_stopped = pin!(all_stopped);
+        let (mut all_stopped, mut at_once) = (pin!(all_stopped), pin!(at_once));
         tokio::select! {
-            requests_cut_off = &mut all_stopped => return requests_cut_off,
-            () = at_once => {}
+            requests_cut_off = &mut all_stopped => {
+                // The log says why the last of them were denied.
+                tokio::select! {
+                    () = self.shared.explainer.finish() => {}
+                    () = &mut at_once => {}
+                }
+                return requests_cut_off;
+            }
+            () = &mut at_once => {}
         }
         self.stop.send_replace(Stop::AtOnce);
         all_stopped.await
@@ -298,10 +308,10 @@ impl Emulator {
 
     /// Every entry of the journal as one line of JSON each, newest last
     pub(crate) fn journal_lines(&self) -> Vec<String> {
-        let entries = self.shared.journal.entries(&Filter::default());
+        let entries = self.shared.journal.entries();
         entries
             .iter()
-            .map(|entry| EntryView::of(entry).to_json().to_string())
+            .map(|entry| EntryView::of(entry).to_json_text())
             .collect()
     }
 

@@ -11,6 +11,7 @@
 use std::{
     borrow::Cow,
     collections::VecDeque,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -21,12 +22,15 @@ use uuid::Uuid;
 use crate::{config::Limits, host_name::EmulatedService, request::ReceivedRequest};
 
 mod entry;
+mod explainer;
 mod filter;
 mod view;
 
+use self::filter::Since;
 pub(crate) use self::{
     entry::{BodyRecord, Entry, SignatureRecord},
-    filter::Filter,
+    explainer::{Explainer, QueueFull},
+    filter::{Order, Query},
     view::EntryView,
 };
 
@@ -40,6 +44,8 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Records {
     entries: VecDeque<Arc<Entry>>,
+    /// The place of the oldest entry; places are given once
+    first: u64,
     /// What the entries cost together
     bytes: usize,
     evicted: u64,
@@ -51,6 +57,18 @@ struct JournalLimits {
     bytes_max: usize,
     entry_bytes_max: usize,
 }
+
+/// The entries that a query asks for
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    /// Their places, in the order that is asked for
+    pub(crate) places: Vec<u64>,
+    /// The request of the last of them, if there are more than were asked for
+    pub(crate) next: Option<Uuid>,
+}
+
+/// Entries that are taken out of the journal while nobody else can
+const WINDOW_ENTRIES: u64 = 256;
 
 /// An entry that is still being written; it writes itself down when it is dropped
 #[derive(Debug)]
@@ -124,20 +142,96 @@ impl Journal {
         }
     }
 
-    /// The entries that a filter lets through, newest last
-    pub(crate) fn entries(&self, filter: &Filter) -> Vec<Arc<Entry>> {
-        let entries: Vec<_> = self.records().entries.iter().cloned().collect();
-        filter.apply(entries)
+    /// Where the entries stand that a query asks for
+    pub(crate) fn select(&self, query: &Query) -> Selection {
+        let Range { start, end } = self.places();
+        // What is no longer there was before everything that is.
+        let behind = |request_id| self.place(request_id).map_or(start, |place| place + 1);
+        let since = match query.since {
+            Some(Since::Request(request_id)) => Some(request_id),
+            _ => None,
+        };
+        let from = [query.after, since].into_iter().flatten().map(behind).max();
+        let to = query
+            .before
+            .map_or(end, |request_id| self.place(request_id).unwrap_or(start));
+
+        let mut selection = Selection::default();
+        let mut last = None;
+        for (place, entry) in self.walk(from.unwrap_or(start)..to, query.order) {
+            if !query.lets_through(&entry) {
+                continue;
+            }
+            if query.limit == Some(selection.places.len()) {
+                selection.next = last;
+                break;
+            }
+            selection.places.push(place);
+            last = Some(entry.request_id);
+        }
+        selection
+    }
+
+    /// All entries, newest last
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.records().entries.iter().cloned().collect()
     }
 
     /// The entry of a request
     pub(crate) fn entry(&self, request_id: Uuid) -> Option<Arc<Entry>> {
-        self.records()
-            .entries
-            .iter()
-            .rev()
-            .find(|entry| entry.request_id == request_id)
-            .cloned()
+        self.at(self.place(request_id)?)
+    }
+
+    /// The entry at a place, unless it was evicted
+    pub(crate) fn at(&self, place: u64) -> Option<Arc<Entry>> {
+        let (_, entry) = self.window(place..place + 1).pop()?;
+        Some(entry)
+    }
+
+    fn place(&self, request_id: Uuid) -> Option<u64> {
+        self.walk(self.places(), Order::Newest)
+            .find(|(_, entry)| entry.request_id == request_id)
+            .map(|(place, _)| place)
+    }
+
+    fn places(&self) -> Range<u64> {
+        let records = self.records();
+        records.first..records.first + records.entries.len() as u64
+    }
+
+    /// Entries one after the other. The lock is held for a few of them at a time, because those who serve wait for it.
+    fn walk(&self, places: Range<u64>, order: Order) -> impl Iterator<Item = (u64, Arc<Entry>)> {
+        let mut left = places;
+        let windows = std::iter::from_fn(move || {
+            if left.is_empty() {
+                return None;
+            }
+            let window = match order {
+                Order::Oldest => left.start..left.end.min(left.start + WINDOW_ENTRIES),
+                Order::Newest => left.start.max(left.end.saturating_sub(WINDOW_ENTRIES))..left.end,
+            };
+            match order {
+                Order::Oldest => left.start = window.end,
+                Order::Newest => left.end = window.start,
+            }
+            let mut entries = self.window(window);
+            if order == Order::Newest {
+                entries.reverse();
+            }
+            Some(entries)
+        });
+        windows.flatten()
+    }
+
+    fn window(&self, places: Range<u64>) -> Vec<(u64, Arc<Entry>)> {
+        let records = self.records();
+        let index = |place: u64| {
+            let index = usize::try_from(place.saturating_sub(records.first)).unwrap_or(usize::MAX);
+            index.min(records.entries.len())
+        };
+        let range = index(places.start)..index(places.end);
+        let first = records.first + range.start as u64;
+        (first..).zip(records.entries.range(range).cloned()).collect()
     }
 
     /// How many entries there are, and how many went because of the limits
@@ -146,9 +240,20 @@ impl Journal {
         (records.entries.len(), records.evicted)
     }
 
-    /// Forgets every entry, and how many went before
-    pub(crate) fn clear(&self) {
-        *self.records() = Records::default();
+    /// Forgets every entry, and how many went before; how many it were
+    pub(crate) fn clear(&self) -> usize {
+        let mut records = self.records();
+        let first = records.first + records.entries.len() as u64;
+        let forgotten = std::mem::replace(
+            &mut *records,
+            Records {
+                first,
+                ..Records::default()
+            },
+        );
+        // What is forgotten is freed after the lock is.
+        drop(records);
+        forgotten.entries.len()
     }
 
     fn push(&self, mut entry: Entry) {
@@ -170,6 +275,7 @@ impl Journal {
                 .entries
                 .pop_front()
                 .expect("there are more entries than one");
+            records.first += 1;
             records.bytes -= oldest.bytes;
             records.evicted += 1;
             evicted.push(oldest);

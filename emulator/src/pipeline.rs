@@ -10,7 +10,7 @@ use http::{StatusCode, Version, request::Parts};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use sigv4_verify::SignatureError;
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use crate::{
     authenticate::{self, Caller},
@@ -20,7 +20,7 @@ use crate::{
     entry_point::{EntryPoint, HostEntryPoint, Scope},
     host_name::{EmulatedHost, EmulatedService},
     identifiers::Region,
-    journal::{OpenEntry, SignatureRecord},
+    journal::{Explainer, OpenEntry, QueueFull, SignatureRecord},
     lookoutvision::{
         invocation::Invocation,
         operations::Refused,
@@ -145,7 +145,7 @@ impl Front<'_> {
                 entry.warnings.push(reason);
             }
         }
-        tell(received, entry, &refusal, &wire.message);
+        tell(&self.shared.explainer, received, entry, &refusal, &wire.message);
         entry.error_code = wire.error_type;
         entry.message = Some(wire.message.as_str().into());
         if let Refusal::Signature(error) = refusal
@@ -428,12 +428,22 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal
     }
 }
 
-/// One line that a person understands; what a client did wrong is no fault of the emulator's, so none is an error.
-fn tell(received: &ReceivedRequest, entry: &OpenEntry<'_>, refusal: &Refusal, message: &str) {
+/// One line that a person understands, as soon as there is time for it; what a client did wrong is no fault of the emulator's, so none is an error.
+fn tell(
+    explainer: &Explainer,
+    received: &ReceivedRequest,
+    entry: &OpenEntry<'_>,
+    refusal: &Refusal,
+    message: &str,
+) {
     let request_id = received.request_id;
     match (refusal, &entry.authorization) {
-        (Refusal::AccessDenied(_), Some(authorization)) => {
-            info!(%request_id, "denied: {}", authorization.explain().summary());
+        (Refusal::AccessDenied(_), Some(authorization)) if enabled!(Level::INFO) => {
+            let authorization = authorization.clone();
+            let explain = move || info!(%request_id, "denied: {}", authorization.explain().summary());
+            if let Err(QueueFull) = explainer.queue(explain) {
+                info!(%request_id, "denied: {message} (too many denials at one time to explain this one here)");
+            }
         }
         (Refusal::Signature(error), _) => info!(%request_id, "not authenticated: {error}"),
         // Whoever set up the test has to know: no policy was asked at all.

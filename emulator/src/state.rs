@@ -23,7 +23,7 @@ use crate::{
     ec2::changes::EndpointChanges,
     entry_point::EndpointTable,
     identifiers::{Region, VpcEndpointId},
-    journal::Journal,
+    journal::{Explainer, Journal},
     lookoutvision::{self, call_counts::CallCounts, store::Declared},
     made::Made,
     service::Service,
@@ -37,6 +37,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
+    pub(crate) explainer: Explainer,
     pub(crate) calls: CallCounts,
     pub(crate) service: Service,
     pub(crate) s3_tasks: S3Tasks,
@@ -99,6 +100,7 @@ impl Shared {
         Self {
             clock,
             journal: Journal::new(&config.limits),
+            explainer: Explainer::default(),
             calls: CallCounts::new(config.limits.counted_models_max),
             service,
             s3_tasks: S3Tasks::new(config.limits.s3_tasks_max),

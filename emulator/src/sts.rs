@@ -257,6 +257,9 @@ static ACTIONS: LazyLock<[Action; 4]> = LazyLock::new(|| {
     .map(|action| action.parse().expect("actions have names that actions may have"))
 });
 
+/// The actions that are played
+pub(crate) const ACTION_NAMES: [&str; 2] = ["AssumeRole", "GetCallerIdentity"];
+
 /// The API's version (API model)
 const VERSION: &str = "2011-06-15";
 /// What its answers are in (API model, `xmlNamespace`)

@@ -1,137 +1,289 @@
-//! Which entries a query asks for.
+//! Which entries a query asks for, and which part of them.
+//!
+//! ```text
+//! GET /requests?operation=DetectAnomalies&status=403&order=newest&limit=20
+//! Link: </requests?operation=DetectAnomalies&status=403&order=newest&limit=20&before=655d…>; rel="next"
+//! ```
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
+use http::StatusCode;
+use iam_policy::Arn;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Entry;
-use crate::{config::Principal, entry_point::EntryPoint, identifiers::VpcEndpointId};
+use crate::{
+    config::Principal, ec2::Ec2Action, entry_point::EntryPoint, host_name::EmulatedService,
+    identifiers::VpcEndpointId, lookoutvision::operation::Operation, spelling, sts,
+};
 
-/// Which entries are asked for; every part that is given must hold
+/// Which entries are asked for, and which part of them
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    operation: Option<String>,
-    decision: Option<String>,
+pub(crate) struct Query {
+    pub(super) filter: Filter,
+    pub(super) since: Option<Since>,
+    /// Those recorded after the entry of this request
+    pub(super) after: Option<Uuid>,
+    /// Those recorded before the entry of this request
+    pub(super) before: Option<Uuid>,
+    pub(super) order: Order,
+    /// At most so many
+    pub(super) limit: Option<usize>,
+}
+
+/// What entries must have; every part that is given must hold
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Filter {
+    access_key_id: Option<String>,
+    decision: Option<&'static str>,
+    error_code: Option<String>,
+    operation: Option<&'static str>,
     principal: Option<String>,
-    vpc_endpoint_id: Option<String>,
-    status: Option<u16>,
-    since: Option<Since>,
+    resource: Option<String>,
+    rule: Option<String>,
+    service: Option<EmulatedService>,
+    source_ip: Option<IpAddr>,
+    status: Option<StatusCode>,
+    target: Option<String>,
+    vpc_endpoint_id: Option<VpcEndpointId>,
 }
 
 /// Where a client left off
-#[derive(Debug, PartialEq, Eq)]
-enum Since {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Since {
     /// Entries received at this instant or later
     Time(Timestamp),
-    /// Entries after the one of this request; all that are left when it is no longer there
+    /// The same as [`Query::after`]
     Request(Uuid),
+}
+
+/// Which entries come first
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Newest last
+    #[default]
+    Oldest,
+    /// Newest first
+    Newest,
 }
 
 /// A query that asks for something there is not
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FilterError {
-    /// No such filter
-    #[error(
-        "there is no filter `{0}`; there are operation, decision, principal, vpc_endpoint_id, status and since"
-    )]
-    Unknown(String),
-    /// Not a value of that filter
-    #[error("`{value}` is not {expected}")]
+pub(crate) enum QueryError {
+    /// No such parameter
+    #[error("there is no parameter `{name}`; {}", suggestion(name, &PARAMETERS))]
+    Unknown {
+        /// What was given
+        name: String,
+    },
+    /// Which of the two is meant?
+    #[error("`{0}` is given more than once")]
+    Twice(&'static str),
+    /// Not a value of that parameter
+    #[error("`{parameter}`: `{value}` is not {expected}")]
     Value {
+        /// The parameter
+        parameter: &'static str,
         /// What was given
         value: String,
         /// What it should be
         expected: &'static str,
     },
+    /// No operation of a service that is played
+    #[error("`operation`: there is no operation `{name}`; {}", suggestion(name, &operation_names()))]
+    UnknownOperation {
+        /// What was given
+        name: String,
+    },
 }
 
-impl Filter {
+impl Query {
     /// Reads the query of a URL
     ///
     /// # Errors
-    /// When a filter is not known or its value is not of its kind.
-    pub(crate) fn parse(query: &str) -> Result<Self, FilterError> {
-        let mut filter = Self::default();
+    /// When a parameter is not known, is given twice, or its value is not of its kind.
+    pub(crate) fn parse(query: &str) -> Result<Self, QueryError> {
+        let mut read = Self::default();
+        let mut given = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let value = value.into_owned();
-            match &*name {
-                "operation" => filter.operation = Some(value),
-                "decision" if DECISIONS.contains(&value.as_str()) => filter.decision = Some(value),
-                "decision" => {
-                    return Err(FilterError::Value {
-                        value,
-                        expected: "a decision (allowed, implicitDeny or explicitDeny)",
-                    });
-                }
-                "principal" => filter.principal = Some(value),
-                "vpc_endpoint_id" => filter.vpc_endpoint_id = Some(value),
-                "status" => match value.parse() {
-                    Ok(status) => filter.status = Some(status),
-                    Err(_) => {
-                        return Err(FilterError::Value {
-                            value,
-                            expected: "an HTTP status",
-                        });
-                    }
-                },
-                "since" => match (value.parse(), value.parse()) {
-                    (Ok(time), _) => filter.since = Some(Since::Time(time)),
-                    (_, Ok(request_id)) => filter.since = Some(Since::Request(request_id)),
-                    _ => {
-                        return Err(FilterError::Value {
-                            value,
-                            expected: "an instant (like 2026-01-02T03:04:05Z) or a request id",
-                        });
-                    }
-                },
-                _ => return Err(FilterError::Unknown(name.into_owned())),
+            let parameter = PARAMETERS.iter().copied().find(|parameter| *parameter == name);
+            let parameter = parameter.ok_or_else(|| QueryError::Unknown {
+                name: name.into_owned(),
+            })?;
+            if given.contains(&parameter) {
+                return Err(QueryError::Twice(parameter));
             }
+            given.push(parameter);
+            read.set(parameter, &value)?;
         }
-        Ok(filter)
+        Ok(read)
     }
 
-    pub(super) fn apply(&self, mut entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
-        if let Some(Since::Request(request_id)) = self.since
-            && let Some(position) = entries.iter().position(|entry| entry.request_id == request_id)
-        {
-            entries.drain(..=position);
-        }
-        entries.retain(|entry| self.lets_through(entry));
-        entries
-    }
-
-    fn lets_through(&self, entry: &Entry) -> bool {
-        let asks = |wanted: &Option<String>, found: Option<&str>| match wanted {
-            None => true,
-            Some(wanted) => found == Some(wanted),
+    fn set(&mut self, parameter: &'static str, value: &str) -> Result<(), QueryError> {
+        let wrong = |expected| QueryError::Value {
+            parameter,
+            value: value.to_owned(),
+            expected,
         };
-        asks(&self.operation, entry.operation.as_deref())
-            && asks(
-                &self.decision,
-                entry
-                    .authorization
-                    .as_ref()
-                    .map(|authorization| authorization.decision().as_str()),
-            )
-            && asks(&self.principal, entry.principal.as_deref().map(Principal::arn))
-            && asks(
-                &self.vpc_endpoint_id,
-                entry
-                    .entry_point
-                    .as_ref()
-                    .and_then(EntryPoint::vpc_endpoint_id)
-                    .map(VpcEndpointId::as_str),
-            )
-            && self
-                .status
-                .is_none_or(|status| entry.status.is_some_and(|found| found.as_u16() == status))
-            && match self.since {
-                Some(Since::Time(since)) => entry.time >= since,
-                _ => true,
+        let text = || match value {
+            "" => Err(wrong("a text with anything in it")),
+            _ => Ok(Some(value.to_owned())),
+        };
+        let request_id = || match value.parse::<Uuid>() {
+            Ok(request_id) => Ok(Some(request_id)),
+            Err(_) => Err(wrong("a request id")),
+        };
+        let filter = &mut self.filter;
+        match parameter {
+            "access_key_id" => filter.access_key_id = text()?,
+            "after" => self.after = request_id()?,
+            "before" => self.before = request_id()?,
+            "decision" => {
+                let decision = DECISIONS.into_iter().find(|decision| *decision == value);
+                let expected = "a decision (allowed, implicitDeny or explicitDeny)";
+                filter.decision = Some(decision.ok_or_else(|| wrong(expected))?);
             }
+            "error_code" => filter.error_code = text()?,
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| *limit > 0);
+                self.limit = Some(limit.ok_or_else(|| wrong("a whole number from 1"))?);
+            }
+            "operation" => {
+                let operation = operation_names().into_iter().find(|name| *name == value);
+                filter.operation = Some(operation.ok_or_else(|| QueryError::UnknownOperation {
+                    name: value.to_owned(),
+                })?);
+            }
+            "order" => {
+                self.order = match value {
+                    "oldest" => Order::Oldest,
+                    "newest" => Order::Newest,
+                    _ => return Err(wrong("an order (oldest or newest, first)")),
+                };
+            }
+            "principal" => match value.parse::<Arn>() {
+                Ok(_) => filter.principal = text()?,
+                Err(_) => return Err(wrong("the ARN of a principal")),
+            },
+            "resource" if value == "*" || value.parse::<Arn>().is_ok() => filter.resource = text()?,
+            "resource" => {
+                return Err(wrong(
+                    "an ARN or `*`, what an operation without a resource is authorised on",
+                ));
+            }
+            "rule" => filter.rule = text()?,
+            "service" => {
+                let service = EmulatedService::from_signing_name(value);
+                let expected = "a service that is played (lookoutvision, ec2 or sts)";
+                filter.service = Some(service.ok_or_else(|| wrong(expected))?);
+            }
+            "since" => match (value.parse(), value.parse()) {
+                (Ok(time), _) => self.since = Some(Since::Time(time)),
+                (_, Ok(request_id)) => self.since = Some(Since::Request(request_id)),
+                _ => return Err(wrong("an instant (like 2026-01-02T03:04:05Z) or a request id")),
+            },
+            "source_ip" => match value.parse() {
+                Ok(address) => filter.source_ip = Some(address),
+                Err(_) => return Err(wrong("an IP address")),
+            },
+            "status" => match value.parse() {
+                Ok(status) => filter.status = Some(status),
+                Err(_) => return Err(wrong("an HTTP status")),
+            },
+            "target" => filter.target = text()?,
+            "vpc_endpoint_id" => match value.parse() {
+                Ok(id) => filter.vpc_endpoint_id = Some(id),
+                Err(_) => return Err(wrong("the ID of a VPC endpoint")),
+            },
+            _ => {
+                return Err(QueryError::Unknown {
+                    name: parameter.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Which entries come first
+    pub(crate) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Whether an entry is asked for, wherever it stands
+    pub(super) fn lets_through(&self, entry: &Entry) -> bool {
+        let is_recent = match self.since {
+            Some(Since::Time(since)) => entry.time >= since,
+            _ => true,
+        };
+        is_recent && self.filter.lets_through(entry)
     }
 }
+
+impl Filter {
+    fn lets_through(&self, entry: &Entry) -> bool {
+        fn asks<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+            wanted.is_none_or(|wanted| found == Some(wanted))
+        }
+        let authorization = entry.authorization.as_deref();
+        let endpoint = entry.entry_point.as_ref().and_then(EntryPoint::vpc_endpoint_id);
+        asks(self.access_key_id.as_deref(), entry.access_key_id.as_deref())
+            && asks(
+                self.decision,
+                authorization.map(|authorization| authorization.decision().as_str()),
+            )
+            && asks(self.error_code.as_deref(), entry.error_code)
+            && asks(self.operation, entry.operation.as_deref())
+            && asks(
+                self.principal.as_deref(),
+                entry.principal.as_deref().map(Principal::arn),
+            )
+            && self.resource.as_ref().is_none_or(|resource| {
+                authorization.is_some_and(|authorization| authorization.is_about(resource))
+            })
+            && asks(self.rule.as_deref(), entry.rule.as_deref())
+            && asks(self.service, Some(entry.service))
+            && asks(self.source_ip, Some(entry.connection.peer.ip().to_canonical()))
+            && asks(self.status, entry.status)
+            && asks(self.target.as_deref(), Some(&*entry.target))
+            && asks(self.vpc_endpoint_id.as_ref(), endpoint)
+    }
+}
+
+/// What a name was meant to be, or what there is
+fn suggestion(written: &str, names: &[&str]) -> String {
+    match spelling::meant(written, names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", spelling::quoted(names)),
+    }
+}
+
+/// The operations of all services that are played
+fn operation_names() -> Vec<&'static str> {
+    let lookoutvision = Operation::ALL.into_iter().map(Operation::name);
+    let ec2 = Ec2Action::ALL.into_iter().map(Ec2Action::name);
+    lookoutvision.chain(ec2).chain(sts::ACTION_NAMES).collect()
+}
+
+const PARAMETERS: [&str; 17] = [
+    "access_key_id",
+    "after",
+    "before",
+    "decision",
+    "error_code",
+    "limit",
+    "operation",
+    "order",
+    "principal",
+    "resource",
+    "rule",
+    "service",
+    "since",
+    "source_ip",
+    "status",
+    "target",
+    "vpc_endpoint_id",
+];
 
 const DECISIONS: [&str; 3] = ["allowed", "implicitDeny", "explicitDeny"];
 
@@ -140,16 +292,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_of_several_parts_is_read() {
-        let filter = Filter::parse("operation=DetectAnomalies&status=403&decision=explicitDeny").unwrap();
-        assert_eq!(filter.operation.as_deref(), Some("DetectAnomalies"));
-        assert_eq!(filter.status, Some(403));
-        assert_eq!(Filter::parse(""), Ok(Filter::default()));
+    fn a_query_of_several_parts_is_read() {
+        let query = "operation=DetectAnomalies&status=403&decision=explicitDeny&order=newest&limit=5";
+        let query = Query::parse(query).unwrap();
+        assert_eq!(query.filter.operation, Some("DetectAnomalies"));
+        assert_eq!(query.filter.status, Some(StatusCode::FORBIDDEN));
+        assert_eq!((query.order, query.limit), (Order::Newest, Some(5)));
+        assert_eq!(Query::parse(""), Ok(Query::default()));
+        for operation in operation_names() {
+            assert!(
+                Query::parse(&format!("operation={operation}")).is_ok(),
+                "{operation}"
+            );
+        }
     }
 
     #[test]
     fn since_is_an_instant_or_a_request_id() {
-        let since = |text: &str| Filter::parse(&format!("since={text}")).map(|filter| filter.since);
+        let since = |text: &str| Query::parse(&format!("since={text}")).map(|query| query.since);
         assert!(matches!(since("2026-01-02T03:04:05Z"), Ok(Some(Since::Time(_)))));
         assert!(matches!(
             since("7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"),
@@ -160,15 +320,58 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_is_refused_by_name() {
-        let error = |query: &str| Filter::parse(query).expect_err(query).to_string();
-        assert_eq!(
-            error("op=x"),
-            "there is no filter `op`; there are operation, decision, principal, vpc_endpoint_id, status and since"
-        );
-        assert_eq!(error("status=ok"), "`ok` is not an HTTP status");
-        assert_eq!(
-            error("decision=denied"),
-            "`denied` is not a decision (allowed, implicitDeny or explicitDeny)"
-        );
+        for (query, message) in [
+            (
+                "operatoin=x",
+                "there is no parameter `operatoin`; did you mean `operation`?",
+            ),
+            (
+                "colour=red",
+                "there is no parameter `colour`; there are `access_key_id`, `after`, `before`, `decision`, `error_code`, \
+                 `limit`, `operation`, `order`, `principal`, `resource`, `rule`, `service`, `since`, `source_ip`, \
+                 `status`, `target`, `vpc_endpoint_id`",
+            ),
+            ("status=200&status=403", "`status` is given more than once"),
+            ("status=ok", "`status`: `ok` is not an HTTP status"),
+            (
+                "decision=denied",
+                "`decision`: `denied` is not a decision (allowed, implicitDeny or explicitDeny)",
+            ),
+            (
+                "operation=DetectAnomaly",
+                "`operation`: there is no operation `DetectAnomaly`; did you mean `DetectAnomalies`?",
+            ),
+            ("limit=0", "`limit`: `0` is not a whole number from 1"),
+            ("limit=-1", "`limit`: `-1` is not a whole number from 1"),
+            (
+                "order=descending",
+                "`order`: `descending` is not an order (oldest or newest, first)",
+            ),
+            ("after=1", "`after`: `1` is not a request id"),
+            ("before=", "`before`: `` is not a request id"),
+            (
+                "principal=alice",
+                "`principal`: `alice` is not the ARN of a principal",
+            ),
+            (
+                "resource=model/a/1",
+                "`resource`: `model/a/1` is not an ARN or `*`, what an operation without a resource is authorised on",
+            ),
+            (
+                "service=s3",
+                "`service`: `s3` is not a service that is played (lookoutvision, ec2 or sts)",
+            ),
+            (
+                "source_ip=localhost",
+                "`source_ip`: `localhost` is not an IP address",
+            ),
+            (
+                "vpc_endpoint_id=vpc-1",
+                "`vpc_endpoint_id`: `vpc-1` is not the ID of a VPC endpoint",
+            ),
+            ("target=", "`target`: `` is not a text with anything in it"),
+        ] {
+            assert_eq!(Query::parse(query).expect_err(query).to_string(), message);
+        }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     config::Principal,
     entry_point::EntryPoint,
     identifiers::{VpcEndpointId, VpcId},
+    text::escape_json,
 };
 
 /// One entry as the control API shows it
@@ -159,6 +160,11 @@ impl<'a> EntryView<'a> {
         let mut value = to_value(self);
         redact(&mut value);
         value
+    }
+
+    /// The same on one line, with nothing in it that moves a cursor
+    pub(crate) fn to_json_text(&self) -> String {
+        escape_json(self.to_json().to_string())
     }
 }
 

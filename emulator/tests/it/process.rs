@@ -92,6 +92,16 @@ impl Process {
         std::fs::read_to_string(&self.log).expect("the log is text")
     }
 
+    /// Asks it to end, waits until it has, and hands over its log
+    pub(crate) fn stop(mut self) -> String {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "`kill` is everywhere");
+        self.child.wait().expect("it is ours");
+        self.log()
+    }
+
     /// As `kill -9` does
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it is ours");

@@ -409,6 +409,9 @@ pub(crate) async fn read_answer(stream: &mut (impl AsyncReadExt + Unpin)) -> std
         .iter()
         .find(|(name, _)| name == "content-length")
         .and_then(|(_, value)| value.parse().ok());
+    let is_chunked = headers
+        .iter()
+        .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let mut body = bytes.split_off(head_end);
     let length = if status == Some(204) {
         0
@@ -423,8 +426,25 @@ pub(crate) async fn read_answer(stream: &mut (impl AsyncReadExt + Unpin)) -> std
     Ok(Answer {
         status: status.expect("a status line"),
         headers,
-        body,
+        body: if is_chunked { unchunked(&body) } else { body },
     })
+}
+
+/// The bytes of a body that came in chunks, the last of which must be there (RFC 9112, section 7.1)
+fn unchunked(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let line_end = chunks.windows(2).position(|window| window == b"\r\n");
+        let line_end = line_end.expect("a chunk begins with its length");
+        let length = std::str::from_utf8(&chunks[..line_end]).expect("a length is text");
+        let length = usize::from_str_radix(length, 16).expect("a length is a number");
+        let chunk = &chunks[line_end + 2..];
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunk[..length]);
+        chunks = &chunk[length + 2..];
+    }
 }
 
 /// One exchange with the control API
@@ -437,6 +457,16 @@ pub(crate) async fn control_stream(emulator: &Emulator) -> TcpStream {
     let url = emulator.control_url();
     let host = url.strip_prefix("http://").expect("plain HTTP");
     TcpStream::connect(host).await.expect("the control API listens")
+}
+
+/// A GET of the control API in which the client says what it takes
+pub(crate) async fn control_accepting(emulator: &Emulator, target: &str, accept: &str) -> Answer {
+    let mut stream = control_stream(emulator).await;
+    let request =
+        format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
+    let written = stream.write_all(request.as_bytes()).await;
+    written.expect("the control API reads");
+    read_answer(&mut stream).await.expect("the control API answers")
 }
 
 /// One exchange with the control API at an address

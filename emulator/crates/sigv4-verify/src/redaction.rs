@@ -28,29 +28,35 @@ use crate::percent::hex_value;
 /// ```
 #[must_use]
 pub fn redact_secrets(text: &str) -> Cow<'_, str> {
-    // Most texts name nothing at all, which is found out faster.
-    if !text.contains(['=', ':', '%']) {
+    // Most texts have no escapes and name nothing, which is found out faster.
+    if !text.contains('%') && !names_a_secret(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let characters = resolve_escapes(text.as_bytes());
+    let bytes: Vec<u8> = characters.iter().map(|character| character.byte).collect();
     let mut redacted = String::new();
     let mut copied = 0;
     let mut at = 0;
-    while at < characters.len() {
-        let Some(value) = value_of_secret(&characters, at) else {
-            at += 1;
+    while let Some(separator) = next_separator(&bytes, at) {
+        at = separator + 1;
+        if !ends_with_a_secret(&bytes[..separator]) {
             continue;
-        };
-        let separator = characters[value - 1];
+        }
+        if bytes[separator] == b':' {
+            // As a header is written down.
+            at += bytes[at..].iter().take_while(|byte| **byte == b' ').count();
+        }
+        let times_encoded = characters[separator].times_encoded;
         let ends = |character: &Character| {
-            character.times_encoded <= separator.times_encoded
+            character.times_encoded <= times_encoded
                 && (character.byte == b'&' || character.byte.is_ascii_whitespace())
         };
+        let value = at;
         let length = characters[value..].iter().position(ends);
         at = length.map_or(characters.len(), |length| value + length);
         if at > value {
-            // Separators are ASCII, so both ends lie between characters of the text.
-            redacted.push_str(&text[copied..separator.end]);
+            // What stands before and after a value is ASCII, so both ends lie between characters of the text.
+            redacted.push_str(&text[copied..characters[value - 1].end]);
             redacted.push_str(REDACTED);
             copied = characters.get(at).map_or(text.len(), |character| character.start);
         }
@@ -109,26 +115,36 @@ fn resolve_escapes(text: &[u8]) -> Vec<Character> {
     resolved
 }
 
-/// Where the value of the secret that is named at this place begins; `None` when none is.
-fn value_of_secret(characters: &[Character], at: usize) -> Option<usize> {
-    let is_named = |name: &str| {
-        let named = characters.get(at..at + name.len());
-        named.is_some_and(|named| named.iter().map(|character| character.byte).eq(name.bytes()))
-    };
-    let is_inside_a_name = at > 0 && is_of_a_name(characters[at - 1].byte);
-    let secret = SECRET_PARAMETERS
-        .iter()
-        .find(|secret| is_named(secret) && !(is_inside_a_name && !secret.starts_with("x-amz-")))?;
-    let separator = at + secret.len();
-    match characters.get(separator)?.byte {
-        b'=' => Some(separator + 1),
-        // As a header is written down.
-        b':' => {
-            let is_blank = |character: &&Character| character.byte == b' ';
-            Some(separator + 1 + characters[separator + 1..].iter().take_while(is_blank).count())
+fn names_a_secret(text: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(separator) = next_separator(text, at) {
+        if ends_with_a_secret(&text[..separator]) {
+            return true;
         }
-        _ => None,
+        at = separator + 1;
     }
+    false
+}
+
+/// Where the next character stands that can part a name from its value.
+fn next_separator(text: &[u8], from: usize) -> Option<usize> {
+    let position = text
+        .get(from..)?
+        .iter()
+        .position(|byte| matches!(byte, b'=' | b':'))?;
+    Some(from + position)
+}
+
+/// Whether a text ends with the name of a secret, in any case.
+fn ends_with_a_secret(text: &[u8]) -> bool {
+    SECRET_PARAMETERS.iter().any(|secret| {
+        let Some(before) = text.len().checked_sub(secret.len()) else {
+            return false;
+        };
+        let (before, name) = text.split_at(before);
+        let is_part_of_a_name = before.last().is_some_and(|byte| is_of_a_name(*byte));
+        name.eq_ignore_ascii_case(secret.as_bytes()) && (secret.starts_with("x-amz-") || !is_part_of_a_name)
+    })
 }
 
 fn is_of_a_name(byte: u8) -> bool {
