@@ -48,7 +48,7 @@ pub struct Watch {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// A valid version that is other than the one in force
-    New(Config),
+    New(Box<Config>),
     /// It says what the one in force says
     Unchanged,
     /// It cannot be put in force
@@ -70,7 +70,7 @@ pub fn start(
     let mut in_force = config.clone();
     start_with(config, overrides, move |outcome| match outcome {
         Outcome::New(new) => {
-            let new = Arc::new(new);
+            let new: Arc<Config> = new.into();
             for warning in &new.warnings {
                 warn!("{warning}");
             }
@@ -315,7 +315,7 @@ impl<T: FnMut(Outcome)> Watcher<T> {
                 None => {
                     self.in_force.clone_from(&self.files);
                     self.sections_in_force.clone_from(&config.sections);
-                    Outcome::New(config)
+                    Outcome::New(Box::new(config))
                 }
             },
         };

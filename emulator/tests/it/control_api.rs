@@ -143,14 +143,13 @@ async fn unknown_paths_and_methods_are_told_apart() {
 /// Status and error code of what is sent as it stands; `HOST` is where the control API listens
 async fn raw(emulator: &Emulator, head: &str) -> (u16, String) {
     let url = emulator.control_url();
-    let host = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(host).await.unwrap();
+    let host = url.strip_prefix("http://").expect("plain HTTP");
+    let mut stream = TcpStream::connect(host).await.expect("the control API listens");
     let head = head.replace("HOST", host).replace('\n', "\r\n");
-    stream
-        .write_all(format!("{head}\r\n\r\n").as_bytes())
-        .await
-        .unwrap();
-    let answer = read_answer(&mut stream).await.unwrap();
+    let sent = stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await;
+    sent.expect("the control API reads");
+    let answer = read_answer(&mut stream).await;
+    let answer = answer.expect("the control API answers");
     let code = match answer.status {
         204 => String::new(),
         _ => answer.json()["error"]["code"]
@@ -162,8 +161,8 @@ async fn raw(emulator: &Emulator, head: &str) -> (u16, String) {
 }
 
 #[track_caller]
-fn check(found: (u16, String), status: u16, code: &str, about: &str) {
-    assert_eq!((found.0, found.1.as_str()), (status, code), "{about}");
+fn check((found_status, found_code): (u16, String), status: u16, code: &str, about: &str) {
+    assert_eq!((found_status, found_code), (status, code.to_owned()), "{about}");
 }
 
 #[tokio::test]
