@@ -30,13 +30,13 @@ pub(crate) trait Storage: Send + Sync {
     /// `change` is called by a storage that keeps records; the others spare themselves the encoding.
     ///
     /// # Errors
-    /// When it cannot be kept; nothing of it is there then.
+    /// When it cannot be kept; nothing of it is there then, or nothing further is kept until that is certain.
     fn commit(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError>;
 
     /// Takes every record out
     ///
     /// # Errors
-    /// When that cannot be kept; everything is still there then.
+    /// When that cannot be kept; everything is still there then, or nothing further is kept until that is certain.
     fn reset(&self) -> Result<(), StorageError>;
 
     /// Lets go of what it holds open: nothing is committed from now on, and another emulator can have it
@@ -84,8 +84,8 @@ impl Table {
     }
 }
 
-/// What becomes of one record
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What becomes of one record; not `Debug`, because there are secrets in records
+#[derive(Clone)]
 pub(crate) struct RecordChange {
     pub(crate) table: Table,
     pub(crate) key: String,
@@ -112,8 +112,8 @@ impl RecordChange {
     }
 }
 
-/// What a storage has kept
-#[derive(Debug, Default)]
+/// What a storage has kept; not `Debug`, because there are secrets in it
+#[derive(Default)]
 pub(crate) struct Records {
     /// The state file, for what is said of a record that cannot be read
     path: PathBuf,
@@ -137,18 +137,18 @@ impl Records {
                 Err(_) if table == Table::RoleSessions => {
                     Err(self.unreadable(table, &key, "it is no role session"))
                 }
-                Err(error) => Err(self.unreadable(table, &key, error)),
+                Err(error) => Err(self.unreadable(table, &key, error.to_string())),
             }
         });
         parsed.collect()
     }
 
-    fn unreadable(&self, table: Table, key: &str, problem: impl ToString) -> StorageError {
+    fn unreadable(&self, table: Table, key: &str, message: impl Into<String>) -> StorageError {
         StorageError::Record {
             path: self.path.clone(),
             table,
             key: key.to_owned(),
-            message: problem.to_string(),
+            message: message.into(),
         }
     }
 }

@@ -31,7 +31,6 @@ pub(super) struct Database {
 }
 
 /// What is in a state file
-#[derive(Debug)]
 pub(super) struct Content {
     /// The change that was committed last
     pub(super) last_change: ChangeId,

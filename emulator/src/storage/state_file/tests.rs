@@ -273,7 +273,7 @@ fn a_record_that_is_not_what_was_put_there_is_named() {
     drop(table);
     transaction.commit().unwrap();
     drop(database);
-    let problem = StateFile::open(&path).unwrap().load().unwrap_err().to_string();
+    let problem = StateFile::open(&path).unwrap().load().err().unwrap().to_string();
     assert_eq!(
         problem,
         format!(
