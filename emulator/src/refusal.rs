@@ -118,7 +118,7 @@ impl Refusal {
             Self::NoEntryPoint(error) => front_end(
                 StatusCode::MISDIRECTED_REQUEST,
                 "MisdirectedRequestException",
-                error.to_string(),
+                &error.to_string(),
             ),
             Self::Signature(error) => {
                 let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
@@ -143,18 +143,18 @@ impl Refusal {
                 HeadError::TooLarge { .. } => front_end(
                     StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                     "RequestHeaderFieldsTooLargeException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
                 // AWS Lambda API reference, *Common errors*, MalformedHttpRequestException: the code; the texts are ours.
                 HeadError::TargetTooLong => front_end(
                     StatusCode::URI_TOO_LONG,
                     "MalformedHttpRequestException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
                 HeadError::Malformed(_) => front_end(
                     StatusCode::BAD_REQUEST,
                     "MalformedHttpRequestException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
             },
             Self::Body(error) => match error {
@@ -162,22 +162,22 @@ impl Refusal {
                 BodyError::TooLarge { .. } => front_end(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "RequestEntityTooLargeException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
                 BodyError::NoRoom => front_end(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "ServiceUnavailableException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
                 BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => front_end(
                     StatusCode::REQUEST_TIMEOUT,
                     "RequestTimeoutException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
                 BodyError::Broken(_) => front_end(
                     StatusCode::BAD_REQUEST,
                     "RequestAbortedException",
-                    error.to_string(),
+                    &error.to_string(),
                 ),
             },
             Self::AccessDenied(denial) => service(
@@ -284,8 +284,8 @@ fn service_error(error: &ServiceError) -> WireRefusal {
 }
 
 /// A refusal of what stands before the service
-fn front_end(status: StatusCode, error_type: &'static str, message: String) -> WireRefusal {
-    let message = cut(&message, MESSAGE_CHARACTERS_MAX).into_owned();
+fn front_end(status: StatusCode, error_type: &'static str, message: &str) -> WireRefusal {
+    let message = cut(message, MESSAGE_CHARACTERS_MAX).into_owned();
     let body = serde_json::json!({ "message": message }).to_string();
     WireRefusal {
         status,

@@ -96,7 +96,7 @@ impl SignatureRecord {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.texts().map(|text| text.len()).sum::<usize>()
+        size_of::<Self>() + self.texts().map(str::len).sum::<usize>()
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {

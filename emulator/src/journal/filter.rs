@@ -223,7 +223,7 @@ impl Query {
 impl Filter {
     fn lets_through(&self, entry: &Entry) -> bool {
         fn asks<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
-            wanted.is_none_or(|wanted| found == Some(wanted))
+            wanted.is_none_or(|wanted| found.is_some_and(|found| found == wanted))
         }
         let authorization = entry.authorization.as_deref();
         let endpoint = entry.entry_point.as_ref().and_then(EntryPoint::vpc_endpoint_id);

@@ -68,7 +68,7 @@ impl ServiceNotPlayed {
             None => (StatusCode::FORBIDDEN, "MissingAuthenticationToken"),
         };
         let message = self.to_string();
-        let json = front_end(status, code, message.clone());
+        let json = front_end(status, code, &message);
         match self.protocol {
             Protocol::Json => json,
             Protocol::Query => WireRefusal {

@@ -76,7 +76,8 @@ async fn silent_handshakes_make_nobody_wait() {
 /// One exchange of the control API, whose answer comes at once
 async fn ask(emulator: &Emulator, request: &str) -> Answer {
     let mut stream = control_stream(emulator).await;
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let sent = stream.write_all(request.as_bytes()).await;
+    sent.expect("the connection is open");
     timeout(AT_ONCE, read_answer(&mut stream))
         .await
         .expect("the answer does not wait for others")

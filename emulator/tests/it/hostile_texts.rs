@@ -13,9 +13,11 @@ const SECRET: &str = "hush";
 
 /// Sends bytes over TLS and reads the answer
 async fn exchange(emulator: &lookoutvision_emulator::Emulator, bytes: &str) -> Answer {
-    let mut stream = connect(emulator, emulator.address(), "localhost").await.unwrap();
-    stream.write_all(bytes.as_bytes()).await.unwrap();
-    read_answer(&mut stream).await.unwrap()
+    let stream = connect(emulator, emulator.address(), "localhost").await;
+    let mut stream = stream.expect("the emulator listens");
+    let sent = stream.write_all(bytes.as_bytes()).await;
+    sent.expect("the connection is open");
+    read_answer(&mut stream).await.expect("it is answered")
 }
 
 #[tokio::test]

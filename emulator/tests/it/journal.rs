@@ -138,9 +138,9 @@ async fn filters_narrow_and_unknown_ones_are_refused() {
 /// The ids of the requests in an answer
 fn ids(answer: &Answer) -> Vec<String> {
     let entries = answer.json();
-    let entries = entries.as_array().unwrap().iter();
+    let entries = entries.as_array().expect("it is a list").iter();
     entries
-        .map(|entry| entry["request_id"].as_str().unwrap().to_owned())
+        .map(|entry| entry["request_id"].as_str().expect("it has an id").to_owned())
         .collect()
 }
 

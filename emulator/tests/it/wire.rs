@@ -13,7 +13,7 @@ use tokio::{
 use crate::support::{ANSWERS_LATE, Answer, Call, connect, emulator, emulator_with, read_answer};
 
 /// Far longer than any limit that these tests set: reaching it is a hang
-const HANG: Duration = Duration::from_secs(20);
+const HANG: Duration = Duration::from_secs(60);
 
 /// Sends bytes over TLS and reads what comes back; `None` is a close without an answer
 async fn exchange(emulator: &Emulator, bytes: &[u8]) -> Option<Answer> {
