@@ -4,7 +4,7 @@
 //! with the Rust SDK: a 403 sent with the body unread was retried, a 403 after draining was not.) Where that is not
 //! possible, the answer ends the connection; see [`connection`](crate::connection).
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -12,19 +12,15 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use ring::digest;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
+pub(crate) use self::room::{Account, BodyBudget, Client, HTTP2_BUFFER_PARTS};
+use self::{room::Room, whole::Whole};
 use crate::config::Limits;
 
-/// Room for the bodies that are in memory at one time, over all connections
-#[derive(Debug, Clone)]
-pub(crate) struct BodyBudget {
-    room: Arc<Semaphore>,
-    kibibytes_max: u32,
-}
+mod memory;
+mod room;
+mod whole;
 
 /// A body that came in whole
 #[derive(Debug)]
@@ -34,21 +30,26 @@ pub(crate) struct ReceivedBody {
     /// Their SHA-256
     pub sha256: [u8; 32],
     // Gives its room back when the request is answered.
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Room,
 }
 
 /// A body that did not come in
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// More bytes than `body_bytes_max`
-    #[error("the body is larger than body_bytes_max ({body_bytes_max} bytes)")]
+    /// More bytes than one body may have
+    #[error("the body is larger than {limit} ({bytes_max} bytes)")]
     TooLarge {
+        /// The limit's name
+        limit: &'static str,
         /// The limit
-        body_bytes_max: usize,
+        bytes_max: usize,
     },
-    /// More bytes than all bodies together may hold, or no room within the time
-    #[error("no room for the body within in_flight_body_bytes_max")]
-    NoRoom,
+    /// More bytes than all bodies together may hold, or no room within `body_room_timeout`
+    #[error("no room for the body among those in flight ({limit}, client_body_share_percent_max)")]
+    NoRoom {
+        /// The limit of all bodies in flight
+        limit: &'static str,
+    },
     /// It did not arrive in time
     #[error("the body did not arrive within body_timeout ({} s)", .body_timeout.as_secs())]
     TimedOut {
@@ -64,26 +65,6 @@ pub(crate) enum BodyError {
     /// The connection broke, or the chunks made no sense
     #[error("the body broke off: {0}")]
     Broken(#[source] hyper::Error),
-}
-
-impl BodyBudget {
-    /// Room for so many bytes, counted in whole kibibytes
-    pub(crate) fn new(in_flight_body_bytes_max: usize) -> Self {
-        let kibibytes_max = u32::try_from(in_flight_body_bytes_max / 1024)
-            .unwrap_or(u32::MAX)
-            .max(1);
-        // The semaphore can hold fewer permits than a u32 on 32-bit machines only.
-        let room = Arc::new(Semaphore::new(
-            (kibibytes_max as usize).min(Semaphore::MAX_PERMITS),
-        ));
-        Self { room, kibibytes_max }
-    }
-
-    fn kibibytes(&self, bytes: u64) -> Option<u32> {
-        u32::try_from(bytes.div_ceil(1024))
-            .ok()
-            .filter(|kibibytes| *kibibytes <= self.kibibytes_max)
-    }
 }
 
 /// A request's body on its way in
@@ -139,59 +120,38 @@ impl RequestBody {
     pub(crate) async fn receive(
         &mut self,
         limits: &Limits,
-        budget: &BodyBudget,
+        account: Account<'_>,
     ) -> Result<ReceivedBody, BodyError> {
         let mut clock = BodyClock::new(limits);
-        let too_large = || BodyError::TooLarge {
-            body_bytes_max: limits.body_bytes_max,
-        };
-        let announced = self.incoming.size_hint().exact();
-        if announced.is_some_and(|bytes| bytes > limits.body_bytes_max as u64) {
-            return Err(too_large());
+        let too_large = || account.too_large(limits.body_bytes_max);
+        let mut bytes_max = limits.body_bytes_max;
+        if let Some(announced) = self.incoming.size_hint().exact() {
+            bytes_max = usize::try_from(announced)
+                .ok()
+                .filter(|announced| *announced <= bytes_max)
+                .ok_or_else(too_large)?;
+            if account.never_has_room_for(bytes_max) {
+                return Err(account.no_room());
+            }
         }
 
-        // A body of known length takes its room at once, so that two of them can never wait for each other half-read.
-        // A chunked one takes it piece by piece and gives up where there is none.
-        let mut room = match announced {
-            None | Some(0) => None,
-            Some(bytes) => {
-                let kibibytes = budget.kibibytes(bytes).ok_or(BodyError::NoRoom)?;
-                let permit = budget.room.clone().acquire_many_owned(kibibytes);
-                let permit = timeout_at(Instant::now() + limits.body_timeout, permit)
-                    .await
-                    .map_err(|_| BodyError::NoRoom)?;
-                Some(permit.expect("the semaphore is never closed"))
-            }
-        };
-
+        let mut room = account.open();
         let mut hash = digest::Context::new(&digest::SHA256);
-        let mut whole = Collected::Nothing;
+        let mut whole = Whole::Nothing;
         while let Some(data) = self.next(&mut clock).await? {
-            if self.bytes_read > limits.body_bytes_max {
+            if self.bytes_read > bytes_max {
                 return Err(too_large());
             }
-            if announced.is_none() {
-                let kibibytes = budget
-                    .kibibytes(self.bytes_read as u64)
-                    .ok_or(BodyError::NoRoom)?;
-                let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-                if let Some(more) = kibibytes.checked_sub(u32::try_from(held).unwrap_or(u32::MAX))
-                    && more > 0
-                {
-                    let permit = budget
-                        .room
-                        .clone()
-                        .try_acquire_many_owned(more)
-                        .map_err(|_| BodyError::NoRoom)?;
-                    match &mut room {
-                        Some(room) => room.merge(permit),
-                        None => room = Some(permit),
-                    }
-                }
-            }
+            let waited = room
+                .grow(&account, self.bytes_read, bytes_max, limits.body_room_timeout)
+                .await?;
+            clock.extend(waited);
             hash.update(&data);
-            whole.push(data, announced);
+            whole
+                .push(data, bytes_max, account.budget.memory())
+                .map_err(|_| account.no_room())?;
         }
+        room.shrink(self.bytes_read);
         Ok(ReceivedBody {
             bytes: whole.into_bytes(),
             sha256: sha256(hash),
@@ -276,6 +236,13 @@ impl<'l> BodyClock<'l> {
         }
     }
 
+    /// What was not the client's doing does not count
+    fn extend(&mut self, waited: Duration) {
+        if let Some(deadline) = &mut self.deadline {
+            *deadline += waited;
+        }
+    }
+
     async fn wait_for<T>(&mut self, frame: impl Future<Output = T>) -> Result<T, BodyError> {
         let mut frame = pin!(frame);
         // A timer costs more than a look.
@@ -302,40 +269,4 @@ impl<'l> BodyClock<'l> {
 
 fn sha256(hash: digest::Context) -> [u8; 32] {
     hash.finish().as_ref().try_into().expect("a SHA-256 has 32 bytes")
-}
-
-/// A body that comes in one piece, as small ones do, is not copied.
-enum Collected {
-    Nothing,
-    One(Bytes),
-    Many(Vec<u8>),
-}
-
-impl Collected {
-    fn push(&mut self, data: Bytes, announced: Option<u64>) {
-        *self = match std::mem::replace(self, Self::Nothing) {
-            Self::Nothing => Self::One(data),
-            Self::One(first) => {
-                let capacity = announced
-                    .and_then(|bytes| usize::try_from(bytes).ok())
-                    .unwrap_or(0);
-                let mut whole = Vec::with_capacity(capacity.max(first.len() + data.len()));
-                whole.extend_from_slice(&first);
-                whole.extend_from_slice(&data);
-                Self::Many(whole)
-            }
-            Self::Many(mut whole) => {
-                whole.extend_from_slice(&data);
-                Self::Many(whole)
-            }
-        };
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Nothing => Bytes::new(),
-            Self::One(data) => data,
-            Self::Many(whole) => whole.into(),
-        }
-    }
 }

@@ -32,14 +32,17 @@ use tracing::{debug, info};
 
 use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
 use crate::{
-    body::RequestBody,
+    body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
     config::Limits,
     control::{self, AnswerBody},
     pipeline,
     request::{Connection, HeadError, TlsSession},
     server::Stop,
     state::Shared,
-    stream::{Stream, Transport, turns::Turns},
+    stream::{
+        Stream, Transport,
+        turns::{InTurn, Turns},
+    },
     tls::UNRECOGNIZED_NAME_ALERT,
 };
 
@@ -77,9 +80,9 @@ enum Service {
     /// The AWS API, which is told what the connection is
     Aws(Arc<Shared>, Arc<Connection>),
     /// The control API
-    Control(Arc<Shared>),
+    Control(Arc<Shared>, Arc<Client>),
     /// The control API while it has as many connections as it may: its health checks
-    Health(Arc<Shared>),
+    Health(Arc<Shared>, Arc<Client>),
 }
 
 /// How far the exchange of requests and answers is
@@ -111,7 +114,14 @@ impl Connector {
                 let service = Service::Aws(self.shared, Arc::new(connection));
                 (Transport::Left(stream.into()), service, is_http2)
             }
-            Api::Control => (Transport::Right(stream), Service::Control(self.shared), false),
+            Api::Control => {
+                let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
+                (
+                    Transport::Right(stream),
+                    Service::Control(self.shared, client),
+                    false,
+                )
+            }
         };
         Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
     }
@@ -121,7 +131,8 @@ impl Connector {
         let mut limits = self.limits();
         // Whoever checks does it at once.
         limits.idle_timeout = limits.idle_timeout.min(limits.handshake_timeout);
-        let (transport, service) = (Transport::Right(stream), Service::Health(self.shared));
+        let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
+        let (transport, service) = (Transport::Right(stream), Service::Health(self.shared, client));
         Self::serve(transport, service, false, peer, limits, stop, self.cut_off).await;
     }
 
@@ -156,7 +167,7 @@ impl Connector {
 }
 
 impl Answerer {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<InTurn<AnswerBody>>, Infallible> {
         let (head, incoming) = request.into_parts();
         let is_http2 = head.version == Version::HTTP_2;
         let mut body = RequestBody::new(incoming, &head.headers);
@@ -166,22 +177,26 @@ impl Answerer {
                 answer.map(Either::Left)
             }
             // In a box, because calls of the AWS API would carry the room for it.
-            Service::Control(shared) => Box::pin(control::answer(shared, &head, &mut body)).await,
-            Service::Health(shared) => Box::pin(control::answer_health_check(shared, &head, &mut body)).await,
+            Service::Control(shared, client) => {
+                Box::pin(control::answer(shared, client, &head, &mut body)).await
+            }
+            Service::Health(shared, client) => {
+                Box::pin(control::answer_health_check(shared, client, &head, &mut body)).await
+            }
         };
         if !body.is_complete() && !is_http2 {
             self.exchange.was_cut_short.store(true, Ordering::Relaxed);
             response.headers_mut().insert(header::CONNECTION, CLOSE);
         }
-        self.exchange.turns.answer_was_made();
-        Ok(response)
+        let turns = self.exchange.turns.clone();
+        Ok(response.map(|body| InTurn::new(body, turns)))
     }
 
     /// Answers what came instead of a request's head
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
         let mut response = match &self.service {
             Service::Aws(shared, connection) => pipeline::answer_unreadable(shared, connection, head, error),
-            Service::Control(_) | Service::Health(_) => control::answer_unreadable(&error),
+            Service::Control(..) | Service::Health(..) => control::answer_unreadable(&error),
         };
         response.headers_mut().insert(header::CONNECTION, CLOSE);
         response
@@ -210,7 +225,7 @@ async fn serve_http1(
             answer
         }
     });
-    let is_for_more_requests = !matches!(answerer.service, Service::Health(_));
+    let is_for_more_requests = !matches!(answerer.service, Service::Health(..));
     let mut served = http1_builder(limits)
         .keep_alive(is_for_more_requests)
         .serve_connection(TokioIo::new(stream), service);
@@ -386,7 +401,8 @@ async fn handshake(
             .alpn_protocol()
             .map(|protocol| String::from_utf8_lossy(protocol).into()),
     };
-    Some((stream, Connection::new(local, peer, tls)))
+    let client = shared.bodies.client(peer.ip());
+    Some((stream, Connection::new(local, peer, tls, client)))
 }
 
 /// Whether the first bytes are a plain HTTP request's: a TLS client begins with a handshake record, and its first
@@ -417,9 +433,12 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
 
 fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFlight> {
     let mut builder = http2::Builder::new(in_flight);
+    let buffer_bytes = u32::try_from(limits.http2_buffer_bytes_max).unwrap_or(u32::MAX);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .initial_connection_window_size(buffer_bytes)
+        .initial_stream_window_size(buffer_bytes / HTTP2_BUFFER_PARTS as u32)
         // What is a little too large is answered by us, with a body and an entry in the journal, and not by h2.
         .max_header_list_size(
             u32::try_from(limits.header_bytes_max)

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    body::{BodyError, RequestBody},
+    body::{Account, BodyError, Client, ReceivedBody, RequestBody},
     request::HeadError,
     state::Shared,
     storage::StorageError,
@@ -48,10 +48,11 @@ pub(crate) struct ControlError {
 /// Answers one request
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
+    client: &Client,
     head: &Parts,
     body: &mut RequestBody,
 ) -> Response<AnswerBody> {
-    let answer = route(shared, head, body).await;
+    let answer = route(shared, client, head, body).await;
     // What nobody asked for, or what was refused
     body.drain(&shared.snapshot().config.limits).await;
     answer.unwrap_or_else(|error| error.into_response().map(Either::Left))
@@ -60,11 +61,12 @@ pub(crate) async fn answer(
 /// Answers one request while the control API has as many connections as it may
 pub(crate) async fn answer_health_check(
     shared: &Arc<Shared>,
+    client: &Client,
     head: &Parts,
     body: &mut RequestBody,
 ) -> Response<AnswerBody> {
     if matches!(head.uri.path(), "/health" | "/ready") {
-        return answer(shared, head, body).await;
+        return answer(shared, client, head, body).await;
     }
     let connections_max = shared.snapshot().config.limits.connections_max;
     let error = ControlError::new(
@@ -87,7 +89,7 @@ pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
     ControlError::new(status, code, error.to_string()).into_response()
 }
 
-async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> Answer {
+async fn route(shared: &Arc<Shared>, client: &Client, head: &Parts, body: &mut RequestBody) -> Answer {
     screen::screen(head, &shared.snapshot().config)?;
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
@@ -108,7 +110,7 @@ async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> An
         ["requests", id] if reads => requests::show(shared, id).await,
         ["vpc-endpoints", id, "policy"] if reads => endpoint_policy::show(shared, id),
         ["vpc-endpoints", id, "policy"] if method == Method::PUT => {
-            endpoint_policy::attach(shared, id, &read(shared, body).await?).await
+            endpoint_policy::attach(shared, id, &read(shared, client, body).await?.bytes).await
         }
         ["vpc-endpoints", id, "policy"] if method == Method::DELETE => {
             endpoint_policy::restore(shared, id).await
@@ -121,7 +123,7 @@ async fn route(shared: &Arc<Shared>, head: &Parts, body: &mut RequestBody) -> An
             no_content()
         }
         ["clock"] if reads => clock::show(shared),
-        ["clock"] if method == Method::PUT => clock::set(shared, &read(shared, body).await?),
+        ["clock"] if method == Method::PUT => clock::set(shared, &read(shared, client, body).await?.bytes),
         [
             "env" | "vpc-endpoints" | "health" | "ready" | "ca.pem" | "ca-bundle.pem" | "truststore.p12"
             | "requests" | "reset" | "clock",
@@ -210,13 +212,23 @@ fn json_text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
     response
 }
 
-async fn read(shared: &Shared, body: &mut RequestBody) -> Result<Bytes, ControlError> {
-    let limits = shared.snapshot().config.limits;
-    let received = body.receive(&limits, &shared.body_budget).await;
-    received.map(|received| received.bytes).map_err(|error| {
+async fn read(
+    shared: &Shared,
+    client: &Client,
+    body: &mut RequestBody,
+) -> Result<ReceivedBody, ControlError> {
+    let mut limits = shared.snapshot().config.limits;
+    limits.body_bytes_max = limits.control_body_bytes_max;
+    let account = Account {
+        budget: &shared.control_bodies,
+        client,
+        access_key_id: None,
+    };
+    let received = body.receive(&limits, account).await;
+    received.map_err(|error| {
         let (status, code) = match error {
             BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge"),
-            BodyError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "NoRoom"),
+            BodyError::NoRoom { .. } => (StatusCode::SERVICE_UNAVAILABLE, "NoRoom"),
             BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
                 (StatusCode::REQUEST_TIMEOUT, "BodyTimeout")
             }

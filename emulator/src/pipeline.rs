@@ -15,7 +15,7 @@ use tracing::{Level, debug, enabled, info, warn};
 use crate::{
     authenticate::{self, Caller},
     authorize::{self, Authorizable, Permit},
-    body::{ReceivedBody, RequestBody},
+    body::{Account, ReceivedBody, RequestBody},
     ec2,
     entry_point::{EntryPoint, HostEntryPoint, Scope},
     host_name::{EmulatedHost, EmulatedService},
@@ -223,8 +223,13 @@ impl Front<'_> {
                 entry_point
             }
         };
+        let account = Account {
+            budget: &shared.bodies,
+            client: &received.connection.client,
+            access_key_id: entry.access_key_id.as_deref(),
+        };
         let body = incoming
-            .receive(&snapshot.config.limits, &shared.body_budget)
+            .receive(&snapshot.config.limits, account)
             .await
             .map_err(Refusal::Body)?;
         note_body(entry, snapshot, &body);

@@ -164,7 +164,7 @@ impl Refusal {
                     "RequestEntityTooLargeException",
                     &error.to_string(),
                 ),
-                BodyError::NoRoom => front_end(
+                BodyError::NoRoom { .. } => front_end(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "ServiceUnavailableException",
                     &error.to_string(),

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
+    body::Client,
     config::Limits,
     entry_point::Arrival,
     host_name::{self, EmulatedHost, HostName},
@@ -27,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     /// What the handshake settled
     pub(crate) tls: TlsSession,
+    /// Whom its bodies' room is counted for
+    pub(crate) client: Client,
     /// The host of its first request; nearly always that of all the others
     first_host: OnceLock<Arc<AddressedHost>>,
 }
@@ -112,11 +115,12 @@ pub(crate) struct ReceivedRequest {
 
 impl Connection {
     /// A connection that no request came over yet
-    pub(crate) fn new(local: SocketAddr, peer: SocketAddr, tls: TlsSession) -> Self {
+    pub(crate) fn new(local: SocketAddr, peer: SocketAddr, tls: TlsSession, client: Client) -> Self {
         Self {
             local,
             peer,
             tls,
+            client,
             first_host: OnceLock::new(),
         }
     }

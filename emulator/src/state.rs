@@ -42,7 +42,10 @@ pub(crate) struct Shared {
     pub(crate) service: Service,
     pub(crate) s3_tasks: S3Tasks,
     pub(crate) authority: Arc<CertificateAuthority>,
-    pub(crate) body_budget: BodyBudget,
+    /// Room for bodies of the AWS API
+    pub(crate) bodies: BodyBudget,
+    /// Room for bodies of the control API
+    pub(crate) control_bodies: BodyBudget,
     pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
     /// Regions without the service whose first project was remarked on
@@ -105,7 +108,8 @@ impl Shared {
             service,
             s3_tasks: S3Tasks::new(config.limits.s3_tasks_max),
             authority,
-            body_budget: BodyBudget::new(config.limits.in_flight_body_bytes_max),
+            bodies: BodyBudget::of_aws_api(&config.limits),
+            control_bodies: BodyBudget::of_control_api(&config.limits),
             addresses,
             started: Instant::now(),
             regions_remarked_on: Mutex::default(),

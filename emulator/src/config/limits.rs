@@ -55,12 +55,24 @@ limits! {
     health_connections_max: usize = health_connections_max, 16, 1..=1_024;
     /// Bytes of a request's head.
     header_bytes_max: usize = header_bytes_max, 65_536, 8_192..=1_048_576;
+    /// Bytes of bodies that one HTTP/2 connection may have sent and nobody has read yet.
+    http2_buffer_bytes_max: usize = http2_buffer_bytes_max, 524_288, 65_536..=16_777_216;
     /// Header fields of a request.
     headers_max: usize = headers_max, 100, 16..=4_096;
     /// Bytes of one request's body.
     body_bytes_max: usize = body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
-    /// Bytes of bodies held in memory at one time, over all connections.
+    /// Bytes of the body of one request to the control API.
+    control_body_bytes_max: usize = control_body_bytes_max, 1_048_576, 32_768..=1_073_741_824;
+    /// Bytes of bodies held in memory at one time, over all connections to the AWS API. At least twice `body_bytes_max`,
+    /// or large bodies come in one after the other.
     in_flight_body_bytes_max: usize = in_flight_body_bytes_max, 67_108_864, 1_024..=1_073_741_824;
+    /// Bytes of memory for bodies that are kept for the next ones, because memory from the system costs time.
+    body_memory_kept_bytes_max: usize = body_memory_kept_bytes_max, 8_388_608, 0..=1_073_741_824;
+    /// Bytes of bodies held in memory at one time, over all connections to the control API.
+    in_flight_control_body_bytes_max: usize = in_flight_control_body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
+    /// Percent of the bytes of bodies in flight that one client address, or one access key, may hold. One body of
+    /// `body_bytes_max` always has room.
+    client_body_share_percent_max: usize = client_body_share_percent_max, 75, 1..=100;
     /// Bytes of a refused request's body that are still read before it is answered, so that the connection can be used
     /// again. A body that is longer is answered at once, and the connection ends.
     drain_bytes_max: usize = drain_bytes_max, 16_777_216, 0..=1_073_741_824;
@@ -69,8 +81,10 @@ limits! {
     /// Seconds from the first byte of a request to the end of its head, and how long a connection is kept with no request
     /// in flight, or whose client takes nothing of its answer.
     idle_timeout: Duration = idle_timeout_seconds, 75, 1..=86_400;
-    /// Seconds from the end of a request's head to the end of its body.
+    /// Seconds from the end of a request's head to the end of its body, the wait for room not counted.
     body_timeout: Duration = body_timeout_seconds, 60, 1..=86_400;
+    /// Seconds that a body may wait for room among the bodies in flight.
+    body_room_timeout: Duration = body_room_timeout_seconds, 30, 1..=86_400;
     /// Seconds that a body may stand still.
     body_idle_timeout: Duration = body_idle_timeout_seconds, 10, 1..=86_400;
     /// Seconds that bytes are still read and discarded after an answer that ends the connection, so that a client that is

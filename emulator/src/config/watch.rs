@@ -162,8 +162,24 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
             limits_before.connections_max != limits_after.connections_max,
         ),
         (
+            "limits.health_connections_max",
+            limits_before.health_connections_max != limits_after.health_connections_max,
+        ),
+        (
             "limits.in_flight_body_bytes_max",
             limits_before.in_flight_body_bytes_max != limits_after.in_flight_body_bytes_max,
+        ),
+        (
+            "limits.body_memory_kept_bytes_max",
+            limits_before.body_memory_kept_bytes_max != limits_after.body_memory_kept_bytes_max,
+        ),
+        (
+            "limits.in_flight_control_body_bytes_max",
+            limits_before.in_flight_control_body_bytes_max != limits_after.in_flight_control_body_bytes_max,
+        ),
+        (
+            "limits.client_body_share_percent_max",
+            limits_before.client_body_share_percent_max != limits_after.client_body_share_percent_max,
         ),
         (
             "limits.tls_sessions_max",

@@ -391,7 +391,7 @@ fn sts_error(error: &StsError) -> Row {
 fn body_row(error: &BodyError) -> Row {
     let (status, code) = match error {
         BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
-        BodyError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+        BodyError::NoRoom { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
         BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
             (StatusCode::REQUEST_TIMEOUT, "RequestTimeout")
         }

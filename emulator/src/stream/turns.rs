@@ -4,9 +4,17 @@
 //! an answer is to be ours, with a body and an entry in the journal, and hyper cannot be asked to leave its own out. So
 //! [`Stream`](super::Stream) withholds what is written while nobody has been asked anything.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+};
 
 use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
 
 /// Whose turn it is; hyper, the service and the stream of one HTTP/1.1 connection run in one task and take turns
 #[derive(Debug, Default)]
@@ -18,8 +26,8 @@ impl Turns {
         self.0.store(SERVICE, Ordering::Relaxed);
     }
 
-    /// The service has answered: when that is written it is the client's turn
-    pub(crate) fn answer_was_made(&self) {
+    /// hyper has taken the whole answer: when that is written it is the client's turn
+    fn answer_was_taken(&self) {
         self.0.store(ANSWER, Ordering::Relaxed);
     }
 
@@ -42,9 +50,48 @@ impl Turns {
     }
 }
 
+/// An answer's body, which hyper drops when it has taken the last of it
+#[derive(Debug)]
+pub(crate) struct InTurn<B> {
+    body: B,
+    turns: Arc<Turns>,
+}
+
+impl<B> InTurn<B> {
+    pub(crate) fn new(body: B, turns: Arc<Turns>) -> Self {
+        Self { body, turns }
+    }
+}
+
+impl<B> Drop for InTurn<B> {
+    fn drop(&mut self) {
+        self.turns.answer_was_taken();
+    }
+}
+
+impl<B: Body + Unpin> Body for InTurn<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// The client is to send a request
 const CLIENT: u8 = 0;
 /// The service has a request to answer
 const SERVICE: u8 = 1;
-/// hyper has an answer to write
+/// hyper has the end of an answer to write
 const ANSWER: u8 = 2;

@@ -278,6 +278,34 @@ async fn an_unreadable_head_behind_an_answered_request_is_answered_after_it() {
 }
 
 #[tokio::test]
+async fn an_unreadable_head_behind_an_answer_in_many_pieces_is_answered_after_it() {
+    let emulator = emulator().await;
+    // Each entry has what an answer of the HTTP library begins with.
+    for _ in 0..300 {
+        let target = format!("/HTTP/1.1%20400%20Bad%20Request/{}", "x".repeat(900));
+        Call::get(&target).send(&emulator).await;
+    }
+    let mut stream = control_stream(&emulator).await;
+    let request = b"GET /requests HTTP/1.1\r\nhost: localhost\r\n\r\nGARBAGE\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answers = Vec::new();
+    timeout(HANG, stream.read_to_end(&mut answers))
+        .await
+        .expect("no hang")
+        .unwrap();
+    let answers = String::from_utf8(answers).expect("answers are text");
+    assert!(answers.starts_with("HTTP/1.1 200 OK\r\n"), "{answers}");
+    assert!(
+        answers.contains("transfer-encoding: chunked"),
+        "it comes in one piece"
+    );
+    let (list, refused) = answers.split_once("\r\n0\r\n\r\n").expect("the list has an end");
+    assert_eq!(list.matches("\"request_id\"").count(), 300);
+    assert!(refused.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{refused}");
+    assert!(refused.contains("MalformedHead"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_control_api_ends_connections_in_the_same_way() {
     let emulator = emulator_with("limits: {body_idle_timeout_seconds: 1}").await;
     let put = |length: usize, body: usize| {

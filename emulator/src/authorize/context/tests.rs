@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::*;
 use crate::{
     authorize::Authorizable,
+    body::BodyBudget,
     config::{Config, Principal},
     entry_point::Scope,
     host_name::EmulatedService,
@@ -72,6 +73,7 @@ fn keys(
         ([127, 0, 0, 1], 8443).into(),
         ([127, 0, 0, 1], 50_000).into(),
         tls,
+        BodyBudget::of_aws_api(&snapshot.config.limits).client([127, 0, 0, 1].into()),
     );
     let connection = Arc::new(connection);
     let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
