@@ -12,8 +12,14 @@ use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestCo
 use serde_json::{Map, Value};
 
 use crate::{
-    authenticate::Caller, config::Principal, entry_point::EntryPoint, lookoutvision::invocation::Invocation,
-    ordered::object_of, policy_service, request::ReceivedRequest, state::Snapshot,
+    authenticate::Caller,
+    config::{Config, Principal},
+    entry_point::EntryPoint,
+    lookoutvision::invocation::Invocation,
+    ordered::object_of,
+    policy_service,
+    request::ReceivedRequest,
+    state::Snapshot,
 };
 
 mod context;
@@ -31,6 +37,8 @@ pub(crate) use self::{
 pub(crate) struct Permit<I = Invocation> {
     invocation: I,
     authorization: Arc<Authorization>,
+    /// What it was decided by
+    snapshot: Arc<Snapshot>,
 }
 
 /// A decision with everything that it was made of
@@ -55,7 +63,8 @@ enum Kept {
 /// May this caller do this, through this entry point?
 #[derive(Debug)]
 struct Question {
-    snapshot: Arc<Snapshot>,
+    // Not the snapshot: the journal keeps what is here, and every role session makes another snapshot.
+    config: Arc<Config>,
     caller: Caller,
     entry_point: EntryPoint,
     request: AuthorizationRequest,
@@ -75,7 +84,7 @@ pub(crate) fn authorize<I: Authorizable>(
 ) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
     let request = invocation.authorization_request(snapshot);
     let question = Question {
-        snapshot: snapshot.clone(),
+        config: snapshot.config.clone(),
         facts: Facts::of(received, request.region()),
         request,
         caller,
@@ -93,6 +102,7 @@ pub(crate) fn authorize<I: Authorizable>(
         Ok(Permit {
             invocation,
             authorization: authorization.clone(),
+            snapshot: snapshot.clone(),
         })
     } else {
         Err(Denial(authorization.clone()))
@@ -118,7 +128,7 @@ impl<I> Permit<I> {
 
     /// The configuration that it was decided by
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.authorization.question.snapshot
+        &self.snapshot
     }
 }
 
@@ -165,7 +175,7 @@ impl Authorization {
         let mut explanation = self
             .question
             .put(self.pair(), Context::Whole, iam_policy::explain);
-        let config = &self.question.snapshot.config;
+        let config = &self.question.config;
         let notes = policy_service::notes(&explanation, self.pair().action(), config);
         explanation.notes.extend(notes);
         explanation
@@ -186,7 +196,7 @@ impl Authorization {
     /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
         let Question {
-            snapshot,
+            config,
             caller,
             entry_point,
             request,
@@ -194,7 +204,7 @@ impl Authorization {
         } = &self.question;
         Self {
             question: Question {
-                snapshot: snapshot.clone(),
+                config: config.clone(),
                 caller: caller.clone(),
                 entry_point: entry_point.clone(),
                 request: request.abridged(self.decisive, bytes_max),
@@ -261,7 +271,7 @@ impl Question {
     /// Both borrow from what the question holds, so they are made anew each time it is asked.
     fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
         let principal = &*self.caller.principal;
-        let organization = self.snapshot.config.organization.as_ref();
+        let organization = self.config.organization.as_ref();
         let policies = Policies {
             vpc_endpoint: self
                 .entry_point
@@ -282,7 +292,7 @@ impl Question {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),
             Context::WhereRead | Context::Whole => {
                 self.facts
-                    .context(&self.snapshot, &self.caller, &self.entry_point, pair)
+                    .context(&self.config, &self.caller, &self.entry_point, pair)
             }
         };
         let request = Request {
@@ -293,7 +303,7 @@ impl Question {
             // another account's. A role's ARN names its account, which may be another one.
             resource_account: match self.request.role() {
                 Some(_) => None,
-                None => Some(self.snapshot.config.account_id.as_str()),
+                None => Some(self.config.account_id.as_str()),
             },
             context: &context,
         };

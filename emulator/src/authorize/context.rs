@@ -14,11 +14,10 @@ use jiff::Timestamp;
 use super::Pair;
 use crate::{
     authenticate::Caller,
-    config::Credentials,
+    config::{Config, Credentials},
     entry_point::EntryPoint,
     identifiers::Region,
     request::{Connection, ReceivedRequest},
-    state::Snapshot,
     text::cut_bytes,
 };
 
@@ -64,16 +63,16 @@ impl Facts {
     /// Every key of this request, those that belong to one of its pairs included
     pub(super) fn context<'a>(
         &'a self,
-        snapshot: &'a Snapshot,
+        config: &'a Config,
         caller: &'a Caller,
         entry_point: &'a EntryPoint,
         pair: &'a Pair,
     ) -> RequestContext<'a> {
         let mut context = RequestContext::with_capacity(KEYS_EXPECTED);
         self.network_keys(&mut context, entry_point);
-        principal_keys(&mut context, snapshot, caller);
+        principal_keys(&mut context, config, caller);
         self.request_keys(&mut context);
-        resource_keys(&mut context, snapshot, pair.resource());
+        resource_keys(&mut context, config, pair.resource());
         pair.add_keys(&mut context);
         context
     }
@@ -109,17 +108,17 @@ impl Facts {
     }
 }
 
-fn resource_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, resource: &'a Resource) {
+fn resource_keys<'a>(context: &mut RequestContext<'a>, config: &'a Config, resource: &'a Resource) {
     let Resource::Arn(arn) = resource else { return };
     context.insert("aws:ResourceAccount", arn.account());
-    if let Some(organization) = &snapshot.config.organization
-        && arn.account() == snapshot.config.account_id.as_str()
+    if let Some(organization) = &config.organization
+        && arn.account() == config.account_id.as_str()
     {
         context.insert("aws:ResourceOrgID", organization.id.as_str());
     }
 }
 
-fn principal_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, caller: &'a Caller) {
+fn principal_keys<'a>(context: &mut RequestContext<'a>, config: &'a Config, caller: &'a Caller) {
     let principal = &*caller.principal;
     let identity = principal
         .identity
@@ -144,8 +143,8 @@ fn principal_keys<'a>(context: &mut RequestContext<'a>, snapshot: &'a Snapshot, 
     for (key, value) in &principal.tags {
         context.insert(format!("aws:PrincipalTag/{key}"), value.as_str());
     }
-    if let Some(organization) = &snapshot.config.organization
-        && identity.account() == snapshot.config.account_id.as_str()
+    if let Some(organization) = &config.organization
+        && identity.account() == config.account_id.as_str()
     {
         context.insert("aws:PrincipalOrgID", organization.id.as_str());
     }

@@ -13,6 +13,7 @@ use crate::{
     made::Made,
     policy_service::{ALWAYS_SET_KEYS, SET_KEYS},
     request::TlsSession,
+    state::Snapshot,
 };
 
 const CONFIG: &str = "
@@ -32,15 +33,15 @@ fn snapshot() -> Snapshot {
     Snapshot::new(Arc::new(config), &Made::empty(), Timestamp::UNIX_EPOCH)
 }
 
-/// The keys of a request by one of the principals, a tag's key left out after its slash
-fn keys(
+/// A request by one of the principals, with everything that is asked about it
+fn asked(
     snapshot: &Snapshot,
     access_key_id: &str,
     is_public: bool,
     method: &str,
     target: &str,
     body: &str,
-) -> Vec<String> {
+) -> (ReceivedRequest, Caller, EntryPoint, Invocation) {
     let (principal, key) = snapshot
         .access_key(access_key_id)
         .expect("the principal is configured");
@@ -97,9 +98,23 @@ fn keys(
         led.expect("the default endpoint stands in every Region")
     };
     assert_eq!(entry_point.vpc_endpoint().is_none(), is_public);
-    let facts = Facts::of(&received, &region);
+    (received, caller, entry_point, invocation)
+}
+
+/// The keys of such a request, a tag's key left out after its slash
+fn keys(
+    snapshot: &Snapshot,
+    access_key_id: &str,
+    is_public: bool,
+    method: &str,
+    target: &str,
+    body: &str,
+) -> Vec<String> {
+    let (received, caller, entry_point, invocation) =
+        asked(snapshot, access_key_id, is_public, method, target, body);
     let request = invocation.authorization_request(snapshot);
-    let context = facts.context(snapshot, &caller, &entry_point, request.pair(0));
+    let facts = Facts::of(&received, request.region());
+    let context = facts.context(&snapshot.config, &caller, &entry_point, request.pair(0));
     let without_tag = |key: &str| match key.split_once('/') {
         Some((stem, _)) => format!("{stem}/"),
         None => key.to_owned(),
@@ -158,4 +173,17 @@ fn a_model_that_is_being_made_has_no_tags_and_a_list_no_owner() {
     assert!(!has("GET", "aws:ResourceAccount"));
     let detect = "/2020-11-20/projects/myProject/models/1/detect";
     assert!(keys(&snapshot, "test", false, "POST", detect, "").contains(&"aws:ResourceTag/".to_owned()));
+}
+
+#[test]
+fn what_the_journal_keeps_of_a_decision_keeps_no_snapshot() {
+    let snapshot = Arc::new(snapshot());
+    let (received, caller, entry_point, invocation) =
+        asked(&snapshot, "test", false, "GET", "/2020-11-20/projects", "");
+    let (kept, permit) = crate::authorize::authorize(&snapshot, &received, caller, entry_point, invocation);
+    drop(permit);
+    assert_eq!(Arc::strong_count(&snapshot), 1);
+    // All the same it can be explained.
+    drop(snapshot);
+    assert!(kept.explain().summary().starts_with("allowed by statement 0"));
 }
