@@ -6,7 +6,7 @@
 //! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
 //! asks about.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
 use serde_json::{Map, Value};
@@ -146,6 +146,11 @@ impl Authorization {
     /// What that action is about, `*` or an ARN
     pub(crate) fn resource(&self) -> String {
         self.pair().resource().to_string()
+    }
+
+    /// The tags of what the actions are about, as they were
+    pub(crate) fn resource_tags(&self) -> impl Iterator<Item = &Arc<BTreeMap<String, String>>> {
+        self.question.request.pairs().filter_map(Pair::resource_tags)
     }
 
     /// Whether one of the actions is about this: an ARN, or `*`

@@ -5,7 +5,7 @@
 //! A request's entry is in the journal before its answer leaves, so a test that has the answer finds the entry.
 //!
 //! The journal is bounded by count and by bytes; the oldest entries go first, and how many went is told. What an entry
-//! costs is an estimate: its texts, plus a fixed share for the rest. One that costs more than `journal_entry_bytes_max`
+//! costs is an estimate: its texts, plus a fixed share for the rest; what several share is counted once. One that costs more than `journal_entry_bytes_max`
 //! is cut, so that no request pushes out those of others, and the newest is never evicted.
 
 use std::{
@@ -24,15 +24,16 @@ use crate::{config::Limits, host_name::EmulatedService, request::ReceivedRequest
 mod entry;
 mod explainer;
 mod filter;
+mod shared_parts;
 mod view;
 
-use self::filter::Since;
 pub(crate) use self::{
     entry::{BodyRecord, Entry, SignatureRecord},
     explainer::{Explainer, QueueFull},
     filter::{Order, Query},
     view::EntryView,
 };
+use self::{filter::Since, shared_parts::SharedParts};
 
 /// Every request that was answered or broken off, newest last
 #[derive(Debug)]
@@ -46,8 +47,9 @@ struct Records {
     entries: VecDeque<Arc<Entry>>,
     /// The place of the oldest entry; places are given once
     first: u64,
-    /// What the entries cost together
+    /// What the entries cost together, with what they share
     bytes: usize,
+    shared_parts: SharedParts,
     evicted: u64,
 }
 
@@ -265,7 +267,7 @@ impl Journal {
         entry.bytes = entry.cost();
         let mut evicted = Vec::new();
         let mut records = self.records();
-        records.bytes += entry.bytes;
+        records.bytes += entry.bytes + records.shared_parts.add(&entry);
         records.entries.push_back(Arc::new(entry));
         // The newest stays whatever it costs: whoever made the request is about to ask for it.
         while records.entries.len() > 1
@@ -276,7 +278,7 @@ impl Journal {
                 .pop_front()
                 .expect("there are more entries than one");
             records.first += 1;
-            records.bytes -= oldest.bytes;
+            records.bytes -= oldest.bytes + records.shared_parts.remove(&oldest);
             records.evicted += 1;
             evicted.push(oldest);
         }

@@ -185,6 +185,11 @@ impl Pair {
         &self.resource
     }
 
+    /// The tags that the resource has
+    pub(super) fn resource_tags(&self) -> Option<&Arc<BTreeMap<String, String>>> {
+        self.resource_tags.as_ref()
+    }
+
     /// The action that a refusal names as the one that was tried
     pub(super) fn tried_action(&self) -> &'static Action {
         self.refused_as.unwrap_or(self.action)

@@ -246,3 +246,38 @@ async fn the_newest_entry_stays_whatever_it_costs() {
     assert_eq!(entries[0]["operation"], "CreateProject");
     assert_eq!(entries[0]["body"]["bytes"], 200_000);
 }
+
+#[tokio::test]
+async fn what_entries_keep_alive_counts_and_is_counted_once() {
+    let emulator = emulator_with("limits: {journal_bytes_max: 262144}").await;
+    let policy = |number: usize| {
+        // Near the most that an endpoint policy may have.
+        let padding = "a".repeat(18_000);
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": format!("S{number}{padding}"), "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
+    };
+    let entries = async || emulator.requests().await.len();
+    // One policy for all of them
+    emulator.set_endpoint_policy(&policy(0)).unwrap();
+    for _ in 0..30 {
+        Call::detect("1").send(&emulator).await;
+    }
+    assert_eq!(entries().await, 30);
+    // One for each: the journal has room for three or four.
+    for number in 1..=10 {
+        emulator.set_endpoint_policy(&policy(number)).unwrap();
+        Call::detect("1").send(&emulator).await;
+    }
+    let left = entries().await;
+    assert!((2..=4).contains(&left), "{left}");
+    // When they are gone, so is what they cost.
+    emulator
+        .set_endpoint_policy(
+            &json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}),
+        )
+        .unwrap();
+    for _ in 0..120 {
+        Call::detect("1").send(&emulator).await;
+    }
+    assert!(entries().await >= 120);
+}
