@@ -367,6 +367,16 @@ mod tests {
                 "condition-never-true /Statement/0/Condition/StringEquals/sts:ExternalId `StringEquals` on `sts:ExternalId` is never true: no action of the statement has the key",
             ],
         );
+        // The classic mistake: the condition stands for the other permission of the call as well.
+        let both = r#"{"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}"#;
+        check(
+            both,
+            &[
+                "condition-never-true /Statement/0/Action/1 `sts:TagSession` does not have the key `sts:ExternalId`, so `StringEquals` on it keeps the statement from applying",
+            ],
+        );
+        check(&both.replace("StringEquals", "StringEqualsIfExists"), &[]);
         check(
             &trust(
                 "sts:AssumeRoleWithWebIdentity",

@@ -3,14 +3,14 @@
 
 use super::form::Case;
 use super::values::{Domain, Value};
-use super::{Applies, Fact, FactScope, Keys, Locator, ServiceAction, is_among};
+use super::{Applies, Fact, FactScope, Keys, Locator, ServiceAction, actions, is_among};
 use crate::condition::operator::{Polarity, SetOperator};
 use crate::condition::{Condition, Test};
 use crate::context::RequestContext;
 use crate::document::PolicyType;
 use crate::finding::FindingCode;
 use crate::pattern::Pattern;
-use crate::statement::{Effect, ResourceClause, Statement};
+use crate::statement::{ActionClause, Effect, ResourceClause, Statement};
 use crate::variable::Variable;
 
 /// Says whether all conditions of the statement can hold in one request.
@@ -21,6 +21,7 @@ pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locato
     let mut applies = Applies::Perhaps;
     for condition in &statement.conditions {
         applies = applies.min(check_condition(condition, statement.effect, keys, locator));
+        check_actions(statement, condition, keys, locator);
         let (operator, key) = (condition.operator.to_string(), condition.key.as_str());
         for (index, variables) in condition.test.variables().enumerate() {
             let steps = ["Condition", &operator, key, &index.to_string()];
@@ -28,6 +29,39 @@ pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locato
         }
     }
     applies
+}
+
+/// Tells actions that do not have the key of a condition, in a statement with others that do.
+///
+/// Service Authorization Reference: a key belongs to some actions, and for the rest it is absent.
+fn check_actions(statement: &Statement, condition: &Condition, keys: &Keys<'_>, locator: &mut Locator<'_>) {
+    let (ActionClause::Action(entries), key) = (&statement.action, condition.key.as_str()) else {
+        return;
+    };
+    if condition.holds_when_absent() || keys.absence(key).is_some() {
+        return;
+    }
+    for (index, entry) in entries.iter().enumerate() {
+        let of_entry = ActionClause::Action(vec![entry.clone()]);
+        let of_entry = Keys {
+            meant: &actions::meant(&of_entry, keys.service),
+            others: &actions::others(&of_entry, keys.service),
+            types: keys.types.clone(),
+            ..*keys
+        };
+        if of_entry.absence(key).is_some() {
+            let message = format!(
+                "`{}` does not have the key `{key}`, so `{}` on it keeps the statement from applying",
+                entry.as_str(),
+                condition.operator
+            );
+            locator.report(
+                FindingCode::ConditionNeverTrue,
+                &["Action", &index.to_string()],
+                message,
+            );
+        }
+    }
 }
 
 /// What a condition comes to in all the requests that a statement is about.
