@@ -292,7 +292,7 @@ static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
 });
 
 /// The parameters that name resources in a list
-const RESOURCE_LISTS: [&str; 11] = [
+const RESOURCE_LISTS: [&str; 12] = [
     "AddRouteTableId",
     "AddSecurityGroupId",
     "AddSubnetId",
@@ -302,6 +302,7 @@ const RESOURCE_LISTS: [&str; 11] = [
     "ResourceId",
     "RouteTableId",
     "SecurityGroupId",
+    "SubnetConfiguration",
     "SubnetId",
     "VpcEndpointId",
 ];

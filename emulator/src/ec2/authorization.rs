@@ -321,12 +321,12 @@ impl<'i> Call<'i> {
         let vpc_id = parameters.text("VpcId").unwrap_or_default();
         let vpc = self.pair(ResourceType::Vpc, Named::Id(vpc_id));
         let mut request = self.request(endpoint).and(vpc);
-        for (list, resource_type) in [
-            ("SubnetId", ResourceType::Subnet),
-            ("SecurityGroupId", ResourceType::SecurityGroup),
-            ("RouteTableId", ResourceType::RouteTable),
+        for (lists, resource_type) in [
+            (&["SubnetId"], ResourceType::Subnet),
+            (&["SecurityGroupId"], ResourceType::SecurityGroup),
+            (&["RouteTableId"], ResourceType::RouteTable),
         ] {
-            let ids = parameters.texts(list);
+            let ids = resources(parameters, lists, resource_type);
             request = request.and_all(ids.into_iter().map(|id| self.pair(resource_type, Named::Id(id))));
         }
         let service_region = parameters.text("ServiceRegion");
@@ -384,7 +384,7 @@ impl<'i> Call<'i> {
                 ResourceType::RouteTable,
             ),
         ] {
-            let ids: Vec<_> = lists.iter().flat_map(|list| parameters.texts(list)).collect();
+            let ids = resources(parameters, &lists, resource_type);
             request = request.and_all(ids.into_iter().map(|id| self.pair(resource_type, Named::Id(id))));
         }
         request
@@ -473,6 +473,24 @@ impl<'i> Call<'i> {
     }
 }
 
+/// The ids of a type that a call names, each once
+fn resources<'i>(parameters: &mut Reader<'i>, lists: &[&str], resource_type: ResourceType) -> Vec<&'i str> {
+    let mut named: Vec<&str> = lists.iter().flat_map(|list| parameters.texts(list)).collect();
+    if resource_type == ResourceType::Subnet {
+        // A subnet that is configured is one that is named (`address_options`).
+        for configuration in parameters.structures("SubnetConfiguration") {
+            named.extend(parameters.text(&format!("{configuration}.SubnetId")));
+        }
+    }
+    let mut once = Vec::with_capacity(named.len());
+    for id in named {
+        if !once.contains(&id) {
+            once.push(id);
+        }
+    }
+    once
+}
+
 /// What is known of a resource
 struct ResourceFacts<'i> {
     call: &'i Call<'i>,
@@ -510,7 +528,10 @@ impl<'i> ResourceFacts<'i> {
                 let by_default = call.vpcs().find(|vpc| network::default_group(vpc).as_str() == id);
                 facts.vpc = by_default.or_else(|| call.vpc());
             }
-            ResourceType::RouteTable => {}
+            ResourceType::RouteTable => {
+                let mut vpcs = call.vpcs();
+                facts.vpc = vpcs.find(|vpc| network::resource_id("rtb-", &[vpc.vpc_id.as_str()]) == id);
+            }
             ResourceType::NetworkInterface => {
                 let found = endpoints
                     .iter()
@@ -523,8 +544,11 @@ impl<'i> ResourceFacts<'i> {
                 (facts.vpc, facts.subnet) = found.unzip();
             }
             ResourceType::VpcEndpoint => {
-                let mut standing = endpoints.iter().filter(|placed| placed.stands_in(region));
-                if let Some(placed) = standing.find(|placed| placed.id().as_str() == id) {
+                // One that is being deleted has its tags until it is gone.
+                let deleting = endpoints.deleting().map(|(placed, _)| placed);
+                let shown = endpoints.iter().chain(deleting);
+                let mut shown = shown.filter(|placed| placed.stands_in(region));
+                if let Some(placed) = shown.find(|placed| placed.id().as_str() == id) {
                     facts.vpc = Some(&placed.vpc);
                     facts.tags = Some(Arc::new(placed.details.tags.clone()));
                 }
@@ -655,7 +679,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
         let placed = snapshot.endpoints.get(endpoint).expect("it stands");
         let interface = &network::interfaces_of(placed, &region)[0].network_interface_id;
         let vpc_id = &vpc.vpc_id;
-        let table = "rtb-0a1b2c3d4e5f67890";
+        let table = network::resource_id("rtb-", &[vpc_id.as_str()]);
         let resources = format!(
             "ResourceId.1={vpc_id}&ResourceId.2={subnet}&ResourceId.3={group}&ResourceId.4={table}&\
              ResourceId.5={interface}&ResourceId.6={endpoint}&Tag.1.Key=k&Tag.1.Value=v"
@@ -681,12 +705,11 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
                     (other.name(), other_type.name()) == (&*action, &*resource_type)
                 });
                 let (_, _, known) = row.unwrap_or_else(|| panic!("{action} on {resource_type}"));
-                // Nothing here has tags, tables lie in no network, and only what is made has who made it.
+                // Nothing here has tags, and only what is made has who made it.
                 let expected = known.iter().filter(|key| {
-                    let is_of_nothing = **key == "ec2:Vpc" && resource_type == "route-table";
                     let is_of_creation =
                         **key == "ec2:CreateAction" && !parameters.contains("CreateVpcEndpoint");
-                    ![AWS_TAGS, EC2_TAGS].contains(key) && !is_of_nothing && !is_of_creation
+                    ![AWS_TAGS, EC2_TAGS].contains(key) && !is_of_creation
                 });
                 let mut expected: Vec<_> = expected.chain(&["ec2:Region"]).copied().collect();
                 expected.sort_unstable();

@@ -212,7 +212,7 @@ async fn another_account_is_refused_by_each_action_of_ec2() {
         ("VpcId", "vpc-0a1b2c3d4e5f67890"),
         ("PrivateDnsEnabled", "false"),
     ];
-    let actions: [(&str, &[(&str, &str)]); 12] = [
+    let actions: [(&str, &[(&str, &str)]); 18] = [
         ("CreateVpcEndpoint", &interface),
         (
             "ModifyVpcEndpoint",
@@ -220,10 +220,22 @@ async fn another_account_is_refused_by_each_action_of_ec2() {
         ),
         ("CreateTags", &tag),
         ("DeleteTags", &tag),
+        ("DescribeAvailabilityZones", &[]),
+        ("DescribeManagedPrefixLists", &[]),
         ("DescribeNetworkInterfaces", &[]),
         ("DescribePrefixLists", &[]),
+        ("DescribeRegions", &[]),
+        ("DescribeRouteTables", &[]),
+        ("DescribeSecurityGroups", &[]),
         ("DescribeSubnets", &[]),
         ("DescribeTags", &[]),
+        (
+            "DescribeVpcAttribute",
+            &[
+                ("Attribute", "enableDnsSupport"),
+                ("VpcId", "vpc-0a1b2c3d4e5f67890"),
+            ],
+        ),
         ("DescribeVpcEndpointServices", &[]),
         ("DescribeVpcEndpoints", &[]),
         ("DescribeVpcs", &[]),

@@ -238,6 +238,17 @@ async fn each_resource_that_a_call_names_must_be_allowed() {
         "route-table/rtb-0a1b2c3d4e5f67890",
     );
 
+    // A subnet that is configured is named by that.
+    let configured = [
+        ("SubnetConfiguration.1.SubnetId", subnet.as_str()),
+        ("SubnetConfiguration.1.Ipv4", "127.0.0.9"),
+    ];
+    not_allowed(
+        &create(&least, &configured).await,
+        action,
+        &format!("subnet/{subnet}"),
+    );
+
     let one_subnet = emulator(
         create_on(&["vpc/*", "vpc-endpoint/*", &format!("subnet/{subnet}")]),
         None,
