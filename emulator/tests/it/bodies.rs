@@ -111,10 +111,12 @@ async fn uploads_that_fill_all_their_room_delay_no_control_api() {
 }
 
 async fn upload(emulator: &Emulator, request: &[u8]) -> Answer {
-    let mut stream = connect(emulator, emulator.address(), "localhost").await.unwrap();
-    stream.write_all(request).await.unwrap();
-    stream.flush().await.unwrap();
-    read_answer(&mut stream).await.unwrap()
+    let stream = connect(emulator, emulator.address(), "localhost").await;
+    let mut stream = stream.expect("the emulator listens");
+    let sent = stream.write_all(request).await;
+    sent.expect("the connection is open");
+    stream.flush().await.expect("the connection is open");
+    read_answer(&mut stream).await.expect("it is answered")
 }
 
 #[tokio::test]
