@@ -16,7 +16,6 @@ use crate::{
     config::{Config, Principal},
     entry_point::EntryPoint,
     lookoutvision::invocation::Invocation,
-    ordered::object_of,
     policy_service,
     request::ReceivedRequest,
     state::Snapshot,
@@ -189,7 +188,7 @@ impl Authorization {
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
         self.question.put(self.pair(), Context::Whole, |_, request| {
-            object_of(request.context.iter().map(|(key, values)| {
+            Map::from_iter(request.context.iter().map(|(key, values)| {
                 (
                     key.to_owned(),
                     values.iter().map(|value| Value::from(&**value)).collect(),

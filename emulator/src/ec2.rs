@@ -15,7 +15,7 @@
 //! are those of the configuration. AWS has subnets, network interfaces and security groups in them; the emulator makes
 //! those up (`network`), always the same ones.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use iam_policy::Action;
 use jiff::Timestamp;
@@ -25,7 +25,6 @@ use crate::{
     authorize::Permit,
     identifiers::Region,
     lookoutvision::invocation::RequestTags,
-    ordered::map_of,
     query_protocol::{Parameters, Reader},
     state::Shared,
     xml::Xml,
@@ -266,7 +265,7 @@ fn request_tags(action: Ec2Action, parameters: &Parameters) -> RequestTags {
         _ => Vec::new(),
     };
     let mut tags = RequestTags::default();
-    for (key, value) in map_of(prefixes.into_iter().filter_map(|prefix| {
+    for (key, value) in BTreeMap::from_iter(prefixes.into_iter().filter_map(|prefix| {
         let key = reader.text(&format!("{prefix}.Key"))?;
         Some((key, reader.text(&format!("{prefix}.Value"))))
     })) {

@@ -57,7 +57,6 @@ mod listened;
 mod logging;
 pub mod lookoutvision;
 mod made;
-mod ordered;
 mod owner_only;
 mod perform;
 mod pipeline;

@@ -19,7 +19,6 @@ use crate::{
     config::{Config, PublicEndpoint},
     host_name::EmulatedService,
     identifiers::Region,
-    ordered::set_of,
     text::Shown,
 };
 
@@ -67,7 +66,7 @@ impl<'c> KnownNames<'c> {
         });
         Self {
             config,
-            accounts: set_of(declared.chain([config.account_id.as_str()])),
+            accounts: BTreeSet::from_iter(declared.chain([config.account_id.as_str()])),
             // Who declares none makes them by calls.
             endpoint_regions: regions
                 .collect::<Option<BTreeSet<_>>>()

@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 
-use crate::ordered::{map_of, set_of};
-
 /// The parameters of a call, each once
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(BTreeMap<String, String>);
@@ -50,7 +48,7 @@ impl Parameters {
             .chain(form_urlencoded::parse(form))
             // What a presigned URL adds belongs to the signature.
             .filter(|(name, _)| !name.starts_with("X-Amz-"));
-        Some(Self(map_of(
+        Some(Self(BTreeMap::from_iter(
             pairs.map(|(name, value)| (name.into_owned(), value.into_owned())),
         )))
     }
@@ -64,7 +62,7 @@ impl Parameters {
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader {
             parameters: self,
-            read: set_of(["Action", "Version"]),
+            read: BTreeSet::from_iter(["Action", "Version"]),
         }
     }
 
@@ -79,7 +77,7 @@ impl Parameters {
             .0
             .range(format!("{list}.")..)
             .map_while(|(name, _)| name.strip_prefix(list)?.strip_prefix('.'));
-        set_of(elements.filter_map(|rest| rest.split('.').next()?.parse().ok()))
+        BTreeSet::from_iter(elements.filter_map(|rest| rest.split('.').next()?.parse().ok()))
     }
 }
 

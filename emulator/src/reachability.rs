@@ -5,7 +5,7 @@
 //! → /vpcs/0/cidr_block: none of the addresses that are listened on (127.0.0.1) lies in `172.28.0.0/16`, …
 //! ```
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use jiff::Timestamp;
 
@@ -16,7 +16,6 @@ use crate::{
     host_name::EmulatedService,
     identifiers::Region,
     listened::ListenedAddresses,
-    ordered::set_of,
 };
 
 /// Something that no request comes to
@@ -66,7 +65,7 @@ fn unreached_endpoints(
 ) -> Vec<Unreached> {
     let blocks: Vec<_> = config.vpcs.iter().filter_map(|vpc| vpc.cidr_block).collect();
     let addresses = listened.samples(&blocks);
-    let named = set_of(config.vpcs.iter().filter_map(|vpc| vpc.region.clone()));
+    let named = BTreeSet::from_iter(config.vpcs.iter().filter_map(|vpc| vpc.region.clone()));
     let unnamed: Region = UNNAMED_REGION.parse().expect("it is a Region's name");
     let everywhere: Vec<_> = named.into_iter().chain([unnamed]).collect();
     let of_endpoint = |(index, placed): (usize, &std::sync::Arc<PlacedEndpoint>)| {

@@ -27,7 +27,6 @@ use crate::{
             project::Project,
         },
     },
-    ordered::map_of,
     state::Snapshot,
     storage::{Records, Storage, StorageError, service::ServiceChange},
 };
@@ -260,7 +259,7 @@ impl Writer {
 /// The projects of a change as they were before it
 fn before(view: &View<'_>, projects: &Overlay) -> BTreeMap<Arc<str>, Arc<Project>> {
     let names = projects.keys();
-    map_of(names.filter_map(|name| Some((name.clone(), view.project(name)?.clone()))))
+    BTreeMap::from_iter(names.filter_map(|name| Some((name.clone(), view.project(name)?.clone()))))
 }
 
 impl ClientToken {

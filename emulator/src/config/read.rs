@@ -23,16 +23,13 @@ use serde::{
     Deserialize,
     de::{self, IntoDeserializer, value::StrDeserializer},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     problems::{Place, Report, Reported},
     yaml::{Content, Key, Node, NumberValue},
 };
-use crate::{
-    ordered::{map_of, object_of},
-    spelling::{self, quoted},
-};
+use crate::spelling::{self, quoted};
 
 /// A value of the file with its place, or the proof that it was reported
 #[derive(Debug)]
@@ -150,7 +147,7 @@ impl<T: FromNode> FromNode for Vec<Located<T>> {
 impl<T: FromNode> FromNode for BTreeMap<String, Located<T>> {
     fn from_node(reader: &Reader<'_>) -> Result<Self, Mistake> {
         let entries = reader.mapping()?.into_iter();
-        Ok(map_of(
+        Ok(BTreeMap::from_iter(
             entries.map(|(key, value)| (key.to_owned(), Located::read(&value))),
         ))
     }
@@ -268,7 +265,7 @@ impl<'a> Reader<'a> {
             Content::List(elements) => self.elements(elements).map(|element| element.json()).collect(),
             Content::Mapping(members) => {
                 let entries = self.entries(members).into_iter();
-                Value::Object(object_of(
+                Value::Object(Map::from_iter(
                     entries.map(|(key, value)| (key.to_owned(), value.json())),
                 ))
             }

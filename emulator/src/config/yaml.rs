@@ -15,8 +15,6 @@ use serde_saphyr::{
     DefaultMessageFormatter, DuplicateKeyPolicy, Location, MessageFormatter, NonFiniteFloatPolicy, Spanned,
 };
 
-use crate::ordered::set_of;
-
 /// A place in a file, counted from 1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
@@ -109,7 +107,7 @@ impl Node {
     /// The keys of a mapping, each once
     pub(super) fn keys(&self) -> BTreeSet<String> {
         match &self.content {
-            Content::Mapping(members) => set_of(members.iter().map(|(key, _)| key.text.clone())),
+            Content::Mapping(members) => BTreeSet::from_iter(members.iter().map(|(key, _)| key.text.clone())),
             _ => BTreeSet::new(),
         }
     }

@@ -20,7 +20,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{lookoutvision::constraints::StringShape, ordered::map_of};
+use crate::lookoutvision::constraints::StringShape;
 
 pub(crate) mod read;
 pub(crate) mod requests;
@@ -221,7 +221,7 @@ impl<'de> Deserialize<'de> for Blob {
 impl values::Tag {
     /// Tags as the state keeps them; of two with one key the later counts
     pub(crate) fn map(tags: &[Self]) -> BTreeMap<String, String> {
-        map_of(tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())))
+        BTreeMap::from_iter(tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())))
     }
 }
 

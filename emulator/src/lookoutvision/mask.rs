@@ -9,12 +9,11 @@
 //! edges, and the encoder gets it as often as the band is high: a 4096 x 4096 mask takes milliseconds, and never more
 //! memory than a row and the compressed file.
 
+use std::collections::BTreeSet;
+
 use std::io::Write as _;
 
-use crate::{
-    lookoutvision::canned::{Anomaly, Color},
-    ordered::set_of,
-};
+use crate::lookoutvision::canned::{Anomaly, Color};
 
 /// A painted mask
 #[derive(Debug)]
@@ -91,7 +90,7 @@ fn for_each_band(anomalies: &[Anomaly], width: u32, height: u32, mut paint: impl
         .iter()
         .flat_map(|(_, _, (top, bottom))| [*top, *bottom])
         .chain([0, height]);
-    let edges = set_of(edges);
+    let edges = BTreeSet::from_iter(edges);
     let mut owners = vec![BACKGROUND; width as usize];
     for (top, bottom) in edges.iter().zip(edges.iter().skip(1)) {
         owners.fill(BACKGROUND);

@@ -22,7 +22,6 @@ use crate::{
     config::{Config, Limits, Timing},
     identifiers::{AccountId, Region},
     lookoutvision::{api::values::InputS3Object, evaluation::Evaluation},
-    ordered::map_of,
 };
 
 pub(crate) mod dataset;
@@ -270,7 +269,7 @@ impl<'s> View<'s> {
             .into_iter()
             .flat_map(|overlay| overlay.values().flatten());
         let projects = declared.chain(touched);
-        map_of(projects.map(|project| ((project.created, &project.name), project)))
+        BTreeMap::from_iter(projects.map(|project| ((project.created, &project.name), project)))
             .into_values()
             .collect()
     }

@@ -15,7 +15,6 @@ use crate::{
     config::EmulatedName,
     host_name::{self, EmulatedHost, HostName},
     identifiers::Region,
-    ordered::set_of,
     regions::AWS_REGIONS,
 };
 
@@ -82,7 +81,8 @@ impl ServedNames {
         own_host: Option<HostName>,
     ) -> Result<Self, InvalidName> {
         let mut names = BTreeSet::new();
-        let mut addresses = set_of([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+        let mut addresses =
+            BTreeSet::from_iter([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
         for name in configured {
             match name {
                 EmulatedName::Address(address) => {
@@ -100,7 +100,7 @@ impl ServedNames {
         Ok(Self {
             names,
             addresses,
-            regions: set_of(regions.iter().cloned()),
+            regions: BTreeSet::from_iter(regions.iter().cloned()),
             own_host,
         })
     }
@@ -220,8 +220,9 @@ impl ServedNames {
 
     /// AWS's Regions and those that the configuration names
     pub(super) fn all_regions(&self) -> BTreeSet<Region> {
-        let mut regions =
-            set_of(AWS_REGIONS.map(|region| region.parse().expect("AWS's Regions have Region names")));
+        let mut regions = BTreeSet::from_iter(
+            AWS_REGIONS.map(|region| region.parse().expect("AWS's Regions have Region names")),
+        );
         regions.extend(self.regions.iter().cloned());
         regions
     }

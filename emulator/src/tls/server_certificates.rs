@@ -20,7 +20,7 @@ use super::{
     names::{CertifiedName, localhost},
     verify,
 };
-use crate::{host_name::HostName, ordered::map_of};
+use crate::host_name::HostName;
 
 /// The certificates, found by the names in them
 pub(super) struct ServerCertificates {
@@ -73,7 +73,7 @@ impl ServerCertificates {
         let certificates = Self {
             key: der,
             certificates: read,
-            by_name: map_of(names),
+            by_name: BTreeMap::from_iter(names),
         };
         // Clients that name no server get this one.
         match certificates.find(&localhost()) {

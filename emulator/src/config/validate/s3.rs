@@ -13,7 +13,6 @@ use super::{
     },
     all, parse_name,
 };
-use crate::ordered::map_of;
 
 pub(super) fn validate(
     written: Option<Located<file::S3>>,
@@ -103,7 +102,7 @@ fn buckets(
         named?;
         Ok((bucket, path))
     });
-    Ok(map_of(all(buckets)?))
+    Ok(BTreeMap::from_iter(all(buckets)?))
 }
 
 fn certificates(

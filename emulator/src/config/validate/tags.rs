@@ -9,7 +9,7 @@ use super::{
     },
     all,
 };
-use crate::{lookoutvision::constraints, ordered::map_of};
+use crate::lookoutvision::constraints;
 
 type TagsFile = Option<Located<BTreeMap<String, Located<String>>>>;
 
@@ -62,7 +62,7 @@ pub(super) fn validate(
             Err(report.problem(&value.place, message))
         }
     });
-    Ok(map_of(all(tags)?))
+    Ok(BTreeMap::from_iter(all(tags)?))
 }
 
 /// A tag's key or value, with so many characters

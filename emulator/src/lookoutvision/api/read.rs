@@ -17,7 +17,6 @@ use serde_json::{Map, Value};
 use super::{Described, Member, Place, Range, Shape, Structure};
 use crate::{
     lookoutvision::{constraints::Violations, error::ServiceError, routes::Route},
-    ordered::object_of,
     text::Shown,
 };
 
@@ -209,7 +208,7 @@ fn is_java_integer(number: i64) -> bool {
 /// A member that is `null` is not there.
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(members) => Value::Object(object_of(
+        Value::Object(members) => Value::Object(Map::from_iter(
             members
                 .into_iter()
                 .filter(|(_, value)| !value.is_null())

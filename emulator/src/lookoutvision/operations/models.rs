@@ -1,35 +1,32 @@
 //! Models: training, hosting, and the end of both.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Refused, over_limit, project, scope, tags};
-use crate::{
-    lookoutvision::{
-        api::{
-            EpochSeconds,
-            requests::{
-                CreateModelRequest, DeleteModelRequest, DescribeModelRequest, ListModelsRequest,
-                StartModelRequest, StopModelRequest,
-            },
-            responses::{
-                CreateModelResponse, DeleteModelResponse, DescribeModelResponse, ListModelsResponse,
-                ModelDescription, ModelMetadata, StartModelResponse, StopModelResponse,
-            },
-            values::{OutputConfig, S3Location, Tag},
+use crate::lookoutvision::{
+    api::{
+        EpochSeconds,
+        requests::{
+            CreateModelRequest, DeleteModelRequest, DescribeModelRequest, ListModelsRequest,
+            StartModelRequest, StopModelRequest,
         },
-        error::{ResourceType, ServiceError},
-        evaluation::{Evaluation, PERFORMANCE, manifest_object, result_object},
-        manifest::Entries,
-        model::{ModelStatus, model_arn},
-        pagination::{Page, page},
-        store::{
-            Change, ChangeNumber, S3Task, View,
-            dataset::DatasetStatus,
-            model::{InferenceUnits, Model, ModelKind, Phase, Training},
-            project::{DatasetType, Project},
+        responses::{
+            CreateModelResponse, DeleteModelResponse, DescribeModelResponse, ListModelsResponse,
+            ModelDescription, ModelMetadata, StartModelResponse, StopModelResponse,
         },
+        values::{OutputConfig, S3Location, Tag},
     },
-    ordered::map_of,
+    error::{ResourceType, ServiceError},
+    evaluation::{Evaluation, PERFORMANCE, manifest_object, result_object},
+    manifest::Entries,
+    model::{ModelStatus, model_arn},
+    pagination::{Page, page},
+    store::{
+        Change, ChangeNumber, S3Task, View,
+        dataset::DatasetStatus,
+        model::{InferenceUnits, Model, ModelKind, Phase, Training},
+        project::{DatasetType, Project},
+    },
 };
 
 /// `version` is what the caller was authorised on.
@@ -204,7 +201,7 @@ pub(crate) fn list(view: &View<'_>, input: &ListModelsRequest) -> Result<ListMod
         Some(number) => (format!("0{:010}", NUMBER_MAX - number), model),
         None => (format!("1{}", model.version), model),
     });
-    let items = map_of(models)
+    let items = BTreeMap::from_iter(models)
         .into_iter()
         .map(|(key, model)| (key, metadata(view, name, model)));
     let scope = scope("ListModels", view, &[name]);

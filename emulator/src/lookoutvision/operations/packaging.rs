@@ -1,32 +1,28 @@
 //! Model packaging jobs.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{models, over_limit, project, scope};
-use crate::{
-    lookoutvision::{
-        api::{
-            EpochSeconds,
-            requests::{
-                DescribeModelPackagingJobRequest, ListModelPackagingJobsRequest,
-                StartModelPackagingJobRequest,
-            },
-            responses::{
-                DescribeModelPackagingJobResponse, GreengrassOutputDetails, ListModelPackagingJobsResponse,
-                ModelPackagingDescription, ModelPackagingJobMetadata, ModelPackagingOutputDetails,
-                StartModelPackagingJobResponse,
-            },
-            values::GreengrassConfiguration,
+use crate::lookoutvision::{
+    api::{
+        EpochSeconds,
+        requests::{
+            DescribeModelPackagingJobRequest, ListModelPackagingJobsRequest, StartModelPackagingJobRequest,
         },
-        error::{ResourceType, ServiceError},
-        model::{ModelStatus, partition},
-        pagination::{Page, key_by_time, page},
-        store::{
-            Change, View,
-            packaging::{PackagingJob, PackagingStatus},
+        responses::{
+            DescribeModelPackagingJobResponse, GreengrassOutputDetails, ListModelPackagingJobsResponse,
+            ModelPackagingDescription, ModelPackagingJobMetadata, ModelPackagingOutputDetails,
+            StartModelPackagingJobResponse,
         },
+        values::GreengrassConfiguration,
     },
-    ordered::map_of,
+    error::{ResourceType, ServiceError},
+    model::{ModelStatus, partition},
+    pagination::{Page, key_by_time, page},
+    store::{
+        Change, View,
+        packaging::{PackagingJob, PackagingStatus},
+    },
 };
 
 /// `version` is the one in the body, resolved; `fresh_name` is the job's name if the request has none.
@@ -165,7 +161,7 @@ pub(crate) fn list(
     let project = project(view.project(&input.project_name), &input.project_name)?;
     // Guess: the order is that of creation.
     let jobs = project.packaging_jobs.values();
-    let items = map_of(jobs.map(|job| (key_by_time(job.waiting.at, &job.name), job)))
+    let items = BTreeMap::from_iter(jobs.map(|job| (key_by_time(job.waiting.at, &job.name), job)))
         .into_iter()
         .map(|(key, job)| (key, metadata(view, &project.name, job)));
     let scope = scope("ListModelPackagingJobs", view, &[&input.project_name]);
