@@ -74,6 +74,9 @@ pub(crate) struct ServeOptions {
     pub(crate) control: ControlOption,
     #[command(flatten)]
     pub(crate) certs: CertsOption,
+    /// Folder that also gets ca.pem, ca-bundle.pem and truststore.p12, for programs that must not see the server's key
+    #[arg(long, value_name = "DIR", env = "LOOKOUTVISION_EMULATOR_PUBLIC_CERTS")]
+    pub(crate) public_certs: Option<PathBuf>,
     /// Form of the log on standard error [default: text]
     #[arg(long, value_name = "FORMAT", env = "LOOKOUTVISION_EMULATOR_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormatOption>,
@@ -85,6 +88,7 @@ impl ServeOptions {
         Overrides {
             control: self.control.control,
             certs: self.certs.certs,
+            public_certs: self.public_certs,
             log_format: self.log_format.map(Into::into),
             ..self.checked.overrides()
         }

@@ -103,6 +103,8 @@ pub struct Process {
     pub control: SocketAddr,
     /// Folder of the certificate authority; `None` keeps it in memory
     pub certs: Option<PathBuf>,
+    /// Folder that also gets the public files of the authority; `None`: no other folder has them
+    pub public_certs: Option<PathBuf>,
     /// File of the state; `None` keeps it in memory
     pub state: Option<PathBuf>,
     /// Form of the log on standard error

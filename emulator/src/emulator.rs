@@ -357,7 +357,15 @@ fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<Certif
                 None => CertificateAuthority::in_memory(names),
             });
     match opened {
-        Ok(authority) => Some(Arc::new(authority)),
+        Ok(authority) => {
+            if let Some(folder) = &config.process.public_certs
+                && let Err(error) = authority.publish(folder)
+            {
+                problems.push(Problem::of_process(format!("public_certs: {error}")));
+                return None;
+            }
+            Some(Arc::new(authority))
+        }
         Err(error) => {
             problems.push(Problem::of_process(error.to_string()));
             None

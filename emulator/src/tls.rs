@@ -52,7 +52,7 @@ use self::leaves::Leaves;
 pub use self::{
     authority::{CertificateAuthority, Fingerprint},
     certificate::Validity,
-    directory::{CertsPaths, CertsReport, make_or_renew, probe},
+    directory::{CertsPaths, CertsReport, make_or_renew, probe, probe_public},
     error::{CertsError, Damage},
     leaves::HandshakeRefusal,
     names::{InvalidName, NameRefusal, ServedNames},

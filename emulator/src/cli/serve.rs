@@ -79,6 +79,11 @@ pub(super) fn probe(process: &Process) -> Vec<(Setting, String)> {
     {
         found.push((Setting::Certs, error.to_string()));
     }
+    if let Some(folder) = &process.public_certs
+        && let Err(error) = tls::probe_public(folder)
+    {
+        found.push((Setting::PublicCerts, error.to_string()));
+    }
     found
 }
 

@@ -38,6 +38,10 @@ mapping! {
         /// Folder of the certificate authority, made on first start. Without this key it is `certs` in the working
         /// directory. `--certs` and LOOKOUTVISION_EMULATOR_CERTS go before it. Takes effect at start only.
         pub(super) certs: Option<Located<String>>,
+        /// Folder that also gets `ca.pem`, `ca-bundle.pem` and `truststore.p12`, for programs that must not see the
+        /// server's key, which stays in `certs`. Overridden by `--public-certs` and
+        /// LOOKOUTVISION_EMULATOR_PUBLIC_CERTS. Absent: none. Takes effect at start only.
+        pub(super) public_certs: Option<Located<String>>,
         /// Form of the log on standard error. `--log-format` and LOOKOUTVISION_EMULATOR_LOG_FORMAT go before it. Takes
         /// effect at start only.
         #[schemars(extend("default" = "text"))]

@@ -27,6 +27,8 @@ pub struct Overrides {
     pub control: Option<SocketAddr>,
     /// `--certs DIR`
     pub certs: Option<PathBuf>,
+    /// `--public-certs DIR`
+    pub public_certs: Option<PathBuf>,
     /// `--endpoint-policy FILE`: the policy of the default endpoint
     pub endpoint_policy: Option<PathBuf>,
     /// `--log-format text|json`
@@ -89,6 +91,10 @@ impl Source {
             .map(|control| address(control, report))
             .transpose();
         let certs = written.certs.map(|certs| folder(certs, base, report)).transpose();
+        let public_certs = written
+            .public_certs
+            .map(|public_certs| folder(public_certs, base, report))
+            .transpose();
         let state = written.state.map(|state| folder(state, base, report)).transpose();
         let log_format = written.log_format.map(|format| format.value).transpose();
         let http2 = written.http2.map(|http2| http2.value).transpose();
@@ -102,6 +108,7 @@ impl Source {
                 .or(control?)
                 .unwrap_or_else(|| self.defaults.loopback(8080)),
             certs: said.certs.clone().or(certs?).or_else(|| self.defaults.certs()),
+            public_certs: said.public_certs.clone().or(public_certs?),
             log_format: said
                 .log_format
                 .or(log_format?.map(LogFormat::from))
@@ -149,6 +156,7 @@ pub(super) struct ProcessSettings<'a> {
     pub(super) listen: Option<&'a Located<String>>,
     pub(super) control: Option<&'a Located<String>>,
     pub(super) certs: Option<&'a Located<String>>,
+    pub(super) public_certs: Option<&'a Located<String>>,
     pub(super) state: Option<&'a Located<String>>,
     pub(super) log_format: Option<&'a Located<file::LogFormat>>,
     pub(super) http2: Option<&'a Located<bool>>,

@@ -57,6 +57,7 @@ pub(super) fn validate(
         listen: written.listen.as_ref(),
         control: written.control.as_ref(),
         certs: written.certs.as_ref(),
+        public_certs: written.public_certs.as_ref(),
         log_format: written.log_format.as_ref(),
         http2: written.http2.as_ref(),
         state: written.state.as_ref(),
@@ -189,6 +190,8 @@ pub enum Setting {
     Control,
     /// The folder of the certificate authority
     Certs,
+    /// The folder that its public files are also written to
+    PublicCerts,
 }
 
 fn report_setting(
@@ -203,6 +206,7 @@ fn report_setting(
         Setting::Listen => ("listen", settings.listen, said.listen.is_some()),
         Setting::Control => ("control", settings.control, said.control.is_some()),
         Setting::Certs => ("certs", settings.certs, said.certs.is_some()),
+        Setting::PublicCerts => ("public_certs", settings.public_certs, said.public_certs.is_some()),
     };
     match written {
         Some(located) if !is_overridden => report.problem(&located.place, message),

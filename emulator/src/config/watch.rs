@@ -151,6 +151,7 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
         ("listen", before.listen != after.listen),
         ("control", before.control != after.control),
         ("certs", before.certs != after.certs),
+        ("public_certs", before.public_certs != after.public_certs),
         ("state", before.state != after.state),
         ("log_format", before.log_format != after.log_format),
         ("http2", before.alpn != after.alpn),
@@ -364,13 +365,14 @@ mod tests {
         );
         assert_eq!(
             changed(
-                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\nlog_format: json\nhttp2: true\nnames: [a.test]\n\
+                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\npublic_certs: public\nlog_format: json\nhttp2: true\nnames: [a.test]\n\
                  limits: {connections_max: 9, tls_sessions_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
             ),
             [
                 "listen",
                 "control",
                 "certs",
+                "public_certs",
                 "log_format",
                 "http2",
                 "names",

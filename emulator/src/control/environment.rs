@@ -133,8 +133,10 @@ impl Addresses {
 }
 
 impl ClientEnvironment {
-    /// The environment for clients of a running emulator; `certs` is the folder of the CA's files where the clients see it,
-    /// if that is not where the emulator does
+    /// The environment for clients of a running emulator
+    ///
+    /// `certs` is the folder of the CA's files where the clients see it. Without it they see it where the emulator does: its
+    /// folder for everyone, or else its own.
     pub(crate) fn of(shared: &Shared, certs: Option<&Path>) -> Self {
         let snapshot = shared.snapshot();
         let key = snapshot
@@ -152,7 +154,7 @@ impl ClientEnvironment {
                 secret_access_key: key.key.secret().expose().to_owned(),
                 session_token: key.key.session_token().map(|token| token.expose().to_owned()),
             }),
-            trust: match certs {
+            trust: match certs.or(snapshot.config.process.public_certs.as_deref()) {
                 Some(certs) => Some(CertsPaths::in_directory(certs)),
                 None => shared.authority.paths().cloned(),
             },

@@ -38,6 +38,7 @@
 //! An error says which file, leaves everything as it is, and says what to do.
 
 mod files;
+mod public;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,7 @@ use rustls::pki_types::{
 };
 
 use self::files::{Access, Kind};
+pub use self::public::probe_public;
 use super::{
     CaNotice, CertificateAuthority, CertsError, Damage, Fingerprint, Origin, RemakeReason, Remark, Validity,
     bundle,

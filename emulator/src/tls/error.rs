@@ -75,6 +75,13 @@ pub enum CertsError {
         .0.display()
     )]
     Foreign(PathBuf),
+    /// A key lies where everyone may read
+    #[error(
+        "`{}` is a key, and `public_certs` is a folder for everyone; name another folder, or move the key away, and the \
+         files beside it",
+        .0.display()
+    )]
+    KeyInPublicFolder(PathBuf),
     /// The authority's own file is not whole
     #[error("`{}` {damage}; it is left alone: restore it, or remove it to have a new authority made", path.display())]
     Damaged {

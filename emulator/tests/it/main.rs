@@ -24,6 +24,7 @@ mod persistence;
 mod policies;
 mod policy_command;
 mod process;
+mod public_certs;
 mod readme;
 mod recovery;
 #[cfg(unix)]
