@@ -23,13 +23,43 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
     // The process id keeps runs on one machine apart, in image tags and project names alike.
     let tag = format!("smoke-{}", std::process::id());
     let images = Images(
-        ["lookoutvision-emulator", "lookoutvision-emulator-client-tests"].map(|name| format!("{name}:{tag}")),
+        [
+            "lookoutvision-emulator",
+            "lookoutvision-emulator-client-tests",
+            "lookoutvision-emulator-app",
+        ]
+        .map(|name| format!("{name}:{tag}")),
     );
     packaging::emulator_image(&images.0[0])?;
     packaging::client_tests_image(&images.0[1])?;
+    packaging::app_image(&images.0[2], &images.0[1])?;
     no_shell_no_root(&images.0[0])?;
 
-    let stack = compose.up("docker-compose.yml", &tag);
+    let stack = compose.up(&["docker-compose.yml", APP], &tag);
+    run(
+        "compose: a program of one's own, with boto3",
+        stack
+            .command()
+            .args(["up", "--no-color", "--no-build", "--exit-code-from", "app", "app"]),
+    )?;
+    for (who, command) in [
+        ("root calls as well", ["python3", "/app/app.py"].as_slice()),
+        (
+            "root finds no key among what it mounts",
+            &["python3", "-c", NO_KEY_IN_CERTS],
+        ),
+    ] {
+        run(
+            &format!("compose: {who}"),
+            stack
+                .command()
+                .args(["run", "--rm", "-T", "--user", "0:0", "app"])
+                .args(command),
+        )?;
+    }
+    drop(stack);
+
+    let stack = compose.up(&["docker-compose.yml"], &tag);
     run(
         "compose: real clients in one VPC",
         stack.command().args([
@@ -44,7 +74,7 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
     )?;
     drop(stack);
 
-    let stack = compose.up("client-tests/compose/two-vpcs.yml", &tag);
+    let stack = compose.up(&["client-tests/compose/two-vpcs.yml"], &tag);
     for line in ["inspection-line-a", "inspection-line-b"] {
         run(
             &format!("compose: two VPCs, {line}"),
@@ -83,19 +113,19 @@ impl Compose {
             .map(Self)
     }
 
-    fn up(&self, file: &'static str, tag: &str) -> Stack {
+    fn up(&self, files: &[&'static str], tag: &str) -> Stack {
         Stack {
             compose: self.0,
-            file,
+            files: files.to_vec(),
             tag: tag.to_owned(),
         }
     }
 }
 
-/// What one compose file has started; dropping it takes containers, networks and volumes down.
+/// What compose files have started together; dropping it takes containers, networks and volumes down.
 struct Stack {
     compose: &'static [&'static str],
-    file: &'static str,
+    files: Vec<&'static str>,
     tag: String,
 }
 
@@ -104,12 +134,8 @@ impl Stack {
         let mut command = Command::new(self.compose[0]);
         command
             .args(&self.compose[1..])
-            .args([
-                "--file",
-                self.file,
-                "--project-name",
-                &format!("lookoutvision-emulator-{}", self.tag),
-            ])
+            .args(self.files.iter().flat_map(|file| ["--file", file]))
+            .args(["--project-name", &format!("lookoutvision-emulator-{}", self.tag)])
             .current_dir(xtask::workspace_root())
             .env("LOOKOUTVISION_COMPOSE_TAG", &self.tag)
             // Any free port will do: nothing here connects from outside.
@@ -139,8 +165,16 @@ impl Drop for Stack {
     }
 }
 
+/// The sample of README
+const APP: &str = "emulator/examples/compose/app.yml";
+
+/// Everything in the volume is a file that holds certificates
+const NO_KEY_IN_CERTS: &str = "import os; names = sorted(os.listdir('/certs')); print(names); \
+    assert names == ['.lock', 'ca-bundle.pem', 'ca.pem', 'truststore.p12']; \
+    assert b'PRIVATE' not in b''.join(open(f'/certs/{n}', 'rb').read() for n in names)";
+
 /// Image names; dropping them removes the images.
-struct Images([String; 2]);
+struct Images([String; 3]);
 
 impl Drop for Images {
     fn drop(&mut self) {

@@ -37,7 +37,9 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
         .join("release/lookoutvision-emulator");
 
     let context = Context::new("emulator")?;
-    fs::create_dir(context.root().join("certs"))?;
+    for directory in ["authority", "certs"] {
+        fs::create_dir(context.root().join(directory))?;
+    }
     fs::copy(&binary, context.root().join("lookoutvision-emulator"))?;
     let dockerfile = fs::read_to_string(xtask::workspace_root().join("Dockerfile"))?;
     let last_stage = dockerfile
@@ -111,6 +113,16 @@ pub(super) fn client_tests_image(name: &str) -> Result<(), TaskError> {
             "USER 65533:65533",
             r#"ENTRYPOINT ["/usr/local/bin/client-tests", "--environments", "/environments"]"#,
         ],
+    )
+}
+
+/// The image of the program in `emulator/examples/compose/app`: the clients' image, whose Python has boto3 already
+pub(super) fn app_image(name: &str, client_tests: &str) -> Result<(), TaskError> {
+    Context::new("app")?.build(
+        name,
+        &format!(
+            "FROM {client_tests}\nENV PATH=/environments/python/bin:/usr/local/bin\nUSER 1000:1000\nENTRYPOINT []\n"
+        ),
     )
 }
 
