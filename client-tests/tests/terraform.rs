@@ -1,4 +1,4 @@
-//! Real Terraform with AWS's own provider makes, changes and destroys the README's endpoint, as the README says.
+//! Real Terraform with AWS's own provider makes, changes and destroys the endpoint of the documentation, as its page says.
 //!
 //! It needs `terraform` on the PATH and the AWS provider where no network is asked: in a file-system mirror that the file
 //! of `TF_CLI_CONFIG_FILE` names. Without them the test is skipped, and says so.
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         eprintln!("SKIPPED Terraform: {missing}");
     }
     let test = Trial::test(
-        "terraform_makes_changes_and_destroys_the_endpoint_of_the_readme",
+        "terraform_makes_changes_and_destroys_the_endpoint_of_the_documentation",
         || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -54,14 +54,15 @@ fn missing() -> Option<String> {
 async fn play() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let readme = std::fs::read_to_string(xtask::workspace_root().join("README.md"))?;
+    let page = std::fs::read_to_string(xtask::workspace_root().join("emulator/docs/aws-tools.md"))?;
     let config = folder.path().join("emulator.yaml");
-    std::fs::write(&config, block(&readme, "With this `emulator.yaml`", "yaml")?)?;
+    std::fs::write(&config, block(&page, "With this `emulator.yaml`", "yaml")?)?;
     std::fs::write(
         folder.path().join("seed.json"),
         block(&readme, "`seed.json`:", "json")?,
     )?;
     let emulator = LocalEmulator::start(&emulator_program()?, &config).await?;
-    let sample = block(&readme, "Terraform needs to be told", "hcl")?;
+    let sample = block(&page, "Terraform needs to be told", "hcl")?;
     let listens = sample.replace("https://localhost:8443", &emulator.endpoint_url());
     std::fs::write(folder.path().join("main.tf"), listens)?;
     let data = xtask::workspace_root().join("client-tests/terraform/data.tf");
@@ -99,9 +100,9 @@ async fn play() -> Result<(), Box<dyn Error>> {
 }
 
 /// The first fenced block of a language behind a text
-fn block(readme: &str, after: &str, language: &str) -> Result<String, String> {
-    let missing = || format!("the README has no block of {language} behind `{after}`");
-    let (_, rest) = readme.split_once(after).ok_or_else(missing)?;
+fn block(page: &str, after: &str, language: &str) -> Result<String, String> {
+    let missing = || format!("the page has no block of {language} behind `{after}`");
+    let (_, rest) = page.split_once(after).ok_or_else(missing)?;
     let (_, rest) = rest.split_once(&format!("```{language}\n")).ok_or_else(missing)?;
     let (block, _) = rest.split_once("```").ok_or_else(missing)?;
     Ok(block.to_owned())

@@ -1,6 +1,10 @@
-//! What the README says, done as it says.
+//! What the README says, done as it says, and where the documents lead.
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{process::Process, support::Call};
 
@@ -47,5 +51,92 @@ async fn its_configuration_pasted_and_run_enforces_its_policy_on_localhost() {
     assert_eq!(entries.len(), 4);
     for entry in entries {
         assert_eq!(entry["entry_point"]["vpc_endpoint_id"], "vpce-0a1b2c3d4e5f67890");
+    }
+}
+
+/// Every document of the project
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut documents = Vec::new();
+    for folder in [".", "emulator", "emulator/docs", "client-tests", "certs"] {
+        for entry in fs::read_dir(root.join(folder)).expect("the folder is there") {
+            let path = entry.expect("it can be read").path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                documents.push(path);
+            }
+        }
+    }
+    documents
+}
+
+/// Where the links of a document lead, but for those to other sites
+fn links(text: &str) -> Vec<&str> {
+    let prose = text
+        .split("```")
+        .step_by(2)
+        .flat_map(|part| part.split("](").skip(1));
+    prose
+        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        .filter(|target| !target.contains("://") && !target.starts_with('<'))
+        .collect()
+}
+
+/// What a heading is called in a link: GitHub's rule, which mdBook follows
+fn anchors(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter_map(|line| {
+            line.trim_start_matches('#')
+                .strip_prefix(' ')
+                .filter(|_| line.starts_with('#'))
+        })
+        .map(|heading| {
+            heading
+                .to_lowercase()
+                .chars()
+                .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+                .map(|c| if c == ' ' { '-' } else { c })
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut dead = Vec::new();
+    let mut links_seen = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("it is text");
+        for link in links(&text) {
+            links_seen += 1;
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() {
+                document.clone()
+            } else {
+                document.parent().expect("it lies in a folder").join(path)
+            };
+            let is_found = target.exists()
+                && (anchor.is_empty()
+                    || fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)));
+            if !is_found {
+                dead.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(links_seen > 30, "{links_seen} links were found");
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[test]
+fn every_page_of_the_documentation_is_in_its_summary() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).expect("the summary is there");
+    let listed: BTreeSet<&str> = links(&summary).into_iter().collect();
+    for entry in fs::read_dir(docs).expect("the folder is there") {
+        let name = entry.expect("it can be read").file_name();
+        let name = name.to_str().expect("the name is text");
+        assert!(
+            name == "SUMMARY.md" || !name.ends_with(".md") || listed.contains(name),
+            "{name} is not in SUMMARY.md"
+        );
     }
 }
