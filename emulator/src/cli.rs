@@ -14,6 +14,7 @@ mod env;
 mod environment;
 mod exec;
 mod healthcheck;
+mod logging;
 mod policy;
 mod ready_block;
 mod schema;

@@ -7,10 +7,13 @@
 mod file;
 mod files;
 mod limits;
+mod listened;
 mod problems;
+mod reachability;
 mod read;
 mod schema;
 mod source;
+pub(crate) mod text_file;
 mod timing;
 mod validate;
 pub mod watch;

@@ -31,7 +31,6 @@ use crate::{
     Emulator, StartError,
     config::Config,
     control::environment::{Change, ClientEnvironment},
-    logging,
 };
 
 /// Options of `exec`

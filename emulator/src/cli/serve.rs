@@ -22,7 +22,7 @@ use crate::{
         Config, Overrides, Process, Setting,
         watch::{self, Watch},
     },
-    logging, tls,
+    tls,
 };
 
 pub(super) fn run(options: ServeOptions) -> u8 {

@@ -11,7 +11,7 @@ use std::{
 
 use ring::digest;
 
-use crate::text_file::{self, NOT_A_PATH};
+use super::text_file::{self, NOT_A_PATH};
 
 /// A file that a configuration was read from, as it was just before
 #[derive(Debug, Clone, PartialEq, Eq)]

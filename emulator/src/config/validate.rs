@@ -30,15 +30,16 @@ use super::{
     file::{self, ConfigFile},
     files::Files,
     limits::{LimitsFile, number_in},
+    listened::ListenedAddresses,
     problems::{Place, Report, Reported},
+    reachability,
     read::{List, Located},
     source::{ProcessSettings, Source},
 };
 use crate::{
     host_name::{EmulatedHost, HostName},
-    listened::ListenedAddresses,
     policy_names::KnownNames,
-    policy_service, reachability,
+    policy_service,
 };
 
 /// Makes a configuration of the file, or reports why there is none

@@ -17,7 +17,7 @@ use super::{LintFormat, LintOptions, output_failed};
 use crate::{
     cli::{EXIT_OK, EXIT_USAGE},
     policy_service::{self, Surroundings},
-    text_file::{self, NOT_A_PATH},
+    config::text_file::{self, NOT_A_PATH},
 };
 
 mod sarif;

@@ -19,7 +19,7 @@ use self::{
 use super::{SimulateOptions, output_failed};
 use crate::{
     cli::{EXIT_FAILED, EXIT_OK},
-    text_file,
+    config::text_file,
 };
 
 mod answer;

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     policy_names::KnownNames,
     policy_service::{self, Attachment, Surroundings},
-    text_file,
 };
 
 /// Loads policies; a file that is named in several places is read once for each type that it serves as

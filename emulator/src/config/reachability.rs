@@ -9,13 +9,13 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use jiff::Timestamp;
 
+use super::listened::ListenedAddresses;
 use crate::{
     config::{Config, PrivateDns, PublicEndpoint, Vpc},
     ec2::changes::EndpointChanges,
     entry_point::{EndpointTable, Led, PlacedEndpoint},
     host_name::EmulatedService,
     identifiers::Region,
-    listened::ListenedAddresses,
 };
 
 /// Something that no request comes to

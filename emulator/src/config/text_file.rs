@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use iam_policy::{Finding, FindingCode};
 
-use crate::config;
+use super::yaml::is_yaml_mapping;
 
 /// A file is not UTF-8 text; the sentence goes on after the file's name
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +54,7 @@ pub(crate) fn is_document(path: &str) -> bool {
 pub(crate) fn policy_message<'f>(finding: &'f Finding, text: &str) -> Cow<'f, str> {
     // What begins like JSON is meant as JSON, although most of it would be YAML too.
     let is_meant_as_json = text.trim_start().starts_with(['{', '[']);
-    if finding.code == FindingCode::SyntaxError && !is_meant_as_json && config::is_yaml_mapping(text) {
+    if finding.code == FindingCode::SyntaxError && !is_meant_as_json && is_yaml_mapping(text) {
         Cow::Borrowed("this is YAML: policy files are JSON; YAML is read inline in the configuration")
     } else {
         Cow::Borrowed(&finding.message)
