@@ -12,11 +12,12 @@ use sigv4_verify::{
 };
 
 use crate::{
-    config::{Credentials, Principal, Strictness},
     host_name::EmulatedService,
     identifiers::Region,
+    identity::{Credentials, Principal},
     journal::OpenEntry,
     request::ReceivedRequest,
+    settings::Strictness,
     state::Snapshot,
 };
 
@@ -50,7 +51,7 @@ pub(crate) fn claim<'a>(
     region: Option<&Region>,
     entry: &mut OpenEntry<'_>,
 ) -> Result<Claim<'a>, SignatureError> {
-    let strictness = snapshot.config.strictness;
+    let strictness = snapshot.settings.strictness;
     let target = RequestTarget::parse(request.target.as_bytes())?;
     let headers = request
         .headers

@@ -12,12 +12,8 @@ use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestCo
 use serde_json::{Map, Value};
 
 use crate::{
-    authenticate::Caller,
-    config::{Config, Principal},
-    entry_point::EntryPoint,
-    lookoutvision::invocation::Invocation,
-    policy_service,
-    request::ReceivedRequest,
+    authenticate::Caller, entry_point::EntryPoint, identity::Principal,
+    lookoutvision::invocation::Invocation, policy_service, request::ReceivedRequest, settings::Settings,
     state::Snapshot,
 };
 
@@ -63,7 +59,7 @@ enum Kept {
 #[derive(Debug)]
 struct Question {
     // Not the snapshot: the journal keeps what is here, and every role session makes another snapshot.
-    config: Arc<Config>,
+    settings: Arc<Settings>,
     caller: Caller,
     entry_point: EntryPoint,
     request: AuthorizationRequest,
@@ -83,7 +79,7 @@ pub(crate) fn authorize<I: Authorizable>(
 ) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
     let request = invocation.authorization_request(snapshot);
     let question = Question {
-        config: snapshot.config.clone(),
+        settings: snapshot.settings.clone(),
         facts: Facts::of(received, request.region()),
         request,
         caller,
@@ -179,8 +175,8 @@ impl Authorization {
         let mut explanation = self
             .question
             .put(self.pair(), Context::Whole, iam_policy::explain);
-        let config = &self.question.config;
-        let notes = policy_service::notes(&explanation, self.pair().action(), config);
+        let settings = &self.question.settings;
+        let notes = policy_service::notes(&explanation, self.pair().action(), settings);
         explanation.notes.extend(notes);
         explanation
     }
@@ -200,7 +196,7 @@ impl Authorization {
     /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
         let Question {
-            config,
+            settings,
             caller,
             entry_point,
             request,
@@ -208,7 +204,7 @@ impl Authorization {
         } = &self.question;
         Self {
             question: Question {
-                config: config.clone(),
+                settings: settings.clone(),
                 caller: caller.clone(),
                 entry_point: entry_point.clone(),
                 request: request.abridged(self.decisive, bytes_max),
@@ -275,7 +271,7 @@ impl Question {
     /// Both borrow from what the question holds, so they are made anew each time it is asked.
     fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
         let principal = &*self.caller.principal;
-        let organization = self.config.organization.as_ref();
+        let organization = self.settings.identities.organization.as_ref();
         let policies = Policies {
             vpc_endpoint: self
                 .entry_point
@@ -296,7 +292,7 @@ impl Question {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),
             Context::WhereRead | Context::Whole => {
                 self.facts
-                    .context(&self.config, &self.caller, &self.entry_point, pair)
+                    .context(&self.settings, &self.caller, &self.entry_point, pair)
             }
         };
         let request = Request {
@@ -307,7 +303,7 @@ impl Question {
             // another account's. A role's ARN names its account, which may be another one.
             resource_account: match self.request.role() {
                 Some(_) => None,
-                None => Some(self.config.account_id.as_str()),
+                None => Some(self.settings.account_id.as_str()),
             },
             context: &context,
         };

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::room::{Account, BodyBudget, Client, HTTP2_BUFFER_PARTS};
 use self::{room::Room, whole::Whole};
-use crate::config::Limits;
+use crate::settings::Limits;
 
 mod memory;
 mod room;

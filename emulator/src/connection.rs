@@ -33,11 +33,11 @@ use tracing::{debug, info};
 use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
 use crate::{
     body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
-    config::Limits,
     control::{self, AnswerBody},
     pipeline,
     request::{Connection, HeadError, TlsSession},
     server::Stop,
+    settings::Limits,
     state::Shared,
     stream::{
         Stream, Transport,
@@ -162,7 +162,7 @@ impl Connector {
 
     /// The limits that the listener keeps
     pub(crate) fn limits(&self) -> Limits {
-        self.shared.snapshot().config.limits
+        self.shared.snapshot().settings.limits
     }
 }
 

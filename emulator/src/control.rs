@@ -54,7 +54,7 @@ pub(crate) async fn answer(
 ) -> Response<AnswerBody> {
     let answer = route(shared, client, head, body).await;
     // What nobody asked for, or what was refused
-    body.drain(&shared.snapshot().config.limits).await;
+    body.drain(&shared.snapshot().settings.limits).await;
     answer.unwrap_or_else(|error| error.into_response().map(Either::Left))
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn answer_health_check(
     if matches!(head.uri.path(), "/health" | "/ready") {
         return answer(shared, client, head, body).await;
     }
-    let connections_max = shared.snapshot().config.limits.connections_max;
+    let connections_max = shared.snapshot().settings.limits.connections_max;
     let error = ControlError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "TooManyConnections",
@@ -90,7 +90,7 @@ pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
 }
 
 async fn route(shared: &Arc<Shared>, client: &Client, head: &Parts, body: &mut RequestBody) -> Answer {
-    screen::screen(head, &shared.snapshot().config)?;
+    screen::screen(head, &shared.snapshot().settings)?;
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or("");
     let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
@@ -217,7 +217,7 @@ async fn read(
     client: &Client,
     body: &mut RequestBody,
 ) -> Result<ReceivedBody, ControlError> {
-    let mut limits = shared.snapshot().config.limits;
+    let mut limits = shared.snapshot().settings.limits;
     limits.body_bytes_max = limits.control_body_bytes_max;
     let account = Account {
         budget: &shared.control_bodies,

@@ -137,7 +137,7 @@ impl Emulator {
         };
 
         let limits = TlsLimits {
-            sessions_max: config.limits.tls_sessions_max,
+            sessions_max: config.settings.limits.tls_sessions_max,
         };
         let tls = tls::server_config(authority.clone(), limits, config.process.alpn, |refusal| {
             warn!("no certificate for a client: {refusal}");
@@ -146,7 +146,15 @@ impl Emulator {
             listen: address,
             control: control_address,
         };
-        let shared = Shared::new(config, authority, service, made, clock, addresses);
+        let shared = Shared::new(
+            config.settings.clone(),
+            authority,
+            service,
+            made,
+            clock,
+            addresses,
+            config.process.public_certs.clone(),
+        );
         let shared = Arc::new(shared);
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let aws_api = Connector {
@@ -233,7 +241,7 @@ impl Emulator {
         self.shared.attach_policy(id, Arc::new(document.clone()))?;
         let snapshot = self.snapshot();
         if let Some(placed) = snapshot.endpoints.get(id) {
-            policy_service::warn_about(&document, placed, &snapshot.config);
+            policy_service::warn_about(&document, placed, &snapshot.settings);
         }
         Ok(())
     }
@@ -264,7 +272,7 @@ impl Emulator {
     pub(crate) async fn stop_until(mut self, at_once: impl Future<Output = ()>) -> usize {
         self.stop.send_replace(Stop::Finish);
         let shared = self.shared.clone();
-        let deadline = Instant::now() + shared.snapshot().config.limits.shutdown_timeout;
+        let deadline = Instant::now() + shared.snapshot().settings.limits.shutdown_timeout;
         let mut stop = self.stop.subscribe();
         let listeners = std::mem::take(&mut self.listeners);
         let all_stopped = async {
@@ -318,7 +326,7 @@ impl Emulator {
     /// What puts another configuration in force
     pub(crate) fn reloader(&self) -> impl Fn(Arc<Config>) + Send + Sync + 'static {
         let shared = self.shared.clone();
-        move |config| shared.reload(config)
+        move |config: Arc<Config>| shared.reload(config.settings.clone())
     }
 }
 
@@ -381,8 +389,11 @@ fn open_state(config: &Config, now: Timestamp, problems: &mut Problems) -> Optio
             None => Arc::new(Memory),
         };
         let mut records = storage.load()?;
-        let service = Service::restore(now, storage.clone(), &mut records, &config.limits)?;
-        Ok::<_, StorageError>((service, Made::restore(storage, &mut records, config, now)?))
+        let service = Service::restore(now, storage.clone(), &mut records, &config.settings.limits)?;
+        Ok::<_, StorageError>((
+            service,
+            Made::restore(storage, &mut records, &config.settings, now)?,
+        ))
     };
     open()
         .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))

@@ -29,9 +29,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{PrivateDns, PublicEndpoint, Vpc, VpcEndpoint},
     host_name::{EmulatedHost, EmulatedService, RegionalHost, VpceHost},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
+    network::{PrivateDns, PublicEndpoint, Vpc, VpcEndpoint},
     request::AddressedHost,
 };
 

@@ -19,7 +19,7 @@ use std::{
 use sigv4_verify::redact_secrets;
 use uuid::Uuid;
 
-use crate::{config::Limits, host_name::EmulatedService, request::ReceivedRequest};
+use crate::{host_name::EmulatedService, request::ReceivedRequest, settings::Limits};
 
 mod entry;
 mod explainer;

@@ -19,6 +19,7 @@ pub(crate) mod api;
 pub mod call_counts;
 pub mod canned;
 pub mod constraints;
+pub mod declared;
 pub mod detect_anomalies;
 pub mod error;
 pub(crate) mod evaluation;

@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{error, info, warn};
 
 use crate::{
-    config::{Config, Role},
     ec2::changes::EndpointChanges,
+    identity::Role,
+    settings::Settings,
     storage::{RecordChange, Records, Storage, StorageError, Table},
     sts::sessions::{SessionRequest, Sessions},
 };
@@ -30,15 +31,15 @@ impl Made {
     pub(crate) fn restore(
         storage: Arc<dyn Storage>,
         records: &mut Records,
-        config: &Config,
+        settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, StorageError> {
         let endpoints = records.take(Table::VpcEndpoints)?;
         let endpoints = EndpointChanges::restore(endpoints.into_iter().map(|(_, record)| record).collect());
         let requests = records.take::<Arc<SessionRequest>>(Table::RoleSessions)?;
         let requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
-        let (mut sessions, ended) = Sessions::under(requests, config);
-        let gone = sessions.make_room(now, config.limits.role_sessions_max);
+        let (mut sessions, ended) = Sessions::under(requests, &settings.identities);
+        let gone = sessions.make_room(now, settings.limits.role_sessions_max);
         let mut made = Self {
             endpoints,
             sessions: Arc::new(sessions),
@@ -46,7 +47,7 @@ impl Made {
         };
         made.take_out(&gone)?;
         made.end(&ended)?;
-        made.settle(config, now)?;
+        made.settle(settings, now)?;
         Ok(made)
     }
 
@@ -69,10 +70,10 @@ impl Made {
     }
 
     /// Comes under another configuration
-    pub(crate) fn reload(&mut self, config: &Config, now: Timestamp) {
-        let (sessions, ended) = Sessions::under(self.sessions.requests(), config);
+    pub(crate) fn reload(&mut self, settings: &Settings, now: Timestamp) {
+        let (sessions, ended) = Sessions::under(self.sessions.requests(), &settings.identities);
         self.sessions = Arc::new(sessions);
-        let kept = self.end(&ended).and_then(|()| self.settle(config, now));
+        let kept = self.end(&ended).and_then(|()| self.settle(settings, now));
         if let Err(error) = kept {
             error!("what the configuration has no place for any more is still in the state file: {error}");
         }
@@ -137,17 +138,17 @@ impl Made {
     }
 
     /// Drops what has no place in the configuration, and tells what is not as it was made or declared
-    fn settle(&mut self, config: &Config, now: Timestamp) -> Result<(), StorageError> {
+    fn settle(&mut self, settings: &Settings, now: Timestamp) -> Result<(), StorageError> {
         let mut endpoints = self.endpoints.clone();
-        for id in endpoints.drop_undeclared(config) {
+        for id in endpoints.drop_undeclared(&settings.networks) {
             warn!(
                 "VPC endpoint `{id}` is no longer in the configuration: what was changed about it is dropped"
             );
         }
-        for (id, misfit) in endpoints.misfits(config) {
+        for (id, misfit) in endpoints.misfits(&settings.networks) {
             warn!("VPC endpoint `{id}`, which was made by a call, {misfit}");
         }
-        for (id, change) in endpoints.of_declared(config) {
+        for (id, change) in endpoints.of_declared(&settings.networks) {
             let otherwise = change.to_string();
             if !otherwise.is_empty() {
                 info!(

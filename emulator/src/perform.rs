@@ -16,10 +16,10 @@ use crate::{
             Described,
             read::{Parts, read},
         },
+        declared::find_model,
         detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, Target},
         error::ServiceError,
         invocation::Invocation,
-        model::find_model,
         operation::Operation,
         operations::{Refused, datasets, models, packaging, projects, tags},
         store::{Change, State, View, idempotency::TokenKey},
@@ -91,7 +91,7 @@ fn detect(
     let snapshot = permit.snapshot();
     let model = invocation.model().expect("DetectAnomalies is about a model");
     let named = invocation.named().expect("DetectAnomalies is about a model");
-    let target = Target::of(named, &snapshot.config, model.version(), received.received_at);
+    let target = Target::of(named, &snapshot.declared, model.version(), received.received_at);
     let header = |name: &str| received.header(&HeaderName::from_bytes(name.as_bytes()).ok()?);
     let input = DetectAnomaliesInput {
         model,
@@ -222,15 +222,14 @@ impl Call<'_> {
         let parts = parts(self.invocation, self.received, self.body, &header);
         // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
         let lenient = self.invocation.named().is_some_and(|named| {
-            let declaration = named.declaration(&self.snapshot.config);
+            let declaration = named.declaration(&self.snapshot.declared);
             declaration.is_some_and(|project| find_model(project, &self.version()).is_some())
         });
         read(&parts, if lenient { &["ModelVersion"] } else { &[] })
     }
 
     fn view<'s>(&'s self, state: &'s State) -> View<'s> {
-        let Snapshot { config, declared, .. } = &**self.snapshot;
-        state.view(config, declared, self.invocation.region(), self.now)
+        state.view(&self.snapshot.declared, self.invocation.region(), self.now)
     }
 
     fn read<T, R>(
@@ -280,7 +279,7 @@ impl Call<'_> {
         let text = members.to_string();
         let fingerprint = digest::digest(&digest::SHA256, text.as_bytes());
         let region = self.invocation.region();
-        let account_id = &self.snapshot.config.account_id;
+        let account_id = &self.snapshot.settings.account_id;
         let operation = self.invocation.operation();
         Some(ClientToken {
             key: TokenKey::new(

@@ -43,7 +43,7 @@ pub(crate) async fn answer(
     incoming: &mut RequestBody,
 ) -> Response<Full<Bytes>> {
     let snapshot = shared.snapshot();
-    let limits = &snapshot.config.limits;
+    let limits = &snapshot.settings.limits;
     // Over HTTP/1.1 hyper keeps the limits exactly.
     let checked = match head.version {
         Version::HTTP_2 => HeadError::check_http2(&head, limits),
@@ -135,7 +135,7 @@ impl Front<'_> {
         let wire = refusal.to_wire(
             self.service,
             received.request_id,
-            self.snapshot.config.strictness.mismatch_detail,
+            self.snapshot.settings.strictness.mismatch_detail,
         );
         if let Refusal::Ec2(ec2::error::Ec2Error::InvalidPolicyDocument(error)) = &refusal {
             // EC2's own sentence says where, and not what.
@@ -229,7 +229,7 @@ impl Front<'_> {
             access_key_id: entry.access_key_id.as_deref(),
         };
         let body = incoming
-            .receive(&snapshot.config.limits, account)
+            .receive(&snapshot.settings.limits, account)
             .await
             .map_err(Refusal::Body)?;
         note_body(entry, snapshot, &body);
@@ -270,12 +270,7 @@ impl Front<'_> {
             let method = received.method.as_str();
             let invocation = {
                 let state = shared.service.peek();
-                let view = state.view(
-                    &snapshot.config,
-                    &snapshot.declared,
-                    &region,
-                    received.received_at,
-                );
+                let view = state.view(&snapshot.declared, &region, received.received_at);
                 Invocation::resolve(method, &received.target, &body.bytes, &view)
                     .map_err(|UnknownOperation| Refusal::UnknownOperation)?
             };
@@ -401,7 +396,7 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
     entry.body.bytes = Some(body.bytes.len());
     entry.body.sha256 = Some(body.sha256);
     let kept = snapshot
-        .config
+        .settings
         .limits
         .journal_body_bytes_max
         .min(body.bytes.len());

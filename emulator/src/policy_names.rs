@@ -16,10 +16,7 @@ use iam_policy::{Identity, PolicyDocument, PolicyType};
 use serde_json::Value;
 
 use crate::{
-    config::{Config, PublicEndpoint},
-    host_name::EmulatedService,
-    identifiers::Region,
-    text::Shown,
+    host_name::EmulatedService, identifiers::Region, network::PublicEndpoint, settings::Settings, text::Shown,
 };
 
 /// Something that a policy names and the configuration does not have
@@ -34,7 +31,7 @@ pub(crate) struct UnknownName {
 /// What a configuration has that policies can name
 #[derive(Debug)]
 pub(crate) struct KnownNames<'c> {
-    config: &'c Config,
+    settings: &'c Settings,
     /// Of the configuration, and of everyone who is declared
     accounts: BTreeSet<&'c str>,
     /// `None`: in every Region there is an endpoint, or can be one
@@ -53,20 +50,25 @@ impl Place {
 }
 
 impl<'c> KnownNames<'c> {
-    pub(crate) fn of(config: &'c Config) -> Self {
-        let principals = config
+    pub(crate) fn of(settings: &'c Settings) -> Self {
+        let principals = settings
+            .identities
             .principals
             .iter()
             .filter_map(|principal| principal.identity.identity());
-        let roles = config.roles.iter().map(|role| &role.identity);
+        let roles = settings.identities.roles.iter().map(|role| &role.identity);
         let declared = principals.chain(roles).map(Identity::account);
-        let regions = config.vpc_endpoints.iter().map(|endpoint| {
-            let vpc = config.vpcs.iter().find(|vpc| vpc.vpc_id == endpoint.vpc_id);
+        let regions = settings.networks.vpc_endpoints.iter().map(|endpoint| {
+            let vpc = settings
+                .networks
+                .vpcs
+                .iter()
+                .find(|vpc| vpc.vpc_id == endpoint.vpc_id);
             vpc.and_then(|vpc| vpc.region.as_ref())
         });
         Self {
-            config,
-            accounts: BTreeSet::from_iter(declared.chain([config.account_id.as_str()])),
+            settings,
+            accounts: BTreeSet::from_iter(declared.chain([settings.account_id.as_str()])),
             // Who declares none makes them by calls.
             endpoint_regions: regions
                 .collect::<Option<BTreeSet<_>>>()
@@ -75,10 +77,10 @@ impl<'c> KnownNames<'c> {
     }
 
     /// The same while the emulator runs, when calls may have made endpoints in any Region
-    pub(crate) fn at_run_time(config: &'c Config) -> Self {
+    pub(crate) fn at_run_time(settings: &'c Settings) -> Self {
         Self {
             endpoint_regions: None,
-            ..Self::of(config)
+            ..Self::of(settings)
         }
     }
 
@@ -100,7 +102,7 @@ impl<'c> KnownNames<'c> {
     }
 
     fn own_account(&self) -> &str {
-        self.config.account_id.as_str()
+        self.settings.account_id.as_str()
     }
 
     fn has_endpoint_in(&self, region: &str) -> bool {
@@ -111,7 +113,7 @@ impl<'c> KnownNames<'c> {
 
     /// Whether there is room for an endpoint in a Region; where there is none, lint says so
     fn has_vpc_in(&self, region: &str) -> bool {
-        let mut regions = self.config.vpcs.iter().map(|vpc| vpc.region.as_ref());
+        let mut regions = self.settings.networks.vpcs.iter().map(|vpc| vpc.region.as_ref());
         regions.any(|own| own.is_none_or(|own| own.as_str() == region))
     }
 
@@ -128,11 +130,19 @@ impl<'c> KnownNames<'c> {
         })
     }
 
-    fn projects(&self, name: &str, region: Option<&str>) -> impl Iterator<Item = &'c crate::config::Project> {
-        self.config.projects.iter().filter(move |project| {
-            let own = project.region.as_ref().map(Region::as_str);
-            project.name.as_str() == name && (own.is_none() || region.is_none() || own == region)
-        })
+    fn projects(
+        &self,
+        name: &str,
+        region: Option<&str>,
+    ) -> impl Iterator<Item = &'c crate::lookoutvision::declared::DeclaredProject> {
+        self.settings
+            .lookoutvision
+            .projects
+            .iter()
+            .filter(move |project| {
+                let own = project.region.as_ref().map(Region::as_str);
+                project.name.as_str() == name && (own.is_none() || region.is_none() || own == region)
+            })
     }
 }
 
@@ -224,7 +234,7 @@ impl Search<'_, '_> {
             && !known.has_endpoint_in(region)
             // Without an endpoint, other policies than an endpoint's still decide about the public one.
             && (self.policy_type == PolicyType::VpcEndpoint
-                || known.config.public_endpoint == PublicEndpoint::Refuse)
+                || known.settings.networks.public_endpoint == PublicEndpoint::Refuse)
         {
             if known.has_vpc_in(region) {
                 let message = format!(
@@ -334,6 +344,7 @@ fn is_literal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     const CONFIG: &str = "
 principals:
@@ -354,7 +365,7 @@ projects:
         let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", {clauses}}}]}}"#);
         let document =
             PolicyDocument::parse(&text, policy_type).unwrap_or_else(|error| panic!("{error}: {text}"));
-        let found = KnownNames::of(&config).unknown_in(&document).into_iter();
+        let found = KnownNames::of(&config.settings).unknown_in(&document).into_iter();
         found.map(|found| (found.pointer, found.message)).collect()
     }
 

@@ -14,10 +14,11 @@ use iam_policy::{
 use tracing::warn;
 
 use crate::{
-    config::{Config, Principal},
     entry_point::PlacedEndpoint,
+    identity::Principal,
     lookoutvision::operation::{AuthorizedOn, Operation},
     policy_names::KnownNames,
+    settings::Settings,
 };
 
 mod ec2_and_sts;
@@ -39,20 +40,20 @@ pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundin
 }
 
 /// Logs what there is to say about a policy that was just attached to an endpoint
-pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, config: &Config) {
+pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, settings: &Settings) {
     let vpc_endpoint_id = placed.id();
     let surroundings = Surroundings::Attached {
-        config,
+        settings,
         endpoint: placed.into(),
     };
     for finding in lint(document.text(), document.policy_type(), surroundings) {
         warn!(%vpc_endpoint_id, "endpoint policy: {finding}");
     }
-    for unknown in KnownNames::at_run_time(config).unknown_in(document) {
+    for unknown in KnownNames::at_run_time(settings).unknown_in(document) {
         let (pointer, message) = (unknown.pointer, unknown.message);
         warn!(%vpc_endpoint_id, "endpoint policy: {pointer}: {message}");
     }
-    for principal in &config.principals {
+    for principal in &settings.identities.principals {
         for warning in roles_compared_by_name(document, principal) {
             warn!(%vpc_endpoint_id, "endpoint policy: {warning}");
         }
@@ -84,8 +85,8 @@ pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Prin
 ///
 /// A key takes part in the statement that decided, in the one that came closest, and in a Deny that nothing else kept
 /// from applying: there the emulator may allow what AWS would refuse.
-pub(crate) fn notes(explanation: &Explanation, action: &Action, config: &Config) -> Vec<String> {
-    let why_unset = |key: &str| why_unset(key, action, config);
+pub(crate) fn notes(explanation: &Explanation, action: &Action, settings: &Settings) -> Vec<String> {
+    let why_unset = |key: &str| why_unset(key, action, settings);
     let is = |statement: &StatementExplanation, by: &DecidedBy| {
         (statement.policy_type, statement.policy, statement.statement)
             == (by.policy_type, by.policy, by.statement)
@@ -126,11 +127,11 @@ pub(crate) fn notes(explanation: &Explanation, action: &Action, config: &Config)
 }
 
 /// Why no request has a key; `None`: some have
-fn why_unset(key: &str, action: &Action, config: &Config) -> Option<String> {
+fn why_unset(key: &str, action: &Action, settings: &Settings) -> Option<String> {
     let is_organizations = ORGANIZATION_KEYS
         .iter()
         .any(|known| known.eq_ignore_ascii_case(key));
-    if is_organizations && config.organization.is_none() {
+    if is_organizations && settings.identities.organization.is_none() {
         return Some(format!(
             "the configuration has no `organization.id`, which would set {key}"
         ));

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use crate::{
     body::Client,
-    config::Limits,
     entry_point::Arrival,
     host_name::{self, EmulatedHost, HostName},
+    settings::Limits,
     text::cut,
 };
 

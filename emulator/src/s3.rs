@@ -9,14 +9,16 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::{
-    config::S3,
     identifiers::Region,
     lookoutvision::api::values::{InputS3Object, OutputS3Object},
 };
 
 mod folder;
 mod server;
+mod settings;
 mod sign;
+
+pub(crate) use self::settings::{S3, S3Credentials, S3Endpoint, S3Server};
 
 /// Why an object was not read or written
 #[derive(Debug, thiserror::Error)]

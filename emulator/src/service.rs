@@ -16,18 +16,17 @@ use jiff::Timestamp;
 use tracing::{error, info};
 
 use crate::{
-    config::Limits,
     identifiers::Region,
     lookoutvision::{
         error::{ResourceType, ServiceError},
         operations::Refused,
         store::{
-            Change, ChangeNumber, Overlay, S3Task, State, View,
+            Change, ChangeNumber, Declared, Overlay, S3Task, State, View,
             idempotency::{FirstCall, TokenKey, Tokens},
             project::Project,
         },
     },
-    state::Snapshot,
+    settings::Limits,
     storage::{Records, Storage, StorageError, service::ServiceChange},
 };
 
@@ -131,7 +130,7 @@ impl Service {
     /// When the operation refuses it; nothing is changed then.
     pub(crate) fn commit(
         &self,
-        snapshot: &Snapshot,
+        declared: &Declared,
         region: &Region,
         now: Timestamp,
         token: Option<&ClientToken>,
@@ -145,7 +144,7 @@ impl Service {
             return token.repeat(first).map_err(Refused::Service);
         }
         let state = self.state();
-        let view = state.view(&snapshot.config, &snapshot.declared, region, now);
+        let view = state.view(declared, region, now);
         let mut change = Change::new(&state, view, writer.next_change());
         let answer = operation(&mut change)?;
         let Change {
@@ -160,18 +159,18 @@ impl Service {
             (token.key.clone(), call)
         });
         self.persist(&ServiceChange {
-            account_id: &snapshot.config.account_id,
+            account_id: &declared.declarations().account_id,
             region,
             before: &before(&view, &projects),
             projects: &projects,
-            declared: &snapshot.declared,
+            declared,
             token: first_call.as_ref(),
             forgotten: &writer.forgotten,
         })?;
         writer.forgotten.clear();
-        self.publish(&state, snapshot, region, projects);
+        self.publish(&state, declared, region, projects);
         if let Some((key, call)) = first_call {
-            let tokens_max = snapshot.config.limits.client_tokens_max;
+            let tokens_max = declared.declarations().limits.client_tokens_max;
             writer.forgotten = writer.tokens.remember(key, call, tokens_max);
         }
         Ok(Committed {
@@ -185,18 +184,18 @@ impl Service {
     /// Only for one that a restart would come to by itself.
     pub(crate) fn apply_in_memory(
         &self,
-        snapshot: &Snapshot,
+        declared: &Declared,
         region: &Region,
         now: Timestamp,
         operation: Operation,
     ) {
         let mut writer = self.writer();
         let state = self.state();
-        let view = state.view(&snapshot.config, &snapshot.declared, region, now);
+        let view = state.view(declared, region, now);
         let mut change = Change::new(&state, view, writer.next_change());
         if operation(&mut change).is_ok() {
             let Change { projects, .. } = change;
-            self.publish(&state, snapshot, region, projects);
+            self.publish(&state, declared, region, projects);
         }
         drop(writer);
     }
@@ -219,12 +218,12 @@ impl Service {
         Ok(())
     }
 
-    fn publish(&self, state: &State, snapshot: &Snapshot, region: &Region, projects: Overlay) {
+    fn publish(&self, state: &State, declared: &Declared, region: &Region, projects: Overlay) {
         let mut next = state.clone();
-        let account_id = &snapshot.config.account_id;
+        let account_id = &declared.declarations().account_id;
         for (name, project) in projects {
             // That a project was deleted is remembered only where its declaration would bring it back.
-            if project.is_none() && !snapshot.declared.has(region, &name) {
+            if project.is_none() && !declared.has(region, &name) {
                 next.forget(account_id, region, &name);
             } else {
                 next.insert(account_id, region, name, project);

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -18,15 +19,16 @@ use tracing::warn;
 use crate::{
     body::BodyBudget,
     clock::Clock,
-    config::{AccessKey, Config, Principal, Role},
     control::environment::Addresses,
     ec2::changes::EndpointChanges,
     entry_point::EndpointTable,
     identifiers::{Region, VpcEndpointId},
+    identity::{AccessKey, Principal, Role},
     journal::{Explainer, Journal},
     lookoutvision::{self, call_counts::CallCounts, store::Declared},
     made::Made,
     service::Service,
+    settings::Settings,
     storage::StorageError,
     sts::sessions::{SessionRequest, Sessions},
     tls::CertificateAuthority,
@@ -47,6 +49,8 @@ pub(crate) struct Shared {
     /// Room for bodies of the control API
     pub(crate) control_bodies: BodyBudget,
     pub(crate) addresses: Addresses,
+    /// The folder of the CA's files for everyone
+    pub(crate) public_certs: Option<PathBuf>,
     pub(crate) started: Instant,
     /// Regions without the service whose first project was remarked on
     regions_remarked_on: Mutex<BTreeSet<Region>>,
@@ -58,7 +62,7 @@ pub(crate) struct Shared {
 /// The configuration in force, with everything that calls made
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) config: Arc<Config>,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) endpoints: EndpointTable,
     /// The projects that the configuration declares, as the service's state begins with them
     pub(crate) declared: Arc<Declared>,
@@ -92,28 +96,30 @@ impl From<StorageError> for NotAttached {
 
 impl Shared {
     pub(crate) fn new(
-        config: Arc<Config>,
+        settings: Arc<Settings>,
         authority: Arc<CertificateAuthority>,
         service: Service,
         made: Made,
         clock: Clock,
         addresses: Addresses,
+        public_certs: Option<PathBuf>,
     ) -> Self {
         let started_at = service.started_at();
         Self {
             clock,
-            journal: Journal::new(&config.limits),
+            journal: Journal::new(&settings.limits),
             explainer: Explainer::default(),
-            calls: CallCounts::new(config.limits.counted_models_max),
+            calls: CallCounts::new(settings.limits.counted_models_max),
             service,
-            s3_tasks: S3Tasks::new(config.limits.s3_tasks_max),
+            s3_tasks: S3Tasks::new(settings.limits.s3_tasks_max),
             authority,
-            bodies: BodyBudget::of_aws_api(&config.limits),
-            control_bodies: BodyBudget::of_control_api(&config.limits),
+            bodies: BodyBudget::of_aws_api(&settings.limits),
+            control_bodies: BodyBudget::of_control_api(&settings.limits),
             addresses,
+            public_certs,
             started: Instant::now(),
             regions_remarked_on: Mutex::default(),
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &made, started_at)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(settings, &made, started_at)),
             made: Mutex::new(made),
         }
     }
@@ -124,8 +130,8 @@ impl Shared {
     }
 
     /// Puts another configuration in force, from the next request on
-    pub(crate) fn reload(&self, config: Arc<Config>) {
-        for region in config.regions() {
+    pub(crate) fn reload(&self, settings: Arc<Settings>) {
+        for region in settings.regions() {
             if !self.authority.covers_region(&region) {
                 warn!(
                     "host names in the Region `{region}`, which the configuration names now, have no certificate: at \
@@ -134,9 +140,9 @@ impl Shared {
             }
         }
         let mut made = self.made();
-        made.reload(&config, self.clock.now());
-        self.journal.set_limits(&config.limits);
-        let snapshot = Snapshot::new(config, &made, self.service.started_at());
+        made.reload(&settings, self.clock.now());
+        self.journal.set_limits(&settings.limits);
+        let snapshot = Snapshot::new(settings, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
     }
 
@@ -172,9 +178,11 @@ impl Shared {
         let result = change(&mut endpoints, &now)?;
         made.put_endpoints(endpoints, self.clock.now())?;
         self.snapshot.store(Arc::new(Snapshot {
-            config: now.config.clone(),
+            settings: now.settings.clone(),
             declared: now.declared.clone(),
-            endpoints: made.endpoints().table(&now.config, self.service.started_at()),
+            endpoints: made
+                .endpoints()
+                .table(&now.settings.networks, self.service.started_at()),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         }));
@@ -188,9 +196,9 @@ impl Shared {
     pub(crate) fn add_session(&self, session: SessionRequest, role: &Role) -> Result<(), StorageError> {
         let mut made = self.made();
         let now = self.snapshot();
-        made.add_session(session, role, now.config.limits.role_sessions_max)?;
+        made.add_session(session, role, now.settings.limits.role_sessions_max)?;
         self.snapshot.store(Arc::new(Snapshot {
-            config: now.config.clone(),
+            settings: now.settings.clone(),
             declared: now.declared.clone(),
             endpoints: now.endpoints.clone(),
             keys: now.keys.clone(),
@@ -210,8 +218,8 @@ impl Shared {
         // What they were begun for is gone.
         self.s3_tasks.give_up();
         made.forget();
-        let config = self.snapshot().config.clone();
-        let snapshot = Snapshot::new(config, &made, self.service.started_at());
+        let settings = self.snapshot().settings.clone();
+        let snapshot = Snapshot::new(settings, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
         self.calls.reset();
         self.journal.clear();
@@ -251,10 +259,11 @@ impl Shared {
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: Arc<Config>, made: &Made, started_at: Timestamp) -> Self {
-        let declared = Arc::new(Declared::new(&config, started_at));
-        let endpoints = made.endpoints().table(&config, started_at);
-        let keys = config
+    pub(crate) fn new(settings: Arc<Settings>, made: &Made, started_at: Timestamp) -> Self {
+        let declared = Arc::new(Declared::new(settings.lookoutvision.clone(), started_at));
+        let endpoints = made.endpoints().table(&settings.networks, started_at);
+        let keys = settings
+            .identities
             .principals
             .iter()
             .flat_map(|principal| {
@@ -266,7 +275,7 @@ impl Snapshot {
             })
             .collect();
         Self {
-            config,
+            settings,
             declared,
             endpoints,
             keys: Arc::new(keys),
@@ -292,6 +301,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        config::Config,
         entry_point::Arrival,
         request::AddressedHost,
         storage::{Memory, Storage, testing::on_a_disk_that_fails},
@@ -299,21 +309,27 @@ mod tests {
 
     const ID: &str = "vpce-00000000000000000";
 
-    fn embedded(yaml: Option<&str>) -> Arc<Config> {
-        Arc::new(Config::embedded(yaml, None).unwrap_or_else(|problems| panic!("{problems}")))
+    fn embedded(yaml: Option<&str>) -> Config {
+        Config::embedded(yaml, None).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    fn shared(config: Arc<Config>, storage: Arc<dyn Storage>) -> Shared {
+    fn shared(config: Config, storage: Arc<dyn Storage>) -> Shared {
         let clock = Clock::default();
         let mut records = storage.load().unwrap();
-        let service = Service::restore(clock.now(), storage.clone(), &mut records, &config.limits).unwrap();
-        let made = Made::restore(storage, &mut records, &config, clock.now()).unwrap();
+        let service = Service::restore(
+            clock.now(),
+            storage.clone(),
+            &mut records,
+            &config.settings.limits,
+        )
+        .unwrap();
+        let made = Made::restore(storage, &mut records, &config.settings, clock.now()).unwrap();
         let authority = Arc::new(CertificateAuthority::in_memory(config.served_names().unwrap()).unwrap());
         let addresses = Addresses {
             listen: "127.0.0.1:8443".parse().unwrap(),
             control: "127.0.0.1:8080".parse().unwrap(),
         };
-        Shared::new(config, authority, service, made, clock, addresses)
+        Shared::new(config.settings, authority, service, made, clock, addresses, None)
     }
 
     #[test]
@@ -361,9 +377,9 @@ mod tests {
             shared.snapshot().endpoints.by_host(arrival).is_ok()
         };
         assert!(!is_led());
-        shared.reload(config("allow"));
+        shared.reload(config("allow").settings);
         assert!(is_led());
-        shared.reload(config("refuse"));
+        shared.reload(config("refuse").settings);
         assert!(!is_led());
     }
 
@@ -375,7 +391,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt()
             .with_writer(Arc::new(log.reopen().unwrap()))
             .finish();
-        tracing::subscriber::with_default(subscriber, || shared.reload(embedded(Some(yaml))));
+        tracing::subscriber::with_default(subscriber, || shared.reload(embedded(Some(yaml)).settings));
         let log = std::fs::read_to_string(log.path()).unwrap();
         assert!(
             log.contains("host names in the Region `xx-nowhere-1`, which the configuration names now, have no certificate"),

@@ -20,8 +20,8 @@ use uuid::Uuid;
 use crate::{
     authenticate::Caller,
     authorize::{Authorizable, AuthorizationRequest, Pair, Permit},
-    config::Role,
     identifiers::Region,
+    identity::Role,
     lookoutvision::invocation::RequestTags,
     query_protocol::Parameters,
     request::ReceivedRequest,
@@ -101,9 +101,9 @@ impl AssumeRole {
                 "Roles may not be assumed by root accounts.".to_owned(),
             ));
         }
-        let (role_arn, input) = SessionInput::read(parameters, principal, &snapshot.config)?;
+        let (role_arn, input) = SessionInput::read(parameters, principal, &snapshot.settings.identities)?;
         // AWS does not tell a role that is not there from one that must not be assumed (Netflix/security_monkey#77).
-        let role = snapshot.config.role(&role_arn).ok_or_else(|| {
+        let role = snapshot.settings.identities.role(&role_arn).ok_or_else(|| {
             StsError::AccessDenied(format!(
                 "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
                 principal.arn(),
@@ -270,11 +270,7 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::{
-        config::{Config, Credentials},
-        made::Made,
-        policy_service::STS_ACTIONS,
-    };
+    use crate::{config::Config, identity::Credentials, made::Made, policy_service::STS_ACTIONS};
 
     const CONFIG: &str = "
 roles:
@@ -287,12 +283,12 @@ roles:
     fn the_keys_of_each_permission_are_those_of_the_reference() {
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
         let snapshot = Arc::new(Snapshot::new(
-            Arc::new(config),
+            config.settings,
             &Made::empty(),
             Timestamp::UNIX_EPOCH,
         ));
         let caller = Caller {
-            principal: snapshot.config.principals[0].clone(),
+            principal: snapshot.settings.identities.principals[0].clone(),
             credentials: Credentials::LongTerm,
         };
         let body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/inspector&\

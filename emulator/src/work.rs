@@ -66,7 +66,7 @@ impl Work {
     fn begin(self, operation: Operation) -> Result<Begun, Refused> {
         let Committed { answer, s3_task } = self.commit(operation)?;
         let settled = s3_task.and_then(|s3_task| {
-            let is_in_a_folder = s3::is_at_hand(&self.snapshot.config.s3, s3_task.bucket());
+            let is_in_a_folder = s3::is_at_hand(&self.snapshot.settings.s3, s3_task.bucket());
             let shared = self.shared.clone();
             let settled = shared.s3_tasks.spawn(self.finish(s3_task));
             is_in_a_folder.then_some(settled)
@@ -76,7 +76,7 @@ impl Work {
 
     fn commit(&self, operation: Operation) -> Result<Committed, Refused> {
         self.shared.service.commit(
-            &self.snapshot,
+            &self.snapshot.declared,
             &self.region,
             self.now,
             self.token.as_ref(),
@@ -99,7 +99,7 @@ impl Work {
             // from now on, and nobody has to restart an emulator because something is for ever in progress.
             error!("what came of a task for S3 was lost: {error:?}");
             let service = &self.shared.service;
-            service.apply_in_memory(&self.snapshot, &self.region, self.now, lost.operation());
+            service.apply_in_memory(&self.snapshot.declared, &self.region, self.now, lost.operation());
         }
     }
 
@@ -135,10 +135,10 @@ impl Work {
     }
 
     async fn read(&self, manifest: &InputS3Object) -> Result<Entries, String> {
-        let config = &self.snapshot.config;
-        let limits = config.limits;
+        let settings = &self.snapshot.settings;
+        let limits = settings.limits;
         let bytes = s3::read(
-            &config.s3,
+            &settings.s3,
             &self.region,
             manifest,
             limits.manifest_bytes_max,
@@ -158,18 +158,18 @@ impl Work {
     }
 
     async fn write(&self, evaluation: &Evaluation) -> Result<(), String> {
-        let config = &self.snapshot.config;
+        let settings = &self.snapshot.settings;
         // Programs that train need not know that this emulator was given nowhere to write to.
-        if !s3::is_configured(&config.s3) {
+        if !s3::is_configured(&settings.s3) {
             return Ok(());
         }
         for (object, content) in evaluation.objects() {
             let written = s3::write(
-                &config.s3,
+                &settings.s3,
                 &self.region,
                 &object,
                 content,
-                config.limits.s3_timeout,
+                settings.limits.s3_timeout,
             );
             written.await.map_err(|error| {
                 info!(

@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use super::Pair;
 use crate::{
     authenticate::Caller,
-    config::{Config, Credentials},
     entry_point::EntryPoint,
     identifiers::Region,
+    identity::Credentials,
     request::{Connection, ReceivedRequest},
+    settings::Settings,
     text::cut_bytes,
 };
 
@@ -63,16 +64,16 @@ impl Facts {
     /// Every key of this request, those that belong to one of its pairs included
     pub(super) fn context<'a>(
         &'a self,
-        config: &'a Config,
+        settings: &'a Settings,
         caller: &'a Caller,
         entry_point: &'a EntryPoint,
         pair: &'a Pair,
     ) -> RequestContext<'a> {
         let mut context = RequestContext::with_capacity(KEYS_EXPECTED);
         self.network_keys(&mut context, entry_point);
-        principal_keys(&mut context, config, caller);
+        principal_keys(&mut context, settings, caller);
         self.request_keys(&mut context);
-        resource_keys(&mut context, config, pair.resource());
+        resource_keys(&mut context, settings, pair.resource());
         pair.add_keys(&mut context);
         context
     }
@@ -108,17 +109,17 @@ impl Facts {
     }
 }
 
-fn resource_keys<'a>(context: &mut RequestContext<'a>, config: &'a Config, resource: &'a Resource) {
+fn resource_keys<'a>(context: &mut RequestContext<'a>, settings: &'a Settings, resource: &'a Resource) {
     let Resource::Arn(arn) = resource else { return };
     context.insert("aws:ResourceAccount", arn.account());
-    if let Some(organization) = &config.organization
-        && arn.account() == config.account_id.as_str()
+    if let Some(organization) = &settings.identities.organization
+        && arn.account() == settings.account_id.as_str()
     {
         context.insert("aws:ResourceOrgID", organization.id.as_str());
     }
 }
 
-fn principal_keys<'a>(context: &mut RequestContext<'a>, config: &'a Config, caller: &'a Caller) {
+fn principal_keys<'a>(context: &mut RequestContext<'a>, settings: &'a Settings, caller: &'a Caller) {
     let principal = &*caller.principal;
     let identity = principal
         .identity
@@ -143,8 +144,8 @@ fn principal_keys<'a>(context: &mut RequestContext<'a>, config: &'a Config, call
     for (key, value) in &principal.tags {
         context.insert(format!("aws:PrincipalTag/{key}"), value.as_str());
     }
-    if let Some(organization) = &config.organization
-        && identity.account() == config.account_id.as_str()
+    if let Some(organization) = &settings.identities.organization
+        && identity.account() == settings.account_id.as_str()
     {
         context.insert("aws:PrincipalOrgID", organization.id.as_str());
     }

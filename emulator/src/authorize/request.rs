@@ -19,7 +19,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use iam_policy::{Action, RequestContext, Resource};
 
 use crate::{
-    config::Role, identifiers::Region, lookoutvision::invocation::RequestTags, state::Snapshot,
+    identifiers::Region, identity::Role, lookoutvision::invocation::RequestTags, state::Snapshot,
     text::cut_bytes,
 };
 

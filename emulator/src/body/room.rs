@@ -32,7 +32,7 @@ use tokio::{
 };
 
 use super::{BodyError, memory::BodyMemory};
-use crate::config::Limits;
+use crate::settings::Limits;
 
 /// The room of one listener
 #[derive(Debug)]

@@ -50,13 +50,19 @@ impl fmt::Display for Summary<'_> {
             [only] => write!(f, "valid: {}", only.path().display())?,
             [_, ..] => write!(f, "valid: {} files", config.files.len())?,
         }
-        let models: usize = config.projects.iter().map(|project| project.models.len()).sum();
+        let models: usize = config
+            .settings
+            .lookoutvision
+            .projects
+            .iter()
+            .map(|project| project.models.len())
+            .sum();
         write!(
             f,
             "; principals: {}, VPC endpoints: {}, projects: {}, models: {models}",
-            config.principals.len(),
-            config.vpc_endpoints.len(),
-            config.projects.len(),
+            config.settings.identities.principals.len(),
+            config.settings.networks.vpc_endpoints.len(),
+            config.settings.lookoutvision.projects.len(),
         )
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn run(options: ExecOptions) -> u8 {
             return EXIT_USAGE;
         }
     };
-    logging::start(config.process.log_format);
+    super::logging::start(config.process.log_format);
     for warning in &config.warnings {
         warn!("{warning}");
     }

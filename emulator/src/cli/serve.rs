@@ -34,7 +34,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
             return EXIT_USAGE;
         }
     };
-    logging::start(config.process.log_format);
+    super::logging::start(config.process.log_format);
     for warning in &config.warnings {
         warn!("{warning}");
     }
@@ -119,7 +119,7 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
     info!(
         "{signal}: finishing the requests in flight, for {} s at most (shutdown_timeout_seconds); a second signal ends at \
          once",
-        emulator.snapshot().config.limits.shutdown_timeout.as_secs()
+        emulator.snapshot().settings.limits.shutdown_timeout.as_secs()
     );
     let at_once = async {
         let signal = stop_signals.next().await;

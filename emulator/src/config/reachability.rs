@@ -11,11 +11,12 @@ use jiff::Timestamp;
 
 use super::listened::ListenedAddresses;
 use crate::{
-    config::{Config, PrivateDns, PublicEndpoint, Vpc},
     ec2::changes::EndpointChanges,
     entry_point::{EndpointTable, Led, PlacedEndpoint},
     host_name::EmulatedService,
     identifiers::Region,
+    network::{PrivateDns, PublicEndpoint, Vpc},
+    settings::Settings,
 };
 
 /// Something that no request comes to
@@ -28,10 +29,12 @@ pub(crate) struct Unreached {
 }
 
 /// Everything that no request comes to, when these addresses are listened on
-pub(crate) fn unreached(config: &Config, listened: &ListenedAddresses) -> Vec<Unreached> {
-    let table = EndpointChanges::default().table(config, Timestamp::UNIX_EPOCH);
-    let mut unreached = unreached_vpcs(config, listened);
-    if config.vpc_endpoints.is_empty() && config.public_endpoint == PublicEndpoint::Refuse {
+pub(crate) fn unreached(settings: &Settings, listened: &ListenedAddresses) -> Vec<Unreached> {
+    let table = EndpointChanges::default().table(&settings.networks, Timestamp::UNIX_EPOCH);
+    let mut unreached = unreached_vpcs(settings, listened);
+    if settings.networks.vpc_endpoints.is_empty()
+        && settings.networks.public_endpoint == PublicEndpoint::Refuse
+    {
         unreached.push(Unreached {
             pointer: "/vpc_endpoints".to_owned(),
             message: "there is no VPC endpoint, so every call of Lookout for Vision is refused until one is made over EC2 \
@@ -39,12 +42,12 @@ pub(crate) fn unreached(config: &Config, listened: &ListenedAddresses) -> Vec<Un
                 .to_owned(),
         });
     }
-    unreached.extend(unreached_endpoints(config, &table, listened));
-    unreached.extend(unreached_projects(config, &table));
+    unreached.extend(unreached_endpoints(settings, &table, listened));
+    unreached.extend(unreached_projects(settings, &table));
     unreached
 }
 
-fn unreached_vpcs(config: &Config, listened: &ListenedAddresses) -> Vec<Unreached> {
+fn unreached_vpcs(settings: &Settings, listened: &ListenedAddresses) -> Vec<Unreached> {
     let of_vpc = |(index, vpc): (usize, &Vpc)| {
         let cidr_block = vpc.cidr_block.filter(|block| !listened.any_in(block))?;
         Some(Unreached {
@@ -55,17 +58,28 @@ fn unreached_vpcs(config: &Config, listened: &ListenedAddresses) -> Vec<Unreache
             ),
         })
     };
-    config.vpcs.iter().enumerate().filter_map(of_vpc).collect()
+    settings
+        .networks
+        .vpcs
+        .iter()
+        .enumerate()
+        .filter_map(of_vpc)
+        .collect()
 }
 
 fn unreached_endpoints(
-    config: &Config,
+    settings: &Settings,
     table: &EndpointTable,
     listened: &ListenedAddresses,
 ) -> Vec<Unreached> {
-    let blocks: Vec<_> = config.vpcs.iter().filter_map(|vpc| vpc.cidr_block).collect();
+    let blocks: Vec<_> = settings
+        .networks
+        .vpcs
+        .iter()
+        .filter_map(|vpc| vpc.cidr_block)
+        .collect();
     let addresses = listened.samples(&blocks);
-    let named = BTreeSet::from_iter(config.vpcs.iter().filter_map(|vpc| vpc.region.clone()));
+    let named = BTreeSet::from_iter(settings.networks.vpcs.iter().filter_map(|vpc| vpc.region.clone()));
     let unnamed: Region = UNNAMED_REGION.parse().expect("it is a Region's name");
     let everywhere: Vec<_> = named.into_iter().chain([unnamed]).collect();
     let of_endpoint = |(index, placed): (usize, &std::sync::Arc<PlacedEndpoint>)| {
@@ -106,11 +120,11 @@ fn is_meant_to_be_named(placed: &PlacedEndpoint, listened: &ListenedAddresses) -
     placed.endpoint.private_dns == PrivateDns::Disabled && block.is_none_or(|block| listened.any_in(&block))
 }
 
-fn unreached_projects(config: &Config, table: &EndpointTable) -> Vec<Unreached> {
-    if config.public_endpoint == PublicEndpoint::Allow {
+fn unreached_projects(settings: &Settings, table: &EndpointTable) -> Vec<Unreached> {
+    if settings.networks.public_endpoint == PublicEndpoint::Allow {
         return Vec::new();
     }
-    let of_project = |(index, project): (usize, &crate::config::Project)| {
+    let of_project = |(index, project): (usize, &crate::lookoutvision::declared::DeclaredProject)| {
         let region = project.region.as_ref()?;
         let has_endpoint = table.iter().any(|placed| placed.stands_in(region));
         (!has_endpoint).then(|| Unreached {
@@ -120,7 +134,8 @@ fn unreached_projects(config: &Config, table: &EndpointTable) -> Vec<Unreached> 
             ),
         })
     };
-    config
+    settings
+        .lookoutvision
         .projects
         .iter()
         .enumerate()
@@ -134,11 +149,12 @@ const UNNAMED_REGION: &str = "xx-unnamed-1";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     fn found(yaml: &str) -> Vec<(String, String)> {
         let config = Config::embedded(Some(yaml), None).unwrap_or_else(|problems| panic!("{problems}"));
         let listened = ListenedAddresses::of(config.process.listen.ip()).expect("they are known");
-        let found = unreached(&config, &listened).into_iter();
+        let found = unreached(&config.settings, &listened).into_iter();
         found.map(|found| (found.pointer, found.message)).collect()
     }
 

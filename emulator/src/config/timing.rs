@@ -8,15 +8,10 @@ use super::{
     problems::{Report, Reported},
     read::{Located, mapping},
 };
+use crate::lookoutvision::declared::Timing;
 
 macro_rules! timing {
     ($($(#[doc = $doc:literal])+ $field:ident = $key:ident;)+) => {
-        /// How long each thing takes, on the emulator's clock
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct Timing {
-            $($(#[doc = $doc])+ pub $field: Duration,)+
-        }
-
         mapping! {
             /// How long the things that the service does by itself take, on the emulator's clock. The call that begins
             /// one answers its first status all the same; with 0 the next call sees how it ended.

@@ -16,17 +16,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
 use iam_policy::{PolicyDocument, PolicyType};
 use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
-pub(crate) use self::tags::is_tag_text;
-use self::{networks::Networks, policies::Policies};
+use self::{networks::WrittenNetworks, policies::Policies};
 use super::{
-    Config, EmulatedName, Limits, MinimumImages, Problem, Problems, Process, PublicEndpoint, Strictness,
-    Timing, VpcEndpoint,
+    Config, Problem, Problems, Process,
     file::{self, ConfigFile},
     files::Files,
     limits::{LimitsFile, number_in},
@@ -38,8 +37,12 @@ use super::{
 };
 use crate::{
     host_name::{EmulatedHost, HostName},
+    identity::{Identities, Organization},
+    lookoutvision::declared::{Declarations, MinimumImages, Timing},
+    network::{EmulatedName, Networks, PublicEndpoint, VpcEndpoint},
     policy_names::KnownNames,
     policy_service,
+    settings::{Limits, Settings, Strictness},
 };
 
 /// Makes a configuration of the file, or reports why there is none
@@ -92,7 +95,7 @@ pub(super) fn validate(
         .take()
         .map(|organization| organization_of(organization, &policies, report));
     let networks = networks::validate(
-        Networks {
+        WrittenNetworks {
             vpcs: written.vpcs.take(),
             vpc_endpoints: written.vpc_endpoints.take(),
             endpoint_policy: written.endpoint_policy.take(),
@@ -124,30 +127,45 @@ pub(super) fn validate(
     };
     let limits = limits(written.limits.take(), report);
     let (vpcs, vpc_endpoints) = networks?;
-    let config = Config {
-        account_id: account_id?,
-        process: process?,
+    let limits = limits?;
+    let (strictness, minimum_images) = strictness?;
+    let account_id = account_id?;
+    let settings = Settings {
         names: names?,
-        principals: principals?,
-        roles: roles?,
-        managed_policies: managed_policies?,
-        organization: organization.transpose()?,
-        vpcs,
-        vpc_endpoints,
-        public_endpoint: public_endpoint?,
-        projects: projects?.into_iter().map(|(_, project)| project).collect(),
-        strictness: strictness?,
-        timing: timing?,
+        identities: Identities {
+            principals: principals?,
+            roles: roles?,
+            managed_policies: managed_policies?,
+            organization: organization.transpose()?,
+        },
+        networks: Networks {
+            vpcs,
+            vpc_endpoints,
+            public_endpoint: public_endpoint?,
+        },
+        lookoutvision: Arc::new(Declarations {
+            account_id: account_id.clone(),
+            projects: projects?.into_iter().map(|(_, project)| project).collect(),
+            timing: timing?,
+            minimum_images,
+            limits: limits.of_lookoutvision(),
+        }),
+        account_id,
         s3: s3?,
-        limits: limits?,
+        strictness,
+        limits,
+    };
+    let config = Config {
+        settings: Arc::new(settings),
+        process: process?,
         warnings: Vec::new(),
         file: None,
         sections: BTreeSet::new(),
         files: Vec::new(),
     };
-    policies.warn(&config);
+    policies.warn(&config.settings);
     if let Some(listened) = ListenedAddresses::of(config.process.listen.ip()) {
-        for unreached in reachability::unreached(&config, &listened) {
+        for unreached in reachability::unreached(&config.settings, &listened) {
             report.warning(&Place::root().descend(&unreached.pointer), unreached.message);
         }
     }
@@ -166,15 +184,15 @@ pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocu
 }
 
 /// What lint has to say about the policy of an endpoint, where it is in no file
-pub(super) fn warnings_about(endpoint: &VpcEndpoint, config: &Config) -> Vec<Problem> {
+pub(super) fn warnings_about(endpoint: &VpcEndpoint, settings: &Settings) -> Vec<Problem> {
     let document = &endpoint.policy_document;
-    let surroundings = policies::attached_to(endpoint, config);
+    let surroundings = policies::attached_to(endpoint, settings);
     let findings = policy_service::lint(document.text(), document.policy_type(), surroundings);
     let warning = |finding: &iam_policy::Finding| Problem {
         path: finding.path.clone(),
         ..Problem::of_process(format!("endpoint policy: {}", finding.message))
     };
-    let unknown = KnownNames::of(config).unknown_in(document).into_iter();
+    let unknown = KnownNames::of(settings).unknown_in(document).into_iter();
     let unknown = unknown.map(|unknown| Problem {
         path: unknown.pointer,
         ..Problem::of_process(format!("endpoint policy: {}", unknown.message))
@@ -269,7 +287,7 @@ fn organization_of(
     written: Located<file::Organization>,
     policies: &Policies<'_>,
     report: &Report<'_>,
-) -> Result<super::Organization, Reported> {
+) -> Result<Organization, Reported> {
     let written = written.value?;
     let id = written.id.value.and_then(|id| {
         // Organizations API reference, `Organization`: `o-` and 10 to 32 lower-case letters or digits.
@@ -299,7 +317,7 @@ fn organization_of(
         // Organizations User Guide, *Resource control policies*: the list of services that support them.
         report.warning(&place, "AWS applies resource control policies to other services only, not to Lookout for Vision; here they are applied");
     }
-    Ok(super::Organization {
+    Ok(Organization {
         id: id?,
         service_control_policies: service_control_policies?,
         resource_control_policies: resource_control_policies?,
@@ -309,7 +327,7 @@ fn organization_of(
 fn strictness(
     written: Option<Located<file::Strictness>>,
     report: &Report<'_>,
-) -> Result<Strictness, Reported> {
+) -> Result<(Strictness, MinimumImages), Reported> {
     let written = match written {
         Some(written) => written.value?,
         None => file::Strictness::default(),
@@ -329,7 +347,7 @@ fn strictness(
     let detail = written.mismatch_detail.map(|located| located.value).transpose();
     let minimum_images = written.minimum_images.map(|located| located.value).transpose();
     let skew = number_in(report, written.clock_skew_seconds.as_ref(), 1, 86_400, 300);
-    Ok(Strictness {
+    let strictness = Strictness {
         undeclared_unsigned_payload: match undeclared? {
             None | Some(file::UndeclaredUnsignedPayload::Warn) => {
                 UndeclaredUnsignedPayload::AcceptWithWarning
@@ -349,11 +367,12 @@ fn strictness(
             Some(file::MismatchDetail::Omit) => MismatchDetail::Omit,
         },
         clock_skew: Duration::from_secs(skew?),
-        minimum_images: match minimum_images? {
-            None | Some(file::MinimumImages::Ignore) => MinimumImages::Ignore,
-            Some(file::MinimumImages::Enforce) => MinimumImages::Enforce,
-        },
-    })
+    };
+    let minimum_images = match minimum_images? {
+        None | Some(file::MinimumImages::Ignore) => MinimumImages::Ignore,
+        Some(file::MinimumImages::Enforce) => MinimumImages::Enforce,
+    };
+    Ok((strictness, minimum_images))
 }
 
 impl From<file::PublicEndpoint> for PublicEndpoint {

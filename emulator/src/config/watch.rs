@@ -146,7 +146,7 @@ fn lost_everything(before: &BTreeSet<String>, new: &Config) -> Option<Problem> {
 /// The settings that are other than those the process was started with, and that it cannot change while it runs
 fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterator<Item = &'a str> {
     let (before, after) = (&started_with.process, &new.process);
-    let (limits_before, limits_after) = (&started_with.limits, &new.limits);
+    let (limits_before, limits_after) = (&started_with.settings.limits, &new.settings.limits);
     let changed = [
         ("listen", before.listen != after.listen),
         ("control", before.control != after.control),
@@ -156,7 +156,7 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
         ("log_format", before.log_format != after.log_format),
         ("http2", before.alpn != after.alpn),
         // The authority was made for the names of the start, and can vouch for no others.
-        ("names", started_with.names != new.names),
+        ("names", started_with.settings.names != new.settings.names),
         // Room that was made at the start.
         (
             "limits.connections_max",

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::config::Limits;
+use crate::settings::Limits;
 
 /// Reads and discards until the client closes, but for `linger_timeout` and `linger_bytes_max` at most, and not from a
 /// client that sends nothing for `body_idle_timeout`

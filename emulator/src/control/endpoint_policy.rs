@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::{Answer, ControlError, bytes_answer, json_answer, no_content, not_written};
 use crate::{
-    config::PrivateDns,
     identifiers::{Region, VpcEndpointId},
+    network::PrivateDns,
     policy_service,
     state::{NotAttached, Shared},
 };
@@ -66,7 +66,7 @@ pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answe
     let answer = set(shared, &id, document.clone()).await?;
     let snapshot = shared.snapshot();
     if let Some(placed) = snapshot.endpoints.get(&id) {
-        policy_service::warn_about(&document, placed, &snapshot.config);
+        policy_service::warn_about(&document, placed, &snapshot.settings);
     }
     Ok(answer)
 }

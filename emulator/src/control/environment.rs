@@ -140,7 +140,8 @@ impl ClientEnvironment {
     pub(crate) fn of(shared: &Shared, certs: Option<&Path>) -> Self {
         let snapshot = shared.snapshot();
         let key = snapshot
-            .config
+            .settings
+            .identities
             .principals
             .iter()
             .flat_map(|principal| &principal.access_keys)
@@ -154,7 +155,7 @@ impl ClientEnvironment {
                 secret_access_key: key.key.secret().expose().to_owned(),
                 session_token: key.key.session_token().map(|token| token.expose().to_owned()),
             }),
-            trust: match certs.or(snapshot.config.process.public_certs.as_deref()) {
+            trust: match certs.or(shared.public_certs.as_deref()) {
                 Some(certs) => Some(CertsPaths::in_directory(certs)),
                 None => shared.authority.paths().cloned(),
             },

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sigv4_verify::UndeclaredUnsignedPayload;
 
-use crate::{config::PublicEndpoint, state::Snapshot};
+use crate::{network::PublicEndpoint, state::Snapshot};
 
 /// The effective modes, as `/health` and the ready block show them
 #[derive(Debug, Serialize)]
@@ -17,8 +17,9 @@ pub(crate) struct Modes {
 
 impl Modes {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let config = &snapshot.config;
-        let modelled = config
+        let settings = &snapshot.settings;
+        let modelled = settings
+            .identities
             .principals
             .iter()
             .filter(|principal| principal.identity_policies.is_some())
@@ -26,15 +27,15 @@ impl Modes {
         Self {
             identity_side: match modelled {
                 0 => "none configured: every principal may do what the endpoint policy allows",
-                all if all == config.principals.len() => "those of every principal apply",
+                all if all == settings.identities.principals.len() => "those of every principal apply",
                 _ => "those of some principals apply; the others may do what the endpoint policy allows",
             },
-            undeclared_unsigned_payload: match config.strictness.undeclared_unsigned_payload {
+            undeclared_unsigned_payload: match settings.strictness.undeclared_unsigned_payload {
                 UndeclaredUnsignedPayload::Refuse => "refuse",
                 UndeclaredUnsignedPayload::AcceptWithWarning => "warn",
             },
-            clock_skew_seconds: config.strictness.clock_skew.as_secs(),
-            public_endpoint: match config.public_endpoint {
+            clock_skew_seconds: settings.strictness.clock_skew.as_secs(),
+            public_endpoint: match settings.networks.public_endpoint {
                 PublicEndpoint::Allow => "allow",
                 PublicEndpoint::Refuse => "refuse",
             },

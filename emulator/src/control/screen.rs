@@ -19,10 +19,7 @@ use std::sync::OnceLock;
 use http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
 
 use super::ControlError;
-use crate::{
-    config::{Config, EmulatedName},
-    host_name::HostName,
-};
+use crate::{host_name::HostName, network::EmulatedName, settings::Settings};
 
 /// A host and a port, as `Host`, `Origin` and targets in absolute form have them
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +29,7 @@ struct Authority {
 }
 
 /// Refuses a request that a page of another site may have sent
-pub(super) fn screen(head: &Parts, config: &Config) -> Result<(), ControlError> {
+pub(super) fn screen(head: &Parts, settings: &Settings) -> Result<(), ControlError> {
     // Rule 1: one Host. HTTP/1.0 asks for none, but without one nobody can be told from anybody.
     let own = only(&head.headers, &header::HOST)
         .and_then(Authority::parse)
@@ -40,7 +37,7 @@ pub(super) fn screen(head: &Parts, config: &Config) -> Result<(), ControlError> 
             invalid_host("a request needs exactly one Host field, with a host name or an address in it")
         })?;
     // Rule 2: it is ours.
-    if !is_ours(&own.host, config) {
+    if !is_ours(&own.host, settings) {
         let message = format!(
             "the control API does not answer for the host `{}`, only for loopback names, addresses, this machine's own \
              host name and the `names` of the configuration; add it there if it leads here",
@@ -95,13 +92,13 @@ impl Authority {
 }
 
 /// Whether nobody but the owner of this machine decides where the name leads
-fn is_ours(host: &HostName, config: &Config) -> bool {
+fn is_ours(host: &HostName, settings: &Settings) -> bool {
     static OWN_HOST: OnceLock<Option<HostName>> = OnceLock::new();
     let is_configured =
         |name: &EmulatedName| matches!(name, EmulatedName::Dns(name) if name == host.as_str());
     host.is_localhost()
         || host.address().is_some()
-        || config.names.iter().any(is_configured)
+        || settings.names.iter().any(is_configured)
         || OWN_HOST.get_or_init(HostName::of_this_machine).as_ref() == Some(host)
 }
 

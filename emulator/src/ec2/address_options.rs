@@ -8,9 +8,9 @@ use std::net::Ipv4Addr;
 
 use super::{create::known_subnets, error::Ec2Error, network};
 use crate::{
-    config::Vpc,
     entry_point::{AddressOptions, AddressType},
     identifiers::Region,
+    network::Vpc,
     query_protocol::Reader,
     text::Shown,
 };

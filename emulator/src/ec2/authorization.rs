@@ -20,8 +20,8 @@ use iam_policy::{Action, Resource};
 use super::{Ec2Action, Invocation, network, view};
 use crate::{
     authorize::{Authorizable, AuthorizationRequest, Pair},
-    config::Vpc,
     lookoutvision::model::partition,
+    network::Vpc,
     query_protocol::Reader,
     state::Snapshot,
 };
@@ -452,13 +452,13 @@ impl<'i> Call<'i> {
         format!(
             "arn:{}:ec2:{region}:{}:{}/{id}",
             partition(region),
-            self.snapshot.config.account_id,
+            self.snapshot.settings.account_id,
             resource_type.name()
         )
     }
 
     fn vpcs(&self) -> impl Iterator<Item = &'i Vpc> {
-        self.snapshot.config.vpcs_in(&self.invocation.region)
+        self.snapshot.settings.networks.vpcs_in(&self.invocation.region)
     }
 
     /// The network that the call is about: the one that it names, or that of the endpoint that it names
@@ -644,7 +644,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
 
     fn snapshot() -> Snapshot {
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-        Snapshot::new(Arc::new(config), &Made::empty(), Timestamp::UNIX_EPOCH)
+        Snapshot::new(config.settings, &Made::empty(), Timestamp::UNIX_EPOCH)
     }
 
     /// The pairs of a call: action, resource type, and the keys of each
@@ -669,12 +669,12 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
     #[test]
     fn the_keys_of_each_pair_are_those_of_the_reference() {
         let snapshot = snapshot();
-        let vpc = &snapshot.config.vpcs[0];
+        let vpc = &snapshot.settings.networks.vpcs[0];
         let region = "us-west-2".parse().expect("it is a Region");
         let subnet = &network::subnets(vpc, &region)[0].subnet_id;
         let (group, endpoint) = (
             network::default_group(vpc),
-            &snapshot.config.vpc_endpoints[0].vpc_endpoint_id,
+            &snapshot.settings.networks.vpc_endpoints[0].vpc_endpoint_id,
         );
         let placed = snapshot.endpoints.get(endpoint).expect("it stands");
         let interface = &network::interfaces_of(placed, &region)[0].network_interface_id;

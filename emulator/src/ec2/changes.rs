@@ -16,9 +16,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, PrivateDns, VpcEndpoint},
     entry_point::{AddressOptions, EndpointDetails},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId},
+    network::Networks,
+    network::{PrivateDns, VpcEndpoint},
 };
 
 mod placing;
@@ -155,11 +156,11 @@ impl EndpointChanges {
     }
 
     /// Drops the changes of endpoints that were neither made nor are declared, and says which
-    pub(crate) fn drop_undeclared(&mut self, config: &Config) -> Vec<VpcEndpointId> {
+    pub(crate) fn drop_undeclared(&mut self, networks: &Networks) -> Vec<VpcEndpointId> {
         let is_there = |id: &VpcEndpointId| {
             let mut made = self.made.iter().map(|made| &made.endpoint);
             made.any(|made| made.vpc_endpoint_id == *id)
-                || config
+                || networks
                     .vpc_endpoints
                     .iter()
                     .any(|declared| declared.vpc_endpoint_id == *id)
@@ -175,9 +176,9 @@ impl EndpointChanges {
     /// The endpoints of the configuration that are otherwise than it says, with what is otherwise
     pub(crate) fn of_declared<'c>(
         &'c self,
-        config: &'c Config,
+        networks: &'c Networks,
     ) -> impl Iterator<Item = (&'c VpcEndpointId, &'c EndpointChange)> {
-        let ids = config
+        let ids = networks
             .vpc_endpoints
             .iter()
             .map(|declared| &declared.vpc_endpoint_id);

@@ -15,9 +15,9 @@ use super::{
     view::{self, State},
 };
 use crate::{
-    config::{PrivateDns, Vpc, VpcEndpoint},
     entry_point::{AddressOptions, EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId},
+    network::{PrivateDns, Vpc, VpcEndpoint},
     policy_service,
     query_protocol::Reader,
     state::Snapshot,
@@ -55,7 +55,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         if input.private_dns == PrivateDns::Enabled {
             refuse_conflicting_dns(&now.endpoints, input.vpc, region, None)?;
         }
-        if changes.count() >= now.config.limits.made_vpc_endpoints_max {
+        if changes.count() >= now.settings.limits.made_vpc_endpoints_max {
             return Err(Ec2Error::VpcEndpointLimitExceeded);
         }
         dry_run.stop()?;
@@ -70,7 +70,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     policy_service::warn_about(
         &placed.endpoint.policy_document,
         &placed,
-        &call.permit.snapshot().config,
+        &call.permit.snapshot().settings,
     );
     // The answer says what every answer to CreateVpcEndpoint says, although the endpoint can be used already.
     Ok(call.answer(|xml| {

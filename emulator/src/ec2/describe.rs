@@ -10,7 +10,7 @@ use super::{
     view::{EndpointView, State},
 };
 use crate::{
-    config::Vpc, entry_point::PlacedEndpoint, identifiers::VpcEndpointId, state::Snapshot, xml::Xml,
+    entry_point::PlacedEndpoint, identifiers::VpcEndpointId, network::Vpc, state::Snapshot, xml::Xml,
 };
 
 pub(super) mod availability_zones;
@@ -29,7 +29,12 @@ pub(super) mod vpcs;
 impl<'c> Call<'c> {
     /// The networks in this Region
     pub(super) fn vpcs(&self) -> Vec<&'c Vpc> {
-        self.permit.snapshot().config.vpcs_in(self.region()).collect()
+        self.permit
+            .snapshot()
+            .settings
+            .networks
+            .vpcs_in(self.region())
+            .collect()
     }
 
     /// The endpoints in this Region, with their states
@@ -56,7 +61,7 @@ impl<'c> Call<'c> {
     pub(super) fn view<'v>(&'v self, placed: &'v PlacedEndpoint, state: State) -> EndpointView<'v> {
         EndpointView {
             placed,
-            config: &self.permit.snapshot().config,
+            settings: &self.permit.snapshot().settings,
             region: self.region(),
             state,
         }

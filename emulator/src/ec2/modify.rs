@@ -12,7 +12,7 @@ use super::{
     error::Ec2Error,
     network,
 };
-use crate::{config::PrivateDns, identifiers::VpcEndpointId, policy_service};
+use crate::{identifiers::VpcEndpointId, network::PrivateDns, policy_service};
 
 /// Changes an endpoint, from the next request on
 pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
@@ -109,7 +109,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
     })?;
     let snapshot = call.permit.snapshot();
     if let (Some(document), Some(placed)) = (&input.document, snapshot.endpoints.get(&input.id)) {
-        policy_service::warn_about(document, placed, &snapshot.config);
+        policy_service::warn_about(document, placed, &snapshot.settings);
     }
     Ok(call.answer(|xml| xml.flag("return", true)))
 }

@@ -11,9 +11,9 @@ use ipnet::{IpNet, Ipv4Net};
 use ring::digest;
 
 use crate::{
-    config::Vpc,
     entry_point::PlacedEndpoint,
     identifiers::{Region, SecurityGroupId, SubnetId},
+    network::Vpc,
 };
 
 /// A subnet

@@ -4,16 +4,13 @@ use jiff::Timestamp;
 
 use super::network;
 use crate::{
-    config::{Config, PrivateDns},
-    entry_point::PlacedEndpoint,
-    identifiers::Region,
-    xml::Xml,
+    entry_point::PlacedEndpoint, identifiers::Region, network::PrivateDns, settings::Settings, xml::Xml,
 };
 
 /// An endpoint with everything around it
 pub(super) struct EndpointView<'v> {
     pub(super) placed: &'v PlacedEndpoint,
-    pub(super) config: &'v Config,
+    pub(super) settings: &'v Settings,
     /// The Region that it is asked for in
     pub(super) region: &'v Region,
     pub(super) state: State,
@@ -99,7 +96,7 @@ impl EndpointView<'_> {
         });
         xml.text("creationTimestamp", &milliseconds(placed.details.created_at));
         write_tags(xml, placed);
-        xml.text("ownerId", self.config.account_id.as_str());
+        xml.text("ownerId", self.settings.account_id.as_str());
         xml.text("serviceRegion", region.as_str());
     }
 

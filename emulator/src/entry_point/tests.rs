@@ -18,7 +18,7 @@ vpc_endpoints:
 
 fn table(yaml: &str) -> EndpointTable {
     let config = Config::embedded(Some(yaml), None).unwrap_or_else(|problems| panic!("{problems}"));
-    EndpointChanges::default().table(&config, Timestamp::UNIX_EPOCH)
+    EndpointChanges::default().table(&config.settings.networks, Timestamp::UNIX_EPOCH)
 }
 
 /// Where a name leads in a Region: an endpoint's id, `public`, or the sentence of the refusal

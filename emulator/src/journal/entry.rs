@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::view;
 use crate::{
     authorize::Authorization,
-    config::Principal,
     entry_point::EntryPoint,
     host_name::EmulatedService,
+    identity::Principal,
     request::{AddressedHost, Connection},
     text::cut_bytes,
 };

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::Entry;
 use crate::{
-    config::Principal, ec2::Ec2Action, entry_point::EntryPoint, host_name::EmulatedService,
-    identifiers::VpcEndpointId, lookoutvision::operation::Operation, spelling, sts,
+    ec2::Ec2Action, entry_point::EntryPoint, host_name::EmulatedService, identifiers::VpcEndpointId,
+    identity::Principal, lookoutvision::operation::Operation, spelling, sts,
 };
 
 /// Which entries are asked for, and which part of them

@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::{BodyRecord, Entry, SignatureRecord};
 use crate::{
     authorize::{Authorization, Pair},
-    config::Principal,
     entry_point::EntryPoint,
     identifiers::{VpcEndpointId, VpcId},
+    identity::Principal,
     text::escape_json,
 };
 

@@ -23,15 +23,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::{
-    config::Config,
     identifiers::VpcEndpointId,
     lookoutvision::{
         call_counts::CallCounts,
         canned::{Call, CannedRule, RuleRef, Segmentation, Then, Verdict, first_match},
+        declared::find_model,
         error::ServiceError,
         image::{Image, ImageFormat},
-        model::{ModelAddress, ModelStatus, find_model},
-        store::Named,
+        model::{ModelAddress, ModelStatus},
+        store::{Declared, Named},
     },
 };
 
@@ -82,15 +82,15 @@ pub struct Target<'s> {
 
 impl<'s> Target<'s> {
     /// What the state and the configuration say about a model of this version
-    pub(crate) fn of(named: &Named, config: &'s Config, version: &str, now: Timestamp) -> Self {
-        let declaration = named.declaration(config);
-        let declared = declaration.and_then(|project| find_model(project, version));
+    pub(crate) fn of(named: &Named, declared: &'s Declared, version: &str, now: Timestamp) -> Self {
+        let declaration = named.declaration(declared);
+        let declared_model = declaration.and_then(|project| find_model(project, version));
         let model = named.model.as_ref();
         Self {
             project_exists: named.project_exists,
-            is_declared: declared.is_some(),
+            is_declared: declared_model.is_some(),
             model: model.map(|model| (model.status(now).0, model.kind)),
-            model_rules: declared.map_or(&[], |model| &model.detect_anomalies),
+            model_rules: declared_model.map_or(&[], |model| &model.detect_anomalies),
             project_rules: declaration.map_or(&[], |project| &project.detect_anomalies),
         }
     }

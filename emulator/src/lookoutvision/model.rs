@@ -4,28 +4,11 @@
 //! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
 //! and its version is resolved by the state (`store::View`).
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::Deserialize;
 
-use crate::{
-    config::Project,
-    identifiers::{AccountId, ModelVersion, Region},
-    lookoutvision::canned::CannedRule,
-};
-
-/// A model that the configuration declares
-#[derive(Debug)]
-pub struct DeclaredModel {
-    /// Its version, or its declared name
-    pub version: ModelVersion,
-    /// Whether it answers
-    pub status: ModelStatus,
-    /// Resource tags, as `aws:ResourceTag/…` sees them
-    pub tags: BTreeMap<String, String>,
-    /// First match answers; none: the project's rules, then a normal result
-    pub detect_anomalies: Vec<CannedRule>,
-}
+use crate::identifiers::{AccountId, Region};
 
 /// The statuses of the API model, `ModelStatus`; serde reads them by their names there
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -92,14 +75,6 @@ impl ModelAddress {
     pub fn arn(&self) -> &str {
         &self.arn
     }
-}
-
-/// The declared model of this version
-pub(crate) fn find_model<'c>(project: &'c Project, version: &str) -> Option<&'c DeclaredModel> {
-    project
-        .models
-        .iter()
-        .find(|model| model.version.as_str() == version)
 }
 
 /// Service Authorization Reference, Lookout for Vision: the ARN of a model

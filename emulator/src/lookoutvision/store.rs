@@ -19,9 +19,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, Limits, Timing},
     identifiers::{AccountId, Region},
-    lookoutvision::{api::values::InputS3Object, evaluation::Evaluation},
+    lookoutvision::{
+        api::values::InputS3Object,
+        declared::{Declarations, DeclaredProject, Limits, MinimumImages, Timing},
+        evaluation::Evaluation,
+    },
 };
 
 pub(crate) mod dataset;
@@ -47,13 +50,15 @@ pub(crate) type Overlay = BTreeMap<Arc<str>, Option<Arc<Project>>>;
 /// The projects that a configuration declares, as the state sees them
 #[derive(Debug)]
 pub(crate) struct Declared {
-    by_name: BTreeMap<Arc<str>, Vec<DeclaredProject>>,
+    declarations: Arc<Declarations>,
+    by_name: BTreeMap<Arc<str>, Vec<Declaration>>,
 }
 
+/// A declared project of a name that several Regions may have one of
 #[derive(Debug)]
-struct DeclaredProject {
+struct Declaration {
     region: Option<Region>,
-    /// Its place in `config.projects`
+    /// Its place in `Declarations::projects`
     index: usize,
     /// `None`: it does not exist until somebody creates it
     project: Option<Arc<Project>>,
@@ -61,11 +66,11 @@ struct DeclaredProject {
 
 impl Declared {
     /// The projects of a configuration, created when the emulator was started
-    pub(crate) fn new(config: &Config, started: Timestamp) -> Self {
-        let mut by_name: BTreeMap<Arc<str>, Vec<DeclaredProject>> = BTreeMap::new();
-        for (index, project) in config.projects.iter().enumerate() {
+    pub(crate) fn new(declarations: Arc<Declarations>, started: Timestamp) -> Self {
+        let mut by_name: BTreeMap<Arc<str>, Vec<Declaration>> = BTreeMap::new();
+        for (index, project) in declarations.projects.iter().enumerate() {
             let name: Arc<str> = project.name.as_str().into();
-            by_name.entry(name.clone()).or_default().push(DeclaredProject {
+            by_name.entry(name.clone()).or_default().push(Declaration {
                 region: project.region.clone(),
                 index,
                 project: project
@@ -73,7 +78,15 @@ impl Declared {
                     .then(|| Arc::new(Project::declared(project, started))),
             });
         }
-        Self { by_name }
+        Self {
+            declarations,
+            by_name,
+        }
+    }
+
+    /// What the configuration says, word for word
+    pub(crate) fn declarations(&self) -> &Arc<Declarations> {
+        &self.declarations
     }
 
     /// Whether a project of this name would show if the state had none
@@ -83,11 +96,11 @@ impl Declared {
     }
 
     /// The declaration of this name that counts in this Region: the Region's own before that of every Region
-    fn find(&self, region: &Region, name: &str) -> Option<&DeclaredProject> {
+    fn find(&self, region: &Region, name: &str) -> Option<&Declaration> {
         Self::pick(self.by_name.get(name)?, region)
     }
 
-    fn pick<'d>(declarations: &'d [DeclaredProject], region: &Region) -> Option<&'d DeclaredProject> {
+    fn pick<'d>(declarations: &'d [Declaration], region: &Region) -> Option<&'d Declaration> {
         declarations
             .iter()
             .find(|declared| declared.region.as_ref() == Some(region))
@@ -105,7 +118,6 @@ impl Declared {
 /// One Region at one moment
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'s> {
-    config: &'s Config,
     declared: &'s Declared,
     overlay: Option<&'s Overlay>,
     pub(crate) region: &'s Region,
@@ -118,30 +130,23 @@ pub(crate) struct Named {
     pub(crate) project_exists: bool,
     /// The model, unless it is gone by now
     pub(crate) model: Option<Arc<Model>>,
-    /// The place of the project's declaration in `config.projects`
+    /// The place of the project's declaration in `Declarations::projects`
     declaration: Option<usize>,
 }
 
 impl Named {
     /// What the configuration, the one that it was looked up in, says about the project
-    pub(crate) fn declaration<'c>(&self, config: &'c Config) -> Option<&'c crate::config::Project> {
-        Some(&config.projects[self.declaration?])
+    pub(crate) fn declaration<'d>(&self, declared: &'d Declared) -> Option<&'d DeclaredProject> {
+        Some(&declared.declarations.projects[self.declaration?])
     }
 }
 
 impl State {
     /// One Region of the configuration's account, as it is now
-    pub(crate) fn view<'s>(
-        &'s self,
-        config: &'s Config,
-        declared: &'s Declared,
-        region: &'s Region,
-        now: Timestamp,
-    ) -> View<'s> {
+    pub(crate) fn view<'s>(&'s self, declared: &'s Declared, region: &'s Region, now: Timestamp) -> View<'s> {
         View {
-            config,
             declared,
-            overlay: self.overlay(&config.account_id, region),
+            overlay: self.overlay(&declared.declarations.account_id, region),
             region,
             now,
         }
@@ -204,20 +209,20 @@ impl State {
 }
 
 impl<'s> View<'s> {
-    pub(crate) fn config(&self) -> &'s Config {
-        self.config
+    pub(crate) fn minimum_images(&self) -> MinimumImages {
+        self.declared.declarations.minimum_images
     }
 
     pub(crate) fn limits(&self) -> &'s Limits {
-        &self.config.limits
+        &self.declared.declarations.limits
     }
 
     pub(crate) fn timing(&self) -> &'s Timing {
-        &self.config.timing
+        &self.declared.declarations.timing
     }
 
     pub(crate) fn account_id(&self) -> &'s AccountId {
-        &self.config.account_id
+        &self.declared.declarations.account_id
     }
 
     /// The project of this name
@@ -229,9 +234,9 @@ impl<'s> View<'s> {
     }
 
     /// What the configuration says about a project of this name, whether it is there or not
-    pub(crate) fn declaration(&self, name: &str) -> Option<&'s crate::config::Project> {
+    pub(crate) fn declaration(&self, name: &str) -> Option<&'s DeclaredProject> {
         let index = self.declared.find(self.region, name)?.index;
-        Some(&self.config.projects[index])
+        Some(&self.declared.declarations.projects[index])
     }
 
     /// The project and the model of these names, as far as they are there

@@ -1,19 +1,18 @@
 //! What the tests of this module share: fixtures, small images, small projects.
 
-use serde_json::Value;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict, When},
-    model::{DeclaredModel, ModelStatus},
+    declared::{Declarations, DeclaredModel, DeclaredProject, Limits, MinimumImages, Timing},
+    model::ModelStatus,
     operations::Refused,
     store::{Change, ChangeNumber, Declared, S3Task, State, View},
 };
-use crate::{
-    config::{Config, Project},
-    identifiers::{AccountId, Region},
-};
+use crate::identifiers::{AccountId, Region};
 
 /// The API model
 pub(super) fn api_model() -> Value {
@@ -68,8 +67,22 @@ pub(super) fn region() -> Region {
     "us-west-2".parse().unwrap()
 }
 
-pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> Project {
-    Project {
+/// The limits that a configuration has by itself
+pub(super) fn limits() -> Limits {
+    Limits {
+        projects_max: 1_000,
+        models_max: 1_000,
+        packaging_jobs_max: 1_000,
+        tags_max: 50,
+        concurrent_trainings_max: 2,
+        dataset_entries_max: 20_000,
+        datasets_bytes_max: 268_435_456,
+        client_tokens_max: 10_000,
+    }
+}
+
+pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> DeclaredProject {
+    DeclaredProject {
         name: name.parse().unwrap(),
         region: None,
         models,
@@ -83,7 +96,6 @@ pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> Project {
 
 /// A configuration, and what became of its projects, in one Region at one moment
 pub(super) struct World {
-    pub(super) config: Config,
     pub(super) declared: Declared,
     pub(super) state: State,
     pub(super) region: Region,
@@ -94,13 +106,17 @@ pub(super) struct World {
 
 impl World {
     /// These projects and nothing else
-    pub(super) fn of(projects: Vec<Project>) -> Self {
-        let mut config = Config::embedded(None, None).unwrap();
-        config.projects = projects;
+    pub(super) fn of(projects: Vec<DeclaredProject>) -> Self {
+        let declarations = Declarations {
+            account_id: account(),
+            projects,
+            timing: Timing::default(),
+            minimum_images: MinimumImages::Ignore,
+            limits: limits(),
+        };
         let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
         Self {
-            declared: Declared::new(&config, now),
-            config,
+            declared: Declared::new(Arc::new(declarations), now),
             state: State::default(),
             region: region(),
             now,
@@ -119,7 +135,7 @@ impl World {
         let Change {
             projects, s3_task, ..
         } = change;
-        let account_id = self.config.account_id.clone();
+        let account_id = self.declared.declarations().account_id.clone();
         for (name, project) in projects {
             self.state.insert(&account_id, &self.region, name, project);
         }
@@ -127,8 +143,7 @@ impl World {
     }
 
     pub(super) fn view(&self) -> View<'_> {
-        self.state
-            .view(&self.config, &self.declared, &self.region, self.now)
+        self.state.view(&self.declared, &self.region, self.now)
     }
 }
 

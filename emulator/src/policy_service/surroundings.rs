@@ -5,9 +5,11 @@ use iam_policy::lint::{Fact, FactScope, Subject};
 
 use super::ORGANIZATION_KEYS;
 use crate::{
-    config::{Config, Organization, PublicEndpoint},
     entry_point::PlacedEndpoint,
     identifiers::{Region, VpcEndpointId, VpcId},
+    identity::Organization,
+    network::PublicEndpoint,
+    settings::Settings,
 };
 
 /// Where a policy is
@@ -16,10 +18,10 @@ pub(crate) enum Surroundings<'a> {
     /// In a file that is linted by itself
     Unknown,
     /// Somewhere in this configuration
-    Configured { config: &'a Config },
+    Configured { settings: &'a Settings },
     /// Attached to this endpoint
     Attached {
-        config: &'a Config,
+        settings: &'a Settings,
         endpoint: Attachment<'a>,
     },
 }
@@ -49,13 +51,13 @@ impl Surroundings<'_> {
         let mut facts = of_every_request();
         match self {
             Self::Unknown => {}
-            Self::Configured { config } => {
-                facts.extend(of_configuration(config));
-                facts.extend(of_regions(config));
+            Self::Configured { settings } => {
+                facts.extend(of_configuration(settings));
+                facts.extend(of_regions(settings));
             }
-            Self::Attached { config, endpoint } => {
-                facts.extend(of_configuration(config));
-                facts.extend(of_endpoint(config, endpoint));
+            Self::Attached { settings, endpoint } => {
+                facts.extend(of_configuration(settings));
+                facts.extend(of_endpoint(settings, endpoint));
             }
         }
         facts
@@ -86,10 +88,10 @@ fn of_every_request() -> Vec<Fact<'static>> {
     ]
 }
 
-fn of_configuration(config: &Config) -> Vec<Fact<'static>> {
-    let account_id = config.account_id.as_str();
+fn of_configuration(settings: &Settings) -> Vec<Fact<'static>> {
+    let account_id = settings.account_id.as_str();
     let reason = format!("every resource belongs to the account `{account_id}`");
-    let organization = config.organization.as_ref();
+    let organization = settings.identities.organization.as_ref();
     let mut facts = vec![
         fact("aws:ResourceAccount", [account_id], &reason),
         about(Subject::ArnAccount, [account_id], &reason),
@@ -100,8 +102,8 @@ fn of_configuration(config: &Config) -> Vec<Fact<'static>> {
 
 /// What a policy that is attached to no endpoint can be about: the service has resources only where requests for them
 /// can come through
-fn of_regions(config: &Config) -> Option<Fact<'static>> {
-    let regions = regions(config)?;
+fn of_regions(settings: &Settings) -> Option<Fact<'static>> {
+    let regions = regions(settings)?;
     let (first, others) = regions.split_first()?;
     let listed = others.iter().fold(format!("`{first}`"), |listed, region| {
         format!("{listed}, `{region}`")
@@ -114,15 +116,15 @@ fn of_regions(config: &Config) -> Option<Fact<'static>> {
 }
 
 /// The Regions of the VPCs, each once; `None` when requests can come through in every Region
-fn regions(config: &Config) -> Option<Vec<String>> {
+fn regions(settings: &Settings) -> Option<Vec<String>> {
     let mut regions = Vec::new();
-    for vpc in &config.vpcs {
+    for vpc in &settings.networks.vpcs {
         let region = vpc.region.as_ref()?.to_string();
         if !regions.contains(&region) {
             regions.push(region);
         }
     }
-    (config.public_endpoint == PublicEndpoint::Refuse).then_some(regions)
+    (settings.networks.public_endpoint == PublicEndpoint::Refuse).then_some(regions)
 }
 
 fn of_organization(key: &'static str, organization: Option<&Organization>) -> Fact<'static> {
@@ -132,7 +134,7 @@ fn of_organization(key: &'static str, organization: Option<&Organization>) -> Fa
     }
 }
 
-fn of_endpoint(config: &Config, endpoint: Attachment<'_>) -> Vec<Fact<'static>> {
+fn of_endpoint(settings: &Settings, endpoint: Attachment<'_>) -> Vec<Fact<'static>> {
     let Attachment {
         vpc_endpoint_id,
         vpc_id,
@@ -142,7 +144,8 @@ fn of_endpoint(config: &Config, endpoint: Attachment<'_>) -> Vec<Fact<'static>> 
     // One document may be written for several endpoints.
     let mut facts = vec![
         Fact {
-            values_elsewhere: config
+            values_elsewhere: settings
+                .networks
                 .vpc_endpoints
                 .iter()
                 .map(|other| other.vpc_endpoint_id.to_string())
@@ -150,7 +153,12 @@ fn of_endpoint(config: &Config, endpoint: Attachment<'_>) -> Vec<Fact<'static>> 
             ..fact("aws:SourceVpce", [vpc_endpoint_id.as_str()], &attached)
         },
         Fact {
-            values_elsewhere: config.vpcs.iter().map(|vpc| vpc.vpc_id.to_string()).collect(),
+            values_elsewhere: settings
+                .networks
+                .vpcs
+                .iter()
+                .map(|vpc| vpc.vpc_id.to_string())
+                .collect(),
             ..fact(
                 "aws:SourceVpc",
                 [vpc_id.as_str()],
@@ -163,7 +171,8 @@ fn of_endpoint(config: &Config, endpoint: Attachment<'_>) -> Vec<Fact<'static>> 
     let reason = format!("{attached}, which lies in `{region}`");
     for subject in [Subject::Key("aws:RequestedRegion"), Subject::ArnRegion] {
         facts.push(Fact {
-            values_elsewhere: config
+            values_elsewhere: settings
+                .networks
                 .vpcs
                 .iter()
                 .filter_map(|vpc| vpc.region.as_ref())

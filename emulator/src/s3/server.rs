@@ -16,9 +16,9 @@ use super::{
     sign::{Unsigned, encode, headers},
 };
 use crate::{
-    config::S3Server,
     identifiers::Region,
     lookoutvision::api::values::{InputS3Object, OutputS3Object},
+    s3::S3Server,
     stream::{Stream, Transport},
 };
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, tz::TimeZone};
 use ring::{digest, hmac};
 
-use crate::config::S3Credentials;
+use crate::s3::S3Credentials;
 
 /// A request to be signed
 #[derive(Debug, Clone, Copy)]

@@ -164,7 +164,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = StateFile::open(&folder.path().join("state")).unwrap();
         let config = Config::embedded(None, None).unwrap();
-        let declared = Declared::new(&config, "2026-01-01T00:00:00Z".parse().unwrap());
+        let declared = Declared::new(
+            config.settings.lookoutvision.clone(),
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+        );
         let (projects, region) = (Overlay::new(), "us-west-2".parse().unwrap());
         let keep = |token: &str, at: &str, forgotten: &[TokenKey]| {
             let call = FirstCall {
@@ -173,7 +176,7 @@ mod tests {
                 at: at.parse().unwrap(),
             };
             let change = ServiceChange {
-                account_id: &config.account_id,
+                account_id: &config.settings.account_id,
                 region: &region,
                 projects: &projects,
                 declared: &declared,

@@ -6,7 +6,8 @@ use iam_policy::{IdentityKind, PolicyDocument, PolicyType};
 
 use super::error::StsError;
 use crate::{
-    config::{Config, Principal, Role, is_tag_text},
+    identity::Identities,
+    identity::{Principal, Role, is_tag_text},
     query_protocol::{ParameterFault, Parameters, Reader},
     text::Shown,
 };
@@ -32,7 +33,7 @@ impl SessionInput {
     pub(super) fn read(
         parameters: &Parameters,
         principal: &Principal,
-        config: &Config,
+        identities: &Identities,
     ) -> Result<(String, Self), StsError> {
         let mut reader = parameters.reader();
         let role_arn = required(&mut reader, "RoleArn", "roleArn")?;
@@ -52,7 +53,7 @@ impl SessionInput {
             ));
         }
         let mut packed = 0;
-        let session_policies = session_policies(&mut reader, config, &mut packed)?;
+        let session_policies = session_policies(&mut reader, identities, &mut packed)?;
         let (tags, transitive_tag_keys) = session_tags(&mut reader, principal, &mut packed)?;
         let contexts = reader.structures("ProvidedContexts.member").into_iter();
         // An entry without a provider asks for a context all the same.
@@ -141,7 +142,7 @@ fn duration(reader: &mut Reader<'_>) -> Result<u32, StsError> {
 
 fn session_policies(
     reader: &mut Reader<'_>,
-    config: &Config,
+    identities: &Identities,
     packed: &mut usize,
 ) -> Result<Vec<PolicyDocument>, StsError> {
     let mut policies = Vec::new();
@@ -164,7 +165,10 @@ fn session_policies(
     for arn in arns {
         let arn = reader.text(&format!("{arn}.arn")).unwrap_or_default();
         *packed += arn.chars().count();
-        let managed = config.managed_policies.iter().find(|policy| *policy.arn == *arn);
+        let managed = identities
+            .managed_policies
+            .iter()
+            .find(|policy| *policy.arn == *arn);
         let managed = managed.ok_or_else(|| StsError::UnknownPolicyArn(arn.to_owned()))?;
         policies.push(managed.document.clone());
     }

@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::credentials::TemporaryCredentials;
-use crate::config::{AccessKey, Config, Credentials, Principal, Role};
+use crate::{
+    identity::Identities,
+    identity::{AccessKey, Credentials, Principal, Role},
+};
 
 /// Sessions by their access key id
 #[derive(Debug, Clone, Default)]
@@ -50,11 +53,11 @@ impl Sessions {
     /// The sessions that were handed out, under a configuration; beside them those whose role it does not have
     pub(crate) fn under(
         requests: impl IntoIterator<Item = Arc<SessionRequest>>,
-        config: &Config,
+        identities: &Identities,
     ) -> (Self, Vec<Arc<SessionRequest>>) {
         let (mut sessions, mut ended) = (HashMap::new(), Vec::new());
         for request in requests {
-            match config.role(&request.role_arn) {
+            match identities.role(&request.role_arn) {
                 Some(role) => {
                     let session = Arc::new(RoleSession::new(request, role));
                     sessions.insert(session.access_key_id().into(), session);
@@ -159,6 +162,7 @@ const KEPT_AFTER_EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_hours
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     fn config(tag: &str) -> Config {
         let yaml = format!(
@@ -189,13 +193,13 @@ mod tests {
     fn a_session_is_what_its_role_is_now() {
         let (vision, audit) = (config("vision"), config("audit"));
         let mut sessions = Sessions::default();
-        sessions.add(request("ASIA1", 900), &vision.roles[0]);
+        sessions.add(request("ASIA1", 900), &vision.settings.identities.roles[0]);
         let team = |sessions: &Sessions| sessions.get("ASIA1").expect("it is there").tags["team"].clone();
         assert_eq!(team(&sessions), "vision");
-        let (under_audit, ended) = Sessions::under(sessions.requests(), &audit);
+        let (under_audit, ended) = Sessions::under(sessions.requests(), &audit.settings.identities);
         assert_eq!((team(&under_audit).as_str(), ended.len()), ("audit", 0));
         let without_roles = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
-        let (none, ended) = Sessions::under(sessions.requests(), &without_roles);
+        let (none, ended) = Sessions::under(sessions.requests(), &without_roles.settings.identities);
         assert!(none.get("ASIA1").is_none());
         assert_eq!(ended.len(), 1);
     }
@@ -206,7 +210,7 @@ mod tests {
         let (mut sessions, mut gone) = (Sessions::default(), Vec::new());
         for (id, expires_at) in [("ASIA1", 3_600), ("ASIA2", 900), ("ASIA3", 1_800)] {
             gone.extend(sessions.make_room(Timestamp::UNIX_EPOCH, 1));
-            sessions.add(request(id, expires_at), &config.roles[0]);
+            sessions.add(request(id, expires_at), &config.settings.identities.roles[0]);
         }
         let there = ["ASIA1", "ASIA2", "ASIA3"].map(|id| sessions.get(id).is_some());
         assert_eq!(there, [true, false, true]);
@@ -217,7 +221,7 @@ mod tests {
     fn an_expired_session_is_known_for_another_hour() {
         let config = config("vision");
         let mut sessions = Sessions::default();
-        sessions.add(request("ASIA1", 900), &config.roles[0]);
+        sessions.add(request("ASIA1", 900), &config.settings.identities.roles[0]);
         let at = |second| Timestamp::from_second(second).unwrap();
         assert_eq!(sessions.make_room(at(900 + 3_600), 8), Vec::<String>::new());
         assert_eq!(sessions.make_room(at(901 + 3_600), 8), ["ASIA1"]);

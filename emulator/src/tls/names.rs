@@ -12,9 +12,9 @@ use std::{
 use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints, SanType};
 
 use crate::{
-    config::EmulatedName,
     host_name::{self, EmulatedHost, HostName},
     identifiers::Region,
+    network::EmulatedName,
     regions::AWS_REGIONS,
 };
 

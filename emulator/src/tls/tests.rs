@@ -15,7 +15,7 @@ use rustls::{
 };
 
 use super::*;
-use crate::config::EmulatedName;
+use crate::network::EmulatedName;
 
 const SERVICE: &str = "lookoutvision.us-east-1.amazonaws.com";
 

@@ -6,9 +6,10 @@ use super::*;
 use crate::{
     authorize::Authorizable,
     body::BodyBudget,
-    config::{Config, Principal},
+    config::Config,
     entry_point::Scope,
     host_name::EmulatedService,
+    identity::Principal,
     lookoutvision::{invocation::Invocation, store::State},
     made::Made,
     policy_service::{ALWAYS_SET_KEYS, SET_KEYS},
@@ -30,7 +31,7 @@ projects:
 
 fn snapshot() -> Snapshot {
     let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-    Snapshot::new(Arc::new(config), &Made::empty(), Timestamp::UNIX_EPOCH)
+    Snapshot::new(config.settings, &Made::empty(), Timestamp::UNIX_EPOCH)
 }
 
 /// A request by one of the principals, with everything that is asked about it
@@ -74,18 +75,13 @@ fn asked(
         ([127, 0, 0, 1], 8443).into(),
         ([127, 0, 0, 1], 50_000).into(),
         tls,
-        BodyBudget::of_aws_api(&snapshot.config.limits).client([127, 0, 0, 1].into()),
+        BodyBudget::of_aws_api(&snapshot.settings.limits).client([127, 0, 0, 1].into()),
     );
     let connection = Arc::new(connection);
     let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
     let region = "us-west-2".parse().expect("it is a Region");
     let state = State::default();
-    let view = state.view(
-        &snapshot.config,
-        &snapshot.declared,
-        &region,
-        Timestamp::UNIX_EPOCH,
-    );
+    let view = state.view(&snapshot.declared, &region, Timestamp::UNIX_EPOCH);
     let invocation = Invocation::resolve(method, target, body.as_bytes(), &view).expect("it is called");
     let entry_point = if is_public {
         EntryPoint::Public
@@ -114,7 +110,7 @@ fn keys(
         asked(snapshot, access_key_id, is_public, method, target, body);
     let request = invocation.authorization_request(snapshot);
     let facts = Facts::of(&received, request.region());
-    let context = facts.context(&snapshot.config, &caller, &entry_point, request.pair(0));
+    let context = facts.context(&snapshot.settings, &caller, &entry_point, request.pair(0));
     let without_tag = |key: &str| match key.split_once('/') {
         Some((stem, _)) => format!("{stem}/"),
         None => key.to_owned(),

@@ -16,8 +16,8 @@ use serde::Serialize;
 use super::{LintFormat, LintOptions, output_failed};
 use crate::{
     cli::{EXIT_OK, EXIT_USAGE},
-    policy_service::{self, Surroundings},
     config::text_file::{self, NOT_A_PATH},
+    policy_service::{self, Surroundings},
 };
 
 mod sarif;

@@ -6,11 +6,11 @@ use sigv4_verify::UndeclaredUnsignedPayload;
 
 use super::*;
 use crate::{
-    config::{
-        Credentials, EmulatedName, Limits, LogFormat, PrivateDns, Process, PublicEndpoint, Setting,
-        limits::LIMITS,
-    },
+    config::{LogFormat, Process, Setting, limits::LIMITS},
+    identity::Credentials,
     lookoutvision::model::ModelStatus,
+    network::{EmulatedName, PrivateDns, PublicEndpoint},
+    settings::Limits,
     tls::Alpn,
 };
 
@@ -18,20 +18,20 @@ use crate::{
 fn an_empty_file_is_the_default_configuration() {
     for yaml in ["", "\n", "# nothing yet\n", "---\n", "{}\n"] {
         let config = valid(yaml);
-        assert_eq!(config.account_id.as_str(), "123456789012");
+        assert_eq!(config.settings.account_id.as_str(), "123456789012");
         assert_eq!(config.process.listen, SocketAddr::from(([127, 0, 0, 1], 8443)));
         assert_eq!(config.process.control, SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!(config.process.certs.as_deref(), Some(Path::new("certs")));
         assert_eq!(config.process.log_format, LogFormat::Text);
         assert_eq!(config.process.alpn, Alpn::Http11);
-        assert!(config.names.is_empty() && config.organization.is_none());
+        assert!(config.settings.names.is_empty() && config.settings.identities.organization.is_none());
         let warnings: Vec<_> = config.warnings.iter().map(|warning| &*warning.message).collect();
         assert_eq!(
             warnings,
             ["the file has no sections, so that every default is in force"]
         );
 
-        let [principal] = config.principals.as_slice() else {
+        let [principal] = config.settings.identities.principals.as_slice() else {
             panic!("one principal")
         };
         assert_eq!(principal.arn(), "arn:aws:iam::123456789012:user/test");
@@ -46,12 +46,12 @@ fn an_empty_file_is_the_default_configuration() {
         assert_eq!(key.key.secret().expose(), "test");
         assert!(config.has_default_principal());
 
-        let [vpc] = config.vpcs.as_slice() else {
+        let [vpc] = config.settings.networks.vpcs.as_slice() else {
             panic!("one VPC")
         };
         assert_eq!(vpc.vpc_id.as_str(), "vpc-00000000000000000");
         assert!(vpc.region.is_none() && vpc.cidr_block.is_none());
-        let [endpoint] = config.vpc_endpoints.as_slice() else {
+        let [endpoint] = config.settings.networks.vpc_endpoints.as_slice() else {
             panic!("one endpoint")
         };
         assert_eq!(endpoint.vpc_endpoint_id.as_str(), "vpce-00000000000000000");
@@ -59,7 +59,7 @@ fn an_empty_file_is_the_default_configuration() {
         assert_eq!(endpoint.private_dns, PrivateDns::Enabled);
         assert!(endpoint.policy_document.text().contains("\"Allow\""));
 
-        let [project] = config.projects.as_slice() else {
+        let [project] = config.settings.lookoutvision.projects.as_slice() else {
             panic!("one project")
         };
         assert_eq!(project.name.as_str(), "myProject");
@@ -74,10 +74,10 @@ fn an_empty_file_is_the_default_configuration() {
             [("1", ModelStatus::Hosted), ("myModel", ModelStatus::Hosted)]
         );
 
-        assert_eq!(config.strictness.clock_skew, Duration::from_secs(300));
-        let undeclared = config.strictness.undeclared_unsigned_payload;
+        assert_eq!(config.settings.strictness.clock_skew, Duration::from_secs(300));
+        let undeclared = config.settings.strictness.undeclared_unsigned_payload;
         assert_eq!(undeclared, UndeclaredUnsignedPayload::AcceptWithWarning);
-        assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.settings.limits, Limits::default());
         assert_eq!(config.files.len(), 1);
     }
 }
@@ -85,28 +85,45 @@ fn an_empty_file_is_the_default_configuration() {
 #[test]
 fn each_section_that_is_given_takes_the_place_of_its_own_default_only() {
     let config = valid("projects: []\n");
-    assert!(config.projects.is_empty());
-    assert_eq!((config.principals.len(), config.vpc_endpoints.len()), (1, 1));
+    assert!(config.settings.lookoutvision.projects.is_empty());
+    assert_eq!(
+        (
+            config.settings.identities.principals.len(),
+            config.settings.networks.vpc_endpoints.len()
+        ),
+        (1, 1)
+    );
 
     let config = valid("principals: []\nvpc_endpoints: []\n");
-    assert!(config.principals.is_empty() && config.vpc_endpoints.is_empty());
-    assert_eq!((config.vpcs.len(), config.projects.len()), (1, 1));
+    assert!(
+        config.settings.identities.principals.is_empty() && config.settings.networks.vpc_endpoints.is_empty()
+    );
+    assert_eq!(
+        (
+            config.settings.networks.vpcs.len(),
+            config.settings.lookoutvision.projects.len()
+        ),
+        (1, 1)
+    );
 }
 
 #[test]
 fn the_default_principal_is_a_user_of_the_account() {
     let config = valid("account_id: '000000000001'\n");
-    assert_eq!(config.principals[0].arn(), "arn:aws:iam::000000000001:user/test");
+    assert_eq!(
+        config.settings.identities.principals[0].arn(),
+        "arn:aws:iam::000000000001:user/test"
+    );
 }
 
 #[test]
 fn an_account_id_keeps_its_zeros_without_quotes() {
     assert_eq!(
-        valid("account_id: 012345678901\n").account_id.as_str(),
+        valid("account_id: 012345678901\n").settings.account_id.as_str(),
         "012345678901"
     );
     assert_eq!(
-        valid("account_id: 000000000000\n").account_id.as_str(),
+        valid("account_id: 000000000000\n").settings.account_id.as_str(),
         "000000000000"
     );
 }
@@ -125,7 +142,7 @@ fn an_embedded_configuration_has_free_ports_and_its_authority_in_memory() {
     let document = serde_json::from_str(ENDPOINT_POLICY).expect("it is JSON");
     let config = Config::embedded(None, Some(&document)).expect("it is valid");
     assert!(
-        config.vpc_endpoints[0]
+        config.settings.networks.vpc_endpoints[0]
             .policy_document
             .text()
             .contains("\"Deny\"")
@@ -223,7 +240,7 @@ fn names_are_dns_names_and_addresses_each_once() {
     let dns = |name: &str| EmulatedName::Dns(name.to_owned());
     let address = |text: &str| EmulatedName::Address(text.parse().expect("an address"));
     assert_eq!(
-        config.names,
+        config.settings.names,
         [
             dns("emulator.test"),
             dns("my_app_1"),
@@ -259,6 +276,7 @@ fn every_limit_takes_its_bounds_and_refuses_what_is_beyond_them() {
 fn limits_are_set_by_their_names() {
     let limits =
         valid("limits: {handshake_timeout_seconds: 3, shutdown_timeout_seconds: 0, headers_max: 50}\n")
+            .settings
             .limits;
     let expected = Limits {
         handshake_timeout: Duration::from_secs(3),
@@ -285,13 +303,16 @@ fn the_examples_are_valid() {
 
 #[test]
 fn the_public_endpoint_is_refused_unless_it_is_allowed() {
-    assert_eq!(valid("").public_endpoint, PublicEndpoint::Refuse);
     assert_eq!(
-        valid("public_endpoint: refuse").public_endpoint,
+        valid("").settings.networks.public_endpoint,
         PublicEndpoint::Refuse
     );
     assert_eq!(
-        valid("public_endpoint: allow").public_endpoint,
+        valid("public_endpoint: refuse").settings.networks.public_endpoint,
+        PublicEndpoint::Refuse
+    );
+    assert_eq!(
+        valid("public_endpoint: allow").settings.networks.public_endpoint,
         PublicEndpoint::Allow
     );
     check(
@@ -321,33 +342,50 @@ fn the_policy_that_a_test_gives_may_name_what_is_declared_only() {
 fn the_complete_example_becomes_what_it_says() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/complete.yaml");
     let config = Config::load(&overrides(file)).expect("it is valid");
-    assert_eq!(config.names.len(), 2);
-    let [alice, inspector] = config.principals.as_slice() else {
+    assert_eq!(config.settings.names.len(), 2);
+    let [alice, inspector] = config.settings.identities.principals.as_slice() else {
         panic!("two principals")
     };
     assert_eq!(alice.tags["team"], "vision");
     assert_eq!(alice.identity_policies.as_ref().map(Vec::len), Some(1));
     assert_eq!(alice.permissions_boundary.len(), 1);
     assert_eq!(inspector.access_keys[0].credentials, Credentials::Temporary);
-    assert_eq!(config.organization.expect("there is one").id, "o-exampleorgid");
     assert_eq!(
-        config.vpcs[0].cidr_block.expect("there is one").to_string(),
+        config
+            .settings
+            .identities
+            .organization
+            .as_ref()
+            .expect("there is one")
+            .id,
+        "o-exampleorgid"
+    );
+    assert_eq!(
+        config.settings.networks.vpcs[0]
+            .cidr_block
+            .expect("there is one")
+            .to_string(),
         "172.28.0.0/16"
     );
     assert!(
-        config.vpc_endpoints[0]
+        config.settings.networks.vpc_endpoints[0]
             .policy_document
             .text()
             .contains("model/myProject/myModel")
     );
-    assert_eq!(config.projects[0].models[0].detect_anomalies.len(), 3);
-    let project = &config.projects[1];
+    assert_eq!(
+        config.settings.lookoutvision.projects[0].models[0]
+            .detect_anomalies
+            .len(),
+        3
+    );
+    let project = &config.settings.lookoutvision.projects[1];
     assert!(!project.exists);
     assert_eq!(project.hosting_fails.as_deref(), Some("no capacity"));
-    assert_eq!(config.timing.training.as_secs(), 600);
-    assert_eq!(config.timing.hosting_stop.as_secs(), 0);
-    assert!(config.s3.buckets["my-bucket"].is_dir());
-    let server = config.s3.server.as_ref().expect("there is one");
+    assert_eq!(config.settings.lookoutvision.timing.training.as_secs(), 600);
+    assert_eq!(config.settings.lookoutvision.timing.hosting_stop.as_secs(), 0);
+    assert!(config.settings.s3.buckets["my-bucket"].is_dir());
+    let server = config.settings.s3.server.as_ref().expect("there is one");
     assert_eq!(
         server.region.as_ref().map(crate::identifiers::Region::as_str),
         Some("us-west-2")

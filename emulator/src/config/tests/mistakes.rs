@@ -147,10 +147,9 @@ fn an_organization_has_an_id_and_its_policies_in_one_level_or_in_levels() {
     );
     let levels = |policies: &str| {
         let yaml = format!("organization: {{id: o-exampleorgid, service_control_policies: {policies}}}\n");
-        let policies = valid(&yaml)
-            .organization
-            .expect("there is one")
-            .service_control_policies;
+        let settings = valid(&yaml).settings;
+        let organization = settings.identities.organization.as_ref();
+        let policies = &organization.expect("there is one").service_control_policies;
         policies.iter().map(Vec::len).collect::<Vec<_>>()
     };
     assert_eq!(levels("[]"), [0; 0]);
@@ -238,8 +237,8 @@ fn s3_is_folders_and_a_server() {
         "s3: {buckets: {my-bucket: policies}, endpoint_url: 'http://s3:5000/'}\n",
     );
     let config = Config::load(&overrides(file)).expect("it is valid");
-    assert_eq!(config.s3.buckets["my-bucket"], folder.join("policies"));
-    let server = config.s3.server.as_ref().expect("there is an address");
+    assert_eq!(config.settings.s3.buckets["my-bucket"], folder.join("policies"));
+    let server = config.settings.s3.server.as_ref().expect("there is an address");
     assert_eq!(
         (
             server.endpoint.is_tls,

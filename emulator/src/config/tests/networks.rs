@@ -95,7 +95,10 @@ fn a_network_is_an_address_and_the_length_of_its_prefix() {
     );
     let config = valid(&(vpcs(", cidr_block: 100.68.0.18/18", "") + "vpc_endpoints: []\n"));
     assert_eq!(
-        config.vpcs[0].cidr_block.expect("there is one").to_string(),
+        config.settings.networks.vpcs[0]
+            .cidr_block
+            .expect("there is one")
+            .to_string(),
         "100.68.0.0/18"
     );
 }
@@ -171,7 +174,10 @@ fn the_policy_of_an_option_goes_to_the_default_endpoint() {
         "endpoint_policy: {Statement: {Effect: Allow, Principal: '*', Action: '*', Resource: '*'}}\n",
     );
     let config = config.expect("the option goes before the file");
-    assert_eq!(config.vpc_endpoints[0].policy_document.text(), ENDPOINT_POLICY);
+    assert_eq!(
+        config.settings.networks.vpc_endpoints[0].policy_document.text(),
+        ENDPOINT_POLICY
+    );
     assert!(
         config
             .files
@@ -188,7 +194,10 @@ fn the_policy_of_an_option_goes_to_the_default_endpoint() {
     );
     let among = "vpc_endpoints: [{vpc_endpoint_id: vpce-00000000000000000, vpc_id: vpc-00000000000000000}]\n";
     let config = with_option(among).expect("the default endpoint is among them");
-    assert_eq!(config.vpc_endpoints[0].policy_document.text(), ENDPOINT_POLICY);
+    assert_eq!(
+        config.settings.networks.vpc_endpoints[0].policy_document.text(),
+        ENDPOINT_POLICY
+    );
 }
 
 #[test]

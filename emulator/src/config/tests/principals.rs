@@ -17,7 +17,7 @@ const TEMPORARY: &str = "    access_keys: [{access_key_id: ASIA, secret_access_k
 fn users_sessions_federated_users_and_the_root_can_sign() {
     let caller = |arn: &str, keys: &str| {
         let config = valid(&principal(arn, keys));
-        let principal = config.principals[0].clone();
+        let principal = config.settings.identities.principals[0].clone();
         (
             principal.policy_arn.to_string(),
             principal.user_id.to_string(),
@@ -119,7 +119,14 @@ fn a_user_is_there_once_and_a_session_may_be_there_twice() {
         "emulator.yaml:4:5: /principals/1/arn: duplicate principal `arn:aws:iam::123456789012:user/alice`; first at \
          emulator.yaml:2:5",
     );
-    assert_eq!(valid(&again(SESSION, TEMPORARY)).principals.len(), 2);
+    assert_eq!(
+        valid(&again(SESSION, TEMPORARY))
+            .settings
+            .identities
+            .principals
+            .len(),
+        2
+    );
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn the_root_has_no_policies_and_session_policies_are_for_sessions() {
     );
     let rest = format!("{TEMPORARY}    session_policies: [policies/identity.json]\n");
     assert_eq!(
-        valid(&principal(SESSION, &rest)).principals[0]
+        valid(&principal(SESSION, &rest)).settings.identities.principals[0]
             .session_policies
             .len(),
         1
@@ -194,7 +201,10 @@ fn an_identity_policy_names_no_principal() {
 #[test]
 fn no_identity_policies_and_none_at_all_are_two_things() {
     let policies = |rest: &str| {
-        valid(&principal(USER, &format!("{KEY}{rest}"))).principals[0]
+        valid(&principal(USER, &format!("{KEY}{rest}")))
+            .settings
+            .identities
+            .principals[0]
             .identity_policies
             .as_ref()
             .map(Vec::len)
@@ -209,7 +219,10 @@ fn tags_are_those_of_iam() {
         USER,
         &format!("{KEY}    tags: {{Équipe: 'ligne 1', cost-center: 0042}}\n"),
     ));
-    assert_eq!(config.principals[0].tags["cost-center"], "0042");
+    assert_eq!(
+        config.settings.identities.principals[0].tags["cost-center"],
+        "0042"
+    );
     check(
         &principal(
             USER,
@@ -243,7 +256,10 @@ const ROLES: &str = "roles:
 #[test]
 fn a_declared_role_tells_the_path_that_a_sessions_arn_leaves_out() {
     let config = valid(&(principal(SESSION, TEMPORARY) + ROLES));
-    let (session, role) = (&config.principals[0], &config.roles[0]);
+    let (session, role) = (
+        &config.settings.identities.principals[0],
+        &config.settings.identities.roles[0],
+    );
     assert_eq!(session.arn(), SESSION);
     assert_eq!(
         &*session.policy_arn,
@@ -257,7 +273,7 @@ fn a_declared_role_tells_the_path_that_a_sessions_arn_leaves_out() {
     ] {
         let config = valid(&(principal(SESSION, TEMPORARY) + &roles));
         assert_eq!(
-            &*config.principals[0].policy_arn,
+            &*config.settings.identities.principals[0].policy_arn,
             "arn:aws:iam::123456789012:role/inspector"
         );
     }

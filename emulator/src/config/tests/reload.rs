@@ -53,7 +53,7 @@ impl Looker {
     #[track_caller]
     fn account(&mut self) -> String {
         match self.settled() {
-            Outcome::New(config) => config.account_id.to_string(),
+            Outcome::New(config) => config.settings.account_id.to_string(),
             other => panic!("the new version is valid: {other:?}"),
         }
     }
@@ -126,8 +126,16 @@ fn a_writer_that_pauses_after_truncating_is_waited_for() {
     let Outcome::New(config) = looker.settled() else {
         panic!("the whole file is valid")
     };
-    assert!(config.vpc_endpoints[0].policy_document.text().contains("Allow"));
-    assert_eq!(config.principals[0].arn(), "arn:aws:iam::000000000001:user/alice");
+    assert!(
+        config.settings.networks.vpc_endpoints[0]
+            .policy_document
+            .text()
+            .contains("Allow")
+    );
+    assert_eq!(
+        config.settings.identities.principals[0].arn(),
+        "arn:aws:iam::000000000001:user/alice"
+    );
 }
 
 #[test]
@@ -146,8 +154,16 @@ fn a_writer_whose_first_half_is_a_configuration_is_waited_for() {
     let Outcome::New(config) = looker.settled() else {
         panic!("the whole file is valid")
     };
-    assert_eq!(config.principals[0].arn(), "arn:aws:iam::000000000001:user/bob");
-    assert!(config.vpc_endpoints[0].policy_document.text().contains("Deny"));
+    assert_eq!(
+        config.settings.identities.principals[0].arn(),
+        "arn:aws:iam::000000000001:user/bob"
+    );
+    assert!(
+        config.settings.networks.vpc_endpoints[0]
+            .policy_document
+            .text()
+            .contains("Deny")
+    );
 }
 
 #[test]
@@ -259,7 +275,12 @@ fn a_policy_file_that_is_being_written_changes_nothing() {
     let Outcome::New(config) = looker.settled() else {
         panic!("the policy is valid")
     };
-    assert!(config.vpc_endpoints[0].policy_document.text().contains("Allow"));
+    assert!(
+        config.settings.networks.vpc_endpoints[0]
+            .policy_document
+            .text()
+            .contains("Allow")
+    );
 }
 
 #[test]
@@ -280,8 +301,13 @@ fn all_named_files_must_be_still_before_any_is_read() {
     let Outcome::New(config) = looker.settled() else {
         panic!("both are valid")
     };
-    assert_eq!(config.names.len(), 1);
-    assert!(config.vpc_endpoints[0].policy_document.text().contains("Allow"));
+    assert_eq!(config.settings.names.len(), 1);
+    assert!(
+        config.settings.networks.vpc_endpoints[0]
+            .policy_document
+            .text()
+            .contains("Allow")
+    );
 }
 
 #[test]

@@ -10,6 +10,8 @@ const ROLE: &str = "  - arn: arn:aws:iam::123456789012:role/factory/inspector
 fn a_role_lasts_an_hour_unless_it_says_otherwise() {
     let config = valid(&format!("roles:\n{ROLE}"));
     let role = config
+        .settings
+        .identities
         .role("arn:aws:iam::123456789012:role/factory/inspector")
         .expect("it is declared");
     assert_eq!(role.max_session_duration.as_secs(), 3_600);

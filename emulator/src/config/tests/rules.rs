@@ -11,7 +11,7 @@ fn with_rule(rule: &str) -> String {
 
 #[track_caller]
 fn rule(rule: &str) -> CannedRule {
-    valid(&with_rule(rule)).projects[0].detect_anomalies[0].clone()
+    valid(&with_rule(rule)).settings.lookoutvision.projects[0].detect_anomalies[0].clone()
 }
 
 /// What is said about a rule, its place left out up to the rule
@@ -267,7 +267,7 @@ fn projects_and_versions_are_there_once_in_a_region() {
 fn a_model_is_hosted_unless_it_is_said_to_be_something_else() {
     let yaml = "projects:\n- {name: p, models: [{version: 1}, {version: 2, status: TRAINING_FAILED}]}\n";
     let config = valid(yaml);
-    let statuses: Vec<_> = config.projects[0]
+    let statuses: Vec<_> = config.settings.lookoutvision.projects[0]
         .models
         .iter()
         .map(|model| model.status.to_string())

@@ -48,7 +48,10 @@ fn a_syntax_error_shows_no_line_of_the_file() {
 fn a_json_file_is_a_yaml_file() {
     let config = valid("{\n\t\"account_id\": \"000000000001\",\n\t\"limits\": {\"headers_max\": 40}\n}\n");
     assert_eq!(
-        (config.account_id.as_str(), config.limits.headers_max),
+        (
+            config.settings.account_id.as_str(),
+            config.settings.limits.headers_max
+        ),
         ("000000000001", 40)
     );
 }
@@ -60,7 +63,7 @@ fn anchors_and_merge_keys_work_and_mistakes_in_them_have_the_place_of_their_use(
          - {name: a, models: &models [{version: 1}, {version: 2}]}\n\
          - {name: b, models: *models}\n",
     );
-    assert_eq!(config.projects[1].models.len(), 2);
+    assert_eq!(config.settings.lookoutvision.projects[1].models.len(), 2);
     check(
         "vpcs:\n- &vpc {vpc_id: vpc-00000000000000000, region: here}\n- {<<: *vpc, vpc_id: vpc-11111111}\n",
         "emulator.yaml:2:40: /vpcs/0/region: `here` is not a Region name (like `us-west-2`)\n\
@@ -137,7 +140,10 @@ fn every_file_that_is_read_may_begin_with_a_byte_order_mark() {
         ),
     );
     let config = Config::load(&overrides(&file)).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(config.vpc_endpoints[0].policy_document.text(), ENDPOINT_POLICY);
+    assert_eq!(
+        config.settings.networks.vpc_endpoints[0].policy_document.text(),
+        ENDPOINT_POLICY
+    );
     let option = Overrides {
         endpoint_policy: Some(folder.join("policies/endpoint.json")),
         ..overrides(folder.write("other.yaml", ""))

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     super::{
-        PrivateDns, Problem, Vpc, VpcEndpoint,
+        Problem,
         file::{self, PolicySource},
         problems::{Place, Report, Reported},
         read::{List, Located},
@@ -16,9 +16,12 @@ use super::{
     policies::Policies,
 };
 use crate::identifiers::{Region, VpcEndpointId, VpcId};
+use crate::network::PrivateDns;
+use crate::network::Vpc;
+use crate::network::VpcEndpoint;
 
 /// What is said about networks
-pub(super) struct Networks<'a> {
+pub(super) struct WrittenNetworks<'a> {
     pub(super) vpcs: Option<List<file::Vpc>>,
     pub(super) vpc_endpoints: Option<List<file::VpcEndpoint>>,
     pub(super) endpoint_policy: Option<Located<PolicySource>>,
@@ -27,11 +30,11 @@ pub(super) struct Networks<'a> {
 
 /// The declared networks and endpoints; each of the two sections has its own default
 pub(super) fn validate(
-    written: Networks<'_>,
+    written: WrittenNetworks<'_>,
     policies: &Policies<'_>,
     report: &Report<'_>,
 ) -> Result<(Vec<Vpc>, Vec<VpcEndpoint>), Reported> {
-    let Networks {
+    let WrittenNetworks {
         vpcs: written_vpcs,
         vpc_endpoints,
         endpoint_policy,

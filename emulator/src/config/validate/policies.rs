@@ -10,7 +10,7 @@ use iam_policy::{Finding, PolicyDocument, PolicyError, PolicyType};
 
 use super::{
     super::{
-        Config, Problem, VpcEndpoint,
+        Problem,
         file::{PolicyLevels, PolicySource},
         files::{Files, Unreadable},
         problems::{Place, Report, Reported},
@@ -19,6 +19,8 @@ use super::{
     },
     all,
 };
+use crate::network::VpcEndpoint;
+use crate::settings::Settings;
 use crate::{
     policy_names::KnownNames,
     policy_service::{self, Attachment, Surroundings},
@@ -53,11 +55,11 @@ impl<'a> Policies<'a> {
 
     /// Says what lint has to say about every document under a configuration, which names its endpoints; about an
     /// endpoint's policy for each endpoint that it is attached to
-    pub(super) fn warn(&self, config: &Config) {
-        let known = KnownNames::of(config);
+    pub(super) fn warn(&self, settings: &Settings) {
+        let known = KnownNames::of(settings);
         for (document, origin) in self.documents.borrow().iter() {
             self.warn_of_unknown_names(&known, document, origin);
-            for surroundings in surroundings(document, config) {
+            for surroundings in surroundings(document, settings) {
                 for warning in policy_service::lint(document.text(), document.policy_type(), surroundings) {
                     match origin {
                         // Line and column are those of the text made of it; the configuration file has its own.
@@ -196,7 +198,7 @@ impl<'a> Policies<'a> {
             .or_insert_with(|| {
                 let policy = PolicyDocument::parse(&text, policy_type).map_err(|error| {
                     each(&error, |finding| {
-                        let message = text_file::policy_message(finding, &text).into_owned();
+                        let message = super::super::text_file::policy_message(finding, &text).into_owned();
                         let problem = in_file(file, finding);
                         self.report.add(Problem { message, ..problem })
                     })
@@ -226,26 +228,27 @@ fn consequence_of_denying_only(policy_type: PolicyType) -> Option<&'static str> 
 }
 
 /// What is known of the requests that a document will be asked about: once for each endpoint that it is attached to
-fn surroundings<'c>(document: &PolicyDocument, config: &'c Config) -> Vec<Surroundings<'c>> {
-    let attached: Vec<_> = config
+fn surroundings<'c>(document: &PolicyDocument, settings: &'c Settings) -> Vec<Surroundings<'c>> {
+    let attached: Vec<_> = settings
+        .networks
         .vpc_endpoints
         .iter()
         .filter(|endpoint| document.is_same(&endpoint.policy_document))
-        .map(|endpoint| attached_to(endpoint, config))
+        .map(|endpoint| attached_to(endpoint, settings))
         .collect();
     if attached.is_empty() {
-        vec![Surroundings::Configured { config }]
+        vec![Surroundings::Configured { settings }]
     } else {
         attached
     }
 }
 
 /// What is known of the requests that the policy of an endpoint is asked about
-pub(super) fn attached_to<'c>(endpoint: &'c VpcEndpoint, config: &'c Config) -> Surroundings<'c> {
-    let mut vpcs = config.vpcs.iter();
+pub(super) fn attached_to<'c>(endpoint: &'c VpcEndpoint, settings: &'c Settings) -> Surroundings<'c> {
+    let mut vpcs = settings.networks.vpcs.iter();
     let vpc = vpcs.find(|vpc| vpc.vpc_id == endpoint.vpc_id);
     Surroundings::Attached {
-        config,
+        settings,
         endpoint: Attachment {
             vpc_endpoint_id: &endpoint.vpc_endpoint_id,
             vpc_id: &endpoint.vpc_id,

@@ -12,7 +12,7 @@ use sigv4_verify::{SecretAccessKey, SessionToken};
 
 use super::{
     super::{
-        AccessKey, Credentials, Principal, Role, file,
+        file,
         problems::{Place, Report, Reported},
         read::{List, Located},
     },
@@ -20,6 +20,10 @@ use super::{
     policies::Policies,
     tags::{self, KeyCase},
 };
+use crate::identity::AccessKey;
+use crate::identity::Credentials;
+use crate::identity::Principal;
+use crate::identity::Role;
 use crate::{
     identifiers::{AccessKeyId, AccountId},
     policy_service,

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{
-        Principal, Project, VpcEndpoint,
         file::{self, rules::Model},
         files::Files,
         problems::{Place, Report, Reported},
@@ -13,15 +12,19 @@ use super::{
     Unique, all, elements, rules,
     tags::{self, KeyCase},
 };
+use crate::identity::Principal;
+use crate::lookoutvision::declared::DeclaredProject;
+use crate::network::VpcEndpoint;
 use crate::{
     identifiers::{ProjectName, Region},
     lookoutvision::{
         canned::{CannedRule, When},
-        model::{DeclaredModel, ModelStatus},
+        declared::DeclaredModel,
+        model::ModelStatus,
     },
 };
 
-type PlacedProject = (Option<Place>, Project);
+type PlacedProject = (Option<Place>, DeclaredProject);
 
 /// The projects that are declared, or `myProject`
 pub(super) fn validate(
@@ -67,7 +70,7 @@ pub(super) fn validate(
         if matches!(exists, Ok(false)) && !models.is_empty() {
             return Err(report.problem(&place, "a project that does not exist has no models"));
         }
-        let project = Project {
+        let project = DeclaredProject {
             name: name?,
             region: region?,
             models,
@@ -109,14 +112,14 @@ fn models(
     all(models)
 }
 
-fn default_project() -> Project {
+fn default_project() -> DeclaredProject {
     let model = |version: &str| DeclaredModel {
         version: version.parse().expect("the default versions are well-formed"),
         status: ModelStatus::Hosted,
         tags: BTreeMap::new(),
         detect_anomalies: Vec::new(),
     };
-    Project {
+    DeclaredProject {
         name: "myProject"
             .parse()
             .expect("the default project's name is well-formed"),

@@ -6,7 +6,7 @@ use iam_policy::{Arn, Identity, IdentityKind, PolicyType};
 
 use super::{
     super::{
-        ManagedPolicy, Role, file,
+        file,
         limits::number_in,
         problems::{Report, Reported},
         read::List,
@@ -16,6 +16,8 @@ use super::{
     principals::unique_id,
     tags::{self, KeyCase},
 };
+use crate::identity::ManagedPolicy;
+use crate::identity::Role;
 
 /// The declared roles
 pub(super) fn validate(

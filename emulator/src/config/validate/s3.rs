@@ -6,13 +6,17 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{
     super::{
-        S3, S3Credentials, S3Endpoint, S3Server, file,
+        file,
         files::Files,
         problems::{Report, Reported},
         read::Located,
     },
     all, parse_name,
 };
+use crate::s3::S3;
+use crate::s3::S3Credentials;
+use crate::s3::S3Endpoint;
+use crate::s3::S3Server;
 
 pub(super) fn validate(
     written: Option<Located<file::S3>>,

@@ -9,7 +9,7 @@ use super::{
     },
     all,
 };
-use crate::lookoutvision::constraints;
+use crate::{identity::is_tag_text, lookoutvision::constraints};
 
 type TagsFile = Option<Located<BTreeMap<String, Located<String>>>>;
 
@@ -63,9 +63,4 @@ pub(super) fn validate(
         }
     });
     Ok(BTreeMap::from_iter(all(tags)?))
-}
-
-/// A tag's key or value, with so many characters
-pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
-    (least..=most).contains(&text.chars().count()) && constraints::is_tag_text(text)
 }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::{EndpointChanges, MadeEndpoint};
 use crate::{
-    config::{Config, PrivateDns, Vpc},
     entry_point::{AddressOptions, EndpointDetails, EndpointTable, PlacedEndpoint},
     identifiers::{Region, VpcEndpointId, VpcId},
+    network::Networks,
+    network::{PrivateDns, Vpc},
 };
 
 /// Why a made endpoint does not stand as it was made
@@ -26,21 +27,25 @@ pub(crate) enum Misfit {
 
 impl EndpointChanges {
     /// All endpoints: those of the configuration, which are as old as the emulator, and those that were made
-    pub(crate) fn table(&self, config: &Config, started_at: Timestamp) -> EndpointTable {
-        self.place(config, started_at).0
+    pub(crate) fn table(&self, networks: &Networks, started_at: Timestamp) -> EndpointTable {
+        self.place(networks, started_at).0
     }
 
     /// The made endpoints that do not stand as they were made
-    pub(crate) fn misfits(&self, config: &Config) -> Vec<(VpcEndpointId, Misfit)> {
-        self.place(config, Timestamp::MIN).1
+    pub(crate) fn misfits(&self, networks: &Networks) -> Vec<(VpcEndpointId, Misfit)> {
+        self.place(networks, Timestamp::MIN).1
     }
 
-    fn place(&self, config: &Config, started_at: Timestamp) -> (EndpointTable, Vec<(VpcEndpointId, Misfit)>) {
+    fn place(
+        &self,
+        networks: &Networks,
+        started_at: Timestamp,
+    ) -> (EndpointTable, Vec<(VpcEndpointId, Misfit)>) {
         let (mut standing, mut deleting) = (Vec::new(), Vec::new());
         let mut misfits = Vec::new();
-        for declared in &config.vpc_endpoints {
+        for declared in &networks.vpc_endpoints {
             // The configuration refuses endpoints without a network.
-            let Some(vpc) = vpc(config, &declared.vpc_id) else {
+            let Some(vpc) = networks.vpc(&declared.vpc_id) else {
                 continue;
             };
             let details = EndpointDetails {
@@ -63,7 +68,7 @@ impl EndpointChanges {
         }
         for made in &self.made {
             let id = &made.endpoint.vpc_endpoint_id;
-            let vpc = match made.fits(config) {
+            let vpc = match made.fits(networks) {
                 Ok(vpc) => vpc,
                 Err(misfit) => {
                     let change = self.changed.get(id);
@@ -94,7 +99,7 @@ impl EndpointChanges {
             }
             standing.push(Arc::new(placed));
         }
-        let table = EndpointTable::new(standing, deleting, config.public_endpoint);
+        let table = EndpointTable::new(standing, deleting, networks.public_endpoint);
         (table, misfits)
     }
 
@@ -110,13 +115,15 @@ impl EndpointChanges {
 
 impl MadeEndpoint {
     /// The network it stands in, if the configuration has a place for it there
-    fn fits<'c>(&self, config: &'c Config) -> Result<&'c Vpc, Misfit> {
+    fn fits<'c>(&self, networks: &'c Networks) -> Result<&'c Vpc, Misfit> {
         let vpc_id = &self.endpoint.vpc_id;
-        let mut declared = config.vpc_endpoints.iter();
+        let mut declared = networks.vpc_endpoints.iter();
         if declared.any(|declared| declared.vpc_endpoint_id == self.endpoint.vpc_endpoint_id) {
             return Err(Misfit::Declared);
         }
-        let vpc = vpc(config, vpc_id).ok_or_else(|| Misfit::NoVpc(vpc_id.clone()))?;
+        let vpc = networks
+            .vpc(vpc_id)
+            .ok_or_else(|| Misfit::NoVpc(vpc_id.clone()))?;
         match &vpc.region {
             Some(region) if *region != self.region => Err(Misfit::OtherRegion {
                 vpc_id: vpc_id.clone(),
@@ -125,10 +132,6 @@ impl MadeEndpoint {
             _ => Ok(vpc),
         }
     }
-}
-
-fn vpc<'c>(config: &'c Config, id: &VpcId) -> Option<&'c Vpc> {
-    config.vpcs.iter().find(|vpc| vpc.vpc_id == *id)
 }
 
 impl fmt::Display for Misfit {

@@ -1,19 +1,22 @@
 //! What was made and changed, under one configuration and another.
 
 use super::{placing::Misfit, *};
+use crate::{config::Config, settings::Settings};
 
 const ID: &str = "vpce-0000000000000000a";
 const MADE: &str = "vpce-0000000000000000b";
 
-fn config(vpcs: &str) -> Config {
+fn config(vpcs: &str) -> Arc<Settings> {
     let yaml = format!(
         "vpcs: [{vpcs}{{vpc_id: vpc-0000000000000000a}}]\nvpc_endpoints: [{{vpc_endpoint_id: {ID}, vpc_id: \
          vpc-0000000000000000a}}]\n"
     );
-    Config::embedded(Some(&yaml), None).unwrap_or_else(|problems| panic!("{problems}"))
+    Config::embedded(Some(&yaml), None)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .settings
 }
 
-fn both() -> Config {
+fn both() -> Arc<Settings> {
     config("{vpc_id: vpc-0000000000000000b, cidr_block: 10.0.0.0/16}, ")
 }
 
@@ -40,8 +43,8 @@ fn changes() -> EndpointChanges {
     changes
 }
 
-fn standing(changes: &EndpointChanges, config: &Config) -> Vec<String> {
-    let table = changes.table(config, Timestamp::UNIX_EPOCH);
+fn standing(changes: &EndpointChanges, settings: &Settings) -> Vec<String> {
+    let table = changes.table(&settings.networks, Timestamp::UNIX_EPOCH);
     table.iter().map(|placed| placed.id().to_string()).collect()
 }
 
@@ -49,9 +52,9 @@ fn standing(changes: &EndpointChanges, config: &Config) -> Vec<String> {
 fn what_was_made_stands_whenever_its_network_is_there() {
     let changes = changes();
     assert_eq!(standing(&changes, &both()), [ID, MADE]);
-    assert_eq!(changes.misfits(&both()), []);
+    assert_eq!(changes.misfits(&both().networks), []);
     assert_eq!(standing(&changes, &config("")), [ID]);
-    let misfits = changes.misfits(&config(""));
+    let misfits = changes.misfits(&config("").networks);
     assert_eq!(
         misfits[0].1.to_string(),
         "is set aside until the configuration has its VPC `vpc-0000000000000000b` again"
@@ -60,14 +63,14 @@ fn what_was_made_stands_whenever_its_network_is_there() {
     // Of one that was deleted nothing is to be told.
     let mut changes = changes;
     changes.of(&MADE.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
-    assert_eq!(changes.misfits(&config("")), []);
+    assert_eq!(changes.misfits(&config("").networks), []);
 }
 
 #[test]
 fn a_network_of_another_region_has_no_place_for_what_was_made() {
     let elsewhere = config("{vpc_id: vpc-0000000000000000b, region: eu-west-1, cidr_block: 10.0.0.0/16}, ");
     assert_eq!(standing(&changes(), &elsewhere), [ID]);
-    let misfits = changes().misfits(&elsewhere);
+    let misfits = changes().misfits(&elsewhere.networks);
     assert!(matches!(misfits[0].1, Misfit::OtherRegion { .. }), "{misfits:?}");
 }
 
@@ -78,22 +81,24 @@ fn a_declared_endpoint_takes_the_id_and_the_private_name_of_a_made_one() {
             "vpcs: [{{vpc_id: vpc-0000000000000000b}}]\nvpc_endpoints: [{{vpc_endpoint_id: {id}, vpc_id: \
              vpc-0000000000000000b, private_dns_enabled: true}}]\n"
         );
-        Config::embedded(Some(&yaml), None).unwrap_or_else(|problems| panic!("{problems}"))
+        Config::embedded(Some(&yaml), None)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .settings
     };
     let mut changes = changes();
     assert_eq!(standing(&changes, &yaml(MADE)), [MADE]);
     assert_eq!(
-        changes.misfits(&yaml(MADE)),
+        changes.misfits(&yaml(MADE).networks),
         [(MADE.parse().unwrap(), Misfit::Declared)]
     );
-    assert_eq!(changes.misfits(&yaml(ID)), [], "it has no private name");
+    assert_eq!(changes.misfits(&yaml(ID).networks), [], "it has no private name");
     changes.of(&MADE.parse().unwrap()).private_dns = Some(PrivateDns::Enabled);
     let by = ID.parse().unwrap();
     assert_eq!(
-        changes.misfits(&yaml(ID)),
+        changes.misfits(&yaml(ID).networks),
         [(MADE.parse().unwrap(), Misfit::PrivateDnsTaken { by })]
     );
-    let table = changes.table(&yaml(ID), Timestamp::UNIX_EPOCH);
+    let table = changes.table(&yaml(ID).networks, Timestamp::UNIX_EPOCH);
     let placed = table.get(&MADE.parse().unwrap()).expect("it stands");
     assert_eq!(placed.endpoint.private_dns, PrivateDns::Disabled);
 }
@@ -103,9 +108,9 @@ fn a_deletion_of_a_declared_endpoint_outlives_a_reload() {
     let mut changes = changes();
     changes.of(&ID.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
     changes.forget_deleted(Timestamp::MAX);
-    assert_eq!(changes.drop_undeclared(&both()), []);
+    assert_eq!(changes.drop_undeclared(&both().networks), []);
     assert_eq!(standing(&changes, &both()), [MADE]);
-    let table = changes.table(&both(), Timestamp::UNIX_EPOCH);
+    let table = changes.table(&both().networks, Timestamp::UNIX_EPOCH);
     assert_eq!(table.deleting().count(), 1);
 }
 
@@ -114,8 +119,10 @@ fn changes_of_an_endpoint_that_is_no_longer_declared_are_dropped() {
     let mut changes = changes();
     changes.of(&ID.parse().unwrap()).private_dns = Some(PrivateDns::Disabled);
     changes.take_touched();
-    let without = Config::embedded(None, None).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(changes.drop_undeclared(&without), [ID.parse().unwrap()]);
+    let without = Config::embedded(None, None)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .settings;
+    assert_eq!(changes.drop_undeclared(&without.networks), [ID.parse().unwrap()]);
     let touched = changes.take_touched();
     assert!(matches!(&touched[..], [(id, None)] if id == ID), "{touched:?}");
 }
@@ -149,7 +156,7 @@ fn records_bring_back_everything_in_its_order() {
 fn a_change_takes_the_place_of_what_the_configuration_says_and_of_nothing_else() {
     let mut changes = changes();
     changes.of(&ID.parse().unwrap()).private_dns = Some(PrivateDns::Disabled);
-    let table = changes.table(&both(), Timestamp::UNIX_EPOCH);
+    let table = changes.table(&both().networks, Timestamp::UNIX_EPOCH);
     let placed = table.get(&ID.parse().unwrap()).expect("it stands");
     assert_eq!(placed.endpoint.private_dns, PrivateDns::Disabled);
     assert_eq!(

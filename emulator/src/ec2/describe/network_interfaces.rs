@@ -37,7 +37,7 @@ pub(in crate::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
     }
     dry_run.stop()?;
-    let owner = call.permit.snapshot().config.account_id.as_str();
+    let owner = call.permit.snapshot().settings.account_id.as_str();
     let description = |placed: &PlacedEndpoint| format!("VPC Endpoint Interface {}", placed.id());
     let shown = interfaces
         .into_iter()

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    config::Project,
     identifiers::Region,
     lookoutvision::{
         canned::{Between, CannedError, DetectAnomaliesError, RecordedAnswer, When},
+        declared::DeclaredProject,
         error::ResourceType,
         testing::{
             NORMAL_JPEG, NORMAL_PNG, TOO_SMALL_PNG, World, account, always, anomaly, decode_rgb, model,
@@ -44,9 +44,7 @@ impl Request<'_> {
         world: &World,
         call_counts: &CallCounts,
     ) -> Result<DetectAnomaliesOutput, ServiceError> {
-        let view = world
-            .state
-            .view(&world.config, &world.declared, &self.region, world.now);
+        let view = world.state.view(&world.declared, &self.region, world.now);
         let version = view.resolve_version(self.project_name, self.model_version);
         let model = ModelAddress::new(&account(), &self.region, self.project_name, version);
         let input = DetectAnomaliesInput {
@@ -64,7 +62,7 @@ impl Request<'_> {
         let named = view.named(self.project_name, version);
         perform(
             &input,
-            &Target::of(&named, &world.config, version, world.now),
+            &Target::of(&named, &world.declared, version, world.now),
             call_counts,
         )
     }
@@ -75,7 +73,7 @@ fn projects(rules: Vec<CannedRule>) -> World {
     World::of(vec![my_project(rules)])
 }
 
-fn my_project(rules: Vec<CannedRule>) -> Project {
+fn my_project(rules: Vec<CannedRule>) -> DeclaredProject {
     project("myProject", vec![model("1", ModelStatus::Hosted, rules)])
 }
 

@@ -1,8 +1,8 @@
 use super::*;
-use crate::config::Project;
+use crate::lookoutvision::declared::DeclaredProject;
 use crate::lookoutvision::testing::{World, account, api_model, model, project, region};
 
-fn project_of(versions: &[&str]) -> Project {
+fn project_of(versions: &[&str]) -> DeclaredProject {
     project(
         "p",
         versions
@@ -13,7 +13,7 @@ fn project_of(versions: &[&str]) -> Project {
 }
 
 /// What a version means where these projects are declared
-fn resolved(projects: Vec<Project>, in_region: &str, project_name: &str, requested: &str) -> String {
+fn resolved(projects: Vec<DeclaredProject>, in_region: &str, project_name: &str, requested: &str) -> String {
     let mut world = World::of(projects);
     world.region = in_region.parse().unwrap();
     world.view().resolve_version(project_name, requested).to_owned()

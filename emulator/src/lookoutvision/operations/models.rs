@@ -16,6 +16,7 @@ use crate::lookoutvision::{
         },
         values::{OutputConfig, S3Location, Tag},
     },
+    declared::MinimumImages,
     error::{ResourceType, ServiceError},
     evaluation::{Evaluation, PERFORMANCE, manifest_object, result_object},
     manifest::Entries,
@@ -70,7 +71,7 @@ pub(crate) fn create(
     let declaration = view.declaration(name);
     let fails = declaration.and_then(|declared| declared.training_fails.as_deref().map(str::to_owned));
     let fails = fails.or_else(|| {
-        let enforced = view.config().strictness.minimum_images == crate::config::MinimumImages::Enforce;
+        let enforced = view.minimum_images() == MinimumImages::Enforce;
         enforced
             .then(|| too_few_images(&training, test.as_deref()))
             .flatten()

@@ -6,10 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeNumber, project::Started};
-use crate::lookoutvision::{
-    api::values::OutputConfig,
-    model::{DeclaredModel, ModelStatus},
-};
+use crate::lookoutvision::{api::values::OutputConfig, declared::DeclaredModel, model::ModelStatus};
 
 /// A model
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

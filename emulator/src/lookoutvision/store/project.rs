@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{dataset::Dataset, model::Model, packaging::PackagingJob};
-use crate::config;
+use crate::lookoutvision::declared::DeclaredProject;
 
 /// A project
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl Project {
     }
 
     /// A project as the configuration declares it
-    pub(crate) fn declared(declared: &config::Project, started: Timestamp) -> Self {
+    pub(crate) fn declared(declared: &DeclaredProject, started: Timestamp) -> Self {
         let mut project = Self::new(declared.name.as_str(), started);
         for model in &declared.models {
             let model = Model::declared(model, started);

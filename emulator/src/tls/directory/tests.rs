@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::EmulatedName,
     host_name::HostName,
     identifiers::Region,
+    network::EmulatedName,
     tls::{certificate::common_name, foreign},
 };
 

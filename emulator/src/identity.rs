@@ -1,0 +1,126 @@
+//! Who can sign requests, as whom policies see them, and the organization around them.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use iam_policy::PolicyDocument;
+use jiff::Timestamp;
+
+use crate::{identifiers::AccessKeyId, lookoutvision::constraints};
+
+/// Everyone whom a configuration declares
+#[derive(Debug)]
+pub(crate) struct Identities {
+    /// Everyone who can sign
+    pub(crate) principals: Vec<Arc<Principal>>,
+    /// Roles that AssumeRole hands out sessions of
+    pub(crate) roles: Vec<Arc<Role>>,
+    /// Managed policies, for sessions
+    pub(crate) managed_policies: Vec<ManagedPolicy>,
+    /// The organization that the account belongs to, if any
+    pub(crate) organization: Option<Organization>,
+}
+
+/// Someone who can sign requests
+#[derive(Debug)]
+pub(crate) struct Principal {
+    /// The identity as written: a user, an assumed-role session, a federated user or the account root
+    pub(crate) identity: iam_policy::Principal,
+    /// What `aws:PrincipalArn` is: for a session the role's ARN
+    pub(crate) policy_arn: Box<str>,
+    /// What `aws:userid` is
+    pub(crate) user_id: Box<str>,
+    /// Principal tags
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The keys it signs with
+    pub(crate) access_keys: Vec<AccessKey>,
+    /// The identity side; `None` allows everything, because nothing was said about it
+    pub(crate) identity_policies: Option<Vec<PolicyDocument>>,
+    /// At most one permissions boundary
+    pub(crate) permissions_boundary: Vec<PolicyDocument>,
+    /// Session policies, for temporary credentials
+    pub(crate) session_policies: Vec<PolicyDocument>,
+    /// What `aws:TokenIssueTime` is, for a session that AssumeRole made
+    pub(crate) issued_at: Option<Timestamp>,
+    /// What `aws:SourceIdentity` is
+    pub(crate) source_identity: Option<Box<str>>,
+    /// Which of its tags go on to the sessions that it makes
+    pub(crate) transitive_tag_keys: Vec<String>,
+}
+
+/// A role that AssumeRole hands out sessions of
+#[derive(Debug)]
+pub(crate) struct Role {
+    /// Its ARN, with its path
+    pub(crate) identity: iam_policy::Identity,
+    /// `AROA…`
+    pub(crate) unique_id: Box<str>,
+    /// Who may assume it
+    pub(crate) trust_policy: PolicyDocument,
+    /// Tags of the role, which are principal tags of its sessions
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The identity side of its sessions; `None` allows everything, because nothing was said about it
+    pub(crate) identity_policies: Option<Vec<PolicyDocument>>,
+    /// At most one permissions boundary
+    pub(crate) permissions_boundary: Vec<PolicyDocument>,
+    /// The longest that a session may last
+    pub(crate) max_session_duration: Duration,
+}
+
+/// A managed policy that AssumeRole can narrow a session with
+#[derive(Debug)]
+pub(crate) struct ManagedPolicy {
+    /// Its ARN
+    pub(crate) arn: Box<str>,
+    /// What it says
+    pub(crate) document: PolicyDocument,
+}
+
+/// One access key of a principal
+#[derive(Debug)]
+pub(crate) struct AccessKey {
+    /// The public half
+    pub(crate) access_key_id: AccessKeyId,
+    /// The secret half, and the session token of temporary credentials
+    pub(crate) key: sigv4_verify::AccessKey,
+    /// Whether the key is part of temporary credentials
+    pub(crate) credentials: Credentials,
+}
+
+/// The kind of credentials that a key is part of
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// A user's or the account root's own
+    LongTerm,
+    /// A session's, worth nothing without its token
+    Temporary,
+}
+
+/// An AWS Organizations organization
+#[derive(Debug)]
+pub(crate) struct Organization {
+    /// `o-…`
+    pub(crate) id: String,
+    /// Levels, root first; each level is a list of documents
+    pub(crate) service_control_policies: Vec<Vec<PolicyDocument>>,
+    /// Levels, root first; each level is a list of documents
+    pub(crate) resource_control_policies: Vec<Vec<PolicyDocument>>,
+}
+
+impl Identities {
+    /// The role of an ARN
+    pub(crate) fn role(&self, arn: &str) -> Option<&Arc<Role>> {
+        self.roles.iter().find(|role| role.identity.arn().as_str() == arn)
+    }
+}
+
+impl Principal {
+    /// The ARN as written, which is what refusals and the journal call the caller
+    pub(crate) fn arn(&self) -> &str {
+        self.identity.arn().map_or("anonymous", iam_policy::Arn::as_str)
+    }
+}
+
+/// Whether a text can be a tag's key or value, with so many characters
+pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
+    (least..=most).contains(&text.chars().count()) && constraints::is_tag_text(text)
+}

@@ -1,0 +1,150 @@
+//! Every bound: its name, its default and what it may be set to, each in one line.
+
+use std::time::Duration;
+
+use crate::lookoutvision::declared;
+
+/// Hands the list of all limits to a macro: documentation, field, type, key of the configuration, default, least, most
+macro_rules! for_each_limit {
+    ($use_list:ident) => {
+        $use_list! {
+            /// Open connections of each listener.
+            connections_max: usize = connections_max, 1_024, 1..=65_536;
+            /// Connections of the control API beyond `connections_max`, each for one `/health` or `/ready`; the newest takes the
+            /// place of the oldest.
+            health_connections_max: usize = health_connections_max, 16, 1..=1_024;
+            /// Bytes of a request's head.
+            header_bytes_max: usize = header_bytes_max, 65_536, 8_192..=1_048_576;
+            /// Bytes of bodies that one HTTP/2 connection may have sent and nobody has read yet.
+            http2_buffer_bytes_max: usize = http2_buffer_bytes_max, 524_288, 65_536..=16_777_216;
+            /// Header fields of a request.
+            headers_max: usize = headers_max, 100, 16..=4_096;
+            /// Bytes of one request's body.
+            body_bytes_max: usize = body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
+            /// Bytes of the body of one request to the control API.
+            control_body_bytes_max: usize = control_body_bytes_max, 1_048_576, 32_768..=1_073_741_824;
+            /// Bytes of bodies held in memory at one time, over all connections to the AWS API. At least twice `body_bytes_max`,
+            /// or large bodies come in one after the other.
+            in_flight_body_bytes_max: usize = in_flight_body_bytes_max, 67_108_864, 1_024..=1_073_741_824;
+            /// Bytes of memory for bodies that are kept for the next ones, because memory from the system costs time.
+            body_memory_kept_bytes_max: usize = body_memory_kept_bytes_max, 8_388_608, 0..=1_073_741_824;
+            /// Bytes of bodies held in memory at one time, over all connections to the control API.
+            in_flight_control_body_bytes_max: usize = in_flight_control_body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
+            /// Percent of the bytes of bodies in flight that one client address, or one access key, may hold. One body of
+            /// `body_bytes_max` always has room.
+            client_body_share_percent_max: usize = client_body_share_percent_max, 75, 1..=100;
+            /// Bytes of a refused request's body that are still read before it is answered, so that the connection can be used
+            /// again. A body that is longer is answered at once, and the connection ends.
+            drain_bytes_max: usize = drain_bytes_max, 16_777_216, 0..=1_073_741_824;
+            /// Seconds from the accepted connection to the end of the TLS handshake.
+            handshake_timeout: Duration = handshake_timeout_seconds, 10, 1..=3_600;
+            /// Seconds from the first byte of a request to the end of its head, and how long a connection is kept with no request
+            /// in flight, or whose client takes nothing of its answer.
+            idle_timeout: Duration = idle_timeout_seconds, 75, 1..=86_400;
+            /// Seconds from the end of a request's head to the end of its body, the wait for room not counted.
+            body_timeout: Duration = body_timeout_seconds, 60, 1..=86_400;
+            /// Seconds that a body may wait for room among the bodies in flight.
+            body_room_timeout: Duration = body_room_timeout_seconds, 30, 1..=86_400;
+            /// Seconds that a body may stand still.
+            body_idle_timeout: Duration = body_idle_timeout_seconds, 10, 1..=86_400;
+            /// Seconds that bytes are still read and discarded after an answer that ends the connection, so that a client that is
+            /// still sending sees the answer and not a reset.
+            linger_timeout: Duration = linger_timeout_seconds, 30, 0..=3_600;
+            /// Bytes that are still read and discarded after an answer that ends the connection.
+            linger_bytes_max: usize = linger_bytes_max, 67_108_864, 0..=1_073_741_824;
+            /// Seconds that requests in flight may go on after the signal to stop.
+            shutdown_timeout: Duration = shutdown_timeout_seconds, 5, 0..=3_600;
+            /// Entries of the journal.
+            journal_entries_max: usize = journal_entries_max, 10_000, 1..=1_000_000;
+            /// Bytes of the journal, estimated. The default has room for 10,000 entries of ordinary requests.
+            journal_bytes_max: usize = journal_bytes_max, 16_777_216, 65_536..=1_073_741_824;
+            /// Bytes of one entry of the journal, estimated and without the body; the texts of a larger one are cut.
+            journal_entry_bytes_max: usize = journal_entry_bytes_max, 65_536, 8_192..=16_777_216;
+            /// Bytes of a body that the journal keeps.
+            journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
+            /// TLS sessions that clients can resume.
+            tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
+            /// Models whose calls are counted.
+            counted_models_max: usize = counted_models_max, 4_096, 1..=1_000_000;
+            /// Projects that operations have made or changed, in all Regions.
+            projects_max: usize = projects_max, 1_000, 1..=100_000;
+            /// Models of one project.
+            models_max: usize = models_max, 1_000, 1..=100_000;
+            /// Model packaging jobs of one project.
+            packaging_jobs_max: usize = packaging_jobs_max, 1_000, 1..=100_000;
+            /// Tags of one model.
+            tags_max: usize = tags_max, 50, 1..=200;
+            /// Models of one Region in TRAINING at one time.
+            concurrent_trainings_max: usize = concurrent_trainings_max, 2, 1..=1_000;
+            /// Images of one dataset.
+            dataset_entries_max: usize = dataset_entries_max, 20_000, 1..=1_000_000;
+            /// Bytes of the manifest lines of all datasets together.
+            datasets_bytes_max: usize = datasets_bytes_max, 268_435_456, 65_536..=1_073_741_824;
+            /// Bytes of one manifest.
+            manifest_bytes_max: usize = manifest_bytes_max, 67_108_864, 1_024..=1_073_741_824;
+            /// Client tokens that are remembered, each for 8 hours at most.
+            client_tokens_max: usize = client_tokens_max, 10_000, 1..=1_000_000;
+            /// Manifests and evaluations that are read from or written to S3 at one time; further ones wait for their turn.
+            s3_tasks_max: usize = s3_tasks_max, 8, 1..=1_024;
+            /// Seconds for one object to be read from or written to S3.
+            s3_timeout: Duration = s3_timeout_seconds, 10, 1..=600;
+            /// VPC endpoints that CreateVpcEndpoint may have made at one time.
+            made_vpc_endpoints_max: usize = made_vpc_endpoints_max, 256, 0..=65_536;
+            /// Role sessions kept; the one that ends first makes room for the next.
+            role_sessions_max: usize = role_sessions_max, 1_024, 1..=65_536;
+        }
+    };
+}
+pub(crate) use for_each_limit;
+
+macro_rules! define_limits {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:ident, $default:literal, $least:literal..=$most:literal;)+) => {
+        /// Every bound has a name and a default
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) struct Limits {
+            $($(#[doc = $doc])+ pub(crate) $field: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: <$type as Limit>::from_number($default),)+ }
+            }
+        }
+    };
+}
+
+for_each_limit!(define_limits);
+
+impl Limits {
+    /// Those that the service itself keeps
+    pub(crate) fn of_lookoutvision(&self) -> declared::Limits {
+        declared::Limits {
+            projects_max: self.projects_max,
+            models_max: self.models_max,
+            packaging_jobs_max: self.packaging_jobs_max,
+            tags_max: self.tags_max,
+            concurrent_trainings_max: self.concurrent_trainings_max,
+            dataset_entries_max: self.dataset_entries_max,
+            datasets_bytes_max: self.datasets_bytes_max,
+            client_tokens_max: self.client_tokens_max,
+        }
+    }
+}
+
+/// What a limit is made of
+pub(crate) trait Limit {
+    /// The limit that a number of the configuration stands for; durations are seconds
+    fn from_number(number: u64) -> Self;
+}
+
+impl Limit for usize {
+    fn from_number(number: u64) -> Self {
+        Self::try_from(number).unwrap_or(Self::MAX)
+    }
+}
+
+impl Limit for Duration {
+    fn from_number(number: u64) -> Self {
+        Self::from_secs(number)
+    }
+}
