@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that is checked, the cheap first.
 
+use std::{path::PathBuf, time::Instant};
+
 use xtask::environments::{EnvironmentError, Environments, is_on_path};
 
 use crate::compose;
@@ -61,13 +63,18 @@ pub(crate) fn environments() -> Result<Skipped, TaskError> {
     println!("── Python and Node environments");
     let environments = Environments::of_this_checkout();
     let mut skipped = Skipped::new();
-    for (client, made) in [
-        ("boto3 and the AWS CLI", environments.python()),
-        ("moto, which plays S3", environments.moto_server()),
-        ("the AWS SDK for JavaScript", environments.node_driver()),
-    ] {
-        match made {
-            Ok(_) => {}
+    type Make = fn(&Environments) -> Result<PathBuf, EnvironmentError>;
+    let clients: [(&str, Make); 3] = [
+        ("boto3 and the AWS CLI", Environments::python),
+        ("moto, which plays S3", Environments::moto_server),
+        ("the AWS SDK for JavaScript", Environments::node_driver),
+    ];
+    for (client, make) in clients {
+        // The first time it downloads packages, and nothing else is printed meanwhile.
+        println!("   {client} …");
+        let start = Instant::now();
+        match make(&environments) {
+            Ok(_) => println!("   {:.1} s", start.elapsed().as_secs_f64()),
             Err(EnvironmentError::ToolMissing(tool)) => {
                 skipped.extend(skip(format!("{client}: `{tool}` is not on the PATH"))?);
             }

@@ -14,6 +14,9 @@
 //! The ratio is taken in each round, then the median of the rounds. The emulator is the program itself with its default
 //! configuration: every signature is verified, every policy evaluated, every request written to the journal.
 //!
+//! `LOOKOUTVISION_BENCH_EMULATOR` names another binary to measure, such as a released one. With `-- --load-only` the
+//! emulator gets the load and nothing is measured; `cargo xtask release` makes its profile that way.
+//!
 //! Nothing is asserted: this is for reading. Only an answer other than 200 ends it, because its time would mean nothing.
 
 mod limit;
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
             );
             Ok(())
         }
+        _ if has("--load-only") => load_only(),
         _ => measure(if has("--quick") { &QUICK } else { &FULL }),
     };
     match result {
@@ -86,6 +90,8 @@ const QUICK: Effort = Effort {
 const SMALL: usize = 1024;
 const LARGE: usize = 100 * 1024;
 const CONNECTIONS: usize = 8;
+/// Of [`load_only`], in all
+const LOAD_ONLY: Duration = Duration::from_secs(5);
 /// Requests on each connection before the peak of memory is read
 const REQUESTS_BEFORE_PEAK: usize = 10;
 
@@ -136,6 +142,23 @@ fn measure(effort: &Effort) -> Result<(), Failure> {
         println!("{}", report::footing_table(&footing));
         println!("{}", report::noise(&rows));
         Ok(())
+    })
+}
+
+/// Five seconds of every kind of load on the emulator alone: what a profile for its compiler is made of
+fn load_only() -> Result<(), Failure> {
+    let processors = Processors::choose_and_pin();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let server = Server::start(Kind::Emulator, &processors)?;
+        let client = Client::of(&server)?;
+        for workload in &WORKLOADS {
+            let request = signed_detect_anomalies(workload.body_bytes)?;
+            client.run(workload, &request, LOAD_ONLY / 5).await?;
+        }
+        server.stop()
     })
 }
 

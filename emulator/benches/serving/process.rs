@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::{Failure, limit};
 
-/// The emulator as `cargo bench` built it
-pub(crate) const EMULATOR: &str = env!("CARGO_BIN_EXE_lookoutvision-emulator");
+/// Names another binary of the emulator than the one that `cargo bench` built
+const EMULATOR_VARIABLE: &str = "LOOKOUTVISION_BENCH_EMULATOR";
 /// What both servers print before their address
 pub(crate) const LISTENING_ON: &str = "listening on ";
 /// Where both servers write their CA, in their certs folder
@@ -52,7 +52,7 @@ impl Server {
                 command
             }
             Kind::Emulator => {
-                let mut command = Command::new(EMULATOR);
+                let mut command = Command::new(emulator_program());
                 command.args(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--certs"]);
                 command.arg(folder.path());
                 command
@@ -94,6 +94,20 @@ impl Server {
         })
     }
 
+    /// Has it end as it does when somebody stops it, so that it writes what it writes at its end
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.process.0),
+            rustix::process::Signal::TERM,
+        )?;
+        let status = self.process.0.wait()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{:?} ended with {status}", self.kind).into())
+        }
+    }
+
     /// The CA that its clients trust
     pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join(CA_FILE)
@@ -117,6 +131,14 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The emulator that is measured
+pub(crate) fn emulator_program() -> PathBuf {
+    std::env::var_os(EMULATOR_VARIABLE).map_or_else(
+        || env!("CARGO_BIN_EXE_lookoutvision-emulator").into(),
+        PathBuf::from,
+    )
 }
 
 /// The address that the server prints; `None` when it ends without

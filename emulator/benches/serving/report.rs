@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use crate::{Pair, Sample, process::EMULATOR};
+use crate::{Pair, Sample, process::emulator_program};
 
 /// The rounds of one workload
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ pub(crate) fn footing_table(footing: &Pair<Footing>) -> String {
         format!("{:.1} ms", median.as_secs_f64() * 1e3)
     };
     let line = |name: &str, limit: String, emulator: String| vec![name.to_owned(), limit, emulator];
-    let program = std::fs::metadata(EMULATOR).map_or(0, |metadata| metadata.len());
+    let program = std::fs::metadata(emulator_program()).map_or(0, |metadata| metadata.len());
     table(&[
         line("", "limit".to_owned(), "emulator".to_owned()),
         line(
