@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Clock(RwLock<ClockSetting>);
 
 /// How the clock differs from the machine's
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClockSetting {
     /// The machine's time, moved by so many seconds (forward when positive)

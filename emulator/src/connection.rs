@@ -33,7 +33,7 @@ use tracing::{debug, info};
 use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
 use crate::{
     body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
-    control::{self, AnswerBody},
+    control::{self, ControlApi},
     pipeline,
     request::{Connection, HeadError, TlsSession},
     server::Stop,
@@ -64,7 +64,7 @@ pub(crate) enum Api {
     /// The AWS API over TLS
     Aws { tls: Arc<ServerConfig> },
     /// The control API over plain HTTP
-    Control,
+    Control(Arc<ControlApi>),
 }
 
 /// Answers the requests of one connection
@@ -80,10 +80,13 @@ enum Service {
     /// The AWS API, which is told what the connection is
     Aws(Arc<Shared>, Arc<Connection>),
     /// The control API
-    Control(Arc<Shared>, Arc<Client>),
+    Control(Arc<ControlApi>, Arc<Client>),
     /// The control API while it has as many connections as it may: its health checks
-    Health(Arc<Shared>, Arc<Client>),
+    Health(Arc<ControlApi>, Arc<Client>),
 }
+
+/// The body of an answer of the AWS API, which is all there, or of the control API
+type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
 
 /// How far the exchange of requests and answers is
 #[derive(Default)]
@@ -114,25 +117,27 @@ impl Connector {
                 let service = Service::Aws(self.shared, Arc::new(connection));
                 (Transport::Left(stream.into()), service, is_http2)
             }
-            Api::Control => {
+            Api::Control(control) => {
                 let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
-                (
-                    Transport::Right(stream),
-                    Service::Control(self.shared, client),
-                    false,
-                )
+                (Transport::Right(stream), Service::Control(control, client), false)
             }
         };
         Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
     }
 
     /// Answers one health check of the control API and ends
-    pub(crate) async fn check_health(self, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<Stop>) {
+    pub(crate) async fn check_health(
+        self,
+        control: Arc<ControlApi>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: watch::Receiver<Stop>,
+    ) {
         let mut limits = self.limits();
         // Whoever checks does it at once.
         limits.idle_timeout = limits.idle_timeout.min(limits.handshake_timeout);
         let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
-        let (transport, service) = (Transport::Right(stream), Service::Health(self.shared, client));
+        let (transport, service) = (Transport::Right(stream), Service::Health(control, client));
         Self::serve(transport, service, false, peer, limits, stop, self.cut_off).await;
     }
 
@@ -171,20 +176,22 @@ impl Answerer {
         let (head, incoming) = request.into_parts();
         let is_http2 = head.version == Version::HTTP_2;
         let mut body = RequestBody::new(incoming, &head.headers);
-        let mut response = match &self.service {
+        let (mut response, is_body_complete) = match &self.service {
             Service::Aws(shared, connection) => {
                 let answer = pipeline::answer(shared, connection, head, &mut body).await;
-                answer.map(Either::Left)
+                (answer.map(Either::Left), body.is_complete())
             }
             // In a box, because calls of the AWS API would carry the room for it.
-            Service::Control(shared, client) => {
-                Box::pin(control::answer(shared, client, &head, &mut body)).await
+            Service::Control(control, client) => {
+                let answered = Box::pin(control.answer(client, head, body)).await;
+                (answered.response.map(Either::Right), answered.is_body_complete)
             }
-            Service::Health(shared, client) => {
-                Box::pin(control::answer_health_check(shared, client, &head, &mut body)).await
+            Service::Health(control, client) => {
+                let answered = Box::pin(control.answer_health_check(client, head, body)).await;
+                (answered.response.map(Either::Right), answered.is_body_complete)
             }
         };
-        if !body.is_complete() && !is_http2 {
+        if !is_body_complete && !is_http2 {
             self.exchange.was_cut_short.store(true, Ordering::Relaxed);
             response.headers_mut().insert(header::CONNECTION, CLOSE);
         }

@@ -17,7 +17,10 @@ use crate::{
     clock::{Clock, ClockError, ClockSetting},
     config::{Config, Problem, Problems},
     connection::{Api, Connector, cut_off::CutOff},
-    control::environment::{Addresses, ClientEnvironment},
+    control::{
+        ControlApi,
+        environment::{Addresses, ClientEnvironment},
+    },
     identifiers::VpcEndpointId,
     journal::EntryView,
     made::Made,
@@ -164,7 +167,7 @@ impl Emulator {
         };
         let control_api = Connector {
             shared: shared.clone(),
-            api: Api::Control,
+            api: Api::Control(Arc::new(ControlApi::new(shared.clone()))),
             cut_off: CutOff::default(),
         };
         let listeners = vec![

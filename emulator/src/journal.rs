@@ -30,7 +30,7 @@ mod view;
 pub(crate) use self::{
     entry::{BodyRecord, Entry, SignatureRecord},
     explainer::{Explainer, QueueFull},
-    filter::{Order, Query},
+    filter::{Order, PARAMETERS, Query},
     view::EntryView,
 };
 use self::{filter::Since, shared_parts::SharedParts};

@@ -47,7 +47,7 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let (connector, stop) = (connector.clone(), stop.clone());
-                match (room.clone().try_acquire_owned(), &connector.api) {
+                match (room.clone().try_acquire_owned(), connector.api.clone()) {
                     (Ok(permit), _) => {
                         connections.spawn(async move {
                             connector.connect(stream, peer, stop).await;
@@ -63,9 +63,9 @@ pub(crate) async fn serve(
                             );
                         }
                     }
-                    (Err(_), Api::Control) => {
+                    (Err(_), Api::Control(control)) => {
                         health_checks.make_place(limits.health_connections_max);
-                        let check = connections.spawn(connector.check_health(stream, peer, stop));
+                        let check = connections.spawn(connector.check_health(control, stream, peer, stop));
                         health_checks.0.push_back(check);
                         if let Some(count) = refusals.count(Instant::now()) {
                             warn!(

@@ -1,38 +1,53 @@
 //! `GET` and `PUT /clock`
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Answer, ControlError, json_answer};
+use super::{
+    ControlError,
+    answer::{Answer, json_answer},
+    upload::Upload,
+};
 use crate::{clock::ClockSetting, state::Shared};
 
 /// The setting, and what it makes of the present
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ClockView {
     #[serde(flatten)]
     setting: ClockSetting,
     now: Timestamp,
 }
 
-pub(super) fn show(shared: &Shared) -> Answer {
+/// The emulator's clock
+#[utoipa::path(get, path = "/clock", tag = "state", responses((status = 200, body = ClockView)))]
+pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
+    view(&shared)
+}
+
+/// Moves or freezes the emulator's clock, from the next request on
+#[utoipa::path(
+    put, path = "/clock", tag = "state", request_body = ClockSetting,
+    responses((status = 200, body = ClockView), (status = 400, description = "`InvalidClock`"))
+)]
+pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> Answer {
+    let setting = upload.json(&shared, INVALID_CLOCK, SETTING).await?;
+    shared
+        .clock
+        .set(setting)
+        .map_err(|error| ControlError::bad_request(INVALID_CLOCK, error.to_string()))?;
+    view(&shared)
+}
+
+fn view(shared: &Shared) -> Answer {
     json_answer(&ClockView {
         setting: shared.clock.setting(),
         now: shared.clock.now(),
     })
 }
 
-pub(super) fn set(shared: &Shared, body: &[u8]) -> Answer {
-    let setting = serde_json::from_slice(body).map_err(|error| {
-        ControlError::bad_request(
-            "InvalidClock",
-            format!(
-                "expected {{\"offset_seconds\":0}} or {{\"frozen_at\":\"2026-01-02T03:04:05Z\"}}: {error}"
-            ),
-        )
-    })?;
-    shared
-        .clock
-        .set(setting)
-        .map_err(|error| ControlError::bad_request("InvalidClock", error.to_string()))?;
-    show(shared)
-}
+const INVALID_CLOCK: &str = "InvalidClock";
+const SETTING: &str = r#"{"offset_seconds":0} or {"frozen_at":"2026-01-02T03:04:05Z"}"#;

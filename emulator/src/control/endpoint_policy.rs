@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::extract::State;
 use http::StatusCode;
 use iam_policy::{PolicyDocument, PolicyType};
-
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Answer, ControlError, bytes_answer, json_answer, no_content, not_written};
+use super::{
+    ControlError,
+    answer::{Answer, bytes_answer, json_answer, no_content},
+    path::PathText,
+    upload::Upload,
+};
 use crate::{
     identifiers::{Region, VpcEndpointId},
     network::PrivateDns,
@@ -16,7 +22,8 @@ use crate::{
 };
 
 /// An endpoint, without its policy
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = VpcEndpoint)]
 struct EndpointView<'a> {
     vpc_endpoint_id: &'a str,
     vpc_id: &'a str,
@@ -27,7 +34,11 @@ struct EndpointView<'a> {
 }
 
 /// Every endpoint that requests can come through: those of the configuration, then those made over EC2
-pub(super) fn list(shared: &Shared) -> Answer {
+#[utoipa::path(
+    get, path = "/vpc-endpoints", tag = "policies",
+    responses((status = 200, body = Vec<EndpointView<'static>>))
+)]
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
     let snapshot = shared.snapshot();
     let endpoints: Vec<EndpointView<'_>> = snapshot
         .endpoints
@@ -43,8 +54,17 @@ pub(super) fn list(shared: &Shared) -> Answer {
     json_answer(&endpoints)
 }
 
-pub(super) fn show(shared: &Shared, id: &str) -> Answer {
-    let id = parse(id)?;
+/// The policy that is attached to an endpoint, as it was written
+#[utoipa::path(
+    get, path = "/vpc-endpoints/{vpc_endpoint_id}/policy", tag = "policies",
+    params(("vpc_endpoint_id" = String, Path, description = "vpce-…")),
+    responses(
+        (status = 200, body = Object, content_type = "application/json"),
+        (status = 404, description = "`InvalidVpcEndpointId.NotFound`"),
+    )
+)]
+pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathText) -> Answer {
+    let id = parse(&id)?;
     let snapshot = shared.snapshot();
     let placed = snapshot.endpoints.get(&id).ok_or_else(|| unknown(id.as_str()))?;
     bytes_answer(
@@ -53,9 +73,25 @@ pub(super) fn show(shared: &Shared, id: &str) -> Answer {
     )
 }
 
-pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answer {
-    let id = parse(id)?;
-    let text = std::str::from_utf8(body)
+/// Attaches a policy to an endpoint, from the next request on; nothing changes when AWS would refuse the document
+#[utoipa::path(
+    put, path = "/vpc-endpoints/{vpc_endpoint_id}/policy", tag = "policies",
+    params(("vpc_endpoint_id" = String, Path, description = "vpce-…")),
+    request_body(content = Object, content_type = "application/json", description = "the policy document"),
+    responses(
+        (status = 204, description = "attached"),
+        (status = 400, description = "`InvalidPolicyDocument`, with `path`, `line` and `column`"),
+        (status = 404, description = "`InvalidVpcEndpointId.NotFound`"),
+    )
+)]
+pub(super) async fn attach(
+    State(shared): State<Arc<Shared>>,
+    PathText(id): PathText,
+    upload: Upload,
+) -> Answer {
+    let received = upload.receive(&shared).await?;
+    let id = parse(&id)?;
+    let text = std::str::from_utf8(&received.bytes)
         .map_err(|error| ControlError::bad_request("InvalidPolicyDocument", format!("not UTF-8: {error}")))?;
     let document = PolicyDocument::parse(text, PolicyType::VpcEndpoint).map_err(|error| {
         ControlError::bad_request("InvalidPolicyDocument", error.to_string())
@@ -63,7 +99,7 @@ pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answe
             .with("line", error.line())
             .with("column", error.column())
     })?;
-    let answer = set(shared, &id, document.clone()).await?;
+    let answer = set(&shared, &id, document.clone()).await?;
     let snapshot = shared.snapshot();
     if let Some(placed) = snapshot.endpoints.get(&id) {
         policy_service::warn_about(&document, placed, &snapshot.settings);
@@ -71,9 +107,18 @@ pub(super) async fn attach(shared: &Arc<Shared>, id: &str, body: &[u8]) -> Answe
     Ok(answer)
 }
 
-/// Back to full access, as `ModifyVpcEndpoint` with `ResetPolicy` does (EC2 API reference)
-pub(super) async fn restore(shared: &Arc<Shared>, id: &str) -> Answer {
-    set(shared, &parse(id)?, PolicyDocument::full_access()).await
+/// Back to full access, as `ModifyVpcEndpoint` with `ResetPolicy` does
+// EC2 API reference, `ModifyVpcEndpoint`.
+#[utoipa::path(
+    delete, path = "/vpc-endpoints/{vpc_endpoint_id}/policy", tag = "policies",
+    params(("vpc_endpoint_id" = String, Path, description = "vpce-…")),
+    responses(
+        (status = 204, description = "the default policy is attached"),
+        (status = 404, description = "`InvalidVpcEndpointId.NotFound`"),
+    )
+)]
+pub(super) async fn restore(State(shared): State<Arc<Shared>>, PathText(id): PathText) -> Answer {
+    set(&shared, &parse(&id)?, PolicyDocument::full_access()).await
 }
 
 async fn set(shared: &Arc<Shared>, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
@@ -82,7 +127,7 @@ async fn set(shared: &Arc<Shared>, id: &VpcEndpointId, document: PolicyDocument)
     match attached.await {
         Ok(()) => no_content(),
         Err(NotAttached::Unknown(_)) => Err(unknown(id.as_str())),
-        Err(NotAttached::NotWritten(error)) => Err(not_written(&error)),
+        Err(NotAttached::NotWritten(error)) => Err(ControlError::not_written(&error)),
     }
 }
 

@@ -1,16 +1,32 @@
 //! The environment for clients, over HTTP
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
+use axum::extract::{RawQuery, State};
 use http::StatusCode;
 
 use super::{
-    Answer, ControlError, bytes_answer,
+    ControlError,
+    answer::{Answer, bytes_answer},
     environment::{Client, ClientEnvironment, Format},
 };
 use crate::state::Shared;
 
-pub(super) fn show(shared: &Shared, query: &str) -> Answer {
+/// The variables that make a client call this emulator, the secret access key among them
+#[utoipa::path(
+    get, path = "/env", tag = "emulator",
+    params(
+        ("client" = Option<Client>, Query, description = "whose variables; every client's unless it is given"),
+        ("format" = Option<Format>, Query, description = "the language that they are written in; json unless it is given"),
+        ("certs_directory" = Option<String>, Query, description = "where the client sees the files of the CA"),
+    ),
+    responses(
+        (status = 200, content((Object = "application/json"), (String = "text/plain"))),
+        (status = 409, description = "`NoCertificateFiles`: the CA is in memory, and `certs_directory` is not given"),
+    )
+)]
+pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+    let query = query.unwrap_or_default();
     let mut client = Client::All;
     let mut format = Format::Json;
     let mut certs = None;
@@ -36,7 +52,7 @@ pub(super) fn show(shared: &Shared, query: &str) -> Answer {
             }
         }
     }
-    let environment = ClientEnvironment::of(shared, certs.as_deref());
+    let environment = ClientEnvironment::of(&shared, certs.as_deref());
     if !environment.has_trust() {
         return Err(ControlError::new(
             StatusCode::CONFLICT,

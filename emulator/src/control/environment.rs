@@ -20,6 +20,7 @@ use std::{
 
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::{
     state::{Shared, Snapshot},
@@ -64,7 +65,8 @@ pub(crate) enum Change {
 }
 
 /// Whose variables are asked for
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub(crate) enum Client {
     /// Every client
     All,
@@ -87,7 +89,8 @@ pub(crate) enum Client {
 }
 
 /// The language that the changes are written in
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub(crate) enum Format {
     /// sh, bash, zsh
     Sh,

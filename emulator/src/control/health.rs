@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Answer, ControlError, json_answer, modes::Modes};
+use super::{
+    ControlError,
+    answer::{Answer, json_answer},
+    modes::Modes,
+};
 use crate::{clock::ClockSetting, state::Shared};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Health {
     status: &'static str,
     version: &'static str,
@@ -21,19 +27,19 @@ struct Health {
     state: StateHealth,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Ca {
     fingerprint_sha256: String,
     not_after: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct JournalHealth {
     entries: usize,
     evicted: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct StateHealth {
     kept_in: &'static str,
     /// Why no change is made at present
@@ -45,13 +51,17 @@ struct StateHealth {
 ///
 /// The listeners are bound and the CA is made before the control API answers at all, so who answers is ready, unless
 /// the state file takes no changes.
-pub(super) async fn ready(shared: &Arc<Shared>) -> Answer {
+#[utoipa::path(
+    get, path = "/ready", tag = "emulator",
+    responses((status = 200, body = Health), (status = 503, description = "`StateNotWritten`: the state file takes no changes"))
+)]
+pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     // Whoever waits for this sends no change that would find out that there is room again.
     if shared.service.storage_failure().is_some() {
         shared.aside(|shared| shared.service.try_storage()).await;
     }
     match shared.service.storage_failure() {
-        None => health(shared),
+        None => view(&shared),
         Some(failure) => Err(ControlError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "StateNotWritten",
@@ -60,7 +70,13 @@ pub(super) async fn ready(shared: &Arc<Shared>) -> Answer {
     }
 }
 
-pub(super) fn health(shared: &Shared) -> Answer {
+/// Version, uptime, effective modes, the CA's expiry, the journal and the state
+#[utoipa::path(get, path = "/health", tag = "emulator", responses((status = 200, body = Health)))]
+pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Answer {
+    view(&shared)
+}
+
+fn view(shared: &Shared) -> Answer {
     let (entries, evicted) = shared.journal.counts();
     let failure = shared.service.storage_failure();
     json_answer(&Health {

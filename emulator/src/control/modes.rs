@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use sigv4_verify::UndeclaredUnsignedPayload;
+use utoipa::ToSchema;
 
 use crate::{network::PublicEndpoint, state::Snapshot};
 
 /// The effective modes, as `/health` and the ready block show them
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Modes {
     pub(crate) identity_side: &'static str,
     pub(crate) undeclared_unsigned_payload: &'static str,

@@ -2,25 +2,60 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use http_body_util::{Either, Full, channel::Channel};
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::channel::Channel;
 use hyper::{Response, body::Bytes};
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        RefOr, Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
+};
 use uuid::Uuid;
 
-use super::{Answer, ControlError, json_answer};
+use super::{
+    ControlError,
+    accept::accepts,
+    answer::{Answer, json_answer},
+    path::PathText,
+};
 use crate::{
-    journal::{EntryView, Order, Query},
+    journal::{EntryView, Order, PARAMETERS, Query},
     state::Shared,
 };
 
-/// Entries, as many as are asked for
-pub(super) async fn list(shared: &Arc<Shared>, uri: &Uri, headers: &HeaderMap) -> Answer {
-    let query_text = uri.query().unwrap_or("");
+/// Entries of the journal, as many as are asked for: newest last, unless `order=newest`
+///
+/// `Accept: application/x-ndjson` streams them, one object a line. `X-Journal-Evicted` counts those that the limits of
+/// the journal have pushed out.
+#[utoipa::path(
+    get, path = "/requests", tag = "journal", params(QueryParameters),
+    responses((
+        status = 200,
+        headers(
+            ("link" = String, description = "the entries behind the last one of this answer, `rel=\"next\"`"),
+            ("x-journal-evicted" = u64, description = "entries that the limits have pushed out"),
+        ),
+        content((Vec<EntryView<'static>> = "application/json"), (EntryView<'static> = "application/x-ndjson"))
+    ))
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query_text): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    let query_text = query_text.as_deref().unwrap_or("");
     let query = Query::parse(query_text)
         .map_err(|error| ControlError::bad_request("InvalidFilter", error.to_string()))?;
-    let form = Form::accepted_by(headers);
+    let form = Form::accepted_by(&headers);
     let order = query.order();
     let begin = {
         let shared = shared.clone();
@@ -40,15 +75,15 @@ pub(super) async fn list(shared: &Arc<Shared>, uri: &Uri, headers: &HeaderMap) -
     let (first, pages, next, evicted) = shared.explainer.run(begin).await;
 
     let body = match pages.progress {
-        Progress::Done => Either::Left(Full::new(first)),
-        Progress::Nothing | Progress::Some => Either::Right(pages.into_body(first)),
+        Progress::Done => Body::from(first),
+        Progress::Nothing | Progress::Some => Body::new(pages.into_body(first)),
     };
     let mut response = Response::new(body);
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, form.content_type());
     fields.insert("x-journal-evicted", evicted.into());
     if let Some(last) = next {
-        let link = next_link(uri.path(), query_text, order, last);
+        let link = next_link(query_text, order, last);
         let link = HeaderValue::from_str(&link).expect("an encoded query is plain text");
         fields.insert(header::LINK, link);
     }
@@ -56,7 +91,12 @@ pub(super) async fn list(shared: &Arc<Shared>, uri: &Uri, headers: &HeaderMap) -
 }
 
 /// The entry of one request
-pub(super) async fn show(shared: &Arc<Shared>, id: &str) -> Answer {
+#[utoipa::path(
+    get, path = "/requests/{request_id}", tag = "journal",
+    params(("request_id" = Uuid, Path, description = "what `x-amzn-RequestId` of the answer says")),
+    responses((status = 200, body = EntryView<'static>), (status = 404, description = "no such entry, or no longer"))
+)]
+pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathText) -> Answer {
     let entry = id.parse::<Uuid>().ok().map(|id| {
         let shared = shared.clone();
         move || {
@@ -78,15 +118,44 @@ pub(super) async fn show(shared: &Arc<Shared>, id: &str) -> Answer {
     json_answer(&found)
 }
 
+/// What is left of a journal that was cleared
+#[derive(Serialize, ToSchema)]
+struct Cleared {
+    /// How many entries there were
+    removed: usize,
+}
+
 /// Forgets every entry; there is no way to forget some of them
-pub(super) fn clear(shared: &Shared, query: &str) -> Answer {
-    if !query.is_empty() {
+#[utoipa::path(delete, path = "/requests", tag = "journal", responses((status = 200, body = Cleared)))]
+pub(super) async fn clear(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+    if query.is_some_and(|query| !query.is_empty()) {
         return Err(ControlError::bad_request(
             "InvalidParameter",
             "`DELETE /requests` removes every entry and has no parameters",
         ));
     }
-    json_answer(&json!({ "removed": shared.journal.clear() }))
+    json_answer(&Cleared {
+        removed: shared.journal.clear(),
+    })
+}
+
+/// The parameters of `GET /requests`, as the document has them
+struct QueryParameters;
+
+impl IntoParams for QueryParameters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameter = |(name, meaning)| {
+            let text = ObjectBuilder::new().schema_type(Type::String).build();
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(meaning))
+                .schema(Some(RefOr::T(text.into())))
+                .build()
+        };
+        PARAMETERS.map(parameter).into()
+    }
 }
 
 /// What entries are written as
@@ -100,21 +169,10 @@ enum Form {
 
 impl Form {
     fn accepted_by(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(header::ACCEPT).into_iter();
-        let mut ranges = accepted
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','));
-        let wants_lines = ranges.any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default();
-            // RFC 9110, section 12.4.2: a weight of zero is "not acceptable".
-            let is_refused = parts.any(|part| {
-                let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
-                weight.and_then(|weight| weight.parse::<f32>().ok()) == Some(0.0)
-            });
-            media_type.eq_ignore_ascii_case(NDJSON) && !is_refused
-        });
-        if wants_lines { Self::Lines } else { Self::List }
+        match accepts(headers, NDJSON) {
+            true => Self::Lines,
+            false => Self::List,
+        }
     }
 
     fn content_type(self) -> HeaderValue {
@@ -215,7 +273,7 @@ impl fmt::Display for PagesBroken {
 impl std::error::Error for PagesBroken {}
 
 /// `</requests?…&after=…>; rel="next"` (RFC 8288): the same query, from behind the last entry of this answer
-fn next_link(path: &str, query: &str, order: Order, last: Uuid) -> String {
+fn next_link(query: &str, order: Order, last: Uuid) -> String {
     let cursor = match order {
         Order::Oldest => "after",
         Order::Newest => "before",
@@ -225,7 +283,7 @@ fn next_link(path: &str, query: &str, order: Order, last: Uuid) -> String {
         .extend_pairs(others)
         .append_pair(cursor, &last.to_string())
         .finish();
-    format!("<{path}?{query}>; rel=\"next\"")
+    format!("</requests?{query}>; rel=\"next\"")
 }
 
 /// A page is done when it has so many bytes …

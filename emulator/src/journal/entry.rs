@@ -6,6 +6,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use sigv4_verify::Mismatch;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::view;
@@ -51,19 +52,21 @@ pub(crate) struct Entry {
 }
 
 /// What is kept of a request's body
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct BodyRecord {
     /// `None`: the body was not read
     pub(crate) bytes: Option<usize>,
     #[serde(serialize_with = "view::hex")]
+    #[schema(value_type = Option<String>)]
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) content_type: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "view::base64")]
+    #[schema(value_type = Option<String>)]
     pub(crate) kept: Option<Box<[u8]>>,
 }
 
 /// What we made of a request whose signature differs, without what is secret
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignatureRecord {
     canonical_request: Box<str>,
     string_to_sign: Box<str>,
@@ -72,7 +75,7 @@ pub(crate) struct SignatureRecord {
 }
 
 /// The first line that the client signed otherwise, where it can be known
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct DifferenceRecord {
     line: usize,
     ours: Box<str>,

@@ -72,7 +72,7 @@ pub(crate) enum Order {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QueryError {
     /// No such parameter
-    #[error("there is no parameter `{name}`; {}", suggestion(name, &PARAMETERS))]
+    #[error("there is no parameter `{name}`; {}", suggestion(name, &parameter_names()))]
     Unknown {
         /// What was given
         name: String,
@@ -107,7 +107,7 @@ impl Query {
         let mut read = Self::default();
         let mut given = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let parameter = PARAMETERS.iter().copied().find(|parameter| *parameter == name);
+            let parameter = parameter_names().into_iter().find(|parameter| *parameter == name);
             let parameter = parameter.ok_or_else(|| QueryError::Unknown {
                 name: name.into_owned(),
             })?;
@@ -265,25 +265,42 @@ fn operation_names() -> Vec<&'static str> {
     lookoutvision.chain(ec2).chain(sts::ACTION_NAMES).collect()
 }
 
-const PARAMETERS: [&str; 17] = [
-    "access_key_id",
-    "after",
-    "before",
-    "decision",
-    "error_code",
-    "limit",
-    "operation",
-    "order",
-    "principal",
-    "resource",
-    "rule",
-    "service",
-    "since",
-    "source_ip",
-    "status",
-    "target",
-    "vpc_endpoint_id",
+/// The parameters of a query, and what each asks for
+pub(crate) const PARAMETERS: [(&str, &str); 17] = [
+    ("access_key_id", "The access key id that the request names"),
+    ("after", "Entries recorded after that of this request id"),
+    ("before", "Entries recorded before that of this request id"),
+    ("decision", "allowed, implicitDeny or explicitDeny"),
+    ("error_code", "The code of the answer"),
+    (
+        "limit",
+        "At most so many entries; `Link: rel=\"next\"` leads to the others",
+    ),
+    (
+        "operation",
+        "An operation of Lookout for Vision, or an action of EC2 or STS",
+    ),
+    ("order", "oldest or newest, first"),
+    ("principal", "The ARN of the principal that signed"),
+    ("resource", "An ARN, or `*`, that the request was authorised on"),
+    ("rule", "The rule that answered"),
+    ("service", "lookoutvision, ec2 or sts"),
+    (
+        "since",
+        "An instant that entries were received at or later, or a request id that they were recorded after",
+    ),
+    ("source_ip", "The address of the client"),
+    ("status", "The HTTP status of the answer"),
+    ("target", "Path and query of the request"),
+    (
+        "vpc_endpoint_id",
+        "The VPC endpoint that the request came through",
+    ),
 ];
+
+fn parameter_names() -> [&'static str; 17] {
+    PARAMETERS.map(|(name, _)| name)
+}
 
 const DECISIONS: [&str; 3] = ["allowed", "implicitDeny", "explicitDeny"];
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sigv4_verify::redact_secrets;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{BodyRecord, Entry, SignatureRecord};
@@ -24,7 +25,8 @@ use crate::{
 };
 
 /// One entry as the control API shows it
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JournalEntry)]
 pub(crate) struct EntryView<'a> {
     request_id: Uuid,
     time: Timestamp,
@@ -46,11 +48,15 @@ pub(crate) struct EntryView<'a> {
     error_code: Option<&'a str>,
     message: Option<&'a str>,
     decision: Option<&'static str>,
+    #[schema(value_type = Option<Object>)]
     decided_by: Option<DecidedBy>,
     summary: Option<String>,
+    #[schema(value_type = Option<Object>)]
     near_miss: Option<NearMiss>,
+    #[schema(value_type = Vec<Object>)]
     statements: Vec<StatementExplanation>,
     notes: Vec<String>,
+    #[schema(value_type = Object)]
     context: Map<String, Value>,
     signature: Option<&'a SignatureRecord>,
     warnings: &'a [String],
@@ -60,7 +66,7 @@ pub(crate) struct EntryView<'a> {
 
 /// One action on one resource that had to be allowed; `action` and `resource` of the entry are those of the pair that
 /// decided
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PairView {
     action: String,
     resource: String,
@@ -77,21 +83,21 @@ impl PairView {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct EntryPointView<'a> {
     kind: &'static str,
     vpc_endpoint_id: Option<&'a str>,
     vpc_id: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct TlsView<'a> {
     version: &'a str,
     sni: Option<&'a str>,
     alpn: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ResponseView<'a> {
     bytes: usize,
     rule: Option<&'a str>,

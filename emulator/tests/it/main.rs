@@ -6,6 +6,7 @@ mod certificates;
 mod closing;
 mod connections;
 mod control_api;
+mod control_routes;
 mod detect_anomalies;
 mod ec2;
 mod ec2_authorization;

@@ -1,0 +1,163 @@
+//! What there is: the routes as a list, and as an OpenAPI document.
+
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
+
+use axum::Extension;
+use http::HeaderMap;
+use hyper::body::Bytes;
+use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{OpenApi, path::Operation},
+};
+
+use super::{
+    accept::accepts,
+    answer::{Answer, bytes_answer, json_answer},
+};
+
+/// The document and what is made of it, once
+pub(super) struct Index {
+    document: Bytes,
+    list: RouteList,
+    page: String,
+}
+
+/// What the control API answers
+#[derive(Serialize, ToSchema)]
+struct RouteList {
+    /// The emulator's version
+    version: &'static str,
+    /// Where the OpenAPI document is
+    #[schema(example = "/openapi.json")]
+    openapi: &'static str,
+    routes: Vec<Route>,
+}
+
+/// One method of one path
+#[derive(Serialize, ToSchema)]
+struct Route {
+    #[schema(example = "GET")]
+    method: &'static str,
+    #[schema(example = "/requests/{request_id}")]
+    path: String,
+    /// What it does
+    summary: String,
+}
+
+/// Every route, as JSON or, for a browser, as a page
+#[utoipa::path(
+    get, path = "/", tag = "emulator",
+    responses((status = 200, body = RouteList, content_type = "application/json"))
+)]
+pub(super) async fn list(Extension(index): Extension<Arc<Index>>, headers: HeaderMap) -> Answer {
+    if accepts(&headers, "text/html") {
+        return bytes_answer("text/html; charset=utf-8", index.page.clone());
+    }
+    json_answer(&index.list)
+}
+
+/// This document: OpenAPI 3.1
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "emulator",
+    responses((status = 200, body = Object, content_type = "application/json"))
+)]
+pub(super) async fn document(Extension(index): Extension<Arc<Index>>) -> Answer {
+    bytes_answer("application/json", index.document.clone())
+}
+
+impl Index {
+    pub(super) fn of(document: &OpenApi) -> Self {
+        let list = RouteList {
+            version: env!("CARGO_PKG_VERSION"),
+            openapi: "/openapi.json",
+            routes: routes_of(document),
+        };
+        let text = document.to_pretty_json();
+        let mut text = text.expect("a document has string keys and finite numbers");
+        text.push('\n');
+        Self {
+            document: text.into(),
+            page: page(&list),
+            list,
+        }
+    }
+}
+
+fn routes_of(document: &OpenApi) -> Vec<Route> {
+    let paths = document.paths.paths.iter();
+    paths
+        .flat_map(|(path, item)| {
+            let operations = [
+                ("GET", &item.get),
+                ("PUT", &item.put),
+                ("POST", &item.post),
+                ("DELETE", &item.delete),
+            ];
+            operations
+                .into_iter()
+                .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+                .map(|(method, operation)| Route::new(method, path, operation))
+        })
+        .collect()
+}
+
+impl Route {
+    fn new(method: &'static str, path: &str, operation: &Operation) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            summary: operation.summary.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Whether a browser can follow it as it stands
+    fn is_link(&self) -> bool {
+        self.method == "GET" && !self.path.contains('{')
+    }
+}
+
+/// The list for a person: no script, no style, nothing from elsewhere
+fn page(list: &RouteList) -> String {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>lookoutvision-emulator</title>\n\
+         <h1>lookoutvision-emulator {}</h1>\n<p>The control API, for testing only. \
+         <a href=\"{}\">OpenAPI document</a></p>\n<table>\n",
+        Html(list.version),
+        Html(list.openapi)
+    );
+    for route in &list.routes {
+        let (method, path, summary) = (Html(route.method), Html(&route.path), Html(&route.summary));
+        let written = match route.is_link() {
+            true => writeln!(
+                page,
+                "<tr><td>{method}<td><a href=\"{path}\">{path}</a><td>{summary}"
+            ),
+            false => writeln!(page, "<tr><td>{method}<td>{path}<td>{summary}"),
+        };
+        written.expect("a String takes everything");
+    }
+    page.push_str("</table>\n");
+    page
+}
+
+/// A text in a page
+struct Html<'t>(&'t str);
+
+impl fmt::Display for Html<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                _ => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
