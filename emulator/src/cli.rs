@@ -14,6 +14,7 @@ mod env;
 mod environment;
 mod exec;
 mod healthcheck;
+mod init;
 mod logging;
 mod policy;
 mod ready_block;
@@ -53,6 +54,8 @@ enum Command {
     Exec(exec::ExecOptions),
     /// Print the variables that make clients call a running emulator
     Env(env::EnvOptions),
+    /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
+    Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
     Healthcheck(healthcheck::HealthcheckOptions),
     /// Make or renew the certificate authority and tell how each SDK trusts it
@@ -184,6 +187,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Schema) => schema::run(),
         Some(Command::Exec(options)) => exec::run(options),
         Some(Command::Env(options)) => environment::checked(|| env::run(&options)),
+        Some(Command::Init(options)) => environment::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => environment::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),
         Some(Command::Man(options)) => environment::checked(|| completions::man(&options)),

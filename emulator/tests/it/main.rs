@@ -18,6 +18,7 @@ mod file_modes;
 mod first_contact;
 mod hostile_texts;
 mod http2;
+mod init;
 mod journal;
 mod life_cycle;
 mod long_texts;

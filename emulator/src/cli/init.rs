@@ -1,0 +1,192 @@
+//! `init`: a folder to start from, with a configuration, its schema and an endpoint policy.
+//!
+//! ```text
+//! $ lookoutvision-emulator init vision
+//! vision/emulator.yaml          what the emulator plays
+//! …
+//! ```
+//!
+//! Nothing is overwritten: with one of the files there, none is written.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE};
+use crate::{config::SCHEMA, control::environment::quoted};
+
+/// Options of `init`
+#[derive(Debug, Args)]
+pub(super) struct InitOptions {
+    /// Folder to write to, made if it is not there
+    #[arg(value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+}
+
+/// A file that a folder begins with
+struct Template {
+    /// Relative to the folder
+    path: &'static str,
+    /// In a few words, for who sees the list of files
+    purpose: &'static str,
+    text: &'static str,
+}
+
+/// Every file that is written, in the order in which a newcomer reads them; another one is added here
+const TEMPLATES: &[Template] = &[
+    Template {
+        path: "emulator.yaml",
+        purpose: "what the emulator plays; begin here",
+        text: include_str!("init/emulator.yaml"),
+    },
+    Template {
+        path: "emulator.schema.json",
+        purpose: "what an editor knows about emulator.yaml",
+        text: SCHEMA,
+    },
+    Template {
+        path: "policies/endpoint.json",
+        purpose: "the policy attached to the VPC endpoint",
+        text: include_str!("init/endpoint.json"),
+    },
+];
+
+/// Names that a folder must not have either: the configuration would be found twice
+const OTHER_NAMES: &[&str] = &["emulator.yml"];
+
+/// Nothing was written
+#[derive(Debug, thiserror::Error)]
+enum InitError {
+    /// There are files already
+    #[error(
+        "nothing was written: {} there already; name another folder (`lookoutvision-emulator init DIR`), or move {} away",
+        are(.0), if .0.len() == 1 { "it" } else { "them" }
+    )]
+    Exist(Vec<PathBuf>),
+    /// A file stands where a folder is needed
+    #[error("nothing was written: `{}` is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// The system refused
+    #[error("nothing was written: `{}`: {error}", path.display())]
+    Io {
+        /// What could not be read or written
+        path: PathBuf,
+        error: io::Error,
+    },
+}
+
+fn are(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    format!(
+        "{} {}",
+        names.join(", "),
+        if names.len() == 1 { "is" } else { "are" }
+    )
+}
+
+pub(super) fn run(options: &InitOptions) -> u8 {
+    let directory = &options.directory;
+    match write_templates(directory) {
+        Ok(()) => {
+            // A closed standard output means that nobody reads it.
+            let _ = write!(io::stdout(), "{}", what_was_written(directory));
+            EXIT_OK
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            match error {
+                InitError::Exist(_) | InitError::NotAFolder(_) => EXIT_USAGE,
+                InitError::Io { .. } => EXIT_FAILED,
+            }
+        }
+    }
+}
+
+fn write_templates(directory: &Path) -> Result<(), InitError> {
+    let mut found = Vec::new();
+    for name in TEMPLATES.iter().map(|template| &template.path).chain(OTHER_NAMES) {
+        let path = directory.join(name);
+        if is_there(&path)? {
+            found.push(path);
+        }
+    }
+    if !found.is_empty() {
+        return Err(InitError::Exist(found));
+    }
+    let mut written = Vec::new();
+    let outcome = TEMPLATES
+        .iter()
+        .try_for_each(|template| write_new(directory, template, &mut written));
+    if outcome.is_err() {
+        // Files only: a folder that we made may hold somebody else's by now.
+        for path in &written {
+            let _ = fs::remove_file(path);
+        }
+    }
+    outcome
+}
+
+/// Whether something has this name, be it a link that leads nowhere
+fn is_there(path: &Path) -> Result<bool, InitError> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let folder = path.ancestors().skip(1).find(|folder| folder.is_file());
+            Err(InitError::NotAFolder(folder.unwrap_or(path).to_owned()))
+        }
+        Err(error) => Err(InitError::Io {
+            path: path.to_owned(),
+            error,
+        }),
+    }
+}
+
+fn write_new(directory: &Path, template: &Template, written: &mut Vec<PathBuf>) -> Result<(), InitError> {
+    let path = directory.join(template.path);
+    let failed = |error| match error {
+        // Somebody else was quicker.
+        error if io::Error::kind(&error) == io::ErrorKind::AlreadyExists => {
+            InitError::Exist(vec![path.clone()])
+        }
+        error => InitError::Io {
+            path: path.clone(),
+            error,
+        },
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| InitError::Io {
+            path: folder.to_owned(),
+            error,
+        })?;
+    }
+    // Only ever a new file, whatever happened since we looked.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .map_err(failed)?;
+    written.push(path.clone());
+    file.write_all(template.text.as_bytes()).map_err(failed)
+}
+
+fn what_was_written(directory: &Path) -> String {
+    let paths: Vec<String> = TEMPLATES
+        .iter()
+        .map(|template| directory.join(template.path).display().to_string())
+        .collect();
+    let width = paths.iter().map(|path| path.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (path, template) in paths.iter().zip(TEMPLATES) {
+        text += &format!("{path:width$}  {}\n", template.purpose);
+    }
+    text += "\nNext:\n\n";
+    if directory != Path::new(".") {
+        text += &format!("cd {}\n", quoted(&directory.display().to_string()));
+    }
+    text + "lookoutvision-emulator check\nlookoutvision-emulator serve\n"
+}
