@@ -16,7 +16,7 @@ mod source;
 pub(crate) mod text_file;
 mod timing;
 mod validate;
-pub mod watch;
+pub(crate) mod watch;
 mod yaml;
 
 use std::{
@@ -33,7 +33,7 @@ use self::{
     problems::{Place, Report},
     source::{ConfigFile, Defaults, Source},
 };
-pub use self::{
+pub(crate) use self::{
     files::NamedFile,
     problems::{Problem, Problems},
     schema::SCHEMA,

@@ -22,9 +22,11 @@ use tower_service::Service;
 
 use self::{error::ControlError, upload::Upload};
 use crate::{
-    body::{Client, RequestBody},
-    request::HeadError,
-    state::Shared,
+    request::{
+        HeadError,
+        body::{Client, RequestBody},
+    },
+    runtime::Shared,
 };
 
 mod accept;

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
 
+use aws_identifiers::VpcEndpointId;
 use iam_policy::{PolicyDocument, PolicyError, PolicyType};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,18 +17,16 @@ use tracing::{debug, info, warn};
 use crate::{
     clock::{Clock, ClockError, ClockSetting},
     config::{Config, Problem, Problems},
-    connection::{Api, Connector, cut_off::CutOff},
-    control::{
-        ControlApi,
-        environment::{Addresses, ClientEnvironment},
-    },
-    identifiers::VpcEndpointId,
+    control::{ControlApi, environment::ClientEnvironment},
     journal::EntryView,
-    made::Made,
-    policy_service,
-    server::{self, Stop},
-    service::Service,
-    state::{NotAttached, Shared, Snapshot, UnknownVpcEndpoint},
+    runtime::{
+        NotAttached, Shared, Snapshot, UnknownVpcEndpoint, addresses::Addresses, made::Made, service::Service,
+    },
+    server::{
+        self, Stop,
+        connection::{Api, Connector, cut_off::CutOff},
+    },
+    services::vocabulary,
     storage::{Memory, StateFile, Storage, StorageError},
     tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
 };
@@ -244,7 +243,7 @@ impl Emulator {
         self.shared.attach_policy(id, Arc::new(document.clone()))?;
         let snapshot = self.snapshot();
         if let Some(placed) = snapshot.endpoints.get(id) {
-            policy_service::warn_about(&document, placed, &snapshot.settings);
+            vocabulary::warn_about(&document, placed, &snapshot.settings);
         }
         Ok(())
     }

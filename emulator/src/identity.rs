@@ -1,11 +1,17 @@
 //! Who can sign requests, as whom policies see them, and the organization around them.
 
+mod credentials;
+pub(crate) mod sessions;
+
+pub(crate) use self::credentials::TemporaryCredentials;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
 
-use crate::{identifiers::AccessKeyId, lookoutvision::constraints};
+use aws_identifiers::AccessKeyId;
+use lookoutvision::constraints;
 
 /// Everyone whom a configuration declares
 #[derive(Debug)]
@@ -93,6 +99,13 @@ pub(crate) enum Credentials {
     LongTerm,
     /// A session's, worth nothing without its token
     Temporary,
+}
+
+/// Who signed a request, and that it was signed
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) credentials: Credentials,
 }
 
 /// An AWS Organizations organization

@@ -19,7 +19,7 @@ use std::{
 use sigv4_verify::redact_secrets;
 use uuid::Uuid;
 
-use crate::{host_name::EmulatedService, request::ReceivedRequest, settings::Limits};
+use crate::{network::host_name::EmulatedService, request::ReceivedRequest, settings::Limits};
 
 mod entry;
 mod explainer;

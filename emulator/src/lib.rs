@@ -38,48 +38,25 @@
 //! # }
 //! ```
 
-mod authenticate;
-mod authorize;
-mod body;
+mod authorization;
 pub mod cli;
 mod clock;
-pub mod config;
-mod connection;
+mod config;
 mod control;
-mod ec2;
 mod emulator;
-mod entry_point;
-pub mod host_name;
-pub mod identifiers;
+mod exchange;
 mod identity;
 mod journal;
-mod json;
-pub mod lookoutvision;
-mod made;
 mod network;
 mod owner_only;
-mod perform;
-mod pipeline;
-mod policy_names;
-mod policy_service;
-mod query_protocol;
-mod refusal;
-mod regions;
 mod request;
-mod respond;
+mod runtime;
 mod s3;
 mod server;
-mod service;
+mod services;
 mod settings;
-mod spelling;
-mod state;
 mod storage;
-mod stream;
-mod sts;
-mod text;
 pub mod tls;
-mod work;
-mod xml;
 
 pub use clock::{ClockError, ClockSetting};
 pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};

@@ -1,12 +1,18 @@
 //! The networks that requests come from, and the interface endpoints in them.
 
+pub(crate) mod addressed_host;
+pub(crate) mod changes;
+pub(crate) mod entry_point;
+pub(crate) mod host_name;
+pub(crate) mod regions;
+
 use std::{net::IpAddr, sync::Arc};
 
 use iam_policy::PolicyDocument;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::identifiers::{Region, VpcEndpointId, VpcId};
+use aws_identifiers::{Region, VpcEndpointId, VpcId};
 
 /// The networks that a configuration declares
 #[derive(Debug)]

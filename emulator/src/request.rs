@@ -1,5 +1,7 @@
 //! A request as it came off the wire, with everything that later steps ask about it.
 
+pub(crate) mod body;
+
 use std::{
     fmt,
     net::SocketAddr,
@@ -7,17 +9,14 @@ use std::{
     time::Instant,
 };
 
+use client_text::cut;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{
-    body::Client,
-    entry_point::Arrival,
-    host_name::{self, EmulatedHost, HostName},
-    settings::Limits,
-    text::cut,
-};
+use crate::{network::entry_point::Arrival, request::body::Client, settings::Limits};
+
+use crate::network::addressed_host::{AddressedHost, NameSource};
 
 /// What is known of the connection that a request came over
 #[derive(Debug)]
@@ -32,26 +31,6 @@ pub(crate) struct Connection {
     pub(crate) client: Client,
     /// The host of its first request; nearly always that of all the others
     first_host: OnceLock<Arc<AddressedHost>>,
-}
-
-/// The host that a client addressed, and what it says
-#[derive(Debug)]
-pub(crate) struct AddressedHost {
-    /// As the client wrote it, cut if it is far too long for a name
-    pub(crate) text: Box<str>,
-    /// What it says about the entry point
-    pub(crate) emulated: EmulatedHost,
-}
-
-/// Where a name of a request stands, other than in its Host
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NameSource {
-    /// In the handshake
-    ServerName,
-    /// In the request target; `:authority` in HTTP/2
-    Target,
-    /// In a second Host
-    SecondHost,
 }
 
 /// What a TLS handshake settled
@@ -132,37 +111,6 @@ impl Connection {
         } else {
             Arc::new(AddressedHost::new(text))
         }
-    }
-}
-
-impl AddressedHost {
-    pub(crate) fn new(text: &str) -> Self {
-        // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its
-        // own.
-        let emulated = text
-            .parse::<HostName>()
-            .map_or(EmulatedHost::Other, |name| name.emulated());
-        Self {
-            text: cut(text, HOST_CHARACTERS_KEPT).into(),
-            emulated,
-        }
-    }
-
-    /// Whether it is a name as it is written, with or without a port
-    fn is_named(&self, name: &str) -> bool {
-        let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(host_name::is_port);
-        let rest = self.text.strip_prefix(name);
-        rest.is_some_and(|rest| rest.is_empty() || (!name.is_empty() && is_port(rest)))
-    }
-}
-
-impl fmt::Display for NameSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ServerName => "the TLS server name",
-            Self::Target => "the authority of the request target",
-            Self::SecondHost => "another Host",
-        })
     }
 }
 
@@ -297,9 +245,6 @@ impl ReceivedRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
-
-/// What is kept of a host for the journal: names have 253 characters at most, and every entry of a connection holds it
-const HOST_CHARACTERS_KEPT: usize = 1_024;
 
 /// A target that may be anything, as a text
 fn printable(bytes: &[u8]) -> String {

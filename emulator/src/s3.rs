@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::{
-    identifiers::Region,
-    lookoutvision::api::values::{InputS3Object, OutputS3Object},
-};
+use aws_identifiers::Region;
+use lookoutvision::api::values::{InputS3Object, OutputS3Object};
 
 mod folder;
 mod server;

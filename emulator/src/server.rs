@@ -8,6 +8,9 @@
 //! closed, and gives up at an alert.) The control API still takes `health_connections_max` more, each for one health
 //! check, because whoever watches over the emulator would take it for dead.
 
+pub(crate) mod connection;
+mod stream;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
@@ -18,7 +21,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use crate::connection::{Api, Connector};
+use crate::server::connection::{Api, Connector};
 
 /// Serves until told to stop, then lets requests in flight finish, for `shutdown_timeout` at most or until told to wait no
 /// longer; returns how many requests were cut off

@@ -4,13 +4,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_identifiers::{AccountId, Region};
+use lookoutvision::declared::Declarations;
+
 pub(crate) mod limits;
 
 pub(crate) use self::limits::Limits;
 use crate::{
-    identifiers::{AccountId, Region},
     identity::Identities,
-    lookoutvision::declared::Declarations,
     network::{EmulatedName, Networks},
     s3::S3,
 };

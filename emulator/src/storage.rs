@@ -12,7 +12,6 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 use serde::{Serialize, de::DeserializeOwned};
 
 mod memory;
-pub(crate) mod service;
 mod state_file;
 
 pub(crate) use self::{memory::Memory, state_file::StateFile};
@@ -143,7 +142,7 @@ impl Records {
         parsed.collect()
     }
 
-    fn unreadable(&self, table: Table, key: &str, message: impl Into<String>) -> StorageError {
+    pub(crate) fn unreadable(&self, table: Table, key: &str, message: impl Into<String>) -> StorageError {
         StorageError::Record {
             path: self.path.clone(),
             table,

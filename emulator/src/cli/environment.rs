@@ -13,9 +13,10 @@ use std::{
 };
 
 use clap::{Command, CommandFactory};
+use client_text::spelling;
 
 use super::{CommandLine, EXIT_USAGE};
-use crate::{config::Overrides, spelling};
+use crate::config::Overrides;
 
 /// No option's word yet, but everything that is wrong with the environment, so that it is reported together with what
 /// is wrong with the configuration

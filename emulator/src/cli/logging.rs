@@ -9,6 +9,7 @@ use std::{
     io::IsTerminal,
 };
 
+use client_text::{escape, escape_json};
 use serde_json::{Value, json};
 use sigv4_verify::redact_secrets;
 use tracing::{
@@ -30,10 +31,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{
-    config::LogFormat,
-    text::{escape, escape_json},
-};
+use crate::config::LogFormat;
 
 /// Starts logging; `RUST_LOG` may ask for more or less than `info`, as in `RUST_LOG=debug`
 ///

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_identifiers::{AccountId, ProjectName, Region, VpcEndpointId, VpcId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,7 +17,6 @@ use super::{
     timing::TimingFile,
     yaml::Content,
 };
-use crate::identifiers::{AccountId, ProjectName, Region, VpcEndpointId, VpcId};
 
 pub(super) mod rules;
 
@@ -26,6 +26,7 @@ mapping! {
     pub(super) struct ConfigFile {
         /// The account that owns the projects, the VPCs and the endpoints.
         #[schemars(extend("default" = "123456789012"))]
+        #[schemars(with = "Option<super::schema::forms::AccountId>")]
         pub(super) account_id: Option<Located<AccountId>>,
         /// Address and port of the TLS listener; port 0 picks a free one. `--listen` and LOOKOUTVISION_EMULATOR_LISTEN
         /// go before it. Takes effect at start only.
@@ -204,9 +205,11 @@ mapping! {
     /// A network.
     pub(super) struct Vpc {
         /// Its id, as `aws:SourceVpc` has it.
+        #[schemars(with = "super::schema::forms::VpcId")]
         pub(super) vpc_id: Located<VpcId>,
         /// The Region that it lies in. Absent: every Region. One that is not AWS's gets its certificates by standing here
         /// or at a project; added later, it makes a new certificate authority at the next start.
+        #[schemars(with = "Option<super::schema::forms::Region>")]
         pub(super) region: Option<Located<Region>>,
         /// The addresses of the emulator that lie in this network. Absent: all of them.
         #[schemars(extend("examples" = ["172.28.0.0/16", "fd00:28::/64"]))]
@@ -218,8 +221,10 @@ mapping! {
     /// An interface endpoint.
     pub(super) struct VpcEndpoint {
         /// Its id, as `aws:SourceVpce` has it.
+        #[schemars(with = "super::schema::forms::VpcEndpointId")]
         pub(super) vpc_endpoint_id: Located<VpcEndpointId>,
         /// The network that it stands in, one of `vpcs`.
+        #[schemars(with = "super::schema::forms::VpcId")]
         pub(super) vpc_id: Located<VpcId>,
         /// Whether lookoutvision.REGION.amazonaws.com leads to it from inside the network.
         #[schemars(extend("default" = true))]
@@ -242,8 +247,10 @@ mapping! {
     /// A project.
     pub(super) struct Project {
         /// Its name.
+        #[schemars(with = "super::schema::forms::ProjectName")]
         pub(super) name: Located<ProjectName>,
         /// The Region that it lies in. Absent: every Region.
+        #[schemars(with = "Option<super::schema::forms::Region>")]
         pub(super) region: Option<Located<Region>>,
         /// Its models. Absent: none.
         pub(super) models: Option<List<rules::Model>>,
@@ -335,6 +342,7 @@ mapping! {
         #[schemars(extend("examples" = ["http://127.0.0.1:5000"]))]
         pub(super) endpoint_url: Option<Located<String>>,
         /// The Region that requests to the server are signed for. Absent: that of the call.
+        #[schemars(with = "Option<super::schema::forms::Region>")]
         pub(super) region: Option<Located<Region>>,
         /// The key that requests to the server are signed with. Absent: they are not signed.
         #[schemars(length(min = 1))]

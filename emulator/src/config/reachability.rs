@@ -7,15 +7,17 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use aws_identifiers::Region;
 use jiff::Timestamp;
 
 use super::listened::ListenedAddresses;
 use crate::{
-    ec2::changes::EndpointChanges,
-    entry_point::{EndpointTable, Led, PlacedEndpoint},
-    host_name::EmulatedService,
-    identifiers::Region,
-    network::{PrivateDns, PublicEndpoint, Vpc},
+    network::{
+        PrivateDns, PublicEndpoint, Vpc,
+        changes::EndpointChanges,
+        entry_point::{EndpointTable, Led, PlacedEndpoint},
+        host_name::EmulatedService,
+    },
     settings::Settings,
 };
 
@@ -124,7 +126,7 @@ fn unreached_projects(settings: &Settings, table: &EndpointTable) -> Vec<Unreach
     if settings.networks.public_endpoint == PublicEndpoint::Allow {
         return Vec::new();
     }
-    let of_project = |(index, project): (usize, &crate::lookoutvision::declared::DeclaredProject)| {
+    let of_project = |(index, project): (usize, &lookoutvision::declared::DeclaredProject)| {
         let region = project.region.as_ref()?;
         let has_endpoint = table.iter().any(|placed| placed.stands_in(region));
         (!has_endpoint).then(|| Unreached {

@@ -19,6 +19,7 @@ use std::{
     str::FromStr,
 };
 
+use client_text::spelling::{self, quoted};
 use serde::{
     Deserialize,
     de::{self, IntoDeserializer, value::StrDeserializer},
@@ -29,7 +30,6 @@ use super::{
     problems::{Place, Report, Reported},
     yaml::{Content, Key, Node, NumberValue},
 };
-use crate::spelling::{self, quoted};
 
 /// A value of the file with its place, or the proof that it was reported
 #[derive(Debug)]

@@ -11,13 +11,9 @@ use super::{
     file::{PolicyLevels, PolicySource},
     read::Located,
 };
-use crate::{
-    identifiers::{AccountId, ModelVersion, ProjectName, Region, VpcEndpointId, VpcId},
-    lookoutvision::model::ModelStatus,
-};
 
 /// The JSON Schema of the configuration file
-pub const SCHEMA: &str = include_str!("../../emulator.schema.json");
+pub(crate) const SCHEMA: &str = include_str!("../../emulator.schema.json");
 
 impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
@@ -55,39 +51,56 @@ macro_rules! text_schema {
     };
 }
 
+/// What identifiers of other crates look like in the file: `#[schemars(with = "…")]` names these, because the derive can
+/// only use types whose schema this crate defines
+pub(super) mod forms {
+    use super::{Cow, JsonSchema, Schema, SchemaGenerator, json_schema};
+
+    pub(crate) struct AccountId;
+    pub(crate) struct Region;
+    pub(crate) struct VpcId;
+    pub(crate) struct VpcEndpointId;
+    pub(crate) struct ProjectName;
+    pub(crate) struct ModelVersion;
+    pub(crate) struct ModelStatus;
+
+    text_schema! {
+        AccountId: {"type": "string", "pattern": "^[0-9]{12}$"};
+        Region: {"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$"};
+        VpcId: {"type": "string", "pattern": "^vpc-([0-9a-f]{8}|[0-9a-f]{17})$"};
+        VpcEndpointId: {"type": "string", "pattern": "^vpce-([0-9a-f]{8}|[0-9a-f]{17})$"};
+        ProjectName: {"type": "string", "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}$"};
+        // A number is taken as it is spelled.
+        ModelVersion: {
+            "type": ["string", "integer"],
+            "pattern": "^[A-Za-z0-9_-]{1,255}$",
+            "not": {"const": "latest"},
+            "minimum": 0
+        };
+    }
+
+    impl JsonSchema for ModelStatus {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            "ModelStatus".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({"type": "string", "enum": lookoutvision::model::ModelStatus::ALL.map(lookoutvision::model::ModelStatus::as_str)})
+        }
+    }
+}
+
 text_schema! {
-    AccountId: {"type": "string", "pattern": "^[0-9]{12}$"};
-    Region: {"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$"};
-    VpcId: {"type": "string", "pattern": "^vpc-([0-9a-f]{8}|[0-9a-f]{17})$"};
-    VpcEndpointId: {"type": "string", "pattern": "^vpce-([0-9a-f]{8}|[0-9a-f]{17})$"};
-    ProjectName: {"type": "string", "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}$"};
-    // A number is taken as it is spelled.
-    ModelVersion: {
-        "type": ["string", "integer"],
-        "pattern": "^[A-Za-z0-9_-]{1,255}$",
-        "not": {"const": "latest"},
-        "minimum": 0
-    };
     PolicySource: {
         "anyOf": [
             {"type": "string", "description": "Path of a policy file, JSON."},
             {"type": "object", "description": "The policy document itself."}
         ]
     };
-}
-
-impl JsonSchema for ModelStatus {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "ModelStatus".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
-    }
 }
 
 impl JsonSchema for PolicyLevels {

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use lookoutvision::declared::Timing;
+
 use super::{
     limits::number_in,
     problems::{Report, Reported},
     read::{Located, mapping},
 };
-use crate::lookoutvision::declared::Timing;
 
 macro_rules! timing {
     ($($(#[doc = $doc:literal])+ $field:ident = $key:ident;)+) => {

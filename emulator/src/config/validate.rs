@@ -21,6 +21,7 @@ use std::{
 };
 
 use iam_policy::{PolicyDocument, PolicyType};
+use lookoutvision::declared::{Declarations, MinimumImages, Timing};
 use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
 use self::{networks::WrittenNetworks, policies::Policies};
@@ -36,12 +37,12 @@ use super::{
     source::{ProcessSettings, Source},
 };
 use crate::{
-    host_name::{EmulatedHost, HostName},
     identity::{Identities, Organization},
-    lookoutvision::declared::{Declarations, MinimumImages, Timing},
-    network::{EmulatedName, Networks, PublicEndpoint, VpcEndpoint},
-    policy_names::KnownNames,
-    policy_service,
+    network::{
+        EmulatedName, Networks, PublicEndpoint, VpcEndpoint,
+        host_name::{EmulatedHost, HostName},
+    },
+    services::{policy_names::KnownNames, vocabulary},
     settings::{Limits, Settings, Strictness},
 };
 
@@ -187,7 +188,7 @@ pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocu
 pub(super) fn warnings_about(endpoint: &VpcEndpoint, settings: &Settings) -> Vec<Problem> {
     let document = &endpoint.policy_document;
     let surroundings = policies::attached_to(endpoint, settings);
-    let findings = policy_service::lint(document.text(), document.policy_type(), surroundings);
+    let findings = vocabulary::lint(document.text(), document.policy_type(), surroundings);
     let warning = |finding: &iam_policy::Finding| Problem {
         path: finding.path.clone(),
         ..Problem::of_process(format!("endpoint policy: {}", finding.message))

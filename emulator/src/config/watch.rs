@@ -27,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use client_text::spelling::quoted;
 use tracing::{error, info, warn};
 
 use super::{
@@ -35,11 +36,10 @@ use super::{
     read,
     source::Source,
 };
-use crate::spelling::quoted;
 
 /// A watch over the files of a configuration; it ends when it is dropped
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     messages: Option<Sender<Message>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -61,7 +61,7 @@ pub(super) enum Outcome {
 ///
 /// # Errors
 /// When no thread can be started.
-pub fn start(
+pub(crate) fn start(
     config: &Arc<Config>,
     overrides: &Overrides,
     reload: impl Fn(Arc<Config>) + Send + Sync + 'static,
@@ -207,7 +207,7 @@ impl Watch {
     /// Has the configuration read again now, whether a file has changed or not; what comes of it is told as ever
     ///
     /// Returns whether there is a file to be read.
-    pub fn read_again(&self) -> bool {
+    pub(crate) fn read_again(&self) -> bool {
         let sent = self
             .messages
             .as_ref()

@@ -1,13 +1,13 @@
 //! What handlers answer with.
 
 use axum::{body::Body, response::IntoResponse};
+use client_text::escape_json;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use serde::Serialize;
 
 use super::ControlError;
-use crate::text::escape_json;
 
 /// What a handler makes of a request
 pub(super) type Answer = Result<Response<Body>, ControlError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 
 use super::answer::{Answer, bytes_answer};
-use crate::state::Shared;
+use crate::runtime::Shared;
 
 /// The CA's certificate alone
 #[utoipa::path(

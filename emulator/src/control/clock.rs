@@ -12,7 +12,7 @@ use super::{
     answer::{Answer, json_answer},
     upload::Upload,
 };
-use crate::{clock::ClockSetting, state::Shared};
+use crate::{clock::ClockSetting, runtime::Shared};
 
 /// The setting, and what it makes of the present
 #[derive(Serialize, ToSchema)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_identifiers::{Region, VpcEndpointId};
 use axum::extract::State;
 use http::StatusCode;
 use iam_policy::{PolicyDocument, PolicyType};
@@ -15,10 +16,9 @@ use super::{
     upload::Upload,
 };
 use crate::{
-    identifiers::{Region, VpcEndpointId},
     network::PrivateDns,
-    policy_service,
-    state::{NotAttached, Shared},
+    runtime::{NotAttached, Shared},
+    services::vocabulary,
 };
 
 /// An endpoint, without its policy
@@ -102,7 +102,7 @@ pub(super) async fn attach(
     let answer = set(&shared, &id, document.clone()).await?;
     let snapshot = shared.snapshot();
     if let Some(placed) = snapshot.endpoints.get(&id) {
-        policy_service::warn_about(&document, placed, &snapshot.settings);
+        vocabulary::warn_about(&document, placed, &snapshot.settings);
     }
     Ok(answer)
 }

@@ -10,7 +10,7 @@ use super::{
     answer::{Answer, bytes_answer},
     environment::{Client, ClientEnvironment, Format},
 };
-use crate::state::Shared;
+use crate::runtime::Shared;
 
 /// The variables that make a client call this emulator, the secret access key among them
 #[utoipa::path(

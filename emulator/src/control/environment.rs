@@ -10,20 +10,14 @@
 //! unset AWS_PROFILE
 //! ```
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
-    str::FromStr,
-};
+use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
 
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    state::{Shared, Snapshot},
+    runtime::{Shared, Snapshot},
     tls::CertsPaths,
 };
 
@@ -35,15 +29,6 @@ pub(crate) struct ClientEnvironment {
     region: String,
     credentials: Option<ClientCredentials>,
     trust: Option<CertsPaths>,
-}
-
-/// Where the emulator listens, as a client on this machine calls it
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Addresses {
-    /// The AWS API
-    pub(crate) listen: SocketAddr,
-    /// The control API
-    pub(crate) control: SocketAddr,
 }
 
 #[derive(Debug)]
@@ -112,27 +97,6 @@ pub(crate) enum Format {
 pub(crate) struct UnknownWord {
     found: String,
     allowed: String,
-}
-
-impl Addresses {
-    /// What `AWS_ENDPOINT_URL_LOOKOUTVISION` is set to
-    pub(crate) fn endpoint_url(&self) -> String {
-        let ip = self.listen.ip();
-        if ip.is_loopback() || ip.is_unspecified() {
-            format!("https://localhost:{}", self.listen.port())
-        } else {
-            format!("https://{}", self.listen)
-        }
-    }
-
-    /// Where the control API is called from this machine
-    pub(crate) fn control_url(&self) -> String {
-        let mut address = self.control;
-        if address.ip().is_unspecified() {
-            address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        }
-        format!("http://{address}")
-    }
 }
 
 impl ClientEnvironment {

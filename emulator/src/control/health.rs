@@ -13,7 +13,7 @@ use super::{
     answer::{Answer, json_answer},
     modes::Modes,
 };
-use crate::{clock::ClockSetting, state::Shared};
+use crate::{clock::ClockSetting, runtime::Shared};
 
 #[derive(Serialize, ToSchema)]
 struct Health {

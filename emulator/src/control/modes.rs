@@ -4,7 +4,7 @@ use serde::Serialize;
 use sigv4_verify::UndeclaredUnsignedPayload;
 use utoipa::ToSchema;
 
-use crate::{network::PublicEndpoint, state::Snapshot};
+use crate::{network::PublicEndpoint, runtime::Snapshot};
 
 /// The effective modes, as `/health` and the ready block show them
 #[derive(Debug, Serialize, ToSchema)]

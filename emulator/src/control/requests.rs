@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     journal::{EntryView, Order, PARAMETERS, Query},
-    state::Shared,
+    runtime::Shared,
 };
 
 /// Entries of the journal, as many as are asked for: newest last, unless `order=newest`

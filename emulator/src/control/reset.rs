@@ -8,7 +8,7 @@ use super::{
     ControlError,
     answer::{Answer, no_content},
 };
-use crate::state::Shared;
+use crate::runtime::Shared;
 
 /// State, journal, counters and policies back to the configuration; the clock stays as it was set
 #[utoipa::path(post, path = "/reset", tag = "state", responses((status = 204, description = "done")))]

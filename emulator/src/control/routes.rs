@@ -21,7 +21,7 @@ use super::{
     index::{self, Index},
     requests, reset,
 };
-use crate::state::Shared;
+use crate::runtime::Shared;
 
 /// What the document says of the whole
 #[derive(OpenApi)]

@@ -19,7 +19,10 @@ use std::sync::OnceLock;
 use http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
 
 use super::ControlError;
-use crate::{host_name::HostName, network::EmulatedName, settings::Settings};
+use crate::{
+    network::{EmulatedName, host_name::HostName},
+    settings::Settings,
+};
 
 /// A host and a port, as `Host`, `Origin` and targets in absolute form have them
 #[derive(Debug, PartialEq, Eq)]

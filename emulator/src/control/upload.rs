@@ -6,16 +6,16 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::extract::FromRequestParts;
+use client_text::json::{Object, pointer};
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::ControlError;
 use crate::{
-    body::{Account, BodyError, Client, ReceivedBody, RequestBody},
-    json::{Object, pointer},
+    request::body::{Account, BodyError, Client, ReceivedBody, RequestBody},
+    runtime::Shared,
     settings::Limits,
-    state::Shared,
 };
 
 /// A body that may still be on its way

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use client_text::cut_bytes;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,12 +12,10 @@ use uuid::Uuid;
 
 use super::view;
 use crate::{
-    authorize::Authorization,
-    entry_point::EntryPoint,
-    host_name::EmulatedService,
+    authorization::Authorization,
     identity::Principal,
-    request::{AddressedHost, Connection},
-    text::cut_bytes,
+    network::{addressed_host::AddressedHost, entry_point::EntryPoint, host_name::EmulatedService},
+    request::Connection,
 };
 
 /// One request

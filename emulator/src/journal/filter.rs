@@ -7,15 +7,19 @@
 
 use std::net::IpAddr;
 
+use aws_identifiers::VpcEndpointId;
+use client_text::spelling;
 use http::StatusCode;
 use iam_policy::Arn;
 use jiff::Timestamp;
+use lookoutvision::operation::Operation;
 use uuid::Uuid;
 
 use super::Entry;
 use crate::{
-    ec2::Ec2Action, entry_point::EntryPoint, host_name::EmulatedService, identifiers::VpcEndpointId,
-    identity::Principal, lookoutvision::operation::Operation, spelling, sts,
+    identity::Principal,
+    network::{entry_point::EntryPoint, host_name::EmulatedService},
+    services::{ec2::Ec2Action, sts},
 };
 
 /// Which entries are asked for, and which part of them

@@ -12,7 +12,7 @@ use std::{
 use iam_policy::PolicyDocument;
 
 use super::Entry;
-use crate::{authorize::Authorization, entry_point::EntryPoint, identity::Principal};
+use crate::{authorization::Authorization, identity::Principal, network::entry_point::EntryPoint};
 
 /// The parts that entries share, and what each of them costs
 #[derive(Debug, Default)]

@@ -6,7 +6,9 @@
 
 use std::{borrow::Cow, mem::take};
 
+use aws_identifiers::{VpcEndpointId, VpcId};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use client_text::escape_json;
 use iam_policy::{DecidedBy, Decision, Explanation, NearMiss, StatementExplanation};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -17,11 +19,9 @@ use uuid::Uuid;
 
 use super::{BodyRecord, Entry, SignatureRecord};
 use crate::{
-    authorize::{Authorization, Pair},
-    entry_point::EntryPoint,
-    identifiers::{VpcEndpointId, VpcId},
+    authorization::{Authorization, Pair},
     identity::Principal,
-    text::escape_json,
+    network::entry_point::EntryPoint,
 };
 
 /// One entry as the control API shows it

@@ -1,25 +1,22 @@
 //! An S3-compatible server, asked over a connection of its own for each object: datasets are made seldom.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
+use aws_identifiers::Region;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use lookoutvision::api::values::{InputS3Object, OutputS3Object};
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
 
 use super::{
-    S3Error,
+    S3Error, S3Server,
     sign::{Unsigned, encode, headers},
-};
-use crate::{
-    identifiers::Region,
-    lookoutvision::api::values::{InputS3Object, OutputS3Object},
-    s3::S3Server,
-    stream::{Stream, Transport},
 };
 
 pub(super) async fn get(
@@ -108,17 +105,16 @@ async fn exchange(
             .connect(name, stream)
             .await
             .map_err(|error| unreachable(&error))?;
-        Transport::Left(stream.into())
+        Either::Left(stream)
     } else {
-        Transport::Right(stream)
+        Either::Right(stream)
     };
     // The whole exchange is bounded by whoever asked for it.
-    let stream = Stream::new(transport, Duration::MAX);
-    send(stream, request, bytes_max).await
+    send(transport, request, bytes_max).await
 }
 
 async fn send(
-    stream: Stream,
+    stream: Either<TlsStream<TcpStream>, TcpStream>,
     request: Request<Full<Bytes>>,
     bytes_max: usize,
 ) -> Result<(StatusCode, Option<Bytes>), S3Error> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::identifiers::Region;
+use aws_identifiers::Region;
 
 /// Where objects are
 #[derive(Debug, Default)]

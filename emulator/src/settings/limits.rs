@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lookoutvision::declared;
+use lookoutvision::declared;
 
 /// Hands the list of all limits to a macro: documentation, field, type, key of the configuration, default, least, most
 macro_rules! for_each_limit {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_identifiers::Region;
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 
@@ -13,10 +14,7 @@ use super::{
     signing::SigningAuthority,
     truststore,
 };
-use crate::{
-    host_name::{EmulatedHost, HostName},
-    identifiers::Region,
-};
+use crate::network::host_name::{EmulatedHost, HostName};
 
 /// A certificate authority that has certified the emulator's own names and can certify nothing any more
 ///

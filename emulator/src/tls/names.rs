@@ -9,12 +9,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use aws_identifiers::Region;
 use rcgen::{CidrSubnet, GeneralSubtree, NameConstraints, SanType};
 
-use crate::{
+use crate::network::{
+    EmulatedName,
     host_name::{self, EmulatedHost, HostName},
-    identifiers::Region,
-    network::EmulatedName,
     regions::AWS_REGIONS,
 };
 

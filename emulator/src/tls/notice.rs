@@ -5,10 +5,11 @@
 
 use std::{fmt, path::PathBuf};
 
+use aws_identifiers::Region;
 use jiff::Timestamp;
 
 use super::Fingerprint;
-use crate::{host_name::HostName, identifiers::Region};
+use crate::network::host_name::HostName;
 
 /// What was done to have a certificate authority
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::{
     names::{CertifiedName, localhost},
     verify,
 };
-use crate::host_name::HostName;
+use crate::network::host_name::HostName;
 
 /// The certificates, found by the names in them
 pub(super) struct ServerCertificates {

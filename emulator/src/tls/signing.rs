@@ -22,7 +22,7 @@ use super::{
     server_certificates::ServerCertificates,
     verify,
 };
-use crate::host_name::HostName;
+use crate::network::host_name::HostName;
 
 /// An authority whose key is at hand; signing the certificates takes it away
 pub(super) struct SigningAuthority {

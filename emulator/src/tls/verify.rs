@@ -11,7 +11,7 @@ use rustls::{
 };
 
 use super::certificate::AuthorityCertificate;
-use crate::host_name::HostName;
+use crate::network::host_name::HostName;
 
 /// Whether a client that trusts the authority and looks for `host` takes a certificate at this time
 pub(super) fn is_accepted(

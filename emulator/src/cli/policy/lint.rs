@@ -17,7 +17,7 @@ use super::{LintFormat, LintOptions, output_failed};
 use crate::{
     cli::{EXIT_OK, EXIT_USAGE},
     config::text_file::{self, NOT_A_PATH},
-    policy_service::{self, Surroundings},
+    services::vocabulary::{self, Surroundings},
 };
 
 mod sarif;
@@ -65,7 +65,7 @@ impl Report {
             };
             match text {
                 Ok(text) => {
-                    let mut findings = policy_service::lint(&text, policy_type, Surroundings::Unknown);
+                    let mut findings = vocabulary::lint(&text, policy_type, Surroundings::Unknown);
                     for finding in &mut findings {
                         finding.message = text_file::policy_message(finding, &text).into_owned();
                     }

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use aws_identifiers::{ModelVersion, VpcEndpointId};
+use lookoutvision::model::ModelStatus;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::read::{List, Located, mapping, read_as};
-use crate::{
-    identifiers::{ModelVersion, VpcEndpointId},
-    lookoutvision::model::ModelStatus,
-};
 
 mapping! {
     /// A declared model.
     pub(crate) struct Model {
         /// Its version. AWS numbers versions; a declared model may have any name.
+        #[schemars(with = "super::super::schema::forms::ModelVersion")]
         pub(crate) version: Located<ModelVersion>,
         /// Where it stands in its life; only a HOSTED model answers DetectAnomalies.
         #[schemars(extend("default" = "HOSTED"))]
+        #[schemars(with = "Option<super::super::schema::forms::ModelStatus>")]
         pub(crate) status: Option<Located<ModelStatus>>,
         /// Resource tags, as `aws:ResourceTag/…` sees them.
         pub(crate) tags: Option<Located<BTreeMap<String, Located<String>>>>,
@@ -55,6 +55,7 @@ mapping! {
         /// The caller's ARN, exactly.
         pub(crate) principal: Option<Located<String>>,
         /// The endpoint that the call came through.
+        #[schemars(with = "Option<super::super::schema::forms::VpcEndpointId>")]
         pub(crate) vpc_endpoint_id: Option<Located<VpcEndpointId>>,
         /// Which calls of this model, counted from 1 since the start or the last reset.
         pub(crate) call: Option<Located<Between>>,

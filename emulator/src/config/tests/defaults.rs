@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use lookoutvision::model::ModelStatus;
 use sigv4_verify::UndeclaredUnsignedPayload;
 
 use super::*;
 use crate::{
     config::{LogFormat, Process, Setting, limits::LIMITS},
     identity::Credentials,
-    lookoutvision::model::ModelStatus,
     network::{EmulatedName, PrivateDns, PublicEndpoint},
     settings::Limits,
     tls::Alpn,
@@ -387,7 +387,7 @@ fn the_complete_example_becomes_what_it_says() {
     assert!(config.settings.s3.buckets["my-bucket"].is_dir());
     let server = config.settings.s3.server.as_ref().expect("there is one");
     assert_eq!(
-        server.region.as_ref().map(crate::identifiers::Region::as_str),
+        server.region.as_ref().map(aws_identifiers::Region::as_str),
         Some("us-west-2")
     );
     let credentials = server.credentials.as_ref().expect("there are some");

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use lookoutvision::canned::{Between, CannedRule, DetectAnomaliesError, ImageFormat, Then};
+
 use super::*;
-use crate::lookoutvision::canned::{Between, CannedRule, DetectAnomaliesError, ImageFormat, Then};
 
 fn with_rule(rule: &str) -> String {
     format!("projects:\n- name: p\n  detect_anomalies:\n  - {rule}\n")

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use aws_identifiers::{Region, VpcEndpointId, VpcId};
 use iam_policy::{PolicyDocument, PolicyType};
 use ipnet::IpNet;
 
@@ -15,7 +16,6 @@ use super::{
     Unique, all,
     policies::Policies,
 };
-use crate::identifiers::{Region, VpcEndpointId, VpcId};
 use crate::network::PrivateDns;
 use crate::network::Vpc;
 use crate::network::VpcEndpoint;

@@ -20,11 +20,11 @@ use super::{
     all,
 };
 use crate::network::VpcEndpoint;
-use crate::settings::Settings;
-use crate::{
+use crate::services::{
     policy_names::KnownNames,
-    policy_service::{self, Attachment, Surroundings},
+    vocabulary::{self, Attachment, Surroundings},
 };
+use crate::settings::Settings;
 
 /// Loads policies; a file that is named in several places is read once for each type that it serves as
 pub(super) struct Policies<'a> {
@@ -60,7 +60,7 @@ impl<'a> Policies<'a> {
         for (document, origin) in self.documents.borrow().iter() {
             self.warn_of_unknown_names(&known, document, origin);
             for surroundings in surroundings(document, settings) {
-                for warning in policy_service::lint(document.text(), document.policy_type(), surroundings) {
+                for warning in vocabulary::lint(document.text(), document.policy_type(), surroundings) {
                     match origin {
                         // Line and column are those of the text made of it; the configuration file has its own.
                         Origin::Inline(place) => self

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use aws_identifiers::{AccessKeyId, AccountId};
 use iam_policy::{Identity, IdentityKind, PolicyDocument, PolicyType};
 use jiff::Timestamp;
 use ring::digest;
@@ -24,10 +25,7 @@ use crate::identity::AccessKey;
 use crate::identity::Credentials;
 use crate::identity::Principal;
 use crate::identity::Role;
-use crate::{
-    identifiers::{AccessKeyId, AccountId},
-    policy_service,
-};
+use crate::services::vocabulary;
 
 /// The principals that are declared, or the user `test`
 pub(super) fn validate(
@@ -272,7 +270,7 @@ pub(super) fn warn_of_unknown_paths(
     for (index, principal) in principals.iter().enumerate() {
         let mut told = BTreeSet::new();
         for document in documents {
-            for warning in policy_service::roles_compared_by_name(document, principal) {
+            for warning in vocabulary::roles_compared_by_name(document, principal) {
                 if told.insert(warning.clone()) {
                     report.warning(&place.descend(&format!("/{index}/arn")), warning);
                 }

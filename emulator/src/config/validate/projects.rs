@@ -2,6 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use aws_identifiers::{ProjectName, Region};
+use lookoutvision::declared::DeclaredProject;
+use lookoutvision::{
+    canned::{CannedRule, When},
+    declared::DeclaredModel,
+    model::ModelStatus,
+};
+
 use super::{
     super::{
         file::{self, rules::Model},
@@ -13,16 +21,7 @@ use super::{
     tags::{self, KeyCase},
 };
 use crate::identity::Principal;
-use crate::lookoutvision::declared::DeclaredProject;
 use crate::network::VpcEndpoint;
-use crate::{
-    identifiers::{ProjectName, Region},
-    lookoutvision::{
-        canned::{CannedRule, When},
-        declared::DeclaredModel,
-        model::ModelStatus,
-    },
-};
 
 type PlacedProject = (Option<Place>, DeclaredProject);
 

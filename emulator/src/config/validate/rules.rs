@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use lookoutvision::canned::{
+    Anomaly, AnomalyName, Between, CannedError, CannedRule, Color, Confidence, ConfidenceError,
+    DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle, Segmentation, SegmentationError, Then,
+    Verdict, When,
+};
+
 use super::{
     super::{
         Problem,
@@ -12,11 +18,6 @@ use super::{
         read::{List, Located},
     },
     Unique, all, elements,
-};
-use crate::lookoutvision::canned::{
-    Anomaly, AnomalyName, Between, CannedError, CannedRule, Color, Confidence, ConfidenceError,
-    DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle, Segmentation, SegmentationError, Then,
-    Verdict, When,
 };
 
 /// The rules of a model or of a project, in their order

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use lookoutvision::constraints;
+
 use super::{
     super::{
         problems::{Report, Reported},
@@ -9,7 +11,7 @@ use super::{
     },
     all,
 };
-use crate::{identity::is_tag_text, lookoutvision::constraints};
+use crate::identity::is_tag_text;
 
 type TagsFile = Option<Located<BTreeMap<String, Located<String>>>>;
 

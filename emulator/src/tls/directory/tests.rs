@@ -4,13 +4,12 @@ mod at_once;
 mod in_the_way;
 mod migration;
 
+use aws_identifiers::Region;
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    host_name::HostName,
-    identifiers::Region,
-    network::EmulatedName,
+    network::{EmulatedName, host_name::HostName},
     tls::{certificate::common_name, foreign},
 };
 

@@ -10,7 +10,7 @@ use rustls::{pki_types::UnixTime, sign::CertifiedKey, time_provider::TimeProvide
 
 use super::*;
 use crate::{
-    host_name::HostName,
+    network::host_name::HostName,
     tls::{
         certificate::CertificateFields, directory::key_and_certificates, names::CertifiedName,
         server_certificates::ServerCertificates, signing::SigningAuthority,

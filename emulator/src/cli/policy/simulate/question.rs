@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
+use aws_identifiers::AccountId;
+use client_text::json::{Object, pointer};
 use iam_policy::{
     Action, Identity, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource,
 };
@@ -15,10 +17,6 @@ use serde::{
 use serde_json::value::RawValue;
 
 use self::context::Context;
-use crate::{
-    identifiers::AccountId,
-    json::{Object, pointer},
-};
 
 mod context;
 

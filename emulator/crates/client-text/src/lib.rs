@@ -1,0 +1,193 @@
+//! Texts that a client can shape, made fit to be shown.
+//!
+//! [`Shown`] cuts a value that a message repeats; [`cut`] and [`cut_bytes`] do the same to a whole text. [`escape`] and
+//! [`escape_json`] write out what would begin a line of its own, move a cursor, or turn the order of what is read.
+
+pub mod json;
+pub mod spelling;
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
+
+/// A value in a message, cut after [`SHOWN_CHARACTERS_MAX`] characters and then marked with `…`
+///
+/// ```text
+/// Value 'aaaa…' at 'projectName' failed to satisfy constraint: …
+/// ```
+pub struct Shown<T>(pub T);
+
+/// Characters of a value that a message repeats
+// Guess: how much of a value AWS repeats is not known, and an answer of five megabytes helps nobody.
+pub const SHOWN_CHARACTERS_MAX: usize = 1_024;
+
+/// What stands where a text was cut
+const CUT: char = '…';
+
+impl<T: fmt::Display> fmt::Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut beginning = Beginning {
+            out: f,
+            characters_left: SHOWN_CHARACTERS_MAX,
+            is_cut: false,
+        };
+        let written = write!(beginning, "{}", self.0);
+        match (beginning.is_cut, written) {
+            // The error is how a value that writes itself piece by piece is told to stop.
+            (true, _) => f.write_char(CUT),
+            (false, written) => written,
+        }
+    }
+}
+
+/// Takes so many characters and no more
+struct Beginning<'o, 'f> {
+    out: &'o mut fmt::Formatter<'f>,
+    characters_left: usize,
+    is_cut: bool,
+}
+
+impl Write for Beginning<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fitting = beginning(text, self.characters_left);
+        self.out.write_str(fitting)?;
+        self.characters_left -= fitting.chars().count();
+        self.is_cut = fitting.len() < text.len();
+        if self.is_cut { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+/// A text, cut after so many characters and then marked with `…`
+pub fn cut(text: &str, characters_max: usize) -> Cow<'_, str> {
+    let fitting = beginning(text, characters_max);
+    if fitting.len() == text.len() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("{fitting}{CUT}"))
+    }
+}
+
+/// A text, cut after so many bytes, between characters, and then marked with `…`
+pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    match text.floor_char_boundary(bytes_max) {
+        end if end < text.len() => Cow::Owned(format!("{}{CUT}", &text[..end])),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// A text in one line that shows all of itself: `\n` for a line feed, `\u{202e}` for a right-to-left override
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_escaped(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// The same for a JSON text without white space between its values: what reads it gets what was written
+pub fn escape_json(json: String) -> String {
+    if !json.contains(is_escaped) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_escaped(character) {
+            // All of them have four digits at most, and stand inside of strings: serde_json has escaped the others.
+            write!(escaped, "\\u{:04x}", u32::from(character)).expect("a String takes everything");
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// C0 and C1 controls and DEL; line and paragraph separators; and what Unicode has to turn the reading order, with
+/// which a text can look like another one (Unicode Standard Annex 9, *Explicit directional formatting characters*).
+fn is_escaped(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
+fn beginning(text: &str, characters_max: usize) -> &str {
+    // A character has a byte at least.
+    if text.len() <= characters_max {
+        return text;
+    }
+    text.char_indices()
+        .nth(characters_max)
+        .map_or(text, |(end, _)| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_cut_between_characters_and_marked() {
+        let longest = "é".repeat(SHOWN_CHARACTERS_MAX);
+        assert_eq!(Shown(&longest).to_string(), longest);
+        assert_eq!(Shown(format!("{longest}é")).to_string(), format!("{longest}…"));
+        assert_eq!(cut("éé", 2), "éé");
+        assert_eq!(cut("ééé", 2), "éé…");
+        assert_eq!(cut("", 0), "");
+        assert_eq!(cut_bytes("éé", 4), "éé");
+        assert_eq!(cut_bytes("ééé", 5), "éé…");
+    }
+
+    #[test]
+    fn what_begins_a_line_or_moves_a_cursor_is_written_out() {
+        for (text, escaped, in_json) in [
+            ("a\nb\r\tc", r"a\nb\r\tc", r#""a\nb\r\tc""#),
+            (
+                "\0\u{1b}[31m\u{7f}",
+                r"\u{0}\u{1b}[31m\u{7f}",
+                r#""\u0000\u001b[31m\u007f""#,
+            ),
+            ("\u{85}\u{9b}", r"\u{85}\u{9b}", r#""\u0085\u009b""#),
+            ("\u{2028}\u{2029}", r"\u{2028}\u{2029}", r#""\u2028\u2029""#),
+            (
+                "\u{202e}\u{2066}\u{200f}\u{61c}",
+                r"\u{202e}\u{2066}\u{200f}\u{61c}",
+                r#""\u202e\u2066\u200f\u061c""#,
+            ),
+            ("Größe ✓ \\ \"", "Größe ✓ \\ \"", r#""Größe ✓ \\ \"""#),
+        ] {
+            assert_eq!(escape(text), escaped);
+            let json = escape_json(serde_json::to_string(text).unwrap());
+            assert_eq!(json, in_json);
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_value_that_writes_itself_is_stopped_where_it_is_cut() {
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("abc")?;
+                }
+            }
+        }
+        let shown = Shown(Endless).to_string();
+        assert_eq!(shown.chars().count(), SHOWN_CHARACTERS_MAX + 1);
+        assert!(shown.ends_with(CUT));
+    }
+}

@@ -1,0 +1,341 @@
+//! From a request's path, query, header and body to one of the structs of [`requests`](super::requests).
+//!
+//! 1. The members are gathered from their places into one JSON object. A body that is no JSON object, or a member of
+//!    another JSON type than the model's, is a `SerializationException`: the framework cannot make the input of it.
+//! 2. Every constraint of every member is looked at, and all that are broken are told in one `ValidationException`.
+//! 3. serde makes the struct, which cannot fail after that.
+//!
+//! An operation without members in the body reads none: some clients send `{}` there and some nothing.
+
+use std::fmt::{self, Write as _};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use client_text::Shown;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Described, Member, Place, Range, Shape, Structure};
+use crate::{constraints::Violations, error::ServiceError, routes::Route};
+
+/// A request whose members are still where they came from
+#[derive(Clone, Copy)]
+pub struct Parts<'r> {
+    pub route: &'r Route,
+    pub query: &'r str,
+    /// The value of a header field
+    pub header: &'r dyn Fn(&str) -> Option<&'r str>,
+    pub body: &'r [u8],
+}
+
+impl<'r> Parts<'r> {
+    /// A text that travels outside of the body
+    pub(super) fn text(&self, place: Place) -> Option<&'r str> {
+        match place {
+            Place::Label(name) => self.route.label(name),
+            Place::Header(name) => (self.header)(name),
+            Place::Body | Place::Query(_) | Place::Payload => None,
+        }
+    }
+}
+
+/// Reads a request; the members named in `lenient` may break their constraints
+///
+/// # Errors
+/// `SerializationException` when it has not the form of the structure, `ValidationException` when it breaks constraints.
+pub fn read<T: Described + DeserializeOwned>(parts: &Parts<'_>, lenient: &[&str]) -> Result<T, ServiceError> {
+    let members = checked_members(&T::STRUCTURE, parts, lenient)?;
+    // What is left is a type that a lenient member has wrongly, which `gather` has refused.
+    serde_json::from_value(Value::Object(members))
+        .map_err(|error| ServiceError::serialization(error.to_string()))
+}
+
+// Apart from the reader, which is compiled anew for every request.
+fn checked_members(
+    structure: &Structure,
+    parts: &Parts<'_>,
+    lenient: &[&str],
+) -> Result<Map<String, Value>, ServiceError> {
+    let members = gather(structure, parts)?;
+    let mut violations = Violations::default();
+    for member in structure.members {
+        if !lenient.contains(&member.name) {
+            check_member(member, &members, "", &mut violations);
+        }
+    }
+    if violations.is_empty() {
+        Ok(members)
+    } else {
+        Err(ServiceError::validation(violations.to_string()))
+    }
+}
+
+fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>, ServiceError> {
+    let mut body = if structure.members.iter().any(|member| member.place == Place::Body) {
+        parse_body(parts.body)?
+    } else {
+        Map::new()
+    };
+    let mut members = Map::new();
+    for member in structure.members {
+        let value = match member.place {
+            Place::Body => match body.remove(member.name) {
+                None | Some(Value::Null) => None,
+                Some(value) => {
+                    check_type(&value, &member.shape)?;
+                    Some(without_nulls(value))
+                }
+            },
+            Place::Label(name) => parts.route.label(name).map(Value::from),
+            Place::Header(name) => (parts.header)(name).map(Value::from),
+            Place::Query(name) => from_query(name, &member.shape, parts.query)?,
+            // Whoever has one keeps it as it is; there is no JSON of it.
+            Place::Payload => None,
+        };
+        if let Some(value) = value {
+            members.insert(member.name.to_owned(), value);
+        }
+    }
+    Ok(members)
+}
+
+fn parse_body(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(ServiceError::serialization(
+            "Start of structure or map expected where not found",
+        )),
+        Err(error) => Err(ServiceError::serialization(format!(
+            "could not parse the request body into JSON: {error}"
+        ))),
+    }
+}
+
+fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, ServiceError> {
+    let mut values = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value);
+    if let Shape::List(..) = shape {
+        let values: Vec<Value> = values.map(|value| Value::from(&*value)).collect();
+        // A list of the query that has no element is not there.
+        return Ok((!values.is_empty()).then_some(Value::Array(values)));
+    }
+    let Some(text) = values.next() else {
+        return Ok(None);
+    };
+    let wrong = |kind: &str| {
+        ServiceError::serialization(format!(
+            "`{}` at `{name}` can not be converted to {kind}",
+            Shown(&text)
+        ))
+    };
+    let value = match shape {
+        Shape::Integer(_) => Value::from(text.parse::<i32>().map_err(|_| wrong("an Integer"))?),
+        Shape::Boolean => Value::from(text.parse::<bool>().map_err(|_| wrong("a Boolean"))?),
+        Shape::Timestamp => {
+            text.parse::<Timestamp>().map_err(|_| wrong("a Timestamp"))?;
+            Value::from(&*text)
+        }
+        _ => Value::from(&*text),
+    };
+    Ok(Some(value))
+}
+
+/// The texts are those of Coral's JSON parser, seen in replies of other services.
+// Guess: that this service used them.
+fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceError> {
+    let found = match value {
+        Value::Null => return Ok(()),
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Number(number) if number.is_f64() => "DECIMAL_VALUE",
+        Value::Number(_) => "NUMBER_VALUE",
+        Value::String(_) => "STRING_VALUE",
+        Value::Array(_) => "Start of list",
+        Value::Object(_) => "Start of structure or map",
+    };
+    let is_start = value.is_array() || value.is_object();
+    let wrong = |kind: &str| {
+        let message = if is_start {
+            format!("{found} found where not expected.")
+        } else {
+            format!("{found} can not be converted to {kind}")
+        };
+        Err(ServiceError::serialization(message))
+    };
+    match (shape, value) {
+        (Shape::Text(_) | Shape::Enum(_), Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => Ok(()),
+        (Shape::Text(_) | Shape::Enum(_), _) => wrong("a String"),
+        (Shape::Boolean, _) => wrong("a Boolean"),
+        (Shape::Integer(_), Value::Number(number)) if number.as_i64().is_some_and(is_java_integer) => Ok(()),
+        (Shape::Integer(_), _) => wrong("an Integer"),
+        (Shape::Float, Value::Number(_)) => Ok(()),
+        (Shape::Float, _) => wrong("a Float"),
+        // No request has one in its body.
+        (Shape::Timestamp, _) => wrong("a Timestamp"),
+        (Shape::Blob(_), Value::String(text)) if BASE64_STANDARD.decode(text).is_ok() => Ok(()),
+        (Shape::Blob(_), Value::String(_)) => Err(ServiceError::serialization("the blob is not in base64")),
+        (Shape::Blob(_) | Shape::Stream, _) => wrong("a Blob"),
+        (Shape::List(_, element), Value::Array(values)) => {
+            values.iter().try_for_each(|value| check_type(value, element))
+        }
+        (Shape::List(..), _) => wrong("a List"),
+        (Shape::Structure(structure), Value::Object(members)) => {
+            structure.members.iter().try_for_each(|member| {
+                members
+                    .get(member.name)
+                    .map_or(Ok(()), |value| check_type(value, &member.shape))
+            })
+        }
+        (Shape::Structure(_), _) => wrong("a structure"),
+    }
+}
+
+// The framework's integers have 32 bits.
+fn is_java_integer(number: i64) -> bool {
+    i32::try_from(number).is_ok()
+}
+
+/// A member that is `null` is not there.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(Map::from_iter(
+            members
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name, without_nulls(value))),
+        )),
+        Value::Array(values) => values.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+fn check_member(member: &Member, members: &Map<String, Value>, around: &str, violations: &mut Violations) {
+    let path = format!("{around}{}", InCamelCase(member.name));
+    match members.get(member.name) {
+        Some(value) => check(value, &member.shape, &path, violations),
+        None if member.required => violations.missing(&path),
+        None => {}
+    }
+}
+
+fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) {
+    match (shape, value) {
+        (Shape::Text(shape), Value::String(text)) => violations.check(&path, Some(text), shape),
+        (Shape::Enum(shape), Value::String(text)) if !shape.values.contains(&text.as_str()) => {
+            let values = shape.values.join(", ");
+            violations.broken(&path, text, format_args!("satisfy enum value set: [{values}]"));
+        }
+        (Shape::Integer(range), Value::Number(number)) => {
+            let number = number.as_i64().unwrap_or_default();
+            check_range(number, number, range, "value", path, violations);
+        }
+        (Shape::Blob(range), Value::String(text)) => {
+            let bytes = BASE64_STANDARD.decode(text).map_or(0, |bytes| bytes.len());
+            // As a reply of the framework prints a buffer.
+            let shown = format!("java.nio.HeapByteBuffer[pos=0 lim={bytes} cap={bytes}]");
+            check_range(as_i64(bytes), shown, range, "length", path, violations);
+        }
+        (Shape::List(range, element), Value::Array(values)) => {
+            check_range(
+                as_i64(values.len()),
+                JavaText(value),
+                range,
+                "length",
+                path,
+                violations,
+            );
+            for (index, value) in values.iter().enumerate() {
+                let path = format!("{path}.{}.member", index + 1);
+                match value {
+                    Value::Null => violations.missing(&path),
+                    value => check(value, element, &path, violations),
+                }
+            }
+        }
+        (Shape::Structure(structure), Value::Object(members)) => {
+            for member in structure.members {
+                check_member(member, members, &format!("{path}."), violations);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_range(
+    size: i64,
+    value: impl fmt::Display,
+    range: &Range,
+    what: &str,
+    path: &str,
+    violations: &mut Violations,
+) {
+    if let Some(min) = range.min.filter(|min| size < *min) {
+        violations.broken(
+            &path,
+            &value,
+            format_args!("have {what} greater than or equal to {min}"),
+        );
+    }
+    if let Some(max) = range.max.filter(|max| size > *max) {
+        violations.broken(
+            &path,
+            &value,
+            format_args!("have {what} less than or equal to {max}"),
+        );
+    }
+}
+
+fn as_i64(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// `ProjectName` is `projectName` in the framework's sentences.
+pub(super) struct InCamelCase<'n>(pub(super) &'n str);
+
+impl fmt::Display for InCamelCase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut characters = self.0.chars();
+        if let Some(first) = characters.next() {
+            f.write_char(first.to_ascii_lowercase())?;
+        }
+        f.write_str(characters.as_str())
+    }
+}
+
+/// Lists and structures as Java prints them: `[Tag(key=line, value=a)]` without the name
+struct JavaText<'v>(&'v Value);
+
+impl fmt::Display for JavaText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Array(values) => {
+                f.write_char('[')?;
+                for (index, value) in values.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    Self(value).fmt(f)?;
+                }
+                f.write_char(']')
+            }
+            Value::Object(members) => {
+                f.write_char('(')?;
+                for (index, (name, value)) in members.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "{}=", InCamelCase(name))?;
+                    Self(value).fmt(f)?;
+                }
+                f.write_char(')')
+            }
+            Value::String(value) => f.write_str(value),
+            other => other.fmt(f),
+        }
+    }
+}

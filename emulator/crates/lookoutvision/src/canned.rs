@@ -1,0 +1,348 @@
+//! Canned answers: which rule answers a call of DetectAnomalies, and with what.
+//!
+//! A model has a list of rules, and so has its project. The model's list is read first, then the project's; the first
+//! rule whose every condition holds answers, and when none does the answer is a normal result of a classification
+//! model. Rules are made when the configuration is loaded, so nothing in one can turn out to be wrong at a request.
+
+mod recorded;
+mod segmentation;
+
+use std::{cell::OnceCell, fmt, str::FromStr, time::Duration};
+
+use aws_identifiers::VpcEndpointId;
+use ring::digest;
+
+pub use self::segmentation::BACKGROUND_NAME;
+pub use self::{
+    recorded::{RECORDED_ANSWER_BYTES_MAX, RecordedAnswer, RecordedAnswerError},
+    segmentation::{Anomaly, AnomalyName, Color, REGIONS_MAX, Rectangle, Segmentation, SegmentationError},
+};
+use crate::image::Image;
+pub use crate::image::ImageFormat;
+
+/// One rule of a `detect_anomalies` list
+#[derive(Debug, Clone)]
+pub struct CannedRule {
+    /// Everything that must hold
+    pub when: When,
+    /// What is answered
+    pub then: Then,
+    /// How long the answer is held back
+    pub delay: Option<Duration>,
+}
+
+/// What a rule asks of a call; an absent part asks nothing
+#[derive(Debug, Clone, Default)]
+pub struct When {
+    /// SHA-256 of the image
+    pub image_sha256: Option<[u8; 32]>,
+    /// The Content-Type, `image/jpeg` or `image/png`
+    pub content_type: Option<ImageFormat>,
+    /// Bytes of the image, both ends included
+    pub image_bytes: Option<Between>,
+    /// Width of the image in pixels, both ends included
+    pub width: Option<Between>,
+    /// Height of the image in pixels, both ends included
+    pub height: Option<Between>,
+    /// The caller's ARN, exactly
+    pub principal: Option<Box<str>>,
+    /// The endpoint that the call came through
+    pub vpc_endpoint_id: Option<VpcEndpointId>,
+    /// Which call of this model it is, counted from 1 since the start or the last reset
+    pub call: Option<Between>,
+}
+
+/// A range with both ends included
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between {
+    /// The smallest value
+    pub from: u64,
+    /// The largest value
+    pub to: u64,
+}
+
+/// What a rule answers
+#[derive(Debug, Clone)]
+pub enum Then {
+    /// A classification model's answer: no `Anomalies`, no `AnomalyMask`
+    Classification(Verdict),
+    /// A segmentation model's answer, its mask painted for the uploaded image
+    Segmentation(Segmentation),
+    /// A recorded answer, exactly as on the wire
+    Recorded(RecordedAnswer),
+    /// An error of the service
+    Error(CannedError),
+}
+
+/// The image as a whole
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// `IsAnomalous`
+    pub is_anomalous: bool,
+    /// `Confidence`
+    pub confidence: Confidence,
+}
+
+/// A confidence: a 32-bit float from 0 to 1, as the service computes it
+///
+/// The whole range is taken for normal and anomalous answers alike: saved answers of the service hold normal results
+/// as low as 0.3112.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Confidence(f32);
+
+/// An error that a rule answers with
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannedError {
+    code: DetectAnomaliesError,
+    message: Box<str>,
+    retry_after_seconds: Option<u32>,
+}
+
+/// The errors that the API model lists for DetectAnomalies
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DetectAnomaliesError {
+    /// 403
+    AccessDeniedException,
+    /// 500
+    InternalServerException,
+    /// 400
+    ValidationException,
+    /// 409
+    ConflictException,
+    /// 404
+    ResourceNotFoundException,
+    /// 429
+    ThrottlingException,
+}
+
+/// What the rules can ask about a call
+#[derive(Debug)]
+pub struct Call<'r> {
+    /// Format and size of the image
+    pub image: Image,
+    /// The image
+    pub body: &'r [u8],
+    /// Hash of the image, if it is known or was asked for
+    pub body_sha256: OnceCell<[u8; 32]>,
+    /// The caller's ARN
+    pub principal: &'r str,
+    /// The endpoint that the call came through, if it came through one
+    pub vpc_endpoint_id: Option<&'r VpcEndpointId>,
+    /// Which call of this model it is, counted from 1
+    pub number: u64,
+}
+
+/// Which rule answered; its `Display` is what the journal shows
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleRef {
+    /// The model's own rule at this index
+    Model(usize),
+    /// The project's rule at this index
+    Project(usize),
+    /// No rule matched; the answer is a normal result
+    Default,
+}
+
+/// The first rule that matches the call: the model's own, then the project's
+pub fn first_match<'c>(
+    model_rules: &'c [CannedRule],
+    project_rules: &'c [CannedRule],
+    call: &Call<'_>,
+) -> (RuleRef, Option<&'c CannedRule>) {
+    let position = |rules: &[CannedRule]| rules.iter().position(|rule| rule.when.matches(call));
+    if let Some(index) = position(model_rules) {
+        (RuleRef::Model(index), Some(&model_rules[index]))
+    } else if let Some(index) = position(project_rules) {
+        (RuleRef::Project(index), Some(&project_rules[index]))
+    } else {
+        (RuleRef::Default, None)
+    }
+}
+
+impl When {
+    /// Whether everything that the rule asks for holds
+    pub fn matches(&self, call: &Call<'_>) -> bool {
+        // The hash comes last, because it may have to be computed.
+        self.content_type.is_none_or(|format| format == call.image.format)
+            && self
+                .image_bytes
+                .is_none_or(|range| range.contains(call.body.len() as u64))
+            && self
+                .width
+                .is_none_or(|range| range.contains(call.image.width.into()))
+            && self
+                .height
+                .is_none_or(|range| range.contains(call.image.height.into()))
+            && self.principal.as_deref().is_none_or(|arn| arn == call.principal)
+            && self
+                .vpc_endpoint_id
+                .as_ref()
+                .is_none_or(|id| Some(id) == call.vpc_endpoint_id)
+            && self.call.is_none_or(|range| range.contains(call.number))
+            && self
+                .image_sha256
+                .is_none_or(|sha256| sha256 == call.body_sha256())
+    }
+}
+
+impl Call<'_> {
+    /// SHA-256 of the image; computed at the first question, unless the signature already needed it
+    fn body_sha256(&self) -> [u8; 32] {
+        *self.body_sha256.get_or_init(|| {
+            let hash = digest::digest(&digest::SHA256, self.body);
+            hash.as_ref().try_into().expect("SHA-256 has 32 bytes")
+        })
+    }
+}
+
+impl Between {
+    /// Whether the value lies in the range
+    pub fn contains(self, value: u64) -> bool {
+        (self.from..=self.to).contains(&value)
+    }
+}
+
+impl Verdict {
+    /// The answer when no rule matches: a result that the service gave for a normal image
+    /// (Lookout for Vision developer guide, *Detecting anomalies in an image*)
+    pub const NORMAL: Self = Self {
+        is_anomalous: false,
+        confidence: Confidence(0.999_996_4),
+    };
+
+    /// The same of a segmentation model (Lookout for Vision developer guide, *Getting started*)
+    pub const NORMAL_SEGMENTATION: Self = Self {
+        is_anomalous: false,
+        confidence: Confidence(0.991_640_1),
+    };
+}
+
+impl Confidence {
+    /// The number
+    pub fn get(self) -> f32 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Confidence {
+    type Error = ConfidenceError;
+
+    fn try_from(value: f64) -> Result<Self, ConfidenceError> {
+        if (0.0..=1.0).contains(&value) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the service computes with 32 bits"
+            )]
+            Ok(Self(value as f32))
+        } else {
+            Err(ConfidenceError(value))
+        }
+    }
+}
+
+/// A number that is no confidence
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("`{0}` is not a confidence (a number from 0 to 1)")]
+pub struct ConfidenceError(f64);
+
+impl CannedError {
+    /// An error with its `Message` and, if it can have one, its `Retry-After` header
+    ///
+    /// # Errors
+    /// When there is a `Retry-After` that the API model does not give to this error.
+    pub fn new(
+        code: DetectAnomaliesError,
+        message: impl Into<Box<str>>,
+        retry_after_seconds: Option<u32>,
+    ) -> Result<Self, RetryAfterError> {
+        if retry_after_seconds.is_some() && !code.has_retry_after() {
+            return Err(RetryAfterError(code.name()));
+        }
+        Ok(Self {
+            code,
+            message: message.into(),
+            retry_after_seconds,
+        })
+    }
+
+    /// One of the errors that the API model lists for DetectAnomalies
+    pub fn code(&self) -> DetectAnomaliesError {
+        self.code
+    }
+
+    /// `Message`
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The `Retry-After` header, in seconds
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_seconds
+    }
+}
+
+/// A `Retry-After` where the service has none
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` has no Retry-After; InternalServerException and ThrottlingException do")]
+pub struct RetryAfterError(&'static str);
+
+impl DetectAnomaliesError {
+    /// Every one of them
+    pub const ALL: [Self; 6] = [
+        Self::AccessDeniedException,
+        Self::InternalServerException,
+        Self::ValidationException,
+        Self::ConflictException,
+        Self::ResourceNotFoundException,
+        Self::ThrottlingException,
+    ];
+
+    /// Its name in the API model
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccessDeniedException => "AccessDeniedException",
+            Self::InternalServerException => "InternalServerException",
+            Self::ValidationException => "ValidationException",
+            Self::ConflictException => "ConflictException",
+            Self::ResourceNotFoundException => "ResourceNotFoundException",
+            Self::ThrottlingException => "ThrottlingException",
+        }
+    }
+
+    /// Whether its answer can carry `Retry-After`
+    pub fn has_retry_after(self) -> bool {
+        matches!(self, Self::InternalServerException | Self::ThrottlingException)
+    }
+}
+
+impl FromStr for DetectAnomaliesError {
+    type Err = UnknownError;
+
+    fn from_str(name: &str) -> Result<Self, UnknownError> {
+        Self::ALL
+            .into_iter()
+            .find(|error| error.name() == name)
+            .ok_or_else(|| UnknownError(name.to_owned()))
+    }
+}
+
+/// A name that is no error of DetectAnomalies
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an error of DetectAnomalies (AccessDeniedException, InternalServerException, ValidationException, \
+     ConflictException, ResourceNotFoundException or ThrottlingException)"
+)]
+pub struct UnknownError(String);
+
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(index) => write!(f, "model.detect_anomalies[{index}]"),
+            Self::Project(index) => write!(f, "project.detect_anomalies[{index}]"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! What the service answers when it does not answer with a result.
+//!
+//! The errors are those of the API model, with every member that the model gives them; status, error type and body are
+//! written by the shell's one table. No public source has the texts for missing and unready resources, so those here
+//! are guesses, all in this file.
+
+use std::borrow::Cow;
+
+use crate::{
+    canned::{CannedError, DetectAnomaliesError},
+    image::ImageError,
+    model::ModelStatus,
+};
+
+/// An error of the API model
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}", message = self.message())]
+pub enum ServiceError {
+    /// 403: not authorised
+    AccessDeniedException {
+        /// `Message`
+        message: Cow<'static, str>,
+    },
+    /// 409: the resource is not in a state for this
+    ConflictException {
+        /// `Message`
+        message: Cow<'static, str>,
+        /// `ResourceId`
+        resource_id: String,
+        /// `ResourceType`
+        resource_type: ResourceType,
+    },
+    /// 500: the service's own fault
+    InternalServerException {
+        /// `Message`
+        message: Cow<'static, str>,
+        /// The `Retry-After` header
+        retry_after_seconds: Option<u32>,
+    },
+    /// 404: no such resource
+    ResourceNotFoundException {
+        /// `Message`
+        message: Cow<'static, str>,
+        /// `ResourceId`
+        resource_id: String,
+        /// `ResourceType`
+        resource_type: ResourceType,
+    },
+    /// 402: more than the account may have
+    ServiceQuotaExceededException {
+        /// `Message`
+        message: Cow<'static, str>,
+        /// `ResourceId`
+        resource_id: Option<String>,
+        /// `ResourceType`
+        resource_type: Option<ResourceType>,
+        /// `QuotaCode`
+        quota_code: String,
+        /// `ServiceCode`
+        service_code: String,
+    },
+    /// 429: too many requests
+    ThrottlingException {
+        /// `Message`
+        message: Cow<'static, str>,
+        /// `QuotaCode`
+        quota_code: Option<String>,
+        /// `ServiceCode`
+        service_code: Option<String>,
+        /// The `Retry-After` header
+        retry_after_seconds: Option<u32>,
+    },
+    /// 400: the framework cannot make the operation's input of the request; not in the API model
+    SerializationException {
+        /// `Message`
+        message: Cow<'static, str>,
+    },
+    /// 400: the request breaks a rule
+    ValidationException {
+        /// `Message`
+        message: Cow<'static, str>,
+    },
+}
+
+/// API model, `ResourceType`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceType {
+    /// `PROJECT`
+    Project,
+    /// `DATASET`
+    Dataset,
+    /// `MODEL`
+    Model,
+    /// `TRIAL`
+    Trial,
+    /// `MODEL_PACKAGE_JOB`
+    ModelPackageJob,
+}
+
+impl ResourceType {
+    /// Every one of them, in the API model's order
+    pub const ALL: [Self; 5] = [
+        Self::Project,
+        Self::Dataset,
+        Self::Model,
+        Self::Trial,
+        Self::ModelPackageJob,
+    ];
+
+    /// Its name in the API model
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "PROJECT",
+            Self::Dataset => "DATASET",
+            Self::Model => "MODEL",
+            Self::Trial => "TRIAL",
+            Self::ModelPackageJob => "MODEL_PACKAGE_JOB",
+        }
+    }
+}
+
+impl ServiceError {
+    /// `Message`
+    pub fn message(&self) -> &str {
+        match self {
+            Self::AccessDeniedException { message }
+            | Self::ConflictException { message, .. }
+            | Self::InternalServerException { message, .. }
+            | Self::ResourceNotFoundException { message, .. }
+            | Self::ServiceQuotaExceededException { message, .. }
+            | Self::ThrottlingException { message, .. }
+            | Self::SerializationException { message }
+            | Self::ValidationException { message } => message,
+        }
+    }
+
+    // Guess: the name of the error is known from services of the same framework, its text in REST-JSON is not.
+    pub fn serialization(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::SerializationException {
+            message: message.into(),
+        }
+    }
+
+    pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::ValidationException {
+            message: message.into(),
+        }
+    }
+
+    pub fn conflict(
+        message: impl Into<Cow<'static, str>>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        Self::ConflictException {
+            message: message.into(),
+            resource_id: resource_id.to_owned(),
+            resource_type,
+        }
+    }
+
+    pub fn not_found(
+        message: impl Into<Cow<'static, str>>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        Self::ResourceNotFoundException {
+            message: message.into(),
+            resource_id: resource_id.to_owned(),
+            resource_type,
+        }
+    }
+
+    // Guess: no public source has the codes of this service's quotas.
+    pub fn quota(
+        message: impl Into<Cow<'static, str>>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        Self::ServiceQuotaExceededException {
+            message: message.into(),
+            resource_id: Some(resource_id.to_owned()),
+            resource_type: Some(resource_type),
+            quota_code: "L-00000000".to_owned(),
+            service_code: "lookoutvision".to_owned(),
+        }
+    }
+
+    // Guess: no public source has this text. That the id is the name asked for is a guess as well.
+    pub fn project_not_found(project_name: &str) -> Self {
+        Self::ResourceNotFoundException {
+            message: format!("The project {project_name} could not be found.").into(),
+            resource_id: project_name.to_owned(),
+            resource_type: ResourceType::Project,
+        }
+    }
+
+    // Guess: no public source has this text. That the id is the version asked for is a guess as well.
+    pub fn model_not_found(project_name: &str, version: &str) -> Self {
+        Self::ResourceNotFoundException {
+            message: format!("The model version {version} of project {project_name} could not be found.")
+                .into(),
+            resource_id: version.to_owned(),
+            resource_type: ResourceType::Model,
+        }
+    }
+
+    // Guess: the guide only says that the model must be started; of the errors that the API model lists for
+    // DetectAnomalies this is the only one that fits.
+    pub fn model_not_hosted(project_name: &str, version: &str, status: ModelStatus) -> Self {
+        Self::ConflictException {
+            message: format!(
+                "The model version {version} of project {project_name} is not hosted. Its status is {status}."
+            )
+            .into(),
+            resource_id: version.to_owned(),
+            resource_type: ResourceType::Model,
+        }
+    }
+
+    // A reply of the service, seen in a client's issue (aws/aws-sdk-js 3631).
+    pub fn content_type_not_taken() -> Self {
+        Self::ValidationException {
+            message: "content-type must be one of the following. image/jpeg, image/png".into(),
+        }
+    }
+
+    // Guess: no public source has these texts; that the error is ValidationException is a guess as well.
+    pub fn image_not_taken(error: &ImageError) -> Self {
+        Self::ValidationException {
+            message: error.to_string().into(),
+        }
+    }
+
+    /// The error that a rule asks for, about this model
+    pub fn canned(error: &CannedError, version: &str) -> Self {
+        let message = Cow::Owned(error.message().to_owned());
+        let retry_after_seconds = error.retry_after_seconds();
+        let resource_id = version.to_owned();
+        let resource_type = ResourceType::Model;
+        match error.code() {
+            DetectAnomaliesError::AccessDeniedException => Self::AccessDeniedException { message },
+            DetectAnomaliesError::ValidationException => Self::ValidationException { message },
+            DetectAnomaliesError::ConflictException => Self::ConflictException {
+                message,
+                resource_id,
+                resource_type,
+            },
+            DetectAnomaliesError::ResourceNotFoundException => Self::ResourceNotFoundException {
+                message,
+                resource_id,
+                resource_type,
+            },
+            DetectAnomaliesError::InternalServerException => Self::InternalServerException {
+                message,
+                retry_after_seconds,
+            },
+            DetectAnomaliesError::ThrottlingException => Self::ThrottlingException {
+                message,
+                quota_code: None,
+                service_code: None,
+                retry_after_seconds,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::api_model;
+
+    #[test]
+    fn the_resource_types_are_those_of_the_api_model() {
+        let names = ResourceType::ALL.map(ResourceType::as_str);
+        assert_eq!(api_model()["shapes"]["ResourceType"]["enum"], json!(names));
+    }
+}

@@ -1,0 +1,154 @@
+//! Models: where they stand in their lives, and how a request names one.
+//!
+//! A request names a model by project and version, and the version may be `latest`. Authorisation needs an ARN, which
+//! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
+//! and its version is resolved by the state (`store::View`).
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use aws_identifiers::{AccountId, Region};
+
+/// The statuses of the API model, `ModelStatus`; serde reads them by their names there
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ModelStatus {
+    /// `TRAINING`
+    Training,
+    /// `TRAINED`
+    Trained,
+    /// `TRAINING_FAILED`
+    TrainingFailed,
+    /// `STARTING_HOSTING`
+    StartingHosting,
+    /// `HOSTED`: the only one that answers
+    Hosted,
+    /// `HOSTING_FAILED`
+    HostingFailed,
+    /// `STOPPING_HOSTING`
+    StoppingHosting,
+    /// `SYSTEM_UPDATING`
+    SystemUpdating,
+    /// `DELETING`
+    Deleting,
+}
+
+/// Which model a request is about: its names as requested, the version resolved, and the ARN made of them
+///
+/// The names are the request's and may be malformed or name nothing; authorisation comes before either is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelAddress {
+    region: Region,
+    project_name: Box<str>,
+    version: Box<str>,
+    arn: Box<str>,
+}
+
+impl ModelAddress {
+    /// A model whose version is resolved already
+    pub fn new(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> Self {
+        Self {
+            region: region.clone(),
+            project_name: project_name.into(),
+            version: version.into(),
+            arn: model_arn(account_id, region, project_name, version).into(),
+        }
+    }
+
+    /// The Region that the request was signed for
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The project's name as requested
+    pub fn project_name(&self) -> &str {
+        &self.project_name
+    }
+
+    /// The version, `latest` replaced by the version that it stands for
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `arn:aws:lookoutvision:REGION:ACCOUNT:model/PROJECT/VERSION`
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+}
+
+/// Service Authorization Reference, Lookout for Vision: the ARN of a model
+pub fn model_arn(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> String {
+    let (partition, region, account_id) = (partition(region), region.as_str(), account_id.as_str());
+    // Every request makes one; what `format!` would do takes twice as long.
+    [
+        "arn:",
+        partition,
+        ":lookoutvision:",
+        region,
+        ":",
+        account_id,
+        ":model/",
+        project_name,
+        "/",
+        version,
+    ]
+    .concat()
+}
+
+/// Service Authorization Reference, Lookout for Vision: the ARN of a project
+pub fn project_arn(account_id: &AccountId, region: &Region, project_name: &str) -> String {
+    let partition = partition(region);
+    format!("arn:{partition}:lookoutvision:{region}:{account_id}:project/{project_name}")
+}
+
+// The service was only ever in Regions of partition `aws`; the others follow the names AWS gave out.
+pub fn partition(region: &Region) -> &'static str {
+    let region = region.as_str();
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+impl ModelStatus {
+    /// Every one of them, in the API model's order
+    pub const ALL: [Self; 9] = [
+        Self::Training,
+        Self::Trained,
+        Self::TrainingFailed,
+        Self::StartingHosting,
+        Self::Hosted,
+        Self::HostingFailed,
+        Self::StoppingHosting,
+        Self::SystemUpdating,
+        Self::Deleting,
+    ];
+
+    /// Its name in the API model
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Training => "TRAINING",
+            Self::Trained => "TRAINED",
+            Self::TrainingFailed => "TRAINING_FAILED",
+            Self::StartingHosting => "STARTING_HOSTING",
+            Self::Hosted => "HOSTED",
+            Self::HostingFailed => "HOSTING_FAILED",
+            Self::StoppingHosting => "STOPPING_HOSTING",
+            Self::SystemUpdating => "SYSTEM_UPDATING",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+impl fmt::Display for ModelStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,405 @@
+//! What the service remembers: projects with their datasets, models and packaging jobs, for each account and Region.
+//!
+//! The projects that the configuration declares are the initial state of every Region. A [`State`] holds only what
+//! differs from them: a project that an operation has touched, or the fact that it was deleted. So a declared project
+//! costs nothing in a Region that nobody uses, and one that is declared while the emulator runs is there at once.
+//!
+//! A state is never changed, only replaced: an operation that changes something works on a [`Change`], which begins as
+//! a copy that shares everything and becomes the next state when it is whole. Readers never wait.
+//!
+//! No task moves a status on. Each thing keeps when its present phase ends, and its status is worked out from that and
+//! the emulator's clock whenever somebody asks; so a test that moves the clock sees the next status at once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use aws_identifiers::{AccountId, Region};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    api::values::InputS3Object,
+    declared::{Declarations, DeclaredProject, Limits, MinimumImages, Timing},
+    evaluation::Evaluation,
+};
+
+pub mod dataset;
+pub mod idempotency;
+pub mod model;
+pub mod packaging;
+pub mod project;
+
+use self::{
+    model::Model,
+    project::{DatasetType, Project, Started},
+};
+
+/// What differs from the configuration, everywhere
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    regions: HashMap<Region, BTreeMap<AccountId, Arc<Overlay>>>,
+}
+
+/// What differs from the configuration in one Region of one account; `None`: the declared project was deleted
+pub type Overlay = BTreeMap<Arc<str>, Option<Arc<Project>>>;
+
+/// The projects that a configuration declares, as the state sees them
+#[derive(Debug)]
+pub struct Declared {
+    declarations: Arc<Declarations>,
+    by_name: BTreeMap<Arc<str>, Vec<Declaration>>,
+}
+
+/// A declared project of a name that several Regions may have one of
+#[derive(Debug)]
+struct Declaration {
+    region: Option<Region>,
+    /// Its place in `Declarations::projects`
+    index: usize,
+    /// `None`: it does not exist until somebody creates it
+    project: Option<Arc<Project>>,
+}
+
+impl Declared {
+    /// The projects of a configuration, created when the emulator was started
+    pub fn new(declarations: Arc<Declarations>, started: Timestamp) -> Self {
+        let mut by_name: BTreeMap<Arc<str>, Vec<Declaration>> = BTreeMap::new();
+        for (index, project) in declarations.projects.iter().enumerate() {
+            let name: Arc<str> = project.name.as_str().into();
+            by_name.entry(name.clone()).or_default().push(Declaration {
+                region: project.region.clone(),
+                index,
+                project: project
+                    .exists
+                    .then(|| Arc::new(Project::declared(project, started))),
+            });
+        }
+        Self {
+            declarations,
+            by_name,
+        }
+    }
+
+    /// What the configuration says, word for word
+    pub fn declarations(&self) -> &Arc<Declarations> {
+        &self.declarations
+    }
+
+    /// Whether a project of this name would show if the state had none
+    pub fn has(&self, region: &Region, name: &str) -> bool {
+        self.find(region, name)
+            .is_some_and(|declared| declared.project.is_some())
+    }
+
+    /// The declaration of this name that counts in this Region: the Region's own before that of every Region
+    fn find(&self, region: &Region, name: &str) -> Option<&Declaration> {
+        Self::pick(self.by_name.get(name)?, region)
+    }
+
+    fn pick<'d>(declarations: &'d [Declaration], region: &Region) -> Option<&'d Declaration> {
+        declarations
+            .iter()
+            .find(|declared| declared.region.as_ref() == Some(region))
+            .or_else(|| declarations.iter().find(|declared| declared.region.is_none()))
+    }
+
+    fn in_region<'d>(&'d self, region: &'d Region) -> impl Iterator<Item = (&'d Arc<str>, &'d Arc<Project>)> {
+        self.by_name.iter().filter_map(move |(name, declarations)| {
+            let project = Self::pick(declarations, region)?.project.as_ref()?;
+            Some((name, project))
+        })
+    }
+}
+
+/// One Region at one moment
+#[derive(Debug, Clone, Copy)]
+pub struct View<'s> {
+    declared: &'s Declared,
+    overlay: Option<&'s Overlay>,
+    pub region: &'s Region,
+    pub now: Timestamp,
+}
+
+/// What a project and a version of a request name, looked up once
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub project_exists: bool,
+    /// The model, unless it is gone by now
+    pub model: Option<Arc<Model>>,
+    /// The place of the project's declaration in `Declarations::projects`
+    declaration: Option<usize>,
+}
+
+impl Named {
+    /// What the configuration, the one that it was looked up in, says about the project
+    pub fn declaration<'d>(&self, declared: &'d Declared) -> Option<&'d DeclaredProject> {
+        Some(&declared.declarations.projects[self.declaration?])
+    }
+}
+
+impl State {
+    /// One Region of the configuration's account, as it is now
+    pub fn view<'s>(&'s self, declared: &'s Declared, region: &'s Region, now: Timestamp) -> View<'s> {
+        View {
+            declared,
+            overlay: self.overlay(&declared.declarations.account_id, region),
+            region,
+            now,
+        }
+    }
+
+    fn overlay(&self, account_id: &AccountId, region: &Region) -> Option<&Overlay> {
+        // Most emulators only answer DetectAnomalies and never come to have a state.
+        if self.regions.is_empty() {
+            return None;
+        }
+        Some(self.regions.get(region)?.get(account_id)?)
+    }
+
+    /// Takes a project out of the overlay; what the configuration declares shows again
+    pub fn forget(&mut self, account_id: &AccountId, region: &Region, name: &str) {
+        let Some(accounts) = self.regions.get_mut(region) else {
+            return;
+        };
+        let Some(overlay) = accounts.get_mut(account_id) else {
+            return;
+        };
+        Arc::make_mut(overlay).remove(name);
+        // Nothing is left of a Region in which nothing is left.
+        if overlay.is_empty() {
+            accounts.remove(account_id);
+        }
+        if accounts.is_empty() {
+            self.regions.remove(region);
+        }
+    }
+
+    /// Puts one project of an overlay
+    pub fn insert(
+        &mut self,
+        account_id: &AccountId,
+        region: &Region,
+        name: Arc<str>,
+        project: Option<Arc<Project>>,
+    ) {
+        let accounts = self.regions.entry(region.clone()).or_default();
+        let overlay = accounts.entry(account_id.clone()).or_default();
+        Arc::make_mut(overlay).insert(name, project);
+    }
+
+    /// Projects in all overlays
+    pub fn projects(&self) -> usize {
+        let overlays = self.regions.values().flat_map(BTreeMap::values);
+        overlays.flat_map(|overlay| overlay.values().flatten()).count()
+    }
+
+    /// Bytes of all datasets
+    pub fn datasets_bytes(&self) -> usize {
+        let overlays = self.regions.values().flat_map(BTreeMap::values);
+        let projects = overlays.flat_map(|overlay| overlay.values().flatten());
+        projects
+            .flat_map(|project| [&project.train, &project.test].into_iter().flatten())
+            .map(|dataset| dataset.bytes())
+            .sum()
+    }
+}
+
+impl<'s> View<'s> {
+    pub fn minimum_images(&self) -> MinimumImages {
+        self.declared.declarations.minimum_images
+    }
+
+    pub fn limits(&self) -> &'s Limits {
+        &self.declared.declarations.limits
+    }
+
+    pub fn timing(&self) -> &'s Timing {
+        &self.declared.declarations.timing
+    }
+
+    pub fn account_id(&self) -> &'s AccountId {
+        &self.declared.declarations.account_id
+    }
+
+    /// The project of this name
+    pub fn project(&self, name: &str) -> Option<&'s Arc<Project>> {
+        match self.overlay.and_then(|overlay| overlay.get(name)) {
+            Some(touched) => touched.as_ref(),
+            None => self.declared.find(self.region, name)?.project.as_ref(),
+        }
+    }
+
+    /// What the configuration says about a project of this name, whether it is there or not
+    pub fn declaration(&self, name: &str) -> Option<&'s DeclaredProject> {
+        let index = self.declared.find(self.region, name)?.index;
+        Some(&self.declared.declarations.projects[index])
+    }
+
+    /// The project and the model of these names, as far as they are there
+    pub fn named(&self, project_name: &str, version: &str) -> Named {
+        let declared = self.declared.find(self.region, project_name);
+        let project = match self.overlay.and_then(|overlay| overlay.get(project_name)) {
+            Some(touched) => touched.as_ref(),
+            None => declared.and_then(|declared| declared.project.as_ref()),
+        };
+        let model = project.and_then(|project| project.models.get(version));
+        Named {
+            project_exists: project.is_some(),
+            model: model.filter(|model| !model.is_gone(self.now)).cloned(),
+            declaration: declared.map(|declared| declared.index),
+        }
+    }
+
+    /// The model of this version, unless it is gone by now
+    pub fn model(&self, project_name: &str, version: &str) -> Option<&'s Arc<Model>> {
+        let model = self.project(project_name)?.models.get(version)?;
+        (!model.is_gone(self.now)).then_some(model)
+    }
+
+    /// Every project, in the order of creation
+    pub fn projects(&self) -> Vec<&'s Arc<Project>> {
+        let declared = self
+            .declared
+            .in_region(self.region)
+            .filter_map(|(name, project)| {
+                let untouched = self.overlay.is_none_or(|overlay| !overlay.contains_key(name));
+                untouched.then_some(project)
+            });
+        let touched = self
+            .overlay
+            .into_iter()
+            .flat_map(|overlay| overlay.values().flatten());
+        let projects = declared.chain(touched);
+        BTreeMap::from_iter(projects.map(|project| ((project.created, &project.name), project)))
+            .into_values()
+            .collect()
+    }
+
+    /// The version that a request means: `latest` is the highest number of the project, everything else is itself
+    ///
+    /// `latest` stays what it is when there is nothing that it could stand for; no model has that version.
+    // Guess: the guide does not say whether `latest` is the highest version or the last trained one.
+    pub fn resolve_version<'t>(&self, project_name: &str, requested: &'t str) -> &'t str
+    where
+        's: 't,
+    {
+        if requested != "latest" {
+            return requested;
+        }
+        let models = self
+            .project(project_name)
+            .into_iter()
+            .flat_map(|project| project.models.values());
+        models
+            .filter(|model| !model.is_gone(self.now))
+            .filter_map(|model| Some((model.number()?, &*model.version)))
+            .max()
+            .map_or(requested, |(_, version)| version)
+    }
+
+    /// The version that CreateModel would give out next
+    // Guess: no source says what CreateModel is authorised on before the version exists.
+    pub fn next_version(&self, project_name: &str) -> u64 {
+        self.project(project_name)
+            .map_or(1, |project| project.next_version)
+    }
+
+    /// Trainings under way in this Region; one that takes no time is never under way
+    pub fn trainings(&self) -> usize {
+        let projects = self.projects();
+        let models = projects.iter().flat_map(|project| project.models.values());
+        models.filter(|model| model.is_in_training(self.now)).count()
+    }
+}
+
+/// Tells a change from every other of this process
+///
+/// What a task for S3 comes to is taken in only by what its own change began. Moments do not tell one from the other:
+/// a clock that stands still gives many things the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeNumber(pub u64);
+
+/// The next state in the making: one operation's changes of one Region
+#[derive(Debug)]
+pub struct Change<'s> {
+    pub number: ChangeNumber,
+    pub view: View<'s>,
+    /// Every project that is not as it was, with what becomes of it
+    pub projects: Overlay,
+    /// How many projects the state of all Regions has
+    pub projects_everywhere: usize,
+    /// Bytes of all datasets
+    datasets_bytes: usize,
+    /// What is left for the shell to do
+    pub s3_task: Option<S3Task>,
+}
+
+/// What an operation needs of the outside world; its outcome comes back in a second change, after the answer
+#[derive(Debug, Clone)]
+pub enum S3Task {
+    /// Read the manifest of a dataset that is being created
+    ReadManifest {
+        project_name: String,
+        dataset_type: DatasetType,
+        begun_by: ChangeNumber,
+        manifest: InputS3Object,
+    },
+    /// Write the evaluation of a model that is being trained
+    WriteEvaluation(Box<Evaluation>),
+}
+
+impl S3Task {
+    /// The bucket that it is about
+    pub fn bucket(&self) -> &str {
+        match self {
+            Self::ReadManifest { manifest, .. } => &manifest.bucket,
+            Self::WriteEvaluation(evaluation) => &evaluation.output.bucket,
+        }
+    }
+}
+
+impl<'s> Change<'s> {
+    pub fn new(state: &State, view: View<'s>, number: ChangeNumber) -> Self {
+        Self {
+            number,
+            view,
+            projects: Overlay::new(),
+            projects_everywhere: state.projects(),
+            datasets_bytes: state.datasets_bytes(),
+            s3_task: None,
+        }
+    }
+
+    /// The project of this name, as it is in the middle of the change
+    pub fn project(&self, name: &str) -> Option<&Arc<Project>> {
+        match self.projects.get(name) {
+            Some(changed) => changed.as_ref(),
+            None => self.view.project(name),
+        }
+    }
+
+    /// Puts a project in the place of the one of its name
+    pub fn put(&mut self, project: Project) {
+        let project = project.pruned(self.view.now);
+        self.projects
+            .insert(project.name.clone(), Some(Arc::new(project)));
+    }
+
+    /// Takes a project away
+    pub fn remove(&mut self, name: &str) {
+        self.projects.insert(name.into(), None);
+    }
+
+    /// Bytes that the datasets may still grow by
+    pub fn bytes_left(&self) -> usize {
+        let most = self.view.limits().datasets_bytes_max;
+        most.saturating_sub(self.datasets_bytes)
+    }
+
+    /// A phase that begins now
+    pub fn started(&self, duration: std::time::Duration) -> Started {
+        Started::new(self.view.now, duration)
+    }
+}

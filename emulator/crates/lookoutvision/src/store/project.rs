@@ -1,0 +1,163 @@
+//! A project: its datasets, its models, its packaging jobs, and the number of its next model.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{dataset::Dataset, model::Model, packaging::PackagingJob};
+use crate::declared::DeclaredProject;
+
+/// A project
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Project {
+    pub name: Arc<str>,
+    pub created: Timestamp,
+    /// Kept apart from the project in the state file, because of its size
+    #[serde(skip)]
+    pub train: Option<Arc<Dataset>>,
+    #[serde(skip)]
+    pub test: Option<Arc<Dataset>>,
+    pub models: BTreeMap<Arc<str>, Arc<Model>>,
+    /// Rises with every model and never falls, so that no version comes twice
+    pub next_version: u64,
+    pub packaging_jobs: BTreeMap<Arc<str>, Arc<PackagingJob>>,
+}
+
+/// Which of a project's datasets
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatasetType {
+    Train,
+    Test,
+}
+
+/// A phase that ends by itself
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// When it was begun
+    pub at: Timestamp,
+    /// When it ends; `None`: with the answer of the call that began it, whatever becomes of the clock
+    pub until: Option<Timestamp>,
+}
+
+impl Started {
+    /// A phase that begins now
+    pub fn new(now: Timestamp, duration: Duration) -> Self {
+        let until = SignedDuration::try_from(duration).ok();
+        let until = until.filter(|duration| !duration.is_zero());
+        Self {
+            at: now,
+            until: until.map(|duration| now.checked_add(duration).unwrap_or(Timestamp::MAX)),
+        }
+    }
+
+    /// The phase that follows this one
+    pub fn then(self, duration: Duration) -> Self {
+        let next = Self::new(self.end(), duration);
+        // What follows a phase that is not over is not over either.
+        Self {
+            until: next.until.or(self.until),
+            ..next
+        }
+    }
+
+    /// Whether it is over
+    pub fn is_over(self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now >= until)
+    }
+
+    /// When it is over
+    pub fn end(self) -> Timestamp {
+        self.until.unwrap_or(self.at)
+    }
+}
+
+impl DatasetType {
+    pub const ALL: [Self; 2] = [Self::Train, Self::Test];
+
+    /// Its name in the API
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+
+    /// The type that a request names, after its constraints were checked
+    pub fn of(name: &str) -> Self {
+        match name {
+            "train" => Self::Train,
+            _ => Self::Test,
+        }
+    }
+}
+
+impl Project {
+    /// A project without anything in it
+    pub fn new(name: &str, now: Timestamp) -> Self {
+        Self {
+            name: name.into(),
+            created: now,
+            train: None,
+            test: None,
+            models: BTreeMap::new(),
+            next_version: 1,
+            packaging_jobs: BTreeMap::new(),
+        }
+    }
+
+    /// A project as the configuration declares it
+    pub fn declared(declared: &DeclaredProject, started: Timestamp) -> Self {
+        let mut project = Self::new(declared.name.as_str(), started);
+        for model in &declared.models {
+            let model = Model::declared(model, started);
+            if let Some(number) = model.number() {
+                project.next_version = project.next_version.max(number + 1);
+            }
+            project.models.insert(model.version.clone(), Arc::new(model));
+        }
+        project
+    }
+
+    /// One of the datasets, unless it is gone by now
+    pub fn dataset(&self, dataset_type: DatasetType, now: Timestamp) -> Option<&Arc<Dataset>> {
+        let dataset = match dataset_type {
+            DatasetType::Train => &self.train,
+            DatasetType::Test => &self.test,
+        };
+        dataset.as_ref().filter(|dataset| !dataset.is_gone(now))
+    }
+
+    /// The datasets that are there, the training set first
+    pub fn datasets(&self, now: Timestamp) -> impl Iterator<Item = (DatasetType, &Arc<Dataset>)> {
+        DatasetType::ALL
+            .into_iter()
+            .filter_map(move |dataset_type| Some((dataset_type, self.dataset(dataset_type, now)?)))
+    }
+
+    /// Puts or takes a dataset
+    pub fn set_dataset(&mut self, dataset_type: DatasetType, dataset: Option<Dataset>) {
+        let dataset = dataset.map(Arc::new);
+        match dataset_type {
+            DatasetType::Train => self.train = dataset,
+            DatasetType::Test => self.test = dataset,
+        }
+    }
+
+    /// The models that are there
+    pub fn models_at(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.values().filter(move |model| !model.is_gone(now))
+    }
+
+    /// Without what is gone by now
+    pub(super) fn pruned(mut self, now: Timestamp) -> Self {
+        self.models.retain(|_, model| !model.is_gone(now));
+        for dataset in [&mut self.train, &mut self.test] {
+            if dataset.as_ref().is_some_and(|dataset| dataset.is_gone(now)) {
+                *dataset = None;
+            }
+        }
+        self
+    }
+}

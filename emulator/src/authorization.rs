@@ -1,0 +1,315 @@
+//! Caller + Invocation + entry point → Permit.
+//!
+//! An invocation says what the policies are asked about it ([`AuthorizationRequest`]): pairs of an action and a resource,
+//! each of which must be allowed. A [`Permit`] is made here and nowhere else, and running an operation takes one, so a forgotten check does not
+//! compile. Beside it comes an [`Authorization`]: the facts that the decision was made of. The journal keeps it and
+//! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
+//! asks about.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
+use serde_json::{Map, Value};
+
+use crate::{
+    identity::{Caller, Principal},
+    network::entry_point::EntryPoint,
+    request::ReceivedRequest,
+    runtime::Snapshot,
+    services::{lookoutvision::invocation::Invocation, vocabulary},
+    settings::Settings,
+};
+
+mod context;
+mod denial;
+mod request;
+
+use self::context::Facts;
+pub(crate) use self::{
+    denial::Denial,
+    request::{Authorizable, AuthorizationRequest, Pair},
+};
+
+/// Leave to run one operation once
+#[derive(Debug)]
+pub(crate) struct Permit<I = Invocation> {
+    invocation: I,
+    authorization: Arc<Authorization>,
+    /// What it was decided by
+    snapshot: Arc<Snapshot>,
+}
+
+/// A decision with everything that it was made of
+#[derive(Debug)]
+pub(crate) struct Authorization {
+    question: Question,
+    evaluation: Evaluation,
+    /// The place of the pair that the evaluation is of: the one that decided
+    decisive: usize,
+    kept: Kept,
+}
+
+/// How much is kept of what a decision was made of
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// All of it
+    Whole,
+    /// As much as there is room for, from which the decision cannot be worked out again
+    Abridged,
+}
+
+/// May this caller do this, through this entry point?
+#[derive(Debug)]
+struct Question {
+    // Not the snapshot: the journal keeps what is here, and every role session makes another snapshot.
+    settings: Arc<Settings>,
+    caller: Caller,
+    entry_point: EntryPoint,
+    request: AuthorizationRequest,
+    facts: Facts,
+}
+
+/// Decides whether a caller may do what it asks for
+///
+/// # Errors
+/// When a policy stands in the way of one of its pairs.
+pub(crate) fn authorize<I: Authorizable>(
+    snapshot: &Arc<Snapshot>,
+    received: &ReceivedRequest,
+    caller: Caller,
+    entry_point: EntryPoint,
+    invocation: I,
+) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
+    let request = invocation.authorization_request(snapshot);
+    let question = Question {
+        settings: snapshot.settings.clone(),
+        facts: Facts::of(received, request.region()),
+        request,
+        caller,
+        entry_point,
+    };
+    let (decisive, evaluation) = question.decide();
+    let is_allowed = evaluation.decision.is_allowed();
+    let authorization = Arc::new(Authorization {
+        question,
+        evaluation,
+        decisive,
+        kept: Kept::Whole,
+    });
+    let verdict = if is_allowed {
+        Ok(Permit {
+            invocation,
+            authorization: authorization.clone(),
+            snapshot: snapshot.clone(),
+        })
+    } else {
+        Err(Denial(authorization.clone()))
+    };
+    (authorization, verdict)
+}
+
+impl<I> Permit<I> {
+    /// What may be done
+    pub(crate) fn invocation(&self) -> &I {
+        &self.invocation
+    }
+
+    /// Who may do it
+    pub(crate) fn principal(&self) -> &Arc<Principal> {
+        &self.authorization.question.caller.principal
+    }
+
+    /// The entry point that the request came through
+    pub(crate) fn entry_point(&self) -> &EntryPoint {
+        &self.authorization.question.entry_point
+    }
+
+    /// The configuration that it was decided by
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+}
+
+impl Authorization {
+    /// The verdict
+    pub(crate) fn decision(&self) -> Decision {
+        self.evaluation.decision
+    }
+
+    /// The action of the pair that decided: `lookoutvision:…`, and for the services around it `ec2:…` and `sts:…`
+    pub(crate) fn action(&self) -> String {
+        self.pair().action().to_string()
+    }
+
+    /// What that action is about, `*` or an ARN
+    pub(crate) fn resource(&self) -> String {
+        self.pair().resource().to_string()
+    }
+
+    /// The tags of what the actions are about, as they were
+    pub(crate) fn resource_tags(&self) -> impl Iterator<Item = &Arc<BTreeMap<String, String>>> {
+        self.question.request.pairs().filter_map(Pair::resource_tags)
+    }
+
+    /// Whether one of the actions is about this: an ARN, or `*`
+    pub(crate) fn is_about(&self, resource: &str) -> bool {
+        self.question.request.pairs().any(|pair| match pair.resource() {
+            Resource::Any => resource == "*",
+            Resource::Arn(arn) => arn.as_str() == resource,
+        })
+    }
+
+    /// Each pair that was asked about, with its decision; of an abridged one the pair that decided
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Pair, Decision)> {
+        let pairs = self.question.request.pairs();
+        pairs.map(|pair| match self.kept {
+            Kept::Whole => (pair, self.question.evaluate(pair).decision),
+            Kept::Abridged => (pair, self.evaluation.decision),
+        })
+    }
+
+    /// For each statement what matched and what did not, and which one decided
+    pub(crate) fn explain(&self) -> Explanation {
+        if self.kept == Kept::Abridged {
+            let note = "the condition keys of this request were too long for limits.journal_entry_bytes_max and are \
+                        not kept whole, so nothing can be said of single statements";
+            return Explanation::without_statements(&self.evaluation, self.pair().action(), note);
+        }
+        let mut explanation = self
+            .question
+            .put(self.pair(), Context::Whole, iam_policy::explain);
+        let settings = &self.question.settings;
+        let notes = vocabulary::notes(&explanation, self.pair().action(), settings);
+        explanation.notes.extend(notes);
+        explanation
+    }
+
+    /// The condition keys as evaluated
+    pub(crate) fn context_json(&self) -> Map<String, Value> {
+        self.question.put(self.pair(), Context::Whole, |_, request| {
+            Map::from_iter(request.context.iter().map(|(key, values)| {
+                (
+                    key.to_owned(),
+                    values.iter().map(|value| Value::from(&**value)).collect(),
+                )
+            }))
+        })
+    }
+
+    /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
+    pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
+        let Question {
+            settings,
+            caller,
+            entry_point,
+            request,
+            facts,
+        } = &self.question;
+        Self {
+            question: Question {
+                settings: settings.clone(),
+                caller: caller.clone(),
+                entry_point: entry_point.clone(),
+                request: request.abridged(self.decisive, bytes_max),
+                facts: facts.abridged(bytes_max),
+            },
+            evaluation: self.evaluation.clone(),
+            decisive: 0,
+            kept: Kept::Abridged,
+        }
+    }
+
+    /// What the journal counts for this, in bytes: an estimate
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.question.facts.bytes() + self.question.request.bytes()
+    }
+
+    fn pair(&self) -> &Pair {
+        self.question.request.pair(self.decisive)
+    }
+}
+
+/// How much of the request context is built
+#[derive(Clone, Copy)]
+enum Context {
+    /// All of it, because somebody reads it
+    Whole,
+    /// Nothing, where no policy reads a condition key: the decision is the same
+    WhereRead,
+}
+
+impl Question {
+    /// The place of the pair that decides, and its evaluation
+    ///
+    /// An explicit deny of any pair decides; without one the first pair that is not allowed; without that the first.
+    // Guess: which of several refused pairs is named. IAM User Guide, *Troubleshoot access denied error messages*: one is,
+    // and not which.
+    fn decide(&self) -> (usize, Evaluation) {
+        let mut pairs = self.request.pairs().enumerate();
+        let (_, first) = pairs.next().expect("a request has at least one pair");
+        let mut decided = (0, self.evaluate(first));
+        for (index, pair) in pairs {
+            if decided.1.decision == Decision::ExplicitDeny {
+                break;
+            }
+            let evaluation = self.evaluate(pair);
+            let outweighs = match evaluation.decision {
+                Decision::Allowed => false,
+                Decision::ImplicitDeny => decided.1.decision.is_allowed(),
+                Decision::ExplicitDeny => true,
+            };
+            if outweighs {
+                decided = (index, evaluation);
+            }
+        }
+        decided
+    }
+
+    fn evaluate(&self, pair: &Pair) -> Evaluation {
+        self.put(pair, Context::WhereRead, iam_policy::evaluate)
+    }
+
+    /// Puts policies and request together and asks
+    ///
+    /// Both borrow from what the question holds, so they are made anew each time it is asked.
+    fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
+        let principal = &*self.caller.principal;
+        let organization = self.settings.identities.organization.as_ref();
+        let policies = Policies {
+            vpc_endpoint: self
+                .entry_point
+                .vpc_endpoint()
+                .map(|placed| &*placed.endpoint.policy_document),
+            identity: principal.identity_policies.as_deref(),
+            permissions_boundary: &principal.permissions_boundary,
+            session: &principal.session_policies,
+            service_control: organization.map_or(&[], |organization| {
+                organization.service_control_policies.as_slice()
+            }),
+            resource_control: organization.map_or(&[], |organization| {
+                organization.resource_control_policies.as_slice()
+            }),
+            role_trust: self.request.role().map(|role| &role.trust_policy),
+        };
+        let context = match context {
+            Context::WhereRead if !policies.read_context() => RequestContext::new(),
+            Context::WhereRead | Context::Whole => {
+                self.facts
+                    .context(&self.settings, &self.caller, &self.entry_point, pair)
+            }
+        };
+        let request = Request {
+            principal: &principal.identity,
+            action: pair.action(),
+            resource: pair.resource(),
+            // Everything here belongs to one account, also what is authorised on `*` and what an ARN in a request calls
+            // another account's. A role's ARN names its account, which may be another one.
+            resource_account: match self.request.role() {
+                Some(_) => None,
+                None => Some(self.settings.account_id.as_str()),
+            },
+            context: &context,
+        };
+        ask(&policies, &request)
+    }
+}

@@ -1,0 +1,187 @@
+//! The keys that requests of every kind have, held against the table that the lint believes.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use lookoutvision::store::State;
+
+use super::*;
+use crate::{
+    authorization::Authorizable,
+    config::Config,
+    identity::Principal,
+    network::{entry_point::Scope, host_name::EmulatedService},
+    request::{TlsSession, body::BodyBudget},
+    runtime::{Snapshot, made::Made},
+    services::{
+        lookoutvision::invocation::Invocation,
+        vocabulary::{ALWAYS_SET_KEYS, SET_KEYS},
+    },
+};
+
+const CONFIG: &str = "
+principals:
+  - arn: arn:aws:iam::123456789012:user/alice
+    tags: {team: vision}
+    access_keys: [{access_key_id: test, secret_access_key: test}]
+  - arn: arn:aws:sts::123456789012:assumed-role/Inspector/line7
+    access_keys: [{access_key_id: ASIAEXAMPLE, secret_access_key: test, session_token: test}]
+organization: {id: o-exampleorgid}
+projects:
+  - {name: myProject, models: [{version: '1', tags: {stage: production}}]}
+";
+
+fn snapshot() -> Snapshot {
+    let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
+    Snapshot::new(config.settings, &Made::empty(), Timestamp::UNIX_EPOCH)
+}
+
+/// A request by one of the principals, with everything that is asked about it
+fn asked(
+    snapshot: &Snapshot,
+    access_key_id: &str,
+    is_public: bool,
+    method: &str,
+    target: &str,
+    body: &str,
+) -> (ReceivedRequest, Caller, EntryPoint, Invocation) {
+    let (principal, key) = snapshot
+        .access_key(access_key_id)
+        .expect("the principal is configured");
+    let mut principal = principal.clone();
+    if key.credentials == Credentials::Temporary {
+        // As AssumeRole would have made it.
+        principal = Arc::new(Principal {
+            issued_at: Some(Timestamp::UNIX_EPOCH),
+            source_identity: Some("alice".into()),
+            ..principal_again(&principal)
+        });
+    }
+    let caller = Caller {
+        principal,
+        credentials: key.credentials,
+    };
+    let request = http::Request::builder()
+        .method(method)
+        .uri(target)
+        .header("user-agent", "aws-cli/1.42.50")
+        .header("referer", "https://example.com/")
+        .body(())
+        .expect("the request is well-formed");
+    let tls = TlsSession {
+        version: "TLSv1.3",
+        sni: None,
+        alpn: None,
+    };
+    let connection = Connection::new(
+        ([127, 0, 0, 1], 8443).into(),
+        ([127, 0, 0, 1], 50_000).into(),
+        tls,
+        BodyBudget::of_aws_api(&snapshot.settings.limits).client([127, 0, 0, 1].into()),
+    );
+    let connection = Arc::new(connection);
+    let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
+    let region = "us-west-2".parse().expect("it is a Region");
+    let state = State::default();
+    let view = state.view(&snapshot.declared, &region, Timestamp::UNIX_EPOCH);
+    let invocation = Invocation::resolve(method, target, body.as_bytes(), &view).expect("it is called");
+    let entry_point = if is_public {
+        EntryPoint::Public
+    } else {
+        let scope = Scope {
+            service: EmulatedService::LookoutVision,
+            region: &region,
+        };
+        let led = snapshot.endpoints.by_scope(scope, received.arrival());
+        led.expect("the default endpoint stands in every Region")
+    };
+    assert_eq!(entry_point.vpc_endpoint().is_none(), is_public);
+    (received, caller, entry_point, invocation)
+}
+
+/// The keys of such a request, a tag's key left out after its slash
+fn keys(
+    snapshot: &Snapshot,
+    access_key_id: &str,
+    is_public: bool,
+    method: &str,
+    target: &str,
+    body: &str,
+) -> Vec<String> {
+    let (received, caller, entry_point, invocation) =
+        asked(snapshot, access_key_id, is_public, method, target, body);
+    let request = invocation.authorization_request(snapshot);
+    let facts = Facts::of(&received, request.region());
+    let context = facts.context(&snapshot.settings, &caller, &entry_point, request.pair(0));
+    let without_tag = |key: &str| match key.split_once('/') {
+        Some((stem, _)) => format!("{stem}/"),
+        None => key.to_owned(),
+    };
+    context.iter().map(|(key, _)| without_tag(key)).collect()
+}
+
+/// The same principal without its keys
+fn principal_again(principal: &Principal) -> Principal {
+    Principal {
+        identity: principal.identity.clone(),
+        policy_arn: principal.policy_arn.clone(),
+        user_id: principal.user_id.clone(),
+        tags: principal.tags.clone(),
+        access_keys: Vec::new(),
+        identity_policies: None,
+        permissions_boundary: Vec::new(),
+        session_policies: Vec::new(),
+        issued_at: None,
+        source_identity: None,
+        transitive_tag_keys: Vec::new(),
+    }
+}
+
+#[test]
+fn the_keys_that_are_set_are_those_that_the_lint_takes_for_set() {
+    let snapshot = snapshot();
+    let detect = "/2020-11-20/projects/myProject/models/1/detect";
+    let create_model = "/2020-11-20/projects/myProject/models";
+    let tags = r#"{"Tags": [{"Key": "team", "Value": "vision"}]}"#;
+    let requests = [
+        keys(&snapshot, "test", false, "POST", detect, ""),
+        keys(&snapshot, "test", true, "POST", create_model, tags),
+        keys(&snapshot, "ASIAEXAMPLE", false, "GET", create_model, ""),
+    ];
+    for keys in &requests {
+        assert!(
+            ALWAYS_SET_KEYS
+                .iter()
+                .all(|key| keys.iter().any(|set| set == key))
+        );
+    }
+    let set: BTreeSet<String> = requests.into_iter().flatten().collect();
+    let known: BTreeSet<String> = SET_KEYS.iter().map(|key| (*key).to_owned()).collect();
+    assert_eq!(set, known);
+}
+
+#[test]
+fn a_model_that_is_being_made_has_no_tags_and_a_list_no_owner() {
+    let snapshot = snapshot();
+    let models = "/2020-11-20/projects/myProject/models";
+    let has = |method: &str, key: &str| {
+        keys(&snapshot, "test", false, method, models, "{}").contains(&key.to_owned())
+    };
+    assert!(!has("POST", "aws:ResourceTag/") && has("POST", "aws:ResourceAccount"));
+    assert!(!has("GET", "aws:ResourceAccount"));
+    let detect = "/2020-11-20/projects/myProject/models/1/detect";
+    assert!(keys(&snapshot, "test", false, "POST", detect, "").contains(&"aws:ResourceTag/".to_owned()));
+}
+
+#[test]
+fn what_the_journal_keeps_of_a_decision_keeps_no_snapshot() {
+    let snapshot = Arc::new(snapshot());
+    let (received, caller, entry_point, invocation) =
+        asked(&snapshot, "test", false, "GET", "/2020-11-20/projects", "");
+    let (kept, permit) =
+        crate::authorization::authorize(&snapshot, &received, caller, entry_point, invocation);
+    drop(permit);
+    assert_eq!(Arc::strong_count(&snapshot), 1);
+    // All the same it can be explained.
+    drop(snapshot);
+    assert!(kept.explain().summary().starts_with("allowed by statement 0"));
+}

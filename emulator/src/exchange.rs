@@ -1,0 +1,466 @@
+//! The way of one request: entry point, authenticate, resolve, authorize, perform, respond.
+//!
+//! Plain functions, one type change a step. The first two are the same for every service that is played here; what
+//! follows is Lookout for Vision's, EC2's or STS's own. [`answer`] is the wrapper around them: it opens the journal entry before
+//! anything is decided, and whatever way a request ends, the entry is closed once, before the answer leaves.
+
+mod authenticate;
+pub(crate) mod refusal;
+mod respond;
+
+use std::sync::Arc;
+
+use aws_identifiers::Region;
+use http::{StatusCode, Version, request::Parts};
+use http_body_util::Full;
+use hyper::{Response, body::Bytes};
+use lookoutvision::{
+    operations::Refused,
+    routes::{Route, UnknownOperation},
+};
+use sigv4_verify::SignatureError;
+use tracing::{Level, debug, enabled, info, warn};
+
+use self::refusal::{BodyForm, Refusal, ServiceNotPlayed};
+use crate::{
+    authorization::{self, Authorizable, Permit},
+    identity::Caller,
+    journal::{Explainer, OpenEntry, QueueFull, SignatureRecord},
+    network::{
+        entry_point::{EntryPoint, HostEntryPoint, Scope},
+        host_name::{EmulatedHost, EmulatedService},
+    },
+    request::{
+        Connection, HeadError, ReceivedRequest,
+        body::{Account, ReceivedBody, RequestBody},
+    },
+    runtime::{Shared, Snapshot},
+    services::{
+        ec2,
+        lookoutvision::{invocation::Invocation, perform},
+        query::parameters::Parameters,
+        sts,
+    },
+};
+
+/// Answers one request of the AWS API
+pub(crate) async fn answer(
+    shared: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    head: Parts,
+    incoming: &mut RequestBody,
+) -> Response<Full<Bytes>> {
+    let snapshot = shared.snapshot();
+    let limits = &snapshot.settings.limits;
+    // Over HTTP/1.1 hyper keeps the limits exactly.
+    let checked = match head.version {
+        Version::HTTP_2 => HeadError::check_http2(&head, limits),
+        _ => Ok(()),
+    };
+    let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
+    let mut entry = shared.journal.open(&received);
+    let service = service(&received);
+    entry.service = service;
+
+    let front = Front {
+        shared,
+        snapshot: &snapshot,
+        received: &received,
+        service,
+    };
+    let outcome = match checked {
+        Ok(()) => front.decide(incoming, &mut entry).await,
+        Err(error) => Err(Refusal::Head(error)),
+    };
+    let response = match outcome {
+        Ok((status, body)) => {
+            let form = BodyForm::of(service);
+            respond::success(status, body, form, received.request_id, shared.clock.now())
+        }
+        Err(refusal) => {
+            if let Some((bytes, sha256)) = incoming.drain(limits).await {
+                entry.body.bytes = Some(bytes);
+                entry.body.sha256 = Some(sha256);
+            }
+            front.refuse(refusal, &mut entry)
+        }
+    };
+    note_answer(&mut entry, &response);
+    response
+}
+
+/// Answers what came instead of a request's head; `head` is what is left of it
+pub(crate) fn answer_unreadable(
+    shared: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    head: &[u8],
+    error: HeadError,
+) -> Response<Full<Bytes>> {
+    let received = ReceivedRequest::unreadable(head, connection.clone(), shared.clock.now());
+    let snapshot = shared.snapshot();
+    let mut entry = shared.journal.open(&received);
+    let service = service(&received);
+    entry.service = service;
+    let front = Front {
+        shared,
+        snapshot: &snapshot,
+        received: &received,
+        service,
+    };
+    let response = front.refuse(Refusal::Head(error), &mut entry);
+    note_answer(&mut entry, &response);
+    response
+}
+
+fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>) {
+    entry.status = Some(response.status());
+    entry.response_bytes = hyper::body::Body::size_hint(response.body())
+        .exact()
+        .map_or(0, |bytes| bytes as usize);
+}
+
+/// A request, and what is known of it before anything is decided
+struct Front<'f> {
+    shared: &'f Arc<Shared>,
+    snapshot: &'f Arc<Snapshot>,
+    received: &'f ReceivedRequest,
+    service: EmulatedService,
+}
+
+/// A request whose signature is good
+struct Signed {
+    caller: Caller,
+    entry_point: EntryPoint,
+    region: Region,
+    body: ReceivedBody,
+}
+
+impl Front<'_> {
+    /// A refusal's answer, and what the journal says of it
+    fn refuse(&self, refusal: Refusal, entry: &mut OpenEntry<'_>) -> Response<Full<Bytes>> {
+        let received = self.received;
+        note_what_the_head_says(entry, self, &refusal);
+        let wire = refusal.to_wire(
+            self.service,
+            received.request_id,
+            self.snapshot.settings.strictness.mismatch_detail,
+        );
+        if let Refusal::Ec2(ec2::error::Ec2Error::InvalidPolicyDocument(error)) = &refusal {
+            // EC2's own sentence says where, and not what.
+            for found in error.findings() {
+                let reason = format!("the policy was refused: {}: {}", found.path, found.message);
+                warn!(request_id = %received.request_id, "{reason}");
+                entry.warnings.push(reason);
+            }
+        }
+        tell(&self.shared.explainer, received, entry, &refusal, &wire.message);
+        entry.error_code = wire.error_type;
+        entry.message = Some(wire.message.as_str().into());
+        if let Refusal::Signature(error) = refusal
+            && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
+        {
+            entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
+        }
+        respond::refusal(wire, received.request_id, self.shared.clock.now())
+    }
+
+    /// The five steps
+    async fn decide(
+        &self,
+        incoming: &mut RequestBody,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let signed = self.authenticate(incoming, entry).await?;
+        match self.service {
+            EmulatedService::LookoutVision => self.lookoutvision(signed, entry).await,
+            EmulatedService::Ec2 => self.ec2(signed, entry).await,
+            EmulatedService::Sts => self.sts(signed, entry).await,
+        }
+    }
+
+    /// Steps 1 and 2
+    async fn authenticate(
+        &self,
+        incoming: &mut RequestBody,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<Signed, Refusal> {
+        let Self {
+            shared,
+            snapshot,
+            received,
+            service,
+            ..
+        } = *self;
+        if let Some(error) = ServiceNotPlayed::of(received) {
+            return Err(Refusal::ServiceNotPlayed(error));
+        }
+        // 1. Which entry point, as far as the host tells.
+        let endpoints = &snapshot.endpoints;
+        let host_entry_point = endpoints
+            .by_host(received.arrival())
+            .and_then(|found| endpoints.check_names(received, None).map(|()| found))
+            .map_err(Refusal::NoEntryPoint)?;
+        let host_region = match &host_entry_point {
+            HostEntryPoint::Known(entry_point, region) => {
+                entry.entry_point = Some(entry_point.clone());
+                Some(region.clone())
+            }
+            HostEntryPoint::ByScope => None,
+        };
+
+        // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
+        let claim = authenticate::claim(received, snapshot, service, host_region.as_ref(), entry)
+            .map_err(signature_refusal)?;
+        let region = claim.region().clone();
+        let scope = Scope {
+            service,
+            region: &region,
+        };
+        // 1 again, with what the scope tells.
+        if let Err(error) = endpoints.check_names(received, Some(scope)) {
+            entry.entry_point = None;
+            return Err(Refusal::NoEntryPoint(error));
+        }
+        let entry_point = match host_entry_point {
+            HostEntryPoint::Known(entry_point, _) => entry_point,
+            HostEntryPoint::ByScope => {
+                let entry_point = endpoints
+                    .by_scope(scope, received.arrival())
+                    .map_err(Refusal::NoEntryPoint)?;
+                entry.entry_point = Some(entry_point.clone());
+                entry_point
+            }
+        };
+        let account = Account {
+            budget: &shared.bodies,
+            client: &received.connection.client,
+            access_key_id: entry.access_key_id.as_deref(),
+        };
+        let body = incoming
+            .receive(&snapshot.settings.limits, account)
+            .await
+            .map_err(Refusal::Body)?;
+        note_body(entry, snapshot, &body);
+        let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
+        entry.principal = Some(caller.principal.clone());
+        if let Some(warning) = warning {
+            warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
+            entry.warnings.push(warning.to_string());
+        }
+        Ok(Signed {
+            caller,
+            entry_point,
+            region,
+            body,
+        })
+    }
+
+    /// Steps 3 to 5 of Lookout for Vision
+    async fn lookoutvision(
+        &self,
+        signed: Signed,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let Self {
+            shared,
+            snapshot,
+            received,
+            ..
+        } = *self;
+        let Signed {
+            caller,
+            entry_point,
+            region,
+            body,
+        } = signed;
+        let output = loop {
+            // 3. What is asked for.
+            let method = received.method.as_str();
+            let invocation = {
+                let state = shared.service.peek();
+                let view = state.view(&snapshot.declared, &region, received.received_at);
+                Invocation::resolve(method, &received.target, &body.bytes, &view)
+                    .map_err(|UnknownOperation| Refusal::UnknownOperation)?
+            };
+            entry.operation = Some(invocation.operation().name().into());
+
+            // 4. Whether it is allowed.
+            let permit = permit(
+                snapshot,
+                received,
+                caller.clone(),
+                entry_point.clone(),
+                invocation,
+                entry,
+            )?;
+
+            // 5. Do it.
+            match perform::perform(&permit, received, &body, shared).await {
+                Ok(output) => break output,
+                Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
+                // Another CreateModel came in between and took the version that the permit is for. It was the one to
+                // get on, so somebody always does, and this one is asked about anew.
+                Err(Refused::Stale) => {}
+            }
+        };
+        entry.rule = output.rule;
+        if let Some(note) = output.note {
+            warn!(request_id = %received.request_id, "{note}");
+            entry.warnings.push(note.to_owned());
+        }
+        // The body's room is for others while this answer is held back.
+        drop(body);
+        if let Some(delay) = output.delay {
+            tokio::time::sleep(delay).await;
+        }
+        Ok((output.status, output.result.map_err(Refusal::Service)?))
+    }
+
+    /// Steps 3 to 5 of EC2
+    async fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
+        let parameters = self.parameters(&signed.body, entry);
+        let invocation = ec2::Invocation::resolve(parameters, signed.region).map_err(Refusal::Ec2)?;
+        let permit = permit(
+            self.snapshot,
+            self.received,
+            signed.caller,
+            signed.entry_point,
+            invocation,
+            entry,
+        )?;
+        let (request_id, now) = (self.received.request_id, self.received.received_at);
+        let performed = move |shared: &Shared| ec2::perform(&permit, request_id, now, shared);
+        let answer = self.shared.aside(performed).await.map_err(Refusal::Ec2)?;
+        Ok((StatusCode::OK, answer.into()))
+    }
+
+    /// Steps 3 to 5 of STS
+    async fn sts(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
+        let parameters = self.parameters(&signed.body, entry);
+        let call = sts::Call::resolve(parameters, &signed.caller, self.snapshot, signed.region);
+        let answer = match call.map_err(Refusal::Sts)? {
+            // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and none can be taken away.
+            sts::Call::GetCallerIdentity => sts::get_caller_identity(&signed.caller, self.received),
+            sts::Call::AssumeRole(invocation) => {
+                let permit = permit(
+                    self.snapshot,
+                    self.received,
+                    signed.caller,
+                    signed.entry_point,
+                    *invocation,
+                    entry,
+                )?;
+                let (request_id, now) = (self.received.request_id, self.received.received_at);
+                let performed = move |shared: &Shared| sts::assume_role(&permit, request_id, now, shared);
+                self.shared.aside(performed).await.map_err(Refusal::Sts)?
+            }
+        };
+        Ok((StatusCode::OK, answer.into()))
+    }
+
+    /// The parameters of a call; the action that they name goes into the journal whether there is one or not
+    fn parameters(&self, body: &ReceivedBody, entry: &mut OpenEntry<'_>) -> Option<Parameters> {
+        let parameters = Parameters::parse(&self.received.method, &self.received.target, &body.bytes)?;
+        entry.operation = parameters.get("Action").map(|action| {
+            action
+                .chars()
+                .take(ACTION_CHARACTERS_KEPT)
+                .collect::<String>()
+                .into()
+        });
+        Some(parameters)
+    }
+}
+
+/// Longer than any action's name
+const ACTION_CHARACTERS_KEPT: usize = 128;
+
+/// Which service is asked: the one that the host names, or where it names none, the one that the scope does
+fn service(received: &ReceivedRequest) -> EmulatedService {
+    match &received.host.emulated {
+        EmulatedHost::Regional(host) => host.service,
+        EmulatedHost::Vpce(host) => host.service,
+        EmulatedHost::NotPlayed => EmulatedService::LookoutVision,
+        EmulatedHost::Other => {
+            authenticate::claimed_service(received).unwrap_or(EmulatedService::LookoutVision)
+        }
+    }
+}
+
+fn permit<I: Authorizable>(
+    snapshot: &Arc<Snapshot>,
+    received: &ReceivedRequest,
+    caller: Caller,
+    entry_point: EntryPoint,
+    invocation: I,
+    entry: &mut OpenEntry<'_>,
+) -> Result<Permit<I>, Refusal> {
+    let (authorization, verdict) =
+        authorization::authorize(snapshot, received, caller, entry_point, invocation);
+    entry.authorization = Some(authorization);
+    verdict.map_err(Refusal::AccessDenied)
+}
+
+fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody) {
+    entry.body.bytes = Some(body.bytes.len());
+    entry.body.sha256 = Some(body.sha256);
+    let kept = snapshot
+        .settings
+        .limits
+        .journal_body_bytes_max
+        .min(body.bytes.len());
+    if kept > 0 {
+        entry.body.kept = Some(body.bytes[..kept].into());
+    }
+}
+
+/// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
+/// head alone, and believed by nobody but the reader.
+fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal: &Refusal) {
+    let received = front.received;
+    if entry.operation.is_none() && front.service == EmulatedService::LookoutVision {
+        let path = received.target.split('?').next().unwrap_or_default();
+        entry.operation = Route::resolve(received.method.as_str(), path)
+            .ok()
+            .map(|route| route.operation().name().into());
+    }
+    if entry.entry_point.is_none()
+        && !matches!(refusal, Refusal::NoEntryPoint(_))
+        && let Some(region) = authenticate::claimed_region(received)
+        && let Ok(HostEntryPoint::ByScope) = front.snapshot.endpoints.by_host(received.arrival())
+    {
+        let scope = Scope {
+            service: front.service,
+            region: &region,
+        };
+        entry.entry_point = front.snapshot.endpoints.by_scope(scope, received.arrival()).ok();
+    }
+}
+
+/// One line that a person understands, as soon as there is time for it; what a client did wrong is no fault of the emulator's, so none is an error.
+fn tell(
+    explainer: &Explainer,
+    received: &ReceivedRequest,
+    entry: &OpenEntry<'_>,
+    refusal: &Refusal,
+    message: &str,
+) {
+    let request_id = received.request_id;
+    match (refusal, &entry.authorization) {
+        (Refusal::AccessDenied(_), Some(authorization)) if enabled!(Level::INFO) => {
+            let authorization = authorization.clone();
+            let explain = move || info!(%request_id, "denied: {}", authorization.explain().summary());
+            if let Err(QueueFull) = explainer.queue(explain) {
+                info!(%request_id, "denied: {message} (too many denials at one time to explain this one here)");
+            }
+        }
+        (Refusal::Signature(error), _) => info!(%request_id, "not authenticated: {error}"),
+        // Whoever set up the test has to know: no policy was asked at all.
+        (Refusal::NoEntryPoint(_), _) => warn!(%request_id, "misdirected: {message}"),
+        _ => debug!(%request_id, "refused: {message}"),
+    }
+}
+
+fn signature_refusal(error: SignatureError) -> Refusal {
+    Refusal::Signature(Box::new(error))
+}

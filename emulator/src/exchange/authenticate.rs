@@ -1,0 +1,135 @@
+//! ReceivedRequest + access keys + now → Caller.
+//!
+//! In two steps, because the body arrives between them: [`claim`] checks everything that the head alone can fail, and
+//! [`Claim::verify`] compares the signature when the body's hash is known.
+
+use std::borrow::Cow;
+
+use aws_identifiers::Region;
+use jiff::Timestamp;
+use sigv4_verify::{
+    ActiveKey, Expectation, ExpectedRegion, RequestHead, RequestTarget, ScopeFault, SignatureError,
+    SignedRequest, UnsignedPayloads, Warning,
+};
+
+use crate::{
+    journal::OpenEntry, network::host_name::EmulatedService, request::ReceivedRequest, runtime::Snapshot,
+    settings::Strictness,
+};
+
+use crate::identity::Caller;
+
+/// A request that says whom it comes from, its signature not yet compared
+pub(crate) struct Claim<'a> {
+    signed: SignedRequest<'a>,
+    key: ActiveKey<'a>,
+    caller: Caller,
+    region: Region,
+    strictness: Strictness,
+}
+
+/// Reads what a request says of its caller: rules 1 to 15 of `sigv4-verify`
+///
+/// `region` is the one that the host names; `None` takes any that the scope names. `service` is the one that the host
+/// names, or that the scope does where the host names none.
+///
+/// # Errors
+/// The first rule that is broken.
+pub(crate) fn claim<'a>(
+    request: &'a ReceivedRequest,
+    snapshot: &'a Snapshot,
+    service: EmulatedService,
+    region: Option<&Region>,
+    entry: &mut OpenEntry<'_>,
+) -> Result<Claim<'a>, SignatureError> {
+    let strictness = snapshot.settings.strictness;
+    let target = RequestTarget::parse(request.target.as_bytes())?;
+    let headers = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let head = RequestHead::new(request.method.as_str(), target, headers);
+    let expected = Expectation {
+        region: region.map_or(ExpectedRegion::Any, |region| {
+            ExpectedRegion::Exactly(region.as_str())
+        }),
+        clock_skew_max: strictness.clock_skew,
+        unsigned_amz_headers: strictness.unsigned_amz_headers,
+        ..Expectation::for_service(service.signing_name())
+    };
+    let now: Timestamp = request.received_at;
+    let signed = SignedRequest::parse(head, &expected, now)?;
+    entry.access_key_id = Some(signed.access_key_id().into());
+    let found = snapshot.access_key(signed.access_key_id());
+    let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
+    let (principal, access_key) = found.expect("a key that was checked was found");
+    let caller = Caller {
+        principal: principal.clone(),
+        credentials: access_key.credentials,
+    };
+    let region = match region {
+        // Rule 13 found the scope to name the same one.
+        Some(region) => region.clone(),
+        // The host names none, and then rule 13 looked at the Region's shape only.
+        None => signed.scope().region().parse().map_err(|_| {
+            let found = signed.scope().region().to_owned();
+            SignatureError::WrongCredentialScope(vec![ScopeFault::Region { found }])
+        })?,
+    };
+    Ok(Claim {
+        signed,
+        key,
+        caller,
+        region,
+        strictness,
+    })
+}
+
+/// The Region that a request says it was signed for, whether or not anything else about it is right: for the journal
+pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
+    claimed_credential(request)?.split('/').nth(2)?.parse().ok()
+}
+
+/// The service that a request says it was signed for, where it is one that is played here
+///
+/// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
+pub(crate) fn claimed_service(request: &ReceivedRequest) -> Option<EmulatedService> {
+    EmulatedService::from_signing_name(&claimed_service_name(request)?)
+}
+
+/// The signing name of the service that a request says it was signed for
+pub(crate) fn claimed_service_name(request: &ReceivedRequest) -> Option<String> {
+    Some(claimed_credential(request)?.split('/').nth(3)?.to_owned())
+}
+
+/// `keyid/date/region/service/term`, as far as it is there
+fn claimed_credential(request: &ReceivedRequest) -> Option<Cow<'_, str>> {
+    if let Some(authorization) = request.header(&http::header::AUTHORIZATION) {
+        let (_, credential) = authorization.split_once("Credential=")?;
+        return credential.split([',', ' ']).next().map(Cow::Borrowed);
+    }
+    let (_, query) = request.target.split_once('?')?;
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let (_, credential) = parameters.find(|(name, _)| name == "X-Amz-Credential")?;
+    Some(credential)
+}
+
+impl Claim<'_> {
+    /// The Region of the credential scope
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Compares the signature: rule 16
+    ///
+    /// # Errors
+    /// When it is not the one that the caller's secret gives this request and this body.
+    pub(crate) fn verify(self, body_sha256: &[u8; 32]) -> Result<(Caller, Option<Warning>), SignatureError> {
+        let unsigned = UnsignedPayloads {
+            declared: self.strictness.declared_unsigned_payload,
+            undeclared: self.strictness.undeclared_unsigned_payload,
+        };
+        let verified = self.signed.verify(&self.key, body_sha256, unsigned)?;
+        Ok((self.caller, verified.warning()))
+    }
+}

@@ -1,0 +1,198 @@
+//! What calls made beside the service's own state: endpoints, what is otherwise about endpoints, and role sessions.
+//!
+//! With a state file all of it is in there, and on the disk before anybody sees it. What of it has no place in the
+//! configuration in force is told in the log, at the start and at each reload.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{error, info, warn};
+
+use crate::{
+    identity::{
+        Role,
+        sessions::{SessionRequest, Sessions},
+    },
+    network::changes::EndpointChanges,
+    settings::Settings,
+    storage::{RecordChange, Records, Storage, StorageError, Table},
+};
+
+/// What calls made
+pub(crate) struct Made {
+    endpoints: EndpointChanges,
+    sessions: Arc<Sessions>,
+    storage: Arc<dyn Storage>,
+}
+
+impl Made {
+    /// What the storage has kept
+    ///
+    /// # Errors
+    /// When a record cannot be read, or what is over cannot be taken out.
+    pub(crate) fn restore(
+        storage: Arc<dyn Storage>,
+        records: &mut Records,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Self, StorageError> {
+        let endpoints = records.take(Table::VpcEndpoints)?;
+        let endpoints = EndpointChanges::restore(endpoints.into_iter().map(|(_, record)| record).collect());
+        let requests = records.take::<Arc<SessionRequest>>(Table::RoleSessions)?;
+        let requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
+        let (mut sessions, ended) = Sessions::under(requests, &settings.identities);
+        let gone = sessions.make_room(now, settings.limits.role_sessions_max);
+        let mut made = Self {
+            endpoints,
+            sessions: Arc::new(sessions),
+            storage,
+        };
+        made.take_out(&gone)?;
+        made.end(&ended)?;
+        made.settle(settings, now)?;
+        Ok(made)
+    }
+
+    /// Nothing was made, and what will be ends with the process
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        Self {
+            endpoints: EndpointChanges::default(),
+            sessions: Arc::default(),
+            storage: Arc::new(crate::storage::Memory),
+        }
+    }
+
+    pub(crate) fn endpoints(&self) -> &EndpointChanges {
+        &self.endpoints
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Comes under another configuration
+    pub(crate) fn reload(&mut self, settings: &Settings, now: Timestamp) {
+        let (sessions, ended) = Sessions::under(self.sessions.requests(), &settings.identities);
+        self.sessions = Arc::new(sessions);
+        let kept = self.end(&ended).and_then(|()| self.settle(settings, now));
+        if let Err(error) = kept {
+            error!("what the configuration has no place for any more is still in the state file: {error}");
+        }
+    }
+
+    /// Puts other endpoints in the place of these
+    ///
+    /// # Errors
+    /// When they cannot be persisted; nothing is changed then.
+    pub(crate) fn put_endpoints(
+        &mut self,
+        mut endpoints: EndpointChanges,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        endpoints.forget_deleted(now.saturating_sub(DELETED_KEPT_FOR).unwrap_or(Timestamp::MIN));
+        let touched = endpoints.take_touched();
+        if !touched.is_empty() {
+            self.persist(&|| {
+                let touched = touched.iter();
+                touched
+                    .map(|(id, record)| match record {
+                        Some(record) => RecordChange::put(Table::VpcEndpoints, id, record),
+                        None => RecordChange::remove(Table::VpcEndpoints, id),
+                    })
+                    .collect()
+            })?;
+        }
+        self.endpoints = endpoints;
+        Ok(())
+    }
+
+    /// Adds a session
+    ///
+    /// # Errors
+    /// When it cannot be persisted; there is none then.
+    pub(crate) fn add_session(
+        &mut self,
+        request: SessionRequest,
+        role: &Role,
+        sessions_max: usize,
+    ) -> Result<(), StorageError> {
+        let mut sessions = (*self.sessions).clone();
+        let gone = sessions.make_room(request.issued_at, sessions_max.saturating_sub(1));
+        self.persist(&|| {
+            let id = request.credentials.access_key_id.as_str();
+            let mut changes = vec![RecordChange::put(Table::RoleSessions, id, &request)];
+            changes.extend(
+                gone.iter()
+                    .map(|id| RecordChange::remove(Table::RoleSessions, id)),
+            );
+            changes
+        })?;
+        sessions.add(Arc::new(request), role);
+        self.sessions = Arc::new(sessions);
+        Ok(())
+    }
+
+    /// Forgets everything; the state file is cleared as a whole, by whoever asks for this
+    pub(crate) fn forget(&mut self) {
+        self.endpoints = EndpointChanges::default();
+        self.sessions = Arc::default();
+    }
+
+    /// Drops what has no place in the configuration, and tells what is not as it was made or declared
+    fn settle(&mut self, settings: &Settings, now: Timestamp) -> Result<(), StorageError> {
+        let mut endpoints = self.endpoints.clone();
+        for id in endpoints.drop_undeclared(&settings.networks) {
+            warn!(
+                "VPC endpoint `{id}` is no longer in the configuration: what was changed about it is dropped"
+            );
+        }
+        for (id, misfit) in endpoints.misfits(&settings.networks) {
+            warn!("VPC endpoint `{id}`, which was made by a call, {misfit}");
+        }
+        for (id, change) in endpoints.of_declared(&settings.networks) {
+            let otherwise = change.to_string();
+            if !otherwise.is_empty() {
+                info!(
+                    "VPC endpoint `{id}` is otherwise than the configuration says until POST /reset: {otherwise}"
+                );
+            }
+        }
+        self.put_endpoints(endpoints, now)
+    }
+
+    /// Takes sessions out whose role is gone
+    fn end(&self, ended: &[Arc<SessionRequest>]) -> Result<(), StorageError> {
+        let mut by_role: BTreeMap<&str, usize> = BTreeMap::new();
+        for request in ended {
+            *by_role.entry(&request.role_arn).or_default() += 1;
+        }
+        for (role_arn, count) in by_role {
+            warn!("the configuration has no role `{role_arn}` any more: its sessions have ended ({count})");
+        }
+        let ids = ended
+            .iter()
+            .map(|request| request.credentials.access_key_id.to_string());
+        self.take_out(&ids.collect::<Vec<_>>())
+    }
+
+    fn take_out(&self, access_key_ids: &[String]) -> Result<(), StorageError> {
+        if access_key_ids.is_empty() {
+            return Ok(());
+        }
+        self.persist(&|| {
+            let ids = access_key_ids.iter();
+            ids.map(|id| RecordChange::remove(Table::RoleSessions, id))
+                .collect()
+        })
+    }
+
+    fn persist(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
+        self.storage.commit(change).inspect_err(|error| {
+            error!("a change was not made, because the state file cannot be written: {error}");
+        })
+    }
+}
+
+/// How long a deleted endpoint is remembered, for its client token and for DescribeVpcEndpoints
+const DELETED_KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);

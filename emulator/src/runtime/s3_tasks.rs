@@ -1,0 +1,61 @@
+//! The tasks for S3 that are under way, and how many of them ask S3 at one time.
+
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, oneshot},
+    task::JoinSet,
+};
+
+/// The tasks for S3 that are not done yet
+pub(crate) struct S3Tasks {
+    running: Mutex<JoinSet<()>>,
+    /// One for each that may ask S3 at one time
+    turns: Semaphore,
+}
+
+impl S3Tasks {
+    /// So many of them ask S3 at one time, and the others wait for their turn
+    pub(crate) fn new(at_one_time_max: usize) -> Self {
+        Self {
+            running: Mutex::default(),
+            turns: Semaphore::new(at_one_time_max),
+        }
+    }
+
+    /// Begins one; what comes back is ready when it has ended or was given up
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
+        let (done, settled) = oneshot::channel();
+        let mut running = self.running();
+        while running.try_join_next().is_some() {}
+        running.spawn(async move {
+            task.await;
+            // Most are not waited for.
+            let _ = done.send(());
+        });
+        settled
+    }
+
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Waits until all that were begun have come to their end; those that have not when this is dropped are given up
+    pub(crate) async fn finish(&self) {
+        let mut running = mem::take(&mut *self.running());
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Gives up all that are not done
+    pub(crate) fn give_up(&self) {
+        self.running().abort_all();
+    }
+
+    // A poisoned lock only means that somebody panicked; the set is whole whatever happens.
+    fn running(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,480 @@
+//! One connection: handshake, then requests until it is closed.
+//!
+//! An answer that leaves before its request has come in whole ends an HTTP/1.1 connection, because what follows could not
+//! be told from the next request: it says `Connection: close`, our side is closed after it, and what the client still
+//! sends is read and discarded for a while ([`linger`]). So is a head that hyper cannot read. Over HTTP/2 only the stream
+//! ends, with RST_STREAM and NO_ERROR after the whole answer (RFC 9113, section 8.1), which h2 does by itself.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderValue, StatusCode, Version, header};
+use http_body_util::{BodyExt, Collected, Either, Full};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::{ProtocolVersion, ServerConfig, server::Acceptor};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
+use tracing::{debug, info};
+
+use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
+use crate::{
+    control::{self, ControlApi},
+    exchange,
+    request::{
+        Connection, HeadError, TlsSession,
+        body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
+    },
+    runtime::Shared,
+    server::{
+        Stop,
+        stream::{
+            Stream, Transport,
+            turns::{InTurn, Turns},
+        },
+    },
+    settings::Limits,
+    tls::UNRECOGNIZED_NAME_ALERT,
+};
+
+pub(crate) mod cut_off;
+mod in_flight;
+mod linger;
+
+/// Speaks with whoever connects to one listener
+#[derive(Clone)]
+pub(crate) struct Connector {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) api: Api,
+    pub(crate) cut_off: CutOff,
+}
+
+/// What a listener is there for
+#[derive(Clone)]
+pub(crate) enum Api {
+    /// The AWS API over TLS
+    Aws { tls: Arc<ServerConfig> },
+    /// The control API over plain HTTP
+    Control(Arc<ControlApi>),
+}
+
+/// Answers the requests of one connection
+#[derive(Clone)]
+struct Answerer {
+    service: Service,
+    exchange: Arc<Exchange>,
+}
+
+/// What a connection is asked
+#[derive(Clone)]
+enum Service {
+    /// The AWS API, which is told what the connection is
+    Aws(Arc<Shared>, Arc<Connection>),
+    /// The control API
+    Control(Arc<ControlApi>, Arc<Client>),
+    /// The control API while it has as many connections as it may: its health checks
+    Health(Arc<ControlApi>, Arc<Client>),
+}
+
+/// The body of an answer of the AWS API, which is all there, or of the control API
+type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
+
+/// How far the exchange of requests and answers is
+#[derive(Default)]
+struct Exchange {
+    turns: Arc<Turns>,
+    /// An answer left before its request had come in whole
+    was_cut_short: AtomicBool,
+}
+
+impl Connector {
+    /// Serves one connection to its end, which is soon after it is told to stop
+    pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<Stop>) {
+        let limits = self.limits();
+        let cut_off = self.cut_off.clone();
+        let (transport, service, is_http2) = match self.api {
+            Api::Aws { tls } => {
+                let handshake = handshake(&self.shared, tls, stream, peer, &limits);
+                let shaken = tokio::select! {
+                    biased;
+                    // Nobody has asked for anything yet.
+                    () = Stop::told(&mut stop) => return,
+                    shaken = handshake => shaken,
+                };
+                let Some((stream, connection)) = shaken else {
+                    return;
+                };
+                let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
+                let service = Service::Aws(self.shared, Arc::new(connection));
+                (Transport::Left(stream.into()), service, is_http2)
+            }
+            Api::Control(control) => {
+                let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
+                (Transport::Right(stream), Service::Control(control, client), false)
+            }
+        };
+        Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
+    }
+
+    /// Answers one health check of the control API and ends
+    pub(crate) async fn check_health(
+        self,
+        control: Arc<ControlApi>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: watch::Receiver<Stop>,
+    ) {
+        let mut limits = self.limits();
+        // Whoever checks does it at once.
+        limits.idle_timeout = limits.idle_timeout.min(limits.handshake_timeout);
+        let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
+        let (transport, service) = (Transport::Right(stream), Service::Health(control, client));
+        Self::serve(transport, service, false, peer, limits, stop, self.cut_off).await;
+    }
+
+    async fn serve(
+        transport: Transport,
+        service: Service,
+        is_http2: bool,
+        peer: SocketAddr,
+        limits: Limits,
+        stop: watch::Receiver<Stop>,
+        cut_off: CutOff,
+    ) {
+        let stream = Stream::new(transport, limits.idle_timeout);
+        let answerer = Answerer {
+            service,
+            exchange: Arc::default(),
+        };
+        let served = if is_http2 {
+            serve_http2(stream, answerer, &limits, stop, cut_off).await
+        } else {
+            serve_http1(stream.counted(cut_off.clone()), answerer, &limits, stop, cut_off).await
+        };
+        if let Err(error) = served {
+            debug!(%peer, %error, "the connection ended with an error");
+        }
+    }
+
+    /// The limits that the listener keeps
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared.snapshot().settings.limits
+    }
+}
+
+impl Answerer {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<InTurn<AnswerBody>>, Infallible> {
+        let (head, incoming) = request.into_parts();
+        let is_http2 = head.version == Version::HTTP_2;
+        let mut body = RequestBody::new(incoming, &head.headers);
+        let (mut response, is_body_complete) = match &self.service {
+            Service::Aws(shared, connection) => {
+                let answer = exchange::answer(shared, connection, head, &mut body).await;
+                (answer.map(Either::Left), body.is_complete())
+            }
+            // In a box, because calls of the AWS API would carry the room for it.
+            Service::Control(control, client) => {
+                let answered = Box::pin(control.answer(client, head, body)).await;
+                (answered.response.map(Either::Right), answered.is_body_complete)
+            }
+            Service::Health(control, client) => {
+                let answered = Box::pin(control.answer_health_check(client, head, body)).await;
+                (answered.response.map(Either::Right), answered.is_body_complete)
+            }
+        };
+        if !is_body_complete && !is_http2 {
+            self.exchange.was_cut_short.store(true, Ordering::Relaxed);
+            response.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+        let turns = self.exchange.turns.clone();
+        Ok(response.map(|body| InTurn::new(body, turns)))
+    }
+
+    /// Answers what came instead of a request's head
+    fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
+        let mut response = match &self.service {
+            Service::Aws(shared, connection) => exchange::answer_unreadable(shared, connection, head, error),
+            Service::Control(..) | Service::Health(..) => control::answer_unreadable(&error),
+        };
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
+        response
+    }
+}
+
+/// The connection ends with this answer (RFC 9110, section 7.6.1)
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// Serves until the client closes, lets the next request wait for `idle_timeout`, or we stop
+async fn serve_http1(
+    mut stream: Stream,
+    answerer: Answerer,
+    limits: &Limits,
+    mut stop: watch::Receiver<Stop>,
+    cut_off: CutOff,
+) -> hyper::Result<()> {
+    stream.withhold_out_of_turn(answerer.exchange.turns.clone());
+    let service = service_fn(|request| {
+        answerer.exchange.turns.request_was_read();
+        let unanswered = cut_off.answering();
+        let answer = answerer.clone().answer(request);
+        async move {
+            let answer = answer.await;
+            unanswered.finish();
+            answer
+        }
+    });
+    let is_for_more_requests = !matches!(answerer.service, Service::Health(..));
+    let mut served = http1_builder(limits)
+        .keep_alive(is_for_more_requests)
+        .serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        biased;
+        () = Stop::told(&mut stop) => None,
+        ended = &mut served => Some(ended),
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            Pin::new(&mut served).graceful_shutdown();
+            (&mut served).await
+        }
+    };
+
+    let parts = served.into_parts();
+    let mut stream = parts.io.into_inner();
+    let withheld = stream.take_withheld().or(match &ended {
+        // HTTP/2 without having agreed on it: hyper says nothing.
+        Err(error) if error.is_parse() => Some(StatusCode::BAD_REQUEST),
+        _ => None,
+    });
+    if let (Some(status), Err(found)) = (withheld, &ended) {
+        let error = HeadError::of_hyper(status, found, limits);
+        let answer = answerer.answer_unreadable(&parts.read_buf, error);
+        // The client may be gone; there is nobody else to tell.
+        let _ = write_answer(&mut stream, answer).await;
+    } else if !answerer.exchange.was_cut_short.load(Ordering::Relaxed) {
+        return ended;
+    }
+    linger_until_stopped(&mut stream, limits, &mut stop).await;
+    ended
+}
+
+/// Writes an answer in hyper's place, and closes our side of the connection
+async fn write_answer(stream: &mut Stream, answer: Response<Full<Bytes>>) -> std::io::Result<()> {
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await.map(Collected::to_bytes);
+    let status = head.status;
+    let mut bytes = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or_default()
+    )
+    .into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(&body);
+    stream.write_all(&bytes).await?;
+    stream.flush().await?;
+    stream.shutdown().await
+}
+
+/// Serves until the client closes, has no request in flight for `idle_timeout`, or we stop
+async fn serve_http2(
+    mut stream: Stream,
+    answerer: Answerer,
+    limits: &Limits,
+    mut stop: watch::Receiver<Stop>,
+    cut_off: CutOff,
+) -> hyper::Result<()> {
+    let service = service_fn(move |request| answerer.clone().answer(request));
+    let in_flight = InFlight::new();
+    let _counted = in_flight.counted(cut_off);
+    let builder = http2_builder(in_flight.clone(), limits);
+    let ended = {
+        let mut served = pin!(builder.serve_connection(TokioIo::new(&mut stream), service));
+        let ended = tokio::select! {
+            biased;
+            () = Stop::told(&mut stop) => None,
+            () = in_flight.idle_for(limits.idle_timeout) => None,
+            ended = served.as_mut() => Some(ended),
+        };
+        match ended {
+            Some(ended) => ended,
+            None => {
+                // GOAWAY: requests that were sent before the client reads it are still answered.
+                served.as_mut().graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    ended = served => ended,
+                    // The client does not confirm the GOAWAY, or never began to speak HTTP/2: there is nothing to
+                    // wait for.
+                    () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
+                }
+            }
+        }
+    };
+    // Frames that make no sense are answered with a GOAWAY that says so.
+    if ended.is_err() {
+        linger_until_stopped(&mut stream, limits, &mut stop).await;
+    }
+    ended
+}
+
+/// Lets a client that is still sending read what it was told; nobody who wants to stop waits for that
+async fn linger_until_stopped(stream: &mut Stream, limits: &Limits, stop: &mut watch::Receiver<Stop>) {
+    if stream.has_ended() {
+        return;
+    }
+    tokio::select! {
+        () = Stop::told(stop) => {}
+        () = linger(stream.tcp(), limits) => {}
+    }
+}
+
+async fn handshake(
+    shared: &Shared,
+    tls: Arc<ServerConfig>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    limits: &Limits,
+) -> Option<(TlsStream<TcpStream>, Connection)> {
+    let local = stream.local_addr().ok()?;
+    // A full answer goes out in one write; without this its last segment can wait 40 ms for an acknowledgement.
+    stream.set_nodelay(true).ok()?;
+    let handshake = async {
+        if speaks_plain_http(&stream).await {
+            debug!(%peer, "plain HTTP on the TLS port");
+            // The client may be gone; there is nobody else to tell.
+            let _ = stream.write_all(plain_http_answer().as_bytes()).await;
+            return Err(Some(stream));
+        }
+        let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let (error, stream) = match (&mut acceptor).await {
+            Ok(mut begun) => match shared.authority.screen(begun.client_hello().server_name()) {
+                Ok(_) => match begun.into_stream(tls).into_fallible().await {
+                    Ok(session) => return Ok(session),
+                    Err((error, stream)) => (error, Some(stream)),
+                },
+                Err(refusal) => {
+                    // Logged first, so that whoever has the alert finds the reason.
+                    info!(%peer, "no TLS session: {refusal}");
+                    // rustls would say `access_denied`; this alert tells the client what is wrong.
+                    let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
+                    return Err(Some(begun.io));
+                }
+            },
+            Err(error) => (error, acceptor.take_io()),
+        };
+        debug!(%peer, %error, "no TLS session");
+        Err(stream)
+    };
+    let stream = match timeout(limits.handshake_timeout, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(stream)) => {
+            if let Some(mut stream) = stream {
+                // The alert, or whatever else it was told, is to be read by a client that is still sending.
+                let _ = stream.shutdown().await;
+                linger(&mut stream, limits).await;
+            }
+            return None;
+        }
+        Err(_) => {
+            debug!(%peer, "no TLS session within handshake_timeout");
+            return None;
+        }
+    };
+    let session = stream.get_ref().1;
+    let tls = TlsSession {
+        version: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        },
+        sni: session.server_name().map(Into::into),
+        alpn: session
+            .alpn_protocol()
+            .map(|protocol| String::from_utf8_lossy(protocol).into()),
+    };
+    let client = shared.bodies.client(peer.ip());
+    Some((stream, Connection::new(local, peer, tls, client)))
+}
+
+/// Whether the first bytes are a plain HTTP request's: a TLS client begins with a handshake record, and its first
+/// byte 0x16 begins no method (RFC 8446, section 5.1).
+async fn speaks_plain_http(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase()
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // hyper starts this timer when it begins to wait for a head, so it closes idle connections as well.
+        .header_read_timeout(limits.idle_timeout)
+        // The buffer alone is no exact bound: what it holds of a head depends on how the bytes came in, and it may be
+        // allocated larger than asked for.
+        .max_header_size(limits.header_bytes_max)
+        .max_buf_size(limits.header_bytes_max)
+        // We write `Date` ourselves, from the clock that checks signatures.
+        .auto_date_header(false);
+    // hyper keeps its default of 100 on the stack and any other number on the heap.
+    if limits.headers_max != HYPER_HEADERS_MAX {
+        builder.max_headers(limits.headers_max);
+    }
+    builder
+}
+
+fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFlight> {
+    let mut builder = http2::Builder::new(in_flight);
+    let buffer_bytes = u32::try_from(limits.http2_buffer_bytes_max).unwrap_or(u32::MAX);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .initial_connection_window_size(buffer_bytes)
+        .initial_stream_window_size(buffer_bytes / HTTP2_BUFFER_PARTS as u32)
+        // What is a little too large is answered by us, with a body and an entry in the journal, and not by h2.
+        .max_header_list_size(
+            u32::try_from(limits.header_bytes_max)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(HTTP2_HEAD_FACTOR),
+        )
+        .keep_alive_interval(Some(HTTP2_PING_INTERVAL))
+        .keep_alive_timeout(limits.idle_timeout)
+        .auto_date_header(false);
+    builder
+}
+
+/// What hyper takes without being told
+const HYPER_HEADERS_MAX: usize = 100;
+/// Requests at one time on one HTTP/2 connection
+const HTTP2_STREAMS_MAX: u32 = 100;
+/// A head so many times larger than `header_bytes_max` is refused by h2 itself: 431 without a body
+const HTTP2_HEAD_FACTOR: u32 = 4;
+/// How often a quiet HTTP/2 connection is asked whether it is still there
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
+
+fn plain_http_answer() -> String {
+    let text = "This port speaks TLS: use https:// and trust the CA that the emulator names at its start.\n";
+    format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    )
+}

@@ -1,0 +1,112 @@
+//! `DescribeNetworkInterfaces`
+
+use super::write_next_token;
+use crate::{
+    network::entry_point::PlacedEndpoint,
+    services::ec2::{
+        Call,
+        error::Ec2Error,
+        filters::{Filters, Page},
+        network,
+        view::{self, State},
+    },
+};
+
+/// Those of the endpoints
+pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
+    let ((ids, filters, page), dry_run) = call.read(|reader| {
+        Ok((
+            reader.texts("NetworkInterfaceId"),
+            Filters::read(reader, INTERFACE_FILTERS)?,
+            Page::read(reader)?,
+        ))
+    })?;
+    let interfaces: Vec<_> = call
+        .endpoints()
+        .into_iter()
+        .filter(|(_, state)| *state == State::Available)
+        .flat_map(|(placed, _)| {
+            let interfaces = network::interfaces_of(&placed, call.region()).into_iter();
+            interfaces.map(move |interface| (placed.clone(), interface))
+        })
+        .collect();
+    for id in &ids {
+        let is_there = |interface: &network::NetworkInterface| interface.network_interface_id == *id;
+        if !interfaces.iter().any(|(_, interface)| is_there(interface)) {
+            return Err(Ec2Error::NetworkInterfaceNotFound((*id).to_owned()));
+        }
+    }
+    dry_run.stop()?;
+    let owner = call.permit.snapshot().settings.account_id.as_str();
+    let description = |placed: &PlacedEndpoint| format!("VPC Endpoint Interface {}", placed.id());
+    let shown = interfaces
+        .into_iter()
+        .filter(|(_, interface)| ids.is_empty() || ids.contains(&interface.network_interface_id.as_str()))
+        .filter(|(placed, interface)| {
+            filters.pass(|filter| {
+                let value = match filter {
+                    "addresses.private-ip-address" | "private-ip-address" => interface.address.to_string(),
+                    "availability-zone" => interface.subnet.zone.clone(),
+                    "description" => description(placed),
+                    "group-id" => {
+                        let groups = network::groups_of(placed).into_iter();
+                        return groups.map(|group| group.to_string()).collect();
+                    }
+                    "interface-type" => "vpc_endpoint".to_owned(),
+                    "network-interface-id" => interface.network_interface_id.clone(),
+                    "owner-id" => owner.to_owned(),
+                    "requester-managed" => "true".to_owned(),
+                    "status" => "in-use".to_owned(),
+                    "subnet-id" => interface.subnet.subnet_id.to_string(),
+                    "vpc-id" => placed.vpc.vpc_id.to_string(),
+                    _ => return Vec::new(),
+                };
+                vec![value]
+            })
+        });
+    let (shown, next) = page.of(shown.collect());
+    Ok(call.answer(|xml| {
+        xml.items("networkInterfaceSet", shown, |xml, (placed, interface)| {
+            let address = interface.address.to_string();
+            xml.text("networkInterfaceId", &interface.network_interface_id);
+            xml.text("subnetId", interface.subnet.subnet_id.as_str());
+            xml.text("vpcId", placed.vpc.vpc_id.as_str());
+            xml.text("availabilityZone", &interface.subnet.zone);
+            xml.text("description", &description(&placed));
+            xml.text("ownerId", owner);
+            xml.flag("requesterManaged", true);
+            xml.text("status", "in-use");
+            xml.text("privateIpAddress", &address);
+            xml.flag("sourceDestCheck", true);
+            xml.items("groupSet", network::groups_of(&placed), |xml, group| {
+                xml.text("groupId", group.as_str());
+                xml.text("groupName", &view::group_name(&placed, &group));
+            });
+            xml.element("tagSet", |_| {});
+            xml.items("privateIpAddressesSet", [&address], |xml, address| {
+                xml.text("privateIpAddress", address);
+                xml.flag("primary", true);
+            });
+            xml.text("interfaceType", "vpc_endpoint");
+        });
+        write_next_token(xml, next);
+    }))
+}
+
+/// The filters that the API model documents for what there is here
+const INTERFACE_FILTERS: &[&str] = &[
+    "addresses.private-ip-address",
+    "availability-zone",
+    "description",
+    "group-id",
+    "interface-type",
+    "network-interface-id",
+    "owner-id",
+    "private-ip-address",
+    "requester-managed",
+    "status",
+    "subnet-id",
+    "tag:*",
+    "tag-key",
+    "vpc-id",
+];

@@ -1,0 +1,262 @@
+//! A change from the operation to its answer, and what is left to do in the background.
+//!
+//! Some operations leave a task for S3: a manifest to be read, an evaluation to be written there. AWS answers such calls
+//! at once and goes on (API reference, `DatasetSource` of CreateDataset: "The call to CreateDataset is asynchronous and
+//! might take a while to complete"; CreateModel likewise). So does this: the task is begun with the change, and its
+//! outcome is a second change, which Describe shows. A client that hangs up changes nothing about it.
+//!
+//! Folders that stand for buckets are waited for before the answer, for a moment at most. A client cannot tell that from
+//! an S3 that was very quick, and a test that looks once instead of polling finds what it looks for.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_identifiers::Region;
+use bytes::Bytes;
+use jiff::Timestamp;
+use lookoutvision::{
+    api::values::InputS3Object,
+    evaluation::Evaluation,
+    manifest::Entries,
+    operations::{Refused, datasets, models},
+    store::{ChangeNumber, S3Task, project::DatasetType},
+};
+use tokio::{sync::oneshot, time::timeout};
+use tracing::{error, info};
+
+use crate::{
+    runtime::{
+        Shared, Snapshot,
+        service::{ClientToken, Committed, Operation},
+    },
+    s3,
+};
+
+/// Everything that a change is made with
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) region: Region,
+    pub(crate) now: Timestamp,
+    pub(crate) token: Option<ClientToken>,
+}
+
+impl Work {
+    /// Makes the change, and begins what it needs of S3
+    ///
+    /// # Errors
+    /// When the operation refuses it; nothing is changed then.
+    pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
+        let shared = self.shared.clone();
+        let begun = shared.aside(move |_| self.begin(operation)).await?;
+        if let Some(settled) = begun.settled {
+            // Whatever becomes of it, the call has done what it answers.
+            let _ = timeout(FOLDERS_ARE_WAITED_FOR, settled).await;
+        }
+        Ok(begun.answer)
+    }
+
+    /// Both in one step, so that nobody who hangs up comes in between
+    fn begin(self, operation: Operation) -> Result<Begun, Refused> {
+        let Committed { answer, s3_task } = self.commit(operation)?;
+        let settled = s3_task.and_then(|s3_task| {
+            let is_in_a_folder = s3::is_at_hand(&self.snapshot.settings.s3, s3_task.bucket());
+            let shared = self.shared.clone();
+            let settled = shared.s3_tasks.spawn(self.finish(s3_task));
+            is_in_a_folder.then_some(settled)
+        });
+        Ok(Begun { answer, settled })
+    }
+
+    fn commit(&self, operation: Operation) -> Result<Committed, Refused> {
+        self.shared.service.commit(
+            &self.snapshot.declared,
+            &self.region,
+            self.now,
+            self.token.as_ref(),
+            operation,
+        )
+    }
+
+    async fn finish(mut self, s3_task: S3Task) {
+        // The second change is none that a client asked for.
+        self.token = None;
+        let outcome = {
+            let _turn = self.shared.s3_tasks.turn().await;
+            self.run_s3_task(s3_task).await
+        };
+        let lost = outcome.lost();
+        let work = self.clone();
+        let committed = self.shared.aside(move |_| work.commit(outcome.operation()));
+        if let Err(error) = committed.await {
+            // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
+            // from now on, and nobody has to restart an emulator because something is for ever in progress.
+            error!("what came of a task for S3 was lost: {error:?}");
+            let service = &self.shared.service;
+            service.apply_in_memory(&self.snapshot.declared, &self.region, self.now, lost.operation());
+        }
+    }
+
+    async fn run_s3_task(&self, s3_task: S3Task) -> Outcome {
+        match s3_task {
+            S3Task::ReadManifest {
+                project_name,
+                dataset_type,
+                begun_by,
+                manifest,
+            } => Outcome::Dataset {
+                project_name,
+                dataset_type,
+                begun_by,
+                entries: self.read(&manifest).await,
+            },
+            S3Task::WriteEvaluation(evaluation) => {
+                let written = self.write(&evaluation).await;
+                let Evaluation {
+                    project_name,
+                    version,
+                    begun_by,
+                    ..
+                } = *evaluation;
+                Outcome::Training {
+                    project_name,
+                    version,
+                    begun_by,
+                    written,
+                }
+            }
+        }
+    }
+
+    async fn read(&self, manifest: &InputS3Object) -> Result<Entries, String> {
+        let settings = &self.snapshot.settings;
+        let limits = settings.limits;
+        let bytes = s3::read(
+            &settings.s3,
+            &self.region,
+            manifest,
+            limits.manifest_bytes_max,
+            limits.s3_timeout,
+        );
+        let entries = bytes.await.map_err(|error| error.to_string()).and_then(|bytes| {
+            Entries::default()
+                .with(&bytes, limits.dataset_entries_max)
+                .map_err(|error| error.to_string())
+        });
+        entries.map_err(|reason| {
+            let InputS3Object { bucket, key, .. } = manifest;
+            info!("the manifest s3://{bucket}/{key} was not taken: {reason}");
+            // Guess: the text.
+            format!("The manifest s3://{bucket}/{key} could not be used: {reason}")
+        })
+    }
+
+    async fn write(&self, evaluation: &Evaluation) -> Result<(), String> {
+        let settings = &self.snapshot.settings;
+        // Programs that train need not know that this emulator was given nowhere to write to.
+        if !s3::is_configured(&settings.s3) {
+            return Ok(());
+        }
+        for (object, content) in evaluation.objects() {
+            let written = s3::write(
+                &settings.s3,
+                &self.region,
+                &object,
+                content,
+                settings.limits.s3_timeout,
+            );
+            written.await.map_err(|error| {
+                info!(
+                    "the evaluation was not written to s3://{}/{}: {error}",
+                    object.bucket, object.key
+                );
+                // Guess: the text.
+                format!(
+                    "The evaluation could not be written to s3://{}/{}: {error}",
+                    object.bucket, object.key
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A change that was made
+struct Begun {
+    /// The body of the answer
+    answer: Bytes,
+    /// Ready when its task for S3 has come to its end; only of one that is waited for
+    settled: Option<oneshot::Receiver<()>>,
+}
+
+/// What came of a task for S3
+enum Outcome {
+    Dataset {
+        project_name: String,
+        dataset_type: DatasetType,
+        begun_by: ChangeNumber,
+        entries: Result<Entries, String>,
+    },
+    Training {
+        project_name: Arc<str>,
+        version: String,
+        begun_by: ChangeNumber,
+        written: Result<(), String>,
+    },
+}
+
+impl Outcome {
+    /// The change that takes it in
+    fn operation(self) -> Operation {
+        Box::new(move |change| {
+            match self {
+                Self::Dataset {
+                    project_name,
+                    dataset_type,
+                    begun_by,
+                    entries,
+                } => datasets::finish_creation(change, &project_name, dataset_type, begun_by, entries),
+                Self::Training {
+                    project_name,
+                    version,
+                    begun_by,
+                    written,
+                } => models::finish_training(change, &project_name, &version, begun_by, written),
+            }
+            Ok(String::new())
+        })
+    }
+
+    /// What is left of it when it cannot be written down
+    fn lost(&self) -> Self {
+        match self {
+            Self::Dataset {
+                project_name,
+                dataset_type,
+                begun_by,
+                ..
+            } => Self::Dataset {
+                project_name: project_name.clone(),
+                dataset_type: *dataset_type,
+                begun_by: *begun_by,
+                entries: Err(LOST.to_owned()),
+            },
+            Self::Training {
+                project_name,
+                version,
+                begun_by,
+                ..
+            } => Self::Training {
+                project_name: project_name.clone(),
+                version: version.clone(),
+                begun_by: *begun_by,
+                written: Err(LOST.to_owned()),
+            },
+        }
+    }
+}
+
+const LOST: &str = "The emulator could not write its state file when this was done.";
+
+/// How long the answer waits for folders; one on a disk that hangs is waited for in the background.
+const FOLDERS_ARE_WAITED_FOR: Duration = Duration::from_secs(1);

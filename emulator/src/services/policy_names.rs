@@ -1,0 +1,521 @@
+//! What a policy names and the configuration does not have: accounts, Regions, projects, models.
+//!
+//! A policy that names another project by a slip matches nothing, without a word. So what is named in full, without a
+//! wildcard or a variable, is looked up when the policy is loaded and when it is attached:
+//!
+//! ```text
+//! "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProjct/1"
+//! → /Statement/0/Resource: … names project `myProjct`, which is not declared in us-west-2
+//! ```
+//!
+//! Lint says the rest: that the service has no resources of another account, nor any in a Region without a VPC.
+
+use std::collections::BTreeSet;
+
+use aws_identifiers::Region;
+use client_text::Shown;
+use iam_policy::{Identity, PolicyDocument, PolicyType};
+use serde_json::Value;
+
+use crate::{
+    network::{PublicEndpoint, host_name::EmulatedService},
+    settings::Settings,
+};
+
+/// Something that a policy names and the configuration does not have
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UnknownName {
+    /// Where the policy names it, as a JSON Pointer into the document
+    pub(crate) pointer: String,
+    /// What is not there
+    pub(crate) message: String,
+}
+
+/// What a configuration has that policies can name
+#[derive(Debug)]
+pub(crate) struct KnownNames<'c> {
+    settings: &'c Settings,
+    /// Of the configuration, and of everyone who is declared
+    accounts: BTreeSet<&'c str>,
+    /// `None`: in every Region there is an endpoint, or can be one
+    endpoint_regions: Option<BTreeSet<&'c Region>>,
+}
+
+/// A place in a document
+#[derive(Clone)]
+struct Place(String);
+
+impl Place {
+    fn child(&self, token: impl std::fmt::Display) -> Self {
+        let token = token.to_string().replace('~', "~0").replace('/', "~1");
+        Self(format!("{}/{token}", self.0))
+    }
+}
+
+impl<'c> KnownNames<'c> {
+    pub(crate) fn of(settings: &'c Settings) -> Self {
+        let principals = settings
+            .identities
+            .principals
+            .iter()
+            .filter_map(|principal| principal.identity.identity());
+        let roles = settings.identities.roles.iter().map(|role| &role.identity);
+        let declared = principals.chain(roles).map(Identity::account);
+        let regions = settings.networks.vpc_endpoints.iter().map(|endpoint| {
+            let vpc = settings
+                .networks
+                .vpcs
+                .iter()
+                .find(|vpc| vpc.vpc_id == endpoint.vpc_id);
+            vpc.and_then(|vpc| vpc.region.as_ref())
+        });
+        Self {
+            settings,
+            accounts: BTreeSet::from_iter(declared.chain([settings.account_id.as_str()])),
+            // Who declares none makes them by calls.
+            endpoint_regions: regions
+                .collect::<Option<BTreeSet<_>>>()
+                .filter(|regions| !regions.is_empty()),
+        }
+    }
+
+    /// The same while the emulator runs, when calls may have made endpoints in any Region
+    pub(crate) fn at_run_time(settings: &'c Settings) -> Self {
+        Self {
+            endpoint_regions: None,
+            ..Self::of(settings)
+        }
+    }
+
+    /// What a document names and is not there, in the order of its text
+    pub(crate) fn unknown_in(&self, document: &PolicyDocument) -> Vec<UnknownName> {
+        // It was read before, by a stricter reader.
+        let Ok(tree) = serde_json::from_str::<Value>(document.text()) else {
+            return Vec::new();
+        };
+        let mut search = Search {
+            known: self,
+            policy_type: document.policy_type(),
+            found: Vec::new(),
+        };
+        for (place, statement) in one_or_more(&tree["Statement"], &Place("/Statement".to_owned())) {
+            search.statement(statement, &place);
+        }
+        search.found
+    }
+
+    fn own_account(&self) -> &str {
+        self.settings.account_id.as_str()
+    }
+
+    fn has_endpoint_in(&self, region: &str) -> bool {
+        self.endpoint_regions
+            .as_ref()
+            .is_none_or(|regions| regions.iter().any(|known| known.as_str() == region))
+    }
+
+    /// Whether there is room for an endpoint in a Region; where there is none, lint says so
+    fn has_vpc_in(&self, region: &str) -> bool {
+        let mut regions = self.settings.networks.vpcs.iter().map(|vpc| vpc.region.as_ref());
+        regions.any(|own| own.is_none_or(|own| own.as_str() == region))
+    }
+
+    /// Whether a project is declared, in a Region or (`None`) in any
+    fn has_project(&self, name: &str, region: Option<&str>) -> bool {
+        self.projects(name, region).next().is_some()
+    }
+
+    /// Whether a model is declared, or its project is one that calls have yet to make
+    fn has_model(&self, project: &str, version: &str, region: Option<&str>) -> bool {
+        self.projects(project, region).any(|project| {
+            let mut versions = project.models.iter().map(|model| model.version.as_str());
+            !project.exists || versions.any(|declared| declared == version)
+        })
+    }
+
+    fn projects(
+        &self,
+        name: &str,
+        region: Option<&str>,
+    ) -> impl Iterator<Item = &'c lookoutvision::declared::DeclaredProject> {
+        self.settings
+            .lookoutvision
+            .projects
+            .iter()
+            .filter(move |project| {
+                let own = project.region.as_ref().map(Region::as_str);
+                project.name.as_str() == name && (own.is_none() || region.is_none() || own == region)
+            })
+    }
+}
+
+struct Search<'k, 'c> {
+    known: &'k KnownNames<'c>,
+    policy_type: PolicyType,
+    found: Vec<UnknownName>,
+}
+
+impl Search<'_, '_> {
+    fn report(&mut self, place: &Place, message: String) {
+        if self.found.len() < iam_policy::FINDINGS_MAX {
+            self.found.push(UnknownName {
+                pointer: place.0.clone(),
+                message,
+            });
+        }
+    }
+
+    fn statement(&mut self, statement: &Value, place: &Place) {
+        for clause in ["Principal", "NotPrincipal"] {
+            let place = place.child(clause).child("AWS");
+            for (place, text) in texts(&statement[clause]["AWS"], &place) {
+                self.principal(text, &place);
+            }
+        }
+        for clause in [ResourceClause::Resource, ResourceClause::NotResource] {
+            let name = clause.name();
+            for (place, text) in texts(&statement[name], &place.child(name)) {
+                self.resource(text, clause, &place);
+            }
+        }
+        for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
+            let place = place.child("Condition").child(operator);
+            for (key, values) in keys.as_object().into_iter().flatten() {
+                self.condition(operator, key, values, &place.child(key));
+            }
+        }
+    }
+
+    fn principal(&mut self, text: &str, place: &Place) {
+        let account = text.split(':').nth(4).unwrap_or(text);
+        if is_account(account) && !self.known.accounts.contains(account) {
+            let own = self.known.own_account();
+            self.report(
+                place,
+                format!(
+                    "names account `{account}`; everything here belongs to `{own}`, and no principal and no role of \
+                     `{account}` is declared"
+                ),
+            );
+        }
+    }
+
+    fn resource(&mut self, text: &str, clause: ResourceClause, place: &Place) {
+        let parts: Vec<_> = text.splitn(6, ':').collect();
+        let ["arn", _, service, region, account, resource] = parts[..] else {
+            return;
+        };
+        let known = self.known;
+        let is_own_service = service == EmulatedService::LookoutVision.signing_name();
+        let is_known = match service {
+            "iam" | "sts" => known.accounts.contains(account),
+            _ => account == known.own_account(),
+        };
+        let is_played = service == "iam" || EmulatedService::from_signing_name(service).is_some();
+        if is_played && is_account(account) && !is_known {
+            if is_own_service && clause == ResourceClause::Resource {
+                return; // Lint says it.
+            }
+            let own = known.own_account();
+            self.report(
+                place,
+                format!(
+                    "`{}` names account `{account}`, and everything here belongs to `{own}`",
+                    Shown(text)
+                ),
+            );
+        } else if is_own_service {
+            self.region_and_name(text, region, resource, place);
+        }
+    }
+
+    /// The Region, project and model of a resource of Lookout for Vision
+    fn region_and_name(&mut self, arn: &str, region: &str, resource: &str, place: &Place) {
+        let known = self.known;
+        let region = Some(region).filter(|region| is_literal(region));
+        if let Some(region) = region
+            && !known.has_endpoint_in(region)
+            // Without an endpoint, other policies than an endpoint's still decide about the public one.
+            && (self.policy_type == PolicyType::VpcEndpoint
+                || known.settings.networks.public_endpoint == PublicEndpoint::Refuse)
+        {
+            if known.has_vpc_in(region) {
+                let message = format!(
+                    "`{}` names {region}, where no VPC endpoint is declared",
+                    Shown(arn)
+                );
+                self.report(place, message);
+            }
+            return;
+        }
+        let mut names = resource.split('/');
+        let (Some(kind), Some(project)) = (names.next(), names.next()) else {
+            return;
+        };
+        if !is_literal(project) {
+            return;
+        }
+        let in_region = region.map_or(String::new(), |region| format!(" in {region}"));
+        if !known.has_project(project, region) {
+            self.report(
+                place,
+                format!(
+                    "`{}` names project `{}`, which is not declared{in_region}",
+                    Shown(arn),
+                    Shown(project)
+                ),
+            );
+        } else if kind == "model"
+            && let Some(version) = names.next().filter(|version| is_literal(version))
+            && !known.has_model(project, version, region)
+        {
+            self.report(
+                place,
+                format!(
+                    "`{}` names model `{}`, which project `{project}` does not declare{in_region}",
+                    Shown(arn),
+                    Shown(version)
+                ),
+            );
+        }
+    }
+
+    /// A condition that no caller of an account that is declared can meet
+    fn condition(&mut self, operator: &str, key: &str, values: &Value, place: &Place) {
+        let operator = operator.rsplit(':').next().unwrap_or(operator);
+        let operator = operator.strip_suffix("IfExists").unwrap_or(operator);
+        let is_positive = ["StringEquals", "StringEqualsIgnoreCase", "StringLike"].contains(&operator);
+        if !is_positive || !key.eq_ignore_ascii_case("aws:PrincipalAccount") {
+            return;
+        }
+        let values: Vec<_> = texts(values, place).into_iter().map(|(_, value)| value).collect();
+        let is_known = |value: &&str| !is_account(value) || self.known.accounts.contains(value);
+        if !values.is_empty() && !values.iter().any(is_known) {
+            let values = values.join("`, `");
+            self.report(
+                place,
+                format!("no principal and no role of `{}` is declared", Shown(values)),
+            );
+        }
+    }
+}
+
+/// Which resources a statement is about
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ResourceClause {
+    Resource,
+    NotResource,
+}
+
+impl ResourceClause {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Resource => "Resource",
+            Self::NotResource => "NotResource",
+        }
+    }
+}
+
+/// The elements of a list, or the one value that stands for it
+fn one_or_more<'v>(value: &'v Value, place: &Place) -> Vec<(Place, &'v Value)> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => {
+            let values = values.iter().enumerate();
+            values.map(|(index, value)| (place.child(index), value)).collect()
+        }
+        value => vec![(place.clone(), value)],
+    }
+}
+
+fn texts<'v>(value: &'v Value, place: &Place) -> Vec<(Place, &'v str)> {
+    let values = one_or_more(value, place).into_iter();
+    values
+        .filter_map(|(place, value)| Some((place, value.as_str()?)))
+        .collect()
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a text means itself: it has no wildcard and no variable
+fn is_literal(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['*', '?', '$'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const CONFIG: &str = "
+principals:
+  - arn: arn:aws:iam::123456789012:user/alice
+    access_keys: [{access_key_id: alice, secret_access_key: alice}]
+  - arn: arn:aws:iam::222222222222:user/guest
+    access_keys: [{access_key_id: guest, secret_access_key: guest}]
+vpcs: [{vpc_id: vpc-0000000a, region: us-west-2}]
+vpc_endpoints: [{vpc_endpoint_id: vpce-0000000a, vpc_id: vpc-0000000a}]
+projects:
+  - {name: line-7, region: us-west-2, models: [{version: '1'}, {version: best}]}
+  - {name: line-8, exists: false}
+";
+
+    /// Where a statement names what is not there, and what that is
+    fn unknown(yaml: &str, policy_type: PolicyType, clauses: &str) -> Vec<(String, String)> {
+        let config = Config::embedded(Some(yaml), None).unwrap_or_else(|problems| panic!("{problems}"));
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", {clauses}}}]}}"#);
+        let document =
+            PolicyDocument::parse(&text, policy_type).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let found = KnownNames::of(&config.settings).unknown_in(&document).into_iter();
+        found.map(|found| (found.pointer, found.message)).collect()
+    }
+
+    fn of_resource(resource: &str) -> Vec<String> {
+        let clauses = format!(r#""Principal": "*", "Action": "*", "Resource": "{resource}""#);
+        let found = unknown(CONFIG, PolicyType::VpcEndpoint, &clauses);
+        found
+            .into_iter()
+            .map(|(pointer, message)| {
+                assert_eq!(pointer, "/Statement/0/Resource");
+                message
+            })
+            .collect()
+    }
+
+    fn named(arn: &str, what: &str) -> Vec<String> {
+        vec![format!("`{arn}` names {what}")]
+    }
+
+    #[test]
+    fn what_is_declared_is_not_remarked_upon() {
+        for resource in [
+            "*",
+            "arn:aws:lookoutvision:*:*:*",
+            "arn:aws:lookoutvision:us-west-2:123456789012:project/line-7",
+            "arn:aws:lookoutvision:us-west-2:123456789012:model/line-7/1",
+            "arn:aws:lookoutvision:us-west-2:123456789012:model/line-7/best",
+            "arn:aws:lookoutvision:*:123456789012:model/line-?/9*",
+            "arn:aws:lookoutvision:us-west-2:*:model/${aws:PrincipalTag/line}/1",
+            // Its models can only come of calls.
+            "arn:aws:lookoutvision:us-west-2:123456789012:model/line-8/3",
+            // Not played here, so nothing is known of it.
+            "arn:aws:kms:us-east-1:999999999999:key/1",
+            "arn:aws:s3:::bucket/*",
+        ] {
+            assert_eq!(of_resource(resource), [""; 0], "{resource}");
+        }
+    }
+
+    #[test]
+    fn another_account_is_named() {
+        // Lint says it of resources of the service.
+        let own = "arn:aws:lookoutvision:us-west-2:999999999999:model/line-7/1";
+        assert_eq!(of_resource(own), [""; 0]);
+        let clauses = format!(r#""Principal": "*", "Action": "*", "NotResource": "{own}""#);
+        let what = "account `999999999999`, and everything here belongs to `123456789012`";
+        let (pointer, message) = unknown(CONFIG, PolicyType::VpcEndpoint, &clauses).remove(0);
+        assert_eq!(
+            (&*pointer, vec![message]),
+            ("/Statement/0/NotResource", named(own, what))
+        );
+        // Also one that only a principal belongs to, in the ARNs of EC2; but not in those of IAM.
+        let arn = "arn:aws:ec2:us-west-2:222222222222:vpc-endpoint/*";
+        let what = "account `222222222222`, and everything here belongs to `123456789012`";
+        assert_eq!(of_resource(arn), named(arn, what));
+        assert_eq!(of_resource("arn:aws:iam::222222222222:role/inspector"), [""; 0]);
+
+        let clauses = r#""Action": "*", "Resource": "*", "Principal": {"AWS": ["123456789012", "222222222222",
+            "arn:aws:iam::999999999999:role/inspector", "888888888888"]}"#;
+        let found = unknown(CONFIG, PolicyType::VpcEndpoint, clauses);
+        let message = |account: &str| {
+            format!(
+                "names account `{account}`; everything here belongs to `123456789012`, and no principal and no role of \
+                 `{account}` is declared"
+            )
+        };
+        assert_eq!(
+            found,
+            [
+                ("/Statement/0/Principal/AWS/2".to_owned(), message("999999999999")),
+                ("/Statement/0/Principal/AWS/3".to_owned(), message("888888888888")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_region_with_a_vpc_and_without_an_endpoint_is_named() {
+        let arn = "arn:aws:lookoutvision:eu-west-1:123456789012:model/line-8/1";
+        // Lint says it of a Region without a VPC.
+        assert_eq!(of_resource(arn), [""; 0]);
+        let with_vpc = CONFIG.replace("vpcs: [", "vpcs: [{vpc_id: vpc-0000000b, region: eu-west-1}, ");
+        let clauses = format!(r#""Principal": "*", "Action": "*", "Resource": "{arn}""#);
+        let (_, message) = unknown(&with_vpc, PolicyType::VpcEndpoint, &clauses).remove(0);
+        assert_eq!(
+            vec![message],
+            named(arn, "eu-west-1, where no VPC endpoint is declared")
+        );
+        // Where the public endpoint is allowed, an identity policy decides about that Region all the same.
+        let of_identity = format!(r#""Action": "*", "Resource": "{arn}""#);
+        assert_eq!(unknown(&with_vpc, PolicyType::Identity, &of_identity).len(), 1);
+        let allowed = format!("{with_vpc}public_endpoint: allow\n");
+        assert_eq!(unknown(&allowed, PolicyType::Identity, &of_identity), []);
+        assert_eq!(unknown(&allowed, PolicyType::VpcEndpoint, &clauses).len(), 1);
+        // The default endpoint stands in every Region.
+        let everywhere = "projects: [{name: line-8, exists: false}]";
+        assert_eq!(unknown(everywhere, PolicyType::VpcEndpoint, &clauses), []);
+    }
+
+    #[test]
+    fn an_undeclared_project_or_model_is_named() {
+        let arn = "arn:aws:lookoutvision:us-west-2:123456789012:project/line-9";
+        assert_eq!(
+            of_resource(arn),
+            named(arn, "project `line-9`, which is not declared in us-west-2")
+        );
+        let arn = "arn:aws:lookoutvision:*:123456789012:model/line-9/*";
+        assert_eq!(
+            of_resource(arn),
+            named(arn, "project `line-9`, which is not declared")
+        );
+        let arn = "arn:aws:lookoutvision:us-west-2:123456789012:model/line-7/2";
+        let what = "model `2`, which project `line-7` does not declare in us-west-2";
+        assert_eq!(of_resource(arn), named(arn, what));
+        // Declared, and in another Region.
+        let arn = "arn:aws:lookoutvision:eu-west-1:123456789012:project/line-7";
+        let clauses = format!(r#""Action": "*", "Resource": "{arn}""#);
+        let allowed = format!("{CONFIG}public_endpoint: allow\n");
+        let (_, message) = unknown(&allowed, PolicyType::Identity, &clauses).remove(0);
+        assert_eq!(
+            vec![message],
+            named(arn, "project `line-7`, which is not declared in eu-west-1")
+        );
+    }
+
+    #[test]
+    fn a_condition_that_nobody_of_a_declared_account_meets_is_remarked_upon() {
+        let of_condition = |condition: &str| {
+            let clauses =
+                format!(r#""Principal": "*", "Action": "*", "Resource": "*", "Condition": {{{condition}}}"#);
+            unknown(CONFIG, PolicyType::VpcEndpoint, &clauses)
+        };
+        assert_eq!(
+            of_condition(
+                r#""StringEqualsIfExists": {"AWS:PrincipalAccount": ["999999999999", "888888888888"]}"#
+            ),
+            [(
+                "/Statement/0/Condition/StringEqualsIfExists/AWS:PrincipalAccount".to_owned(),
+                "no principal and no role of `999999999999`, `888888888888` is declared".to_owned()
+            )]
+        );
+        for met in [
+            r#""StringEquals": {"aws:PrincipalAccount": ["999999999999", "222222222222"]}"#,
+            r#""StringNotEquals": {"aws:PrincipalAccount": "999999999999"}"#,
+            r#""StringLike": {"aws:PrincipalAccount": "9*"}"#,
+            r#""StringEquals": {"aws:ResourceTag/account": "999999999999"}"#,
+        ] {
+            assert_eq!(of_condition(met), [], "{met}");
+        }
+    }
+}
