@@ -31,11 +31,8 @@ pub mod values;
 #[derive(Debug)]
 pub struct Structure {
     /// Its name in the API model
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the tests hold it against the API model")
-    )]
     pub name: &'static str,
+    /// Its members, in the API model's order
     pub members: &'static [Member],
 }
 
@@ -44,8 +41,11 @@ pub struct Structure {
 pub struct Member {
     /// Its name in the API model and in JSON
     pub name: &'static str,
+    /// What it is made of
     pub shape: Shape,
+    /// Whether the API model requires it
     pub required: bool,
+    /// Where it travels
     pub place: Place,
 }
 
@@ -67,17 +67,25 @@ pub enum Place {
 /// What a member is made of
 #[derive(Debug)]
 pub enum Shape {
+    /// A text
     Text(StringShape),
+    /// One of a list of texts
     Enum(Enumeration),
+    /// A whole number
     Integer(Range),
+    /// A number with 32 bits
     Float,
+    /// `true` or `false`
     Boolean,
+    /// A moment
     Timestamp,
     /// Bytes, in base64 in JSON
     Blob(Range),
     /// `Stream`: bytes as they are, of any number
     Stream,
+    /// A list, of so many members
     List(Range, &'static Shape),
+    /// Another structure
     Structure(&'static Structure),
 }
 
@@ -85,12 +93,10 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Range {
     /// Its name in the API model
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the tests hold it against the API model")
-    )]
     pub name: &'static str,
+    /// The least, if there is one
     pub min: Option<i64>,
+    /// The most, if there is one
     pub max: Option<i64>,
 }
 
@@ -98,23 +104,23 @@ pub struct Range {
 #[derive(Debug)]
 pub struct Enumeration {
     /// Its name in the API model
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the tests hold it against the API model")
-    )]
     pub name: &'static str,
+    /// Its values, in the API model's order
     pub values: &'static [&'static str],
 }
 
 /// A struct that was made of a description
 pub trait Described {
+    /// The description
     const STRUCTURE: Structure;
 }
 
 /// Whether a member of this type has to be there
 pub trait Presence {
+    /// Whether the API model requires it
     const REQUIRED: bool = true;
 
+    /// Whether it is left out of the document
     fn is_absent(&self) -> bool {
         false
     }
@@ -144,6 +150,7 @@ macro_rules! structures {
         )* }
     )+) => {$(
         $(#[$doc])*
+        #[expect(missing_docs, reason = "the fields are the members of the API reference")]
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct $name {
             $(

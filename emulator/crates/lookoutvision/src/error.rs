@@ -134,6 +134,7 @@ impl ServiceError {
         }
     }
 
+    /// A body that cannot be read
     // Guess: the name of the error is known from services of the same framework, its text in REST-JSON is not.
     pub fn serialization(message: impl Into<Cow<'static, str>>) -> Self {
         Self::SerializationException {
@@ -141,12 +142,14 @@ impl ServiceError {
         }
     }
 
+    /// A value that the service does not take
     pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
         Self::ValidationException {
             message: message.into(),
         }
     }
 
+    /// A state that does not allow what is asked for
     pub fn conflict(
         message: impl Into<Cow<'static, str>>,
         resource_id: &str,
@@ -159,6 +162,7 @@ impl ServiceError {
         }
     }
 
+    /// Something that is not there
     pub fn not_found(
         message: impl Into<Cow<'static, str>>,
         resource_id: &str,
@@ -171,6 +175,7 @@ impl ServiceError {
         }
     }
 
+    /// More than there may be
     // Guess: no public source has the codes of this service's quotas.
     pub fn quota(
         message: impl Into<Cow<'static, str>>,
@@ -186,6 +191,7 @@ impl ServiceError {
         }
     }
 
+    /// No project of this name
     // Guess: no public source has this text. That the id is the name asked for is a guess as well.
     pub fn project_not_found(project_name: &str) -> Self {
         Self::ResourceNotFoundException {
@@ -195,6 +201,7 @@ impl ServiceError {
         }
     }
 
+    /// No model of this version
     // Guess: no public source has this text. That the id is the version asked for is a guess as well.
     pub fn model_not_found(project_name: &str, version: &str) -> Self {
         Self::ResourceNotFoundException {
@@ -205,6 +212,7 @@ impl ServiceError {
         }
     }
 
+    /// A model that cannot answer at present
     // Guess: the guide only says that the model must be started; of the errors that the API model lists for
     // DetectAnomalies this is the only one that fits.
     pub fn model_not_hosted(project_name: &str, version: &str, status: ModelStatus) -> Self {
@@ -218,6 +226,7 @@ impl ServiceError {
         }
     }
 
+    /// An image of another type than JPEG and PNG
     // A reply of the service, seen in a client's issue (aws/aws-sdk-js 3631).
     pub fn content_type_not_taken() -> Self {
         Self::ValidationException {
@@ -225,6 +234,7 @@ impl ServiceError {
         }
     }
 
+    /// An image that is not what its type says, or of a size that the service does not take
     // Guess: no public source has these texts; that the error is ValidationException is a guess as well.
     pub fn image_not_taken(error: &ImageError) -> Self {
         Self::ValidationException {

@@ -28,15 +28,21 @@ pub const PERFORMANCE: ModelPerformance = ModelPerformance {
 /// A training whose results are to be written
 #[derive(Debug, Clone)]
 pub struct Evaluation {
+    /// The model's project
     pub project_name: Arc<str>,
+    /// The model's version
     pub version: String,
     /// The change that began the training
     pub begun_by: ChangeNumber,
+    /// The model's ARN
     pub model_arn: String,
+    /// When the training ends
     pub end: Timestamp,
+    /// The training set
     pub training: Arc<Entries>,
     /// `None`: the service splits the training set itself
     pub test: Option<Arc<Entries>>,
+    /// Where CreateModel wants the results
     pub output: S3Location,
 }
 

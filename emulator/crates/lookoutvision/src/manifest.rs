@@ -49,21 +49,38 @@ pub struct Entry {
 /// What an image was labelled as
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
+    /// Without an anomaly
     Normal,
+    /// With one
     Anomaly,
 }
 
 /// Why a manifest does not load
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
+    /// Bytes that are not UTF-8, in this line
     #[error("the manifest is not UTF-8 text (line {line})")]
-    NotText { line: usize },
+    NotText {
+        /// The number of the line
+        line: usize,
+    },
+    /// No line at all
     #[error("the manifest has no lines")]
     Empty,
+    /// A line that is no image with a label
     #[error("line {line}: {reason}")]
-    Line { line: usize, reason: String },
+    Line {
+        /// The number of the line
+        line: usize,
+        /// What is wrong with it
+        reason: String,
+    },
+    /// More images than a dataset may have
     #[error("the dataset would have more than {entries_max} images (limits.dataset_entries_max)")]
-    TooMany { entries_max: usize },
+    TooMany {
+        /// So many a dataset may have
+        entries_max: usize,
+    },
 }
 
 impl Entries {
@@ -131,10 +148,12 @@ impl Entries {
         text
     }
 
+    /// The images, in their order
     pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
         self.lines.iter()
     }
 
+    /// How many there are of each kind
     pub fn stats(&self) -> DatasetImageStats {
         let count = |class| {
             self.lines

@@ -102,6 +102,7 @@ pub fn project_arn(account_id: &AccountId, region: &Region, project_name: &str) 
     format!("arn:{partition}:lookoutvision:{region}:{account_id}:project/{project_name}")
 }
 
+/// The partition that a Region belongs to
 // The service was only ever in Regions of partition `aws`; the others follow the names AWS gave out.
 pub fn partition(region: &Region) -> &'static str {
     let region = region.as_str();

@@ -11,7 +11,9 @@ use crate::error::ServiceError;
 /// One page
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page<T> {
+    /// What is on it
     pub items: Vec<T>,
+    /// Where the next one begins, if there is one
     pub next_token: Option<String>,
 }
 

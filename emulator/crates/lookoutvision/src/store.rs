@@ -118,13 +118,16 @@ impl Declared {
 pub struct View<'s> {
     declared: &'s Declared,
     overlay: Option<&'s Overlay>,
+    /// The Region
     pub region: &'s Region,
+    /// The moment
     pub now: Timestamp,
 }
 
 /// What a project and a version of a request name, looked up once
 #[derive(Debug, Clone)]
 pub struct Named {
+    /// Whether the project is there
     pub project_exists: bool,
     /// The model, unless it is gone by now
     pub model: Option<Arc<Model>>,
@@ -207,18 +210,22 @@ impl State {
 }
 
 impl<'s> View<'s> {
+    /// Whether a training needs as many images as the service documents
     pub fn minimum_images(&self) -> MinimumImages {
         self.declared.declarations.minimum_images
     }
 
+    /// The most of each thing
     pub fn limits(&self) -> &'s Limits {
         &self.declared.declarations.limits
     }
 
+    /// How long each thing takes
     pub fn timing(&self) -> &'s Timing {
         &self.declared.declarations.timing
     }
 
+    /// The account that everything belongs to
     pub fn account_id(&self) -> &'s AccountId {
         &self.declared.declarations.account_id
     }
@@ -324,7 +331,9 @@ pub struct ChangeNumber(pub u64);
 /// The next state in the making: one operation's changes of one Region
 #[derive(Debug)]
 pub struct Change<'s> {
+    /// Which change it is
     pub number: ChangeNumber,
+    /// What there was before it
     pub view: View<'s>,
     /// Every project that is not as it was, with what becomes of it
     pub projects: Overlay,
@@ -341,9 +350,13 @@ pub struct Change<'s> {
 pub enum S3Task {
     /// Read the manifest of a dataset that is being created
     ReadManifest {
+        /// The dataset's project
         project_name: String,
+        /// Which of its datasets
         dataset_type: DatasetType,
+        /// The change that began the creation
         begun_by: ChangeNumber,
+        /// Where the manifest lies
         manifest: InputS3Object,
     },
     /// Write the evaluation of a model that is being trained
@@ -361,6 +374,7 @@ impl S3Task {
 }
 
 impl<'s> Change<'s> {
+    /// A change that has changed nothing yet
     pub fn new(state: &State, view: View<'s>, number: ChangeNumber) -> Self {
         Self {
             number,

@@ -21,10 +21,13 @@ use crate::{constraints::Violations, error::ServiceError, routes::Route};
 /// A request whose members are still where they came from
 #[derive(Clone, Copy)]
 pub struct Parts<'r> {
+    /// The operation, with the labels of its path
     pub route: &'r Route,
+    /// The query, as it came
     pub query: &'r str,
     /// The value of a header field
     pub header: &'r dyn Fn(&str) -> Option<&'r str>,
+    /// The body
     pub body: &'r [u8],
 }
 

@@ -162,6 +162,7 @@ pub struct DetectAnomaliesRequest<'r> {
 }
 
 impl<'r> DetectAnomaliesRequest<'r> {
+    /// The description, like that of every other request
     pub const STRUCTURE: Structure = Structure {
         name: "DetectAnomaliesRequest",
         members: &[

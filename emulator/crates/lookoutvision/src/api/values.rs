@@ -5,19 +5,22 @@ use crate::constraints::StringShape;
 
 macro_rules! ranges {
     ($($constant:ident: $kind:ident $name:literal, $min:expr, $max:expr;)+) => {
-        $(pub const $constant: Shape = Shape::$kind(Range { name: $name, min: $min, max: $max });)+
+        $(#[doc = concat!("`", $name, "`")]
+        pub const $constant: Shape = Shape::$kind(Range { name: $name, min: $min, max: $max });)+
     };
 }
 
 macro_rules! enumerations {
     ($($constant:ident: $name:literal $values:expr;)+) => {
-        $(pub const $constant: Shape = Shape::Enum(Enumeration { name: $name, values: &$values });)+
+        $(#[doc = concat!("`", $name, "`")]
+        pub const $constant: Shape = Shape::Enum(Enumeration { name: $name, values: &$values });)+
     };
 }
 
 macro_rules! lists {
     ($($constant:ident: $name:literal, $min:expr, $max:expr, $member:expr;)+) => {
-        $(pub const $constant: Shape =
+        $(#[doc = concat!("`", $name, "`")]
+        pub const $constant: Shape =
             Shape::List(Range { name: $name, min: $min, max: $max }, &$member);)+
     };
 }

@@ -27,6 +27,7 @@ use crate::{
     },
 };
 
+/// `CreateDataset`
 pub fn create(
     change: &mut Change<'_>,
     input: &CreateDatasetRequest,
@@ -134,6 +135,7 @@ pub fn finish_creation(
     change.put(project);
 }
 
+/// `DescribeDataset`
 pub fn describe(
     view: &View<'_>,
     input: &DescribeDatasetRequest,
@@ -153,6 +155,7 @@ pub fn describe(
     })
 }
 
+/// `DeleteDataset`
 pub fn delete(
     change: &mut Change<'_>,
     input: &DeleteDatasetRequest,
@@ -170,6 +173,7 @@ pub fn delete(
     Ok(DeleteDatasetResponse {})
 }
 
+/// `UpdateDatasetEntries`
 pub fn update_entries(
     change: &mut Change<'_>,
     input: &UpdateDatasetEntriesRequest,
@@ -230,6 +234,7 @@ pub fn update_entries(
     })
 }
 
+/// `ListDatasetEntries`
 pub fn list_entries(
     view: &View<'_>,
     input: &ListDatasetEntriesRequest,

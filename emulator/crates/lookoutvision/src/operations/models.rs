@@ -152,6 +152,7 @@ pub fn finish_training(
     replace(change, project_name, model);
 }
 
+/// `DescribeModel`
 pub fn describe(
     view: &View<'_>,
     version: &str,
@@ -194,6 +195,7 @@ pub fn describe(
     })
 }
 
+/// `ListModels`
 pub fn list(view: &View<'_>, input: &ListModelsRequest) -> Result<ListModelsResponse, ServiceError> {
     let name = &input.project_name;
     let project = project(view.project(name), name)?;
@@ -213,6 +215,7 @@ pub fn list(view: &View<'_>, input: &ListModelsRequest) -> Result<ListModelsResp
     })
 }
 
+/// `StartModel`
 pub fn start(
     change: &mut Change<'_>,
     version: &str,
@@ -247,6 +250,7 @@ pub fn start(
     })
 }
 
+/// `StopModel`
 pub fn stop(
     change: &mut Change<'_>,
     version: &str,
@@ -263,6 +267,7 @@ pub fn stop(
     })
 }
 
+/// `DeleteModel`
 pub fn delete(
     change: &mut Change<'_>,
     version: &str,

@@ -107,6 +107,7 @@ pub fn start(
     Ok(StartModelPackagingJobResponse { job_name })
 }
 
+/// `DescribeModelPackagingJob`
 pub fn describe(
     view: &View<'_>,
     input: &DescribeModelPackagingJobRequest,
@@ -154,6 +155,7 @@ pub fn describe(
     })
 }
 
+/// `ListModelPackagingJobs`
 pub fn list(
     view: &View<'_>,
     input: &ListModelPackagingJobsRequest,

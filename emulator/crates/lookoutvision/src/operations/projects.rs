@@ -17,6 +17,7 @@ use crate::{
     store::{Change, View, project::Project},
 };
 
+/// `CreateProject`
 pub fn create(
     change: &mut Change<'_>,
     input: &CreateProjectRequest,
@@ -44,6 +45,7 @@ pub fn create(
     Ok(CreateProjectResponse { project_metadata })
 }
 
+/// `DescribeProject`
 pub fn describe(
     view: &View<'_>,
     input: &DescribeProjectRequest,
@@ -62,6 +64,7 @@ pub fn describe(
     })
 }
 
+/// `ListProjects`
 pub fn list(view: &View<'_>, input: &ListProjectsRequest) -> Result<ListProjectsResponse, ServiceError> {
     // Guess: the order is that of creation.
     let projects = view.projects();
@@ -79,6 +82,7 @@ pub fn list(view: &View<'_>, input: &ListProjectsRequest) -> Result<ListProjects
     })
 }
 
+/// `DeleteProject`
 pub fn delete(
     change: &mut Change<'_>,
     input: &DeleteProjectRequest,

@@ -15,6 +15,7 @@ use crate::{
     store::{Change, View, model::Model},
 };
 
+/// `ListTagsForResource`
 pub fn list(
     view: &View<'_>,
     input: &ListTagsForResourceRequest,
@@ -27,6 +28,7 @@ pub fn list(
     Ok(ListTagsForResourceResponse { tags: tags.collect() })
 }
 
+/// `TagResource`
 pub fn tag(change: &mut Change<'_>, input: &TagResourceRequest) -> Result<TagResourceResponse, ServiceError> {
     let (project_name, model) = find(&change.view, &input.resource_arn)?;
     refuse_reserved(&input.tags)?;
@@ -41,6 +43,7 @@ pub fn tag(change: &mut Change<'_>, input: &TagResourceRequest) -> Result<TagRes
     Ok(TagResourceResponse {})
 }
 
+/// `UntagResource`
 pub fn untag(
     change: &mut Change<'_>,
     input: &UntagResourceRequest,

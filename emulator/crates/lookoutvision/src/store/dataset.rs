@@ -11,7 +11,9 @@ use crate::{api::responses::DatasetImageStats, manifest::Entries};
 /// A dataset
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dataset {
+    /// When it was created
     pub created: Timestamp,
+    /// What it is doing
     pub phase: Phase,
     /// What it holds when the phase is over; kept apart in the state file, as lines
     #[serde(skip)]
@@ -30,8 +32,11 @@ pub enum Phase {
     Updating(Started),
     /// `UPDATE_IN_PROGRESS`, then `UPDATE_FAILED_ROLLBACK_IN_PROGRESS`, then `UPDATE_FAILED_ROLLBACK_COMPLETE`
     RollingBack {
+        /// The update that fails
         update: Started,
+        /// The way back to what it held before
         rollback: Started,
+        /// Why it fails
         message: String,
     },
     /// `DELETE_IN_PROGRESS`, then gone
@@ -43,20 +48,30 @@ pub enum Phase {
 pub enum Creation {
     /// The manifest is still being read, for the change that began it
     Unfinished(ChangeNumber),
+    /// With what the manifest says
     Succeeds,
+    /// With nothing, for this reason
     Fails(String),
 }
 
 /// API model, `DatasetStatus`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatasetStatus {
+    /// `CREATE_IN_PROGRESS`
     CreateInProgress,
+    /// `CREATE_COMPLETE`
     CreateComplete,
+    /// `CREATE_FAILED`
     CreateFailed,
+    /// `UPDATE_IN_PROGRESS`
     UpdateInProgress,
+    /// `UPDATE_COMPLETE`
     UpdateComplete,
+    /// `UPDATE_FAILED_ROLLBACK_IN_PROGRESS`
     UpdateFailedRollbackInProgress,
+    /// `UPDATE_FAILED_ROLLBACK_COMPLETE`
     UpdateFailedRollbackComplete,
+    /// `DELETE_IN_PROGRESS`
     DeleteInProgress,
 }
 

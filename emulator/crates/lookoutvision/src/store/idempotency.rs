@@ -25,6 +25,7 @@ pub struct FirstCall {
     pub fingerprint: [u8; 32],
     /// The body of its answer
     pub answer: String,
+    /// When it was made
     pub at: Timestamp,
 }
 
@@ -36,6 +37,7 @@ pub struct Tokens {
 }
 
 impl TokenKey {
+    /// A token of one operation of one account in one Region
     pub fn new(account_id: &str, region: &str, operation: &str, token: &str) -> Self {
         Self(format!("{account_id}/{region}/{operation}/{token}").into())
     }

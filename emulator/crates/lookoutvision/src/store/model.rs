@@ -13,15 +13,20 @@ use crate::{api::values::OutputConfig, declared::DeclaredModel, model::ModelStat
 pub struct Model {
     /// A number; declared models may have a name
     pub version: Arc<str>,
+    /// When it was created
     pub created: Timestamp,
+    /// What CreateModel said of it
     pub description: Option<String>,
     /// `None` for a declared model, which was never trained anywhere
     pub output_config: Option<OutputConfig>,
+    /// The key that CreateModel named
     pub kms_key_id: Option<String>,
     /// Resource tags, as `aws:ResourceTag/…` sees them; shared, because every call that is authorised on the model
     /// looks at them
     pub tags: Arc<BTreeMap<String, String>>,
+    /// What it answers
     pub kind: ModelKind,
+    /// What it is doing
     pub phase: Phase,
     /// When the evaluation was done; there once the training has succeeded
     pub evaluated: Option<Timestamp>,
@@ -43,7 +48,9 @@ pub enum ModelKind {
 /// `MinInferenceUnits` and `MaxInferenceUnits`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferenceUnits {
+    /// `MinInferenceUnits`
     pub min: i64,
+    /// `MaxInferenceUnits`
     pub max: Option<i64>,
 }
 
@@ -75,7 +82,9 @@ pub enum Phase {
 pub enum Training {
     /// The evaluation is still being written, for the change that began it
     Unfinished(ChangeNumber),
+    /// With a model
     Succeeds,
+    /// Without one, for this reason
     Fails(String),
 }
 

@@ -9,9 +9,13 @@ use crate::api::values::ModelPackagingConfiguration;
 /// A job that packages a model as an AWS IoT Greengrass component
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PackagingJob {
+    /// Its name
     pub name: String,
+    /// The model that it packages
     pub model_version: String,
+    /// What StartModelPackagingJob said of it
     pub description: Option<String>,
+    /// What the component is to be
     pub configuration: ModelPackagingConfiguration,
     /// The version asked for, or that of the model
     pub component_version: String,
@@ -24,8 +28,11 @@ pub struct PackagingJob {
 /// API model, `ModelPackagingJobStatus`; none of ours fails
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackagingStatus {
+    /// `CREATED`
     Created,
+    /// `RUNNING`
     Running,
+    /// `SUCCEEDED`
     Succeeded,
 }
 

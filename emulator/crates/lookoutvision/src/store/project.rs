@@ -11,16 +11,21 @@ use crate::declared::DeclaredProject;
 /// A project
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Project {
+    /// Its name
     pub name: Arc<str>,
+    /// When it was created
     pub created: Timestamp,
     /// Kept apart from the project in the state file, because of its size
     #[serde(skip)]
     pub train: Option<Arc<Dataset>>,
+    /// The same of the test set
     #[serde(skip)]
     pub test: Option<Arc<Dataset>>,
+    /// Its models, by version
     pub models: BTreeMap<Arc<str>, Arc<Model>>,
     /// Rises with every model and never falls, so that no version comes twice
     pub next_version: u64,
+    /// Its packaging jobs, by name
     pub packaging_jobs: BTreeMap<Arc<str>, Arc<PackagingJob>>,
 }
 
@@ -28,7 +33,9 @@ pub struct Project {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DatasetType {
+    /// `train`
     Train,
+    /// `test`
     Test,
 }
 
@@ -74,6 +81,7 @@ impl Started {
 }
 
 impl DatasetType {
+    /// Both of them
     pub const ALL: [Self; 2] = [Self::Train, Self::Test];
 
     /// Its name in the API
