@@ -73,7 +73,8 @@ impl ControlApi {
     pub(crate) async fn answer(&self, client: &Arc<Client>, head: Parts, body: RequestBody) -> Answered {
         let upload = Upload::new(body, client.clone());
         let snapshot = self.shared.snapshot();
-        let response = match screen::screen(&head, &snapshot.settings) {
+        let checked = HeadError::check_transfer_coding(&head.headers).map_err(|error| unreadable(&error));
+        let response = match checked.and_then(|()| screen::screen(&head, &snapshot.settings)) {
             Ok(()) => {
                 let mut request = Request::from_parts(head, Body::empty());
                 request.extensions_mut().insert(upload.clone());
@@ -115,10 +116,15 @@ impl ControlApi {
 
 /// Answers what came instead of a request's head
 pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
+    unreadable(error).into_whole_response()
+}
+
+fn unreadable(error: &HeadError) -> ControlError {
     let (status, code) = match error {
         HeadError::TooLarge { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "HeadTooLarge"),
         HeadError::TargetTooLong => (StatusCode::URI_TOO_LONG, "TargetTooLong"),
+        HeadError::TransferCoding(_) => (StatusCode::NOT_IMPLEMENTED, "TransferCodingNotImplemented"),
         HeadError::Malformed(_) => (StatusCode::BAD_REQUEST, "MalformedHead"),
     };
-    ControlError::new(status, code, error.to_string()).into_whole_response()
+    ControlError::new(status, code, error.to_string())
 }

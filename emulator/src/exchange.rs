@@ -11,7 +11,7 @@ mod respond;
 use std::sync::Arc;
 
 use aws_identifiers::Region;
-use http::{StatusCode, Version, request::Parts};
+use http::{StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use lookoutvision::{
@@ -52,11 +52,7 @@ pub(crate) async fn answer(
 ) -> Response<Full<Bytes>> {
     let snapshot = shared.snapshot();
     let limits = &snapshot.settings.limits;
-    // Over HTTP/1.1 hyper keeps the limits exactly.
-    let checked = match head.version {
-        Version::HTTP_2 => HeadError::check_http2(&head, limits),
-        _ => Ok(()),
-    };
+    let checked = HeadError::check(&head, limits);
     let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
     let mut entry = shared.journal.open(&received);
     let service = service(&received);

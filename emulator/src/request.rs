@@ -10,7 +10,7 @@ use std::{
 };
 
 use client_text::cut;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -61,6 +61,12 @@ pub(crate) enum HeadError {
     /// Longer than hyper takes, which is possible only where `header_bytes_max` was raised
     #[error("the request's target is longer than {TARGET_BYTES_MAX} bytes")]
     TargetTooLong,
+    /// Another transfer coding than `chunked`, or more than one
+    #[error(
+        "the transfer coding `{}` is not implemented: a body comes as it is, or `chunked` once",
+        cut(.0, TRANSFER_CODING_CHARACTERS_KEPT)
+    )]
+    TransferCoding(String),
     /// Not HTTP; what hyper found
     #[error("the request's head is malformed: {0}")]
     Malformed(String),
@@ -124,11 +130,46 @@ impl HeadError {
         }
     }
 
+    /// Looks at what hyper does not look at
+    ///
+    /// # Errors
+    /// When the head is larger than the limits, or its body is coded in a way that nobody here decodes.
+    pub(crate) fn check(head: &Parts, limits: &Limits) -> Result<(), Self> {
+        match head.version {
+            Version::HTTP_2 => Self::check_http2(head, limits),
+            // Here hyper keeps the limits exactly.
+            _ => Self::check_transfer_coding(&head.headers),
+        }
+    }
+
+    /// Looks at how the body comes
+    ///
+    /// hyper asks for `chunked` at the end and takes whatever stands before it. RFC 9112, section 6.1: `chunked` is
+    /// applied once, and a coding that the server does not understand is answered 501.
+    ///
+    /// # Errors
+    /// When it comes in any coding but `chunked`.
+    pub(crate) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Self> {
+        let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+        let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        match (codings.next(), codings.next()) {
+            (None, _) => Ok(()),
+            (Some(coding), None) if is_chunked(coding) => Ok(()),
+            _ => {
+                let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+                let codings: Vec<_> = codings
+                    .map(|coding| String::from_utf8_lossy(coding.as_bytes()))
+                    .collect();
+                Err(Self::TransferCoding(codings.join(", ")))
+            }
+        }
+    }
+
     /// Looks at a head that came over HTTP/2, whose size hyper bounds only roughly
     ///
     /// # Errors
     /// When it is larger than the limits. RFC 9113, section 6.5.2, says how its size is counted.
-    pub(crate) fn check_http2(head: &Parts, limits: &Limits) -> Result<(), Self> {
+    fn check_http2(head: &Parts, limits: &Limits) -> Result<(), Self> {
         let uri = &head.uri;
         let pseudo_fields = [
             (":method", head.method.as_str().len()),
@@ -164,6 +205,9 @@ impl HeadError {
         }
     }
 }
+
+/// Longer than any list of codings that means something
+const TRANSFER_CODING_CHARACTERS_KEPT: usize = 64;
 
 /// RFC 9113, section 6.5.2
 const HTTP2_FIELD_OVERHEAD_BYTES: usize = 32;

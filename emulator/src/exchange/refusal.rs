@@ -154,6 +154,12 @@ impl Refusal {
                     "MalformedHttpRequestException",
                     &error.to_string(),
                 ),
+                // Guess: the code, which is S3's for the same (S3 API reference, *Error responses*, NotImplemented).
+                HeadError::TransferCoding(_) => front_end(
+                    StatusCode::NOT_IMPLEMENTED,
+                    "NotImplementedException",
+                    &error.to_string(),
+                ),
                 HeadError::Malformed(_) => front_end(
                     StatusCode::BAD_REQUEST,
                     "MalformedHttpRequestException",

@@ -10,7 +10,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{ANSWERS_LATE, Answer, Call, connect, emulator, emulator_with, read_answer};
+use crate::support::{
+    ANSWERS_LATE, Answer, Call, connect, control_stream, emulator, emulator_with, read_answer,
+};
 
 /// Far longer than any limit that these tests set: reaching it is a hang
 const HANG: Duration = Duration::from_secs(60);
@@ -185,6 +187,60 @@ async fn a_chunk_that_lies_is_refused() {
         );
     }
     assert_alive(&emulator).await;
+}
+
+/// RFC 9112, section 6.1. What stands before `chunked` would have to be undone, and nobody here does.
+#[tokio::test]
+async fn a_transfer_coding_that_nobody_undoes_is_not_implemented() {
+    let emulator = emulator().await;
+    let head = |call: Call, coding: &str| {
+        let bytes = call.to_bytes();
+        let text = String::from_utf8_lossy(&bytes);
+        let (head, _) = text.split_once("content-length: ").expect("it has a length");
+        format!("{head}{coding}\r\n")
+    };
+    let chunked = "2\r\n{}\r\n0\r\n\r\n";
+    for coding in [
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: identity, chunked\r\n",
+        "transfer-encoding: chunked, chunked\r\n",
+        "transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+    ] {
+        let call = Call::post("/2020-11-20/projects", "application/json", b"{}");
+        let request = format!("{}{chunked}", head(call, coding));
+        let answer = exchange(&emulator, request.as_bytes()).await.expect("an answer");
+        let message = answer.check(501, "NotImplementedException");
+        assert!(message.contains("`chunked` once"), "{message}");
+
+        let call = Call::query("sts", "GetCallerIdentity", &[]);
+        let request = format!("{}{chunked}", head(call, coding));
+        let mut stream = connect(&emulator, emulator.address(), "sts.us-west-2.amazonaws.com")
+            .await
+            .expect("a handshake");
+        stream.write_all(request.as_bytes()).await.expect("it is open");
+        let answer = read_answer(&mut stream).await.expect("an answer");
+        answer.check_xml(501, "NotImplemented");
+
+        let mut stream = control_stream(&emulator).await;
+        let request = format!("POST /reset HTTP/1.1\r\nhost: localhost\r\n{coding}\r\n{chunked}");
+        stream.write_all(request.as_bytes()).await.expect("it is open");
+        let answer = read_answer(&mut stream).await.expect("an answer");
+        assert_eq!(
+            (answer.status, &answer.json()["error"]["code"]),
+            (501, &"TransferCodingNotImplemented".into())
+        );
+    }
+    let entries = emulator.requests().await;
+    assert_eq!(entries.len(), 10);
+    assert!(entries.iter().all(|entry| entry["status"] == 501), "{entries:?}");
+    // The one that there is, however it is spelled
+    let call = Call::detect("1");
+    let body = format!("{:x}\r\n", call.body.len());
+    let body = [body.as_bytes(), &call.body, b"\r\n0\r\n\r\n"].concat();
+    let head = head(call, "transfer-encoding: Chunked\r\n");
+    let answer = exchange(&emulator, &[head.as_bytes(), &body].concat()).await;
+    assert_eq!(answer.expect("an answer").status, 200);
 }
 
 #[tokio::test]

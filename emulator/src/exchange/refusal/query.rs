@@ -408,6 +408,7 @@ fn head_row(error: &HeadError) -> Row {
             "RequestHeaderFieldsTooLarge",
         ),
         HeadError::TargetTooLong => (StatusCode::URI_TOO_LONG, "MalformedHttpRequest"),
+        HeadError::TransferCoding(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         HeadError::Malformed(_) => (StatusCode::BAD_REQUEST, "MalformedHttpRequest"),
     };
     (status, code, error.to_string())
