@@ -10,6 +10,7 @@
 
 use std::process::ExitCode;
 
+mod abuse;
 mod check;
 mod compose;
 mod docs;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let result = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => check::everything(),
+        ["abuse", ref options @ ..] => abuse::attack(options),
         ["envs"] => check::environments(),
         ["compose-smoke"] => compose::smoke_test(),
         ["lock"] => lock::refresh(),
@@ -59,6 +61,8 @@ const HELP: &str = "\
 cargo xtask TASK
 
   test            everything that continuous integration checks          10 min
+  abuse           attacks a running emulator, and prints what was held    5 min
+                  (--minutes N, --only ATTACK, --seed NUMBER, --release)
   envs            make the Python and Node environments of the clients    1 min
   compose-smoke   images and compose files, with real clients in them     5 min
   lock            refresh the lock files of the Python and Node clients   1 min
