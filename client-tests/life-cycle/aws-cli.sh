@@ -1,7 +1,8 @@
 #!/bin/sh
 # The life of a project through the AWS CLI, as in the guides of the real service: create, poll, use, delete. The first
 # argument is an image, the rest is the command that is the CLI; credentials, Region, endpoint and trust come from the
-# environment. The emulator's configuration is `emulator.yaml` beside this file.
+# environment. The emulator's configuration is `emulator.yaml` beside this file; where LOOKOUTVISION_EMULATOR_CONTROL_URL is
+# set also `timing.yaml`: everything takes ten minutes, and this program puts the emulator's clock forward.
 set -eu
 image=$1
 shift
@@ -18,12 +19,19 @@ expect() {  # EXCEPTION ARGUMENT...
     case $said in *"An error occurred ($exception)"*) ;; *) fail "$*: $said" ;; esac
 }
 same() { [ "$1" = "$2" ] || fail "expected $1, found $2"; }
+advance='import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1] + "/clock/advance", b"{\"seconds\":600}")).read()'
 poll() {  # RUNNING DONE ARGUMENT...
     running=$1 done=$2
     shift 2
-    for _ in 1 2 3 4 5; do
+    for looked in 0 1 2 3 4; do
         status=$(aws "$@" --output text)
-        [ "$status" = "$running" ] || { same "$done" "$status"; return; }
+        if [ "$status" != "$running" ]; then
+            same "$done" "$status"
+            [ -z "${LOOKOUTVISION_EMULATOR_CONTROL_URL-}" ] || same 1 "$looked"
+            return
+        fi
+        # The CLI is a module of this Python.
+        [ -z "${LOOKOUTVISION_EMULATOR_CONTROL_URL-}" ] || "$cli" -c "$advance" "$LOOKOUTVISION_EMULATOR_CONTROL_URL"
     done
     fail "$running for ever"
 }
@@ -57,6 +65,7 @@ job=$(aws start-model-packaging-job $model --configuration "$configuration" --ou
 poll RUNNING SUCCEEDED describe-model-packaging-job $project --job-name "$job" --query ModelPackagingDescription.Status
 expect ConflictException delete-model $model
 same STOPPING_HOSTING "$(aws stop-model $model --output text)"
+poll STOPPING_HOSTING TRAINED describe-model $model --query ModelDescription.Status
 for version in 1 2; do aws delete-model $project --model-version $version >/dev/null; done
 for type in train test; do aws delete-dataset $project --dataset-type $type; done
 aws delete-project $project >/dev/null

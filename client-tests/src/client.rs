@@ -154,10 +154,12 @@ impl ReadyClient {
         arguments: &[OsString],
         inputs: &Inputs,
         route: &Route,
+        variables: &[(&str, &str)],
     ) -> Result<(), ClientError> {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         self.set_environment(&mut command, inputs, route);
+        command.envs(variables.iter().copied());
         let failed = |what: String| ClientError(format!("`{}`: {what}", program.display()));
         let output = tokio::time::timeout(PROGRAM_TIMEOUT, command.output())
             .await

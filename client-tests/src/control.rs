@@ -66,14 +66,29 @@ impl Control {
         self.send(Method::POST, "/reset", None).await.map(|_| ())
     }
 
-    /// Sets the emulator's clock ahead of the machine's by so many seconds.
+    /// Sets the emulator's clock ahead of the machine's by so many seconds, and signatures have to follow it.
     ///
     /// # Errors
     /// The control API cannot be reached or refuses.
     pub async fn set_clock_offset(&self, seconds: i64) -> Result<(), ControlError> {
-        self.send(Method::PUT, "/clock", Some(json!({ "offset_seconds": seconds })))
+        let setting = json!({ "offset_seconds": seconds, "signatures": "emulated_only" });
+        self.send(Method::PUT, "/clock", Some(setting)).await.map(|_| ())
+    }
+
+    /// Puts the emulator's clock forward by so many seconds.
+    ///
+    /// # Errors
+    /// The control API cannot be reached or refuses.
+    pub async fn advance_clock(&self, seconds: u32) -> Result<(), ControlError> {
+        let step = json!({ "seconds": seconds });
+        self.send(Method::POST, "/clock/advance", Some(step))
             .await
             .map(|_| ())
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Attaches an endpoint policy.

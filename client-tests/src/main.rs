@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use aws_sdk_lookoutvision::error::DisplayErrorContext;
 use clap::{Args, Parser, Subcommand};
 use client_tests::client::Client;
 use client_tests::control::Control;
@@ -78,7 +79,9 @@ async fn main() -> ExitCode {
 }
 
 async fn life_cycle(image: &Path) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    rust_life_cycle::live(std::fs::read(image)?).await?;
+    // By itself an error of the SDK says `service error` and no more.
+    let lived = rust_life_cycle::live(std::fs::read(image)?).await;
+    lived.map_err(|error| DisplayErrorContext(error.as_ref()).to_string())?;
     println!("done");
     Ok(ExitCode::SUCCESS)
 }

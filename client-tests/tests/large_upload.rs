@@ -70,7 +70,7 @@ async fn upload(client: Client) -> Result<(), Box<dyn Error>> {
         )?;
         let arguments = [program.into(), inputs.job.image.clone().into()];
         ready
-            .run_program(Path::new("node"), &arguments, &inputs, &route)
+            .run_program(Path::new("node"), &arguments, &inputs, &route, &[])
             .await?;
         stage.control().reset().await?;
     }

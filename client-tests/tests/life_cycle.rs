@@ -1,4 +1,5 @@
-//! Every SDK lives the life of a project, from its creation to its deletion, against an emulator of its own.
+//! Every SDK lives the life of a project, from its creation to its deletion, against an emulator of its own: one that does
+//! everything at once, and one that takes ten minutes for everything, whose clock the program puts forward.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -13,42 +14,52 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use xtask::environments::Environments;
 
 const CLIENTS: [(Client, &str); 4] = [
-    (Client::Rust, "a_project_lives_through_the_sdk_for_rust"),
-    (Client::Boto3, "a_project_lives_through_boto3"),
-    (Client::Cli, "a_project_lives_through_the_aws_cli"),
-    (
-        Client::Javascript,
-        "a_project_lives_through_the_sdk_for_javascript",
-    ),
+    (Client::Rust, "the_sdk_for_rust"),
+    (Client::Boto3, "boto3"),
+    (Client::Cli, "the_aws_cli"),
+    (Client::Javascript, "the_sdk_for_javascript"),
 ];
 
+/// How long things take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// The next call sees how they ended
+    AtOnce,
+    /// Ten minutes of the emulator's clock
+    ByTheClock,
+}
+
 fn main() -> ExitCode {
-    let trials = CLIENTS
-        .into_iter()
-        .map(|(client, name)| {
-            let missing = client.missing_tool().filter(|_| !xtask::nothing_may_be_skipped());
-            if let Some(tool) = missing {
-                eprintln!("SKIPPED {client}: `{tool}` is not on the PATH");
-            }
-            Trial::test(name, move || test(client)).with_ignored_flag(missing.is_some())
-        })
-        .collect();
+    let mut trials = Vec::new();
+    for (client, name) in CLIENTS {
+        let missing = client.missing_tool().filter(|_| !xtask::nothing_may_be_skipped());
+        if let Some(tool) = missing {
+            eprintln!("SKIPPED {client}: `{tool}` is not on the PATH");
+        }
+        for (pace, how) in [
+            (Pace::AtOnce, "a_project_lives_through"),
+            (Pace::ByTheClock, "a_project_is_stepped_by_the_clock_through"),
+        ] {
+            let trial = Trial::test(format!("{how}_{name}"), move || test(client, pace));
+            trials.push(trial.with_ignored_flag(missing.is_some()));
+        }
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn test(client: Client) -> Result<(), Failed> {
+fn test(client: Client, pace: Pace) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime
-        .block_on(live(client))
+        .block_on(live(client, pace))
         .map_err(|error| Failed::from(error.to_string()))
 }
 
-async fn live(client: Client) -> Result<(), Box<dyn Error>> {
+async fn live(client: Client, pace: Pace) -> Result<(), Box<dyn Error>> {
     let sources = xtask::workspace_root().join("client-tests");
     let folder = tempfile::tempdir()?;
-    let config = configuration(&sources, folder.path())?;
+    let config = configuration(&sources, folder.path(), pace)?;
     let environments = Environments::of_this_checkout();
     let this_program = PathBuf::from(env!("CARGO_BIN_EXE_client-tests"));
     let ready = client.prepare(&environments, this_program.clone())?;
@@ -73,13 +84,24 @@ async fn live(client: Client) -> Result<(), Box<dyn Error>> {
         Client::Javascript => {
             // A module finds the SDK in the folder that it lies in.
             let home = environments.node_driver()?;
-            let program = home.with_file_name("life-cycle.mjs");
+            let name = match pace {
+                Pace::AtOnce => "life-cycle.mjs",
+                Pace::ByTheClock => "life-cycle-by-the-clock.mjs",
+            };
+            let program = home.with_file_name(name);
             fs::copy(sources.join("node/life-cycle.mjs"), &program)?;
             ("node".into(), vec![program.into(), image])
         }
         Client::Http => return Err("the plain client only detects".into()),
     };
-    let lived = ready.run_program(&program, &arguments, &inputs, &route).await;
+    let control_url = stage.control().url();
+    let variables: &[_] = match pace {
+        Pace::AtOnce => &[],
+        Pace::ByTheClock => &[("LOOKOUTVISION_EMULATOR_CONTROL_URL", control_url)],
+    };
+    let lived = ready
+        .run_program(&program, &arguments, &inputs, &route, variables)
+        .await;
     lived.map_err(|error| {
         let printed = stage.output().unwrap_or_default();
         format!("{error}\nthe emulator printed:\n{printed}").into()
@@ -87,7 +109,7 @@ async fn live(client: Client) -> Result<(), Box<dyn Error>> {
 }
 
 /// The configuration, with folders for its buckets and manifests in one of them
-fn configuration(sources: &Path, folder: &Path) -> io::Result<PathBuf> {
+fn configuration(sources: &Path, folder: &Path, pace: Pace) -> io::Result<PathBuf> {
     for bucket in ["images", "results"] {
         fs::create_dir(folder.join(bucket))?;
     }
@@ -103,7 +125,10 @@ fn configuration(sources: &Path, folder: &Path) -> io::Result<PathBuf> {
             lines.join("\n"),
         )?;
     }
-    let text = fs::read_to_string(sources.join("life-cycle/emulator.yaml"))?;
+    let mut text = fs::read_to_string(sources.join("life-cycle/emulator.yaml"))?;
+    if pace == Pace::ByTheClock {
+        text += &fs::read_to_string(sources.join("life-cycle/timing.yaml"))?;
+    }
     let config = folder.join("emulator.yaml");
     fs::write(&config, text.replace("BUCKETS", &folder.display().to_string()))?;
     Ok(config)

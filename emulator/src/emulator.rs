@@ -15,7 +15,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    clock::{Clock, ClockError, ClockSetting},
+    clock::{Clock, ClockError, ClockSetting, SignatureClocks},
     config::{Config, Problem, Problems},
     control::{ControlApi, environment::ClientEnvironment},
     journal::EntryView,
@@ -253,7 +253,20 @@ impl Emulator {
     /// # Errors
     /// When the setting leads outside the years that a timestamp can hold.
     pub fn set_clock(&self, setting: ClockSetting) -> Result<(), ClockError> {
-        self.shared.clock.set(setting)
+        self.shared.clock.set_time(setting)
+    }
+
+    /// Puts the emulator's clock forward from wherever it is
+    ///
+    /// # Errors
+    /// When that leads outside the years that a timestamp can hold.
+    pub fn advance_clock(&self, seconds: u32) -> Result<(), ClockError> {
+        self.shared.clock.advance(seconds)
+    }
+
+    /// Says by which clocks the date of a signature is good
+    pub fn set_signature_clocks(&self, signatures: SignatureClocks) {
+        self.shared.clock.set_signatures(signatures);
     }
 
     /// State, journal, counters and policies back to the configuration

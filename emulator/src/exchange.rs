@@ -205,8 +205,15 @@ impl Front<'_> {
         };
 
         // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
-        let claim = authenticate::claim(received, snapshot, service, host_region.as_ref(), entry)
-            .map_err(signature_refusal)?;
+        let claim = authenticate::claim(
+            received,
+            snapshot,
+            service,
+            host_region.as_ref(),
+            &shared.clock,
+            entry,
+        )
+        .map_err(signature_refusal)?;
         let region = claim.region().clone();
         let scope = Scope {
             service,

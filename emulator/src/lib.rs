@@ -58,5 +58,5 @@ mod settings;
 mod storage;
 pub mod tls;
 
-pub use clock::{ClockError, ClockSetting};
+pub use clock::{ClockError, ClockSetting, SignatureClocks};
 pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};

@@ -1,5 +1,6 @@
 //! The life of a project through the AWS SDK for Rust, as programs for the real service are written: create, poll, use,
-//! delete. The emulator's configuration is `life-cycle/emulator.yaml`.
+//! delete. The emulator's configuration is `life-cycle/emulator.yaml`. Where [`CONTROL_URL`] is set everything takes ten
+//! minutes, and the program puts the emulator's clock forward.
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use aws_sdk_lookoutvision::types::{
 };
 
 use super::rust_sdk::http_client;
+use crate::control::Control;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -27,6 +29,7 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
         .load()
         .await;
     let client = Client::new(&config);
+    let pace = Pace::of_environment();
     let project = "line-7";
 
     client.create_project().project_name(project).send().await?;
@@ -78,7 +81,7 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
             .await?;
         let status = created.dataset_metadata().and_then(|metadata| metadata.status());
         same(Some(&DatasetStatus::CreateInProgress), status)?;
-        poll(
+        pace.poll(
             DatasetStatus::CreateInProgress,
             DatasetStatus::CreateComplete,
             async || {
@@ -103,6 +106,20 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
         .changes(Blob::new(lines.join("\n")))
         .send()
         .await?;
+    pace.poll(
+        DatasetStatus::UpdateInProgress,
+        DatasetStatus::UpdateComplete,
+        async || {
+            let dataset = client
+                .describe_dataset()
+                .project_name(project)
+                .dataset_type("train");
+            let described = dataset.send().await?;
+            let description = described.dataset_description().ok_or("no description")?;
+            Ok(description.status().ok_or("no status")?.clone())
+        },
+    )
+    .await?;
     let entries = client
         .list_dataset_entries()
         .project_name(project)
@@ -147,7 +164,7 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
             (Some(version), Some(&ModelStatus::Training)),
             (metadata.model_version(), metadata.status()),
         )?;
-        poll(ModelStatus::Training, ModelStatus::Trained, async || {
+        pace.poll(ModelStatus::Training, ModelStatus::Trained, async || {
             status_of(version).await
         })
         .await?;
@@ -190,7 +207,7 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
         .send()
         .await?;
     same(Some(&ModelHostingStatus::StartingHosting), started.status())?;
-    poll(ModelStatus::StartingHosting, ModelStatus::Hosted, async || {
+    pace.poll(ModelStatus::StartingHosting, ModelStatus::Hosted, async || {
         status_of("latest").await
     })
     .await?;
@@ -245,14 +262,20 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
             .send()
             .await?;
         let name = job.job_name().ok_or("no name")?;
-        let job = client
-            .describe_model_packaging_job()
-            .project_name(project)
-            .job_name(name)
-            .send()
-            .await?;
-        let status = job.model_packaging_description().and_then(|job| job.status());
-        same(Some(&ModelPackagingJobStatus::Succeeded), status)?;
+        pace.poll(
+            ModelPackagingJobStatus::Running,
+            ModelPackagingJobStatus::Succeeded,
+            async || {
+                let job = client
+                    .describe_model_packaging_job()
+                    .project_name(project)
+                    .job_name(name);
+                let described = job.send().await?;
+                let description = described.model_packaging_description().ok_or("no description")?;
+                Ok(description.status().ok_or("no status")?.clone())
+            },
+        )
+        .await?;
     }
     let jobs = client
         .list_model_packaging_jobs()
@@ -268,7 +291,7 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
         .send()
         .await?;
     same(Some(&ModelHostingStatus::StoppingHosting), stopped.status())?;
-    poll(ModelStatus::StoppingHosting, ModelStatus::Trained, async || {
+    pace.poll(ModelStatus::StoppingHosting, ModelStatus::Trained, async || {
         status_of("3").await
     })
     .await?;
@@ -302,20 +325,48 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
     )
 }
 
-async fn poll<S: PartialEq + std::fmt::Debug>(
-    running: S,
-    done: S,
-    status: impl AsyncFn() -> Result<S, Failure>,
-) -> Result<(), Failure> {
-    for _ in 0..100 {
-        let found = status().await?;
-        if found != running {
-            return same(done, found);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err(format!("{running:?} for ever").into())
+/// How long things take.
+enum Pace {
+    /// The next call sees how they ended
+    AtOnce,
+    /// Ten minutes of the clock that this control API moves
+    ByTheClock(Control),
 }
+
+impl Pace {
+    fn of_environment() -> Self {
+        match std::env::var(CONTROL_URL) {
+            Ok(url) => Self::ByTheClock(Control::new(&url)),
+            Err(_) => Self::AtOnce,
+        }
+    }
+
+    async fn poll<S: PartialEq + std::fmt::Debug>(
+        &self,
+        running: S,
+        done: S,
+        status: impl AsyncFn() -> Result<S, Failure>,
+    ) -> Result<(), Failure> {
+        for looked in 0..100 {
+            let found = status().await?;
+            let is_running = found == running;
+            if !is_running {
+                same(&done, &found)?;
+            }
+            match self {
+                Self::AtOnce if is_running => tokio::time::sleep(Duration::from_millis(50)).await,
+                Self::ByTheClock(control) if is_running => control.advance_clock(600).await?,
+                Self::AtOnce => return Ok(()),
+                // It is seen running once.
+                Self::ByTheClock(_) => return same(1, looked),
+            }
+        }
+        Err(format!("{running:?} for ever").into())
+    }
+}
+
+/// The variable that names the control API.
+const CONTROL_URL: &str = "LOOKOUTVISION_EMULATOR_CONTROL_URL";
 
 #[expect(
     clippy::needless_pass_by_value,

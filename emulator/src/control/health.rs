@@ -87,7 +87,7 @@ fn view(shared: &Shared) -> Answer {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: shared.started.elapsed().as_secs(),
         modes: Modes::of(&shared.snapshot()),
-        clock: shared.clock.setting(),
+        clock: shared.clock.state().setting,
         ca: Ca {
             fingerprint_sha256: shared.authority.fingerprint_sha256().to_string(),
             not_after: shared.authority.not_after(),

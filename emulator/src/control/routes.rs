@@ -77,6 +77,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
             endpoint_policy::restore
         ))
         .routes(routes!(clock::show, clock::set))
+        .routes(routes!(clock::advance))
         .routes(routes!(reset::reset))
 }
 

@@ -122,6 +122,84 @@ async fn the_clock_is_read_moved_and_kept_over_a_reset() {
 }
 
 #[tokio::test]
+async fn the_clock_is_put_forward_from_where_it_is_and_tells_which_clocks_signatures_follow() {
+    let emulator = emulator().await;
+    let clock = control(&emulator, "GET", "/clock", "").await.json();
+    assert_eq!(clock["signatures"], "either");
+    assert!(
+        clock["now"].is_string() && clock["machine_now"].is_string(),
+        "{clock}"
+    );
+
+    for expected in [600, 1_200] {
+        let clock = control(&emulator, "POST", "/clock/advance", r#"{"seconds":600}"#)
+            .await
+            .json();
+        assert_eq!(clock["offset_seconds"], expected);
+    }
+    let put = async |body: &str| control(&emulator, "PUT", "/clock", body).await.json();
+    let clock = put(r#"{"signatures":"emulated_only"}"#).await;
+    assert_eq!(
+        (&clock["offset_seconds"], &clock["signatures"]),
+        (&json!(1_200), &json!("emulated_only"))
+    );
+    Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "InvalidSignatureException");
+    // What a PUT does not name of signatures is as at the start: a test cannot leave it to the next one by mistake.
+    let clock = put(r#"{"frozen_at":"2026-01-02T03:04:05Z"}"#).await;
+    assert_eq!(clock["signatures"], "either");
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+    let clock = control(&emulator, "POST", "/clock/advance", r#"{"seconds":55}"#)
+        .await
+        .json();
+    assert_eq!(clock["now"], "2026-01-02T03:05:00Z");
+    let clock = put(r#"{"offset_seconds":3600,"signatures":"emulated_only"}"#).await;
+    assert_eq!(
+        (&clock["offset_seconds"], &clock["signatures"]),
+        (&json!(3_600), &json!("emulated_only"))
+    );
+
+    for (method, path, body, place) in [
+        ("PUT", "/clock", "{}", ""),
+        (
+            "PUT",
+            "/clock",
+            r#"{"offset_seconds":1,"frozen_at":"2026-01-02T03:04:05Z"}"#,
+            "/frozen_at",
+        ),
+        ("PUT", "/clock", r#"{"frozen_at":"yesterday"}"#, "/frozen_at"),
+        ("PUT", "/clock", r#"{"signatures":"none"}"#, "/signatures"),
+        ("PUT", "/clock", r#"[1, null, null]"#, ""),
+        ("PUT", "/clock", r#"{"offset_seconds":1} {}"#, ""),
+        ("POST", "/clock/advance", r#"{"seconds":-1}"#, "/seconds"),
+        ("POST", "/clock/advance", r#"{"seconds":1.5}"#, "/seconds"),
+        ("POST", "/clock/advance", "{}", ""),
+        (
+            "POST",
+            "/clock/advance",
+            r#"{"seconds":1,"minutes":1}"#,
+            "/minutes",
+        ),
+    ] {
+        let refused = control(&emulator, method, path, body).await;
+        let error = &refused.json()["error"];
+        assert_eq!(
+            (refused.status, &error["code"]),
+            (400, &json!("InvalidClock")),
+            "{body}"
+        );
+        assert_eq!(error["path"], place, "{body}: {error}");
+        let clock = control(&emulator, "GET", "/clock", "").await.json();
+        assert_eq!(
+            (&clock["offset_seconds"], &clock["signatures"]),
+            (&json!(3_600), &json!("emulated_only"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn reset_brings_back_the_configured_policy_and_an_empty_journal() {
     let policy: Value = serde_json::from_str(ONE_MODEL).unwrap();
     let emulator = Emulator::builder().endpoint_policy(policy).start().await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use lookoutvision_emulator::ClockSetting;
+use lookoutvision_emulator::{ClockSetting, SignatureClocks};
 
 use crate::support::{Call, emulator, emulator_with};
 
@@ -83,12 +83,108 @@ async fn the_window_is_five_minutes_of_the_emulators_own_clock_and_date_follows_
     emulator.set_clock(ClockSetting::OffsetSeconds(-310)).unwrap();
     assert_eq!(late.send(&emulator).await.status, 200);
 
+    emulator.set_signature_clocks(SignatureClocks::EmulatedOnly);
     let instant = "2026-01-02T03:04:05Z".parse().unwrap();
     emulator.set_clock(ClockSetting::FrozenAt(instant)).unwrap();
     let early = Call::detect("1").send(&emulator).await;
     let message = early.check(403, "InvalidSignatureException");
     assert!(message.starts_with("Signature not yet current: "), "{message}");
     assert_eq!(early.header("date"), Some("Fri, 02 Jan 2026 03:04:05 GMT"));
+}
+
+/// A call that is signed so many seconds from the machine's present
+fn signed_at(seconds_from_now: i64) -> Call {
+    let apart = Duration::from_secs(seconds_from_now.unsigned_abs());
+    let mut call = Call::detect("1");
+    call.time = match seconds_from_now {
+        0.. => SystemTime::now() + apart,
+        _ => SystemTime::now() - apart,
+    };
+    call
+}
+
+#[tokio::test]
+async fn a_date_is_good_by_the_emulators_clock_or_by_the_machines_unless_the_test_says_otherwise() {
+    let emulator = emulator().await;
+    for offset in [3_600, -3_600] {
+        emulator.set_clock(ClockSetting::OffsetSeconds(offset)).unwrap();
+        emulator.set_signature_clocks(SignatureClocks::Either);
+        for good in [0, 200, -200, offset, offset + 200, offset - 200] {
+            let answer = signed_at(good).send(&emulator).await;
+            assert_eq!(answer.status, 200, "{good} at {offset}: {answer:?}");
+        }
+        // Between the two and beyond them is neither; the sentence is that of the emulator's clock.
+        let between = signed_at(offset / 2).send(&emulator).await;
+        let beyond = signed_at(offset * 2).send(&emulator).await;
+        let is_ahead = offset > 0;
+        for (answer, is_late) in [(between, is_ahead), (beyond, !is_ahead)] {
+            let message = answer.check(403, "InvalidSignatureException");
+            let expected = if is_late {
+                "Signature expired: "
+            } else {
+                "Signature not yet current: "
+            };
+            assert!(message.starts_with(expected), "{message}");
+        }
+
+        emulator.set_signature_clocks(SignatureClocks::EmulatedOnly);
+        assert_eq!(signed_at(offset).send(&emulator).await.status, 200);
+        let refused = signed_at(0).send(&emulator).await;
+        refused.check(403, "InvalidSignatureException");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_to_an_earlier_date_of_ours_is_not_locked_out_by_the_next_step() {
+    let emulator = emulator().await;
+    // The SDKs for Rust and JavaScript take over the `Date` of an answer and sign by it.
+    for step in 1..=3 {
+        assert_eq!(
+            signed_at(3_600 * (step - 1)).send(&emulator).await.status,
+            200,
+            "{step}"
+        );
+        emulator.advance_clock(3_600).unwrap();
+        assert_eq!(
+            signed_at(3_600 * (step - 1)).send(&emulator).await.status,
+            200,
+            "{step}"
+        );
+    }
+    emulator.set_clock(ClockSetting::OffsetSeconds(0)).unwrap();
+    let refused = signed_at(3_600).send(&emulator).await;
+    refused.check(403, "InvalidSignatureException");
+}
+
+#[tokio::test]
+async fn what_else_is_wrong_with_a_request_that_the_machines_clock_lets_pass_is_told() {
+    let emulator = emulator().await;
+    emulator.advance_clock(3_600).unwrap();
+    let unknown = Call::detect("1").credentials("AKIDNOBODY", "test");
+    unknown
+        .send(&emulator)
+        .await
+        .check(403, "UnrecognizedClientException");
+    let elsewhere = Call::detect("1")
+        .host("lookoutvision.us-east-1.amazonaws.com")
+        .region("us-west-2");
+    let message = elsewhere
+        .send(&emulator)
+        .await
+        .check(403, "InvalidSignatureException");
+    assert!(
+        message.starts_with("Credential should be scoped to a valid region"),
+        "{message}"
+    );
+    let forged = Call::detect("1").credentials("test", "wrong");
+    let message = forged
+        .send(&emulator)
+        .await
+        .check(403, "InvalidSignatureException");
+    assert!(
+        message.starts_with("The request signature we calculated"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
