@@ -103,7 +103,8 @@ async fn play() -> Result<(), Box<dyn Error>> {
 fn block(page: &str, after: &str, language: &str) -> Result<String, String> {
     let missing = || format!("the page has no block of {language} behind `{after}`");
     let (_, rest) = page.split_once(after).ok_or_else(missing)?;
-    let (_, rest) = rest.split_once(&format!("```{language}\n")).ok_or_else(missing)?;
+    let (_, rest) = rest.split_once(&format!("```{language}")).ok_or_else(missing)?;
+    let (_, rest) = rest.split_once('\n').ok_or_else(missing)?;
     let (block, _) = rest.split_once("```").ok_or_else(missing)?;
     Ok(block.to_owned())
 }

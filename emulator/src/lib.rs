@@ -14,7 +14,7 @@
 //!    → respond         output or refusal → bytes                       (one table of refusals)
 //! ```
 //!
-//! A Rust test starts as many emulators as it likes, each with its own ports, certificate authority and state; dropping
+//! A Rust test (emulator/docs/rust.md) starts as many emulators as it likes, each with its own ports, certificate authority and state; dropping
 //! one stops it:
 //!
 //! ```

@@ -165,7 +165,7 @@ impl Drop for Stack {
     }
 }
 
-/// The sample of README
+/// The sample of README.md
 const APP: &str = "emulator/examples/compose/app.yml";
 
 /// Everything in the volume is a file that holds certificates

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the project's one test command, and its parts.
+//! `cargo xtask`: the project's one test command, as README.md has it, and its parts.
 //!
 //! ```text
 //! cargo xtask test            everything that continuous integration checks

@@ -14,8 +14,9 @@ fn block<'r>(readme: &'r str, heading: &str, language: &str) -> &'r str {
         .split_once(&format!("\n## {heading}\n"))
         .expect("the README has the section");
     let (_, block) = section
-        .split_once(&format!("```{language}\n"))
+        .split_once(&format!("```{language}"))
         .expect("the section has a block");
+    let (_, block) = block.split_once('\n').expect("the block begins");
     block.split_once("```").expect("the block ends").0
 }
 

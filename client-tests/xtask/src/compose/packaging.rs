@@ -17,7 +17,7 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
                 .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
         })
         .ok_or_else(|| TaskError("`rustc -vV` names no host".to_owned()))?;
-    // The same command as in the Dockerfile's build stage.
+    // The same command as in the Dockerfile's build stage, and in emulator/docs/speed.md.
     run(
         "a static binary",
         cargo()
