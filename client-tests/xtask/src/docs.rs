@@ -28,11 +28,12 @@ pub(crate) fn site() -> Result<Skipped, TaskError> {
         format!(
             "[book]\ntitle = \"lookoutvision-emulator\"\nlanguage = \"en\"\nsrc = \".\"\n\n\
              [build]\nbuild-dir = {:?}\ncreate-missing = false\n",
-            target.join("docs")
+            std::path::absolute(target.join("docs"))?
         ),
     )?;
     run("the site", Command::new(mdbook).arg("build").arg(&source))?;
-    println!("{}", target.join("docs/index.html").display());
+    let site = std::path::absolute(target.join("docs/index.html"))?;
+    println!("{}", site.display());
     Ok(Skipped::new())
 }
 
@@ -108,7 +109,7 @@ fn normal(path: &Path) -> PathBuf {
 const PAGES: &str = "emulator/docs";
 /// Where documents lie, and what they lead to
 const FOLDERS: [&str; 7] = [
-    ".",
+    "",
     "certs",
     "client-tests",
     "client-tests/compose",
