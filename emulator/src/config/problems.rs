@@ -10,6 +10,7 @@
 
 use std::{cell::RefCell, fmt, path::PathBuf, rc::Rc};
 
+use client_text::escape;
 use serde::Serialize;
 
 use super::yaml::{Node, Position};
@@ -68,19 +69,20 @@ impl Problem {
     }
 }
 
+/// One line, whatever the file's keys and values are: it is read in a terminal
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
-            write!(f, "{}:", file.display())?;
+            write!(f, "{}:", escape(&file.to_string_lossy()))?;
             for number in [self.line, self.column].into_iter().flatten() {
                 write!(f, "{number}:")?;
             }
             f.write_str(" ")?;
         }
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            write!(f, "{}: ", escape(&self.path))?;
         }
-        f.write_str(&self.message)
+        f.write_str(&escape(&self.message))
     }
 }
 

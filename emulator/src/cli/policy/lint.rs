@@ -10,6 +10,7 @@ use std::{
     path::PathBuf,
 };
 
+use client_text::escape;
 use iam_policy::{Finding, PolicyType, Severity};
 use serde::Serialize;
 
@@ -98,7 +99,8 @@ impl Report {
         match format {
             LintFormat::Text => {
                 for (file, finding) in self.findings() {
-                    writeln!(out, "{file}:{finding}")?;
+                    // A line each, whatever a document's keys and values are: it is read in a terminal.
+                    writeln!(out, "{}", escape(&format!("{file}:{finding}")))?;
                 }
             }
             LintFormat::Json => {

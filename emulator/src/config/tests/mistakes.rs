@@ -54,6 +54,20 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
 }
 
 #[test]
+fn a_mistake_is_one_line_without_control_characters_whatever_the_file_says() {
+    let text = mistakes("account_id: \"1\\e[31m\\nx\"\n\"limits\\u2028\": 1\n");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(
+        text.starts_with(r"emulator.yaml:1:1: /account_id: `1\u{1b}[31m\nx` is not"),
+        "{text}"
+    );
+    assert!(
+        text.contains(r"/limits\u{2028}: unknown key; did you mean `limits`?"),
+        "{text}"
+    );
+}
+
+#[test]
 fn sections_that_are_not_there_yet_are_unknown_keys() {
     for section in ["faults", "metrics"] {
         let text = mistakes(&format!("{section}: {{}}\n"));

@@ -54,6 +54,16 @@ fn a_finding_is_a_line_that_editors_can_jump_to() {
 }
 
 #[test]
+fn a_finding_is_one_line_without_control_characters_whatever_the_document_says() {
+    let document = DOCUMENT.replace("allow", r"\nx:1:1: error: \u001b[31mforged");
+    assert_eq!(
+        written(&report(&document), LintFormat::Text),
+        "<stdin>:4:16: error: `\\nx:1:1: error: \\u{1b}[31mforged` is not an effect; expected `Allow` or `Deny`, in this case \
+         [invalid-effect] at /Statement/0/Effect\n"
+    );
+}
+
+#[test]
 fn nothing_to_say_is_nothing_written_and_an_empty_array() {
     let report = report(
         r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#,
