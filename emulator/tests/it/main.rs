@@ -1,6 +1,7 @@
 //! The emulator as its clients meet it: real TLS on real sockets, one module a concern.
 
 mod accounts;
+mod api_constraints;
 mod bodies;
 mod certificates;
 mod closing;
