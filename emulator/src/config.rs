@@ -28,6 +28,8 @@ use std::{
 
 use serde_json::Value;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::yaml::flow_style;
 use self::{
     files::Files,
     problems::{Place, Report},

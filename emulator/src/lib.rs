@@ -58,5 +58,10 @@ mod settings;
 mod storage;
 pub mod tls;
 
+/// What must hold for whatever comes from outside; the fuzz targets are `fuzz/fuzz_targets`
+#[cfg(any(fuzzing, test))]
+#[path = "../fuzz/checks.rs"]
+pub mod fuzz_checks;
+
 pub use clock::{ClockError, ClockSetting, SignatureClocks};
 pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};

@@ -64,7 +64,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Projects,
         Self::Datasets,
         Self::ClientTokens,
@@ -72,7 +72,7 @@ impl Table {
         Self::RoleSessions,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Projects => "projects",
             Self::Datasets => "datasets",
@@ -120,6 +120,19 @@ pub(crate) struct Records {
 }
 
 impl Records {
+    /// These records, as if a storage had kept them
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn of(records: impl IntoIterator<Item = (Table, String, Vec<u8>)>) -> Self {
+        let mut tables: BTreeMap<Table, Vec<_>> = BTreeMap::new();
+        for (table, key, record) in records {
+            tables.entry(table).or_default().push((key, record));
+        }
+        Self {
+            path: "state".into(),
+            tables,
+        }
+    }
+
     /// Takes the records of a table out, each with its key, in the order of the keys
     ///
     /// # Errors

@@ -163,6 +163,45 @@ pub(crate) fn is_yaml_mapping(text: &str) -> bool {
     matches!(parsed, Ok(Content::Mapping(members)) if !members.is_empty())
 }
 
+/// A file in flow style, in one line: the same nodes in another spelling
+///
+/// # Errors
+/// When it is not YAML.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn flow_style(text: &str) -> Result<String, String> {
+    fn write(node: &Node, out: &mut String) {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        match &node.content {
+            Content::Null => out.push_str("null"),
+            Content::Bool(value) => out.push_str(&value.to_string()),
+            Content::Number(number) => out.push_str(&number.spelling),
+            Content::Text(text) => out.push_str(&quoted(text)),
+            Content::List(items) => {
+                out.push('[');
+                for item in items {
+                    write(item, out);
+                    out.push_str(", ");
+                }
+                out.push(']');
+            }
+            Content::Mapping(members) => {
+                out.push('{');
+                for (key, value) in members {
+                    out.push_str(&quoted(&key.text));
+                    out.push_str(": ");
+                    write(value, out);
+                    out.push_str(", ");
+                }
+                out.push('}');
+            }
+        }
+    }
+    let tree = parse(text).map_err(|error| error.message)?;
+    let mut written = String::new();
+    write(&tree, &mut written);
+    Ok(written)
+}
+
 impl Position {
     pub(super) const START: Self = Self { line: 1, column: 1 };
 
