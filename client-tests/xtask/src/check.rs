@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that is checked, the cheap first.
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use xtask::environments::{EnvironmentError, Environments, is_on_path};
 
@@ -10,6 +10,7 @@ use crate::step::{Skipped, TaskError, cargo, output, run, skip};
 pub(crate) fn everything() -> Result<Skipped, TaskError> {
     run("formatting", cargo().args(["fmt", "--all", "--check"]))?;
     one_crypto_backend()?;
+    nothing_twice()?;
     let mut skipped = environments()?;
     run(
         "clippy",
@@ -109,3 +110,44 @@ fn one_crypto_backend() -> Result<(), TaskError> {
         ))),
     }
 }
+
+/// Two versions of a crate in the emulator's binary are twice the code for one thing; often another version of whoever
+/// brings the second one along has the first.
+fn nothing_twice() -> Result<(), TaskError> {
+    println!("── nothing twice in the emulator");
+    let twice = output(cargo().args([
+        "tree",
+        "--package",
+        "lookoutvision-emulator",
+        "--edges",
+        "normal,no-proc-macro",
+        "--duplicates",
+        "--depth",
+        "0",
+        "--locked",
+        "--prefix",
+        "none",
+    ]))
+    .ok_or_else(|| TaskError("`cargo tree` failed; is Cargo.lock up to date?".to_owned()))?;
+    // `name vVERSION`; one version is there twice where it has other features in build scripts.
+    let versions: BTreeSet<_> = twice
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, rest)| (name, rest.split(' ').next()))
+        .collect();
+    let names: Vec<_> = versions.iter().map(|(name, _)| *name).collect();
+    let found = names
+        .windows(2)
+        .find(|pair| pair[0] == pair[1] && !TWICE.contains(&pair[0]))
+        .map(|pair| pair[0]);
+    match found {
+        None => Ok(()),
+        Some(name) => Err(TaskError(format!(
+            "`{name}` is in the emulator twice; `cargo tree -p lookoutvision-emulator -e normal -d` tells why"
+        ))),
+    }
+}
+
+/// Crates whose second version no choice of ours avoids: `getrandom` (0.2 of ring, 0.4 of tempfile), a system call in a
+/// few lines
+const TWICE: &[&str] = &["getrandom"];

@@ -128,7 +128,7 @@ mod tests {
             .identity(&identity)
             .region("eu-west-1")
             .name("s3")
-            .time(SystemTime::from(now))
+            .time(SystemTime::try_from(now).expect("a moment of this century"))
             .settings(settings)
             .build()
             .unwrap()

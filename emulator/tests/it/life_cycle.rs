@@ -333,7 +333,7 @@ async fn with_timing_the_clock_steps_through_the_statuses() {
             call = call.body("application/json", body.to_string().as_bytes());
         }
         let time: jiff::Timestamp = at.parse().expect("a moment");
-        call.time = time.into();
+        call.time = time.try_into().unwrap();
         let answer = call.send(&emulator).await;
         assert!(answer.status < 300, "{answer:?}");
         answer.json()

@@ -228,7 +228,7 @@ principals:
     let end = "2030-01-01T00:00:01Z".parse::<jiff::Timestamp>().unwrap();
     emulator.set_clock(ClockSetting::FrozenAt(end)).unwrap();
     let mut after = with_token(Some("token+/="));
-    after.time = end.into();
+    after.time = end.try_into().unwrap();
     let message = after.send(&emulator).await.check(403, "ExpiredTokenException");
     assert_eq!(message, "The security token included in the request is expired");
 }

@@ -363,7 +363,7 @@ fn bucket(source_ref: &str) -> &str {
 fn parse_date(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().or_else(|| {
         let date = text.parse::<DateTime>().ok()?;
-        Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        Some(date.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
     })
 }
 

@@ -88,7 +88,7 @@ impl Draft {
             .identity(&identity)
             .region("us-east-1")
             .name("lookoutvision")
-            .time(SystemTime::from(self.now()))
+            .time(SystemTime::try_from(self.now()).expect("a moment of this century"))
             .settings(settings)
             .build()
             .unwrap()
