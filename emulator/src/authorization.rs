@@ -15,28 +15,26 @@ use crate::{
     identity::{Caller, Principal},
     network::entry_point::EntryPoint,
     request::ReceivedRequest,
-    runtime::Snapshot,
-    services::{lookoutvision::invocation::Invocation, vocabulary},
     settings::Settings,
 };
 
 mod context;
 mod denial;
+mod notes;
 mod request;
 
 use self::context::Facts;
 pub(crate) use self::{
     denial::Denial,
-    request::{Authorizable, AuthorizationRequest, Pair},
+    notes::ORGANIZATION_KEYS,
+    request::{Authorizable, AuthorizationRequest, Pair, RequestTags},
 };
 
 /// Leave to run one operation once
 #[derive(Debug)]
-pub(crate) struct Permit<I = Invocation> {
+pub(crate) struct Permit<I> {
     invocation: I,
     authorization: Arc<Authorization>,
-    /// What it was decided by
-    snapshot: Arc<Snapshot>,
 }
 
 /// A decision with everything that it was made of
@@ -74,15 +72,15 @@ struct Question {
 /// # Errors
 /// When a policy stands in the way of one of its pairs.
 pub(crate) fn authorize<I: Authorizable>(
-    snapshot: &Arc<Snapshot>,
+    settings: &Arc<Settings>,
     received: &ReceivedRequest,
     caller: Caller,
     entry_point: EntryPoint,
     invocation: I,
 ) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
-    let request = invocation.authorization_request(snapshot);
+    let request = invocation.authorization_request();
     let question = Question {
-        settings: snapshot.settings.clone(),
+        settings: settings.clone(),
         facts: Facts::of(received, request.region()),
         request,
         caller,
@@ -100,7 +98,6 @@ pub(crate) fn authorize<I: Authorizable>(
         Ok(Permit {
             invocation,
             authorization: authorization.clone(),
-            snapshot: snapshot.clone(),
         })
     } else {
         Err(Denial(authorization.clone()))
@@ -122,11 +119,6 @@ impl<I> Permit<I> {
     /// The entry point that the request came through
     pub(crate) fn entry_point(&self) -> &EntryPoint {
         &self.authorization.question.entry_point
-    }
-
-    /// The configuration that it was decided by
-    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.snapshot
     }
 }
 
@@ -178,8 +170,8 @@ impl Authorization {
         let mut explanation = self
             .question
             .put(self.pair(), Context::Whole, iam_policy::explain);
-        let settings = &self.question.settings;
-        let notes = vocabulary::notes(&explanation, self.pair().action(), settings);
+        let organization = self.question.settings.identities.organization.as_ref();
+        let notes = notes::notes(&explanation, self.question.request.vocabulary(), organization);
         explanation.notes.extend(notes);
         explanation
     }

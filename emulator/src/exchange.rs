@@ -194,7 +194,11 @@ impl Front<'_> {
         let endpoints = &snapshot.endpoints;
         let host_entry_point = endpoints
             .by_host(received.arrival())
-            .and_then(|found| endpoints.check_names(received, None).map(|()| found))
+            .and_then(|found| {
+                endpoints
+                    .check_names(received.arrival(), &received.other_names, None)
+                    .map(|()| found)
+            })
             .map_err(Refusal::NoEntryPoint)?;
         let host_region = match &host_entry_point {
             HostEntryPoint::Known(entry_point, region) => {
@@ -220,7 +224,7 @@ impl Front<'_> {
             region: &region,
         };
         // 1 again, with what the scope tells.
-        if let Err(error) = endpoints.check_names(received, Some(scope)) {
+        if let Err(error) = endpoints.check_names(received.arrival(), &received.other_names, Some(scope)) {
             entry.entry_point = None;
             return Err(Refusal::NoEntryPoint(error));
         }
@@ -282,7 +286,7 @@ impl Front<'_> {
             let invocation = {
                 let state = shared.service.peek();
                 let view = state.view(&snapshot.declared, &region, received.received_at);
-                Invocation::resolve(method, &received.target, &body.bytes, &view)
+                Invocation::resolve(method, &received.target, &body.bytes, &view, snapshot)
                     .map_err(|UnknownOperation| Refusal::UnknownOperation)?
             };
             entry.operation = Some(invocation.operation().name().into());
@@ -322,7 +326,8 @@ impl Front<'_> {
     /// Steps 3 to 5 of EC2
     async fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&signed.body, entry);
-        let invocation = ec2::Invocation::resolve(parameters, signed.region).map_err(Refusal::Ec2)?;
+        let invocation =
+            ec2::Invocation::resolve(parameters, signed.region, self.snapshot).map_err(Refusal::Ec2)?;
         let permit = permit(
             self.snapshot,
             self.received,
@@ -399,7 +404,7 @@ fn permit<I: Authorizable>(
     entry: &mut OpenEntry<'_>,
 ) -> Result<Permit<I>, Refusal> {
     let (authorization, verdict) =
-        authorization::authorize(snapshot, received, caller, entry_point, invocation);
+        authorization::authorize(&snapshot.settings, received, caller, entry_point, invocation);
     entry.authorization = Some(authorization);
     verdict.map_err(Refusal::AccessDenied)
 }

@@ -14,18 +14,22 @@
 //! A condition key stands only on the pairs that it belongs to, which is why it stands here and not with the keys that
 //! every request has (`context`).
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use aws_identifiers::Region;
 use client_text::cut_bytes;
-use iam_policy::{Action, RequestContext, Resource};
+use iam_policy::{Action, RequestContext, Resource, lint::Service};
 
-use crate::{identity::Role, runtime::Snapshot, services::lookoutvision::invocation::RequestTags};
+use crate::identity::Role;
 
 /// Something that is asked for and must be authorised before it is done
 pub(crate) trait Authorizable {
     /// What the policies are asked about it
-    fn authorization_request(&self, snapshot: &Snapshot) -> AuthorizationRequest;
+    fn authorization_request(&self) -> AuthorizationRequest;
 }
 
 /// What must be allowed, all of it
@@ -36,6 +40,8 @@ pub(crate) struct AuthorizationRequest {
     further: Vec<Pair>,
     /// The role that is to be assumed
     role: Option<Arc<Role>>,
+    /// The actions and condition keys that the policies are read with
+    vocabulary: &'static LazyLock<Service<'static>>,
 }
 
 /// An action on a resource
@@ -53,14 +59,24 @@ pub(crate) struct Pair {
     resource_tag_keys: &'static [&'static str],
 }
 
+/// Tags that a request brings along, as `aws:RequestTag/…` and `aws:TagKeys` see them
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestTags {
+    /// Tags to be put on
+    pub(crate) tags: Vec<(String, String)>,
+    /// Tags to be taken off
+    pub(crate) keys: Vec<String>,
+}
+
 impl AuthorizationRequest {
     /// A call in a Region that needs one pair to be allowed
     ///
     /// The first pair is the one that the journal shows of a call that was allowed. Of several that are refused for the
     /// same kind of reason, the one that was added first is named.
-    pub(crate) fn new(region: Region, pair: Pair) -> Self {
+    pub(crate) fn new(region: Region, vocabulary: &'static LazyLock<Service<'static>>, pair: Pair) -> Self {
         Self {
             region,
+            vocabulary,
             first: pair,
             further: Vec::new(),
             role: None,
@@ -91,6 +107,11 @@ impl AuthorizationRequest {
         &self.region
     }
 
+    /// The actions and condition keys that the policies are read with
+    pub(crate) fn vocabulary(&self) -> &'static Service<'static> {
+        self.vocabulary
+    }
+
     pub(crate) fn role(&self) -> Option<&Arc<Role>> {
         self.role.as_ref()
     }
@@ -113,6 +134,7 @@ impl AuthorizationRequest {
             first: self.pair(index).abridged(bytes_max),
             further: Vec::new(),
             role: self.role.clone(),
+            vocabulary: self.vocabulary,
         }
     }
 
@@ -267,5 +289,38 @@ impl Pair {
                 .map(|value| size_of::<String>() + value.len())
                 .sum::<usize>()
             + self.request_tags.bytes()
+    }
+}
+
+impl RequestTags {
+    /// As many of them as have room in so many bytes
+    pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
+        let mut bytes = 0;
+        let mut fits = |added: usize| {
+            bytes += added;
+            bytes <= bytes_max
+        };
+        let tags = self.tags.iter();
+        let keys = self.keys.iter();
+        Self {
+            tags: tags
+                .take_while(|(key, value)| fits(size_of::<(String, String)>() + key.len() + value.len()))
+                .cloned()
+                .collect(),
+            keys: keys
+                .take_while(|key| fits(size_of::<String>() + key.len()))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// What they cost in memory, estimated
+    pub(crate) fn bytes(&self) -> usize {
+        let tags = self
+            .tags
+            .iter()
+            .map(|(key, value)| size_of::<(String, String)>() + key.len() + value.len());
+        let keys = self.keys.iter().map(|key| size_of::<String>() + key.len());
+        tags.chain(keys).sum()
     }
 }

@@ -30,6 +30,7 @@ use super::{
 use crate::{
     journal::{EntryView, Order, PARAMETERS, Query},
     runtime::Shared,
+    services::operation_names,
 };
 
 /// Entries of the journal, as many as are asked for: newest last, unless `order=newest`
@@ -53,7 +54,7 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Answer {
     let query_text = query_text.as_deref().unwrap_or("");
-    let query = Query::parse(query_text)
+    let query = Query::parse(query_text, &operation_names())
         .map_err(|error| ControlError::bad_request("InvalidFilter", error.to_string()))?;
     let form = Form::accepted_by(&headers);
     let order = query.order();

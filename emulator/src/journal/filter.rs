@@ -12,14 +12,12 @@ use client_text::spelling;
 use http::StatusCode;
 use iam_policy::Arn;
 use jiff::Timestamp;
-use lookoutvision::operation::Operation;
 use uuid::Uuid;
 
 use super::Entry;
 use crate::{
     identity::Principal,
     network::{entry_point::EntryPoint, host_name::EmulatedService},
-    services::{ec2::Ec2Action, sts},
 };
 
 /// Which entries are asked for, and which part of them
@@ -95,19 +93,21 @@ pub(crate) enum QueryError {
         expected: &'static str,
     },
     /// No operation of a service that is played
-    #[error("`operation`: there is no operation `{name}`; {}", suggestion(name, &operation_names()))]
+    #[error("`operation`: there is no operation `{name}`; {suggestion}")]
     UnknownOperation {
         /// What was given
         name: String,
+        /// What there is
+        suggestion: String,
     },
 }
 
 impl Query {
-    /// Reads the query of a URL
+    /// Reads the query of a URL; `operations` are those of all services that are played
     ///
     /// # Errors
     /// When a parameter is not known, is given twice, or its value is not of its kind.
-    pub(crate) fn parse(query: &str) -> Result<Self, QueryError> {
+    pub(crate) fn parse(query: &str, operations: &[&'static str]) -> Result<Self, QueryError> {
         let mut read = Self::default();
         let mut given = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -119,12 +119,17 @@ impl Query {
                 return Err(QueryError::Twice(parameter));
             }
             given.push(parameter);
-            read.set(parameter, &value)?;
+            read.set(parameter, &value, operations)?;
         }
         Ok(read)
     }
 
-    fn set(&mut self, parameter: &'static str, value: &str) -> Result<(), QueryError> {
+    fn set(
+        &mut self,
+        parameter: &'static str,
+        value: &str,
+        operations: &[&'static str],
+    ) -> Result<(), QueryError> {
         let wrong = |expected| QueryError::Value {
             parameter,
             value: value.to_owned(),
@@ -154,9 +159,10 @@ impl Query {
                 self.limit = Some(limit.ok_or_else(|| wrong("a whole number from 1"))?);
             }
             "operation" => {
-                let operation = operation_names().into_iter().find(|name| *name == value);
+                let operation = operations.iter().copied().find(|name| *name == value);
                 filter.operation = Some(operation.ok_or_else(|| QueryError::UnknownOperation {
                     name: value.to_owned(),
+                    suggestion: suggestion(value, operations),
                 })?);
             }
             "order" => {
@@ -262,13 +268,6 @@ fn suggestion(written: &str, names: &[&str]) -> String {
     }
 }
 
-/// The operations of all services that are played
-fn operation_names() -> Vec<&'static str> {
-    let lookoutvision = Operation::ALL.into_iter().map(Operation::name);
-    let ec2 = Ec2Action::ALL.into_iter().map(Ec2Action::name);
-    lookoutvision.chain(ec2).chain(sts::ACTION_NAMES).collect()
-}
-
 /// The parameters of a query, and what each asks for
 pub(crate) const PARAMETERS: [(&str, &str); 17] = [
     ("access_key_id", "The access key id that the request names"),
@@ -311,18 +310,19 @@ const DECISIONS: [&str; 3] = ["allowed", "implicitDeny", "explicitDeny"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::operation_names;
 
     #[test]
     fn a_query_of_several_parts_is_read() {
         let query = "operation=DetectAnomalies&status=403&decision=explicitDeny&order=newest&limit=5";
-        let query = Query::parse(query).unwrap();
+        let query = Query::parse(query, &operation_names()).unwrap();
         assert_eq!(query.filter.operation, Some("DetectAnomalies"));
         assert_eq!(query.filter.status, Some(StatusCode::FORBIDDEN));
         assert_eq!((query.order, query.limit), (Order::Newest, Some(5)));
-        assert_eq!(Query::parse(""), Ok(Query::default()));
+        assert_eq!(Query::parse("", &operation_names()), Ok(Query::default()));
         for operation in operation_names() {
             assert!(
-                Query::parse(&format!("operation={operation}")).is_ok(),
+                Query::parse(&format!("operation={operation}"), &operation_names()).is_ok(),
                 "{operation}"
             );
         }
@@ -330,7 +330,8 @@ mod tests {
 
     #[test]
     fn since_is_an_instant_or_a_request_id() {
-        let since = |text: &str| Query::parse(&format!("since={text}")).map(|query| query.since);
+        let since =
+            |text: &str| Query::parse(&format!("since={text}"), &operation_names()).map(|query| query.since);
         assert!(matches!(since("2026-01-02T03:04:05Z"), Ok(Some(Since::Time(_)))));
         assert!(matches!(
             since("7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"),
@@ -392,7 +393,12 @@ mod tests {
             ),
             ("target=", "`target`: `` is not a text with anything in it"),
         ] {
-            assert_eq!(Query::parse(query).expect_err(query).to_string(), message);
+            assert_eq!(
+                Query::parse(query, &operation_names())
+                    .expect_err(query)
+                    .to_string(),
+                message
+            );
         }
     }
 }

@@ -15,7 +15,10 @@
 //! are those of the configuration. AWS has subnets, network interfaces and security groups in them; the emulator makes
 //! those up (`network`), always the same ones.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use aws_identifiers::Region;
 use iam_policy::Action;
@@ -23,14 +26,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    authorization::Permit,
-    runtime::Shared,
-    services::{
-        lookoutvision::invocation::RequestTags,
-        query::{
-            parameters::{Parameters, Reader},
-            xml::Xml,
-        },
+    authorization::{Permit, RequestTags},
+    runtime::{Shared, Snapshot},
+    services::query::{
+        parameters::{Parameters, Reader},
+        xml::Xml,
     },
 };
 
@@ -78,6 +78,8 @@ pub(crate) struct Invocation {
     parameters: Parameters,
     region: Region,
     tags: RequestTags,
+    /// The configuration and the endpoints that it is authorised by and performed on
+    snapshot: Arc<Snapshot>,
 }
 
 /// A permitted call
@@ -144,7 +146,11 @@ impl Invocation {
     ///
     /// # Errors
     /// When no action that is played is named.
-    pub(crate) fn resolve(parameters: Option<Parameters>, region: Region) -> Result<Self, Ec2Error> {
+    pub(crate) fn resolve(
+        parameters: Option<Parameters>,
+        region: Region,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Self, Ec2Error> {
         let parameters = parameters.ok_or(Ec2Error::MissingAction)?;
         let name = parameters.get("Action").ok_or(Ec2Error::MissingAction)?;
         let action = Ec2Action::ALL.into_iter().find(|action| action.name() == name);
@@ -169,6 +175,7 @@ impl Invocation {
             parameters,
             region,
             tags,
+            snapshot: snapshot.clone(),
         })
     }
 }

@@ -20,13 +20,13 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    authorization::{Authorizable, AuthorizationRequest, Pair, Permit},
+    authorization::{Authorizable, AuthorizationRequest, Pair, Permit, RequestTags},
     identity::{Caller, Role},
     request::ReceivedRequest,
     runtime::{Shared, Snapshot},
     services::{
-        lookoutvision::invocation::RequestTags,
         query::{parameters::Parameters, xml::Xml},
+        vocabulary::WITH_EC2_AND_STS,
     },
 };
 
@@ -120,7 +120,7 @@ impl Authorizable for AssumeRole {
     /// Service Authorization Reference, *AWS Security Token Service*, has the keys of each pair. Tags and a source
     /// identity, also those that go on from the session before, must be allowed like the call itself (IAM User Guide,
     /// *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed roles*), and so must contexts.
-    fn authorization_request(&self, _: &Snapshot) -> AuthorizationRequest {
+    fn authorization_request(&self) -> AuthorizationRequest {
         let input = &self.input;
         let resource = Resource::Arn(self.role.identity.arn().clone());
         let role_tags = Arc::new(self.role.tags.clone());
@@ -143,8 +143,8 @@ impl Authorizable for AssumeRole {
         if let Some(source_identity) = &input.source_identity {
             assuming = assuming.with("sts:SourceIdentity", source_identity.clone());
         }
-        let mut request =
-            AuthorizationRequest::new(self.region.clone(), assuming).assuming(self.role.clone());
+        let mut request = AuthorizationRequest::new(self.region.clone(), &WITH_EC2_AND_STS, assuming)
+            .assuming(self.role.clone());
         if !input.tags.is_empty() {
             let tagging = pair(tag_session, &["aws:ResourceTag/"])
                 .with_list("sts:TransitiveTagKeys", input.transitive_tag_keys.clone())
@@ -300,7 +300,7 @@ roles:
         let Ok(Call::AssumeRole(invocation)) = call else {
             panic!("{call:?}")
         };
-        let request = invocation.authorization_request(&snapshot);
+        let request = invocation.authorization_request();
         let found: Vec<_> = request
             .pairs()
             .map(|pair| (pair.action().name().to_owned(), pair.key_names()))

@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use iam_policy::{
-    Action, DecidedBy, Effect, Explanation, Finding, PolicyDocument, PolicyType, StatementExplanation,
+    Finding, PolicyDocument, PolicyType,
     lint::{ResourceType, Service, ServiceAction},
 };
 use lookoutvision::operation::{AuthorizedOn, Operation};
@@ -24,7 +24,7 @@ mod surroundings;
 
 #[cfg(test)]
 pub(crate) use self::ec2_and_sts::STS_ACTIONS;
-use self::ec2_and_sts::WITH_EC2_AND_STS;
+pub(crate) use self::ec2_and_sts::WITH_EC2_AND_STS;
 pub(crate) use self::surroundings::{Attachment, Surroundings};
 
 /// Everything there is to say about a policy, in the order of its text
@@ -76,87 +76,6 @@ pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Prin
             )
         })
         .collect()
-}
-
-/// What a reader of a decision about an action must know about the keys that took part in it and are never set here, or
-/// never under this configuration
-///
-/// A key takes part in the statement that decided, in the one that came closest, and in a Deny that nothing else kept
-/// from applying: there the emulator may allow what AWS would refuse.
-pub(crate) fn notes(explanation: &Explanation, action: &Action, settings: &Settings) -> Vec<String> {
-    let why_unset = |key: &str| why_unset(key, action, settings);
-    let is = |statement: &StatementExplanation, by: &DecidedBy| {
-        (statement.policy_type, statement.policy, statement.statement)
-            == (by.policy_type, by.policy, by.statement)
-    };
-    let decided_by = explanation.evaluation.decided_by.as_ref();
-    let near_miss = explanation
-        .near_miss
-        .as_ref()
-        .map(|near_miss| &near_miss.statement);
-    let mut notes = Vec::new();
-    for statement in &explanation.statements {
-        let is_held_back = is_held_back_by_unset_keys(statement, why_unset);
-        let takes_part = [decided_by, near_miss]
-            .into_iter()
-            .flatten()
-            .any(|by| is(statement, by));
-        if !is_held_back && !takes_part {
-            continue;
-        }
-        for condition in &statement.conditions {
-            let Some(why) = why_unset(&condition.key) else {
-                continue;
-            };
-            let truth = if condition.matched { "true" } else { "false" };
-            let mut note = format!("{why}, so {} on it is always {truth} here", condition.operator);
-            if is_held_back && !condition.matched {
-                note.push_str(&format!(
-                    "; without that, statement {} of {} {} would deny",
-                    statement.statement, statement.policy_type, statement.policy
-                ));
-            }
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
-    }
-    notes
-}
-
-/// Why no request has a key; `None`: some have
-fn why_unset(key: &str, action: &Action, settings: &Settings) -> Option<String> {
-    let is_organizations = ORGANIZATION_KEYS
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(key));
-    if is_organizations && settings.identities.organization.is_none() {
-        return Some(format!(
-            "the configuration has no `organization.id`, which would set {key}"
-        ));
-    }
-    let service = if action.service() == PREFIX {
-        &*SERVICE
-    } else {
-        &*WITH_EC2_AND_STS
-    };
-    let is_never_set = !service.sets(key);
-    is_never_set.then(|| format!("the emulator never sets {key}"))
-}
-
-/// Whether a Deny does not apply, and only because keys are absent that no request has
-fn is_held_back_by_unset_keys(
-    statement: &StatementExplanation,
-    why_unset: impl Fn(&str) -> Option<String>,
-) -> bool {
-    statement.effect == Effect::Deny
-        && !statement.matched
-        && statement.action
-        && statement.principal != Some(false)
-        && statement.resource != Some(false)
-        && statement
-            .conditions
-            .iter()
-            .all(|condition| condition.matched || why_unset(&condition.key).is_some())
 }
 
 /// The service; the emulator's 22 operations, and what only policies know of
@@ -275,9 +194,6 @@ pub(crate) const ALWAYS_SET_KEYS: &[&str] = &[
     "aws:EpochTime",
     "aws:ViaAWSService",
 ];
-
-/// Those of them that requests have when the configuration has an organization
-const ORGANIZATION_KEYS: [&str; 2] = ["aws:PrincipalOrgID", "aws:ResourceOrgID"];
 
 /// The keys that requests to this service can have on AWS and never have here (IAM User Guide, *AWS global condition
 /// context keys*): nothing in a request or in the configuration says what they would be.

@@ -30,14 +30,18 @@ projects:
   - {name: myProject, models: [{version: '1', tags: {stage: production}}]}
 ";
 
-fn snapshot() -> Snapshot {
+fn snapshot() -> Arc<Snapshot> {
     let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-    Snapshot::new(config.settings, &Made::empty(), Timestamp::UNIX_EPOCH)
+    Arc::new(Snapshot::new(
+        config.settings,
+        &Made::empty(),
+        Timestamp::UNIX_EPOCH,
+    ))
 }
 
 /// A request by one of the principals, with everything that is asked about it
 fn asked(
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     access_key_id: &str,
     is_public: bool,
     method: &str,
@@ -83,7 +87,8 @@ fn asked(
     let region = "us-west-2".parse().expect("it is a Region");
     let state = State::default();
     let view = state.view(&snapshot.declared, &region, Timestamp::UNIX_EPOCH);
-    let invocation = Invocation::resolve(method, target, body.as_bytes(), &view).expect("it is called");
+    let invocation =
+        Invocation::resolve(method, target, body.as_bytes(), &view, snapshot).expect("it is called");
     let entry_point = if is_public {
         EntryPoint::Public
     } else {
@@ -100,7 +105,7 @@ fn asked(
 
 /// The keys of such a request, a tag's key left out after its slash
 fn keys(
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     access_key_id: &str,
     is_public: bool,
     method: &str,
@@ -109,7 +114,7 @@ fn keys(
 ) -> Vec<String> {
     let (received, caller, entry_point, invocation) =
         asked(snapshot, access_key_id, is_public, method, target, body);
-    let request = invocation.authorization_request(snapshot);
+    let request = invocation.authorization_request();
     let facts = Facts::of(&received, request.region());
     let context = facts.context(&snapshot.settings, &caller, &entry_point, request.pair(0));
     let without_tag = |key: &str| match key.split_once('/') {
@@ -174,11 +179,11 @@ fn a_model_that_is_being_made_has_no_tags_and_a_list_no_owner() {
 
 #[test]
 fn what_the_journal_keeps_of_a_decision_keeps_no_snapshot() {
-    let snapshot = Arc::new(snapshot());
+    let snapshot = snapshot();
     let (received, caller, entry_point, invocation) =
         asked(&snapshot, "test", false, "GET", "/2020-11-20/projects", "");
     let (kept, permit) =
-        crate::authorization::authorize(&snapshot, &received, caller, entry_point, invocation);
+        crate::authorization::authorize(&snapshot.settings, &received, caller, entry_point, invocation);
     drop(permit);
     assert_eq!(Arc::strong_count(&snapshot), 1);
     // All the same it can be explained.

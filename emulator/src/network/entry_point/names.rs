@@ -15,14 +15,14 @@
 
 use std::net::IpAddr;
 
-use super::{EndpointTable, EntryPointError, Led, Scope, error::shown};
-use crate::{
-    network::host_name::{EmulatedHost, EmulatedService, RegionalHost},
-    request::ReceivedRequest,
+use super::{Arrival, EndpointTable, EntryPointError, Led, Scope, error::shown};
+use crate::network::{
+    addressed_host::{AddressedHost, NameSource},
+    host_name::{EmulatedHost, EmulatedService, RegionalHost},
 };
 
 impl EndpointTable {
-    /// Checks that every name of a request leads where its Host does
+    /// Checks that every further name of a request leads where its Host does
     ///
     /// Without a scope, names that only a scope gives a Region pass; they have to be checked again with one.
     ///
@@ -30,20 +30,20 @@ impl EndpointTable {
     /// The first name that leads elsewhere.
     pub(crate) fn check_names(
         &self,
-        request: &ReceivedRequest,
+        arrival: Arrival<'_>,
+        other_names: &[(NameSource, AddressedHost)],
         scope: Option<Scope<'_>>,
     ) -> Result<(), EntryPointError> {
-        let local = request.connection.local.ip();
-        let elsewhere = request
-            .other_names
+        let Arrival { host, local } = arrival;
+        let elsewhere = other_names
             .iter()
-            .find(|(_, other)| !self.lead_to_one(&other.emulated, &request.host.emulated, scope, local));
+            .find(|(_, other)| !self.lead_to_one(&other.emulated, &host.emulated, scope, local));
         match elsewhere {
             None => Ok(()),
             Some((place, other)) => Err(EntryPointError::TwoEntryPoints {
                 place: *place,
                 other: shown(&other.text),
-                host: shown(&request.host.text),
+                host: shown(&host.text),
             }),
         }
     }

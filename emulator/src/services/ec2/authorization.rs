@@ -24,6 +24,7 @@ use crate::{
     network::Vpc,
     runtime::Snapshot,
     services::query::parameters::Reader,
+    services::vocabulary::WITH_EC2_AND_STS,
 };
 
 /// A type of resource that the actions here are authorised on
@@ -274,10 +275,10 @@ const EC2_TAGS: &str = "ec2:ResourceTag/";
 const UNTAGGING: &[&str] = &[AWS_TAGS, EC2_TAGS, "aws:RequestTag/", "aws:TagKeys"];
 
 impl Authorizable for Invocation {
-    fn authorization_request(&self, snapshot: &Snapshot) -> AuthorizationRequest {
+    fn authorization_request(&self) -> AuthorizationRequest {
         let call = Call {
             invocation: self,
-            snapshot,
+            snapshot: &self.snapshot,
         };
         let mut parameters = self.parameters.reader();
         match self.action {
@@ -403,7 +404,7 @@ impl<'i> Call<'i> {
     }
 
     fn request(&self, first: Pair) -> AuthorizationRequest {
-        AuthorizationRequest::new(self.invocation.region.clone(), first)
+        AuthorizationRequest::new(self.invocation.region.clone(), &WITH_EC2_AND_STS, first)
     }
 
     /// The action where it has no resource
@@ -629,7 +630,7 @@ static ALLOW_MULTI_REGION: LazyLock<Action> = LazyLock::new(|| {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use http::Method;
     use jiff::Timestamp;
@@ -642,18 +643,22 @@ vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2}]
 vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e5f67890}]
 ";
 
-    fn snapshot() -> Snapshot {
+    fn snapshot() -> Arc<Snapshot> {
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-        Snapshot::new(config.settings, &Made::empty(), Timestamp::UNIX_EPOCH)
+        Arc::new(Snapshot::new(
+            config.settings,
+            &Made::empty(),
+            Timestamp::UNIX_EPOCH,
+        ))
     }
 
     /// The pairs of a call: action, resource type, and the keys of each
-    fn pairs(snapshot: &Snapshot, parameters: &str) -> Vec<(String, String, Vec<String>)> {
+    fn pairs(snapshot: &Arc<Snapshot>, parameters: &str) -> Vec<(String, String, Vec<String>)> {
         let body = format!("Version=2016-11-15&{parameters}");
         let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes());
         let region = "us-west-2".parse().expect("it is a Region");
-        let invocation = Invocation::resolve(parameters, region).expect("the action is played");
-        let request = invocation.authorization_request(snapshot);
+        let invocation = Invocation::resolve(parameters, region, snapshot).expect("the action is played");
+        let request = invocation.authorization_request();
         let pair = |pair: &Pair| {
             let resource = pair.resource().arn().map_or("*", iam_policy::Arn::resource);
             let resource_type = resource.split('/').next().unwrap_or_default();

@@ -71,7 +71,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     vocabulary::warn_about(
         &placed.endpoint.policy_document,
         &placed,
-        &call.permit.snapshot().settings,
+        &call.permit.invocation().snapshot.settings,
     );
     // The answer says what every answer to CreateVpcEndpoint says, although the endpoint can be used already.
     Ok(call.answer(|xml| {

@@ -33,7 +33,8 @@ impl<'c> Call<'c> {
     /// The networks in this Region
     pub(super) fn vpcs(&self) -> Vec<&'c Vpc> {
         self.permit
-            .snapshot()
+            .invocation()
+            .snapshot
             .settings
             .networks
             .vpcs_in(self.region())
@@ -42,7 +43,7 @@ impl<'c> Call<'c> {
 
     /// The endpoints in this Region, with their states
     pub(super) fn endpoints(&self) -> Vec<(Arc<PlacedEndpoint>, State)> {
-        self.endpoints_of(self.permit.snapshot())
+        self.endpoints_of(&self.permit.invocation().snapshot)
     }
 
     /// The same of another snapshot than that of the call
@@ -64,7 +65,7 @@ impl<'c> Call<'c> {
     pub(super) fn view<'v>(&'v self, placed: &'v PlacedEndpoint, state: State) -> EndpointView<'v> {
         EndpointView {
             placed,
-            settings: &self.permit.snapshot().settings,
+            settings: &self.permit.invocation().snapshot.settings,
             region: self.region(),
             state,
         }

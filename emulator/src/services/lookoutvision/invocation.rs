@@ -16,8 +16,9 @@ use lookoutvision::{
 use serde_json::Value;
 
 use crate::{
-    authorization::{Authorizable, AuthorizationRequest, Pair},
+    authorization::{Authorizable, AuthorizationRequest, Pair, RequestTags},
     runtime::Snapshot,
+    services::vocabulary::SERVICE,
 };
 
 /// A request's operation, not yet allowed
@@ -32,15 +33,8 @@ pub(crate) struct Invocation {
     named: Option<Named>,
     resource_tags: Option<Arc<BTreeMap<String, String>>>,
     tags: RequestTags,
-}
-
-/// Tags that a request brings along, as `aws:RequestTag/…` and `aws:TagKeys` see them
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RequestTags {
-    /// Tags to be put on
-    pub(crate) tags: Vec<(String, String)>,
-    /// Tags to be taken off
-    pub(crate) keys: Vec<String>,
+    /// The configuration that it was resolved by
+    snapshot: Arc<Snapshot>,
 }
 
 impl Invocation {
@@ -56,6 +50,7 @@ impl Invocation {
         target: &str,
         body: &[u8],
         view: &View<'_>,
+        snapshot: &Arc<Snapshot>,
     ) -> Result<Self, UnknownOperation> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let route = Route::resolve(method, path)?;
@@ -113,6 +108,7 @@ impl Invocation {
             named,
             resource_tags,
             tags,
+            snapshot: snapshot.clone(),
         })
     }
 
@@ -131,6 +127,11 @@ impl Invocation {
         &self.region
     }
 
+    /// The configuration that it was resolved by
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
     /// The model that it is about, if it names one
     pub(crate) fn model(&self) -> Option<&ModelAddress> {
         self.model.as_ref()
@@ -143,13 +144,13 @@ impl Invocation {
 }
 
 impl Authorizable for Invocation {
-    fn authorization_request(&self, _: &Snapshot) -> AuthorizationRequest {
+    fn authorization_request(&self) -> AuthorizationRequest {
         let pair = |operation| {
             Pair::new(action(operation), self.resource.clone())
                 .with_request_tags(self.tags.clone())
                 .with_resource_tags(self.resource_tags.clone(), &["aws:ResourceTag/"])
         };
-        let request = AuthorizationRequest::new(self.region.clone(), pair(self.operation()));
+        let request = AuthorizationRequest::new(self.region.clone(), &SERVICE, pair(self.operation()));
         // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.
         if self.operation() == Operation::CreateModel && !self.tags.tags.is_empty() {
             return request.and(pair(Operation::TagResource));
@@ -191,37 +192,4 @@ static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
 // operation refuses it afterwards.
 fn resource(arn: &str) -> Resource {
     arn.parse::<Arn>().map_or(Resource::Any, Resource::Arn)
-}
-
-impl RequestTags {
-    /// As many of them as have room in so many bytes
-    pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
-        let mut bytes = 0;
-        let mut fits = |added: usize| {
-            bytes += added;
-            bytes <= bytes_max
-        };
-        let tags = self.tags.iter();
-        let keys = self.keys.iter();
-        Self {
-            tags: tags
-                .take_while(|(key, value)| fits(size_of::<(String, String)>() + key.len() + value.len()))
-                .cloned()
-                .collect(),
-            keys: keys
-                .take_while(|key| fits(size_of::<String>() + key.len()))
-                .cloned()
-                .collect(),
-        }
-    }
-
-    /// What they cost in memory, estimated
-    pub(crate) fn bytes(&self) -> usize {
-        let tags = self
-            .tags
-            .iter()
-            .map(|(key, value)| size_of::<(String, String)>() + key.len() + value.len());
-        let keys = self.keys.iter().map(|key| size_of::<String>() + key.len());
-        tags.chain(keys).sum()
-    }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Output {
 /// # Errors
 /// When the service refuses the request, or the permit is for something that is not what would be done any more.
 pub(crate) async fn perform(
-    permit: &Permit,
+    permit: &Permit<Invocation>,
     received: &ReceivedRequest,
     body: &ReceivedBody,
     shared: &Arc<Shared>,
@@ -61,7 +61,7 @@ pub(crate) async fn perform(
         received,
         body,
         shared,
-        snapshot: permit.snapshot(),
+        snapshot: permit.invocation().snapshot(),
         now: shared.clock.now(),
     };
     let answer = call.answer().await?;
@@ -78,14 +78,14 @@ pub(crate) async fn perform(
 }
 
 fn detect(
-    permit: &Permit,
+    permit: &Permit<Invocation>,
     received: &ReceivedRequest,
     body: &ReceivedBody,
     shared: &Shared,
     status: StatusCode,
 ) -> Result<Output, ServiceError> {
     let invocation = permit.invocation();
-    let snapshot = permit.snapshot();
+    let snapshot = permit.invocation().snapshot();
     let model = invocation.model().expect("DetectAnomalies is about a model");
     let named = invocation.named().expect("DetectAnomalies is about a model");
     let target = Target::of(named, &snapshot.declared, model.version(), received.received_at);

@@ -19,7 +19,7 @@ use crate::services::ec2::{
 };
 
 /// The service with EC2 and STS around it
-pub(super) static WITH_EC2_AND_STS: LazyLock<Service<'static>> = LazyLock::new(|| Service {
+pub(crate) static WITH_EC2_AND_STS: LazyLock<Service<'static>> = LazyLock::new(|| Service {
     prefix: PREFIX,
     actions: &ALL_ACTIONS,
     other_actions: &OTHER_ACTIONS,

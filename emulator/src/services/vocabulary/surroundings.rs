@@ -4,8 +4,8 @@
 use aws_identifiers::{Region, VpcEndpointId, VpcId};
 use iam_policy::lint::{Fact, FactScope, Subject};
 
-use super::ORGANIZATION_KEYS;
 use crate::{
+    authorization::ORGANIZATION_KEYS,
     identity::Organization,
     network::{PublicEndpoint, entry_point::PlacedEndpoint},
     settings::Settings,
