@@ -30,11 +30,22 @@ pub(crate) use self::{
     request::{Authorizable, AuthorizationRequest, Pair, RequestTags},
 };
 
-/// Leave to run one operation once
+/// Leave to run one operation once: running it takes the permit
 #[derive(Debug)]
 pub(crate) struct Permit<I> {
     invocation: I,
     authorization: Arc<Authorization>,
+}
+
+/// What was permitted
+#[derive(Debug)]
+pub(crate) struct Permitted<I> {
+    /// What is to be done
+    pub(crate) request: I,
+    /// Who asked for it
+    pub(crate) principal: Arc<Principal>,
+    /// The entry point that the request came through
+    pub(crate) entry_point: EntryPoint,
 }
 
 /// A decision with everything that it was made of
@@ -106,19 +117,14 @@ pub(crate) fn authorize<I: Authorizable>(
 }
 
 impl<I> Permit<I> {
-    /// What may be done
-    pub(crate) fn invocation(&self) -> &I {
-        &self.invocation
-    }
-
-    /// Who may do it
-    pub(crate) fn principal(&self) -> &Arc<Principal> {
-        &self.authorization.question.caller.principal
-    }
-
-    /// The entry point that the request came through
-    pub(crate) fn entry_point(&self) -> &EntryPoint {
-        &self.authorization.question.entry_point
+    /// What may be done, by whom, and over which entry point; there is no permit after that
+    pub(crate) fn redeem(self) -> Permitted<I> {
+        let question = &self.authorization.question;
+        Permitted {
+            principal: question.caller.principal.clone(),
+            entry_point: question.entry_point.clone(),
+            request: self.invocation,
+        }
     }
 }
 

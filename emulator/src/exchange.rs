@@ -11,11 +11,12 @@ mod respond;
 use std::sync::Arc;
 
 use aws_identifiers::Region;
-use http::{StatusCode, request::Parts};
+use http::{HeaderName, StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use lookoutvision::{
     operations::Refused,
+    request::{Received, Request},
     routes::{Route, UnknownOperation},
 };
 use sigv4_verify::SignatureError;
@@ -37,7 +38,7 @@ use crate::{
     runtime::{Shared, Snapshot},
     services::{
         ec2,
-        lookoutvision::{invocation::Invocation, perform},
+        lookoutvision::{call::Call, perform},
         query::parameters::Parameters,
         sts,
     },
@@ -280,34 +281,49 @@ impl Front<'_> {
             region,
             body,
         } = signed;
+        // 3. What is asked for. It is read once.
+        let header = |name: &str| received.header(&HeaderName::from_bytes(name.as_bytes()).ok()?);
+        let call = Received {
+            method: received.method.as_str(),
+            target: &received.target,
+            header: &header,
+            body: &body.bytes,
+            body_sha256: Some(body.sha256),
+        };
+        let state = shared.service.peek();
+        let view = state.view(&snapshot.declared, &region, received.received_at);
+        let mut request = Request::read(call, &view).map_err(|UnknownOperation| Refusal::UnknownOperation)?;
+        drop(state);
+        entry.operation = Some(request.operation().name().into());
         let output = loop {
-            // 3. What is asked for.
-            let method = received.method.as_str();
-            let invocation = {
-                let state = shared.service.peek();
-                let view = state.view(&snapshot.declared, &region, received.received_at);
-                Invocation::resolve(method, &received.target, &body.bytes, &view, snapshot)
-                    .map_err(|UnknownOperation| Refusal::UnknownOperation)?
-            };
-            entry.operation = Some(invocation.operation().name().into());
+            let again = request.can_be_overtaken().then(|| request.clone());
 
             // 4. Whether it is allowed.
+            let call = Call {
+                request,
+                snapshot: snapshot.clone(),
+            };
             let permit = permit(
                 snapshot,
                 received,
                 caller.clone(),
                 entry_point.clone(),
-                invocation,
+                call,
                 entry,
             )?;
 
             // 5. Do it.
-            match perform::perform(&permit, received, &body, shared).await {
+            match perform::perform(permit, received.request_id, shared).await {
                 Ok(output) => break output,
                 Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
                 // Another CreateModel came in between and took the version that the permit is for. It was the one to
                 // get on, so somebody always does, and this one is asked about anew.
-                Err(Refused::Stale) => {}
+                Err(Refused::Stale) => {
+                    let again = again.expect("nothing else than what can be overtaken is stale");
+                    let state = shared.service.peek();
+                    let view = state.view(&snapshot.declared, &region, received.received_at);
+                    request = again.resolved_anew(&view);
+                }
             }
         };
         entry.rule = output.rule;
@@ -337,7 +353,7 @@ impl Front<'_> {
             entry,
         )?;
         let (request_id, now) = (self.received.request_id, self.received.received_at);
-        let performed = move |shared: &Shared| ec2::perform(&permit, request_id, now, shared);
+        let performed = move |shared: &Shared| ec2::perform(permit, request_id, now, shared);
         let answer = self.shared.aside(performed).await.map_err(Refusal::Ec2)?;
         Ok((StatusCode::OK, answer.into()))
     }
@@ -359,7 +375,7 @@ impl Front<'_> {
                     entry,
                 )?;
                 let (request_id, now) = (self.received.request_id, self.received.received_at);
-                let performed = move |shared: &Shared| sts::assume_role(&permit, request_id, now, shared);
+                let performed = move |shared: &Shared| sts::assume_role(permit, request_id, now, shared);
                 self.shared.aside(performed).await.map_err(Refusal::Sts)?
             }
         };

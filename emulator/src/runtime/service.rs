@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use lookoutvision::{
     error::{ResourceType, ServiceError},
     operations::Refused,
+    request::ClientToken,
     store::{
         Change, ChangeNumber, Declared, Overlay, S3Task, State, View,
         idempotency::{FirstCall, TokenKey, Tokens},
@@ -47,15 +48,6 @@ struct Writer {
     changes: u64,
     /// Tokens that are still in the storage
     forgotten: Vec<TokenKey>,
-}
-
-/// A client token with everything that it was sent with
-#[derive(Debug, Clone)]
-pub(crate) struct ClientToken {
-    pub(crate) key: TokenKey,
-    pub(crate) fingerprint: [u8; 32],
-    /// The project that the call is about, for the refusal
-    pub(crate) project_name: String,
 }
 
 /// What is done to the state; its output is the body of the answer
@@ -142,7 +134,7 @@ impl Service {
             && let Some(first) = writer.tokens.find(&token.key, now)
         {
             info!(token = %token.key.0, "a call with a client token that was used before: nothing is done");
-            return token.repeat(first).map_err(Refused::Service);
+            return repeat(token, first).map_err(Refused::Service);
         }
         let state = self.state();
         let view = state.view(declared, region, now);
@@ -262,22 +254,20 @@ fn before(view: &View<'_>, projects: &Overlay) -> BTreeMap<Arc<str>, Arc<Project
     BTreeMap::from_iter(names.filter_map(|name| Some((name.clone(), view.project(name)?.clone()))))
 }
 
-impl ClientToken {
-    /// The answer of the first call with this token
-    // Guess: the kind of the error. The API reference only says that there is one.
-    fn repeat(&self, first: &FirstCall) -> Result<Committed, ServiceError> {
-        if first.fingerprint != self.fingerprint {
-            return Err(ServiceError::conflict(
-                "The client token was used before with other parameters.",
-                &self.project_name,
-                ResourceType::Project,
-            ));
-        }
-        Ok(Committed {
-            answer: first.answer.clone().into(),
-            s3_task: None,
-        })
+/// The answer of the first call with this token
+// Guess: the kind of the error. The API reference only says that there is one.
+fn repeat(token: &ClientToken, first: &FirstCall) -> Result<Committed, ServiceError> {
+    if first.fingerprint != token.fingerprint {
+        return Err(ServiceError::conflict(
+            "The client token was used before with other parameters.",
+            &token.project_name,
+            ResourceType::Project,
+        ));
     }
+    Ok(Committed {
+        answer: first.answer.clone().into(),
+        s3_task: None,
+    })
 }
 
 impl fmt::Debug for Service {

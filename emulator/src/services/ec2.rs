@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    authorization::{Permit, RequestTags},
+    authorization::{Permit, Permitted, RequestTags},
     runtime::{Shared, Snapshot},
     services::query::{
         parameters::{Parameters, Reader},
@@ -84,7 +84,7 @@ pub(crate) struct Invocation {
 
 /// A permitted call
 struct Call<'c> {
-    permit: &'c Permit<Invocation>,
+    invocation: &'c Invocation,
     shared: &'c Shared,
     request_id: Uuid,
     now: Timestamp,
@@ -185,18 +185,19 @@ impl Invocation {
 /// # Errors
 /// EC2's own.
 pub(crate) fn perform(
-    permit: &Permit<Invocation>,
+    permit: Permit<Invocation>,
     request_id: Uuid,
     now: Timestamp,
     shared: &Shared,
 ) -> Result<String, Ec2Error> {
+    let Permitted { request, .. } = permit.redeem();
     let call = Call {
-        permit,
+        invocation: &request,
         shared,
         request_id,
         now,
     };
-    match permit.invocation().action {
+    match request.action {
         Ec2Action::CreateTags => tags::create(&call),
         Ec2Action::CreateVpcEndpoint => create::create(&call),
         Ec2Action::DeleteTags => tags::delete(&call),
@@ -220,7 +221,7 @@ pub(crate) fn perform(
 
 impl<'c> Call<'c> {
     fn region(&self) -> &'c Region {
-        &self.permit.invocation().region
+        &self.invocation.region
     }
 
     /// Reads the parameters, all of them, and stops a dry run before anything is done
@@ -228,7 +229,7 @@ impl<'c> Call<'c> {
         &self,
         read: impl FnOnce(&mut Reader<'c>) -> Result<T, Ec2Error>,
     ) -> Result<(T, DryRun), Ec2Error> {
-        let mut reader = self.permit.invocation().parameters.reader();
+        let mut reader = self.invocation.parameters.reader();
         let is_dry = reader.flag("DryRun")?.unwrap_or(false);
         let input = read(&mut reader)?;
         reader.finish()?;
@@ -237,7 +238,7 @@ impl<'c> Call<'c> {
 
     /// The answer: the action's element with the request's id and what `content` writes
     fn answer(&self, content: impl FnOnce(&mut Xml)) -> String {
-        let name = format!("{}Response", self.permit.invocation().action.name());
+        let name = format!("{}Response", self.invocation.action.name());
         let mut xml = Xml::with_declaration();
         xml.root(&name, NAMESPACE, |xml| {
             xml.text("requestId", &self.request_id.to_string());

@@ -1,5 +1,5 @@
 //! Amazon Lookout for Vision at work: from a permitted call to what the state keeps of it.
 
-pub(crate) mod invocation;
+pub(crate) mod call;
 pub(crate) mod perform;
 pub(crate) mod work;

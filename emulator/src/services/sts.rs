@@ -179,12 +179,12 @@ pub(crate) fn get_caller_identity(caller: &Caller, received: &ReceivedRequest) -
 /// # Errors
 /// When the session cannot be made lasting; there is none then.
 pub(crate) fn assume_role(
-    permit: &Permit<AssumeRole>,
+    permit: Permit<AssumeRole>,
     request_id: Uuid,
     now: Timestamp,
     shared: &Shared,
 ) -> Result<String, StsError> {
-    let AssumeRole { role, input, .. } = permit.invocation();
+    let AssumeRole { role, input, .. } = permit.redeem().request;
     if !input.context_providers.is_empty() {
         // A context assertion is a token of IAM Identity Center's, and nobody here can say what is in it. Guess: the
         // sentence.
@@ -204,8 +204,8 @@ pub(crate) fn assume_role(
             xml.text("SourceIdentity", source_identity);
         }
         xml.element("AssumedRoleUser", |xml| {
-            xml.text("AssumedRoleId", &session_id(role, &input.session_name));
-            xml.text("Arn", &session_arn(role, &input.session_name));
+            xml.text("AssumedRoleId", &session_id(&role, &input.session_name));
+            xml.text("Arn", &session_arn(&role, &input.session_name));
         });
         xml.element("Credentials", |xml| {
             xml.text("AccessKeyId", credentials.access_key_id.as_str());
@@ -227,7 +227,7 @@ pub(crate) fn assume_role(
         issued_at,
         credentials,
     };
-    shared.add_session(session, role)?;
+    shared.add_session(session, &role)?;
     Ok(answer)
 }
 

@@ -30,8 +30,10 @@ pub mod model;
 pub mod operation;
 pub mod operations;
 pub mod pagination;
+pub mod request;
 pub mod routes;
 pub mod store;
+mod work;
 
 #[cfg(test)]
 mod testing;

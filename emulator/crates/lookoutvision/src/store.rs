@@ -225,6 +225,11 @@ impl<'s> View<'s> {
         &self.declared.declarations.timing
     }
 
+    /// The projects that the configuration declares
+    pub fn declared(&self) -> &'s Declared {
+        self.declared
+    }
+
     /// The account that everything belongs to
     pub fn account_id(&self) -> &'s AccountId {
         &self.declared.declarations.account_id

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use lookoutvision::store::State;
+use lookoutvision::{
+    request::{Received, Request},
+    store::State,
+};
 
 use super::*;
 use crate::{
@@ -13,7 +16,7 @@ use crate::{
     request::{TlsSession, body::BodyBudget},
     runtime::{Snapshot, made::Made},
     services::{
-        lookoutvision::invocation::Invocation,
+        lookoutvision::call::Call,
         vocabulary::{ALWAYS_SET_KEYS, SET_KEYS},
     },
 };
@@ -47,7 +50,7 @@ fn asked(
     method: &str,
     target: &str,
     body: &str,
-) -> (ReceivedRequest, Caller, EntryPoint, Invocation) {
+) -> (ReceivedRequest, Caller, EntryPoint, Call) {
     let (principal, key) = snapshot
         .access_key(access_key_id)
         .expect("the principal is configured");
@@ -87,8 +90,17 @@ fn asked(
     let region = "us-west-2".parse().expect("it is a Region");
     let state = State::default();
     let view = state.view(&snapshot.declared, &region, Timestamp::UNIX_EPOCH);
-    let invocation =
-        Invocation::resolve(method, target, body.as_bytes(), &view, snapshot).expect("it is called");
+    let call = Received {
+        method,
+        target,
+        header: &|_| None,
+        body: &body.as_bytes().to_vec().into(),
+        body_sha256: None,
+    };
+    let invocation = Call {
+        request: Request::read(call, &view).expect("it is called"),
+        snapshot: snapshot.clone(),
+    };
     let entry_point = if is_public {
         EntryPoint::Public
     } else {

@@ -71,7 +71,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     vocabulary::warn_about(
         &placed.endpoint.policy_document,
         &placed,
-        &call.permit.invocation().snapshot.settings,
+        &call.invocation.snapshot.settings,
     );
     // The answer says what every answer to CreateVpcEndpoint says, although the endpoint can be used already.
     Ok(call.answer(|xml| {
@@ -234,7 +234,7 @@ pub(super) fn refuse_conflicting_dns(
 /// Everything that came with a client token
 fn fingerprint(call: &Call<'_>) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
-    for (name, value) in call.permit.invocation().parameters.iter() {
+    for (name, value) in call.invocation.parameters.iter() {
         // Each with its length, so that no two lists of parameters read alike.
         for text in [name, value] {
             context.update(&text.len().to_be_bytes());

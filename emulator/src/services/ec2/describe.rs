@@ -32,8 +32,7 @@ pub(super) mod vpcs;
 impl<'c> Call<'c> {
     /// The networks in this Region
     pub(super) fn vpcs(&self) -> Vec<&'c Vpc> {
-        self.permit
-            .invocation()
+        self.invocation
             .snapshot
             .settings
             .networks
@@ -43,7 +42,7 @@ impl<'c> Call<'c> {
 
     /// The endpoints in this Region, with their states
     pub(super) fn endpoints(&self) -> Vec<(Arc<PlacedEndpoint>, State)> {
-        self.endpoints_of(&self.permit.invocation().snapshot)
+        self.endpoints_of(&self.invocation.snapshot)
     }
 
     /// The same of another snapshot than that of the call
@@ -65,7 +64,7 @@ impl<'c> Call<'c> {
     pub(super) fn view<'v>(&'v self, placed: &'v PlacedEndpoint, state: State) -> EndpointView<'v> {
         EndpointView {
             placed,
-            settings: &self.permit.invocation().snapshot.settings,
+            settings: &self.invocation.snapshot.settings,
             region: self.region(),
             state,
         }

@@ -108,7 +108,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         dry_run.stop()
     })?;
-    let snapshot = &call.permit.invocation().snapshot;
+    let snapshot = &call.invocation.snapshot;
     if let (Some(document), Some(placed)) = (&input.document, snapshot.endpoints.get(&input.id)) {
         vocabulary::warn_about(document, placed, &snapshot.settings);
     }

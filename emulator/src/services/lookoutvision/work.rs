@@ -18,6 +18,7 @@ use lookoutvision::{
     evaluation::Evaluation,
     manifest::Entries,
     operations::{Refused, datasets, models},
+    request::ClientToken,
     store::{ChangeNumber, S3Task, project::DatasetType},
 };
 use tokio::{sync::oneshot, time::timeout};
@@ -26,7 +27,7 @@ use tracing::{error, info};
 use crate::{
     runtime::{
         Shared, Snapshot,
-        service::{ClientToken, Committed, Operation},
+        service::{Committed, Operation},
     },
     s3,
 };

@@ -10,6 +10,7 @@
 use std::fmt::{self, Write as _};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use client_text::Shown;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -27,27 +28,20 @@ pub struct Parts<'r> {
     pub query: &'r str,
     /// The value of a header field
     pub header: &'r dyn Fn(&str) -> Option<&'r str>,
-    /// The body
-    pub body: &'r [u8],
-}
-
-impl<'r> Parts<'r> {
-    /// A text that travels outside of the body
-    pub(super) fn text(&self, place: Place) -> Option<&'r str> {
-        match place {
-            Place::Label(name) => self.route.label(name),
-            Place::Header(name) => (self.header)(name),
-            Place::Body | Place::Query(_) | Place::Payload => None,
-        }
-    }
+    /// The members of the document in the body, if the operation has one
+    pub document: Option<&'r Result<Map<String, Value>, ServiceError>>,
+    /// The body, byte for byte
+    pub body: &'r Bytes,
+    /// SHA-256 of the body, where somebody has computed it
+    pub body_sha256: Option<[u8; 32]>,
 }
 
 /// Reads a request; the members named in `lenient` may break their constraints
 ///
 /// # Errors
 /// `SerializationException` when it has not the form of the structure, `ValidationException` when it breaks constraints.
-pub fn read<T: Described + DeserializeOwned>(parts: &Parts<'_>, lenient: &[&str]) -> Result<T, ServiceError> {
-    let members = checked_members(&T::STRUCTURE, parts, lenient)?;
+pub fn read<T: Described + DeserializeOwned>(parts: Parts<'_>, lenient: &[&str]) -> Result<T, ServiceError> {
+    let members = checked_members(&T::STRUCTURE, &parts, lenient)?;
     // What is left is a type that a lenient member has wrongly, which `gather` has refused.
     serde_json::from_value(Value::Object(members))
         .map_err(|error| ServiceError::serialization(error.to_string()))
@@ -74,19 +68,19 @@ fn checked_members(
 }
 
 fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>, ServiceError> {
-    let mut body = if structure.members.iter().any(|member| member.place == Place::Body) {
-        parse_body(parts.body)?
-    } else {
-        Map::new()
+    let nothing = Map::new();
+    let document = match parts.document {
+        Some(document) => document.as_ref().map_err(Clone::clone)?,
+        None => &nothing,
     };
     let mut members = Map::new();
     for member in structure.members {
         let value = match member.place {
-            Place::Body => match body.remove(member.name) {
+            Place::Body => match document.get(member.name) {
                 None | Some(Value::Null) => None,
                 Some(value) => {
-                    check_type(&value, &member.shape)?;
-                    Some(without_nulls(value))
+                    check_type(value, &member.shape)?;
+                    Some(without_nulls(value.clone()))
                 }
             },
             Place::Label(name) => parts.route.label(name).map(Value::from),
@@ -102,7 +96,11 @@ fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>
     Ok(members)
 }
 
-fn parse_body(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+/// The members of a body that is a document
+///
+/// # Errors
+/// `SerializationException` when it is no JSON object.
+pub(crate) fn document(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
     if body.is_empty() {
         return Ok(Map::new());
     }

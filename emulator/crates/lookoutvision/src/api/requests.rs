@@ -1,8 +1,8 @@
 //! The requests of the API.
 
 use super::{
-    Blob, EpochSeconds, Member, Place, Shape, Structure,
-    read::{InCamelCase, Parts},
+    Blob, Described, EpochSeconds, Member, Place, Shape, Structure,
+    read::InCamelCase,
     structures,
     values::{
         DATASET_CHANGES, DatasetSource, INFERENCE_UNITS, ModelPackagingConfiguration, OutputConfig,
@@ -161,9 +161,8 @@ pub struct DetectAnomaliesRequest<'r> {
     pub content_type: Option<&'r str>,
 }
 
-impl<'r> DetectAnomaliesRequest<'r> {
-    /// The description, like that of every other request
-    pub const STRUCTURE: Structure = Structure {
+impl Described for DetectAnomaliesRequest<'_> {
+    const STRUCTURE: Structure = Structure {
         name: "DetectAnomaliesRequest",
         members: &[
             Self::PROJECT_NAME,
@@ -172,6 +171,9 @@ impl<'r> DetectAnomaliesRequest<'r> {
             Self::CONTENT_TYPE,
         ],
     };
+}
+
+impl<'r> DetectAnomaliesRequest<'r> {
     const PROJECT_NAME: Member = Member {
         name: "ProjectName",
         shape: text(StringShape::PROJECT_NAME),
@@ -196,16 +198,6 @@ impl<'r> DetectAnomaliesRequest<'r> {
         required: true,
         place: Place::Header("Content-Type"),
     };
-
-    /// Takes the members from where they travel
-    pub fn of(parts: &Parts<'r>) -> Self {
-        Self {
-            project_name: parts.text(Self::PROJECT_NAME.place),
-            model_version: parts.text(Self::MODEL_VERSION.place),
-            body: parts.body,
-            content_type: parts.text(Self::CONTENT_TYPE.place),
-        }
-    }
 
     /// Holds them against their constraints; the members named in `lenient` may break theirs
     ///

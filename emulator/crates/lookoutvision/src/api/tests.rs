@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    read::{Parts, read},
+    read::{Parts, document, read},
     requests::*,
     responses::*,
     *,
@@ -28,7 +28,7 @@ macro_rules! table {
     };
     (@reader $request:ident) => {
         |wire| {
-            let input: $request = wire.parts(|parts| read(parts, &[]))?;
+            let input: $request = wire.parts(|parts| read(*parts, &[]))?;
             Ok(serde_json::to_value(input).unwrap())
         }
     };
@@ -72,7 +72,12 @@ const TABLE: &[Row] = table! {
 /// DetectAnomalies is read where it lies, and its image is none of JSON's
 fn detect_anomalies(wire: &Wire) -> Result<Value, ServiceError> {
     wire.parts(|parts| {
-        let request = DetectAnomaliesRequest::of(parts);
+        let request = DetectAnomaliesRequest {
+            project_name: parts.route.label("projectName"),
+            model_version: parts.route.label("modelVersion"),
+            body: parts.body,
+            content_type: (parts.header)("Content-Type"),
+        };
         request.check(&[])?;
         Ok(json!({
             "ProjectName": request.project_name,
@@ -134,8 +139,14 @@ impl Wire {
 
     fn parts<T>(&self, take: impl FnOnce(&Parts<'_>) -> T) -> T {
         let route = Route::resolve(self.operation.method(), &self.path).expect("the path is the operation's");
+        let members = self.operation.request().members;
+        let has_document = members.iter().any(|member| member.place == Place::Body);
+        let document = has_document.then(|| document(&self.body));
+        let body = self.body.clone().into();
         let parts = Parts {
             route: &route,
+            document: document.as_ref(),
+            body_sha256: None,
             query: &self.query,
             header: &|name: &str| {
                 let field = self
@@ -144,7 +155,7 @@ impl Wire {
                     .find(|(field, _)| field.eq_ignore_ascii_case(name));
                 field.map(|(_, value)| value.as_str())
             },
-            body: &self.body,
+            body: &body,
         };
         take(&parts)
     }

@@ -37,7 +37,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         }
     }
     dry_run.stop()?;
-    let owner = call.permit.invocation().snapshot.settings.account_id.as_str();
+    let owner = call.invocation.snapshot.settings.account_id.as_str();
     let description = |placed: &PlacedEndpoint| format!("VPC Endpoint Interface {}", placed.id());
     let shown = interfaces
         .into_iter()

@@ -32,7 +32,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         }
     }
     dry_run.stop()?;
-    let owner = call.permit.invocation().snapshot.settings.account_id.as_str();
+    let owner = call.invocation.snapshot.settings.account_id.as_str();
     let association = |table: &str| network::resource_id("rtbassoc-", &[table]);
     let shown = tables
         .into_iter()

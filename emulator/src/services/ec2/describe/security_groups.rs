@@ -41,7 +41,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         return Err(Ec2Error::SecurityGroupNotFound((*unknown).to_owned()));
     }
     dry_run.stop()?;
-    let owner = call.permit.invocation().snapshot.settings.account_id.as_str();
+    let owner = call.invocation.snapshot.settings.account_id.as_str();
     let shown = groups
         .into_iter()
         .filter(|(_, group)| ids.is_empty() || ids.contains(&group.as_str()))

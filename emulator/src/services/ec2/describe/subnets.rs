@@ -36,7 +36,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         }
     }
     dry_run.stop()?;
-    let owner = call.permit.invocation().snapshot.settings.account_id.as_str();
+    let owner = call.invocation.snapshot.settings.account_id.as_str();
     let arn = |id: &SubnetId| format!("arn:aws:ec2:{}:{owner}:subnet/{id}", call.region());
     let shown = subnets
         .into_iter()

@@ -30,7 +30,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         }
     }
     dry_run.stop()?;
-    let owner = call.permit.invocation().snapshot.settings.account_id.as_str();
+    let owner = call.invocation.snapshot.settings.account_id.as_str();
     let shown = vpcs
         .into_iter()
         .filter(|vpc| ids.is_empty() || ids.contains(&vpc.vpc_id.as_str()))
