@@ -5,7 +5,7 @@
 //! anything is decided, and whatever way a request ends, the entry is closed once, before the answer leaves.
 
 mod authenticate;
-pub(crate) mod refusal;
+mod not_played;
 mod respond;
 
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use hyper::{Response, body::Bytes};
 use lookoutvision::{
     operations::Refused,
     request::{Received, Request},
-    routes::{Route, UnknownOperation},
+    routes::Route,
 };
 use sigv4_verify::SignatureError;
 use tracing::{Level, debug, enabled, info, warn};
 
-use self::refusal::{BodyForm, Refusal, ServiceNotPlayed};
+use self::not_played::ServiceNotPlayed;
 use crate::{
     authorization::{self, Authorizable, Permit},
     identity::Caller,
@@ -40,6 +40,7 @@ use crate::{
         ec2,
         lookoutvision::{call::Call, perform},
         query::parameters::Parameters,
+        refusal::{BodyForm, Fault, Refusal},
         sts,
     },
 };
@@ -67,7 +68,7 @@ pub(crate) async fn answer(
     };
     let outcome = match checked {
         Ok(()) => front.decide(incoming, &mut entry).await,
-        Err(error) => Err(Refusal::Head(error)),
+        Err(error) => Err(Fault::Head(error).into()),
     };
     let response = match outcome {
         Ok((status, body)) => {
@@ -104,7 +105,7 @@ pub(crate) fn answer_unreadable(
         received: &received,
         service,
     };
-    let response = front.refuse(Refusal::Head(error), &mut entry);
+    let response = front.refuse(Fault::Head(error).into(), &mut entry);
     note_answer(&mut entry, &response);
     response
 }
@@ -142,18 +143,16 @@ impl Front<'_> {
             received.request_id,
             self.snapshot.settings.strictness.mismatch_detail,
         );
-        if let Refusal::Ec2(ec2::error::Ec2Error::InvalidPolicyDocument(error)) = &refusal {
-            // EC2's own sentence says where, and not what.
-            for found in error.findings() {
-                let reason = format!("the policy was refused: {}: {}", found.path, found.message);
-                warn!(request_id = %received.request_id, "{reason}");
-                entry.warnings.push(reason);
+        if let Refusal::Own(error) = &refusal {
+            for remark in error.remarks() {
+                warn!(request_id = %received.request_id, "{remark}");
+                entry.warnings.push(remark);
             }
         }
         tell(&self.shared.explainer, received, entry, &refusal, &wire.message);
         entry.error_code = wire.error_type;
         entry.message = Some(wire.message.as_str().into());
-        if let Refusal::Signature(error) = refusal
+        if let Refusal::Before(Fault::Signature(error)) = refusal
             && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
         {
             entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
@@ -189,7 +188,7 @@ impl Front<'_> {
             ..
         } = *self;
         if let Some(error) = ServiceNotPlayed::of(received) {
-            return Err(Refusal::ServiceNotPlayed(error));
+            return Err(error.into());
         }
         // 1. Which entry point, as far as the host tells.
         let endpoints = &snapshot.endpoints;
@@ -200,7 +199,7 @@ impl Front<'_> {
                     .check_names(received.arrival(), &received.other_names, None)
                     .map(|()| found)
             })
-            .map_err(Refusal::NoEntryPoint)?;
+            .map_err(Fault::NoEntryPoint)?;
         let host_region = match &host_entry_point {
             HostEntryPoint::Known(entry_point, region) => {
                 entry.entry_point = Some(entry_point.clone());
@@ -227,14 +226,14 @@ impl Front<'_> {
         // 1 again, with what the scope tells.
         if let Err(error) = endpoints.check_names(received.arrival(), &received.other_names, Some(scope)) {
             entry.entry_point = None;
-            return Err(Refusal::NoEntryPoint(error));
+            return Err(Fault::NoEntryPoint(error).into());
         }
         let entry_point = match host_entry_point {
             HostEntryPoint::Known(entry_point, _) => entry_point,
             HostEntryPoint::ByScope => {
                 let entry_point = endpoints
                     .by_scope(scope, received.arrival())
-                    .map_err(Refusal::NoEntryPoint)?;
+                    .map_err(Fault::NoEntryPoint)?;
                 entry.entry_point = Some(entry_point.clone());
                 entry_point
             }
@@ -247,7 +246,7 @@ impl Front<'_> {
         let body = incoming
             .receive(&snapshot.settings.limits, account)
             .await
-            .map_err(Refusal::Body)?;
+            .map_err(Fault::Body)?;
         note_body(entry, snapshot, &body);
         let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
         entry.principal = Some(caller.principal.clone());
@@ -292,7 +291,7 @@ impl Front<'_> {
         };
         let state = shared.service.peek();
         let view = state.view(&snapshot.declared, &region, received.received_at);
-        let mut request = Request::read(call, &view).map_err(|UnknownOperation| Refusal::UnknownOperation)?;
+        let mut request = Request::read(call, &view)?;
         drop(state);
         entry.operation = Some(request.operation().name().into());
         let output = loop {
@@ -315,7 +314,7 @@ impl Front<'_> {
             // 5. Do it.
             match perform::perform(permit, received.request_id, shared).await {
                 Ok(output) => break output,
-                Err(Refused::Service(error)) => return Err(Refusal::Service(error)),
+                Err(Refused::Service(error)) => return Err(error.into()),
                 // Another CreateModel came in between and took the version that the permit is for. It was the one to
                 // get on, so somebody always does, and this one is asked about anew.
                 Err(Refused::Stale) => {
@@ -336,14 +335,13 @@ impl Front<'_> {
         if let Some(delay) = output.delay {
             tokio::time::sleep(delay).await;
         }
-        Ok((output.status, output.result.map_err(Refusal::Service)?))
+        Ok((output.status, output.result?))
     }
 
     /// Steps 3 to 5 of EC2
     async fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&signed.body, entry);
-        let invocation =
-            ec2::Invocation::resolve(parameters, signed.region, self.snapshot).map_err(Refusal::Ec2)?;
+        let invocation = ec2::Invocation::resolve(parameters, signed.region, self.snapshot)?;
         let permit = permit(
             self.snapshot,
             self.received,
@@ -354,7 +352,7 @@ impl Front<'_> {
         )?;
         let (request_id, now) = (self.received.request_id, self.received.received_at);
         let performed = move |shared: &Shared| ec2::perform(permit, request_id, now, shared);
-        let answer = self.shared.aside(performed).await.map_err(Refusal::Ec2)?;
+        let answer = self.shared.aside(performed).await?;
         Ok((StatusCode::OK, answer.into()))
     }
 
@@ -362,7 +360,7 @@ impl Front<'_> {
     async fn sts(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&signed.body, entry);
         let call = sts::Call::resolve(parameters, &signed.caller, self.snapshot, signed.region);
-        let answer = match call.map_err(Refusal::Sts)? {
+        let answer = match call? {
             // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and none can be taken away.
             sts::Call::GetCallerIdentity => sts::get_caller_identity(&signed.caller, self.received),
             sts::Call::AssumeRole(invocation) => {
@@ -376,7 +374,7 @@ impl Front<'_> {
                 )?;
                 let (request_id, now) = (self.received.request_id, self.received.received_at);
                 let performed = move |shared: &Shared| sts::assume_role(permit, request_id, now, shared);
-                self.shared.aside(performed).await.map_err(Refusal::Sts)?
+                self.shared.aside(performed).await?
             }
         };
         Ok((StatusCode::OK, answer.into()))
@@ -422,7 +420,7 @@ fn permit<I: Authorizable>(
     let (authorization, verdict) =
         authorization::authorize(&snapshot.settings, received, caller, entry_point, invocation);
     entry.authorization = Some(authorization);
-    verdict.map_err(Refusal::AccessDenied)
+    Ok(verdict.map_err(Fault::AccessDenied)?)
 }
 
 fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody) {
@@ -449,7 +447,7 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal
             .map(|route| route.operation().name().into());
     }
     if entry.entry_point.is_none()
-        && !matches!(refusal, Refusal::NoEntryPoint(_))
+        && !matches!(refusal, Refusal::Before(Fault::NoEntryPoint(_)))
         && let Some(region) = authenticate::claimed_region(received)
         && let Ok(HostEntryPoint::ByScope) = front.snapshot.endpoints.by_host(received.arrival())
     {
@@ -471,20 +469,20 @@ fn tell(
 ) {
     let request_id = received.request_id;
     match (refusal, &entry.authorization) {
-        (Refusal::AccessDenied(_), Some(authorization)) if enabled!(Level::INFO) => {
+        (Refusal::Before(Fault::AccessDenied(_)), Some(authorization)) if enabled!(Level::INFO) => {
             let authorization = authorization.clone();
             let explain = move || info!(%request_id, "denied: {}", authorization.explain().summary());
             if let Err(QueueFull) = explainer.queue(explain) {
                 info!(%request_id, "denied: {message} (too many denials at one time to explain this one here)");
             }
         }
-        (Refusal::Signature(error), _) => info!(%request_id, "not authenticated: {error}"),
+        (Refusal::Before(Fault::Signature(error)), _) => info!(%request_id, "not authenticated: {error}"),
         // Whoever set up the test has to know: no policy was asked at all.
-        (Refusal::NoEntryPoint(_), _) => warn!(%request_id, "misdirected: {message}"),
+        (Refusal::Before(Fault::NoEntryPoint(_)), _) => warn!(%request_id, "misdirected: {message}"),
         _ => debug!(%request_id, "refused: {message}"),
     }
 }
 
-fn signature_refusal(error: SignatureError) -> Refusal {
-    Refusal::Signature(Box::new(error))
+fn signature_refusal(error: SignatureError) -> Fault {
+    Fault::Signature(Box::new(error))
 }

@@ -6,6 +6,7 @@ pub(crate) mod ec2;
 pub(crate) mod lookoutvision;
 pub(crate) mod policy_names;
 pub(crate) mod query;
+pub(crate) mod refusal;
 pub(crate) mod sts;
 pub(crate) mod vocabulary;
 

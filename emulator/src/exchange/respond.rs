@@ -12,7 +12,7 @@ use hyper::{Response, body::Bytes};
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use uuid::Uuid;
 
-use crate::exchange::refusal::{BodyForm, WireRefusal, X_AMZN_ERROR_TYPE};
+use crate::services::refusal::{BodyForm, WireRefusal, X_AMZN_ERROR_TYPE};
 
 /// An operation's answer
 pub(crate) fn success(

@@ -43,6 +43,7 @@ pub(crate) mod error;
 mod filters;
 mod modify;
 mod network;
+pub(in crate::services) mod refusal;
 mod tags;
 mod view;
 

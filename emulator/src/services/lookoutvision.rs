@@ -2,4 +2,5 @@
 
 pub(crate) mod call;
 pub(crate) mod perform;
+pub(crate) mod refusal;
 pub(crate) mod work;

@@ -32,6 +32,7 @@ use crate::{
 
 pub(crate) mod error;
 mod input;
+pub(crate) mod refusal;
 
 use self::{error::StsError, input::SessionInput};
 use crate::identity::{

@@ -1,4 +1,4 @@
-//! What EC2 refuses, by name. Codes and sentences are in `refusal`'s table.
+//! What EC2 refuses, by name. Codes and sentences are in `refusal`.
 
 use aws_identifiers::{VpcEndpointId, VpcId};
 use iam_policy::PolicyError;

@@ -1,4 +1,4 @@
-//! What STS refuses, by name. Codes and sentences are in `refusal`'s table.
+//! What STS refuses, by name. Codes and sentences are in `refusal`.
 
 use iam_policy::PolicyError;
 

@@ -5,12 +5,16 @@ use client_text::Shown;
 use http::{Method, StatusCode, header};
 use uuid::Uuid;
 
-use super::{BodyForm, WireRefusal, front_end, query::sts_body};
+use super::authenticate;
 use crate::{
-    exchange::authenticate,
     network::host_name::{EmulatedHost, EmulatedService},
     request::ReceivedRequest,
-    services::query::xml::Xml,
+    services::{
+        lookoutvision::refusal::front_end,
+        query::xml::Xml,
+        refusal::{BodyForm, OwnError, WireRefusal},
+        sts,
+    },
 };
 
 /// A request for a service that is not played
@@ -61,8 +65,10 @@ impl ServiceNotPlayed {
             None => None,
         }
     }
+}
 
-    pub(super) fn to_wire(&self, request_id: Uuid) -> WireRefusal {
+impl OwnError for ServiceNotPlayed {
+    fn to_wire(&self, request_id: Uuid) -> WireRefusal {
         let (status, code) = match &self.service {
             Some(_) => (StatusCode::MISDIRECTED_REQUEST, "MisdirectedRequestException"),
             None => (StatusCode::FORBIDDEN, "MissingAuthenticationToken"),
@@ -72,7 +78,7 @@ impl ServiceNotPlayed {
         match self.protocol {
             Protocol::Json => json,
             Protocol::Query => WireRefusal {
-                body: sts_body(status, code, &message, request_id),
+                body: sts::refusal::body(status, code, &message, request_id),
                 form: BodyForm::StsXml,
                 ..json
             },

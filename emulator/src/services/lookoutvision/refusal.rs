@@ -1,0 +1,235 @@
+//! The refusals of Lookout for Vision: JSON, and the names of the API model.
+//!
+//! Two families of bodies are on AWS's wires: the front end's authentication failures say `message`, the service's own
+//! errors say `Message` (the API model's member; with a small m the Rust SDK leaves the text of a modelled error empty).
+
+use client_text::cut;
+use http::{HeaderValue, StatusCode};
+use lookoutvision::{
+    error::{ResourceType, ServiceError},
+    routes::UnknownOperation,
+};
+use serde_json::{Map, Value};
+use sigv4_verify::MismatchDetail;
+use uuid::Uuid;
+
+use crate::{
+    request::{HeadError, body::BodyError},
+    services::refusal::{BodyForm, Fault, MESSAGE_CHARACTERS_MAX, OwnError, WireRefusal},
+};
+
+/// What the service says of what stands before it
+pub(in crate::services) fn to_wire(fault: &Fault, mismatch_detail: MismatchDetail) -> WireRefusal {
+    match fault {
+        // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
+        Fault::NoEntryPoint(error) => front_end(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedRequestException",
+            &error.to_string(),
+        ),
+        Fault::Signature(error) => {
+            let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
+            let body = error
+                .message(mismatch_detail)
+                .map_or_else(String::new, |message| {
+                    serde_json::json!({ "message": message }).to_string()
+                });
+            WireRefusal {
+                status,
+                error_type: error.error_type(),
+                // AWS echoes the Authorization header in some of its sentences, and that may hold a bearer token
+                // meant for somebody else; the journal gets the sentence that holds no secret.
+                message: error.to_string(),
+                body,
+                form: BodyForm::Json,
+                retry_after: None,
+            }
+        }
+        Fault::Head(error) => match error {
+            // Guess: the code. RFC 6585, section 5: the status.
+            HeadError::TooLarge { .. } => front_end(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "RequestHeaderFieldsTooLargeException",
+                &error.to_string(),
+            ),
+            // AWS Lambda API reference, *Common errors*, MalformedHttpRequestException: the code; the texts are ours.
+            HeadError::TargetTooLong => front_end(
+                StatusCode::URI_TOO_LONG,
+                "MalformedHttpRequestException",
+                &error.to_string(),
+            ),
+            // Guess: the code, which is S3's for the same (S3 API reference, *Error responses*, NotImplemented).
+            HeadError::TransferCoding(_) => front_end(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplementedException",
+                &error.to_string(),
+            ),
+            HeadError::Malformed(_) => front_end(
+                StatusCode::BAD_REQUEST,
+                "MalformedHttpRequestException",
+                &error.to_string(),
+            ),
+        },
+        Fault::Body(error) => match error {
+            // AWS Lambda API reference, *Common errors*: the codes; their texts are ours.
+            BodyError::TooLarge { .. } => front_end(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLargeException",
+                &error.to_string(),
+            ),
+            BodyError::NoRoom { .. } => front_end(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailableException",
+                &error.to_string(),
+            ),
+            BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => front_end(
+                StatusCode::REQUEST_TIMEOUT,
+                "RequestTimeoutException",
+                &error.to_string(),
+            ),
+            BodyError::Broken(_) => front_end(
+                StatusCode::BAD_REQUEST,
+                "RequestAbortedException",
+                &error.to_string(),
+            ),
+        },
+        Fault::AccessDenied(denial) => service(
+            StatusCode::FORBIDDEN,
+            "AccessDeniedException",
+            &denial.sentence(),
+            Map::new(),
+        ),
+    }
+}
+
+impl OwnError for UnknownOperation {
+    // soto-project/soto#580 has the XML line `<UnknownOperationException/>` as body, which the JavaScript and
+    // the Rust SDK cannot read; all clients read the header, so the body is the empty object.
+    fn to_wire(&self, _: Uuid) -> WireRefusal {
+        WireRefusal {
+            status: StatusCode::NOT_FOUND,
+            error_type: Some("UnknownOperationException"),
+            message: "no operation of the API has this method and path".to_owned(),
+            body: "{}".to_owned(),
+            form: BodyForm::Json,
+            retry_after: None,
+        }
+    }
+}
+
+impl OwnError for ServiceError {
+    fn to_wire(&self, _: Uuid) -> WireRefusal {
+        service_error(self)
+    }
+}
+
+/// An error of the API model
+fn service_error(error: &ServiceError) -> WireRefusal {
+    let mut members = Map::new();
+    let mut set = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            members.insert(name.to_owned(), Value::from(value));
+        }
+    };
+    // API model: the members of each error, and `Retry-After` for RetryAfterSeconds.
+    let (status, error_type, retry_after_seconds) = match error {
+        ServiceError::AccessDeniedException { .. } => (StatusCode::FORBIDDEN, "AccessDeniedException", None),
+        ServiceError::ConflictException {
+            resource_id,
+            resource_type,
+            ..
+        } => {
+            set("ResourceId", Some(resource_id));
+            set("ResourceType", Some(resource_type.as_str()));
+            (StatusCode::CONFLICT, "ConflictException", None)
+        }
+        ServiceError::InternalServerException {
+            retry_after_seconds, ..
+        } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerException",
+            *retry_after_seconds,
+        ),
+        ServiceError::ResourceNotFoundException {
+            resource_id,
+            resource_type,
+            ..
+        } => {
+            set("ResourceId", Some(resource_id));
+            set("ResourceType", Some(resource_type.as_str()));
+            (StatusCode::NOT_FOUND, "ResourceNotFoundException", None)
+        }
+        ServiceError::ServiceQuotaExceededException {
+            resource_id,
+            resource_type,
+            quota_code,
+            service_code,
+            ..
+        } => {
+            set("ResourceId", resource_id.as_deref());
+            set("ResourceType", resource_type.map(ResourceType::as_str));
+            set("QuotaCode", Some(quota_code));
+            set("ServiceCode", Some(service_code));
+            (
+                StatusCode::PAYMENT_REQUIRED,
+                "ServiceQuotaExceededException",
+                None,
+            )
+        }
+        ServiceError::ThrottlingException {
+            quota_code,
+            service_code,
+            retry_after_seconds,
+            ..
+        } => {
+            set("QuotaCode", quota_code.as_deref());
+            set("ServiceCode", service_code.as_deref());
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                "ThrottlingException",
+                *retry_after_seconds,
+            )
+        }
+        ServiceError::SerializationException { .. } => {
+            (StatusCode::BAD_REQUEST, "SerializationException", None)
+        }
+        ServiceError::ValidationException { .. } => (StatusCode::BAD_REQUEST, "ValidationException", None),
+    };
+    WireRefusal {
+        retry_after: retry_after_seconds.map(HeaderValue::from),
+        ..service(status, error_type, error.message(), members)
+    }
+}
+
+/// A refusal of what stands before the service
+pub(crate) fn front_end(status: StatusCode, error_type: &'static str, message: &str) -> WireRefusal {
+    let message = cut(message, MESSAGE_CHARACTERS_MAX).into_owned();
+    let body = serde_json::json!({ "message": message }).to_string();
+    WireRefusal {
+        status,
+        error_type: Some(error_type),
+        message,
+        body,
+        form: BodyForm::Json,
+        retry_after: None,
+    }
+}
+
+/// A refusal of the service
+fn service(
+    status: StatusCode,
+    error_type: &'static str,
+    message: &str,
+    mut members: Map<String, Value>,
+) -> WireRefusal {
+    let message = cut(message, MESSAGE_CHARACTERS_MAX);
+    members.insert("Message".to_owned(), message.as_ref().into());
+    WireRefusal {
+        status,
+        error_type: Some(error_type),
+        message: message.into_owned(),
+        body: Value::from(members).to_string(),
+        form: BodyForm::Json,
+        retry_after: None,
+    }
+}

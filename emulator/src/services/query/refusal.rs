@@ -1,0 +1,85 @@
+//! What EC2 and STS say alike of what stands before them. Codes of the common errors; the sentences are ours.
+
+use client_text::cut;
+use http::StatusCode;
+use sigv4_verify::{MismatchDetail, SignatureError};
+
+use crate::{
+    network::entry_point::EntryPointError,
+    request::{HeadError, body::BodyError},
+    services::refusal::{BodyForm, Fault, MESSAGE_CHARACTERS_MAX, WireRefusal},
+};
+
+/// Status, code and sentence
+pub(in crate::services) type Row = (StatusCode, &'static str, String);
+
+/// A row as it goes over the wire; `body` writes it
+pub(in crate::services) fn wire(
+    fault: Option<&Fault>,
+    (status, code, message): Row,
+    form: BodyForm,
+    body: impl FnOnce(&str) -> String,
+) -> WireRefusal {
+    let message = match fault {
+        // It repeats the request's head, which is bounded, so that a client can compare it line by line.
+        Some(Fault::Signature(_)) => message,
+        _ => cut(&message, MESSAGE_CHARACTERS_MAX).into_owned(),
+    };
+    let body = body(&message);
+    let told = match fault {
+        // STS repeats the Authorization header in some of its sentences; the journal gets the one without secrets.
+        Some(Fault::Signature(error)) => error.to_string(),
+        _ => message,
+    };
+    WireRefusal {
+        status,
+        error_type: Some(code),
+        message: told,
+        body,
+        form,
+        retry_after: None,
+    }
+}
+
+/// Faults of the transport. The codes are those of the common errors; the sentences are ours.
+pub(in crate::services) fn body_row(error: &BodyError) -> Row {
+    let (status, code) = match error {
+        BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+        BodyError::NoRoom { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+        BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
+            (StatusCode::REQUEST_TIMEOUT, "RequestTimeout")
+        }
+        BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "RequestAborted"),
+    };
+    (status, code, error.to_string())
+}
+
+/// Faults of the head. Guess: the codes, but for `MalformedHttpRequest` of the common errors; the sentences are ours.
+pub(in crate::services) fn head_row(error: &HeadError) -> Row {
+    let (status, code) = match error {
+        HeadError::TooLarge { .. } => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "RequestHeaderFieldsTooLarge",
+        ),
+        HeadError::TargetTooLong => (StatusCode::URI_TOO_LONG, "MalformedHttpRequest"),
+        HeadError::TransferCoding(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+        HeadError::Malformed(_) => (StatusCode::BAD_REQUEST, "MalformedHttpRequest"),
+    };
+    (status, code, error.to_string())
+}
+
+/// A host that leads to no entry point is told before it is known which service is asked.
+pub(in crate::services) fn no_entry_point_row(error: &EntryPointError) -> Row {
+    (
+        StatusCode::MISDIRECTED_REQUEST,
+        "MisdirectedRequest",
+        error.to_string(),
+    )
+}
+
+/// The sentence of a signature's fault, as the service says it
+pub(in crate::services) fn sentence(error: &SignatureError, detail: MismatchDetail) -> String {
+    error
+        .message(detail)
+        .map_or_else(|| error.to_string(), std::borrow::Cow::into_owned)
+}
