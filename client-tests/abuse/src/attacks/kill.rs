@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::ledger::Ledger;
-use crate::{Context, Report, client::Target, emulator::Home, table::grouped};
+use crate::{Context, Report, call::Call, client::Target, emulator::Home, table::grouped};
 
 pub(super) async fn run(context: &Context) -> Result<Report, String> {
     let home = Home::new(context, "state: emulator.state\n")?;
@@ -51,6 +51,12 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
         if home.log().contains("panicked at") {
             report.fail(format!("the log says: {}", home.log()));
         }
+        if let Err(sentence) = kill_first_start(context, round).await {
+            report.lose(format!(
+                "round {round}: after a first start that was killed: {sentence}"
+            ));
+        }
+        report.faults += 1;
         if round % 20 == 0 {
             context.tell(&format!("{} kills", report.faults));
         }
@@ -61,6 +67,21 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
         WRITERS + 1
     );
     Ok(report)
+}
+
+/// Kills a first start, which makes the certificate authority and the state file; nothing may be in the next one's way
+async fn kill_first_start(context: &Context, round: u64) -> Result<(), String> {
+    let home = Home::new(context, "state: emulator.state\n")?;
+    let mut first = home.spawn()?;
+    // At no moment in particular
+    sleep(Duration::from_micros(
+        context.choices(FIRST_STARTS, round).u64(..200_000),
+    ))
+    .await;
+    first.kill().await.map_err(|error| error.to_string())?;
+    let emulator = home.start().await?;
+    emulator.target.good(&Call::create_project("p").sign()).await?;
+    emulator.kill().await
 }
 
 /// Makes changes until no answer comes
@@ -147,6 +168,8 @@ impl PolicyLedger {
 
 const POLICY_PATH: &str = "/vpc-endpoints/vpce-00000000000000000/policy";
 const WRITERS: usize = 3;
+/// Workers are numbered: writers, the moment of the kill, first starts
+const FIRST_STARTS: usize = WRITERS + 1;
 
 #[cfg(test)]
 mod tests {
