@@ -3,8 +3,11 @@
 //! The tokens between two stars form a segment. The first segment must stand at the start, the last at the
 //! end; each one between is sought from the left, and the first place found is as good as any later one, so
 //! nothing is ever tried twice. A segment of one text is found by the standard library's search, which is
-//! linear; one with a `?` or with several texts by [`find`], linear for each of its texts. The whole costs at
-//! most tokens × characters, also when a variable has brought in a text as long as the request allows.
+//! linear; one with a `?` or with several texts by [`find`], linear for each of its texts or, where these are many,
+//! for each 64 of its characters. The whole costs at most characters of the text × characters of the pattern / 64,
+//! and no more than tokens × characters, also when a variable has brought in a text as long as the request allows.
+
+use std::collections::HashMap;
 
 use super::Token;
 
@@ -88,7 +91,8 @@ fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t st
 /// The offset after the first place where a segment occurs in `text`.
 ///
 /// A place fits when every text of the segment occurs at its distance from that place. Each text votes for
-/// the places that it could belong to, and the first place with all votes is the answer.
+/// the places that it could belong to, and the first place with all votes is the answer. Many short texts are
+/// sought all at once instead, by [`first_place`].
 fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usize> {
     let characters: Vec<char> = text.chars().collect();
     let mut runs = Vec::new();
@@ -110,6 +114,13 @@ fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usi
         }
     }
     let places = (characters.len() + 1).checked_sub(distance)?;
+    let offset_after = |place: usize| {
+        let before = characters[..place + distance].iter();
+        before.map(|character| character.len_utf8()).sum()
+    };
+    if runs.len() > distance.div_ceil(WORD_BITS) {
+        return first_place(distance, &runs, &characters).map(offset_after);
+    }
     let mut votes = vec![0_usize; places];
     for (at, run) in &runs {
         for start in occurrences(run, &characters) {
@@ -118,13 +129,48 @@ fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usi
             }
         }
     }
-    let place = votes.iter().position(|&vote| vote == runs.len())?;
-    Some(
-        characters[..place + distance]
-            .iter()
-            .map(|character| character.len_utf8())
-            .sum(),
-    )
+    votes
+        .iter()
+        .position(|&vote| vote == runs.len())
+        .map(offset_after)
+}
+
+/// The first place of `text` where a segment of so many characters occurs, whose texts stand at these distances from
+/// its start: Baeza-Yates and Gonnet's search with one bit for each character of the segment.
+///
+/// A bit is set when the segment up to its character fits the text up to the present one.
+fn first_place(length: usize, runs: &[(usize, Vec<char>)], text: &[char]) -> Option<usize> {
+    let words = length.div_ceil(WORD_BITS);
+    let set = |bits: &mut Vec<u64>, at: usize| bits[at / WORD_BITS] |= 1 << (at % WORD_BITS);
+    let is_set = |bits: &[u64], at: usize| bits[at / WORD_BITS] >> (at % WORD_BITS) & 1 == 1;
+
+    // Where any character fits, and where each of those that the segment names does
+    let mut any = vec![u64::MAX; words];
+    for (at, run) in runs {
+        for at in *at..at + run.len() {
+            any[at / WORD_BITS] &= !(1 << (at % WORD_BITS));
+        }
+    }
+    let mut fits: HashMap<char, Vec<u64>> = HashMap::new();
+    for (at, run) in runs {
+        for (character, at) in run.iter().zip(*at..) {
+            set(fits.entry(*character).or_insert_with(|| any.clone()), at);
+        }
+    }
+
+    let mut begun = vec![0_u64; words];
+    for (index, character) in text.iter().enumerate() {
+        let mut carry = 1;
+        for (word, fits) in begun.iter_mut().zip(fits.get(character).unwrap_or(&any)) {
+            let last = *word >> (WORD_BITS - 1);
+            *word = (*word << 1 | carry) & fits;
+            carry = last;
+        }
+        if is_set(&begun, length - 1) {
+            return Some(index + 1 - length);
+        }
+    }
+    None
 }
 
 /// Where `run` occurs in `text`, overlaps included: Knuth, Morris and Pratt's search.
@@ -160,6 +206,9 @@ fn occurrences(run: &[char], text: &[char]) -> Vec<usize> {
 
 /// How far the search for a segment looks at first.
 const WINDOW_CHARACTERS_MIN: usize = 64;
+
+/// Bits of a `u64`.
+const WORD_BITS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -214,6 +263,30 @@ mod tests {
         check("*b?!é*é?é*é", &far, true);
         check(&format!("*{}?{}*", "é".repeat(90), "é".repeat(109)), &far, true);
         check(&format!("*{}?{}*", "é".repeat(90), "é".repeat(110)), &far, false);
+    }
+
+    #[test]
+    fn a_segment_of_many_question_marks_is_found_too() {
+        let [short, long] = ["a?", "é?"].map(|pair| pair.repeat(70));
+        for (pattern, pairs) in [(&short, "ab"), (&long, "éb")] {
+            let text = format!("{}{}", "b".repeat(300), pairs.repeat(70));
+            check(&format!("*{pattern}*"), &text, true);
+            check(&format!("*{pattern}"), &text, true);
+            check(&format!("*b{pattern}*"), &text, true);
+            check(&format!("*{pattern}?*"), &text, false);
+            check(&format!("*{pattern}*"), &text[..text.len() - 1], false);
+            check(&format!("*{pattern}c*"), &text, false);
+            check(&format!("*{pattern}c*"), &format!("{text}c{text}"), true);
+        }
+    }
+
+    /// As many texts as there are question marks, each to be sought in all of a long header field, took minutes.
+    #[test]
+    fn question_marks_cost_little_however_many_they_are() {
+        let began = std::time::Instant::now();
+        let pattern = format!("*{}b*", "a?".repeat(9_000));
+        check(&pattern, &"a".repeat(60_000), false);
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 
     #[test]
