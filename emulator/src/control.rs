@@ -33,6 +33,8 @@ mod accept;
 mod answer;
 mod certificates;
 mod clock;
+pub(crate) mod diagnosis;
+mod doctor;
 mod endpoint_policy;
 mod env;
 pub(crate) mod environment;

@@ -9,6 +9,7 @@ pub(crate) mod made;
 mod records;
 pub(crate) mod s3_tasks;
 pub(crate) mod service;
+pub(crate) mod unheard;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -33,7 +34,9 @@ use crate::{
     journal::{Explainer, Journal},
     network::{changes::EndpointChanges, entry_point::EndpointTable},
     request::body::BodyBudget,
-    runtime::{addresses::Addresses, made::Made, s3_tasks::S3Tasks, service::Service},
+    runtime::{
+        addresses::Addresses, made::Made, s3_tasks::S3Tasks, service::Service, unheard::UnheardConnections,
+    },
     settings::Settings,
     storage::StorageError,
     tls::CertificateAuthority,
@@ -52,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) bodies: BodyBudget,
     /// Room for bodies of the control API
     pub(crate) control_bodies: BodyBudget,
+    /// What clients tried that never became a request
+    pub(crate) unheard: UnheardConnections,
     pub(crate) addresses: Addresses,
     /// The folder of the CA's files for everyone
     pub(crate) public_certs: Option<PathBuf>,
@@ -119,6 +124,7 @@ impl Shared {
             authority,
             bodies: BodyBudget::of_aws_api(&settings.limits),
             control_bodies: BodyBudget::of_control_api(&settings.limits),
+            unheard: UnheardConnections::new(settings.limits.unheard_kinds_max),
             addresses,
             public_certs,
             started: Instant::now(),
@@ -227,6 +233,7 @@ impl Shared {
         self.snapshot.store(Arc::new(snapshot));
         self.calls.reset();
         self.journal.clear();
+        self.unheard.clear();
         Ok(())
     }
 

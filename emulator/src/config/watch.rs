@@ -187,6 +187,10 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
             limits_before.tls_sessions_max != limits_after.tls_sessions_max,
         ),
         (
+            "limits.unheard_kinds_max",
+            limits_before.unheard_kinds_max != limits_after.unheard_kinds_max,
+        ),
+        (
             "limits.counted_models_max",
             limits_before.counted_models_max != limits_after.counted_models_max,
         ),
@@ -366,7 +370,7 @@ mod tests {
         assert_eq!(
             changed(
                 "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\npublic_certs: public\nlog_format: json\nhttp2: true\nnames: [a.test]\n\
-                 limits: {connections_max: 9, tls_sessions_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
+                 limits: {connections_max: 9, tls_sessions_max: 9, unheard_kinds_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
             ),
             [
                 "listen",
@@ -378,6 +382,7 @@ mod tests {
                 "names",
                 "limits.connections_max",
                 "limits.tls_sessions_max",
+                "limits.unheard_kinds_max",
                 "limits.counted_models_max",
             ]
         );

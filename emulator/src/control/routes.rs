@@ -14,7 +14,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ControlError, certificates, clock, endpoint_policy, env,
+    ControlError, certificates, clock, doctor, endpoint_policy, env,
     environment::{Client, Format},
     error::ErrorAnswer,
     health,
@@ -65,6 +65,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(env::show))
+        .routes(routes!(doctor::show))
         .routes(routes!(certificates::ca_pem))
         .routes(routes!(certificates::ca_bundle_pem))
         .routes(routes!(certificates::truststore_p12))

@@ -38,7 +38,10 @@ use crate::{
         Connection, HeadError, TlsSession,
         body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
     },
-    runtime::Shared,
+    runtime::{
+        Shared,
+        unheard::{Ending, is_probe},
+    },
     server::{
         Stop,
         stream::{
@@ -96,6 +99,8 @@ type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
 #[derive(Default)]
 struct Exchange {
     turns: Arc<Turns>,
+    /// There was a request, be it one that cannot be read
+    was_asked: AtomicBool,
     /// An answer left before its request had come in whole
     was_cut_short: AtomicBool,
 }
@@ -105,8 +110,10 @@ impl Connector {
     pub(crate) async fn connect(self, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<Stop>) {
         let limits = self.limits();
         let cut_off = self.cut_off.clone();
-        let (transport, service, is_http2) = match self.api {
+        match self.api {
             Api::Aws { tls } => {
+                let shared = self.shared.clone();
+                let _open = shared.unheard.opened();
                 let handshake = handshake(&self.shared, tls, stream, peer, &limits);
                 let shaken = tokio::select! {
                     biased;
@@ -114,19 +121,27 @@ impl Connector {
                     () = Stop::told(&mut stop) => return,
                     shaken = handshake => shaken,
                 };
-                let Some((stream, connection)) = shaken else {
+                let Some((stream, connection, is_probe)) = shaken else {
                     return;
                 };
                 let is_http2 = connection.tls.alpn.as_deref() == Some("h2");
+                let server_name = connection.tls.sni.clone();
                 let service = Service::Aws(self.shared, Arc::new(connection));
-                (Transport::Left(stream.into()), service, is_http2)
+                let transport = Transport::Left(stream.into());
+                let was_asked = Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
+                if !was_asked && !is_probe {
+                    shared
+                        .unheard
+                        .count(server_name.map(String::from), Ending::NoRequest);
+                }
             }
             Api::Control(control) => {
                 let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
-                (Transport::Right(stream), Service::Control(control, client), false)
+                let service = Service::Control(control, client);
+                let transport = Transport::Right(stream);
+                Self::serve(transport, service, false, peer, limits, stop, cut_off).await;
             }
-        };
-        Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
+        }
     }
 
     /// Answers one health check of the control API and ends
@@ -145,6 +160,7 @@ impl Connector {
         Self::serve(transport, service, false, peer, limits, stop, self.cut_off).await;
     }
 
+    /// Serves a connection to its end, and says whether there was a request on it
     async fn serve(
         transport: Transport,
         service: Service,
@@ -153,12 +169,13 @@ impl Connector {
         limits: Limits,
         stop: watch::Receiver<Stop>,
         cut_off: CutOff,
-    ) {
+    ) -> bool {
         let stream = Stream::new(transport, limits.idle_timeout);
         let answerer = Answerer {
             service,
             exchange: Arc::default(),
         };
+        let exchange = answerer.exchange.clone();
         let served = if is_http2 {
             serve_http2(stream, answerer, &limits, stop, cut_off).await
         } else {
@@ -167,6 +184,7 @@ impl Connector {
         if let Err(error) = served {
             debug!(%peer, %error, "the connection ended with an error");
         }
+        exchange.was_asked.load(Ordering::Relaxed)
     }
 
     /// The limits that the listener keeps
@@ -177,6 +195,7 @@ impl Connector {
 
 impl Answerer {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<InTurn<AnswerBody>>, Infallible> {
+        self.exchange.was_asked.store(true, Ordering::Relaxed);
         let (head, incoming) = request.into_parts();
         let is_http2 = head.version == Version::HTTP_2;
         let mut body = RequestBody::new(incoming, &head.headers);
@@ -205,6 +224,7 @@ impl Answerer {
 
     /// Answers what came instead of a request's head
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
+        self.exchange.was_asked.store(true, Ordering::Relaxed);
         let mut response = match &self.service {
             Service::Aws(shared, connection) => exchange::answer_unreadable(shared, connection, head, error),
             Service::Control(..) | Service::Health(..) => control::answer_unreadable(&error),
@@ -349,46 +369,60 @@ async fn linger_until_stopped(stream: &mut Stream, limits: &Limits, stop: &mut w
     }
 }
 
+/// A session with whoever it is with, and whether `doctor` made it only to see that it can
 async fn handshake(
     shared: &Shared,
     tls: Arc<ServerConfig>,
     mut stream: TcpStream,
     peer: SocketAddr,
     limits: &Limits,
-) -> Option<(TlsStream<TcpStream>, Connection)> {
+) -> Option<(TlsStream<TcpStream>, Connection, bool)> {
     let local = stream.local_addr().ok()?;
     // A full answer goes out in one write; without this its last segment can wait 40 ms for an acknowledgement.
     stream.set_nodelay(true).ok()?;
+    let (mut server_name, mut is_for_doctor) = (None, false);
     let handshake = async {
         if speaks_plain_http(&stream).await {
             debug!(%peer, "plain HTTP on the TLS port");
             // The client may be gone; there is nobody else to tell.
             let _ = stream.write_all(plain_http_answer().as_bytes()).await;
-            return Err(Some(stream));
+            return Err((Ending::PlainHttp, Some(stream)));
         }
         let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
         let (error, stream) = match (&mut acceptor).await {
-            Ok(mut begun) => match shared.authority.screen(begun.client_hello().server_name()) {
-                Ok(_) => match begun.into_stream(tls).into_fallible().await {
-                    Ok(session) => return Ok(session),
-                    Err((error, stream)) => (error, Some(stream)),
-                },
-                Err(refusal) => {
-                    // Logged first, so that whoever has the alert finds the reason.
-                    info!(%peer, "no TLS session: {refusal}");
-                    // rustls would say `access_denied`; this alert tells the client what is wrong.
-                    let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
-                    return Err(Some(begun.io));
+            Ok(mut begun) => {
+                let hello = begun.client_hello();
+                server_name = hello.server_name().map(str::to_owned);
+                is_for_doctor = is_probe(&hello);
+                match shared.authority.screen(server_name.as_deref()) {
+                    Ok(_) => match begun.into_stream(tls).into_fallible().await {
+                        Ok(session) => return Ok(session),
+                        Err((error, stream)) => (error, Some(stream)),
+                    },
+                    Err(refusal) => {
+                        // Logged first, so that whoever has the alert finds the reason.
+                        info!(%peer, "no TLS session: {refusal}");
+                        // rustls would say `access_denied`; this alert tells the client what is wrong.
+                        let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
+                        return Err((Ending::NoCertificate(refusal.to_string()), Some(begun.io)));
+                    }
                 }
-            },
+            }
             Err(error) => (error, acceptor.take_io()),
         };
         debug!(%peer, %error, "no TLS session");
-        Err(stream)
+        Err((Ending::of_handshake(&error), stream))
     };
-    let stream = match timeout(limits.handshake_timeout, handshake).await {
+    let shaken = timeout(limits.handshake_timeout, handshake).await;
+    let unheard = |ending| {
+        if !is_for_doctor {
+            shared.unheard.count(server_name.clone(), ending);
+        }
+    };
+    let stream = match shaken {
         Ok(Ok(stream)) => stream,
-        Ok(Err(stream)) => {
+        Ok(Err((ending, stream))) => {
+            unheard(ending);
             if let Some(mut stream) = stream {
                 // The alert, or whatever else it was told, is to be read by a client that is still sending.
                 let _ = stream.shutdown().await;
@@ -398,6 +432,7 @@ async fn handshake(
         }
         Err(_) => {
             debug!(%peer, "no TLS session within handshake_timeout");
+            unheard(Ending::HandshakeTimeout);
             return None;
         }
     };
@@ -413,7 +448,7 @@ async fn handshake(
             .map(|protocol| String::from_utf8_lossy(protocol).into()),
     };
     let client = shared.bodies.client(peer.ip());
-    Some((stream, Connection::new(local, peer, tls, client)))
+    Some((stream, Connection::new(local, peer, tls, client), is_for_doctor))
 }
 
 /// Whether the first bytes are a plain HTTP request's: a TLS client begins with a handshake record, and its first

@@ -40,22 +40,30 @@ pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundin
 /// Logs what there is to say about a policy that was just attached to an endpoint
 pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, settings: &Settings) {
     let vpc_endpoint_id = placed.id();
+    for remark in remarks(document, placed, settings) {
+        warn!(%vpc_endpoint_id, "endpoint policy: {remark}");
+    }
+}
+
+/// What there is to say about the policy of an endpoint while the emulator runs
+pub(crate) fn remarks(
+    document: &PolicyDocument,
+    placed: &PlacedEndpoint,
+    settings: &Settings,
+) -> Vec<String> {
     let surroundings = Surroundings::Attached {
         settings,
         endpoint: placed.into(),
     };
-    for finding in lint(document.text(), document.policy_type(), surroundings) {
-        warn!(%vpc_endpoint_id, "endpoint policy: {finding}");
-    }
-    for unknown in KnownNames::at_run_time(settings).unknown_in(document) {
-        let (pointer, message) = (unknown.pointer, unknown.message);
-        warn!(%vpc_endpoint_id, "endpoint policy: {pointer}: {message}");
-    }
-    for principal in &settings.identities.principals {
-        for warning in roles_compared_by_name(document, principal) {
-            warn!(%vpc_endpoint_id, "endpoint policy: {warning}");
-        }
-    }
+    let findings = lint(document.text(), document.policy_type(), surroundings);
+    let unknown = KnownNames::at_run_time(settings).unknown_in(document);
+    let principals = settings.identities.principals.iter();
+    let findings = findings.iter().map(ToString::to_string);
+    let unknown = unknown
+        .iter()
+        .map(|unknown| format!("{}: {}", unknown.pointer, unknown.message));
+    let roles = principals.flat_map(|principal| roles_compared_by_name(document, principal));
+    findings.chain(unknown).chain(roles).collect()
 }
 
 /// What to know where a policy names a role that may or may not be the role of a declared session

@@ -62,6 +62,9 @@ macro_rules! for_each_limit {
             journal_entry_bytes_max: usize = journal_entry_bytes_max, 65_536, 8_192..=16_777_216;
             /// Bytes of a body that the journal keeps.
             journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
+            /// Kinds of connections that brought no request, told apart by TLS server name and by what ended them; those of
+            /// further kinds are counted together.
+            unheard_kinds_max: usize = unheard_kinds_max, 64, 1..=4_096;
             /// TLS sessions that clients can resume.
             tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
             /// Models whose calls are counted.

@@ -9,6 +9,7 @@ mod connections;
 mod control_api;
 mod control_routes;
 mod detect_anomalies;
+mod doctor;
 mod ec2;
 mod ec2_authorization;
 mod endpoint_persistence;

@@ -1,0 +1,121 @@
+//! `GET /doctor`: the emulator's side of what `doctor` looks at: what its policies name in vain, and what clients tried
+//! that never became a request.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::extract::State;
+use iam_policy::PolicyDocument;
+
+use super::{
+    answer::{Answer, json_answer},
+    diagnosis::Finding,
+};
+use crate::{
+    runtime::{
+        Shared, Snapshot,
+        unheard::{Ending, Unheard, UnheardConnections},
+    },
+    services::vocabulary,
+};
+
+/// What may keep calls from arriving, or from being allowed, as far as the emulator can see it
+#[utoipa::path(get, path = "/doctor", tag = "emulator", responses((status = 200, body = Vec<Finding>)))]
+pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
+    let mut findings = policies(&shared.snapshot());
+    findings.extend(connections(&shared.unheard));
+    json_answer(&findings)
+}
+
+/// What there is to say about the policy of each endpoint
+fn policies(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // A policy stands at as many endpoints as its Region has; what is wrong with it is told once.
+    let mut remarks: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for placed in snapshot.endpoints.iter() {
+        let document = &placed.endpoint.policy_document;
+        // AWS's own, which nobody here wrote.
+        if **document == PolicyDocument::full_access() {
+            continue;
+        }
+        for remark in vocabulary::remarks(document, placed, &snapshot.settings) {
+            remarks.entry(remark).or_default().push(placed.id().as_str());
+        }
+    }
+    for (remark, endpoints) in &remarks {
+        findings.push(
+            Finding::warning("policy", format!("endpoint policy of {}: {remark}", endpoints.join(", ")))
+                .cure(
+                    "correct the policy, or declare what it names; `lookoutvision-emulator check` tells file and line, \
+                     `PUT /vpc-endpoints/ID/policy` attaches another one",
+                ),
+        );
+    }
+    if findings.is_empty() {
+        let endpoints = snapshot.endpoints.iter().count();
+        findings.push(Finding::ok(
+            "policy",
+            match endpoints {
+                1 => "the policy of the VPC endpoint names nothing that the configuration does not have".to_owned(),
+                _ => format!(
+                    "the policies of {endpoints} VPC endpoints name nothing that the configuration does not have"
+                ),
+            },
+        ));
+    }
+    findings
+}
+
+/// What ended the connections that brought no request
+fn connections(unheard: &UnheardConnections) -> Vec<Finding> {
+    let (kinds, others) = unheard.counts();
+    let mut findings: Vec<Finding> = kinds
+        .into_iter()
+        .map(|(kind, count)| connection(&kind, count))
+        .collect();
+    if others > 0 {
+        findings.push(Finding::warning(
+            "connections",
+            format!("{} brought no request, of more kinds than `limits.unheard_kinds_max` (further ones are counted together)",
+                counted(others)),
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("connections", "every connection brought a request"));
+    }
+    findings
+}
+
+fn connection(kind: &Unheard, count: u64) -> Finding {
+    let connections = counted(count);
+    let name = match &kind.server_name {
+        Some(name) => format!(" to `{name}`"),
+        None => String::new(),
+    };
+    let message = format!("{connections}{name} brought no request: {}", kind.ending);
+    match &kind.ending {
+        Ending::Alert(_) => Finding::problem("connections", message).cure(
+            "the client does not trust the CA: set the variable that it reads (`lookoutvision-emulator env` prints them \
+             all) to the CA of this emulator",
+        ),
+        Ending::PlainHttp => {
+            Finding::problem("connections", message).cure("give the client an endpoint that begins with https://")
+        }
+        Ending::NoCertificate(_) => Finding::problem("connections", message)
+            .cure("call the emulator by one of its names, or add the name to `names` in the configuration"),
+        Ending::HandshakeFailed(_) => Finding::problem("connections", message)
+            .cure("TLS 1.2 or 1.3 is spoken here; see how the client is set up"),
+        Ending::ClosedInHandshake => Finding::warning("connections", message).cure(
+            "a client that does not trust the CA may close without a word, and so does a health check that only connects",
+        ),
+        Ending::HandshakeTimeout | Ending::NoRequest => Finding::warning("connections", message).cure(
+            "a client that does not trust the CA may end so, and so does one that connects before it has something to ask",
+        ),
+    }
+}
+
+fn counted(connections: u64) -> String {
+    match connections {
+        1 => "1 connection".to_owned(),
+        _ => format!("{connections} connections"),
+    }
+}
