@@ -10,6 +10,7 @@ mod certs;
 mod check;
 mod completions;
 mod control_client;
+mod doctor;
 mod env;
 mod environment;
 mod exec;
@@ -54,6 +55,8 @@ enum Command {
     Exec(exec::ExecOptions),
     /// Print the variables that make clients call a running emulator
     Env(env::EnvOptions),
+    /// Tell why calls do not arrive or are refused: look at variables, certificates, proxies, profiles, clients and clocks
+    Doctor(doctor::DoctorOptions),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
     Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
@@ -187,6 +190,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Schema) => schema::run(),
         Some(Command::Exec(options)) => exec::run(options),
         Some(Command::Env(options)) => environment::checked(|| env::run(&options)),
+        Some(Command::Doctor(options)) => environment::checked(|| doctor::run(&options)),
         Some(Command::Init(options)) => environment::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => environment::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),

@@ -329,6 +329,11 @@ impl Emulator {
         ClientEnvironment::of(&self.shared, None)
     }
 
+    /// Waits until every connection to the AWS API has ended
+    pub(crate) async fn connections_ended(&self) {
+        self.shared.unheard.all_ended().await;
+    }
+
     /// Every entry of the journal as one line of JSON each, newest last
     pub(crate) fn journal_lines(&self) -> Vec<String> {
         let entries = self.shared.journal.entries();

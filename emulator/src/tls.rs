@@ -58,6 +58,10 @@ pub use self::{
     names::{InvalidName, NameRefusal, ServedNames},
     notice::{CaNotice, KeyMode, Origin, RemakeReason, Remark},
 };
+pub(crate) use self::{
+    certificate::is_from_an_emulator,
+    truststore::{TrustStoreError, read_truststore},
+};
 
 /// What TLS may keep in memory
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,6 +76,17 @@ impl ControlUrlOption {
 }
 
 impl ControlClient {
+    /// The control API at a URL, as `Emulator::control_url` tells it
+    pub(super) fn at(url: &str) -> Self {
+        Self {
+            authority: url.strip_prefix("http://").unwrap_or(url).to_owned(),
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.authority)
+    }
+
     /// One exchange; an answer of any status is an answer
     pub(super) fn send(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread()

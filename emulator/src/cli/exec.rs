@@ -20,6 +20,7 @@ use std::{
 
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
@@ -30,7 +31,7 @@ use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, serve};
 use crate::{
     Emulator, StartError,
     config::Config,
-    control::environment::{Change, ClientEnvironment},
+    control::environment::{Change, Client},
 };
 
 /// Options of `exec`
@@ -46,44 +47,18 @@ pub(super) struct ExecOptions {
     command: Vec<OsString>,
 }
 
+/// What an emulator for one command is started with
+pub(super) struct OwnEmulator {
+    pub(super) config: Arc<Config>,
+    /// The certificate authority's, which goes away with this
+    _folder: Option<TempDir>,
+}
+
 pub(super) fn run(options: ExecOptions) -> u8 {
-    let ExecOptions {
-        serve: options,
-        journal,
-        command,
-    } = options;
-    // Asked for by name or not at all: a second emulator must not meet the first one's ports and certificates.
-    let mut overrides = options.overrides();
-    let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    overrides.listen = Some(overrides.listen.unwrap_or(free));
-    overrides.control = Some(overrides.control.unwrap_or(free));
-    let folder = match &overrides.certs {
-        Some(_) => None,
-        None => match tempfile::Builder::new()
-            .prefix("lookoutvision-emulator-")
-            .tempdir()
-        {
-            Ok(folder) => Some(folder),
-            Err(error) => {
-                eprintln!("no folder for the certificate authority: {error}");
-                return EXIT_FAILED;
-            }
-        },
+    let own = match configure(options.serve) {
+        Ok(own) => own,
+        Err(code) => return code,
     };
-    if let Some(folder) = &folder {
-        overrides.certs = Some(folder.path().join("certs"));
-    }
-    let config = match Config::load_and_probe(&overrides, serve::probe) {
-        Ok(config) => Arc::new(config),
-        Err(problems) => {
-            eprintln!("{problems}");
-            return EXIT_USAGE;
-        }
-    };
-    super::logging::start(config.process.log_format);
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
     let runtime = match serve::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -91,7 +66,52 @@ pub(super) fn run(options: ExecOptions) -> u8 {
             return EXIT_FAILED;
         }
     };
-    runtime.block_on(exec(config, &command, journal.as_deref()))
+    runtime.block_on(exec(
+        own.config.clone(),
+        &options.command,
+        options.journal.as_deref(),
+    ))
+}
+
+/// Reads the configuration of an emulator on free ports and with a certificate authority of its own, unless the options
+/// name others, and starts the log
+///
+/// # Errors
+/// With the exit code, after it has told what is wrong.
+pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
+    // Asked for by name or not at all: a second emulator must not meet the first one's ports and certificates.
+    let mut overrides = options.overrides();
+    let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    overrides.listen = Some(overrides.listen.unwrap_or(free));
+    overrides.control = Some(overrides.control.unwrap_or(free));
+    let folder = match &overrides.certs {
+        Some(_) => None,
+        None => {
+            let folder = tempfile::Builder::new()
+                .prefix("lookoutvision-emulator-")
+                .tempdir();
+            let folder = folder.map_err(|error| {
+                eprintln!("no folder for the certificate authority: {error}");
+                EXIT_FAILED
+            });
+            Some(folder?)
+        }
+    };
+    if let Some(folder) = &folder {
+        overrides.certs = Some(folder.path().join("certs"));
+    }
+    let config = Config::load_and_probe(&overrides, serve::probe).map_err(|problems| {
+        eprintln!("{problems}");
+        EXIT_USAGE
+    })?;
+    super::logging::start(config.process.log_format);
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    Ok(OwnEmulator {
+        config: Arc::new(config),
+        _folder: folder,
+    })
 }
 
 async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>) -> u8 {
@@ -102,18 +122,12 @@ async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>)
             return EXIT_USAGE;
         }
     };
-    let status = match run_command(&emulator.client_environment(), command).await {
+    let changes = emulator.client_environment().changes(Client::All);
+    let status = match run_command(&changes, command).await {
         Ok(status) => status,
         Err(error) => {
-            let name = command.first().map(|name| name.display().to_string());
-            eprintln!("`{}` could not be run: {error}", name.unwrap_or_default());
             emulator.stop().await;
-            // As shells do: not found, or found and not to be executed.
-            return if error.kind() == io::ErrorKind::NotFound {
-                127
-            } else {
-                126
-            };
+            return not_run(command, &error);
         }
     };
     let written = journal.map_or(Ok(()), |path| write_journal(&emulator, path));
@@ -131,13 +145,25 @@ async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>)
     code(status)
 }
 
-async fn run_command(environment: &ClientEnvironment, command: &[OsString]) -> io::Result<ExitStatus> {
+/// Tells that a command could not be run, and which exit code says so
+pub(super) fn not_run(command: &[OsString], error: &io::Error) -> u8 {
+    let name = command.first().map(|name| name.display().to_string());
+    eprintln!("`{}` could not be run: {error}", name.unwrap_or_default());
+    // As shells do: not found, or found and not to be executed.
+    match error.kind() {
+        io::ErrorKind::NotFound => 127,
+        _ => 126,
+    }
+}
+
+/// Runs a command in this process's environment with these changes, and passes signals on to it
+pub(super) async fn run_command(changes: &[Change], command: &[OsString]) -> io::Result<ExitStatus> {
     let (name, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     // Signals that come before the command runs must find somebody who passes them on.
     let mut signals = Signals::listen()?;
     let mut process = Command::new(name);
     process.args(arguments).kill_on_drop(true);
-    for change in environment.changes(crate::control::environment::Client::All) {
+    for change in changes {
         match change {
             Change::Set(name, value) => process.env(name, value),
             Change::Append(name, separator, value) => {
@@ -199,7 +225,7 @@ fn pass_on(signal: Signal, child: &Child) {
 }
 
 /// The exit code that a shell would show: 128 and the signal's number for a command that one ended
-fn code(status: ExitStatus) -> u8 {
+pub(super) fn code(status: ExitStatus) -> u8 {
     let code = status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());

@@ -76,6 +76,12 @@ impl UnheardConnections {
         Open(self)
     }
 
+    /// Waits until every connection has ended, and so has been counted if it is to be
+    pub(crate) async fn all_ended(&self) {
+        // It fails only when there is no sender, and that is us.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
     pub(crate) fn count(&self, server_name: Option<String>, ending: Ending) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let kind = Unheard { server_name, ending };

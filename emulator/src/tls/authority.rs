@@ -173,7 +173,7 @@ impl fmt::Debug for CertificateAuthority {
 }
 
 impl Fingerprint {
-    pub(super) fn of(der: &[u8]) -> Self {
+    pub(crate) fn of(der: &[u8]) -> Self {
         let hash = digest(&SHA256, der);
         Self(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }

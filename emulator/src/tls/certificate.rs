@@ -106,7 +106,7 @@ pub(super) fn common_name(public_key: &[u8]) -> String {
 }
 
 /// Whether a certificate, of any kind, comes from this program
-pub(super) fn is_from_an_emulator(der: &[u8]) -> bool {
+pub(crate) fn is_from_an_emulator(der: &[u8]) -> bool {
     contains(der, COMMON_NAME_START.as_bytes())
 }
 

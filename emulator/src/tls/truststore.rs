@@ -11,7 +11,7 @@ use ring::{
     digest::{self, SHA256, digest},
     hmac,
 };
-use yasna::{DERWriter, Tag, models::ObjectIdentifier};
+use yasna::{ASN1Result, BERReader, DERWriter, Tag, models::ObjectIdentifier};
 
 /// The password that Java's own truststore has
 const PASSWORD: &str = "changeit";
@@ -50,6 +50,71 @@ pub(super) fn pkcs12(certificate: &[u8]) -> Vec<u8> {
 pub(super) fn is_ours(file: &[u8]) -> bool {
     let name = bmp_string(FRIENDLY_NAME);
     file.windows(name.len()).any(|window| window == name)
+}
+
+/// A truststore cannot be read
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TrustStoreError {
+    /// It is ours, and the password is another one
+    WrongPassword,
+    /// We did not write it, or it was changed since
+    Foreign,
+}
+
+/// The certificate in a truststore that we wrote; without a password its MAC is checked all the same, because it is the
+/// one that we always give
+pub(crate) fn read_truststore(file: &[u8], password: Option<&str>) -> Result<Vec<u8>, TrustStoreError> {
+    let certificate = certificate_in(file).map_err(|_| TrustStoreError::Foreign)?;
+    // The file follows from the certificate, its MAC included.
+    if file != pkcs12(&certificate) {
+        return Err(TrustStoreError::Foreign);
+    }
+    match password {
+        Some(password) if password != PASSWORD => Err(TrustStoreError::WrongPassword),
+        _ => Ok(certificate),
+    }
+}
+
+/// The certificate of the first bag
+fn certificate_in(file: &[u8]) -> ASN1Result<Vec<u8>> {
+    let authenticated_safe = yasna::parse_der(file, |pfx| {
+        pfx.read_sequence(|pfx| {
+            let _version = pfx.next().read_der()?;
+            let content = read_data(pfx.next())?;
+            let _mac_data = pfx.next().read_der()?;
+            Ok(content)
+        })
+    })?;
+    let safe_contents = yasna::parse_der(&authenticated_safe, |contents| {
+        contents.read_sequence(|contents| read_data(contents.next()))
+    })?;
+    yasna::parse_der(&safe_contents, |bags| {
+        bags.read_sequence(|bags| {
+            bags.next().read_sequence(|bag| {
+                let _cert_bag = bag.next().read_oid()?;
+                let certificate = bag.next().read_tagged(Tag::context(0), |value| {
+                    value.read_sequence(|cert_bag| {
+                        let _x509 = cert_bag.next().read_oid()?;
+                        cert_bag.next().read_tagged(Tag::context(0), octets)
+                    })
+                })?;
+                let _attributes = bag.next().read_der()?;
+                Ok(certificate)
+            })
+        })
+    })
+}
+
+/// `ContentInfo` of type `data`
+fn read_data(reader: BERReader<'_, '_>) -> ASN1Result<Vec<u8>> {
+    reader.read_sequence(|content_info| {
+        let _data = content_info.next().read_oid()?;
+        content_info.next().read_tagged(Tag::context(0), octets)
+    })
+}
+
+fn octets(reader: BERReader<'_, '_>) -> ASN1Result<Vec<u8>> {
+    reader.read_bytes()
 }
 
 /// RFC 7292, section 4.2: one certificate bag
@@ -146,6 +211,28 @@ mod tests {
     fn the_truststore_follows_from_the_certificate_to_the_byte() {
         assert_eq!(pkcs12(b"a certificate"), pkcs12(b"a certificate"));
         assert_ne!(pkcs12(b"a certificate"), pkcs12(b"another one"));
+    }
+
+    #[test]
+    fn the_certificate_in_a_truststore_of_ours_is_read_back() {
+        let file = pkcs12(b"a certificate");
+        let certificate = Ok(b"a certificate".to_vec());
+        assert_eq!(read_truststore(&file, Some(PASSWORD)), certificate);
+        assert_eq!(read_truststore(&file, None), certificate);
+        assert_eq!(
+            read_truststore(&file, Some("x")),
+            Err(TrustStoreError::WrongPassword)
+        );
+        // Each takes a MAC of many rounds.
+        for position in (0..file.len()).step_by(7) {
+            let mut changed = file.clone();
+            changed[position] ^= 1;
+            assert!(
+                read_truststore(&changed, Some(PASSWORD)) != certificate,
+                "byte {position}"
+            );
+        }
+        assert_eq!(read_truststore(b"", None), Err(TrustStoreError::Foreign));
     }
 
     #[test]

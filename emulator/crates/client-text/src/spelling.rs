@@ -36,7 +36,7 @@ fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
 }
 
 /// How many letters must be added, taken away or changed (Levenshtein)
-fn edits(from: &str, to: &str) -> usize {
+pub fn edits(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.iter().enumerate() {

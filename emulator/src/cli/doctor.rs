@@ -1,0 +1,225 @@
+//! `doctor`: why calls do not arrive, or are refused: everything that stands between a client and the emulator, looked at
+//! from where the client stands.
+//!
+//! ```text
+//! $ lookoutvision-emulator doctor
+//! ok       control      http://127.0.0.1:8080 answers: lookoutvision-emulator 0.1.0
+//! problem  trust        AWS_CA_BUNDLE names /certs/ca.pem, which holds the CA of another emulator (8A:…), not of this one (3F:…)
+//!                       → the usual cause is a volume of an earlier start: …
+//! 1 problem
+//! ```
+//!
+//! Everything that is looked at is gathered first ([`Surroundings`]); each check is a function of it and of nothing else.
+//! `doctor -- CMD` looks at the surroundings of a command that runs with an emulator of its own, and at what the command
+//! tried ([`command`]).
+
+use std::{ffi::OsString, fmt, io::Write};
+
+use clap::{Args, ValueEnum};
+
+use self::surroundings::Surroundings;
+use super::{
+    EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+    control_client::{ControlError, ControlUrlOption},
+};
+use crate::control::diagnosis::{Finding, Status};
+
+mod clients;
+mod clock;
+mod command;
+mod control;
+mod endpoint;
+mod java;
+mod policy;
+mod profile;
+mod proxy;
+mod proxy_server;
+mod surroundings;
+mod trust;
+mod variables;
+
+/// Options of `doctor`
+#[derive(Debug, Args)]
+pub(super) struct DoctorOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// Form of the report
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value_t = ReportFormat::Text,
+        value_enum,
+        env = "LOOKOUTVISION_EMULATOR_FORMAT"
+    )]
+    format: ReportFormat,
+    /// Command to run with an emulator of its own (and not with the one of `--control`), whose calls are looked at
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// A line for each finding, and what to do about it on the next
+    Text,
+    /// A list of objects with `check`, `status`, `message` and `cure`
+    Json,
+}
+
+impl fmt::Display for ReportFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Every check, in the order in which a call meets what it looks at
+const CHECKS: &[fn(&Surroundings) -> Vec<Finding>] = &[
+    control::control,
+    variables::misspelt,
+    variables::endpoint_variables,
+    variables::credentials,
+    profile::profile,
+    proxy::proxy,
+    endpoint::endpoint,
+    trust::trust,
+    java::java,
+    clients::clients,
+    clock::clock,
+    policy::region,
+    control::server_side,
+    control::refusals,
+];
+
+pub(super) fn run(options: &DoctorOptions) -> u8 {
+    if !options.command.is_empty() {
+        return command::run(&options.command, options.format);
+    }
+    let control = match options.control.client() {
+        Ok(control) => control,
+        Err(error) => {
+            eprintln!("{error}");
+            return match error {
+                ControlError::NotAUrl(_) => EXIT_USAGE,
+                ControlError::Unreachable { .. } | ControlError::Refused(_) => EXIT_FAILED,
+            };
+        }
+    };
+    let findings = examine(&Surroundings::of_this_process(&control));
+    // A closed standard output means that nobody reads it.
+    let _ = write!(std::io::stdout(), "{}", report(&findings, options.format));
+    if has_problem(&findings) {
+        EXIT_FAILED
+    } else {
+        EXIT_OK
+    }
+}
+
+/// What every check finds
+fn examine(surroundings: &Surroundings) -> Vec<Finding> {
+    CHECKS.iter().flat_map(|check| check(surroundings)).collect()
+}
+
+fn has_problem(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.status == Status::Problem)
+}
+
+fn report(findings: &[Finding], format: ReportFormat) -> String {
+    match format {
+        ReportFormat::Text => Text(findings).to_string(),
+        ReportFormat::Json => {
+            let text = serde_json::to_string_pretty(findings);
+            text.expect("findings have string keys and no numbers") + "\n"
+        }
+    }
+}
+
+/// Findings as a person reads them
+struct Text<'f>(&'f [Finding]);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self
+            .0
+            .iter()
+            .map(|finding| finding.check.len())
+            .max()
+            .unwrap_or(0);
+        for (index, finding) in self.0.iter().enumerate() {
+            let status = word(finding.status);
+            writeln!(
+                f,
+                "{status:STATUS_WIDTH$}  {:width$}  {}",
+                finding.check, finding.message
+            )?;
+            // A cure that several findings share stands once, behind the last of them.
+            let next = self.0.get(index + 1);
+            let is_shared = next.is_some_and(|next| next.check == finding.check && next.cure == finding.cure);
+            if let (Some(cure), false) = (&finding.cure, is_shared) {
+                writeln!(f, "{:STATUS_WIDTH$}  {:width$}  → {cure}", "", "")?;
+            }
+        }
+        let count = |status| self.0.iter().filter(|finding| finding.status == status).count();
+        let (problems, warnings) = (count(Status::Problem), count(Status::Warning));
+        writeln!(
+            f,
+            "{}, {}",
+            counted(problems, "problem"),
+            counted(warnings, "warning")
+        )
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Warning => "warning",
+        Status::Problem => "problem",
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+const STATUS_WIDTH: usize = "problem".len();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_aligned_and_a_cure_that_is_shared_stands_once() {
+        let findings = [
+            Finding::ok("control", "answers"),
+            Finding::warning("refusals", "the first").cure("look at it"),
+            Finding::warning("refusals", "the second").cure("look at it"),
+            Finding::problem("trust", "stale").cure("renew it"),
+        ];
+        assert_eq!(
+            Text(&findings).to_string(),
+            "ok       control   answers\n\
+             warning  refusals  the first\n\
+             warning  refusals  the second\n                   \
+             → look at it\n\
+             problem  trust     stale\n                   \
+             → renew it\n\
+             1 problem, 2 warnings\n"
+        );
+    }
+
+    #[test]
+    fn the_json_is_a_list_with_a_null_where_nothing_is_to_be_done() {
+        let text = report(&[Finding::ok("control", "answers")], ReportFormat::Json);
+        let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            list,
+            serde_json::json!([{"check": "control", "status": "ok", "message": "answers", "cure": null}])
+        );
+    }
+}

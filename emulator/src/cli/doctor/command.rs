@@ -1,0 +1,253 @@
+//! `doctor -- CMD`: what keeps the calls of a command from arriving. The command runs as under `exec`; what it tries
+//! elsewhere meets a proxy that refuses and remembers.
+
+use std::{ffi::OsString, io, sync::Arc, time::Duration};
+
+use clap::{Args as _, FromArgMatches as _};
+use tokio::time::timeout;
+
+use super::{
+    ReportFormat, examine, has_problem,
+    proxy_server::{RefusingProxy, Tried},
+    report,
+    surroundings::{ControlAnswers, Surroundings, Variables},
+};
+use crate::{
+    Emulator, StartError,
+    cli::{EXIT_FAILED, EXIT_USAGE, ServeOptions, control_client::ControlClient, exec, serve},
+    config::Config,
+    control::{
+        diagnosis::{Finding, Status},
+        environment::Client,
+    },
+    network::host_name::{EmulatedHost, HostName},
+};
+
+pub(super) fn run(command: &[OsString], format: ReportFormat) -> u8 {
+    let options = match serve_options() {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}");
+            return EXIT_USAGE;
+        }
+    };
+    // Its folder goes away with it.
+    let own = match exec::configure(options) {
+        Ok(own) => own,
+        Err(code) => return code,
+    };
+    let runtime = match serve::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime could not be started: {error}");
+            return EXIT_FAILED;
+        }
+    };
+    runtime.block_on(observe(own.config.clone(), command, format))
+}
+
+/// What the environment says to `serve`; `doctor` has none of its options
+fn serve_options() -> Result<ServeOptions, clap::Error> {
+    let command = ServeOptions::augment_args(clap::Command::new("serve"));
+    ServeOptions::from_arg_matches(&command.try_get_matches_from(["serve"])?)
+}
+
+async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat) -> u8 {
+    let emulator = match Emulator::start(config).await {
+        Ok(emulator) => emulator,
+        Err(StartError::Problems(problems)) => {
+            eprintln!("{problems}");
+            return EXIT_USAGE;
+        }
+    };
+    let proxy = match RefusingProxy::start().await {
+        Ok(proxy) => proxy,
+        Err(error) => {
+            eprintln!("the proxy could not be started: {error}");
+            emulator.stop().await;
+            return EXIT_FAILED;
+        }
+    };
+    let mut changes = emulator.client_environment().changes(Client::All);
+    // The proxy is ours; what the checks look at is the command's.
+    let variables = Variables::of_this_process().changed(&changes);
+    changes.extend(proxy.changes());
+    let code = match exec::run_command(&changes, command).await {
+        Ok(status) => exec::code(status),
+        Err(error) => {
+            let code = exec::not_run(command, &error);
+            emulator.stop().await;
+            return code;
+        }
+    };
+    // Those that the command left open are at an end soon; what it left running may hold them as long as it likes.
+    let _ = timeout(CONNECTIONS_TIMEOUT, emulator.connections_ended()).await;
+    let control = ControlClient::at(&emulator.control_url());
+    let gathered = tokio::task::spawn_blocking(move || Surroundings::gather(variables, &control)).await;
+    let code = match gathered.map_err(io::Error::other) {
+        Ok(surroundings) => {
+            let mut findings = examine(&surroundings);
+            let calls = calls(&proxy.tried(), surroundings.control.as_ref().ok(), &findings);
+            findings.extend(calls);
+            // Standard output is the command's alone.
+            eprint!("{}", report(&findings, format));
+            match code {
+                0 if has_problem(&findings) => EXIT_FAILED,
+                code => code,
+            }
+        }
+        Err(error) => {
+            eprintln!("the surroundings could not be looked at: {error}");
+            if code == 0 { EXIT_FAILED } else { code }
+        }
+    };
+    emulator.stop().await;
+    code
+}
+
+/// What became of the command's calls
+fn calls(tried: &Tried, answers: Option<&ControlAnswers>, findings: &[Finding]) -> Vec<Finding> {
+    let mut calls = Vec::new();
+    for (place, attempts) in &tried.hosts {
+        calls.push(match is_played(place) {
+            true => Finding::problem(
+                "calls",
+                format!(
+                    "{}: the command tried to reach {place}, AWS itself, and not the emulator{}",
+                    never_arrived(*attempts),
+                    cause(findings)
+                ),
+            )
+            .cure(
+                "use a release of the client that reads `AWS_ENDPOINT_URL_LOOKOUTVISION`, give the endpoint in code or on \
+                 the command line, and name no profile there that says otherwise",
+            ),
+            false => Finding::warning(
+                "calls",
+                format!("{}: the command tried to reach {place}, and `doctor` lets nothing out", never_arrived(*attempts)),
+            )
+            .cure("run it under `exec`, which keeps nothing from the internet, if that is meant"),
+        });
+    }
+    if tried.others > 0 {
+        calls.push(Finding::warning(
+            "calls",
+            format!(
+                "{}: they were meant for still other places",
+                never_arrived(tried.others)
+            ),
+        ));
+    }
+    let arrived = answers.map_or(0, |answers| answers.requests.len());
+    calls.push(match arrived {
+        0 => Finding::warning("calls", "no request of the command arrived").cure(
+            "a client that reads neither the endpoint variable nor `HTTPS_PROXY` (JavaScript, Java) cannot be seen calling \
+             AWS: see that it reads the variable",
+        ),
+        1 => Finding::ok("calls", "1 request of the command arrived"),
+        _ => Finding::ok("calls", format!("{arrived} requests of the command arrived")),
+    });
+    calls
+}
+
+fn never_arrived(attempts: u64) -> String {
+    match attempts {
+        1 => "1 attempt never arrived".to_owned(),
+        _ => format!("{attempts} attempts never arrived"),
+    }
+}
+
+/// What else was found that explains why a client calls AWS
+fn cause(findings: &[Finding]) -> String {
+    let explains = |finding: &&Finding| {
+        finding.status != Status::Ok
+            && (matches!(finding.check.as_str(), "variables" | "profile" | "endpoint")
+                || (finding.check == "clients" && finding.message.contains("calls AWS itself")))
+    };
+    let causes: Vec<&str> = findings
+        .iter()
+        .filter(explains)
+        .map(|finding| finding.message.as_str())
+        .collect();
+    match causes.is_empty() {
+        true => "; the client does not read the endpoint variable, or its code names another endpoint or a profile".to_owned(),
+        false => format!("; the likely cause: {}", causes.join("; ")),
+    }
+}
+
+/// Whether the emulator plays whoever answers there
+fn is_played(place: &str) -> bool {
+    let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+    let Ok(host) = host.parse::<HostName>() else {
+        return false;
+    };
+    matches!(host.emulated(), EmulatedHost::Regional(_) | EmulatedHost::Vpce(_))
+}
+
+/// How long connections of a command that has ended may take to end
+const CONNECTIONS_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(places: &[(&str, u64)]) -> Tried {
+        let hosts = places
+            .iter()
+            .map(|(place, attempts)| ((*place).to_owned(), *attempts));
+        Tried {
+            hosts: hosts.collect(),
+            others: 0,
+        }
+    }
+
+    #[test]
+    fn a_call_to_aws_is_a_problem_with_its_cause_and_one_to_elsewhere_is_not() {
+        let old = Finding::warning(
+            "clients",
+            "boto3 1.27.0 does not read the variable and calls AWS itself",
+        );
+        let found = calls(
+            &tried(&[
+                ("lookoutvision.us-east-1.amazonaws.com:443", 5),
+                ("pypi.org:443", 1),
+            ]),
+            None,
+            &[old],
+        );
+        assert_eq!(found[0].status, Status::Problem);
+        assert_eq!(
+            found[0].message,
+            "5 attempts never arrived: the command tried to reach lookoutvision.us-east-1.amazonaws.com:443, AWS itself, and not \
+             the emulator; the likely cause: boto3 1.27.0 does not read the variable and calls AWS itself"
+        );
+        assert_eq!(found[1].status, Status::Warning, "{found:?}");
+        let without = calls(
+            &tried(&[("lookoutvision.us-east-1.amazonaws.com:443", 1)]),
+            None,
+            &[],
+        );
+        assert!(
+            without[0]
+                .message
+                .contains("the client does not read the endpoint variable"),
+            "{without:?}"
+        );
+    }
+
+    #[test]
+    fn names_that_are_played_are_known() {
+        for (place, expected) in [
+            ("lookoutvision.us-east-1.amazonaws.com:443", true),
+            (
+                "vpce-0a1b2c3d4e5f67890-abcdefgh.lookoutvision.us-west-2.vpce.amazonaws.com:443",
+                true,
+            ),
+            ("ec2.us-east-1.amazonaws.com:443", true),
+            ("s3.us-east-1.amazonaws.com:443", false),
+            ("localhost:8443", false),
+        ] {
+            assert_eq!(is_played(place), expected, "{place}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The emulator itself: whether it is there, what it has to say, what it refused last.
+
+use serde_json::Value;
+
+use super::surroundings::Surroundings;
+use crate::control::diagnosis::Finding;
+
+/// Whether an emulator answers
+pub(super) fn control(surroundings: &Surroundings) -> Vec<Finding> {
+    vec![match &surroundings.control {
+        Ok(answers) => Finding::ok(
+            "control",
+            format!(
+                "{} answers: lookoutvision-emulator {}",
+                answers.url, answers.version
+            ),
+        ),
+        Err(error) => Finding::problem("control", error.clone()).cure(
+            "without it only this side can be looked at: start an emulator, or name it with `--control URL`",
+        ),
+    }]
+}
+
+/// What the emulator sees from its side
+pub(super) fn server_side(surroundings: &Surroundings) -> Vec<Finding> {
+    let answers = surroundings.control.as_ref().ok();
+    answers
+        .map(|answers| answers.findings.clone())
+        .unwrap_or_default()
+}
+
+/// The last refusals, one line each, the newest last
+pub(super) fn refusals(surroundings: &Surroundings) -> Vec<Finding> {
+    let Ok(answers) = &surroundings.control else {
+        return Vec::new();
+    };
+    let is_refused = |request: &&Value| request["status"].as_u64().is_some_and(|status| status >= 400);
+    let mut refused: Vec<&Value> = answers
+        .requests
+        .iter()
+        .filter(is_refused)
+        .take(REFUSALS_MAX)
+        .collect();
+    if refused.is_empty() {
+        let message = match answers.requests.len() {
+            0 => "no request has arrived yet".to_owned(),
+            requests => format!("none of the last {requests} requests was refused"),
+        };
+        return vec![Finding::ok("refusals", message)];
+    }
+    refused.reverse();
+    refused
+        .into_iter()
+        .map(|request| {
+            Finding::warning("refusals", line(request)).cure(format!(
+                "`curl {}/requests/REQUEST_ID` tells all about one of them: statements, clauses, canonical request",
+                answers.url
+            ))
+        })
+        .collect()
+}
+
+fn line(request: &Value) -> String {
+    let text = |member: &str| request[member].as_str().unwrap_or("-").to_owned();
+    let why = ["summary", "message"]
+        .into_iter()
+        .find_map(|member| request[member].as_str())
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
+    format!(
+        "{} {} {} by {} in {}, {} {}{why}",
+        text("time"),
+        text("request_id"),
+        text("operation"),
+        request["principal"]
+            .as_str()
+            .or(request["access_key_id"].as_str())
+            .unwrap_or("nobody known"),
+        request["entry_point"]["vpc_endpoint_id"]
+            .as_str()
+            .unwrap_or("no endpoint"),
+        request["status"],
+        text("error_code"),
+    )
+}
+
+const REFUSALS_MAX: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{cli::doctor::surroundings::tests::surroundings, control::diagnosis::Status};
+
+    #[test]
+    fn an_emulator_that_is_not_there_is_a_problem_and_the_rest_goes_on() {
+        let mut around = surroundings(&[]);
+        around.control = Err("no emulator answers".to_owned());
+        let found = control(&around);
+        assert_eq!(found[0].status, Status::Problem);
+        assert!(server_side(&around).is_empty());
+        assert!(refusals(&around).is_empty());
+    }
+
+    #[test]
+    fn the_last_ten_refusals_are_told_the_newest_last() {
+        let mut around = surroundings(&[]);
+        let answers = around.control.as_mut().expect("it answers");
+        answers.requests = (0..30)
+            .map(|number| {
+                json!({
+                    "time": "2026-01-02T03:04:05Z", "request_id": format!("r{number}"), "operation": "DetectAnomalies",
+                    "principal": "arn:aws:iam::123456789012:user/test", "status": if number % 2 == 0 { 403 } else { 200 },
+                    "error_code": "AccessDeniedException", "entry_point": {"vpc_endpoint_id": "vpce-1"},
+                    "summary": "implicit deny",
+                })
+            })
+            .collect();
+        let found = refusals(&around);
+        assert_eq!(found.len(), 10);
+        assert_eq!(
+            found[9].message,
+            "2026-01-02T03:04:05Z r0 DetectAnomalies by arn:aws:iam::123456789012:user/test in vpce-1, 403 \
+             AccessDeniedException: implicit deny"
+        );
+        assert!(found[0].message.contains(" r18 "), "{:?}", found[0]);
+    }
+}

@@ -1,0 +1,295 @@
+//! What the checks look at, gathered once: the environment, the shared configuration files of AWS's SDKs, what the control
+//! API says, what a handshake with the endpoint says, and which clients are on the `PATH`.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use http::Method;
+use jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde_json::Value;
+
+use super::{
+    clients::Tools,
+    endpoint::Endpoint,
+    java::{self, JavaTrustStore},
+    profile::SharedConfig,
+    trust::{self, TrustFile},
+};
+use crate::{
+    cli::control_client::{ControlClient, ControlError},
+    control::{diagnosis::Finding, environment::Change},
+    tls::Fingerprint,
+};
+
+/// Everything between a client that is started here and the emulator
+pub(super) struct Surroundings {
+    /// The environment that the client has
+    pub(super) variables: Variables,
+    /// The shared configuration files, as the client reads them
+    pub(super) shared_config: SharedConfig,
+    pub(super) control: Result<ControlAnswers, String>,
+    /// Where the client's calls go
+    pub(super) endpoint: Endpoint,
+    /// The files that the client trusts, by the variables that name them
+    pub(super) trust_files: Vec<TrustFile>,
+    pub(super) java: Option<JavaTrustStore>,
+    pub(super) tools: Tools,
+    /// The machine's clock when the control API answered
+    pub(super) now: Timestamp,
+}
+
+/// An environment; the case of names counts
+#[derive(Debug, Default, Clone)]
+pub(super) struct Variables(pub(super) BTreeMap<String, String>);
+
+/// What a running emulator says of itself
+#[derive(Debug, Default)]
+pub(super) struct ControlAnswers {
+    pub(super) url: String,
+    pub(super) version: String,
+    /// The certificate of the CA, DER
+    pub(super) ca: Vec<u8>,
+    /// The variables of `env`; empty where the CA is in memory only
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) endpoints: Vec<EndpointSummary>,
+    /// The policy attached to the first of them
+    pub(super) first_policy: String,
+    pub(super) clock: Value,
+    /// Seconds that a signature's date may be off
+    pub(super) clock_skew_seconds: i64,
+    /// Newest first
+    pub(super) requests: Vec<Value>,
+    /// The emulator's own side
+    pub(super) findings: Vec<Finding>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct EndpointSummary {
+    pub(super) id: String,
+    /// `None`: every Region
+    pub(super) region: Option<String>,
+}
+
+impl Variables {
+    pub(super) fn of_this_process() -> Self {
+        let variables = std::env::vars_os().map(|(name, value)| {
+            let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+            (text(name), text(value))
+        });
+        Self(variables.collect())
+    }
+
+    /// The same after changes
+    pub(super) fn changed(mut self, changes: &[Change]) -> Self {
+        for change in changes {
+            match change {
+                Change::Set(name, value) => {
+                    self.0.insert((*name).to_owned(), value.clone());
+                }
+                Change::Append(name, separator, value) => {
+                    let whole = self.0.entry((*name).to_owned()).or_default();
+                    if !whole.is_empty() {
+                        whole.push(*separator);
+                    }
+                    whole.push_str(value);
+                }
+                Change::Remove(name) => {
+                    self.0.remove(*name);
+                }
+            }
+        }
+        self
+    }
+
+    /// What a variable holds; an empty one is as good as none to the SDKs
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name)?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Whether a switch is on
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.get("HOME").map(Path::new)
+    }
+
+    /// A path as the SDKs read it from their settings
+    pub(super) fn path(&self, written: &str) -> PathBuf {
+        match (written.strip_prefix("~/"), self.home()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(written),
+        }
+    }
+}
+
+impl Surroundings {
+    /// Those of a client that would be started by this process's parent
+    pub(super) fn of_this_process(control: &ControlClient) -> Self {
+        Self::gather(Variables::of_this_process(), control)
+    }
+
+    /// Those of a client with this environment
+    pub(super) fn gather(variables: Variables, control: &ControlClient) -> Self {
+        let shared_config = SharedConfig::read(&variables);
+        // First of all, because the probes below are connections, too.
+        let control = ControlAnswers::ask(control).map_err(|error| error.to_string());
+        let now = Timestamp::now();
+        let ca = control.as_ref().ok().map(|answers| &answers.ca[..]);
+        let endpoint = Endpoint::probe(&variables, &shared_config, ca);
+        let trust_files = trust::files(&variables, &shared_config, &endpoint);
+        let java = java::trust_store(&variables);
+        Self {
+            tools: Tools::ask(&variables),
+            variables,
+            shared_config,
+            control,
+            endpoint,
+            trust_files,
+            java,
+            now,
+        }
+    }
+}
+
+impl ControlAnswers {
+    fn ask(control: &ControlClient) -> Result<Self, ControlError> {
+        let json = |target: &str| {
+            let body = control.get(target)?;
+            Ok::<Value, ControlError>(serde_json::from_slice(&body).unwrap_or_default())
+        };
+        let health = json("/health")?;
+        let environment = control.send(Method::GET, "/env?format=json", Bytes::new())?;
+        let environment: Value = match environment.status.is_success() {
+            true => serde_json::from_slice(&environment.body).unwrap_or_default(),
+            false => Value::Null,
+        };
+        let environment = environment.as_object().into_iter().flatten();
+        let endpoints = json("/vpc-endpoints")?;
+        let endpoints: Vec<EndpointSummary> = endpoints
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|endpoint| EndpointSummary {
+                id: endpoint["vpc_endpoint_id"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+                region: endpoint["region"].as_str().map(str::to_owned),
+            })
+            .collect();
+        let first_policy = match endpoints.first() {
+            Some(first) => control.get(&format!("/vpc-endpoints/{}/policy", first.id))?,
+            None => Bytes::new(),
+        };
+        let requests = json(&format!("/requests?order=newest&limit={REQUESTS_MAX}"))?;
+        Ok(Self {
+            url: control.url(),
+            version: health["version"].as_str().unwrap_or_default().to_owned(),
+            ca: CertificateDer::from_pem_slice(&control.get("/ca.pem")?)
+                .map(|certificate| certificate.to_vec())
+                .unwrap_or_default(),
+            environment: environment
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .collect(),
+            endpoints,
+            first_policy: String::from_utf8_lossy(&first_policy).into_owned(),
+            clock: json("/clock")?,
+            clock_skew_seconds: health["modes"]["clock_skew_seconds"]
+                .as_i64()
+                .unwrap_or(CLOCK_SKEW_SECONDS),
+            requests: requests.as_array().cloned().unwrap_or_default(),
+            findings: serde_json::from_slice(&control.get("/doctor")?).unwrap_or_default(),
+        })
+    }
+
+    /// The fingerprint of the CA in use
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.ca)
+    }
+}
+
+/// Whether an address is one of this machine or of a private network, where an emulator may be
+pub(super) fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_loopback()
+                || address.is_private()
+                || address.is_link_local()
+                || address.is_unspecified()
+        }
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => is_near(mapped.into()),
+            None => {
+                address.is_loopback()
+                    || address.is_unspecified()
+                    || address.is_unique_local()
+                    || address.is_unicast_link_local()
+            }
+        },
+    }
+}
+
+/// How many of the newest requests are looked at for refusals
+const REQUESTS_MAX: usize = 1_000;
+/// What AWS allows a signature's date to be off
+const CLOCK_SKEW_SECONDS: i64 = 300;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Surroundings of a client with nothing set, and of an emulator in us-east-1 that is as it should be
+    pub(in crate::cli::doctor) fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = Variables(variables.collect());
+        Surroundings {
+            endpoint: crate::cli::doctor::endpoint::tests::good(),
+            shared_config: SharedConfig::default(),
+            control: Ok(ControlAnswers {
+                url: "http://127.0.0.1:8080".to_owned(),
+                version: "0.1.0".to_owned(),
+                ca: b"a certificate".to_vec(),
+                environment: [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+                endpoints: vec![EndpointSummary {
+                    id: "vpce-1".to_owned(),
+                    region: Some("us-east-1".to_owned()),
+                }],
+                clock_skew_seconds: 300,
+                ..ControlAnswers::default()
+            }),
+            trust_files: Vec::new(),
+            java: None,
+            tools: Tools::default(),
+            now: "2026-01-02T03:04:05Z".parse().expect("an instant"),
+            variables,
+        }
+    }
+
+    #[test]
+    fn addresses_of_aws_are_told_from_those_of_an_emulator() {
+        for (address, expected) in [
+            ("127.0.0.1", true),
+            ("172.28.0.5", true),
+            ("::1", true),
+            ("fd00::1", true),
+            ("::ffff:10.0.0.1", true),
+            ("52.94.133.131", false),
+            ("2600:1f14::1", false),
+        ] {
+            assert_eq!(is_near(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+}
