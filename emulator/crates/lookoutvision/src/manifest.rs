@@ -230,20 +230,21 @@ impl Entry {
             let Some(attribute) = name.strip_suffix("-metadata") else {
                 continue;
             };
-            let Some(metadata) = metadata.as_object().filter(|metadata| is_of_a_label(metadata)) else {
+            let Some(metadata) = metadata.as_object() else {
                 continue;
             };
             if attribute.ends_with(DETECTED) || attribute.ends_with(DETECTED_MASK) {
                 continue;
             }
+            let Some(kind) = Kind::of(metadata, name)? else {
+                continue;
+            };
             let value = members
                 .get(attribute)
                 .ok_or_else(|| format!("`{name}` is there without `{attribute}`"))?;
-            match text_of(metadata, "type", name)? {
-                "groundtruth/image-classification" => entry.read_label(attribute, value, name, metadata)?,
-                "groundtruth/semantic-segmentation" => entry.read_mask(attribute, value, name, metadata)?,
-                // Another job's, as Ground Truth chains them.
-                _ => {}
+            match kind {
+                Kind::Label => entry.read_label(attribute, value, name, metadata)?,
+                Kind::Mask => entry.read_mask(attribute, value, name, metadata)?,
             }
         }
         if entry.mask.is_some() && entry.label.is_none() {
@@ -260,7 +261,7 @@ impl Entry {
         metadata: &Map<String, Value>,
     ) -> Result<(), String> {
         if label.is_object() || label.is_array() {
-            return Err(format!("`{attribute}` is not a number"));
+            return Err(format!("`{attribute}` is neither a number nor a text"));
         }
         human_annotated(metadata, name)?;
         let class = metadata
@@ -322,13 +323,35 @@ impl Entry {
     }
 }
 
-/// Whether metadata is that of a label or of a mask: of the image itself (`source-ref-metadata`) and of a job that gave up
-/// (`failure-reason`) it is not
-// Guess: that the service does not read what is neither; its own evaluation manifest has such members.
-fn is_of_a_label(metadata: &Map<String, Value>) -> bool {
-    ["type", "class-name", "internal-color-map"]
-        .iter()
-        .any(|member| metadata.contains_key(*member))
+/// What an attribute is, by its metadata
+enum Kind {
+    Label,
+    Mask,
+}
+
+impl Kind {
+    /// Whether metadata is that of a label or of a mask
+    ///
+    /// That of the image itself (`source-ref-metadata`), of a job that gave up (`failure-reason`) and of another kind of
+    /// job, as Ground Truth chains them, is neither, whatever else it says.
+    ///
+    /// # Errors
+    /// When it says what only a label or a mask has, and not which of them it is.
+    // Guess: that the service does not read what is neither; its own evaluation manifest has such members.
+    fn of(metadata: &Map<String, Value>, name: &str) -> Result<Option<Self>, String> {
+        match metadata.get("type").and_then(Value::as_str) {
+            Some("groundtruth/image-classification") => Ok(Some(Self::Label)),
+            Some("groundtruth/semantic-segmentation") => Ok(Some(Self::Mask)),
+            Some(_) => Ok(None),
+            None if ["class-name", "internal-color-map"]
+                .iter()
+                .any(|member| metadata.contains_key(*member)) =>
+            {
+                text_of(metadata, "type", name).map(|_| None)
+            }
+            None => Ok(None),
+        }
+    }
 }
 
 fn text_of<'m>(members: &'m Map<String, Value>, key: &str, of: &str) -> Result<&'m str, String> {

@@ -62,6 +62,8 @@ fn manifests_that_awss_own_tools_write_load() {
     };
     let evaluation = r#","source-ref-metadata":{"creation-date":"2022-03-01T10:00:00.000000"},"anomaly-label-detected":0,"anomaly-label-detected-metadata":{"class-name":"normal","confidence":0.9,"type":"groundtruth/image-classification","job-name":"training-job/x","human-annotated":"no","creation-date":"2022-03-01T10:00:00.000000"}"#;
     let chained = r#","boxes":{"annotations":[]},"boxes-metadata":{"type":"groundtruth/object-detection","human-annotated":"yes"},"late-metadata":{"retry-count":1,"failure-reason":"ClientError"}"#;
+    // Metadata of somebody else: without its attribute, and with a type that no job writes.
+    let foreign = r#","boxes-metadata":{"type":"groundtruth/object-detection"},"n":1,"n-metadata":{"type":5},"o":1,"o-metadata":{"class-name":"x","type":"other"}"#;
     let another = r#","label-b":0,"label-b-metadata":{"class-name":"normal","type":"groundtruth/image-classification","human-annotated":"yes"}"#;
     for (line, class) in [
         (label(r#""1""#, r#""anomaly""#, ""), Some(Class::Anomaly)),
@@ -69,6 +71,7 @@ fn manifests_that_awss_own_tools_write_load() {
         (label("1", r#"["anomaly"]"#, ""), None),
         (label("1", r#""anomaly""#, evaluation), Some(Class::Anomaly)),
         (label("1", r#""anomaly""#, chained), Some(Class::Anomaly)),
+        (label("1", r#""anomaly""#, foreign), Some(Class::Anomaly)),
         (label("1", r#""anomaly""#, another), Some(Class::Anomaly)),
     ] {
         let entries = load(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -130,7 +133,7 @@ fn what_does_not_load_is_told_with_its_line_and_the_reason() {
             "line 2: `s3://c/1` is not in the bucket of the dataset's other images, `b`",
         ),
         (
-            r#"{"source-ref":"s3://b/2","l-metadata":{"class-name":"anomaly"}}"#,
+            r#"{"source-ref":"s3://b/2","l-metadata":{"class-name":"anomaly","type":"groundtruth/image-classification"}}"#,
             "line 2: `l-metadata` is there without `l`",
         ),
         (
@@ -147,7 +150,7 @@ fn what_does_not_load_is_told_with_its_line_and_the_reason() {
         ),
         (
             r#"{"source-ref":"s3://b/2","l":[1],"l-metadata":{"type":"groundtruth/image-classification"}}"#,
-            "line 2: `l` is not a number",
+            "line 2: `l` is neither a number nor a text",
         ),
         (
             r#"{"source-ref":"s3://b/2","m-ref":"s3://b/m","m-ref-metadata":{"type":"groundtruth/semantic-segmentation","human-annotated":"yes"}}"#,
