@@ -28,8 +28,14 @@ pub(crate) struct ServiceNotPlayed {
 /// What the client reads errors in
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    Json,
-    Query,
+    /// REST-JSON: the error's type is in a header field
+    RestJson,
+    /// JSON with the operation in `X-Amz-Target`: the error's type is in the body, and some clients look nowhere else
+    /// (Smithy, *AWS JSON 1.1 protocol*, Operation error serialization)
+    TargetJson,
+    /// The query protocol, and REST-XML of every service but S3, which has the same errors (Smithy, *AWS restXml
+    /// protocol*, Operation error serialization)
+    Xml,
     S3,
 }
 
@@ -52,15 +58,18 @@ impl ServiceNotPlayed {
                 protocol: match &*name {
                     // Amazon S3 API reference, *Error responses*
                     "s3" | "s3express" | "s3-outposts" => Protocol::S3,
-                    _ if is_query => Protocol::Query,
-                    _ => Protocol::Json,
+                    // The only others whose API models say `rest-xml` (botocore 1.40.50)
+                    "cloudfront" | "route53" => Protocol::Xml,
+                    _ if is_query => Protocol::Xml,
+                    _ if request.headers.contains_key("x-amz-target") => Protocol::TargetJson,
+                    _ => Protocol::RestJson,
                 },
                 service: Some(name.into()),
             }),
             // As AssumeRoleWithWebIdentity is sent (AWS STS API reference: it takes no signature).
             None if is_query && request.header(&header::AUTHORIZATION).is_none() => Some(Self {
                 service: None,
-                protocol: Protocol::Query,
+                protocol: Protocol::Xml,
             }),
             None => None,
         }
@@ -76,8 +85,12 @@ impl OwnError for ServiceNotPlayed {
         let message = self.to_string();
         let json = front_end(status, code, &message);
         match self.protocol {
-            Protocol::Json => json,
-            Protocol::Query => WireRefusal {
+            Protocol::RestJson => json,
+            Protocol::TargetJson => WireRefusal {
+                body: serde_json::json!({"__type": code, "message": json.message}).to_string(),
+                ..json
+            },
+            Protocol::Xml => WireRefusal {
                 body: sts::refusal::body(status, code, &message, request_id),
                 form: BodyForm::StsXml,
                 ..json

@@ -833,12 +833,32 @@ async fn clients_of_services_that_are_not_played_read_an_error_in_their_own_form
         answer.text()
     );
 
+    for (service, target) in [
+        ("cloudfront", "/2020-05-31/distribution"),
+        ("route53", "/2013-04-01/hostedzone"),
+    ] {
+        let mut call = Call::get(target);
+        call.service = service;
+        let answer = call.send(&emulator).await;
+        let message = answer.check_xml(421, "MisdirectedRequestException");
+        assert!(message.contains(&format!("signed for {service}")), "{message}");
+    }
+
+    let mut functions = Call::get("/2015-03-31/functions");
+    functions.service = "lambda";
+    let answer = functions.send(&emulator).await;
+    let message = answer.check(421, "MisdirectedRequestException");
+    assert!(message.contains("signed for lambda"), "{message}");
+
     let mut tables = Call::post("/", "application/x-amz-json-1.0", b"{}");
     tables.service = "dynamodb";
-    let answer = tables.send(&emulator).await;
-    assert!(
-        answer.json()["message"]
-            .as_str()
-            .is_some_and(|text| text.contains("signed for dynamodb"))
+    let target = (
+        "x-amz-target".to_owned(),
+        "DynamoDB_20120810.ListTables".to_owned(),
     );
+    tables.extra_headers.push(target);
+    let answer = tables.send(&emulator).await;
+    let message = answer.check(421, "MisdirectedRequestException");
+    assert!(message.contains("signed for dynamodb"), "{message}");
+    assert_eq!(answer.json()["__type"], "MisdirectedRequestException");
 }

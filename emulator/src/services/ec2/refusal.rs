@@ -43,7 +43,10 @@ impl OwnError for Ec2Error {
         // EC2's own sentence says where, and not what.
         let findings = error.findings().iter();
         findings
-            .map(|found| format!("the policy was refused: {}: {}", found.path, found.message))
+            .map(|found| {
+                let place = if found.path.is_empty() { "" } else { ": " };
+                format!("the policy was refused: {}{place}{}", found.path, found.message)
+            })
             .collect()
     }
 }
