@@ -252,6 +252,14 @@ fn each_key_has_values_of_its_own() {
                 .to_owned(),
         ),
         (
+            "StringLike",
+            "aws:userid",
+            "AROACKCEVSQ6C2EXAMPLE",
+            "`AROACKCEVSQ6C2EXAMPLE` is a role's, and the key of its sessions goes on with their name: \
+             `AROACKCEVSQ6C2EXAMPLE:*`, which takes `StringLike`"
+                .to_owned(),
+        ),
+        (
             "StringEquals",
             "aws:username",
             "arn:aws:iam::123456789012:user/factory/alice",
@@ -278,6 +286,8 @@ fn each_key_has_values_of_its_own() {
         ("NumericLessThan", "aws:EpochTime", "1780272000"),
         ("DateLessThan", "aws:EpochTime", "2026-01-31T00:00:00Z"),
         ("StringLike", "aws:userid", "AROACKCEVSQ6C2EXAMPLE:*"),
+        ("StringLike", "aws:userid", "AROACKCEVSQ6C2EXAMPLE*"),
+        ("StringEquals", "aws:userid", "AIDACKCEVSQ6C2EXAMPLE"),
         ("StringEquals", "aws:userid", "123456789012:bob"),
         ("StringEquals", "aws:username", "al.ice+2@example.com"),
         ("StringEquals", "aws:username", "${aws:PrincipalTag/name}"),
@@ -851,6 +861,7 @@ const WRITTEN: &[&str] = &[
     "a1b2c3d4e5",
     "vpce-0a1b2c3d",
     "vpc-*",
+    "AROACKCEVSQ6C2EXAMPLE",
     "AROACKCEVSQ6C2EXAMPLE:*",
     "arn:aws:iam::123456789012:role/inspector",
     "arn:aws:iam::*:user/*",

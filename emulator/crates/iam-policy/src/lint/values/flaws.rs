@@ -113,6 +113,12 @@ pub(super) fn not_seconds(text: &str) -> String {
 }
 
 pub(super) fn not_a_user_id(text: &str) -> String {
+    if text.starts_with("AROA") && !text.contains(':') {
+        return format!(
+            "`{text}` is a role's, and the key of its sessions goes on with their name: `{text}:*`, which takes \
+             `StringLike`"
+        );
+    }
     format!(
         "`{text}` is not a unique id, such as `AIDACKCEVSQ6C2EXAMPLE` of a user or `AROACKCEVSQ6C2EXAMPLE:line7` of a \
          session; names are in `aws:username` and `aws:PrincipalArn`"

@@ -47,10 +47,12 @@ pub(super) fn date() -> Form {
         .then(Form::some(Class::Any))
 }
 
-/// `AIDA…`, `AROA…:session`, `123456789012`, `123456789012:name`.
+/// `AIDA…`, `AROA…:session`, `123456789012`, `123456789012:name` (IAM User Guide, *Policy elements: variables*, the table
+/// of principal key values; *IAM identifiers*, unique identifiers).
 pub(super) fn user_ids() -> Vec<Form> {
-    let id = || Form::some(Class::UpperOrDigit);
-    vec![id(), id().then(Form::text(":")).then(Form::some(Class::Any))]
+    let id = |prefix: &str| Form::text(prefix).then(Form::some(Class::UpperOrDigit));
+    let named = |owner: Form| owner.then(Form::text(":")).then(Form::some(Class::Any));
+    vec![id("AIDA"), named(id("AROA")), account(), named(account())]
 }
 
 /// The user, the role of a session, the federated user or the root user.
