@@ -3,7 +3,10 @@
 use lookoutvision_emulator::{ClockSetting, Emulator};
 use serde_json::Value;
 
-use crate::support::{Answer, Call, ONE_MODEL, control, emulator, emulator_with};
+use crate::{
+    process::Process,
+    support::{Answer, Call, ONE_MODEL, control, emulator, emulator_with},
+};
 
 /// One network in us-west-2 and no endpoint yet
 const NO_ENDPOINT: &str = r"
@@ -808,6 +811,33 @@ async fn a_refused_policy_keeps_its_reason_in_the_journal() {
     let entry = last_entry(&emulator).await;
     let reason = entry["warnings"][0].as_str().expect("a reason").to_owned();
     assert!(reason.contains("/Statement/0/Conditoin"), "{reason}");
+}
+
+#[tokio::test]
+async fn nothing_is_said_about_the_policy_that_an_endpoint_has_when_none_is_given() {
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
+    std::fs::write(folder.path().join("emulator.yaml"), NO_ENDPOINT).expect("the folder is ours");
+    let process = Process::start(folder.path());
+    let send = async |action: &str, parameters: &[(&str, &str)]| {
+        let answer = process
+            .send(&Call::query("ec2", action, parameters).host("localhost"))
+            .await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer
+    };
+    let created = send("CreateVpcEndpoint", &INTERFACE).await;
+    let id = created.xml("vpcEndpointId").expect("an endpoint has an id");
+    let of_it = ("VpcEndpointId", id.as_str());
+    send("ModifyVpcEndpoint", &[of_it, ("ResetPolicy", "true")]).await;
+    let log = process.log();
+    assert!(!log.contains("endpoint policy"), "{log}");
+    send("ModifyVpcEndpoint", &[of_it, ("PolicyDocument", ONE_MODEL)]).await;
+    let log = process.stop();
+    assert!(
+        log.contains("endpoint policy: 1:1: warning: the policy has no `Version`"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
