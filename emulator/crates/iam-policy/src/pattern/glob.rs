@@ -140,37 +140,79 @@ fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usi
 ///
 /// A bit is set when the segment up to its character fits the text up to the present one.
 fn first_place(length: usize, runs: &[(usize, Vec<char>)], text: &[char]) -> Option<usize> {
-    let words = length.div_ceil(WORD_BITS);
-    let set = |bits: &mut Vec<u64>, at: usize| bits[at / WORD_BITS] |= 1 << (at % WORD_BITS);
-    let is_set = |bits: &[u64], at: usize| bits[at / WORD_BITS] >> (at % WORD_BITS) & 1 == 1;
-
-    // Where any character fits, and where each of those that the segment names does
-    let mut any = vec![u64::MAX; words];
-    for (at, run) in runs {
-        for at in *at..at + run.len() {
-            any[at / WORD_BITS] &= !(1 << (at % WORD_BITS));
-        }
-    }
-    let mut fits: HashMap<char, Vec<u64>> = HashMap::new();
-    for (at, run) in runs {
-        for (character, at) in run.iter().zip(*at..) {
-            set(fits.entry(*character).or_insert_with(|| any.clone()), at);
-        }
-    }
-
-    let mut begun = vec![0_u64; words];
+    let fits = Fits::of(length, runs);
+    let mut begun = vec![0_u64; fits.words];
+    let (last_word, last_bit) = ((length - 1) / WORD_BITS, (length - 1) % WORD_BITS);
     for (index, character) in text.iter().enumerate() {
         let mut carry = 1;
-        for (word, fits) in begun.iter_mut().zip(fits.get(character).unwrap_or(&any)) {
+        for (word, fits) in begun.iter_mut().zip(fits.places(*character)) {
             let last = *word >> (WORD_BITS - 1);
             *word = (*word << 1 | carry) & fits;
             carry = last;
         }
-        if is_set(&begun, length - 1) {
+        if begun[last_word] >> last_bit & 1 == 1 {
             return Some(index + 1 - length);
         }
     }
     None
+}
+
+/// Where in a segment each character fits, a bit for each place
+struct Fits {
+    words: usize,
+    /// First those of a character that the segment does not name, which fits where a `?` stands
+    bits: Vec<u64>,
+    /// Of each ASCII character, where its bits begin; a table, because they are looked up for every character
+    ascii: [usize; 128],
+    others: HashMap<char, usize>,
+}
+
+impl Fits {
+    fn of(length: usize, runs: &[(usize, Vec<char>)]) -> Self {
+        let words = length.div_ceil(WORD_BITS);
+        let mut fits = Self {
+            words,
+            bits: vec![u64::MAX; words],
+            ascii: [0; 128],
+            others: HashMap::new(),
+        };
+        let places = || {
+            let of_run = |(at, run): &'_ (usize, Vec<char>)| *at..*at + run.len();
+            runs.iter().flat_map(of_run)
+        };
+        for at in places() {
+            fits.bits[at / WORD_BITS] &= !(1 << (at % WORD_BITS));
+        }
+        let named = runs.iter().flat_map(|(_, run)| run);
+        for (character, at) in named.zip(places()) {
+            let mut start = fits.start(*character);
+            if start == 0 {
+                start = fits.bits.len();
+                fits.bits.extend_from_within(..words);
+                match fits.ascii.get_mut(*character as usize) {
+                    Some(of_ascii) => *of_ascii = start,
+                    None => {
+                        fits.others.insert(*character, start);
+                    }
+                }
+            }
+            fits.bits[start + at / WORD_BITS] |= 1 << (at % WORD_BITS);
+        }
+        fits
+    }
+
+    /// Where the bits of a character begin
+    fn start(&self, character: char) -> usize {
+        match self.ascii.get(character as usize) {
+            Some(start) => *start,
+            None => self.others.get(&character).copied().unwrap_or(0),
+        }
+    }
+
+    fn places(&self, character: char) -> &[u64] {
+        let start = self.start(character);
+        &self.bits[start..start + self.words]
+    }
 }
 
 /// Where `run` occurs in `text`, overlaps included: Knuth, Morris and Pratt's search.
