@@ -7,7 +7,7 @@ use crate::step::{Skipped, TaskError, cargo, run};
 /// Attacks an emulator; of the options `--release` is ours, the others are the attacks' own
 ///
 /// Without `--release` what `cargo xtask test` has built is used again: slower, with every assertion on. So were the
-/// figures of `emulator/docs/abuse.md` measured.
+/// figures of `README.md` and `emulator/docs/abuse.md` measured.
 pub(crate) fn attack(options: &[&str]) -> Result<Skipped, TaskError> {
     let is_release = options.contains(&"--release");
     let builds: &[&[&str]] = if is_release {
