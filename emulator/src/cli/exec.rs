@@ -122,7 +122,7 @@ async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>)
             return EXIT_USAGE;
         }
     };
-    let changes = emulator.client_environment().changes(Client::All);
+    let changes = changes_for_command(&emulator);
     let status = match run_command(&changes, command).await {
         Ok(status) => status,
         Err(error) => {
@@ -143,6 +143,21 @@ async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>)
         };
     }
     code(status)
+}
+
+/// What changes in the environment of a command, so that it finds the emulator
+pub(super) fn changes_for_command(emulator: &Emulator) -> Vec<Change> {
+    let mut changes = emulator.client_environment().changes(Client::All);
+    // curl, and what is built on Python's urllib and requests, read the name in lower case first (curl's manual, *Environment*;
+    // CPython, `urllib.request.getproxies_environment`): where it is set, the other one is of no use to them.
+    if std::env::var_os("no_proxy").is_some_and(|list| !list.is_empty()) {
+        let exceptions = changes.iter().find_map(|change| match change {
+            Change::Append("NO_PROXY", separator, names) => Some((*separator, names.clone())),
+            _ => None,
+        });
+        changes.extend(exceptions.map(|(separator, names)| Change::Append("no_proxy", separator, names)));
+    }
+    changes
 }
 
 /// Tells that a command could not be run, and which exit code says so

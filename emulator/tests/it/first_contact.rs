@@ -65,6 +65,25 @@ fn a_command_finds_its_emulator_through_its_environment() {
 }
 
 #[test]
+fn a_list_of_exceptions_from_the_proxy_in_lower_case_gains_the_emulator_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"echo "$NO_PROXY $no_proxy"; curl -s "$AWS_ENDPOINT_URL_LOOKOUTVISION/""#;
+    let output = Command::new(PROGRAM)
+        .args(["exec", "--", "sh", "-c", script])
+        .current_dir(&folder)
+        .env_remove("NO_PROXY")
+        .env("no_proxy", "intranet.example")
+        .env("https_proxy", "http://127.0.0.1:1")
+        .output()
+        .expect("the program was built with its tests");
+    assert!(output.status.success(), "{output:?}");
+    let stdout = text(&output.stdout);
+    let expected = "localhost,127.0.0.1,::1 intranet.example,localhost,127.0.0.1,::1\n";
+    assert!(stdout.starts_with(expected), "{stdout}");
+    assert!(stdout.contains("Missing Authentication Token"), "{stdout}");
+}
+
+#[test]
 fn the_region_is_the_one_that_the_policy_names() {
     let folder = tempfile::tempdir().unwrap();
     let policy = r#"{"Statement": [{"Principal": "*", "Effect": "Allow", "Action": ["lookoutvision:DetectAnomalies"],

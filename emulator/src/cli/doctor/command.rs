@@ -16,10 +16,7 @@ use crate::{
     Emulator, StartError,
     cli::{EXIT_FAILED, EXIT_USAGE, ServeOptions, control_client::ControlClient, exec, serve},
     config::Config,
-    control::{
-        diagnosis::{Finding, Status},
-        environment::Client,
-    },
+    control::diagnosis::{Finding, Status},
     network::host_name::{EmulatedHost, HostName},
 };
 
@@ -68,7 +65,7 @@ async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat
             return EXIT_FAILED;
         }
     };
-    let mut changes = emulator.client_environment().changes(Client::All);
+    let mut changes = exec::changes_for_command(&emulator);
     // The proxy is ours; what the checks look at is the command's.
     let variables = Variables::of_this_process().changed(&changes);
     changes.extend(proxy.changes());

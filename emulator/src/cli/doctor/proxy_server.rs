@@ -45,15 +45,13 @@ impl RefusingProxy {
         Ok(Self { url, tried, task })
     }
 
-    /// What brings a client here with every call but those to this machine
+    /// What brings a client here with every call but those that its list of exceptions names
     ///
     /// Both spellings, because clients that read both take the one in lower case.
     pub(super) fn changes(&self) -> Vec<Change> {
-        vec![
-            Change::Set("HTTPS_PROXY", self.url.clone()),
-            Change::Set("https_proxy", self.url.clone()),
-            Change::Append("no_proxy", ',', "localhost,127.0.0.1,::1".to_owned()),
-        ]
+        ["HTTPS_PROXY", "https_proxy"]
+            .map(|name| Change::Set(name, self.url.clone()))
+            .into()
     }
 
     pub(super) fn tried(&self) -> Tried {
