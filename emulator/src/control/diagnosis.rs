@@ -1,5 +1,6 @@
 //! What `doctor` says: a finding is one check's answer, with what to do about it.
 
+use client_text::escape;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,11 +41,12 @@ impl Finding {
         Self::new(check, Status::Problem, message)
     }
 
+    /// Variables, files and requests have a say in what a message holds, so it is written out to be one line
     fn new(check: &str, status: Status, message: impl Into<String>) -> Self {
         Self {
             check: check.to_owned(),
             status,
-            message: message.into(),
+            message: escape(&message.into()).into_owned(),
             cure: None,
         }
     }
@@ -52,7 +54,7 @@ impl Finding {
     /// The same with what to do about it
     #[must_use]
     pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
-        self.cure = Some(cure.into());
+        self.cure = Some(escape(&cure.into()).into_owned());
         self
     }
 }

@@ -21,7 +21,8 @@ use crate::{
 /// What may keep calls from arriving, or from being allowed, as far as the emulator can see it
 #[utoipa::path(get, path = "/doctor", tag = "emulator", responses((status = 200, body = Vec<Finding>)))]
 pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
-    let mut findings = policies(&shared.snapshot());
+    let snapshot = shared.snapshot();
+    let mut findings = shared.explainer.run(move || policies(&snapshot)).await;
     findings.extend(connections(&shared.unheard));
     json_answer(&findings)
 }

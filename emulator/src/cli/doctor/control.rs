@@ -104,6 +104,19 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_one_line_whatever_the_client_has_sent() {
+        let mut around = surroundings(&[]);
+        let answers = around.control.as_mut().expect("it answers");
+        answers.requests =
+            vec![json!({"status": 403, "access_key_id": "AK\u{1b}[2J\u{202e}", "message": "one\ntwo"})];
+        let found = refusals(&around);
+        assert_eq!(
+            found[0].message,
+            r"- - - by AK\u{1b}[2J\u{202e} in no endpoint, 403 -: one\ntwo"
+        );
+    }
+
+    #[test]
     fn the_last_ten_refusals_are_told_the_newest_last() {
         let mut around = surroundings(&[]);
         let answers = around.control.as_mut().expect("it answers");

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     profile::SharedConfig,
-    surroundings::{Surroundings, Variables, is_near},
+    surroundings::{Surroundings, Variables, is_near, without_credentials},
     variables::{self, CURE_BY_ENV},
 };
 use crate::{control::diagnosis::Finding, runtime::unheard::PROBE_PROTOCOL};
@@ -217,9 +217,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> Option<T> {
 /// Whether a client's calls arrive
 pub(super) fn endpoint(surroundings: &Surroundings) -> Vec<Finding> {
     let endpoint = &surroundings.endpoint;
+    let url = without_credentials(&endpoint.url);
     let said = match &endpoint.source {
-        Source::RealName => format!("no setting names an endpoint, so calls go to {}", endpoint.url),
-        source => format!("calls go to {}, as {source} says", endpoint.url),
+        Source::RealName => format!("no setting names an endpoint, so calls go to {url}"),
+        source => format!("calls go to {url}, as {source} says"),
     };
     let problem = |why: &str| Finding::problem("endpoint", format!("{said}: {why}"));
     let Some((host, _)) = &endpoint.place else {

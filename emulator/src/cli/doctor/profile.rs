@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::surroundings::{Surroundings, Variables};
+use super::surroundings::{Surroundings, Variables, without_credentials};
 use crate::control::diagnosis::Finding;
 
 /// What the files say for the profile in force
@@ -283,7 +283,11 @@ pub(super) fn profile(surroundings: &Surroundings) -> Vec<Finding> {
         findings.push(
             Finding::problem(
                 "profile",
-                format!("{} sends calls to {}", setting.place(), setting.value),
+                format!(
+                    "{} sends calls to {}",
+                    setting.place(),
+                    without_credentials(&setting.value)
+                ),
             )
             .cure("set `AWS_ENDPOINT_URL_LOOKOUTVISION`, which goes before it"),
         );

@@ -1,6 +1,6 @@
 //! Proxies that calls to the emulator would go to.
 
-use super::surroundings::{Surroundings, Variables};
+use super::surroundings::{Surroundings, without_credentials};
 use crate::control::diagnosis::Finding;
 
 /// Whether a proxy stands between the client and the emulator
@@ -38,7 +38,7 @@ pub(super) fn proxy(surroundings: &Surroundings) -> Vec<Finding> {
             "proxy",
             format!(
                 "`{first}` sends calls to `{host}` to the proxy {}, which does not know this machine's emulator",
-                without_credentials(variables, first)
+                without_credentials(variables.get(first).unwrap_or_default())
             ),
         )
         .cure(cure("NO_PROXY")),
@@ -62,16 +62,6 @@ fn is_covered(host: &str, port: u16, list: &str) -> bool {
                         .to_ascii_lowercase()
                         .ends_with(&format!(".{}", name.to_ascii_lowercase()))))
     })
-}
-
-/// The proxy's URL without user and password
-fn without_credentials(variables: &Variables, name: &str) -> String {
-    let url = variables.get(name).unwrap_or_default();
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        (None, Some((_, host))) => host.to_owned(),
-        (_, None) => url.to_owned(),
-    }
 }
 
 /// What clients of https read

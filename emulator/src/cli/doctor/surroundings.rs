@@ -217,6 +217,21 @@ impl ControlAnswers {
     }
 }
 
+/// A URL without user and password, to be shown
+pub(super) fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    // An `@` in the path is none of the authority.
+    let (authority, path) = match rest.find(['/', '?', '#']) {
+        Some(end) => rest.split_at(end),
+        None => (rest, ""),
+    };
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{path}")
+}
+
 /// Whether an address is one of this machine or of a private network, where an emulator may be
 pub(super) fn is_near(address: IpAddr) -> bool {
     match address {
@@ -275,6 +290,24 @@ pub(super) mod tests {
             tools: Tools::default(),
             now: "2026-01-02T03:04:05Z".parse().expect("an instant"),
             variables,
+        }
+    }
+
+    #[test]
+    fn nobody_is_shown_the_password_in_a_url() {
+        for (url, expected) in [
+            (
+                "http://user:hunter2@proxy.example:3128",
+                "http://proxy.example:3128",
+            ),
+            ("user:hunter2@proxy.example", "proxy.example"),
+            (
+                "https://user:hunt@er2@localhost:8443/a@b",
+                "https://localhost:8443/a@b",
+            ),
+            ("https://localhost:8443", "https://localhost:8443"),
+        ] {
+            assert_eq!(without_credentials(url), expected);
         }
     }
 
