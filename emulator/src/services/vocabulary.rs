@@ -39,10 +39,6 @@ pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundin
 
 /// Logs what there is to say about a policy that was just attached to an endpoint
 pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, settings: &Settings) {
-    // The default policy has no `Version`, as AWS's has none, and nobody here wrote it.
-    if document.text() == PolicyDocument::full_access().text() {
-        return;
-    }
     let vpc_endpoint_id = placed.id();
     for remark in remarks(document, placed, settings) {
         warn!(%vpc_endpoint_id, "endpoint policy: {remark}");
@@ -55,6 +51,10 @@ pub(crate) fn remarks(
     placed: &PlacedEndpoint,
     settings: &Settings,
 ) -> Vec<String> {
+    // The default policy has no `Version`, as AWS's has none, and nobody here wrote it.
+    if document.text() == PolicyDocument::full_access().text() {
+        return Vec::new();
+    }
     let surroundings = Surroundings::Attached {
         settings,
         endpoint: placed.into(),
