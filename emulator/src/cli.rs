@@ -4,7 +4,10 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{LogFormat, Overrides};
+use crate::{
+    config::{LogFormat, LogLevel, Overrides},
+    settings::LogRequests,
+};
 
 mod certs;
 mod check;
@@ -16,6 +19,7 @@ mod environment;
 mod exec;
 mod healthcheck;
 mod init;
+mod log_writer;
 mod logging;
 mod policy;
 mod ready_block;
@@ -87,6 +91,12 @@ pub(crate) struct ServeOptions {
     /// Form of the log on standard error [default: text]
     #[arg(long, value_name = "FORMAT", env = "LOOKOUTVISION_EMULATOR_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormatOption>,
+    /// Requests that the log has a line about [default: all; with exec: refused]
+    #[arg(long, value_name = "REQUESTS", env = "LOOKOUTVISION_EMULATOR_LOG_REQUESTS")]
+    pub(crate) log_requests: Option<LogRequests>,
+    /// Least severe lines of the log; RUST_LOG goes before it for the modules that it names [default: info]
+    #[arg(long, value_name = "LEVEL", env = "LOOKOUTVISION_EMULATOR_LOG_LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
 }
 
 impl ServeOptions {
@@ -97,6 +107,8 @@ impl ServeOptions {
             certs: self.certs.certs,
             public_certs: self.public_certs,
             log_format: self.log_format.map(Into::into),
+            log_requests: self.log_requests,
+            log_level: self.log_level,
             ..self.checked.overrides()
         }
     }

@@ -81,9 +81,15 @@ pub struct Process {
     pub state: Option<PathBuf>,
     /// Form of the log on standard error
     pub log_format: LogFormat,
+    /// Which requests the log has a line about
+    pub log_requests: LogRequests,
+    /// The least severe lines of the log, but for what `RUST_LOG` says of single modules
+    pub log_level: LogLevel,
     /// The protocols offered by ALPN (`http2: true` in the file offers h2 as well)
     pub alpn: Alpn,
 }
+
+pub(crate) use crate::settings::LogRequests;
 
 /// Form of the log lines
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +98,26 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+/// The least severe lines that the log has
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum LogLevel {
+    /// What is a fault of the emulator
+    Error,
+    /// What is most likely not meant
+    Warn,
+    /// What happens, requests among it
+    #[default]
+    Info,
+    /// What helps to find a mistake
+    Debug,
+    /// Everything
+    Trace,
 }
 
 impl Config {

@@ -156,6 +156,7 @@ impl Emulator {
             clock,
             addresses,
             config.process.public_certs.clone(),
+            config.process.log_requests,
         );
         let shared = Arc::new(shared);
         let (stop, stopped) = watch::channel(Stop::NotYet);
@@ -309,7 +310,7 @@ impl Emulator {
             requests_cut_off = &mut all_stopped => {
                 // The log says why the last of them were denied.
                 tokio::select! {
-                    () = self.shared.explainer.finish() => {}
+                    () = self.shared.journal.log.finish() => {}
                     () = &mut at_once => {}
                 }
                 return requests_cut_off;

@@ -20,13 +20,13 @@ use lookoutvision::{
     routes::Route,
 };
 use sigv4_verify::SignatureError;
-use tracing::{Level, debug, enabled, info, warn};
+use tracing::{debug, warn};
 
 use self::not_played::ServiceNotPlayed;
 use crate::{
     authorization::{self, Authorizable, Permit},
     identity::Caller,
-    journal::{Explainer, OpenEntry, QueueFull, SignatureRecord},
+    journal::{OpenEntry, SignatureRecord},
     network::{
         entry_point::{EntryPoint, HostEntryPoint, Scope},
         host_name::{EmulatedHost, EmulatedService},
@@ -149,7 +149,7 @@ impl Front<'_> {
                 entry.warnings.push(remark);
             }
         }
-        tell(&self.shared.explainer, received, entry, &refusal, &wire.message);
+        advise(received, &refusal, &wire.message);
         entry.error_code = wire.error_type;
         entry.message = Some(wire.message.as_str().into());
         if let Refusal::Before(Fault::Signature(error)) = refusal
@@ -459,26 +459,12 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal
     }
 }
 
-/// One line that a person understands, as soon as there is time for it; what a client did wrong is no fault of the emulator's, so none is an error.
-fn tell(
-    explainer: &Explainer,
-    received: &ReceivedRequest,
-    entry: &OpenEntry<'_>,
-    refusal: &Refusal,
-    message: &str,
-) {
+/// What the line about the request does not say: that whoever set up the test has to change something
+fn advise(received: &ReceivedRequest, refusal: &Refusal, message: &str) {
     let request_id = received.request_id;
-    match (refusal, &entry.authorization) {
-        (Refusal::Before(Fault::AccessDenied(_)), Some(authorization)) if enabled!(Level::INFO) => {
-            let authorization = authorization.clone();
-            let explain = move || info!(%request_id, "denied: {}", authorization.explain().summary());
-            if let Err(QueueFull) = explainer.queue(explain) {
-                info!(%request_id, "denied: {message} (too many denials at one time to explain this one here)");
-            }
-        }
-        (Refusal::Before(Fault::Signature(error)), _) => info!(%request_id, "not authenticated: {error}"),
-        // Whoever set up the test has to know: no policy was asked at all.
-        (Refusal::Before(Fault::NoEntryPoint(_)), _) => warn!(%request_id, "misdirected: {message}"),
+    match refusal {
+        // No policy was asked at all.
+        Refusal::Before(Fault::NoEntryPoint(_)) => warn!(%request_id, "misdirected: {message}"),
         _ => debug!(%request_id, "refused: {message}"),
     }
 }

@@ -19,18 +19,24 @@ use std::{
 use sigv4_verify::redact_secrets;
 use uuid::Uuid;
 
-use crate::{network::host_name::EmulatedService, request::ReceivedRequest, settings::Limits};
+use crate::{
+    network::host_name::EmulatedService,
+    request::ReceivedRequest,
+    settings::{Limits, LogRequests},
+};
 
 mod entry;
 mod explainer;
 mod filter;
+mod request_log;
 mod shared_parts;
 mod view;
 
 pub(crate) use self::{
     entry::{BodyRecord, Entry, SignatureRecord},
-    explainer::{Explainer, QueueFull},
+    explainer::Explainer,
     filter::{Order, PARAMETERS, Query},
+    request_log::{REQUEST_LOG_TARGET, RequestLog},
     view::EntryView,
 };
 use self::{filter::Since, shared_parts::SharedParts};
@@ -38,6 +44,8 @@ use self::{filter::Since, shared_parts::SharedParts};
 /// Every request that was answered or broken off, newest last
 #[derive(Debug)]
 pub(crate) struct Journal {
+    /// What the log says of requests
+    pub(crate) log: RequestLog,
     records: Mutex<Records>,
     limits: Mutex<JournalLimits>,
 }
@@ -82,8 +90,9 @@ pub(crate) struct OpenEntry<'a> {
 }
 
 impl Journal {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, log_requests: LogRequests) -> Self {
         let journal = Self {
+            log: RequestLog::new(log_requests, limits.log_queue_requests_max),
             records: Mutex::default(),
             limits: Mutex::new(JournalLimits {
                 entries_max: 0,
@@ -268,7 +277,8 @@ impl Journal {
         let mut evicted = Vec::new();
         let mut records = self.records();
         records.bytes += entry.bytes + records.shared_parts.add(&entry);
-        records.entries.push_back(Arc::new(entry));
+        let entry = Arc::new(entry);
+        records.entries.push_back(entry.clone());
         // The newest stays whatever it costs: whoever made the request is about to ask for it.
         while records.entries.len() > 1
             && (records.entries.len() > limits.entries_max || records.bytes > limits.bytes_max)
@@ -284,6 +294,7 @@ impl Journal {
         }
         // What was evicted is freed after the lock is.
         drop(records);
+        self.log.note(&entry);
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {

@@ -37,7 +37,7 @@ use crate::{
     runtime::{
         addresses::Addresses, made::Made, s3_tasks::S3Tasks, service::Service, unheard::UnheardConnections,
     },
-    settings::Settings,
+    settings::{LogRequests, Settings},
     storage::StorageError,
     tls::CertificateAuthority,
 };
@@ -112,11 +112,12 @@ impl Shared {
         clock: Clock,
         addresses: Addresses,
         public_certs: Option<PathBuf>,
+        log_requests: LogRequests,
     ) -> Self {
         let started_at = service.started_at();
         Self {
             clock,
-            journal: Journal::new(&settings.limits),
+            journal: Journal::new(&settings.limits, log_requests),
             explainer: Explainer::default(),
             calls: CallCounts::new(settings.limits.counted_models_max),
             service,
@@ -339,7 +340,16 @@ mod tests {
             listen: "127.0.0.1:8443".parse().unwrap(),
             control: "127.0.0.1:8080".parse().unwrap(),
         };
-        Shared::new(config.settings, authority, service, made, clock, addresses, None)
+        Shared::new(
+            config.settings,
+            authority,
+            service,
+            made,
+            clock,
+            addresses,
+            None,
+            LogRequests::None,
+        )
     }
 
     #[test]

@@ -8,8 +8,10 @@ use aws_identifiers::{AccountId, Region};
 use lookoutvision::declared::Declarations;
 
 pub(crate) mod limits;
+mod log_requests;
 
 pub(crate) use self::limits::Limits;
+pub(crate) use self::log_requests::LogRequests;
 use crate::{
     identity::Identities,
     network::{EmulatedName, Networks},

@@ -27,11 +27,12 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, serve};
+use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, logging::Log, serve};
 use crate::{
     Emulator, StartError,
     config::Config,
     control::environment::{Change, Client},
+    settings::LogRequests,
 };
 
 /// Options of `exec`
@@ -52,6 +53,8 @@ pub(super) struct OwnEmulator {
     pub(super) config: Arc<Config>,
     /// The certificate authority's, which goes away with this
     _folder: Option<TempDir>,
+    /// What waits to be written to it is, when this is dropped
+    _log: Log,
 }
 
 pub(super) fn run(options: ExecOptions) -> u8 {
@@ -66,11 +69,13 @@ pub(super) fn run(options: ExecOptions) -> u8 {
             return EXIT_FAILED;
         }
     };
-    runtime.block_on(exec(
+    let code = runtime.block_on(exec(
         own.config.clone(),
         &options.command,
         options.journal.as_deref(),
-    ))
+    ));
+    drop(own);
+    code
 }
 
 /// Reads the configuration of an emulator on free ports and with a certificate authority of its own, unless the options
@@ -81,6 +86,7 @@ pub(super) fn run(options: ExecOptions) -> u8 {
 pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
     // Asked for by name or not at all: a second emulator must not meet the first one's ports and certificates.
     let mut overrides = options.overrides();
+    overrides.log_requests_default = Some(LogRequests::Refused);
     let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     overrides.listen = Some(overrides.listen.unwrap_or(free));
     overrides.control = Some(overrides.control.unwrap_or(free));
@@ -104,13 +110,14 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
         eprintln!("{problems}");
         EXIT_USAGE
     })?;
-    super::logging::start(config.process.log_format);
+    let log = super::logging::start(config.process.log_format, config.process.log_level);
     for warning in &config.warnings {
         warn!("{warning}");
     }
     Ok(OwnEmulator {
         config: Arc::new(config),
         _folder: folder,
+        _log: log,
     })
 }
 

@@ -7,6 +7,7 @@
 use std::{
     fmt::{self, Write as _},
     io::IsTerminal,
+    time::Duration,
 };
 
 use client_text::{escape, escape_json};
@@ -31,30 +32,64 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::LogFormat;
+use super::log_writer::LogWriter;
+use crate::config::{LogFormat, LogLevel};
 
-/// Starts logging; `RUST_LOG` may ask for more or less than `info`, as in `RUST_LOG=debug`
+/// Starts logging from a level on; `RUST_LOG` goes before it, as in `RUST_LOG=debug`, or for the modules that it names, as
+/// in `RUST_LOG=lookoutvision_emulator::requests=off`
 ///
 /// A second call changes nothing, so a program that embeds the emulator keeps its own subscriber.
-pub(crate) fn start(format: LogFormat) {
+pub(super) fn start(format: LogFormat, level: LogLevel) -> Log {
+    let default_filter = || Targets::new().with_default(tracing_level(level));
     let asked = std::env::var("RUST_LOG")
         .ok()
         .map(|directives| directives.parse::<Targets>());
     let (filter, mistake) = match asked {
+        Some(Ok(filter)) if filter.default_level().is_none() => {
+            (filter.with_default(tracing_level(level)), None)
+        }
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (default_filter(), Some(error)),
         None => (default_filter(), None),
     };
-    let lines = lines(format, std::io::stderr().is_terminal(), std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let (lines, log) = match LogWriter::start(std::io::stderr()) {
+        Ok(writer) => (lines(format, is_terminal, writer.clone()), Log(Some(writer))),
+        Err(error) => {
+            eprintln!("no thread for the log, which is written by those who serve: {error}");
+            (lines(format, is_terminal, std::io::stderr), Log(None))
+        }
+    };
     // A failure means that a subscriber is there already.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if let Some(error) = mistake {
         warn!("RUST_LOG is ignored: {error}");
     }
+    log
 }
 
-fn default_filter() -> Targets {
-    Targets::new().with_default(Level::INFO)
+/// The log of this process; what waits to be written is, when it is dropped
+pub(super) struct Log(Option<LogWriter>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(writer) = &self.0 {
+            writer.finish(FINISH_MAX);
+        }
+    }
+}
+
+/// How long the end of the process waits for lines that nobody takes
+const FINISH_MAX: Duration = Duration::from_secs(1);
+
+fn tracing_level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    }
 }
 
 /// Writes events as lines

@@ -22,11 +22,15 @@ use crate::{
         Config, Overrides, Process, Setting,
         watch::{self, Watch},
     },
+    settings::LogRequests,
     tls,
 };
 
 pub(super) fn run(options: ServeOptions) -> u8 {
-    let overrides = options.overrides();
+    let overrides = Overrides {
+        log_requests_default: Some(LogRequests::All),
+        ..options.overrides()
+    };
     let config = match Config::load_and_probe(&overrides, probe) {
         Ok(config) => Arc::new(config),
         Err(problems) => {
@@ -34,7 +38,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
             return EXIT_USAGE;
         }
     };
-    super::logging::start(config.process.log_format);
+    let log = super::logging::start(config.process.log_format, config.process.log_level);
     for warning in &config.warnings {
         warn!("{warning}");
     }
@@ -49,6 +53,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
     // What is still at work off the serving threads has nobody left to answer, and a stop must not wait for a disk that
     // hangs. What was acknowledged is on the disk.
     runtime.shutdown_background();
+    drop(log);
     code
 }
 

@@ -12,11 +12,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    LogLevel,
     limits::LimitsFile,
     read::{FromNode, List, Located, Mistake, Reader, mapping, read_as},
     timing::TimingFile,
     yaml::Content,
 };
+use crate::settings::LogRequests;
 
 pub(super) mod rules;
 
@@ -47,6 +49,13 @@ mapping! {
         /// effect at start only.
         #[schemars(extend("default" = "text"))]
         pub(super) log_format: Option<Located<LogFormat>>,
+        /// Requests that the log has a line about. Overridden by `--log-requests` and
+        /// LOOKOUTVISION_EMULATOR_LOG_REQUESTS. Absent: all for `serve`, refused for `exec`. Takes effect at start only.
+        pub(super) log_requests: Option<Located<LogRequests>>,
+        /// The least severe lines of the log. Overridden by `--log-level` and LOOKOUTVISION_EMULATOR_LOG_LEVEL; RUST_LOG
+        /// goes before all of them for the modules that it names. Takes effect at start only.
+        #[schemars(extend("default" = "info"))]
+        pub(super) log_level: Option<Located<LogLevel>>,
         /// Whether HTTP/2 is offered (ALPN) besides HTTP/1.1. Takes effect at start only.
         #[schemars(extend("default" = false))]
         pub(super) http2: Option<Located<bool>>,
@@ -437,6 +446,6 @@ impl FromNode for Secret {
 }
 
 read_as! {
-    word: AcceptOrRefuse, LogFormat, MinimumImages, MismatchDetail, PublicEndpoint, UndeclaredUnsignedPayload;
+    word: AcceptOrRefuse, LogFormat, LogLevel, LogRequests, MinimumImages, MismatchDetail, PublicEndpoint, UndeclaredUnsignedPayload;
     parsed: AccountId, ProjectName, Region, VpcEndpointId, VpcId;
 }

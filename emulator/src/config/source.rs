@@ -8,11 +8,11 @@ use std::{
 };
 
 use super::{
-    LogFormat, Process, file,
+    LogFormat, LogLevel, Process, file,
     problems::{Report, Reported},
     read::Located,
 };
-use crate::tls::Alpn;
+use crate::{settings::LogRequests, tls::Alpn};
 
 /// What options and environment say; each goes before the configuration file
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +33,12 @@ pub struct Overrides {
     pub endpoint_policy: Option<PathBuf>,
     /// `--log-format text|json`
     pub log_format: Option<LogFormat>,
+    /// `--log-requests none|refused|all`
+    pub log_requests: Option<LogRequests>,
+    /// What `log_requests` is when neither option nor file says it; `None`: refused
+    pub log_requests_default: Option<LogRequests>,
+    /// `--log-level error|warn|info|debug|trace`
+    pub log_level: Option<LogLevel>,
 }
 
 /// Everything that a configuration is read from; reading it again gives the configuration anew
@@ -97,6 +103,8 @@ impl Source {
             .transpose();
         let state = written.state.map(|state| folder(state, base, report)).transpose();
         let log_format = written.log_format.map(|format| format.value).transpose();
+        let log_requests = written.log_requests.map(|requests| requests.value).transpose();
+        let log_level = written.log_level.map(|level| level.value).transpose();
         let http2 = written.http2.map(|http2| http2.value).transpose();
         Ok(Process {
             listen: said
@@ -113,6 +121,12 @@ impl Source {
                 .log_format
                 .or(log_format?.map(LogFormat::from))
                 .unwrap_or(LogFormat::Text),
+            log_requests: said
+                .log_requests
+                .or(log_requests?)
+                .or(said.log_requests_default)
+                .unwrap_or(LogRequests::Refused),
+            log_level: said.log_level.or(log_level?).unwrap_or_default(),
             state: state?,
             alpn: if http2?.unwrap_or(false) {
                 Alpn::Http2
@@ -159,6 +173,8 @@ pub(super) struct ProcessSettings<'a> {
     pub(super) public_certs: Option<&'a Located<String>>,
     pub(super) state: Option<&'a Located<String>>,
     pub(super) log_format: Option<&'a Located<file::LogFormat>>,
+    pub(super) log_requests: Option<&'a Located<LogRequests>>,
+    pub(super) log_level: Option<&'a Located<LogLevel>>,
     pub(super) http2: Option<&'a Located<bool>>,
 }
 

@@ -64,6 +64,8 @@ pub(super) fn validate(
         certs: written.certs.as_ref(),
         public_certs: written.public_certs.as_ref(),
         log_format: written.log_format.as_ref(),
+        log_requests: written.log_requests.as_ref(),
+        log_level: written.log_level.as_ref(),
         http2: written.http2.as_ref(),
         state: written.state.as_ref(),
     };

@@ -154,10 +154,16 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
         ("public_certs", before.public_certs != after.public_certs),
         ("state", before.state != after.state),
         ("log_format", before.log_format != after.log_format),
+        ("log_requests", before.log_requests != after.log_requests),
+        ("log_level", before.log_level != after.log_level),
         ("http2", before.alpn != after.alpn),
         // The authority was made for the names of the start, and can vouch for no others.
         ("names", started_with.settings.names != new.settings.names),
         // Room that was made at the start.
+        (
+            "limits.log_queue_requests_max",
+            limits_before.log_queue_requests_max != limits_after.log_queue_requests_max,
+        ),
         (
             "limits.connections_max",
             limits_before.connections_max != limits_after.connections_max,
@@ -369,8 +375,8 @@ mod tests {
         );
         assert_eq!(
             changed(
-                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\npublic_certs: public\nlog_format: json\nhttp2: true\nnames: [a.test]\n\
-                 limits: {connections_max: 9, tls_sessions_max: 9, unheard_kinds_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
+                "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\npublic_certs: public\nlog_format: json\nlog_requests: none\nlog_level: debug\nhttp2: true\nnames: [a.test]\n\
+                 limits: {log_queue_requests_max: 9, connections_max: 9, tls_sessions_max: 9, unheard_kinds_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
             ),
             [
                 "listen",
@@ -378,8 +384,11 @@ mod tests {
                 "certs",
                 "public_certs",
                 "log_format",
+                "log_requests",
+                "log_level",
                 "http2",
                 "names",
+                "limits.log_queue_requests_max",
                 "limits.connections_max",
                 "limits.tls_sessions_max",
                 "limits.unheard_kinds_max",

@@ -24,6 +24,7 @@ struct Health {
     clock: ClockSetting,
     ca: Ca,
     journal: JournalHealth,
+    log: LogHealth,
     state: StateHealth,
 }
 
@@ -37,6 +38,12 @@ struct Ca {
 struct JournalHealth {
     entries: usize,
     evicted: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LogHealth {
+    /// Lines about requests that found no place among those that wait to be written
+    requests_lost: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -93,6 +100,9 @@ fn view(shared: &Shared) -> Answer {
             not_after: shared.authority.not_after(),
         },
         journal: JournalHealth { entries, evicted },
+        log: LogHealth {
+            requests_lost: shared.journal.log.lost(),
+        },
         state: StateHealth {
             kept_in: match shared.service.waits_for_disk() {
                 true => "file",

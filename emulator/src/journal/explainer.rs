@@ -15,13 +15,7 @@ use tokio::{
 pub(crate) struct Explainer {
     /// How many are worked out at one time
     turns: Arc<Semaphore>,
-    /// How many may wait that nobody waits for
-    places: Arc<Semaphore>,
 }
-
-/// So much is waiting already that no more is taken
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct QueueFull;
 
 impl Default for Explainer {
     /// Half of the processors are left to those who serve
@@ -29,7 +23,6 @@ impl Default for Explainer {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             turns: Arc::new(Semaphore::new((processors / 2).max(1))),
-            places: Arc::new(Semaphore::new(QUEUED_MAX as usize)),
         }
     }
 }
@@ -55,27 +48,6 @@ impl Explainer {
     ) -> Result<T, JoinError> {
         run_in_turn(&self.turns, work).await
     }
-
-    /// Does work that nobody waits for, in its turn
-    ///
-    /// # Errors
-    /// When so much waits already that it is not done.
-    pub(crate) fn queue(&self, work: impl FnOnce() + Send + 'static) -> Result<(), QueueFull> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| QueueFull)?;
-        let turns = self.turns.clone();
-        tokio::spawn(async move {
-            // A panic was printed when it happened, and nobody waits.
-            let _ = run_in_turn(&turns, work).await;
-            drop(place);
-        });
-        Ok(())
-    }
-
-    /// Waits until everything that was queued is done
-    pub(crate) async fn finish(&self) {
-        let places = self.places.acquire_many(QUEUED_MAX).await;
-        drop(places.expect("nobody closes it"));
-    }
 }
 
 async fn run_in_turn<T: Send + 'static>(
@@ -90,38 +62,4 @@ async fn run_in_turn<T: Send + 'static>(
         done
     };
     task::spawn_blocking(work).await
-}
-
-/// Explanations that wait for their turn and that nobody waits for: those of the log. Each is a few kilobytes.
-const QUEUED_MAX: u32 = 1_024;
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    };
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_finds_no_place_is_not_taken_and_the_rest_is_done_before_the_end() {
-        let explainer = Explainer::default();
-        let (release, held) = mpsc::channel::<()>();
-        let done = Arc::new(AtomicU32::new(0));
-        let held = Arc::new(std::sync::Mutex::new(held));
-        for _ in 0..QUEUED_MAX {
-            let (held, done) = (held.clone(), done.clone());
-            let queued = explainer.queue(move || {
-                // Released when the sender is dropped.
-                let _ = held.lock().unwrap().recv();
-                done.fetch_add(1, Ordering::Relaxed);
-            });
-            assert_eq!(queued, Ok(()));
-        }
-        assert_eq!(explainer.queue(|| {}), Err(QueueFull));
-        drop(release);
-        explainer.finish().await;
-        assert_eq!(done.load(Ordering::Relaxed), QUEUED_MAX);
-    }
 }

@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{
@@ -50,7 +51,7 @@ use crate::{
         },
     },
     settings::Limits,
-    tls::UNRECOGNIZED_NAME_ALERT,
+    tls::{CertsPaths, UNRECOGNIZED_NAME_ALERT},
 };
 
 pub(crate) mod cut_off;
@@ -128,8 +129,13 @@ impl Connector {
                 let server_name = connection.tls.sni.clone();
                 let service = Service::Aws(self.shared, Arc::new(connection));
                 let transport = Transport::Left(stream.into());
+                let stopping = stop.clone();
                 let was_asked = Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
                 if !was_asked && !is_probe {
+                    // One that we closed because we stop says nothing of its client.
+                    if *stopping.borrow() == Stop::NotYet {
+                        remark(&shared, peer, &Ending::NoRequest);
+                    }
                     shared
                         .unheard
                         .count(server_name.map(String::from), Ending::NoRequest);
@@ -248,6 +254,7 @@ async fn serve_http1(
     stream.withhold_out_of_turn(answerer.exchange.turns.clone());
     let service = service_fn(|request| {
         answerer.exchange.turns.request_was_read();
+        answerer.exchange.was_asked.store(true, Ordering::Relaxed);
         let unanswered = cut_off.answering();
         let answer = answerer.clone().answer(request);
         async move {
@@ -293,7 +300,7 @@ async fn serve_http1(
 }
 
 /// Writes an answer in hyper's place, and closes our side of the connection
-async fn write_answer(stream: &mut Stream, answer: Response<Full<Bytes>>) -> std::io::Result<()> {
+async fn write_answer(stream: &mut Stream, answer: Response<Full<Bytes>>) -> io::Result<()> {
     let (head, body) = answer.into_parts();
     let Ok(body) = body.collect().await.map(Collected::to_bytes);
     let status = head.status;
@@ -383,7 +390,12 @@ async fn handshake(
     let (mut server_name, mut is_for_doctor) = (None, false);
     let handshake = async {
         if speaks_plain_http(&stream).await {
-            debug!(%peer, "plain HTTP on the TLS port");
+            info!(
+                %peer,
+                "plain HTTP on the TLS port: call {}; the control API is {}",
+                shared.addresses.endpoint_url(),
+                shared.addresses.control_url()
+            );
             // The client may be gone; there is nobody else to tell.
             let _ = stream.write_all(plain_http_answer().as_bytes()).await;
             return Err((Ending::PlainHttp, Some(stream)));
@@ -416,6 +428,7 @@ async fn handshake(
     let shaken = timeout(limits.handshake_timeout, handshake).await;
     let unheard = |ending| {
         if !is_for_doctor {
+            remark(shared, peer, &ending);
             shared.unheard.count(server_name.clone(), ending);
         }
     };
@@ -431,7 +444,6 @@ async fn handshake(
             return None;
         }
         Err(_) => {
-            debug!(%peer, "no TLS session within handshake_timeout");
             unheard(Ending::HandshakeTimeout);
             return None;
         }
@@ -449,6 +461,46 @@ async fn handshake(
     };
     let client = shared.bodies.client(peer.ip());
     Some((stream, Connection::new(local, peer, tls, client), is_for_doctor))
+}
+
+/// Says what a client that got no answer most likely needs
+fn remark(shared: &Shared, peer: SocketAddr, ending: &Ending) {
+    match ending {
+        Ending::Alert(alert) if ALERTS_ABOUT_TRUST.contains(&alert.as_str()) => {
+            let advice = trust_advice(shared);
+            info!(%peer, "a client does not trust the certificate authority (alert {alert}): {advice}");
+        }
+        Ending::NoRequest => {
+            let advice = trust_advice(shared);
+            info!(
+                %peer,
+                "a client has closed its connection without a request, as Node.js does when it does not trust the certificate \
+                 authority: {advice}"
+            );
+        }
+        // These were told before they were answered.
+        Ending::PlainHttp | Ending::NoCertificate(_) => {}
+        _ => debug!(%peer, "no TLS session: {ending}"),
+    }
+}
+
+/// The alerts by which a client says that it does not take our certificate (RFC 8446, section 6.2)
+///
+/// `unknown_ca` comes of OpenSSL (Python, curl) and rustls, `bad_certificate` of Go, `certificate_unknown` of Java. Node.js
+/// sends none and closes.
+const ALERTS_ABOUT_TRUST: [&str; 3] = ["UnknownCA", "BadCertificate", "CertificateUnknown"];
+
+/// What lets a client trust the CA
+fn trust_advice(shared: &Shared) -> String {
+    let ca = match (&shared.public_certs, shared.authority.paths()) {
+        (Some(folder), _) => CertsPaths::in_directory(folder).ca.display().to_string(),
+        (None, Some(paths)) => paths.ca.display().to_string(),
+        (None, None) => format!("{}/ca.pem", shared.addresses.control_url()),
+    };
+    format!(
+        "let it trust {ca}; `lookoutvision-emulator env` prints the variable that each client reads (AWS_CA_BUNDLE, \
+         SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, JAVA_TOOL_OPTIONS)"
+    )
 }
 
 /// Whether the first bytes are a plain HTTP request's: a TLS client begins with a handshake record, and its first

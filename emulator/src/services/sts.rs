@@ -17,11 +17,12 @@ use aws_identifiers::Region;
 use client_text::Shown;
 use iam_policy::{Action, IdentityKind, Resource};
 use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
     authorization::{Authorizable, AuthorizationRequest, Pair, Permit, RequestTags},
-    identity::{Caller, Role},
+    identity::{Caller, Identities, Role},
     request::ReceivedRequest,
     runtime::{Shared, Snapshot},
     services::{
@@ -39,6 +40,24 @@ use crate::identity::{
     TemporaryCredentials,
     sessions::{SessionRequest, session_arn, session_id},
 };
+
+/// Tells whoever set up the test what a role that is not there needs; the caller learns what AWS would say
+fn advise_about_role(identities: &Identities, role_arn: &str) {
+    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    let namesake = identities
+        .roles
+        .iter()
+        .map(|role| role.identity.arn().as_str())
+        .find(|declared| name(declared) == name(role_arn));
+    let advice = match namesake {
+        Some(declared) => format!("did the call mean `{declared}`?"),
+        None => "declare it there, with the `trust_policy` that says who may assume it".to_owned(),
+    };
+    warn!(
+        "AssumeRole: `{}` is not among `roles` of the configuration; {advice}",
+        Shown(role_arn)
+    );
+}
 
 /// A call of an action that is played
 #[derive(Debug)]
@@ -102,6 +121,7 @@ impl AssumeRole {
         let (role_arn, input) = SessionInput::read(parameters, principal, &snapshot.settings.identities)?;
         // AWS does not tell a role that is not there from one that must not be assumed (Netflix/security_monkey#77).
         let role = snapshot.settings.identities.role(&role_arn).ok_or_else(|| {
+            advise_about_role(&snapshot.settings.identities, &role_arn);
             StsError::AccessDenied(format!(
                 "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
                 principal.arn(),

@@ -65,6 +65,8 @@ macro_rules! for_each_limit {
             /// Kinds of connections that brought no request, told apart by TLS server name and by what ended them; those of
             /// further kinds are counted together.
             unheard_kinds_max: usize = unheard_kinds_max, 64, 1..=4_096;
+            /// Requests whose lines wait to be written to the log; those of others are left out and counted.
+            log_queue_requests_max: usize = log_queue_requests_max, 4_096, 1..=1_048_576;
             /// TLS sessions that clients can resume.
             tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
             /// Models whose calls are counted.

@@ -33,6 +33,7 @@ mod readme;
 mod recovery;
 #[cfg(unix)]
 mod reload;
+mod request_log;
 mod s3;
 mod signatures;
 #[cfg(unix)]

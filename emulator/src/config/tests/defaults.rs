@@ -7,10 +7,10 @@ use sigv4_verify::UndeclaredUnsignedPayload;
 
 use super::*;
 use crate::{
-    config::{LogFormat, Process, Setting, limits::LIMITS},
+    config::{LogFormat, LogLevel, Process, Setting, limits::LIMITS},
     identity::Credentials,
     network::{EmulatedName, PrivateDns, PublicEndpoint},
-    settings::Limits,
+    settings::{Limits, LogRequests},
     tls::Alpn,
 };
 
@@ -171,7 +171,7 @@ fn options_go_before_the_file_and_the_file_before_the_defaults() {
     let folder = folder_with_files();
     let file = folder.write(
         "emulator.yaml",
-        "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\nlog_format: json\nhttp2: true\n",
+        "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\nlog_format: json\nlog_requests: none\nlog_level: warn\nhttp2: true\n",
     );
     let process =
         |overrides: &Overrides| -> Process { Config::load(overrides).expect("it is valid").process };
@@ -180,17 +180,27 @@ fn options_go_before_the_file_and_the_file_before_the_defaults() {
     assert_eq!((written.listen.port(), written.control.port()), (1, 2));
     assert_eq!(written.certs, Some(folder.join("ca")));
     assert_eq!((written.log_format, written.alpn), (LogFormat::Json, Alpn::Http2));
+    assert_eq!(
+        (written.log_requests, written.log_level),
+        (LogRequests::None, LogLevel::Warn)
+    );
 
     let overridden = process(&Overrides {
         listen: Some(SocketAddr::from(([0, 0, 0, 0], 3))),
         certs: Some("other".into()),
         log_format: Some(LogFormat::Text),
+        log_requests: Some(LogRequests::All),
+        log_level: Some(LogLevel::Trace),
         ..overrides(&file)
     });
     assert_eq!(overridden.listen, SocketAddr::from(([0, 0, 0, 0], 3)));
     assert_eq!(overridden.control.port(), 2);
     assert_eq!(overridden.certs, Some("other".into()));
     assert_eq!(overridden.log_format, LogFormat::Text);
+    assert_eq!(
+        (overridden.log_requests, overridden.log_level),
+        (LogRequests::All, LogLevel::Trace)
+    );
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
     check(
         "a/b~c: 1\n",
         "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `listen`, `control`, `certs`, \
-         `public_certs`, `log_format`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, `managed_policies`, `organization`, \
+         `public_certs`, `log_format`, `log_requests`, `log_level`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, `managed_policies`, `organization`, \
          `vpcs`, `vpc_endpoints`, `public_endpoint`, `projects`, `strictness`, `timing`, `s3`, `state`, `limits`",
     );
 }
