@@ -35,6 +35,14 @@ data "aws_ec2_managed_prefix_lists" "s3" {
   }
 }
 
+data "aws_ec2_managed_prefix_list" "s3" {
+  name = "com.amazonaws.us-west-2.s3"
+}
+
+data "aws_prefix_list" "s3" {
+  name = "com.amazonaws.us-west-2.s3"
+}
+
 data "aws_route_table" "main" {
   vpc_id = data.aws_vpc.selected.id
   filter {
@@ -84,5 +92,7 @@ output "found" {
     dns       = data.aws_vpc.selected.enable_dns_support && data.aws_vpc.selected.enable_dns_hostnames
     interface = length(aws_vpc_endpoint.second.network_interface_ids)
     prefixes  = length(data.aws_ec2_managed_prefix_lists.s3.ids)
+    blocks    = data.aws_prefix_list.s3.cidr_blocks
+    entries   = [for entry in data.aws_ec2_managed_prefix_list.s3.entries : entry.cidr]
   }
 }

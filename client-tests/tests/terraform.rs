@@ -81,6 +81,7 @@ async fn play() -> Result<(), Box<dyn Error>> {
     let expected = serde_json::json!({
         "zones": ["us-west-2a", "us-west-2b", "us-west-2c"], "regions": true, "groups": 1, "main": true, "dns": true,
         "interface": 1, "prefixes": 1,
+        "blocks": ["198.51.100.0/24"], "entries": ["198.51.100.0/24"],
     });
     if found != expected {
         return Err(format!("the data sources found {found} instead of {expected}").into());

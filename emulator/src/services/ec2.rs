@@ -69,6 +69,7 @@ pub(crate) enum Ec2Action {
     DescribeVpcEndpointServices,
     DescribeVpcEndpoints,
     DescribeVpcs,
+    GetManagedPrefixListEntries,
     ModifyVpcEndpoint,
 }
 
@@ -92,7 +93,7 @@ struct Call<'c> {
 }
 
 impl Ec2Action {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::CreateTags,
         Self::CreateVpcEndpoint,
         Self::DeleteTags,
@@ -110,6 +111,7 @@ impl Ec2Action {
         Self::DescribeVpcEndpointServices,
         Self::DescribeVpcEndpoints,
         Self::DescribeVpcs,
+        Self::GetManagedPrefixListEntries,
         Self::ModifyVpcEndpoint,
     ];
 
@@ -132,6 +134,7 @@ impl Ec2Action {
             Self::DescribeVpcEndpointServices => "DescribeVpcEndpointServices",
             Self::DescribeVpcEndpoints => "DescribeVpcEndpoints",
             Self::DescribeVpcs => "DescribeVpcs",
+            Self::GetManagedPrefixListEntries => "GetManagedPrefixListEntries",
             Self::ModifyVpcEndpoint => "ModifyVpcEndpoint",
         }
     }
@@ -216,6 +219,7 @@ pub(crate) fn perform(
         Ec2Action::DescribeVpcEndpointServices => describe::services::describe(&call),
         Ec2Action::DescribeVpcEndpoints => describe::endpoints::describe(&call),
         Ec2Action::DescribeVpcs => describe::vpcs::describe(&call),
+        Ec2Action::GetManagedPrefixListEntries => describe::managed_prefix_lists::entries(&call),
         Ec2Action::ModifyVpcEndpoint => modify::modify(&call),
     }
 }

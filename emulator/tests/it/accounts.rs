@@ -212,7 +212,11 @@ async fn another_account_is_refused_by_each_action_of_ec2() {
         ("VpcId", "vpc-0a1b2c3d4e5f67890"),
         ("PrivateDnsEnabled", "false"),
     ];
-    let actions: [(&str, &[(&str, &str)]); 18] = [
+    let lists = Call::query("ec2", "DescribePrefixLists", &[])
+        .send(&emulator)
+        .await;
+    let list_id = lists.xml("prefixListId").expect("there are lists");
+    let actions: [(&str, &[(&str, &str)]); 19] = [
         ("CreateVpcEndpoint", &interface),
         (
             "ModifyVpcEndpoint",
@@ -239,6 +243,10 @@ async fn another_account_is_refused_by_each_action_of_ec2() {
         ("DescribeVpcEndpointServices", &[]),
         ("DescribeVpcEndpoints", &[]),
         ("DescribeVpcs", &[]),
+        (
+            "GetManagedPrefixListEntries",
+            &[("PrefixListId", list_id.as_str())],
+        ),
         ("DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]),
     ];
     for (action, parameters) in actions {

@@ -524,7 +524,11 @@ async fn networks_subnets_interfaces_and_the_service_are_there_to_be_looked_at()
         services.xml("privateDnsName").as_deref(),
         Some("lookoutvision.us-west-2.amazonaws.com")
     );
-    let lists = ec2(&emulator, "DescribePrefixLists", &[]).await;
+    let of_service = [
+        ("Filter.1.Name", "prefix-list-name"),
+        ("Filter.1.Value.1", SERVICE),
+    ];
+    let lists = ec2(&emulator, "DescribePrefixLists", &of_service).await;
     assert_eq!((lists.status, lists.xml("prefixListId")), (200, None));
 }
 
@@ -664,6 +668,29 @@ async fn what_data_sources_look_up_is_made_up_of_the_networks() {
         lists.xml_all("prefixListName"),
         ["com.amazonaws.us-west-2.s3", "com.amazonaws.us-west-2.dynamodb"]
     );
+    // The same lists with their blocks, as Terraform's data sources `aws_prefix_list` and `aws_ec2_managed_prefix_list`
+    // ask for them.
+    let ids = lists.xml_all("prefixListId");
+    for (list, block) in ids.iter().zip(["198.51.100.0/24", "203.0.113.0/24"]) {
+        let entries = ec2(
+            &emulator,
+            "GetManagedPrefixListEntries",
+            &[("PrefixListId", list)],
+        )
+        .await;
+        assert_eq!(entries.xml_all("cidr"), [block]);
+        let with_blocks = ec2(&emulator, "DescribePrefixLists", &[("PrefixListId.1", list)]).await;
+        assert_eq!(with_blocks.xml_all("prefixListId"), [list.clone()]);
+        assert!(
+            with_blocks
+                .text()
+                .contains(&format!("<cidrSet><item>{block}</item></cidrSet>")),
+            "{}",
+            with_blocks.text()
+        );
+    }
+    let unnamed = ec2(&emulator, "GetManagedPrefixListEntries", &[]).await;
+    unnamed.check_xml(400, "MissingParameter");
 
     for (action, parameter, value, code) in [
         (

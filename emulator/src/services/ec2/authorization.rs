@@ -31,6 +31,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResourceType {
     NetworkInterface,
+    PrefixList,
     RouteTable,
     SecurityGroup,
     Subnet,
@@ -48,8 +49,9 @@ enum Named<'i> {
 }
 
 impl ResourceType {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::NetworkInterface,
+        Self::PrefixList,
         Self::RouteTable,
         Self::SecurityGroup,
         Self::Subnet,
@@ -61,6 +63,7 @@ impl ResourceType {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::NetworkInterface => "network-interface",
+            Self::PrefixList => "prefix-list",
             Self::RouteTable => "route-table",
             Self::SecurityGroup => "security-group",
             Self::Subnet => "subnet",
@@ -75,6 +78,7 @@ impl ResourceType {
             Self::NetworkInterface => {
                 "arn:${Partition}:ec2:${Region}:${Account}:network-interface/${NetworkInterfaceId}"
             }
+            Self::PrefixList => "arn:${Partition}:ec2:${Region}:${Account}:prefix-list/${PrefixListId}",
             Self::RouteTable => "arn:${Partition}:ec2:${Region}:${Account}:route-table/${RouteTableId}",
             Self::SecurityGroup => {
                 "arn:${Partition}:ec2:${Region}:${Account}:security-group/${SecurityGroupId}"
@@ -187,6 +191,12 @@ pub(crate) const RESOURCES: &[(Ec2Action, ResourceType, &[&str])] = &[
         ResourceType::Vpc,
         &[AWS_TAGS, EC2_TAGS, "ec2:Tenancy", "ec2:VpcID"],
     ),
+    // Guess: that AWS's own lists are authorised on with the caller's account in their ARN, as everything else is.
+    (
+        Ec2Action::GetManagedPrefixListEntries,
+        ResourceType::PrefixList,
+        &[AWS_TAGS, EC2_TAGS],
+    ),
     (
         Ec2Action::CreateTags,
         ResourceType::VpcEndpoint,
@@ -293,6 +303,10 @@ impl Authorizable for Invocation {
             Ec2Action::DescribeVpcAttribute => {
                 let vpc_id = parameters.text("VpcId").unwrap_or_default();
                 call.request(call.pair(ResourceType::Vpc, Named::Id(vpc_id)))
+            }
+            Ec2Action::GetManagedPrefixListEntries => {
+                let list_id = parameters.text("PrefixListId").unwrap_or_default();
+                call.request(call.pair(ResourceType::PrefixList, Named::Id(list_id)))
             }
             Ec2Action::DescribeAvailabilityZones
             | Ec2Action::DescribeManagedPrefixLists
@@ -524,6 +538,7 @@ impl<'i> ResourceFacts<'i> {
                 });
                 (facts.vpc, facts.subnet) = found.unzip();
             }
+            ResourceType::PrefixList => {}
             // Any other id is taken for that of a group in the network that the call is about.
             ResourceType::SecurityGroup => {
                 let by_default = call.vpcs().find(|vpc| network::default_group(vpc).as_str() == id);
@@ -702,6 +717,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
             ),
             format!("Action=DeleteVpcEndpoints&VpcEndpointId.1={endpoint}"),
             format!("Action=DescribeVpcAttribute&VpcId={vpc_id}&Attribute=enableDnsSupport"),
+            "Action=GetManagedPrefixListEntries&PrefixListId=pl-0123456789abcdef0".to_owned(),
             format!("Action=CreateTags&{resources}"),
             format!("Action=DeleteTags&{resources}"),
         ] {
