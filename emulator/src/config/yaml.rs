@@ -157,10 +157,14 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     Ok(node)
 }
 
-/// Whether a text is a YAML document with keys and values
+/// Whether a text is a YAML document with keys and values, or a list of such
 pub(crate) fn is_yaml_mapping(text: &str) -> bool {
-    let parsed = parse(text).map(|node| node.content);
-    matches!(parsed, Ok(Content::Mapping(members)) if !members.is_empty())
+    let has_keys = |content: &Content| matches!(content, Content::Mapping(members) if !members.is_empty());
+    match parse(text).map(|node| node.content) {
+        Ok(Content::List(items)) => items.iter().any(|item| has_keys(&item.content)),
+        Ok(content) => has_keys(&content),
+        Err(_) => false,
+    }
 }
 
 /// A file in flow style, in one line: the same nodes in another spelling

@@ -246,16 +246,24 @@ fn a_byte_order_mark_is_no_part_of_the_document_and_moves_no_place() {
 
 #[test]
 fn a_document_in_yaml_is_told_where_yaml_can_stand() {
-    let yaml = "# the line's policy\nVersion: '2012-10-17'\nStatement:\n  - Effect: Allow\n";
-    assert_eq!(
-        written(&report(yaml), LintFormat::Text),
-        "<stdin>:1:1: error: this is YAML: policy files are JSON; YAML is read inline in the configuration [syntax-error]\n"
-    );
+    for yaml in [
+        "# the line's policy\nVersion: '2012-10-17'\nStatement:\n  - Effect: Allow\n",
+        "---\nVersion: '2012-10-17'\n",
+        "- Effect: Allow\n  Action: '*'\n",
+    ] {
+        assert_eq!(
+            written(&report(yaml), LintFormat::Text),
+            "<stdin>:1:1: error: this is YAML: policy files are JSON; YAML is read inline in the configuration \
+             [syntax-error]\n"
+        );
+    }
     // What begins as JSON is judged as JSON.
     let trailing_comma = written(&report("{\"Statement\": [],}"), LintFormat::Text);
     assert!(!trailing_comma.contains("YAML"), "{trailing_comma}");
-    let no_yaml = written(&report("nothing of the kind"), LintFormat::Text);
-    assert!(!no_yaml.contains("YAML"), "{no_yaml}");
+    for no_yaml in ["nothing of the kind", "- a\n- b\n", "-1"] {
+        let written = written(&report(no_yaml), LintFormat::Text);
+        assert!(!written.contains("YAML"), "{written}");
+    }
 }
 
 #[test]
