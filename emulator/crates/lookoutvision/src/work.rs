@@ -106,6 +106,10 @@ where
 
 /// Keeps the image of a DetectAnomalies, whose members are looked at in an order of their own
 // The signature is that of the others, so that all rows of the table read alike.
+#[expect(
+    clippy::extra_unused_type_parameters,
+    reason = "every row of the table names its request"
+)]
 pub(crate) fn detects<T, R>(parts: Parts<'_>, _lenient: &[&str], _perform: R) -> Result<Work, ServiceError> {
     Ok(Work::Detect(Image {
         content_type: (parts.header)("Content-Type").map(Into::into),
