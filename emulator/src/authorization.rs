@@ -21,12 +21,14 @@ use crate::{
 mod context;
 mod denial;
 mod notes;
+mod question;
 mod request;
 
 use self::context::Facts;
 pub(crate) use self::{
     denial::Denial,
     notes::ORGANIZATION_KEYS,
+    question::Question,
     request::{Authorizable, AuthorizationRequest, Pair, RequestTags},
 };
 
@@ -51,7 +53,7 @@ pub(crate) struct Permitted<I> {
 /// A decision with everything that it was made of
 #[derive(Debug)]
 pub(crate) struct Authorization {
-    question: Question,
+    asked: Asked,
     evaluation: Evaluation,
     /// The place of the pair that the evaluation is of: the one that decided
     decisive: usize,
@@ -69,7 +71,7 @@ enum Kept {
 
 /// May this caller do this, through this entry point?
 #[derive(Debug)]
-struct Question {
+struct Asked {
     // Not the snapshot: the journal keeps what is here, and every role session makes another snapshot.
     settings: Arc<Settings>,
     caller: Caller,
@@ -90,17 +92,17 @@ pub(crate) fn authorize<I: Authorizable>(
     invocation: I,
 ) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
     let request = invocation.authorization_request();
-    let question = Question {
+    let asked = Asked {
         settings: settings.clone(),
         facts: Facts::of(received, request.region()),
         request,
         caller,
         entry_point,
     };
-    let (decisive, evaluation) = question.decide();
+    let (decisive, evaluation) = asked.decide();
     let is_allowed = evaluation.decision.is_allowed();
     let authorization = Arc::new(Authorization {
-        question,
+        asked,
         evaluation,
         decisive,
         kept: Kept::Whole,
@@ -119,10 +121,10 @@ pub(crate) fn authorize<I: Authorizable>(
 impl<I> Permit<I> {
     /// What may be done, by whom, and over which entry point; there is no permit after that
     pub(crate) fn redeem(self) -> Permitted<I> {
-        let question = &self.authorization.question;
+        let asked = &self.authorization.asked;
         Permitted {
-            principal: question.caller.principal.clone(),
-            entry_point: question.entry_point.clone(),
+            principal: asked.caller.principal.clone(),
+            entry_point: asked.entry_point.clone(),
             request: self.invocation,
         }
     }
@@ -146,12 +148,12 @@ impl Authorization {
 
     /// The tags of what the actions are about, as they were
     pub(crate) fn resource_tags(&self) -> impl Iterator<Item = &Arc<BTreeMap<String, String>>> {
-        self.question.request.pairs().filter_map(Pair::resource_tags)
+        self.asked.request.pairs().filter_map(Pair::resource_tags)
     }
 
     /// Whether one of the actions is about this: an ARN, or `*`
     pub(crate) fn is_about(&self, resource: &str) -> bool {
-        self.question.request.pairs().any(|pair| match pair.resource() {
+        self.asked.request.pairs().any(|pair| match pair.resource() {
             Resource::Any => resource == "*",
             Resource::Arn(arn) => arn.as_str() == resource,
         })
@@ -159,9 +161,9 @@ impl Authorization {
 
     /// Each pair that was asked about, with its decision; of an abridged one the pair that decided
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Pair, Decision)> {
-        let pairs = self.question.request.pairs();
+        let pairs = self.asked.request.pairs();
         pairs.map(|pair| match self.kept {
-            Kept::Whole => (pair, self.question.evaluate(pair).decision),
+            Kept::Whole => (pair, self.asked.evaluate(pair).decision),
             Kept::Abridged => (pair, self.evaluation.decision),
         })
     }
@@ -174,18 +176,18 @@ impl Authorization {
             return Explanation::without_statements(&self.evaluation, self.pair().action(), note);
         }
         let mut explanation = self
-            .question
-            .put(self.pair(), Context::Whole, iam_policy::explain);
-        let organization = self.question.settings.identities.organization.as_ref();
-        let notes = notes::notes(&explanation, self.question.request.vocabulary(), organization);
+            .asked
+            .put(self.pair(), Context::Whole, |question| question.explain());
+        let organization = self.asked.settings.identities.organization.as_ref();
+        let notes = notes::notes(&explanation, self.asked.request.vocabulary(), organization);
         explanation.notes.extend(notes);
         explanation
     }
 
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
-        self.question.put(self.pair(), Context::Whole, |_, request| {
-            Map::from_iter(request.context.iter().map(|(key, values)| {
+        self.asked.put(self.pair(), Context::Whole, |question| {
+            Map::from_iter(question.request.context.iter().map(|(key, values)| {
                 (
                     key.to_owned(),
                     values.iter().map(|value| Value::from(&**value)).collect(),
@@ -196,15 +198,15 @@ impl Authorization {
 
     /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
-        let Question {
+        let Asked {
             settings,
             caller,
             entry_point,
             request,
             facts,
-        } = &self.question;
+        } = &self.asked;
         Self {
-            question: Question {
+            asked: Asked {
                 settings: settings.clone(),
                 caller: caller.clone(),
                 entry_point: entry_point.clone(),
@@ -219,11 +221,11 @@ impl Authorization {
 
     /// What the journal counts for this, in bytes: an estimate
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.question.facts.bytes() + self.question.request.bytes()
+        size_of::<Self>() + self.asked.facts.bytes() + self.asked.request.bytes()
     }
 
     fn pair(&self) -> &Pair {
-        self.question.request.pair(self.decisive)
+        self.asked.request.pair(self.decisive)
     }
 }
 
@@ -236,7 +238,7 @@ enum Context {
     WhereRead,
 }
 
-impl Question {
+impl Asked {
     /// The place of the pair that decides, and its evaluation
     ///
     /// An explicit deny of any pair decides; without one the first pair that is not allowed; without that the first.
@@ -264,13 +266,13 @@ impl Question {
     }
 
     fn evaluate(&self, pair: &Pair) -> Evaluation {
-        self.put(pair, Context::WhereRead, iam_policy::evaluate)
+        self.put(pair, Context::WhereRead, |question| question.evaluate())
     }
 
     /// Puts policies and request together and asks
     ///
-    /// Both borrow from what the question holds, so they are made anew each time it is asked.
-    fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(&Policies<'_>, &Request<'_>) -> T) -> T {
+    /// Both borrow from what is held here, so they are made anew each time it is asked.
+    fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(Question<'_>) -> T) -> T {
         let principal = &*self.caller.principal;
         let organization = self.settings.identities.organization.as_ref();
         let policies = Policies {
@@ -308,6 +310,6 @@ impl Question {
             },
             context: &context,
         };
-        ask(&policies, &request)
+        ask(Question { policies, request })
     }
 }

@@ -15,7 +15,6 @@ mod completions;
 mod control_client;
 mod doctor;
 mod env;
-mod environment;
 mod exec;
 mod healthcheck;
 mod init;
@@ -25,6 +24,7 @@ mod policy;
 mod ready_block;
 mod schema;
 mod serve;
+mod variables;
 
 /// Finished as asked
 pub(crate) const EXIT_OK: u8 = 0;
@@ -134,7 +134,7 @@ impl CheckOptions {
             config: self.config.config,
             listen: self.listen,
             endpoint_policy: self.endpoint_policy,
-            ..environment::overrides()
+            ..variables::overrides()
         }
     }
 }
@@ -201,14 +201,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Check(options)) => check::run(options),
         Some(Command::Schema) => schema::run(),
         Some(Command::Exec(options)) => exec::run(options),
-        Some(Command::Env(options)) => environment::checked(|| env::run(&options)),
-        Some(Command::Doctor(options)) => environment::checked(|| doctor::run(&options)),
-        Some(Command::Init(options)) => environment::checked(|| init::run(&options)),
-        Some(Command::Healthcheck(options)) => environment::checked(|| healthcheck::run(&options)),
+        Some(Command::Env(options)) => variables::checked(|| env::run(&options)),
+        Some(Command::Doctor(options)) => variables::checked(|| doctor::run(&options)),
+        Some(Command::Init(options)) => variables::checked(|| init::run(&options)),
+        Some(Command::Healthcheck(options)) => variables::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),
-        Some(Command::Man(options)) => environment::checked(|| completions::man(&options)),
+        Some(Command::Man(options)) => variables::checked(|| completions::man(&options)),
         Some(Command::Certs(options)) => certs::run(options),
-        Some(Command::Policy(command)) => environment::checked(|| policy::run(&command)),
+        Some(Command::Policy(command)) => variables::checked(|| policy::run(&command)),
     };
     ExitCode::from(code)
 }

@@ -43,7 +43,6 @@ pub(crate) use self::{
     validate::Setting,
 };
 use crate::{
-    identity::Credentials,
     network::EmulatedName,
     settings::Settings,
     tls::{Alpn, InvalidName, ServedNames},
@@ -51,7 +50,7 @@ use crate::{
 
 /// A configuration that is valid as a whole
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// What requests are answered by
     pub(crate) settings: Arc<Settings>,
     /// Where to listen, where to keep the CA, how to log
@@ -68,7 +67,7 @@ pub struct Config {
 
 /// What concerns the process and takes effect at its start only
 #[derive(Debug, Clone)]
-pub struct Process {
+pub(crate) struct Process {
     /// Address of the TLS listener
     pub listen: SocketAddr,
     /// Address of the control API's listener
@@ -93,7 +92,7 @@ pub(crate) use crate::settings::LogRequests;
 
 /// Form of the log lines
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For a person
     Text,
     /// One JSON object a line
@@ -125,7 +124,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it, all at once.
-    pub fn load(overrides: &Overrides) -> Result<Self, Problems> {
+    pub(crate) fn load(overrides: &Overrides) -> Result<Self, Problems> {
         Self::load_and_probe(overrides, |_| Vec::new())
     }
 
@@ -134,7 +133,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it, and everything that `probe` answers, all at once.
-    pub fn load_and_probe(
+    pub(crate) fn load_and_probe(
         overrides: &Overrides,
         probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
     ) -> Result<Self, Problems> {
@@ -147,7 +146,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it, all at once.
-    pub fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
+    pub(crate) fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
         let file = yaml.map_or(ConfigFile::None, |yaml| ConfigFile::Text(yaml.to_owned()));
         let source = Source {
             file,
@@ -171,7 +170,7 @@ impl Config {
     ///
     /// # Errors
     /// One of `names` cannot stand in a certificate.
-    pub fn served_names(&self) -> Result<ServedNames, InvalidName> {
+    pub(crate) fn served_names(&self) -> Result<ServedNames, InvalidName> {
         let mut names = self.settings.names.clone();
         // Who listens on one address is called by it.
         let listen = self.process.listen.ip();
@@ -179,22 +178,6 @@ impl Config {
             names.push(EmulatedName::Address(listen));
         }
         ServedNames::of_this_machine(&names, &self.settings.regions())
-    }
-
-    /// Whether anybody can sign with the well-known key `test`, and it is the first that is offered
-    pub fn has_default_principal(&self) -> bool {
-        let first = self
-            .settings
-            .identities
-            .principals
-            .iter()
-            .flat_map(|principal| &principal.access_keys)
-            .next();
-        first.is_some_and(|key| {
-            key.access_key_id.as_str() == "test"
-                && key.credentials == Credentials::LongTerm
-                && key.key.secret().expose() == "test"
-        })
     }
 }
 

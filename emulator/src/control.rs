@@ -32,12 +32,12 @@ use crate::{
 mod accept;
 mod answer;
 mod certificates;
+pub(crate) mod client_environment;
 mod clock;
 pub(crate) mod diagnosis;
 mod doctor;
 mod endpoint_policy;
 mod env;
-pub(crate) mod environment;
 mod error;
 mod health;
 mod index;

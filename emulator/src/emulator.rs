@@ -17,8 +17,8 @@ use tracing::{debug, info, warn};
 use crate::{
     clock::{Clock, ClockError, ClockSetting, SignatureClocks},
     config::{Config, Problem, Problems},
-    control::{ControlApi, environment::ClientEnvironment},
-    journal::EntryView,
+    control::{ControlApi, client_environment::ClientEnvironment},
+    journal::{EntryView, JournalEntry},
     runtime::{
         NotAttached, Shared, Snapshot, UnknownVpcEndpoint, addresses::Addresses, made::Made, service::Service,
     },
@@ -49,12 +49,11 @@ pub struct Builder {
 }
 
 /// The emulator could not be started; nothing is left listening
+///
+/// It prints everything that was wrong, found together.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Everything that was wrong, found together
-    #[error("{0}")]
-    Problems(Problems),
-}
+#[error("{0}")]
+pub struct StartError(pub(crate) Problems);
 
 /// A policy was not attached; the one before is still in force
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +102,7 @@ impl Builder {
     /// When the configuration or the policy is not valid, or no port can be bound.
     pub async fn start(self) -> Result<Emulator, StartError> {
         let config = Config::embedded(self.yaml.as_deref(), self.endpoint_policy.as_ref());
-        let config = config.map_err(StartError::Problems)?;
+        let config = config.map_err(StartError)?;
         for warning in &config.warnings {
             warn!("{warning}");
         }
@@ -121,7 +120,7 @@ impl Emulator {
     ///
     /// # Errors
     /// With everything that stands in the way, found together: an unusable certs folder, a busy port.
-    pub async fn start(config: Arc<Config>) -> Result<Self, StartError> {
+    pub(crate) async fn start(config: Arc<Config>) -> Result<Self, StartError> {
         let mut problems = Problems::default();
         let authority = open_authority(&config, &mut problems);
         let listener = bind("listen", config.process.listen, &mut problems).await;
@@ -135,7 +134,7 @@ impl Emulator {
             Some((service, made)),
         ) = (authority, listener, control_listener, state)
         else {
-            return Err(StartError::Problems(problems));
+            return Err(StartError(problems));
         };
 
         let limits = TlsLimits {
@@ -201,22 +200,19 @@ impl Emulator {
         self.shared.authority.ca_pem()
     }
 
+    /// The journal, newest last
+    #[expect(
+        clippy::unused_async,
+        reason = "where entries are kept is the emulator's business"
+    )]
+    pub async fn requests(&self) -> Vec<JournalEntry> {
+        let entries = self.shared.journal.entries().into_iter();
+        entries.map(JournalEntry::new).collect()
+    }
+
     /// The certificate authority
     pub fn certificate_authority(&self) -> &CertificateAuthority {
         &self.shared.authority
-    }
-
-    /// The journal, newest last
-    pub async fn requests(&self) -> Vec<Value> {
-        let shared = self.shared.clone();
-        let read = move || {
-            let entries = shared.journal.entries();
-            entries
-                .iter()
-                .map(|entry| EntryView::of(entry).to_json())
-                .collect()
-        };
-        self.shared.explainer.run(read).await
     }
 
     /// Attaches a policy to the first configured VPC endpoint, from the next request on
@@ -239,7 +235,7 @@ impl Emulator {
     /// # Errors
     /// When AWS would refuse the document, there is no such endpoint, or the state file cannot be written. The policy
     /// before stays in force then.
-    pub fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
+    fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
         self.shared.attach_policy(id, Arc::new(document.clone()))?;
         let snapshot = self.snapshot();

@@ -30,8 +30,10 @@ mod explainer;
 mod filter;
 mod request_log;
 mod shared_parts;
+mod typed;
 mod view;
 
+pub use self::typed::JournalEntry;
 pub(crate) use self::{
     entry::{BodyRecord, Entry, SignatureRecord},
     explainer::Explainer,

@@ -56,7 +56,7 @@ mod server;
 mod services;
 mod settings;
 mod storage;
-pub mod tls;
+mod tls;
 
 /// What must hold for whatever comes from outside; the fuzz targets are `fuzz/fuzz_targets`
 #[cfg(any(fuzzing, test))]
@@ -65,3 +65,6 @@ pub mod fuzz_checks;
 
 pub use clock::{ClockError, ClockSetting, SignatureClocks};
 pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};
+pub use iam_policy::Decision;
+pub use journal::JournalEntry;
+pub use tls::{CertificateAuthority, Fingerprint};

@@ -27,7 +27,7 @@ pub(crate) struct Networks {
 
 /// A further name that the emulator answers for
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EmulatedName {
+pub(crate) enum EmulatedName {
     /// A DNS name, lower case
     Dns(String),
     /// An address, for clients that connect by address

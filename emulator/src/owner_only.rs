@@ -6,6 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -14,8 +15,7 @@ use std::{
 /// # Errors
 /// As [`OpenOptions::open`].
 pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, FILE_MODE);
+    options.mode(FILE_MODE);
     let file = options.open(path)?;
     // A file system without permissions refuses this, and a file of somebody else who lets us write keeps its mode.
     let _ = file
@@ -41,8 +41,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
         make_folder(parent)?;
     }
     let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, FOLDER_MODE);
+    builder.mode(FOLDER_MODE);
     match builder.create(path) {
         Ok(()) => {
             // As with files.
@@ -60,16 +59,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 
 /// The permissions that give a file this mode; `None` when it has it
 fn restricted(metadata: &fs::Metadata, mode: u32) -> Option<fs::Permissions> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        (metadata.permissions().mode() & 0o7777 != mode).then(|| fs::Permissions::from_mode(mode))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (metadata, mode);
-        None
-    }
+    (metadata.permissions().mode() & 0o7777 != mode).then(|| fs::Permissions::from_mode(mode))
 }
 
 const FILE_MODE: u32 = 0o600;

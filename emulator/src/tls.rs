@@ -7,17 +7,6 @@
 //! when it is made and is then forgotten. So nobody can have it certify anything else, whatever clients make of the
 //! constraints: who copies the server's key can pose as the names in its certificates and as no other.
 //!
-//! ```no_run
-//! use std::{path::Path, sync::Arc};
-//! use lookoutvision_emulator::tls::{Alpn, CertificateAuthority, ServedNames, TlsLimits, server_config};
-//!
-//! let names = ServedNames::of_this_machine(&[], &[])?;
-//! let (authority, notice) = CertificateAuthority::open_or_create(Path::new("certs"), names, jiff::Timestamp::now())?;
-//! println!("{notice}\n{}", authority.fingerprint_sha256());
-//! let config = server_config(Arc::new(authority), TlsLimits::default(), Alpn::Http11, |refusal| eprintln!("{refusal}"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! The clock of certificates is the machine's, not the emulated one that `PUT /clock` sets: clients judge certificates
 //! by their own clock, and an emulator that plays next year's requests must still be reachable.
 
@@ -48,15 +37,15 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
+pub use self::authority::{CertificateAuthority, Fingerprint};
 use self::leaves::Leaves;
-pub use self::{
-    authority::{CertificateAuthority, Fingerprint},
+pub(crate) use self::{
     certificate::Validity,
-    directory::{CertsPaths, CertsReport, make_or_renew, probe, probe_public},
+    directory::{CertsPaths, make_or_renew, probe, probe_public},
     error::{CertsError, Damage},
     leaves::HandshakeRefusal,
-    names::{InvalidName, NameRefusal, ServedNames},
-    notice::{CaNotice, KeyMode, Origin, RemakeReason, Remark},
+    names::{InvalidName, ServedNames},
+    notice::{CaNotice, Origin, RemakeReason, Remark},
 };
 pub(crate) use self::{
     certificate::is_from_an_emulator,
@@ -65,7 +54,7 @@ pub(crate) use self::{
 
 /// What TLS may keep in memory
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsLimits {
+pub(crate) struct TlsLimits {
     /// Sessions that clients can resume, a few hundred bytes each
     pub sessions_max: usize,
 }
@@ -78,7 +67,7 @@ impl Default for TlsLimits {
 
 /// The protocols offered to a client
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Alpn {
+pub(crate) enum Alpn {
     /// `http/1.1`, which is what boto3, the AWS CLI and the JavaScript SDK speak
     #[default]
     Http11,
@@ -91,12 +80,12 @@ pub enum Alpn {
 ///
 /// rustls answers `access_denied` when there is no certificate. A server that reads the `ClientHello` first
 /// (`rustls::server::Acceptor`), asks [`CertificateAuthority::screen`] and answers with this tells the client what is wrong.
-pub const UNRECOGNIZED_NAME_ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+pub(crate) const UNRECOGNIZED_NAME_ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// The TLS configuration of the listener
 ///
 /// `refused` is called with the reason whenever a client gets no certificate.
-pub fn server_config(
+pub(crate) fn server_config(
     authority: Arc<CertificateAuthority>,
     limits: TlsLimits,
     alpn: Alpn,

@@ -32,7 +32,7 @@ impl Denial {
         };
         format!(
             "User: {} is not authorized to perform: {}{on_resource}",
-            self.0.question.caller.principal.arn(),
+            self.0.asked.caller.principal.arn(),
             pair.tried_action()
         )
     }
@@ -44,7 +44,7 @@ impl Denial {
     pub(crate) fn encoded_message(&self) -> Option<String> {
         let (authorization, pair) = (&self.0, self.0.pair());
         let arn = pair.resource().arn()?;
-        let principal = &authorization.question.caller.principal;
+        let principal = &authorization.asked.caller.principal;
         let decoded = json!({
             "allowed": false,
             "explicitDeny": authorization.decision() == Decision::ExplicitDeny,

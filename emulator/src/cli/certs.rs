@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::{CertsOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE, environment, ready_block::TrustBlock};
+use super::{CertsOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE, ready_block::TrustBlock, variables};
 use crate::{
     config::{Config, Overrides},
     tls::{self, CertsError},
@@ -14,7 +14,7 @@ pub(super) fn run(options: CertsOptions) -> u8 {
     let overrides = Overrides {
         config: options.config.config,
         certs: options.certs.certs,
-        ..environment::overrides()
+        ..variables::overrides()
     };
     let config = match Config::load(&overrides) {
         Ok(config) => config,

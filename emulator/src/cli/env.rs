@@ -8,7 +8,7 @@ use super::{
     EXIT_FAILED, EXIT_OK, EXIT_USAGE,
     control_client::{ControlError, ControlUrlOption},
 };
-use crate::control::environment::{Client, Format};
+use crate::control::client_environment::{Client, Format};
 
 /// Options of `env`
 #[derive(Debug, Args)]

@@ -31,7 +31,7 @@ use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, logging::Log, serve};
 use crate::{
     Emulator, StartError,
     config::Config,
-    control::environment::{Change, Client},
+    control::client_environment::{Change, Client},
     settings::LogRequests,
 };
 
@@ -124,7 +124,7 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
 async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>) -> u8 {
     let emulator = match Emulator::start(config).await {
         Ok(emulator) => emulator,
-        Err(StartError::Problems(problems)) => {
+        Err(StartError(problems)) => {
             eprintln!("{problems}");
             return EXIT_USAGE;
         }

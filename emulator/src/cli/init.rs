@@ -17,7 +17,7 @@ use std::{
 use clap::Args;
 
 use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE};
-use crate::{config::SCHEMA, control::environment::quoted};
+use crate::{config::SCHEMA, control::client_environment::quoted};
 
 /// Options of `init`
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use iam_policy::PolicyDocument;
 use crate::{
     Emulator,
     control::{
-        environment::{Client, Format, quoted},
+        client_environment::{Client, Format, quoted},
         modes::Modes,
     },
     tls::CertsPaths,

@@ -103,7 +103,7 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
     };
     let emulator = match Emulator::start(config.clone()).await {
         Ok(emulator) => emulator,
-        Err(StartError::Problems(problems)) => {
+        Err(StartError(problems)) => {
             eprintln!("{problems}");
             return EXIT_USAGE;
         }

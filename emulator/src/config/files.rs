@@ -15,7 +15,7 @@ use super::text_file::{self, NOT_A_PATH};
 
 /// A file that a configuration was read from, as it was just before
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedFile {
+pub(crate) struct NamedFile {
     path: PathBuf,
     version: Version,
 }
@@ -41,7 +41,7 @@ pub(super) struct FileState {
 
 impl NamedFile {
     /// Where it is, or should be
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

@@ -16,7 +16,7 @@ use crate::{settings::LogRequests, tls::Alpn};
 
 /// What options and environment say; each goes before the configuration file
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// What is wrong with options and environment themselves, to be reported with everything that is wrong with the file
     pub mistakes: Vec<String>,
     /// `--config FILE`; `None`: `emulator.yaml` or `emulator.yml` in the working directory, if there is one

@@ -205,7 +205,7 @@ pub(super) fn warnings_about(endpoint: &VpcEndpoint, settings: &Settings) -> Vec
 
 /// A setting of the process that something outside of the configuration can stand against
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+pub(crate) enum Setting {
     /// The address of the TLS listener
     Listen,
     /// The address of the control API

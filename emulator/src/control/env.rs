@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{
     ControlError,
     answer::{Answer, bytes_answer},
-    environment::{Client, ClientEnvironment, Format},
+    client_environment::{Client, ClientEnvironment, Format},
 };
 use crate::runtime::Shared;
 

@@ -14,8 +14,9 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ControlError, certificates, clock, doctor, endpoint_policy, env,
-    environment::{Client, Format},
+    ControlError, certificates,
+    client_environment::{Client, Format},
+    clock, doctor, endpoint_policy, env,
     error::ErrorAnswer,
     health,
     index::{self, Index},

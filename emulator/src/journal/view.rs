@@ -188,15 +188,10 @@ impl<'a> EntryPointView<'a> {
 }
 
 pub(super) fn hex<S: Serializer>(sha256: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-    use std::fmt::Write;
-    let Some(sha256) = sha256 else {
-        return serializer.serialize_none();
-    };
-    let mut text = String::with_capacity(64);
-    for byte in sha256 {
-        write!(text, "{byte:02x}").expect("a String takes everything");
+    match sha256 {
+        Some(sha256) => serializer.serialize_str(&client_text::hex(sha256)),
+        None => serializer.serialize_none(),
     }
-    serializer.serialize_str(&text)
 }
 
 pub(super) fn base64<S: Serializer>(kept: &Option<Box<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -53,7 +53,6 @@ pub(crate) struct EndpointChange {
     pub(crate) private_dns: Option<PrivateDns>,
     pub(crate) subnet_ids: Option<Vec<SubnetId>>,
     pub(crate) group_ids: Option<Vec<SecurityGroupId>>,
-    #[serde(default)]
     pub(crate) addresses: Option<AddressOptions>,
     pub(crate) tags: Option<BTreeMap<String, String>>,
     pub(crate) deleted_at: Option<Timestamp>,

@@ -76,7 +76,6 @@ pub(crate) struct EndpointDetails {
     /// The security groups of its network interfaces; `None`: the default one of its network
     pub(crate) group_ids: Option<Vec<SecurityGroupId>>,
     /// The kinds of addresses that it has
-    #[serde(default)]
     pub(crate) addresses: AddressOptions,
     /// Its tags
     pub(crate) tags: BTreeMap<String, String>,

@@ -19,16 +19,16 @@ use aws_identifiers::{Region, VpcEndpointId};
 
 /// A host as a client wrote it, in one form: lower case, no port, no trailing dot, no brackets
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HostName(Box<str>);
+pub(crate) struct HostName(Box<str>);
 
 /// A text that is not a host, or not a host and a port
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a host name or an address, with or without a port")]
-pub struct HostNameError(String);
+pub(crate) struct HostNameError(String);
 
 /// What a host name says about the entry point
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EmulatedHost {
+pub(crate) enum EmulatedHost {
     /// The own name of an interface endpoint
     Vpce(VpceHost),
     /// A service's name in a Region
@@ -42,7 +42,7 @@ pub enum EmulatedHost {
 /// `vpce-ID[-SUFFIX][-AZ].SERVICE.REGION.vpce.amazonaws.com`
 /// (VPC guide, *Access an AWS service using an interface VPC endpoint*, regional and zonal DNS names)
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VpceHost {
+pub(crate) struct VpceHost {
     /// The endpoint
     pub endpoint_id: VpcEndpointId,
     /// The service it leads to
@@ -55,7 +55,7 @@ pub struct VpceHost {
 
 /// `SERVICE[-fips].REGION.amazonaws.com` or `SERVICE[-fips].REGION.api.aws`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegionalHost {
+pub(crate) struct RegionalHost {
     /// The service
     pub service: EmulatedService,
     /// The Region
@@ -66,7 +66,7 @@ pub struct RegionalHost {
 
 /// The endpoints that the SDKs' endpoint rules form for one service and Region
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndpointVariant {
+pub(crate) enum EndpointVariant {
     /// `SERVICE.REGION.amazonaws.com`
     Standard,
     /// `SERVICE-fips.REGION.amazonaws.com`
@@ -81,7 +81,7 @@ pub enum EndpointVariant {
 
 /// A service that the emulator plays
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EmulatedService {
+pub(crate) enum EmulatedService {
     /// Amazon Lookout for Vision
     LookoutVision,
     /// The part of Amazon EC2 that makes interface endpoints
@@ -100,29 +100,29 @@ const SERVICES: &[(&str, EmulatedService)] = &[
 
 impl HostName {
     /// The name in its one form
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// This machine's own name, if it has one that is a host name
-    pub fn of_this_machine() -> Option<Self> {
+    pub(crate) fn of_this_machine() -> Option<Self> {
         hostname::get().ok()?.to_str()?.parse().ok()
     }
 
     /// The address, if the host is one
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.0.parse().ok()
     }
 
     /// Whether it is `localhost` or a name below it, which always mean this machine (RFC 6761, section 6.3)
-    pub fn is_localhost(&self) -> bool {
+    pub(crate) fn is_localhost(&self) -> bool {
         self.0
             .strip_suffix("localhost")
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
     /// What the name says about the entry point
-    pub fn emulated(&self) -> EmulatedHost {
+    pub(crate) fn emulated(&self) -> EmulatedHost {
         if let Some(labels) = self.0.strip_suffix(".vpce.amazonaws.com") {
             return vpce_host(labels).map_or(EmulatedHost::NotPlayed, EmulatedHost::Vpce);
         }
@@ -171,7 +171,7 @@ pub(crate) fn endpoint_domain(region: &Region) -> HostName {
 
 impl EmulatedService {
     /// The first label of its host names
-    pub fn host_label(self) -> &'static str {
+    pub(crate) fn host_label(self) -> &'static str {
         SERVICES
             .iter()
             .find(|(_, service)| *service == self)
@@ -180,12 +180,12 @@ impl EmulatedService {
     }
 
     /// The name that its requests are signed for
-    pub fn signing_name(self) -> &'static str {
+    pub(crate) fn signing_name(self) -> &'static str {
         self.host_label()
     }
 
     /// The service that a credential scope names
-    pub fn from_signing_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_signing_name(name: &str) -> Option<Self> {
         Self::from_host_label(name)
     }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use client_text::hex;
 use jiff::{Timestamp, tz::TimeZone};
 use ring::{digest, hmac};
 
@@ -87,13 +88,6 @@ pub(super) fn encode(text: &str, keep_slash: bool) -> String {
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct CertificateAuthority {
     certificate: AuthorityCertificate,
     certificate_pem: String,
     server: ServerCertificates,
-    names: ServedNames,
+    pub(super) names: ServedNames,
     paths: Option<CertsPaths>,
 }
 
@@ -36,7 +36,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub fn in_memory(names: ServedNames) -> Result<Self, CertsError> {
+    pub(crate) fn in_memory(names: ServedNames) -> Result<Self, CertsError> {
         Self::make(names, Timestamp::now())
     }
 
@@ -91,17 +91,12 @@ impl CertificateAuthority {
     }
 
     /// When the certificate ends; the server certificates end a second before
-    pub fn not_after(&self) -> Timestamp {
+    pub(crate) fn not_after(&self) -> Timestamp {
         self.certificate.validity.not_after
     }
 
-    /// The names it answers for
-    pub fn names(&self) -> &ServedNames {
-        &self.names
-    }
-
     /// Its files; `None` when it lives in memory
-    pub fn paths(&self) -> Option<&CertsPaths> {
+    pub(crate) fn paths(&self) -> Option<&CertsPaths> {
         self.paths.as_ref()
     }
 
@@ -109,7 +104,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// The name is not ours, or stands in none of the certificates.
-    pub fn screen(&self, server_name: Option<&str>) -> Result<(), NameRefusal> {
+    pub(crate) fn screen(&self, server_name: Option<&str>) -> Result<(), NameRefusal> {
         self.find(server_name).map(|_| ())
     }
 

@@ -19,7 +19,7 @@ use super::{Fingerprint, names::CertifiedName};
 
 /// From when until when a certificate is good, both included
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
+pub(crate) struct Validity {
     /// The first second
     pub not_before: Timestamp,
     /// The last second

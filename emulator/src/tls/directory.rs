@@ -55,7 +55,7 @@ use rustls::pki_types::{
 };
 
 use self::files::{Access, Kind};
-pub use self::public::probe_public;
+pub(crate) use self::public::probe_public;
 use super::{
     CaNotice, CertificateAuthority, CertsError, Damage, Fingerprint, Origin, RemakeReason, Remark, Validity,
     bundle,
@@ -69,7 +69,7 @@ use crate::owner_only;
 
 /// Where the files of an authority are
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertsPaths {
+pub(crate) struct CertsPaths {
     /// The server's private key and certificates, and the authority's certificate; for the emulator alone
     pub key: PathBuf,
     /// The certificate
@@ -82,7 +82,7 @@ pub struct CertsPaths {
 
 /// What the `certs` subcommand has to say
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertsReport {
+pub(crate) struct CertsReport {
     /// What was done
     pub notice: CaNotice,
     /// Where the files are
@@ -97,7 +97,7 @@ pub struct CertsReport {
 ///
 /// # Errors
 /// As [`CertificateAuthority::open_or_create`].
-pub fn make_or_renew(
+pub(crate) fn make_or_renew(
     directory: &Path,
     names: ServedNames,
     now: Timestamp,
@@ -118,7 +118,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// The directory cannot be used, or a file in it is in the way.
-    pub fn open_or_create(
+    pub(crate) fn open_or_create(
         directory: &Path,
         names: ServedNames,
         now: Timestamp,
@@ -132,7 +132,7 @@ impl CertificateAuthority {
 ///
 /// # Errors
 /// The directory cannot be used: it is none, or it takes no files and holds no authority.
-pub fn probe(directory: &Path) -> Result<(), CertsError> {
+pub(crate) fn probe(directory: &Path) -> Result<(), CertsError> {
     match enter(directory)? {
         Access::Locked(_) => Ok(()),
         Access::ReadOnly(source) => {
@@ -475,7 +475,7 @@ fn certificate_is_ours(text: &[u8]) -> bool {
 
 impl CertsPaths {
     /// The files' paths in a directory
-    pub fn in_directory(directory: &Path) -> Self {
+    pub(crate) fn in_directory(directory: &Path) -> Self {
         Self {
             key: directory.join("server-key.pem"),
             ca: directory.join("ca.pem"),

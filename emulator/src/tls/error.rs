@@ -6,7 +6,7 @@ use super::names::InvalidName;
 
 /// Why the certificate authority could not be opened or made
 #[derive(Debug, thiserror::Error)]
-pub enum CertsError {
+pub(crate) enum CertsError {
     /// A configured name cannot stand in a certificate
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -94,7 +94,7 @@ pub enum CertsError {
 
 /// What is wrong with the file that holds the authority
 #[derive(Debug, thiserror::Error)]
-pub enum Damage {
+pub(crate) enum Damage {
     /// A PEM block begins and does not end
     #[error("is cut off")]
     CutOff,

@@ -13,7 +13,7 @@ use super::{CertificateAuthority, names::NameRefusal};
 
 /// Why a handshake got no certificate
 #[derive(Debug, thiserror::Error)]
-pub enum HandshakeRefusal {
+pub(crate) enum HandshakeRefusal {
     /// The server name is not ours
     #[error(transparent)]
     Name(#[from] NameRefusal),

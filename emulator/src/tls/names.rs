@@ -20,7 +20,7 @@ use crate::network::{
 
 /// The names, addresses and Regions that the emulator answers for
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServedNames {
+pub(crate) struct ServedNames {
     names: BTreeSet<HostName>,
     addresses: BTreeSet<IpAddr>,
     /// Those that the configuration names
@@ -39,7 +39,7 @@ pub(super) enum CertifiedName {
 
 /// Why a server name gets no certificate
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameRefusal {
+pub(crate) enum NameRefusal {
     /// A name of AWS, but of no service played here
     #[error("server name `{0}` is a name of AWS that belongs to no service played here")]
     NotPlayed(String),
@@ -71,7 +71,10 @@ impl ServedNames {
     ///
     /// # Errors
     /// The first configured name that is not a DNS name.
-    pub fn of_this_machine(configured: &[EmulatedName], regions: &[Region]) -> Result<Self, InvalidName> {
+    pub(crate) fn of_this_machine(
+        configured: &[EmulatedName],
+        regions: &[Region],
+    ) -> Result<Self, InvalidName> {
         Self::new(configured, regions, HostName::of_this_machine())
     }
 
@@ -127,7 +130,7 @@ impl ServedNames {
     }
 
     /// This machine's own name, where it is served
-    pub fn own_host(&self) -> Option<&HostName> {
+    pub(crate) fn own_host(&self) -> Option<&HostName> {
         self.own_host.as_ref()
     }
 
@@ -285,7 +288,7 @@ impl fmt::Display for CertifiedName {
 /// A configured name that is no DNS name
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` in `names` is not a DNS name")]
-pub struct InvalidName(pub String);
+pub(crate) struct InvalidName(pub String);
 
 /// The name without its first label; an address has none
 fn parent(host: &HostName) -> Option<HostName> {

@@ -14,7 +14,7 @@ use crate::network::host_name::HostName;
 /// What was done to have a certificate authority
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a new authority has to be trusted anew; print the notice"]
-pub struct CaNotice {
+pub(crate) struct CaNotice {
     /// Where the authority comes from
     pub origin: Origin,
     /// What else a person should know
@@ -23,7 +23,7 @@ pub struct CaNotice {
 
 /// Where the authority comes from
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// There was one
     Opened,
     /// There was none
@@ -36,7 +36,7 @@ pub enum Origin {
 
 /// Why an authority was replaced
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RemakeReason {
+pub(crate) enum RemakeReason {
     /// It is past its end
     Expired {
         /// Its last second
@@ -67,7 +67,7 @@ pub enum RemakeReason {
 
 /// Something a person should know about the certs directory
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remark {
+pub(crate) enum Remark {
     /// The system has no trust anchors
     NoSystemRoots,
     /// The key could be read by others
@@ -105,7 +105,7 @@ pub enum Remark {
 
 /// Whether the key's permissions could be mended
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyMode {
+pub(crate) enum KeyMode {
     /// Only the owner can read it now
     Tightened,
     /// The file system keeps no such permissions
@@ -114,7 +114,7 @@ pub enum KeyMode {
 
 impl CaNotice {
     /// Whether somebody has to do something, or may have to
-    pub fn needs_attention(&self) -> bool {
+    pub(crate) fn needs_attention(&self) -> bool {
         let is_about_a_key = |remark: &Remark| {
             matches!(
                 remark,

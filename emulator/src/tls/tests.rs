@@ -127,7 +127,7 @@ fn every_name_of_ours_is_served_over_both_versions() {
 #[test]
 fn this_machines_own_name_is_served() {
     let authority = authority();
-    let Some(own_host) = authority.names().own_host() else {
+    let Some(own_host) = authority.names.own_host() else {
         eprintln!("SKIPPED: this machine has no name but localhost");
         return;
     };

@@ -159,7 +159,10 @@ fn strangers(call: &Call) -> [Call; 3] {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    emulator.requests().await.pop().expect("a request was sent")
+    crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent")
 }
 
 #[tokio::test]

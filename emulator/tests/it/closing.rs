@@ -243,7 +243,7 @@ async fn a_head_that_cannot_be_read_is_answered_with_a_body_and_journaled() {
         assert!(message.contains("head"), "{message}");
         assert!(answer.header("x-amzn-requestid").is_some() && answer.header("date").is_some());
     }
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     assert_eq!(entries.len(), cases.len());
     for ((request, status, error_type, method, target), entry) in cases.iter().zip(&entries) {
         let request = &request[..request.len().min(60)];
@@ -274,7 +274,7 @@ async fn an_unreadable_head_behind_an_answered_request_is_answered_after_it() {
         .map(|(at, _)| &answers[at..at + 12])
         .collect();
     assert_eq!(heads, ["HTTP/1.1 200", "HTTP/1.1 400"], "{answers}");
-    assert_eq!(emulator.requests().await.len(), 2);
+    assert_eq!(crate::support::journal_of(&emulator).await.len(), 2);
 }
 
 #[tokio::test]
@@ -478,5 +478,5 @@ async fn a_head_too_large_over_http2_is_answered_with_a_body_and_journaled() {
         () = requests => {}
         ended = connection => panic!("the connection ended: {ended:?}"),
     }
-    assert_eq!(emulator.requests().await.len(), 3);
+    assert_eq!(crate::support::journal_of(&emulator).await.len(), 3);
 }

@@ -313,7 +313,11 @@ async fn a_name_that_somebody_else_makes_lead_here_is_refused() {
         let attach = format!("PUT {POLICY} HTTP/1.1\n{own_origin}\ncontent-length: 0");
         check(raw(&emulator, &attach).await, 403, "ForeignHost", host);
     }
-    assert_eq!(emulator.requests().await.len(), 1, "nothing was forgotten");
+    assert_eq!(
+        crate::support::journal_of(&emulator).await.len(),
+        1,
+        "nothing was forgotten"
+    );
 
     let own_host = hostname::get().unwrap().into_string().unwrap();
     for host in [

@@ -36,7 +36,7 @@ async fn latest_is_the_highest_number_and_not_the_declared_name() {
     let emulator = emulator().await;
     let answer = Call::detect("latest").send(&emulator).await;
     assert_eq!(answer.status, 200);
-    let resource = &emulator.requests().await[0]["resource"];
+    let resource = &crate::support::journal_of(&emulator).await[0]["resource"];
     assert_eq!(
         resource,
         "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1"

@@ -43,7 +43,10 @@ async fn subnets(emulator: &Emulator) -> Vec<String> {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    emulator.requests().await.pop().expect("a request was sent")
+    crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent")
 }
 
 #[tokio::test]

@@ -77,7 +77,10 @@ async fn subnet(emulator: &Emulator) -> String {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    emulator.requests().await.pop().expect("a request was sent")
+    crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent")
 }
 
 #[track_caller]

@@ -290,7 +290,10 @@ async fn a_session_signs_after_a_restart_until_it_expires() {
 
     let emulator = emulator_with(&yaml).await;
     assert_eq!(session.signs(Call::detect("1")).send(&emulator).await.status, 200);
-    let entry = emulator.requests().await.pop().expect("a request was sent");
+    let entry = crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent");
     let context = &entry["context"];
     assert_eq!(context["aws:PrincipalTag/line"][0], "7");
     assert_eq!(context["aws:SourceIdentity"][0], "alice");

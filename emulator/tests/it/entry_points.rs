@@ -34,7 +34,10 @@ async fn arriving_at(emulator: &Emulator, address: [u8; 4], host: &str) -> Answe
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    emulator.requests().await.pop().expect("a request was sent")
+    crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent")
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn no_spelling_of_a_secret_parameter_stays_in_the_journal() {
         let shown = control(&emulator, "GET", &format!("/requests/{id}"), "").await;
         assert_eq!(&shown.json(), entry);
     }
-    assert_eq!(Value::from(emulator.requests().await), entries);
+    assert_eq!(Value::from(crate::support::journal_of(&emulator).await), entries);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ vpc_endpoints:
     let answer = call.credentials("test", "wrong").send(&emulator).await;
     answer.check(403, "InvalidSignatureException");
 
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     for entry in &entries {
         assert!(!entry.to_string().contains(SECRET), "{entry}");
     }

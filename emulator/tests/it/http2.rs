@@ -90,7 +90,7 @@ async fn a_request_longer_than_the_idle_timeout_is_answered_and_another_one_afte
         () = requests => {}
         closed = timeout(HANG, connection) => closed.expect("the emulator closes").expect("it says so before"),
     }
-    assert_eq!(emulator.requests().await.len(), 2);
+    assert_eq!(crate::support::journal_of(&emulator).await.len(), 2);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::support::{
 async fn an_entry_has_every_member() {
     let emulator = emulator().await;
     let answer = Call::detect("1").send(&emulator).await;
-    let entry = emulator.requests().await.pop().unwrap();
+    let entry = crate::support::journal_of(&emulator).await.pop().unwrap();
     assert_eq!(entry["request_id"].as_str(), answer.header("x-amzn-requestid"));
     assert_eq!(
         entry["entry_point"],
@@ -92,7 +92,7 @@ async fn filters_narrow_and_unknown_ones_are_refused() {
         count("principal=arn:aws:iam::123456789012:user/nobody").await,
         Some(0)
     );
-    let first = emulator.requests().await[0]["request_id"]
+    let first = crate::support::journal_of(&emulator).await[0]["request_id"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -315,7 +315,10 @@ async fn a_reader_that_goes_away_leaves_the_others_their_list() {
     }
     let list = control(&emulator, "GET", "/requests", "").await;
     assert_eq!(list.json().as_array().map(Vec::len), Some(20));
-    assert_eq!(list.json(), Value::from(emulator.requests().await));
+    assert_eq!(
+        list.json(),
+        Value::from(crate::support::journal_of(&emulator).await)
+    );
 }
 
 #[tokio::test]
@@ -323,7 +326,7 @@ async fn it_begins_empty_and_can_be_emptied() {
     let emulator = emulator().await;
     assert_eq!(control(&emulator, "GET", "/requests", "").await.json(), json!([]));
     Call::detect("1").send(&emulator).await;
-    let id = emulator.requests().await[0]["request_id"]
+    let id = crate::support::journal_of(&emulator).await[0]["request_id"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -956,7 +956,7 @@ async fn anomalies_of_a_rule_that_a_model_without_masks_cannot_answer_are_told()
         (&result["IsAnomalous"], result.get("Anomalies")),
         (&json!(true), None)
     );
-    let requests = emulator.requests().await;
+    let requests = crate::support::journal_of(&emulator).await;
     let warnings = &requests.last().expect("it was asked")["warnings"];
     assert!(
         warnings[0]
@@ -975,7 +975,7 @@ async fn the_first_project_where_the_service_never_was_is_remarked_on() {
         let mut call = Call::post("/2020-11-20/projects", "application/json", body.as_bytes());
         region.clone_into(&mut call.region);
         ok(&call.send(&emulator).await, 200);
-        let requests = emulator.requests().await;
+        let requests = crate::support::journal_of(&emulator).await;
         remarks.push(requests.last().expect("it was asked")["warnings"].to_string());
     }
     assert_eq!((remarks[0].as_str(), remarks[2].as_str()), ("[]", "[]"));

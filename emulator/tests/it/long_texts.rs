@@ -29,7 +29,7 @@ async fn a_name_of_five_megabytes_leaves_the_journal_as_it_is() {
              have length less than or equal to 255"
         )
     );
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     assert_eq!(entries.len(), 51);
     assert_eq!(entries[50]["operation"], "CreateProject");
     assert_eq!(entries[50]["message"], message.as_str());
@@ -173,7 +173,7 @@ async fn every_answer_to_a_long_text_is_short() {
             answer.body.len()
         );
     }
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     assert_eq!(entries.len(), calls.len());
     for (entry, (what, _)) in entries.iter().zip(&calls) {
         let bytes = entry.to_string().len();
@@ -191,7 +191,7 @@ async fn an_entry_larger_than_its_limit_is_cut_and_says_so() {
     let call = Call::get(&format!("/2020-11-20/projects?{}", "b".repeat(20_000)));
     call.credentials("test", "wrong").send(&emulator).await;
 
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     let [user_agent, target] = &entries[..] else {
         panic!("{entries:?}")
     };
@@ -241,7 +241,7 @@ async fn the_newest_entry_stays_whatever_it_costs() {
     let large = vec![b' '; 200_000];
     let call = Call::post("/2020-11-20/projects", "application/json", &large);
     call.send(&emulator).await;
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0]["operation"], "CreateProject");
     assert_eq!(entries[0]["body"]["bytes"], 200_000);
@@ -256,7 +256,7 @@ async fn what_entries_keep_alive_counts_and_is_counted_once() {
         json!({"Version": "2012-10-17", "Statement": [
             {"Sid": format!("S{number}{padding}"), "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
     };
-    let entries = async || emulator.requests().await.len();
+    let entries = async || crate::support::journal_of(&emulator).await.len();
     // One policy for all of them
     emulator.set_endpoint_policy(&policy(0)).unwrap();
     for _ in 0..30 {

@@ -52,7 +52,7 @@ async fn an_explicit_deny_says_so() {
         message,
         format!("{DENIED} with an explicit deny in a VPC endpoint policy")
     );
-    let entry = &emulator.requests().await[0];
+    let entry = &crate::support::journal_of(&emulator).await[0];
     assert_eq!(entry["decision"], "explicitDeny");
     assert_eq!(
         entry["decided_by"],
@@ -189,7 +189,7 @@ async fn the_journal_says_which_clause_did_not_match() {
 
 /// The notes of the one request that was made
 async fn notes(emulator: &Emulator) -> Value {
-    let requests = emulator.requests().await;
+    let requests = crate::support::journal_of(&emulator).await;
     assert_eq!(requests.len(), 1);
     requests[0]["notes"].clone()
 }
@@ -297,7 +297,10 @@ async fn a_role_without_its_path_is_another_role_in_principal_and_in_not_princip
         let [assumed, declared, unknown] = sessions_of_a_role_with_a_path(&policy("inspector")).await;
         for (emulator, detect) in [assumed, declared] {
             detect.send(&emulator).await.check(403, "AccessDeniedException");
-            let entry = emulator.requests().await.pop().expect("a request was sent");
+            let entry = crate::support::journal_of(&emulator)
+                .await
+                .pop()
+                .expect("a request was sent");
             assert_eq!(entry["notes"], json!([]));
             assert_eq!(
                 entry["context"]["aws:PrincipalArn"],
@@ -316,7 +319,10 @@ async fn a_role_without_its_path_is_another_role_in_principal_and_in_not_princip
     }
     let [(emulator, detect), ..] = sessions_of_a_role_with_a_path(&allow("inspector")).await;
     detect.send(&emulator).await.check(403, "AccessDeniedException");
-    let entry = emulator.requests().await.pop().expect("a request was sent");
+    let entry = crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent");
     assert_eq!(
         entry["near_miss"]["reason"],
         "arn:aws:sts::123456789012:assumed-role/inspector/line-7, a session of \
@@ -347,7 +353,10 @@ async fn a_perimeter_without_an_organization_says_which_keys_are_missing_and_why
         .send(&emulator)
         .await
         .check(403, "AccessDeniedException");
-    let entry = emulator.requests().await.pop().expect("a request was sent");
+    let entry = crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent");
     assert_eq!(entry["near_miss"]["statement"], 0);
     assert_eq!(
         entry["near_miss"]["reason"],

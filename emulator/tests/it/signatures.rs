@@ -18,7 +18,7 @@ async fn a_wrong_secret_is_answered_with_both_texts_to_compare_and_journaled() {
         message.starts_with("The request signature we calculated does not match the signature you provided.")
     );
     assert!(message.contains("The Canonical String for this request should have been\n'POST\n/2020-11-20/"));
-    let entry = &emulator.requests().await[0];
+    let entry = &crate::support::journal_of(&emulator).await[0];
     assert_eq!(entry["access_key_id"], "test");
     assert_eq!(entry["principal"], serde_json::Value::Null);
     assert_eq!(entry["decision"], serde_json::Value::Null);
@@ -41,7 +41,7 @@ async fn an_unknown_key_and_a_missing_signature_are_told_apart() {
         "The security token included in the request is invalid."
     );
     // What was refused by its head alone is found in the journal by what the head says.
-    let entry = &emulator.requests().await[0];
+    let entry = &crate::support::journal_of(&emulator).await[0];
     assert_eq!(entry["operation"], "DetectAnomalies");
     assert_eq!(entry["entry_point"]["vpc_endpoint_id"], "vpce-00000000000000000");
     assert_eq!(entry["body"]["bytes"], crate::support::JPEG.len());
@@ -207,7 +207,7 @@ principals:
         call
     };
     assert_eq!(with_token(Some("token+/=")).send(&emulator).await.status, 200);
-    let entry = &emulator.requests().await[0];
+    let entry = &crate::support::journal_of(&emulator).await[0];
     assert_eq!(
         entry["principal"],
         "arn:aws:sts::123456789012:assumed-role/inspector/line-a"
@@ -249,7 +249,7 @@ principals:
         call.session_token = Some("t0ps3cret".to_owned());
         call.send(&emulator).await;
     }
-    let journal = serde_json::to_string(&emulator.requests().await).unwrap();
+    let journal = serde_json::to_string(&crate::support::journal_of(&emulator).await).unwrap();
     for secret in ["sup3rs3cret", "t0ps3cret"] {
         assert!(!journal.contains(secret), "{journal}");
     }

@@ -106,7 +106,10 @@ fn assume(more: &[(&str, &str)]) -> Call {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    emulator.requests().await.pop().expect("a request was sent")
+    crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent")
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use aws_sigv4::{
 };
 use bytes::Bytes;
 use http_body_util::Full;
-use lookoutvision_emulator::Emulator;
+use lookoutvision_emulator::{Emulator, JournalEntry};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use serde_json::Value;
 use tokio::{
@@ -482,4 +482,10 @@ pub(crate) async fn control_at(url: &str, method: &str, target: &str, body: &str
         .await
         .expect("the control API reads");
     read_answer(&mut stream).await.expect("the control API answers")
+}
+
+/// The journal as the control API shows it, newest last
+pub(crate) async fn journal_of(emulator: &Emulator) -> Vec<Value> {
+    let entries = emulator.requests().await;
+    entries.iter().map(JournalEntry::to_json).collect()
 }

@@ -81,7 +81,10 @@ const TOGETHER: &[(&str, &str, &str)] = &[
 ];
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    emulator.requests().await.pop().expect("a request was sent")
+    crate::support::journal_of(&emulator)
+        .await
+        .pop()
+        .expect("a request was sent")
 }
 
 /// That a request was refused because of its names, before any policy was asked

@@ -231,7 +231,7 @@ async fn a_transfer_coding_that_nobody_undoes_is_not_implemented() {
             (501, &"TransferCodingNotImplemented".into())
         );
     }
-    let entries = emulator.requests().await;
+    let entries = crate::support::journal_of(&emulator).await;
     assert_eq!(entries.len(), 10);
     assert!(entries.iter().all(|entry| entry["status"] == 501), "{entries:?}");
     // The one that there is, however it is spelled
@@ -376,7 +376,7 @@ async fn a_client_that_hangs_up_is_journaled_without_a_status() {
     drop(stream);
     let entries = timeout(HANG, async {
         loop {
-            let entries = emulator.requests().await;
+            let entries = crate::support::journal_of(&emulator).await;
             if !entries.is_empty() {
                 return entries;
             }
@@ -396,8 +396,7 @@ async fn a_full_journal_forgets_the_oldest_and_counts_them() {
     for model in ["1", "myModel", "1"] {
         Call::detect(model).send(&emulator).await;
     }
-    let targets: Vec<_> = emulator
-        .requests()
+    let targets: Vec<_> = crate::support::journal_of(&emulator)
         .await
         .iter()
         .map(|entry| entry["target"].clone())

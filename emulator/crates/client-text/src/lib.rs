@@ -109,6 +109,13 @@ pub fn escape_json(json: String) -> String {
     escaped
 }
 
+/// Bytes as lower-case hexadecimal digits
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(half.into(), 16);
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.flatten().collect()
+}
+
 /// C0 and C1 controls and DEL; line and paragraph separators; and what Unicode has to turn the reading order, with
 /// which a text can look like another one (Unicode Standard Annex 9, *Explicit directional formatting characters*).
 fn is_escaped(character: char) -> bool {

@@ -122,6 +122,7 @@ pub use explain::{
 pub use finding::{Finding, FindingCode, PolicyError, Severity};
 pub use json::JSON_DEPTH_MAX;
 pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX, FINDINGS_MAX};
+pub use pattern::matches_glob;
 pub use principal::{Identity, IdentityKind, Principal, PrincipalError};
 pub use resource::Resource;
 pub use statement::{Effect, Sid, Statement};

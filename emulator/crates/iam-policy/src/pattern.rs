@@ -328,3 +328,31 @@ pub(crate) fn resolve(tokens: &[TemplateToken], context: &RequestContext<'_>) ->
     flush(&mut resolved, &mut run);
     Some(resolved)
 }
+
+/// Whether the whole of a text matches a pattern in which `*` is any run of characters and `?` one character
+///
+/// A character after `escape` stands for itself. The time is linear in both.
+pub fn matches_glob(pattern: &str, escape: char, text: &str) -> bool {
+    let mut tokens: Vec<Token<String>> = Vec::new();
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        let literal = match character {
+            '*' => {
+                tokens.push(Token::Any);
+                continue;
+            }
+            '?' => {
+                tokens.push(Token::One);
+                continue;
+            }
+            // One at the end has nothing to take the meaning from.
+            _ if character == escape => characters.next().unwrap_or(character),
+            _ => character,
+        };
+        match tokens.last_mut() {
+            Some(Token::Text(run)) => run.push(literal),
+            _ => tokens.push(Token::Text(literal.to_string())),
+        }
+    }
+    tokens_match(&tokens, text)
+}

@@ -52,7 +52,7 @@ fn serve_options() -> Result<ServeOptions, clap::Error> {
 async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat) -> u8 {
     let emulator = match Emulator::start(config).await {
         Ok(emulator) => emulator,
-        Err(StartError::Problems(problems)) => {
+        Err(StartError(problems)) => {
             eprintln!("{problems}");
             return EXIT_USAGE;
         }

@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::control::environment::Change;
+use crate::control::client_environment::Change;
 
 /// A proxy on a free port of loopback; dropping it stops it
 pub(super) struct RefusingProxy {

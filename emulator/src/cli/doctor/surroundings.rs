@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     cli::control_client::{ControlClient, ControlError},
-    control::{diagnosis::Finding, environment::Change},
+    control::{client_environment::Change, diagnosis::Finding},
     tls::Fingerprint,
 };
 

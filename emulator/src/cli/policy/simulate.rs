@@ -14,7 +14,7 @@ use std::io::{self, BufWriter, Read, Write};
 use self::{
     answer::Answer,
     lines::{Line, Lines},
-    question::{Mistake, Question},
+    written::{Mistake, WrittenQuestion},
 };
 use super::{SimulateOptions, output_failed};
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 
 mod answer;
 mod lines;
-mod question;
+mod written;
 
 /// Whether an answer says what every statement made of the request
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,12 +90,12 @@ fn answer(number: u64, line: Line<'_>, explain: Explain, out: &mut impl Write) -
     if text.trim_ascii().is_empty() {
         return Ok(());
     }
-    match Question::read(text) {
-        Ok(question) => match question.policies() {
-            Ok(policies) => Answer::of(&question, &policies, explain).write(out),
-            Err(refusal) => Answer::refusal(question.id, &refusal).write(out),
+    match WrittenQuestion::read(text) {
+        Ok(line) => match line.policies() {
+            Ok(policies) => Answer::of(&line, &policies, explain).write(out),
+            Err(refusal) => Answer::refusal(line.id, &refusal).write(out),
         },
-        Err(mistake) => Answer::mistake(question::id_of(text), number, &mistake).write(out),
+        Err(mistake) => Answer::mistake(written::id_of(text), number, &mistake).write(out),
     }
 }
 

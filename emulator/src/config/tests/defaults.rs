@@ -44,7 +44,6 @@ fn an_empty_file_is_the_default_configuration() {
             ("test", Credentials::LongTerm)
         );
         assert_eq!(key.key.secret().expose(), "test");
-        assert!(config.has_default_principal());
 
         let [vpc] = config.settings.networks.vpcs.as_slice() else {
             panic!("one VPC")

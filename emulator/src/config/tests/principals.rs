@@ -1,7 +1,7 @@
 //! Principals, their keys and tags; and that no secret is repeated.
 
 use super::*;
-use crate::config::Credentials;
+use crate::identity::Credentials;
 
 fn principal(arn: &str, rest: &str) -> String {
     format!("principals:\n  - arn: {arn}\n{rest}")

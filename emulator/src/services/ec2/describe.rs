@@ -92,3 +92,6 @@ pub(super) fn write_next_token(xml: &mut Xml, next: Option<String>) {
 /// How long a deleted endpoint is shown as `deleting`
 // Guess: AWS takes minutes, and no test wants to wait for them.
 const DELETING_FOR: SignedDuration = SignedDuration::from_secs(1);
+
+/// Regions and zones that nobody has to opt in to
+const OPT_IN_STATUS: &str = "opt-in-not-required";

@@ -5,6 +5,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use client_text::Shown;
+use iam_policy::matches_glob;
 
 use super::error::Ec2Error;
 use crate::services::query::parameters::Reader;
@@ -102,41 +103,9 @@ fn from_token(token: &str) -> Option<usize> {
     text.strip_prefix(TOKEN_PREFIX)?.parse().ok()
 }
 
-/// Two pointers and the last `*` to come back to, so that no pattern takes long
+// EC2 API reference, *Filter*: a backslash takes the meaning of the next character away.
 fn matches(pattern: &str, value: &str) -> bool {
-    let (pattern, value): (Vec<char>, Vec<char>) = (pattern.chars().collect(), value.chars().collect());
-    let (mut p, mut v) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while v < value.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, v));
-                p += 1;
-            }
-            // EC2 API reference, *Filter*: a backslash takes the meaning of the next character away.
-            Some('\\') if pattern.get(p + 1) == Some(&value[v]) => {
-                p += 2;
-                v += 1;
-            }
-            Some('?') => {
-                p += 1;
-                v += 1;
-            }
-            Some(literal) if *literal == value[v] => {
-                p += 1;
-                v += 1;
-            }
-            _ => {
-                let Some((star_p, star_v)) = star else {
-                    return false;
-                };
-                star = Some((star_p, star_v + 1));
-                p = star_p + 1;
-                v = star_v + 1;
-            }
-        }
-    }
-    pattern[p..].iter().all(|rest| *rest == '*')
+    matches_glob(pattern, '\\', value)
 }
 
 const PAGE_SIZE_MAX: usize = 1000;

@@ -8,6 +8,7 @@
 use std::net::Ipv4Addr;
 
 use aws_identifiers::{Region, SecurityGroupId, SubnetId};
+use client_text::hex;
 use ipnet::{IpNet, Ipv4Net};
 use ring::digest;
 
@@ -141,8 +142,7 @@ pub(super) fn hosted_zone_id(parts: &[&str]) -> String {
 /// gives out
 pub(super) fn resource_id(prefix: &str, parts: &[&str]) -> String {
     let hash = hash(parts);
-    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{prefix}0{digits}")
+    format!("{prefix}0{}", hex(&hash[..8]))
 }
 
 /// Whether a text has the form of an id with this prefix: 8 or 17 hexadecimal digits (EC2 API reference, *Resource IDs*)

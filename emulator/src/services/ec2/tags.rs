@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_identifiers::VpcEndpointId;
 use client_text::Shown;
+use lookoutvision::constraints;
 
 use super::{
     Call,
@@ -136,7 +137,7 @@ fn read(reader: &mut Reader<'_>, list: &str) -> Result<BTreeMap<String, String>,
         let value = reader.text(&format!("{tag}.Value")).unwrap_or_default();
         // API model, `Tag`: at most 127 and 256 characters, and keys that begin with `aws:` are AWS's. Guess: the
         // sentences.
-        if key.to_lowercase().starts_with("aws:") {
+        if constraints::is_reserved_tag_key(key) {
             return Err(Ec2Error::InvalidParameterValue(format!(
                 "Tag keys starting with 'aws:' are reserved for internal use: {}",
                 Shown(key)

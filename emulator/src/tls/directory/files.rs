@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -96,8 +97,7 @@ pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), Certs
         let mut file = match kind {
             Kind::Secret => owner_only::open(&mut options, temporary)?,
             Kind::Derived => {
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+                options.mode(0o644);
                 options.open(temporary)?
             }
         };
@@ -128,43 +128,30 @@ fn temporary_of(path: &Path) -> PathBuf {
 /// Makes the renames in a directory last through a power cut
 pub(super) fn sync_directory(directory: &Path) -> Result<(), CertsError> {
     let sync = || File::open(directory)?.sync_all();
-    if cfg!(unix) {
-        sync().map_err(|source| CertsError::Write {
-            path: directory.to_owned(),
-            source,
-        })
-    } else {
-        Ok(())
-    }
+    sync().map_err(|source| CertsError::Write {
+        path: directory.to_owned(),
+        source,
+    })
 }
 
 /// Takes a secret file away from everyone but its owner; `None` when it was its owner's already
 pub(super) fn restrict_to_owner(path: &Path) -> Option<(u32, KeyMode)> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = || {
-            fs::metadata(path)
-                .ok()
-                .map(|metadata| metadata.permissions().mode() & 0o777)
-        };
-        let before = mode()?;
-        if before & 0o077 == 0 {
-            return None;
-        }
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-        let outcome = if mode()? & 0o077 == 0 {
-            KeyMode::Tightened
-        } else {
-            KeyMode::StillOpen
-        };
-        Some((before, outcome))
+    let mode = || {
+        fs::metadata(path)
+            .ok()
+            .map(|metadata| metadata.permissions().mode() & 0o777)
+    };
+    let before = mode()?;
+    if before & 0o077 == 0 {
+        return None;
     }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        None
-    }
+    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+    let outcome = if mode()? & 0o077 == 0 {
+        KeyMode::Tightened
+    } else {
+        KeyMode::StillOpen
+    };
+    Some((before, outcome))
 }
 
 const LOCK: &str = ".lock";

@@ -13,7 +13,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// The folder cannot be made or written, holds a key, or has somebody else's file with the name of one of ours.
-    pub fn publish(&self, folder: &Path) -> Result<(), CertsError> {
+    pub(crate) fn publish(&self, folder: &Path) -> Result<(), CertsError> {
         let access = enter(folder)?;
         let stale = stale_files(
             &CertsPaths::in_directory(folder),
@@ -37,7 +37,7 @@ impl CertificateAuthority {
 ///
 /// # Errors
 /// It cannot be made or written, or holds a key.
-pub fn probe_public(folder: &Path) -> Result<(), CertsError> {
+pub(crate) fn probe_public(folder: &Path) -> Result<(), CertsError> {
     enter(folder).map(drop)
 }
 

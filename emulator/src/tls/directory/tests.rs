@@ -27,7 +27,7 @@ fn no_names() -> ServedNames {
 
 /// The names that clients can ask for as server names
 fn named(authority: &CertificateAuthority) -> impl Iterator<Item = HostName> {
-    let names = authority.names().hosts_and_a_regions();
+    let names = authority.names.hosts_and_a_regions();
     names.into_iter().filter(|host| host.address().is_none())
 }
 

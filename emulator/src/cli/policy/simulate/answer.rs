@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use iam_policy::{DecidedBy, Decision, Evaluation, NearMiss, StatementExplanation, evaluate, explain};
+use iam_policy::{DecidedBy, Decision, Evaluation, NearMiss, StatementExplanation};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
     Explain,
-    question::{Mistake, Question, ReadPolicies, Refusal},
+    written::{Mistake, ReadPolicies, Refusal, WrittenQuestion},
 };
 
 #[derive(Serialize)]
@@ -59,13 +59,12 @@ struct Failure<'a> {
 
 impl<'a> Answer<'a> {
     /// Decides
-    pub(super) fn of(question: &Question<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
-        let request = question.request();
-        let policies = policies.policies();
+    pub(super) fn of(line: &WrittenQuestion<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
+        let question = line.question(policies);
         let (evaluation, explained) = match explained {
-            Explain::No => (evaluate(&policies, &request), None),
+            Explain::No => (question.evaluate(), None),
             Explain::Yes => {
-                let explanation = explain(&policies, &request);
+                let explanation = question.explain();
                 let explained = Explained {
                     statements: explanation.statements,
                     near_miss: explanation.near_miss,
@@ -74,12 +73,13 @@ impl<'a> Answer<'a> {
                 (explanation.evaluation, Some(explained))
             }
         };
+        let request = question.request;
         let message = evaluation.denial_message(request.principal, request.action, request.resource);
         let Evaluation {
             decision, decided_by, ..
         } = evaluation;
         Self {
-            id: question.id,
+            id: line.id,
             outcome: Outcome::Decided(Decided {
                 decision,
                 decided_by,

@@ -41,7 +41,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
             filters.pass(|filter| {
                 let value = match filter {
                     "group-name" => group.clone(),
-                    "opt-in-status" => OPT_IN_STATUS.to_owned(),
+                    "opt-in-status" => super::OPT_IN_STATUS.to_owned(),
                     "region-name" => region.to_owned(),
                     "state" => "available".to_owned(),
                     "zone-id" => id.clone(),
@@ -54,7 +54,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         });
     Ok(call.answer(|xml| {
         xml.items("availabilityZoneInfo", shown, |xml, (name, id)| {
-            xml.text("optInStatus", OPT_IN_STATUS);
+            xml.text("optInStatus", super::OPT_IN_STATUS);
             xml.element("messageSet", |_| {});
             xml.text("regionName", region);
             xml.text("zoneName", &name);
@@ -66,8 +66,6 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         });
     }))
 }
-
-const OPT_IN_STATUS: &str = "opt-in-not-required";
 
 /// The filters that the API model documents for what there is here
 const ZONE_FILTERS: &[&str] = &[

@@ -32,7 +32,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
             filters.pass(|filter| {
                 let value = match filter {
                     "endpoint" => endpoint(region),
-                    "opt-in-status" => OPT_IN_STATUS.to_owned(),
+                    "opt-in-status" => super::OPT_IN_STATUS.to_owned(),
                     "region-name" => (*region).to_owned(),
                     _ => return Vec::new(),
                 };
@@ -43,12 +43,10 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         xml.items("regionInfo", shown, |xml, region| {
             xml.text("regionName", region);
             xml.text("regionEndpoint", &endpoint(region));
-            xml.text("optInStatus", OPT_IN_STATUS);
+            xml.text("optInStatus", super::OPT_IN_STATUS);
         });
     }))
 }
-
-const OPT_IN_STATUS: &str = "opt-in-not-required";
 
 /// The filters of the API model
 const REGION_FILTERS: &[&str] = &["endpoint", "opt-in-status", "region-name"];

@@ -1,7 +1,7 @@
 //! Files that are not as we left them: somebody else's, damaged, open to others, half written.
 
 use super::*;
-use crate::tls::KeyMode;
+use crate::tls::notice::KeyMode;
 
 /// A certificate and a key that some other program made
 pub(super) fn somebody_elses() -> (String, String) {

@@ -17,11 +17,12 @@ use serde::{
 use serde_json::value::RawValue;
 
 use self::context::Context;
+use crate::authorization::Question;
 
 mod context;
 
 /// A line that was understood, its policies not yet read
-pub(super) struct Question<'a> {
+pub(super) struct WrittenQuestion<'a> {
     /// Whatever the asker calls it
     pub(super) id: Option<&'a RawValue>,
     request: WrittenRequest,
@@ -107,7 +108,7 @@ enum Levels<'a> {
     Several(Vec<Vec<&'a RawValue>>),
 }
 
-impl<'a> Question<'a> {
+impl<'a> WrittenQuestion<'a> {
     /// Reads a line
     pub(super) fn read(line: &'a str) -> Result<Self, Mistake> {
         let mut json = serde_json::Deserializer::from_slice(line.as_bytes());
@@ -125,8 +126,8 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// What is asked
-    pub(super) fn request(&self) -> Request<'_> {
+    /// What is asked of these policies
+    pub(super) fn question<'q>(&'q self, policies: &'q ReadPolicies) -> Question<'q> {
         let WrittenRequest {
             principal,
             action,
@@ -134,12 +135,16 @@ impl<'a> Question<'a> {
             resource_account,
             context: Context(context),
         } = &self.request;
-        Request {
+        let request = Request {
             principal,
             action,
             resource,
             resource_account: resource_account.as_ref().map(AccountId::as_str),
             context,
+        };
+        Question {
+            policies: policies.policies(),
+            request,
         }
     }
 
@@ -203,7 +208,7 @@ pub(super) fn id_of(line: &str) -> Option<&RawValue> {
 }
 
 impl ReadPolicies {
-    pub(super) fn policies(&self) -> Policies<'_> {
+    fn policies(&self) -> Policies<'_> {
         Policies {
             vpc_endpoint: self.vpc_endpoint.as_ref(),
             identity: self.identity.as_deref(),
