@@ -105,7 +105,7 @@ pub(crate) enum LogFormat {
 )]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-pub enum LogLevel {
+pub(crate) enum LogLevel {
     /// What is a fault of the emulator
     Error,
     /// What is most likely not meant

@@ -20,7 +20,8 @@ use crate::{
     control::{ControlApi, client_environment::ClientEnvironment},
     journal::{EntryView, JournalEntry},
     runtime::{
-        NotAttached, Shared, Snapshot, UnknownVpcEndpoint, addresses::Addresses, made::Made, service::Service,
+        NotAttached, Shared, Snapshot, UnknownVpcEndpoint, acknowledged::AcknowledgedChanges,
+        addresses::Addresses, service::Service,
     },
     server::{
         self, Stop,
@@ -40,7 +41,7 @@ pub struct Emulator {
 
 /// What an emulator is to be like
 ///
-/// Without a word it is what `lookoutvision-emulator` serves by default, except that it listens on free ports of
+/// With no settings it serves what the binary serves by default, except that it listens on free ports of
 /// loopback and keeps its certificate authority in memory.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -399,7 +400,11 @@ fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<Certif
 }
 
 /// What the service remembers, and what calls made beside it
-fn open_state(config: &Config, now: Timestamp, problems: &mut Problems) -> Option<(Service, Made)> {
+fn open_state(
+    config: &Config,
+    now: Timestamp,
+    problems: &mut Problems,
+) -> Option<(Service, AcknowledgedChanges)> {
     let open = || {
         let storage: Arc<dyn Storage> = match &config.process.state {
             Some(path) => Arc::new(StateFile::open(path)?),
@@ -409,7 +414,7 @@ fn open_state(config: &Config, now: Timestamp, problems: &mut Problems) -> Optio
         let service = Service::restore(now, storage.clone(), &mut records, &config.settings.limits)?;
         Ok::<_, StorageError>((
             service,
-            Made::restore(storage, &mut records, &config.settings, now)?,
+            AcknowledgedChanges::restore(storage, &mut records, &config.settings, now)?,
         ))
     };
     open()

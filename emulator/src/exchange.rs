@@ -57,22 +57,14 @@ pub(crate) async fn answer(
     let checked = HeadError::check(&head, limits);
     let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
     let mut entry = shared.journal.open(&received);
-    let service = service(&received);
-    entry.service = service;
-
-    let front = Front {
-        shared,
-        snapshot: &snapshot,
-        received: &received,
-        service,
-    };
+    let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let outcome = match checked {
-        Ok(()) => front.decide(incoming, &mut entry).await,
+        Ok(()) => exchange.decide(incoming, &mut entry).await,
         Err(error) => Err(Fault::Head(error).into()),
     };
     let response = match outcome {
         Ok((status, body)) => {
-            let form = BodyForm::of(service);
+            let form = BodyForm::of(exchange.service);
             respond::success(status, body, form, received.request_id, shared.clock.now())
         }
         Err(refusal) => {
@@ -80,7 +72,7 @@ pub(crate) async fn answer(
                 entry.body.bytes = Some(bytes);
                 entry.body.sha256 = Some(sha256);
             }
-            front.refuse(refusal, &mut entry)
+            exchange.refuse(refusal, &mut entry)
         }
     };
     note_answer(&mut entry, &response);
@@ -97,15 +89,8 @@ pub(crate) fn answer_unreadable(
     let received = ReceivedRequest::unreadable(head, connection.clone(), shared.clock.now());
     let snapshot = shared.snapshot();
     let mut entry = shared.journal.open(&received);
-    let service = service(&received);
-    entry.service = service;
-    let front = Front {
-        shared,
-        snapshot: &snapshot,
-        received: &received,
-        service,
-    };
-    let response = front.refuse(Fault::Head(error).into(), &mut entry);
+    let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
+    let response = exchange.refuse(Fault::Head(error).into(), &mut entry);
     note_answer(&mut entry, &response);
     response
 }
@@ -118,7 +103,7 @@ fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>) {
 }
 
 /// A request, and what is known of it before anything is decided
-struct Front<'f> {
+struct Exchange<'f> {
     shared: &'f Arc<Shared>,
     snapshot: &'f Arc<Snapshot>,
     received: &'f ReceivedRequest,
@@ -126,14 +111,31 @@ struct Front<'f> {
 }
 
 /// A request whose signature is good
-struct Signed {
+struct Authenticated {
     caller: Caller,
     entry_point: EntryPoint,
     region: Region,
     body: ReceivedBody,
 }
 
-impl Front<'_> {
+impl<'e> Exchange<'e> {
+    /// Says in the journal which service is asked
+    fn begin(
+        shared: &'e Arc<Shared>,
+        snapshot: &'e Arc<Snapshot>,
+        received: &'e ReceivedRequest,
+        entry: &mut OpenEntry<'_>,
+    ) -> Self {
+        let service = service(received);
+        entry.service = service;
+        Self {
+            shared,
+            snapshot,
+            received,
+            service,
+        }
+    }
+
     /// A refusal's answer, and what the journal says of it
     fn refuse(&self, refusal: Refusal, entry: &mut OpenEntry<'_>) -> Response<Full<Bytes>> {
         let received = self.received;
@@ -166,11 +168,11 @@ impl Front<'_> {
         incoming: &mut RequestBody,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
-        let signed = self.authenticate(incoming, entry).await?;
+        let authenticated = self.authenticate(incoming, entry).await?;
         match self.service {
-            EmulatedService::LookoutVision => self.lookoutvision(signed, entry).await,
-            EmulatedService::Ec2 => self.ec2(signed, entry).await,
-            EmulatedService::Sts => self.sts(signed, entry).await,
+            EmulatedService::LookoutVision => self.lookoutvision(authenticated, entry).await,
+            EmulatedService::Ec2 => self.ec2(authenticated, entry).await,
+            EmulatedService::Sts => self.sts(authenticated, entry).await,
         }
     }
 
@@ -179,7 +181,7 @@ impl Front<'_> {
         &self,
         incoming: &mut RequestBody,
         entry: &mut OpenEntry<'_>,
-    ) -> Result<Signed, Refusal> {
+    ) -> Result<Authenticated, Refusal> {
         let Self {
             shared,
             snapshot,
@@ -209,15 +211,14 @@ impl Front<'_> {
         };
 
         // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
-        let claim = authenticate::claim(
-            received,
-            snapshot,
-            service,
-            host_region.as_ref(),
-            &shared.clock,
-            entry,
-        )
-        .map_err(signature_refusal)?;
+        let strictness = snapshot.settings.strictness;
+        let host_region = host_region.as_ref();
+        let read = authenticate::read(received, &strictness, service, host_region, &shared.clock);
+        let signed = read.map_err(signature_refusal)?;
+        entry.access_key_id = Some(signed.access_key_id().into());
+        let found = snapshot.access_key(signed.access_key_id());
+        let claim = authenticate::claim(signed, found, host_region, strictness, received.received_at)
+            .map_err(signature_refusal)?;
         let region = claim.region().clone();
         let scope = Scope {
             service,
@@ -254,7 +255,7 @@ impl Front<'_> {
             warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
             entry.warnings.push(warning.to_string());
         }
-        Ok(Signed {
+        Ok(Authenticated {
             caller,
             entry_point,
             region,
@@ -265,7 +266,7 @@ impl Front<'_> {
     /// Steps 3 to 5 of Lookout for Vision
     async fn lookoutvision(
         &self,
-        signed: Signed,
+        authenticated: Authenticated,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
         let Self {
@@ -274,12 +275,12 @@ impl Front<'_> {
             received,
             ..
         } = *self;
-        let Signed {
+        let Authenticated {
             caller,
             entry_point,
             region,
             body,
-        } = signed;
+        } = authenticated;
         // 3. What is asked for. It is read once.
         let header = |name: &str| received.header(&HeaderName::from_bytes(name.as_bytes()).ok()?);
         let call = Received {
@@ -339,42 +340,55 @@ impl Front<'_> {
     }
 
     /// Steps 3 to 5 of EC2
-    async fn ec2(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
-        let parameters = self.parameters(&signed.body, entry);
-        let invocation = ec2::Invocation::resolve(parameters, signed.region, self.snapshot)?;
+    async fn ec2(
+        &self,
+        authenticated: Authenticated,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let parameters = self.parameters(&authenticated.body, entry);
+        let invocation = ec2::Invocation::resolve(parameters, authenticated.region, self.snapshot)?;
         let permit = permit(
             self.snapshot,
             self.received,
-            signed.caller,
-            signed.entry_point,
+            authenticated.caller,
+            authenticated.entry_point,
             invocation,
             entry,
         )?;
         let (request_id, now) = (self.received.request_id, self.received.received_at);
         let performed = move |shared: &Shared| ec2::perform(permit, request_id, now, shared);
-        let answer = self.shared.aside(performed).await?;
+        let answer = self.shared.run_blocking(performed).await?;
         Ok((StatusCode::OK, answer.into()))
     }
 
     /// Steps 3 to 5 of STS
-    async fn sts(&self, signed: Signed, entry: &mut OpenEntry<'_>) -> Result<(StatusCode, Bytes), Refusal> {
-        let parameters = self.parameters(&signed.body, entry);
-        let call = sts::Call::resolve(parameters, &signed.caller, self.snapshot, signed.region);
+    async fn sts(
+        &self,
+        authenticated: Authenticated,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let parameters = self.parameters(&authenticated.body, entry);
+        let call = sts::Call::resolve(
+            parameters,
+            &authenticated.caller,
+            self.snapshot,
+            authenticated.region,
+        );
         let answer = match call? {
             // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and none can be taken away.
-            sts::Call::GetCallerIdentity => sts::get_caller_identity(&signed.caller, self.received),
+            sts::Call::GetCallerIdentity => sts::get_caller_identity(&authenticated.caller, self.received),
             sts::Call::AssumeRole(invocation) => {
                 let permit = permit(
                     self.snapshot,
                     self.received,
-                    signed.caller,
-                    signed.entry_point,
+                    authenticated.caller,
+                    authenticated.entry_point,
                     *invocation,
                     entry,
                 )?;
                 let (request_id, now) = (self.received.request_id, self.received.received_at);
                 let performed = move |shared: &Shared| sts::assume_role(permit, request_id, now, shared);
-                self.shared.aside(performed).await?
+                self.shared.run_blocking(performed).await?
             }
         };
         Ok((StatusCode::OK, answer.into()))
@@ -438,9 +452,9 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
 
 /// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
 /// head alone, and believed by nobody but the reader.
-fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal: &Refusal) {
-    let received = front.received;
-    if entry.operation.is_none() && front.service == EmulatedService::LookoutVision {
+fn note_what_the_head_says(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>, refusal: &Refusal) {
+    let received = exchange.received;
+    if entry.operation.is_none() && exchange.service == EmulatedService::LookoutVision {
         let path = received.target.split('?').next().unwrap_or_default();
         entry.operation = Route::resolve(received.method.as_str(), path)
             .ok()
@@ -449,13 +463,17 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, front: &Front<'_>, refusal
     if entry.entry_point.is_none()
         && !matches!(refusal, Refusal::Before(Fault::NoEntryPoint(_)))
         && let Some(region) = authenticate::claimed_region(received)
-        && let Ok(HostEntryPoint::ByScope) = front.snapshot.endpoints.by_host(received.arrival())
+        && let Ok(HostEntryPoint::ByScope) = exchange.snapshot.endpoints.by_host(received.arrival())
     {
         let scope = Scope {
-            service: front.service,
+            service: exchange.service,
             region: &region,
         };
-        entry.entry_point = front.snapshot.endpoints.by_scope(scope, received.arrival()).ok();
+        entry.entry_point = exchange
+            .snapshot
+            .endpoints
+            .by_scope(scope, received.arrival())
+            .ok();
     }
 }
 

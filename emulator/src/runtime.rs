@@ -4,8 +4,8 @@
 //! the control API attaches, by what is made and changed over EC2, and by a role session that STS hands out. All of
 //! these outlive a reload, because they were acknowledged, and with a state file a restart; `POST /reset` ends them.
 
+pub(crate) mod acknowledged;
 pub(crate) mod addresses;
-pub(crate) mod made;
 mod records;
 pub(crate) mod s3_tasks;
 pub(crate) mod service;
@@ -35,7 +35,8 @@ use crate::{
     network::{changes::EndpointChanges, entry_point::EndpointTable},
     request::body::BodyBudget,
     runtime::{
-        addresses::Addresses, made::Made, s3_tasks::S3Tasks, service::Service, unheard::UnheardConnections,
+        acknowledged::AcknowledgedChanges, addresses::Addresses, s3_tasks::S3Tasks, service::Service,
+        unheard::UnheardConnections,
     },
     settings::{LogRequests, Settings},
     storage::StorageError,
@@ -65,7 +66,7 @@ pub(crate) struct Shared {
     regions_remarked_on: Mutex<BTreeSet<Region>>,
     snapshot: ArcSwap<Snapshot>,
     /// What calls made; held while a snapshot is replaced
-    made: Mutex<Made>,
+    made: Mutex<AcknowledgedChanges>,
 }
 
 /// The configuration in force, with everything that calls made
@@ -108,7 +109,7 @@ impl Shared {
         settings: Arc<Settings>,
         authority: Arc<CertificateAuthority>,
         service: Service,
-        made: Made,
+        made: AcknowledgedChanges,
         clock: Clock,
         addresses: Addresses,
         public_certs: Option<PathBuf>,
@@ -238,8 +239,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Does what may wait for a disk where waiting is in nobody's way
-    pub(crate) async fn aside<T: Send + 'static>(
+    /// Runs work that may block on the disk off the serving threads
+    pub(crate) async fn run_blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> T {
@@ -265,13 +266,13 @@ impl Shared {
     }
 
     // A poisoned lock only means that somebody panicked; what is there is put in its place as a whole.
-    fn made(&self) -> MutexGuard<'_, Made> {
+    fn made(&self) -> MutexGuard<'_, AcknowledgedChanges> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Snapshot {
-    pub(crate) fn new(settings: Arc<Settings>, made: &Made, started_at: Timestamp) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, made: &AcknowledgedChanges, started_at: Timestamp) -> Self {
         let declared = Arc::new(Declared::new(settings.lookoutvision.clone(), started_at));
         let endpoints = made.endpoints().table(&settings.networks, started_at);
         let keys = settings
@@ -334,7 +335,8 @@ mod tests {
             &config.settings.limits,
         )
         .unwrap();
-        let made = Made::restore(storage, &mut records, &config.settings, clock.now()).unwrap();
+        let made =
+            AcknowledgedChanges::restore(storage, &mut records, &config.settings, clock.now()).unwrap();
         let authority = Arc::new(CertificateAuthority::in_memory(config.served_names().unwrap()).unwrap());
         let addresses = Addresses {
             listen: "127.0.0.1:8443".parse().unwrap(),

@@ -123,7 +123,7 @@ pub(super) async fn restore(State(shared): State<Arc<Shared>>, PathText(id): Pat
 
 async fn set(shared: &Arc<Shared>, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
     let attached = id.clone();
-    let attached = shared.aside(move |shared| shared.attach_policy(&attached, Arc::new(document)));
+    let attached = shared.run_blocking(move |shared| shared.attach_policy(&attached, Arc::new(document)));
     match attached.await {
         Ok(()) => no_content(),
         Err(NotAttached::Unknown(_)) => Err(unknown(id.as_str())),

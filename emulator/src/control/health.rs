@@ -65,7 +65,7 @@ struct StateHealth {
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     // Whoever waits for this sends no change that would find out that there is room again.
     if shared.service.storage_failure().is_some() {
-        shared.aside(|shared| shared.service.try_storage()).await;
+        shared.run_blocking(|shared| shared.service.try_storage()).await;
     }
     match shared.service.storage_failure() {
         None => view(&shared),

@@ -1,9 +1,9 @@
 //! ReceivedRequest + access keys + now → Caller.
 //!
-//! In two steps, because the body arrives between them: [`claim`] checks everything that the head alone can fail, and
-//! [`Claim::verify`] compares the signature when the body's hash is known.
+//! In steps, because the key is looked up and the body arrives between them: [`read`] and [`claim`] check everything
+//! that the head alone can fail, and [`Claim::verify`] compares the signature when the body's hash is known.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use aws_identifiers::Region;
 use jiff::Timestamp;
@@ -13,11 +13,12 @@ use sigv4_verify::{
 };
 
 use crate::{
-    clock::Clock, journal::OpenEntry, network::host_name::EmulatedService, request::ReceivedRequest,
-    runtime::Snapshot, settings::Strictness,
+    clock::Clock,
+    identity::{AccessKey, Caller, Principal},
+    network::host_name::EmulatedService,
+    request::ReceivedRequest,
+    settings::Strictness,
 };
-
-use crate::identity::Caller;
 
 /// A request that says whom it comes from, its signature not yet compared
 pub(crate) struct Claim<'a> {
@@ -28,7 +29,7 @@ pub(crate) struct Claim<'a> {
     strictness: Strictness,
 }
 
-/// Reads what a request says of its caller: rules 1 to 15 of `sigv4-verify`
+/// Reads what a request says of its signature: rules 1 to 13 of `sigv4-verify`
 ///
 /// `region` is the one that the host names; `None` takes any that the scope names. `service` is the one that the host
 /// names, or that the scope does where the host names none. The request's date is good by any of the
@@ -36,15 +37,13 @@ pub(crate) struct Claim<'a> {
 ///
 /// # Errors
 /// The first rule that is broken; that of a date that is good by no clock is told by the emulator's.
-pub(crate) fn claim<'a>(
+pub(crate) fn read<'a>(
     request: &'a ReceivedRequest,
-    snapshot: &'a Snapshot,
+    strictness: &Strictness,
     service: EmulatedService,
     region: Option<&Region>,
     clock: &Clock,
-    entry: &mut OpenEntry<'_>,
-) -> Result<Claim<'a>, SignatureError> {
-    let strictness = snapshot.settings.strictness;
+) -> Result<SignedRequest<'a>, SignatureError> {
     let expected = Expectation {
         region: region.map_or(ExpectedRegion::Any, |region| {
             ExpectedRegion::Exactly(region.as_str())
@@ -55,16 +54,29 @@ pub(crate) fn claim<'a>(
     };
     let now: Timestamp = request.received_at;
     let by = |time| SignedRequest::parse(request_head(request)?, &expected, time);
-    let signed = match by(now) {
+    match by(now) {
         Err(error) if is_about_date(&error) => {
             let others = clock.further_times_of_signatures().into_iter().map(by);
             let mut good = others.filter(|parsed| !parsed.as_ref().is_err_and(is_about_date));
             good.next().unwrap_or(Err(error))
         }
         parsed => parsed,
-    }?;
-    entry.access_key_id = Some(signed.access_key_id().into());
-    let found = snapshot.access_key(signed.access_key_id());
+    }
+}
+
+/// Checks the key that a request is signed with, and whom it belongs to: rules 14 and 15 of `sigv4-verify`
+///
+/// `found` is what is there under the access key id; `region` is the one that the host names.
+///
+/// # Errors
+/// The first rule that is broken.
+pub(crate) fn claim<'a>(
+    signed: SignedRequest<'a>,
+    found: Option<(&'a Arc<Principal>, &'a AccessKey)>,
+    region: Option<&Region>,
+    strictness: Strictness,
+    now: Timestamp,
+) -> Result<Claim<'a>, SignatureError> {
     let key = signed.check_key(found.map(|(_, key)| &key.key), now)?;
     let (principal, access_key) = found.expect("a key that was checked was found");
     let caller = Caller {

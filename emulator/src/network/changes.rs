@@ -29,7 +29,7 @@ mod tests;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EndpointChanges {
     made: Vec<Arc<MadeEndpoint>>,
-    changed: BTreeMap<VpcEndpointId, EndpointChange>,
+    changed: BTreeMap<VpcEndpointId, Overrides>,
     /// Whose records are not as the state file has them
     touched: BTreeSet<VpcEndpointId>,
 }
@@ -46,9 +46,9 @@ pub(crate) struct MadeEndpoint {
     pub(crate) number: u64,
 }
 
-/// What is otherwise than an endpoint began; `None`: nothing
+/// Overrides of an endpoint; `None` keeps the value that it was declared or made with
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct EndpointChange {
+pub(crate) struct Overrides {
     pub(crate) policy_document: Option<Arc<PolicyDocument>>,
     pub(crate) private_dns: Option<PrivateDns>,
     pub(crate) subnet_ids: Option<Vec<SubnetId>>,
@@ -63,7 +63,7 @@ pub(crate) struct EndpointChange {
 pub(crate) struct EndpointRecord {
     vpc_endpoint_id: VpcEndpointId,
     made: Option<Arc<MadeEndpoint>>,
-    changed: Option<EndpointChange>,
+    changed: Option<Overrides>,
 }
 
 impl EndpointChanges {
@@ -77,7 +77,7 @@ impl EndpointChanges {
     }
 
     /// What is otherwise about an endpoint, to be changed
-    pub(crate) fn of(&mut self, id: &VpcEndpointId) -> &mut EndpointChange {
+    pub(crate) fn of(&mut self, id: &VpcEndpointId) -> &mut Overrides {
         self.touched.insert(id.clone());
         self.changed.entry(id.clone()).or_default()
     }
@@ -175,7 +175,7 @@ impl EndpointChanges {
     pub(crate) fn of_declared<'c>(
         &'c self,
         networks: &'c Networks,
-    ) -> impl Iterator<Item = (&'c VpcEndpointId, &'c EndpointChange)> {
+    ) -> impl Iterator<Item = (&'c VpcEndpointId, &'c Overrides)> {
         let ids = networks
             .vpc_endpoints
             .iter()
@@ -184,7 +184,7 @@ impl EndpointChanges {
     }
 }
 
-impl fmt::Display for EndpointChange {
+impl fmt::Display for Overrides {
     /// What is otherwise, by name
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -214,7 +214,7 @@ impl fmt::Display for EndpointChange {
     }
 }
 
-impl EndpointChange {
+impl Overrides {
     fn apply(&self, endpoint: &mut VpcEndpoint, details: &mut EndpointDetails) {
         if let Some(document) = &self.policy_document {
             endpoint.policy_document = document.clone();

@@ -253,7 +253,7 @@ impl<'c> Call<'c> {
     }
 }
 
-/// Whether the caller only asks if it could
+/// `DryRun=true`
 struct DryRun(bool);
 
 impl DryRun {

@@ -289,7 +289,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::Config, identity::Credentials, runtime::made::Made, services::vocabulary::STS_ACTIONS,
+        config::Config, identity::Credentials, runtime::acknowledged::AcknowledgedChanges,
+        services::vocabulary::STS_ACTIONS,
     };
 
     const CONFIG: &str = "
@@ -304,7 +305,7 @@ roles:
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
         let snapshot = Arc::new(Snapshot::new(
             config.settings,
-            &Made::empty(),
+            &AcknowledgedChanges::empty(),
             Timestamp::UNIX_EPOCH,
         ));
         let caller = Caller {

@@ -14,7 +14,7 @@ use crate::{
     identity::Principal,
     network::{entry_point::Scope, host_name::EmulatedService},
     request::{TlsSession, body::BodyBudget},
-    runtime::{Snapshot, made::Made},
+    runtime::{Snapshot, acknowledged::AcknowledgedChanges},
     services::{
         lookoutvision::call::Call,
         vocabulary::{ALWAYS_SET_KEYS, SET_KEYS},
@@ -37,7 +37,7 @@ fn snapshot() -> Arc<Snapshot> {
     let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
     Arc::new(Snapshot::new(
         config.settings,
-        &Made::empty(),
+        &AcknowledgedChanges::empty(),
         Timestamp::UNIX_EPOCH,
     ))
 }

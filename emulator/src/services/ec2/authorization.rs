@@ -651,7 +651,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{config::Config, runtime::made::Made, services::query::parameters::Parameters};
+    use crate::{
+        config::Config, runtime::acknowledged::AcknowledgedChanges, services::query::parameters::Parameters,
+    };
 
     const CONFIG: &str = "
 vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2}]
@@ -662,7 +664,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
         Arc::new(Snapshot::new(
             config.settings,
-            &Made::empty(),
+            &AcknowledgedChanges::empty(),
             Timestamp::UNIX_EPOCH,
         ))
     }

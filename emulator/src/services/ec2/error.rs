@@ -8,7 +8,7 @@ use crate::{services::query::parameters::ParameterFault, storage::StorageError};
 /// A call that EC2 does not carry out
 #[derive(Debug)]
 pub(crate) enum Ec2Error {
-    /// It could have been, and was not meant to be
+    /// The dry run would have succeeded
     DryRunOperation,
     /// No action is named
     MissingAction,

@@ -49,7 +49,7 @@ impl Work {
     /// When the operation refuses it; nothing is changed then.
     pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
         let shared = self.shared.clone();
-        let begun = shared.aside(move |_| self.begin(operation)).await?;
+        let begun = shared.run_blocking(move |_| self.begin(operation)).await?;
         if let Some(settled) = begun.settled {
             // Whatever becomes of it, the call has done what it answers.
             let _ = timeout(FOLDERS_ARE_WAITED_FOR, settled).await;
@@ -88,7 +88,9 @@ impl Work {
         };
         let lost = outcome.lost();
         let work = self.clone();
-        let committed = self.shared.aside(move |_| work.commit(outcome.operation()));
+        let committed = self
+            .shared
+            .run_blocking(move |_| work.commit(outcome.operation()));
         if let Err(error) = committed.await {
             // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
             // from now on, and nobody has to restart an emulator because something is for ever in progress.

@@ -18,14 +18,14 @@ use crate::{
     storage::{RecordChange, Records, Storage, StorageError, Table},
 };
 
-/// What calls made
-pub(crate) struct Made {
+/// Endpoint changes and role sessions that survive reloads and restarts
+pub(crate) struct AcknowledgedChanges {
     endpoints: EndpointChanges,
     sessions: Arc<Sessions>,
     storage: Arc<dyn Storage>,
 }
 
-impl Made {
+impl AcknowledgedChanges {
     /// What the storage has kept
     ///
     /// # Errors
