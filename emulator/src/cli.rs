@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    config::{LogFormat, LogLevel, Overrides},
+    config::{LogFormat, LogLevel, Overrides, listen_address},
     settings::LogRequests,
 };
 
@@ -120,7 +120,7 @@ pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) config: ConfigOption,
     /// Address of the AWS API over TLS [default: 127.0.0.1:8443]
-    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN")]
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN", value_parser = listen_address::parse)]
     pub(crate) listen: Option<SocketAddr>,
     /// Policy to attach to the default VPC endpoint
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY")]
@@ -132,6 +132,7 @@ impl CheckOptions {
     pub(crate) fn overrides(self) -> Overrides {
         Overrides {
             config: self.config.config,
+            config_nodes_max: self.config.config_nodes_max,
             listen: self.listen,
             endpoint_policy: self.endpoint_policy,
             ..variables::overrides()
@@ -144,12 +145,15 @@ pub(crate) struct ConfigOption {
     /// Configuration file [default: emulator.yaml or emulator.yml, if there is one]
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// Keys and values that the configuration file may have, aliases expanded [default: 100000]
+    #[arg(long, value_name = "N", env = "LOOKOUTVISION_EMULATOR_CONFIG_NODES_MAX")]
+    pub(crate) config_nodes_max: Option<usize>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ControlOption {
     /// Address of the control API [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_CONTROL")]
+    #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_CONTROL", value_parser = listen_address::parse)]
     pub(crate) control: Option<SocketAddr>,
 }
 

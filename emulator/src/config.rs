@@ -7,6 +7,7 @@
 mod file;
 mod files;
 mod limits;
+pub(crate) mod listen_address;
 mod listened;
 mod problems;
 mod reachability;
@@ -232,7 +233,9 @@ fn read_text(
     files: &Files,
     probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
 ) -> Result<Config, Problems> {
-    let tree = yaml::parse(text).map_err(|error| Problem::in_file(name, error.message).at(error.position))?;
+    let nodes_max = source.overrides.config_nodes_max.unwrap_or(yaml::NODES_MAX);
+    let tree = yaml::parse(text, nodes_max)
+        .map_err(|error| Problem::in_file(name, error.message).at(error.position))?;
     check(
         &tree,
         Report::about(name.to_path_buf(), &tree),

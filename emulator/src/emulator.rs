@@ -446,9 +446,8 @@ async fn bind(
     match bound {
         Ok(bound) => Some(bound),
         Err(error) => {
-            problems.push(Problem::of_process(format!(
-                "{option}: cannot listen on {address}: {error}"
-            )));
+            let message = server::cannot_listen::message(address, &error);
+            problems.push(Problem::of_process(format!("{option}: {message}")));
             None
         }
     }

@@ -8,6 +8,7 @@
 //! closed, and gives up at an alert.) The control API still takes `health_connections_max` more, each for one health
 //! check, because whoever watches over the emulator would take it for dead.
 
+pub(crate) mod cannot_listen;
 pub(crate) mod connection;
 mod stream;
 

@@ -13,6 +13,7 @@ use crate::{
 pub(super) fn run(options: CertsOptions) -> u8 {
     let overrides = Overrides {
         config: options.config.config,
+        config_nodes_max: options.config.config_nodes_max,
         certs: options.certs.certs,
         ..variables::overrides()
     };

@@ -15,7 +15,7 @@ use crate::{
 
 /// For each SDK the line that makes it trust the CA
 ///
-/// Bundles hold the system's roots too, because these variables replace what a program trusts; Node.js adds to it.
+/// No line is a comment, because zsh reads one as words. Bundles hold the system's roots too, because these variables replace what a program trusts; Node.js adds to it.
 pub(super) struct TrustBlock<'a>(pub(super) &'a CertsPaths);
 
 /// The text on standard output; its last line is the one that scripts wait for
@@ -101,16 +101,17 @@ impl ReadyBlock<'_> {
 impl fmt::Display for TrustBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(paths) = self;
-        writeln!(f, "# AWS CLI, boto3")?;
-        writeln!(f, "export AWS_CA_BUNDLE={}", quoted(&shown(&paths.ca_bundle)))?;
-        writeln!(f, "# Rust SDK")?;
-        writeln!(f, "export SSL_CERT_FILE={}", quoted(&shown(&paths.ca_bundle)))?;
-        writeln!(f, "# JavaScript SDK on Node.js")?;
-        writeln!(f, "export NODE_EXTRA_CA_CERTS={}", quoted(&shown(&paths.ca)))?;
-        writeln!(f, "# Java SDK: options of the java command")?;
+        let (bundle, ca) = (quoted(&shown(&paths.ca_bundle)), quoted(&shown(&paths.ca)));
+        writeln!(f, "AWS CLI, boto3:")?;
+        writeln!(f, "  export AWS_CA_BUNDLE={bundle}")?;
+        writeln!(f, "Rust SDK:")?;
+        writeln!(f, "  export SSL_CERT_FILE={bundle}")?;
+        writeln!(f, "JavaScript SDK on Node.js:")?;
+        writeln!(f, "  export NODE_EXTRA_CA_CERTS={ca}")?;
+        writeln!(f, "Java SDK, options of the java command:")?;
         writeln!(
             f,
-            "#   -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
+            "  -Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
             quoted(&shown(&paths.truststore))
         )
     }

@@ -22,8 +22,9 @@ use crate::{
         Config, Overrides, Process, Setting,
         watch::{self, Watch},
     },
+    server::cannot_listen,
     settings::LogRequests,
-    tls,
+    tls::{self, CertsError},
 };
 
 pub(super) fn run(options: ServeOptions) -> u8 {
@@ -76,20 +77,42 @@ pub(super) fn probe(process: &Process) -> Vec<(Setting, String)> {
         (Setting::Control, process.control),
     ] {
         if let Err(error) = std::net::TcpListener::bind(address) {
-            found.push((setting, format!("cannot listen on {address}: {error}")));
+            found.push((setting, cannot_listen::message(address, &error)));
         }
+    }
+    if cannot_listen::is_taken_by(process.control, process.listen) {
+        let message = format!(
+            "{} is where the AWS API listens ({}): give one of `listen` and `control` another port (port 0 picks a free one)",
+            process.control, process.listen
+        );
+        found.push((Setting::Control, message));
     }
     if let Some(folder) = &process.certs
         && let Err(error) = tls::probe(folder)
     {
-        found.push((Setting::Certs, error.to_string()));
+        found.push((Setting::Certs, with_uid(&error)));
     }
     if let Some(folder) = &process.public_certs
         && let Err(error) = tls::probe_public(folder)
     {
-        found.push((Setting::PublicCerts, error.to_string()));
+        found.push((Setting::PublicCerts, with_uid(&error)));
     }
     found
+}
+
+/// What is wrong with a folder, and who must be able to write to it
+fn with_uid(error: &CertsError) -> String {
+    if !error.is_permission_denied() {
+        return error.to_string();
+    }
+    let (uid, gid) = (
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw(),
+    );
+    format!(
+        "{error}; this process is uid {uid}, gid {gid}: let it write there (`chown {uid}:{gid}`, or in a container the owner of the \
+         volume), or name another folder"
+    )
 }
 
 async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
@@ -177,5 +200,26 @@ impl StopSignals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "interrupted",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_written_names_who_must_be_able_to() {
+        let error = |kind: io::ErrorKind| CertsError::CreateDirectory {
+            path: "certs".into(),
+            source: kind.into(),
+        };
+        let told = with_uid(&error(io::ErrorKind::PermissionDenied));
+        let uid = rustix::process::getuid().as_raw();
+        assert!(
+            told.contains(&format!("this process is uid {uid}, gid ")),
+            "{told}"
+        );
+        let told = with_uid(&error(io::ErrorKind::StorageFull));
+        assert!(!told.contains("uid"), "{told}");
     }
 }

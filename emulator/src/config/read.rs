@@ -240,7 +240,16 @@ impl<'a> Reader<'a> {
 
     /// The members of the mapping that the node is, of which `fields` are known
     pub(super) fn members(&self, fields: &'static [&'static str]) -> Result<Members<'_>, Mistake> {
-        let mut known = self.mapping()?;
+        let mut known = self.mapping().map_err(|Mistake(message)| match (fields, &self.node.content) {
+            // A number where a range is: `call: 1`.
+            (["from", "to"], Content::Number(number)) => {
+                let NumberValue::Unsigned(number) = number.value else {
+                    return Mistake(message);
+                };
+                Mistake(format!("{message}: a range has its ends, as in `{{from: {number}, to: {number}}}` for {number} alone"))
+            }
+            _ => Mistake(message),
+        })?;
         known.retain(|(key, value)| {
             let is_known = fields.contains(key);
             if !is_known {

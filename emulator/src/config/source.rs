@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogLevel, Process, file,
+    LogFormat, LogLevel, Process, file, listen_address,
     problems::{Report, Reported},
     read::Located,
 };
@@ -21,6 +21,8 @@ pub(crate) struct Overrides {
     pub mistakes: Vec<String>,
     /// `--config FILE`; `None`: `emulator.yaml` or `emulator.yml` in the working directory, if there is one
     pub config: Option<PathBuf>,
+    /// `--config-nodes-max N`: keys and values that the file may have; `None`: 100,000
+    pub config_nodes_max: Option<usize>,
     /// `--listen ADDR`
     pub listen: Option<SocketAddr>,
     /// `--control ADDR`
@@ -204,10 +206,7 @@ fn config_file(overrides: &Overrides, directory: &Path) -> ConfigFile {
 
 fn address(written: &Located<String>, report: &Report<'_>) -> Result<SocketAddr, Reported> {
     let text = written.value.as_ref().map_err(|reported| *reported)?;
-    text.parse().map_err(|_| {
-        let message = format!("`{text}` is not an address and a port (like `127.0.0.1:8443`)");
-        report.problem(&written.place, message)
-    })
+    listen_address::parse(text).map_err(|message| report.problem(&written.place, message))
 }
 
 fn folder(written: &Located<String>, base: &Path, report: &Report<'_>) -> Result<PathBuf, Reported> {

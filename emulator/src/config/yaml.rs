@@ -126,7 +126,7 @@ impl Node {
 }
 
 /// Reads one YAML document (JSON is one too). A file without content is an empty mapping.
-pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(super) fn parse(text: &str, nodes_max: usize) -> Result<Node, SyntaxError> {
     let options = serde_saphyr::options! {
         // Repeated keys come through, so that they are reported together with everything else.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -139,16 +139,16 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
         with_snippet: false,
         budget: serde_saphyr::budget! {
             max_depth: DEPTH_MAX,
-            max_nodes: NODES_MAX,
-            max_events: NODES_MAX,
+            max_nodes: nodes_max,
+            max_events: nodes_max,
         },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: NODES_MAX },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: nodes_max },
     };
     if text.trim().is_empty() {
         return Ok(Node::empty());
     }
-    let raw: Spanned<RawContent> =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| SyntaxError::new(&error))?;
+    let raw: Spanned<RawContent> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| SyntaxError::new(&error, nodes_max))?;
     let mut node = raw.into_node(text);
     if matches!(node.content, Content::Null) {
         // Comments only, or a bare `---`.
@@ -160,7 +160,7 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
 /// Whether a text is a YAML document with keys and values, or a list of such
 pub(crate) fn is_yaml_mapping(text: &str) -> bool {
     let has_keys = |content: &Content| matches!(content, Content::Mapping(members) if !members.is_empty());
-    match parse(text).map(|node| node.content) {
+    match parse(text, NODES_MAX).map(|node| node.content) {
         Ok(Content::List(items)) => items.iter().any(|item| has_keys(&item.content)),
         Ok(content) => has_keys(&content),
         Err(_) => false,
@@ -200,7 +200,7 @@ pub(crate) fn flow_style(text: &str) -> Result<String, String> {
             }
         }
     }
-    let tree = parse(text).map_err(|error| error.message)?;
+    let tree = parse(text, NODES_MAX).map_err(|error| error.message)?;
     let mut written = String::new();
     write(&tree, &mut written);
     Ok(written)
@@ -219,7 +219,7 @@ impl Position {
 }
 
 impl SyntaxError {
-    fn new(error: &serde_saphyr::Error) -> Self {
+    fn new(error: &serde_saphyr::Error, nodes_max: usize) -> Self {
         let error = error.without_snippet();
         let position = error
             .location()
@@ -227,19 +227,22 @@ impl SyntaxError {
             .map(Position::of);
         Self {
             position,
-            message: message(error),
+            message: message(error, nodes_max),
         }
     }
 }
 
-fn message(error: &serde_saphyr::Error) -> String {
+fn message(error: &serde_saphyr::Error, nodes_max: usize) -> String {
     match error {
-        serde_saphyr::Error::AliasError { error, .. } => message(error.without_snippet()),
+        serde_saphyr::Error::AliasError { error, .. } => message(error.without_snippet(), nodes_max),
         serde_saphyr::Error::MultipleDocuments { .. } => {
             "a second YAML document begins here; one file holds one configuration".to_owned()
         }
         serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasReplayLimitExceeded { .. } => {
-            "the file is nested too deeply, or too large".to_owned()
+            format!(
+                "the file is nested deeper than {DEPTH_MAX} levels, or has more than config_nodes_max ({nodes_max}) keys and values, \
+                 aliases expanded; `--config-nodes-max` (LOOKOUTVISION_EMULATOR_CONFIG_NODES_MAX) sets how many it may have"
+            )
         }
         // The only thing that the tree asks for by its type is a key.
         serde_saphyr::Error::NullIntoString { .. } | serde_saphyr::Error::Unexpected { .. } => {
@@ -421,4 +424,4 @@ impl<'de> Deserialize<'de> for RawKey {
 const DEPTH_MAX: usize = 24;
 
 /// Nodes of one file, aliases expanded
-const NODES_MAX: usize = 100_000;
+pub(super) const NODES_MAX: usize = 100_000;

@@ -92,6 +92,23 @@ pub(crate) enum CertsError {
     },
 }
 
+impl CertsError {
+    /// Whether the system does not let this process do it
+    pub(crate) fn is_permission_denied(&self) -> bool {
+        let source = match self {
+            Self::CreateDirectory { source, .. }
+            | Self::NotWritable { source, .. }
+            | Self::Lock { source, .. }
+            | Self::Write { source, .. } => source,
+            _ => return false,
+        };
+        matches!(
+            source.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        )
+    }
+}
+
 /// What is wrong with the file that holds the authority
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Damage {
@@ -128,4 +145,21 @@ pub(crate) enum Damage {
     /// A server's certificate was issued by another authority
     #[error("holds a server certificate and an authority that do not belong together")]
     OtherAuthority,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_this_process_may_not_write_is_told_apart() {
+        let create = |kind: io::ErrorKind| CertsError::CreateDirectory {
+            path: "certs".into(),
+            source: kind.into(),
+        };
+        assert!(create(io::ErrorKind::PermissionDenied).is_permission_denied());
+        assert!(create(io::ErrorKind::ReadOnlyFilesystem).is_permission_denied());
+        assert!(!create(io::ErrorKind::StorageFull).is_permission_denied());
+        assert!(!CertsError::NoRandomNumbers.is_permission_denied());
+    }
 }

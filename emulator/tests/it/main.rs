@@ -37,6 +37,7 @@ mod request_log;
 mod s3;
 mod signatures;
 #[cfg(unix)]
+mod start_messages;
 mod stopping;
 mod sts;
 mod support;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use iam_policy::{Finding, PolicyDocument, PolicyError, PolicyType};
+use iam_policy::{Finding, FindingCode, PolicyDocument, PolicyError, PolicyType};
 
 use super::{
     super::{
@@ -61,6 +61,11 @@ impl<'a> Policies<'a> {
             self.warn_of_unknown_names(&known, document, origin);
             for surroundings in surroundings(document, settings) {
                 for warning in vocabulary::lint(document.text(), document.policy_type(), surroundings) {
+                    // Without variables the document means the same by either version, so whoever starts with it need not
+                    // be greeted by that. `policy lint` says it.
+                    if warning.code == FindingCode::MissingVersion && !document.text().contains("${") {
+                        continue;
+                    }
                     match origin {
                         // Line and column are those of the text made of it; the configuration file has its own.
                         Origin::Inline(place) => self
@@ -79,7 +84,7 @@ impl<'a> Policies<'a> {
             return;
         }
         // JSON is YAML, and this reader knows where everything stands.
-        let tree = yaml::parse(document.text()).ok();
+        let tree = yaml::parse(document.text(), yaml::NODES_MAX).ok();
         for unknown in found {
             match origin {
                 Origin::Inline(place) => self

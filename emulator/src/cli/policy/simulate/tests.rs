@@ -175,7 +175,7 @@ fn a_line_that_is_no_question_is_answered_with_its_place() {
         (
             r#"{"id":7"#.to_owned(),
             json!(null),
-            r#""" not JSON: EOF while parsing an object"#,
+            r#""" not JSON: EOF while parsing an object; a line is one whole JSON object: `jq -c .` puts a pretty-printed one on one line"#,
         ),
         (
             "[1, {}, {}]".to_owned(),

@@ -240,7 +240,13 @@ impl Mistake {
             message: if error.is_data() {
                 told.to_owned()
             } else {
-                format!("not JSON: {told}")
+                let hint = match error.is_eof() {
+                    true => {
+                        "; a line is one whole JSON object: `jq -c .` puts a pretty-printed one on one line"
+                    }
+                    false => "",
+                };
+                format!("not JSON: {told}{hint}")
             },
             path,
             column: Some(error.column()).filter(|column| *column > 0),
