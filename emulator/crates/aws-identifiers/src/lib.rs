@@ -3,6 +3,17 @@
 //! Every type here has one private field and one constructor that can fail ([`FromStr`]), and serde goes through that
 //! constructor, so a `Region` that exists is a well-formed Region wherever it came from.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -129,7 +140,7 @@ identifier!(
     |text| {
         (1..=255).contains(&text.len())
             && text.bytes().all(is_name_byte)
-            && text.as_bytes()[0].is_ascii_alphanumeric()
+            && text.starts_with(|first: char| first.is_ascii_alphanumeric())
     }
 );
 
@@ -155,8 +166,12 @@ impl ModelVersion {
     /// The number of a version that the service could have given out, `None` for a declared name
     pub fn number(&self) -> Option<u64> {
         let digits = self.0.as_bytes();
-        (digits.len() <= 10 && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit))
-            .then(|| self.0.parse().expect("ten digits fit into 64 bits"))
+        let is_number = digits.len() <= 10 && digits.first().is_some_and(|first| *first != b'0');
+        // Ten digits fit into 64 bits.
+        self.0
+            .parse()
+            .ok()
+            .filter(|_| is_number && digits.iter().all(u8::is_ascii_digit))
     }
 }
 

@@ -3,6 +3,17 @@
 //! [`Shown`] cuts a value that a message repeats; [`cut`] and [`cut_bytes`] do the same to a whole text. [`escape`] and
 //! [`escape_json`] write out what would begin a line of its own, move a cursor, or turn the order of what is read.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
 pub mod json;
 pub mod spelling;
 
@@ -71,7 +82,10 @@ pub fn cut(text: &str, characters_max: usize) -> Cow<'_, str> {
 /// A text, cut after so many bytes, between characters, and then marked with `…`
 pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
     match text.floor_char_boundary(bytes_max) {
-        end if end < text.len() => Cow::Owned(format!("{}{CUT}", &text[..end])),
+        end if end < text.len() => {
+            let fitting = text.get(..end).unwrap_or(text);
+            Cow::Owned(format!("{fitting}{CUT}"))
+        }
         _ => Cow::Borrowed(text),
     }
 }
@@ -101,7 +115,7 @@ pub fn escape_json(json: String) -> String {
     for character in json.chars() {
         if is_escaped(character) {
             // All of them have four digits at most, and stand inside of strings: serde_json has escaped the others.
-            write!(escaped, "\\u{:04x}", u32::from(character)).expect("a String takes everything");
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character)); // a String takes everything
         } else {
             escaped.push(character);
         }
@@ -139,7 +153,8 @@ fn beginning(text: &str, characters_max: usize) -> &str {
     }
     text.char_indices()
         .nth(characters_max)
-        .map_or(text, |(end, _)| &text[..end])
+        .and_then(|(end, _)| text.get(..end))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]

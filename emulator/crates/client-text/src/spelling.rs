@@ -40,15 +40,20 @@ pub fn edits(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
+        // The place before in the row above, and in this row.
+        let (mut diagonal, mut left) = (i, i + 1);
+        let mut places = row.iter_mut();
+        if let Some(first) = places.next() {
+            *first = left;
+        }
+        for (above, b) in places.zip(&to) {
             let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            diagonal = *above;
+            left = replaced.min(left + 1).min(diagonal + 1);
+            *above = left;
         }
     }
-    row[to.len()]
+    row.pop().unwrap_or_default()
 }
 
 #[cfg(test)]

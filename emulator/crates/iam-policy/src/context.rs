@@ -137,6 +137,10 @@ impl<'a> RequestContext<'a> {
             .map(|(key, values)| (key.as_str(), values.as_slice()))
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`position` answers with a place of `entries`"
+    )]
     pub(crate) fn values_of(&self, key: &ContextKey<'_>) -> &[Cow<'a, str>] {
         match self.position(key) {
             Some(index) => self.entries[index].1.as_slice(),
@@ -144,6 +148,10 @@ impl<'a> RequestContext<'a> {
         }
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`hashes` and `entries` are of one length, and `from` is behind a place that was found"
+    )]
     fn position(&self, key: &ContextKey<'_>) -> Option<usize> {
         let mut from = 0;
         // Two keys may share a hash; then the names tell them apart.
@@ -157,6 +165,10 @@ impl<'a> RequestContext<'a> {
         None
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`position` answers with a place of `entries`"
+    )]
     fn set(&mut self, key: ContextKey<'a>, values: Values<'a>) {
         match self.position(&key) {
             Some(index) => self.entries[index].1 = values,

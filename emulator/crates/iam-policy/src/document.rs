@@ -118,6 +118,10 @@ impl PolicyDocument {
 
     /// The policy that AWS attaches to an endpoint when none is given (AWS PrivateLink Guide, *Endpoint
     /// policies*).
+    #[expect(
+        clippy::expect_used,
+        reason = "the default policy is one of AWS's own, and a test loads it"
+    )]
     pub fn full_access() -> Self {
         Self::parse(FULL_ACCESS, PolicyType::VpcEndpoint).expect("the default policy is one of AWS's own")
     }

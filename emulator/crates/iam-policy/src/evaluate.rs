@@ -103,6 +103,10 @@ struct StatementIndex<'a> {
 }
 
 impl StatementIndex<'_> {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the statement's number was counted in this document"
+    )]
     fn decided_by(self) -> DecidedBy {
         DecidedBy {
             policy_type: self.document.policy_type(),

@@ -363,6 +363,7 @@ impl PolicyError {
     }
 
     /// The first finding.
+    #[expect(clippy::indexing_slicing, reason = "an error is made of one finding at least")]
     pub fn first(&self) -> &Finding {
         &self.findings[0]
     }

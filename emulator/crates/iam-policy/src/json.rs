@@ -168,6 +168,10 @@ impl<'t> Reader<'t> {
         }
     }
 
+    #[expect(
+        clippy::string_slice,
+        reason = "the offset stands behind a character that was read"
+    )]
     fn string(&mut self) -> Result<String, SyntaxError> {
         self.offset += 1;
         let mut text = String::new();
@@ -243,6 +247,10 @@ impl<'t> Reader<'t> {
         u32::from_str_radix(digits, 16).ok()
     }
 
+    #[expect(
+        clippy::string_slice,
+        reason = "the offset stands behind a character that was read"
+    )]
     fn number(&mut self) -> Result<&'t str, SyntaxError> {
         let start = self.offset;
         let invalid = SyntaxError {
@@ -277,6 +285,10 @@ impl<'t> Reader<'t> {
         self.offset - start
     }
 
+    #[expect(
+        clippy::string_slice,
+        reason = "the offset stands behind a character that was read"
+    )]
     fn word(&mut self, word: &str) -> bool {
         let found = self.text[self.offset..].starts_with(word);
         if found {
@@ -303,6 +315,10 @@ impl<'t> Reader<'t> {
         found
     }
 
+    #[expect(
+        clippy::string_slice,
+        reason = "the offset stands behind a character that was read"
+    )]
     fn unexpected(&self) -> SyntaxError {
         match self.text[self.offset..].chars().next() {
             Some(character) => self.error(Problem::Unexpected(character)),

@@ -91,6 +91,17 @@
 //! | show why | [`explain`] |
 //! | advise an author | [`lint`] |
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
 mod action;
 mod arn;
 mod condition;

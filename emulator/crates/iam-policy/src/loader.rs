@@ -73,6 +73,7 @@ struct Report {
 }
 
 impl Report {
+    #[expect(clippy::indexing_slicing, reason = "there is a count for each grade")]
     fn add(&mut self, code: FindingCode, path: &Path<'_>, offset: usize, message: impl Into<String>) {
         // The limit holds for each grade on its own, so that many warnings never hide a refusal.
         let count = &mut self.counts[code.grade() as usize];

@@ -15,6 +15,10 @@ pub(crate) fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c s
 }
 
 /// Levenshtein's distance over lower-case characters.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the row has a place for each character and one more"
+)]
 fn edits(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.to_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -229,6 +229,10 @@ impl Shape {
 
 /// Cuts `text` into tokens. Neighbouring stars become one and neighbouring texts are joined, so that
 /// equal patterns have equal tokens.
+#[expect(
+    clippy::string_slice,
+    reason = "the character stands at the beginning of the rest"
+)]
 pub(crate) fn tokenize(text: &str, syntax: Syntax) -> Result<Vec<TemplateToken>, VariableError> {
     use TemplateToken::Fixed;
 

@@ -150,6 +150,10 @@ impl ResourcePattern {
     }
 
     /// Where the resource first differs; `None` when it matches.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is that of a part of an ARN, of which there are six"
+    )]
     pub(crate) fn mismatch(
         &self,
         resource: &Resource,
@@ -168,6 +172,10 @@ impl ResourcePattern {
     }
 
     /// Says in words where the resource differs.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is that of a part of an ARN, of which there are six"
+    )]
     pub(crate) fn explain(
         &self,
         mismatch: ResourceMismatch,

@@ -36,6 +36,10 @@ pub(crate) enum Piece {
 
 impl Variable {
     /// Reads the variable at the start of `text`; returns it with the text after it.
+    #[expect(
+        clippy::string_slice,
+        reason = "each place was found in this text, behind or before a character of one byte"
+    )]
     pub(crate) fn read(text: &str) -> Result<(Piece, &str), VariableError> {
         let inside = text.strip_prefix("${").ok_or(VariableError::MissingBrace)?;
         for special in ['*', '?', '$'] {

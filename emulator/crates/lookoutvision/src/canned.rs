@@ -10,15 +10,14 @@ mod segmentation;
 use std::{cell::OnceCell, fmt, str::FromStr, time::Duration};
 
 use aws_identifiers::VpcEndpointId;
-use ring::digest;
 
 pub use self::segmentation::BACKGROUND_NAME;
 pub use self::{
     recorded::{RECORDED_ANSWER_BYTES_MAX, RecordedAnswer, RecordedAnswerError},
     segmentation::{Anomaly, AnomalyName, Color, REGIONS_MAX, Rectangle, Segmentation, SegmentationError},
 };
-use crate::image::Image;
 pub use crate::image::ImageFormat;
+use crate::{image::Image, infallible::sha256};
 
 /// One rule of a `detect_anomalies` list
 #[derive(Debug, Clone)]
@@ -149,11 +148,14 @@ pub fn first_match<'c>(
     project_rules: &'c [CannedRule],
     call: &Call<'_>,
 ) -> (RuleRef, Option<&'c CannedRule>) {
-    let position = |rules: &[CannedRule]| rules.iter().position(|rule| rule.when.matches(call));
-    if let Some(index) = position(model_rules) {
-        (RuleRef::Model(index), Some(&model_rules[index]))
-    } else if let Some(index) = position(project_rules) {
-        (RuleRef::Project(index), Some(&project_rules[index]))
+    let first = |rules: &'c [CannedRule]| {
+        let mut rules = rules.iter().enumerate();
+        rules.find(|(_, rule)| rule.when.matches(call))
+    };
+    if let Some((index, rule)) = first(model_rules) {
+        (RuleRef::Model(index), Some(rule))
+    } else if let Some((index, rule)) = first(project_rules) {
+        (RuleRef::Project(index), Some(rule))
     } else {
         (RuleRef::Default, None)
     }
@@ -188,10 +190,7 @@ impl When {
 impl Call<'_> {
     /// SHA-256 of the image; computed at the first question, unless the signature already needed it
     fn body_sha256(&self) -> [u8; 32] {
-        *self.body_sha256.get_or_init(|| {
-            let hash = digest::digest(&digest::SHA256, self.body);
-            hash.as_ref().try_into().expect("SHA-256 has 32 bytes")
-        })
+        *self.body_sha256.get_or_init(|| sha256(self.body))
     }
 }
 

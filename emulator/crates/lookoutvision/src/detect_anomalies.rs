@@ -219,6 +219,10 @@ static NORMAL_CLASSIFICATION: LazyLock<Bytes> = LazyLock::new(|| answer::classif
 static NORMAL_SEGMENTATION: LazyLock<Segmentation> =
     LazyLock::new(|| nothing_found(Verdict::NORMAL_SEGMENTATION));
 
+#[expect(
+    clippy::expect_used,
+    reason = "no anomalies contradict each other, and no verdict without any"
+)]
 fn nothing_found(verdict: Verdict) -> Segmentation {
     Segmentation::new(verdict, Vec::new()).expect("no anomalies contradict each other")
 }

@@ -107,10 +107,13 @@ impl Evaluation {
         });
         if self.training.have_masks() {
             let names: BTreeSet<&str> = self.tested().flat_map(mask_names).collect();
-            metrics["PixelAnomalyClassMetrics"] = names
+            let of_names = names
                 .into_iter()
                 .map(|name| json!({"Precision": 1.0, "Recall": 1.0, "F1Score": 1.0, "AIOU": 1.0, "ClassName": name}))
                 .collect();
+            if let Value::Object(metrics) = &mut metrics {
+                metrics.insert("PixelAnomalyClassMetrics".to_owned(), of_names);
+            }
         }
         json!({
             "Version": 1,

@@ -15,6 +15,17 @@
 //!
 //! What goes wrong comes back as an [`error::ServiceError`], data that the shell writes on the wire.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
 pub mod api;
 pub mod call_counts;
 pub mod canned;
@@ -24,6 +35,7 @@ pub mod detect_anomalies;
 pub mod error;
 pub mod evaluation;
 pub mod image;
+mod infallible;
 pub mod manifest;
 pub mod mask;
 pub mod model;

@@ -90,8 +90,9 @@ impl Entries {
     /// With the first line that does not load; nothing is changed then.
     pub fn with(&self, text: &[u8], entries_max: usize) -> Result<Self, ManifestError> {
         let text = std::str::from_utf8(text).map_err(|error| ManifestError::NotText {
-            line: 1 + text[..error.valid_up_to()]
+            line: 1 + text
                 .iter()
+                .take(error.valid_up_to())
                 .filter(|byte| **byte == b'\n')
                 .count(),
         })?;
@@ -183,10 +184,11 @@ impl Entries {
 
     fn insert(&mut self, entry: Entry) {
         self.bytes += entry.line.len() + 1;
-        match self.by_source_ref.get(&entry.source_ref) {
-            Some(index) => {
-                self.bytes -= self.lines[*index].line.len() + 1;
-                self.lines[*index] = entry;
+        let known = self.by_source_ref.get(&entry.source_ref);
+        match known.and_then(|index| self.lines.get_mut(*index)) {
+            Some(line) => {
+                self.bytes -= line.line.len() + 1;
+                *line = entry;
             }
             None => {
                 self.by_source_ref

@@ -42,6 +42,10 @@ impl Mask {
         }
     }
 
+    #[expect(
+        clippy::expect_used,
+        reason = "a mask is an image of known size that is written to memory"
+    )]
     fn encode(anomalies: &[Anomaly], width: u32, height: u32, compression: png::Compression) -> Self {
         let mut png = Vec::new();
         let mut pixels = vec![0; 1 + anomalies.len()];
@@ -63,7 +67,9 @@ impl Mask {
                     rows.write_all(&row).expect(WRITING_TO_MEMORY);
                 }
                 for owner in owners {
-                    pixels[*owner] += u64::from(repeat);
+                    if let Some(pixels) = pixels.get_mut(*owner) {
+                        *pixels += u64::from(repeat);
+                    }
                 }
             });
             rows.finish().expect(WRITING_TO_MEMORY);
@@ -72,7 +78,7 @@ impl Mask {
         let anomaly_pixels = pixels.split_off(1);
         Self {
             png,
-            background_pixels: pixels[0],
+            background_pixels: pixels.first().copied().unwrap_or_default(),
             anomaly_pixels,
         }
     }
@@ -96,7 +102,8 @@ fn for_each_band(anomalies: &[Anomaly], width: u32, height: u32, mut paint: impl
         owners.fill(BACKGROUND);
         for (owner, (left, right), rows) in &regions {
             if (rows.0..rows.1).contains(top) {
-                owners[*left as usize..*right as usize].fill(*owner);
+                let owned = owners.get_mut(*left as usize..*right as usize);
+                owned.unwrap_or_default().fill(*owner);
             }
         }
         paint(&owners, bottom - top);
@@ -106,7 +113,8 @@ fn for_each_band(anomalies: &[Anomaly], width: u32, height: u32, mut paint: impl
 fn color_of(owner: usize, anomalies: &[Anomaly]) -> Color {
     owner
         .checked_sub(1)
-        .map_or(Color::BACKGROUND, |index| anomalies[index].color)
+        .and_then(|index| anomalies.get(index))
+        .map_or(Color::BACKGROUND, |anomaly| anomaly.color)
 }
 
 /// API model, `AnomalyMask`: at most so many bytes

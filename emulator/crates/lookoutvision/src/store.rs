@@ -138,7 +138,7 @@ pub struct Named {
 impl Named {
     /// What the configuration, the one that it was looked up in, says about the project
     pub fn declaration<'d>(&self, declared: &'d Declared) -> Option<&'d DeclaredProject> {
-        Some(&declared.declarations.projects[self.declaration?])
+        declared.declarations.projects.get(self.declaration?)
     }
 }
 
@@ -246,7 +246,7 @@ impl<'s> View<'s> {
     /// What the configuration says about a project of this name, whether it is there or not
     pub fn declaration(&self, name: &str) -> Option<&'s DeclaredProject> {
         let index = self.declared.find(self.region, name)?.index;
-        Some(&self.declared.declarations.projects[index])
+        self.declared.declarations.projects.get(index)
     }
 
     /// The project and the model of these names, as far as they are there

@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use ring::digest;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
         read::{Parts, read},
     },
     error::ServiceError,
+    infallible::{json, json_text, sha256},
     operations::Refused,
     store::{Change, View},
 };
@@ -81,7 +81,7 @@ where
     let input: T = read(parts, lenient)?;
     Ok(Work::Read(Arc::new(move |view, named| {
         let output = perform(view, &input, named)?;
-        Ok(serde_json::to_vec(&output).expect("structs of texts and finite numbers are JSON"))
+        Ok(json(&output))
     })))
 }
 
@@ -99,7 +99,7 @@ where
     let token = Token::of(&input);
     let perform = Arc::new(move |change: &mut Change<'_>, named: Named<'_>| {
         let output = perform(change, &input, named)?;
-        Ok(serde_json::to_string(&output).expect("structs of texts and finite numbers are JSON"))
+        Ok(json_text(&output))
     });
     Ok(Work::Change { perform, token })
 }
@@ -120,15 +120,14 @@ pub(crate) fn detects<T, R>(parts: Parts<'_>, _lenient: &[&str], _perform: R) ->
 
 impl Token {
     fn of<T: Serialize>(input: &T) -> Option<Self> {
-        let mut members = serde_json::to_value(input).expect("structs of texts and numbers are JSON");
+        let mut members = serde_json::to_value(input).ok()?;
         let members = members.as_object_mut()?;
         let token = members.remove("ClientToken")?;
-        let text = serde_json::to_string(members).expect("an object of texts and numbers is JSON");
-        let fingerprint = digest::digest(&digest::SHA256, text.as_bytes());
+        let fingerprint = sha256(&json(members));
         let project_name = members.get("ProjectName").and_then(|name| name.as_str());
         Some(Self {
             text: token.as_str()?.to_owned(),
-            fingerprint: fingerprint.as_ref().try_into().expect("SHA-256 has 32 bytes"),
+            fingerprint,
             project_name: project_name.unwrap_or_default().to_owned(),
         })
     }

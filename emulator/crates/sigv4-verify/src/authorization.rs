@@ -24,6 +24,10 @@ pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 impl<'a> SignatureParameters<'a> {
     /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` and the headers that belong to it:
     /// rule 6.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the place is that of a sign that was found in the parameter"
+    )]
     pub(crate) fn from_authorization(
         authorization: &'a [u8],
         head: &RequestHead<'a>,
@@ -162,6 +166,10 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place is that of a blank that was found in the field"
+)]
 fn split_algorithm(authorization: &[u8]) -> (&[u8], &[u8]) {
     match authorization.iter().position(u8::is_ascii_whitespace) {
         Some(at) => (&authorization[..at], authorization[at..].trim_ascii_start()),

@@ -133,6 +133,10 @@ fn write_trimmed(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place is that of a colon that was found in the host"
+)]
 fn without_port(host: &[u8]) -> &[u8] {
     match host.iter().rposition(|byte| *byte == b':') {
         Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],

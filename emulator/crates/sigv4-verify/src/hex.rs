@@ -7,6 +7,10 @@ use crate::percent::hex_value;
 pub(crate) struct Hex([u8; 64]);
 
 impl Hex {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a half of a byte is less than sixteen, and a pair has two"
+    )]
     pub(crate) fn of(hash: &[u8; 32]) -> Self {
         let mut digits = [0; 64];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(hash) {
@@ -20,12 +24,14 @@ impl Hex {
         &self.0
     }
 
+    #[expect(clippy::expect_used, reason = "hex digits are ascii")]
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("hex digits are ascii")
     }
 }
 
 /// Reads 64 hex digits of either case.
+#[expect(clippy::indexing_slicing, reason = "a pair has two")]
 pub(crate) fn decode_hash(digits: &[u8]) -> Option<[u8; 32]> {
     if digits.len() != 64 {
         return None;

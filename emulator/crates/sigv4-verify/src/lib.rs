@@ -84,6 +84,17 @@
 //! The status is 403 where nothing else stands. Rules 7e and the second half of 8 are not of the chart; where
 //! they stand in the order is a guess.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
 mod access_key;
 mod authorization;
 mod canonical_request;

@@ -29,6 +29,10 @@ impl fmt::Display for EscapeFault {
 }
 
 /// Checks that every `%` is followed by two hex digits.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place is that of a sign that was found in the rest"
+)]
 pub(crate) fn check_escapes(text: &[u8]) -> Result<(), EscapeFault> {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
@@ -71,6 +75,10 @@ pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Writes `bytes`, each one outside `A-Za-z0-9-._~` as `%XX` with upper-case digits.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place was found in the rest, a half of a byte is less than sixteen, and the table has 256 places"
+)]
 pub(crate) fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| !UNRESERVED[usize::from(*byte)]) {
@@ -97,6 +105,7 @@ pub(crate) fn hex_value(digit: u8) -> Option<u8> {
 }
 
 /// The bytes that need no escape.
+#[expect(clippy::indexing_slicing, reason = "the table has a place for each byte")]
 const UNRESERVED: [bool; 256] = {
     let mut set = [false; 256];
     let mut byte = 0_u8;

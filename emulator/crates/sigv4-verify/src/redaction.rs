@@ -27,6 +27,11 @@ use crate::percent::hex_value;
 /// );
 /// ```
 #[must_use]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "each place was found in this text and is a boundary of characters"
+)]
 pub fn redact_secrets(text: &str) -> Cow<'_, str> {
     // Most texts have no escapes and name nothing, which is found out faster.
     if !text.contains('%') && !names_a_secret(text.as_bytes()) {
@@ -115,6 +120,10 @@ fn resolve_escapes(text: &[u8]) -> Vec<Character> {
     resolved
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place is that of a separator that was found in the text"
+)]
 fn names_a_secret(text: &[u8]) -> bool {
     let mut at = 0;
     while let Some(separator) = next_separator(text, at) {

@@ -43,12 +43,14 @@ impl RequestDate {
 
     /// `YYYYMMDD`, as a credential scope repeats it.
     #[must_use]
+    #[expect(clippy::string_slice, reason = "a date has sixteen characters of ascii")]
     pub fn day(&self) -> &str {
         &self.as_str()[..8]
     }
 
     /// `YYYYMMDD'T'HHMMSS'Z'`.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "all sixteen bytes were read as ascii")]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.text).expect("all sixteen bytes were read as ascii")
     }

@@ -29,6 +29,10 @@ impl<'a> RequestTarget<'a> {
     ///
     /// # Errors
     /// Rules 1 and 4 of the [crate's list](crate#the-order-of-checks).
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the place is that of a question mark that was found in the target"
+    )]
     pub fn parse(target: &'a [u8]) -> Result<Self, SignatureError> {
         let (path, query) = match target.iter().position(|byte| *byte == b'?') {
             Some(at) => (&target[..at], &target[at + 1..]),
@@ -69,6 +73,10 @@ impl<'a> RequestTarget<'a> {
 
     /// Writes the path as it is signed: normalised, then every byte outside `A-Za-z0-9-._~/` encoded once
     /// more.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`start` is where this path begins in what was written"
+    )]
     pub(crate) fn write_canonical_path(&self, out: &mut Vec<u8>) {
         let start = out.len();
         for segment in segments(self.path) {
@@ -92,6 +100,10 @@ impl<'a> RequestTarget<'a> {
 
     /// Writes the query as it is signed: decoded, strictly encoded, sorted by name and then by value, without
     /// the parameters in `omitted`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the ranges are those of names and values that were just written there"
+    )]
     pub(crate) fn write_canonical_query(&self, out: &mut Vec<u8>, omitted: &[&str]) {
         if self.query.is_empty() {
             return;
@@ -173,6 +185,10 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A parameter without `=` has the empty value.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place is that of a sign that was found in the pair"
+)]
 fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
     match pair.iter().position(|byte| *byte == b'=') {
         Some(at) => (&pair[..at], &pair[at + 1..]),

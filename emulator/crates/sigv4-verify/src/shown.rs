@@ -10,6 +10,7 @@ pub(crate) struct Shown<'a>(pub(crate) &'a str);
 pub(crate) const SHOWN_CHARACTERS_MAX: usize = 1_024;
 
 impl fmt::Display for Shown<'_> {
+    #[expect(clippy::string_slice, reason = "the end is a boundary of characters")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.char_indices().nth(SHOWN_CHARACTERS_MAX) {
             Some((end, _)) => {

@@ -185,6 +185,7 @@ fn unsigned_amz_header<'a>(
     }
 }
 
+#[expect(clippy::expect_used, reason = "a moment without its fraction is a moment")]
 fn check_age(
     date: RequestDate,
     form: SignatureForm,

@@ -174,6 +174,7 @@ impl<'r> Attempt<'r> {
         text
     }
 
+    #[expect(clippy::expect_used, reason = "SHA-256 has 32 bytes")]
     pub(crate) fn string_to_sign(&self, canonical_request: &[u8]) -> StringToSign<'r> {
         let hash = digest::digest(&digest::SHA256, canonical_request);
         let hash = hash.as_ref().try_into().expect("sha-256 has 32 bytes");

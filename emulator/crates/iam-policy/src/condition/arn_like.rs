@@ -139,6 +139,10 @@ fn split_pattern(text: &str) -> Option<[&str; ARN_PARTS]> {
 }
 
 /// Cuts tokens at the first five colons; `None` when there are fewer.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`current` rises to the last of the six parts and no further"
+)]
 fn split_tokens<'a>(tokens: &[Token<&'a str>]) -> Option<[Vec<Token<&'a str>>; ARN_PARTS]> {
     let mut parts: [Vec<Token<&str>>; ARN_PARTS] = Default::default();
     let mut current = 0;

@@ -46,6 +46,7 @@ pub(crate) enum DateProblem {
 }
 
 /// Whether a text is a date, and if not, why.
+#[expect(clippy::indexing_slicing, reason = "four bytes are there")]
 pub(crate) fn check(text: &str) -> Result<(), DateProblem> {
     if read(text).is_some() {
         return Ok(());
@@ -74,6 +75,10 @@ fn epoch_seconds(text: &str) -> Option<Instant> {
     Some(if negative { -seconds } else { seconds } * NANOSECONDS_PER_SECOND)
 }
 
+#[expect(
+    clippy::string_slice,
+    reason = "the sign was found in this text, and is one byte"
+)]
 fn time_of_day(text: &str) -> Option<Instant> {
     let (clock, offset_minutes) = if let Some(clock) = text.strip_suffix('Z') {
         (clock, 0)

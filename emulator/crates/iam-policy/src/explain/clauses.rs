@@ -226,6 +226,10 @@ fn any_of<'s>(total: usize, texts: impl Iterator<Item = &'s str>) -> String {
 }
 
 /// The text, or its beginning if it is very long: explanations are kept in memory by the thousand.
+#[expect(
+    clippy::string_slice,
+    reason = "`char_indices` answers with boundaries of characters"
+)]
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(TEXT_CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -83,6 +83,10 @@ impl Form {
     }
 
     /// The form of a resource type's ARN part: `${...}` is one or more characters other than a slash.
+    #[expect(
+        clippy::string_slice,
+        reason = "both places were found in this text and are boundaries of characters"
+    )]
     pub(super) fn of_arn_part(text: &str) -> Self {
         let mut form = Self::default();
         let mut rest = text;
@@ -108,6 +112,10 @@ impl Form {
 
     /// Whether a text exists that has the form and matches the pattern: which pairs of places in the two can
     /// be reached by reading the same text. The cost is the product of their lengths.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`reached` has a place for each piece and one more"
+    )]
     pub(super) fn overlaps(&self, pattern: &[TemplateToken], case: Case) -> bool {
         // `reached[place]`: the pieces before `place` may have been read.
         let mut reached = vec![false; self.0.len() + 1];
@@ -133,6 +141,10 @@ impl Form {
     }
 
     /// Reads one character.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`reached` has a place for each piece and one more"
+    )]
     fn step(&self, reached: &[bool], accepts: impl Fn(Piece) -> bool) -> Vec<bool> {
         let mut next = vec![false; reached.len()];
         for (place, piece) in self.0.iter().enumerate() {
@@ -149,6 +161,10 @@ impl Form {
     }
 
     /// Goes past pieces that need not be there.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`reached` has a place for each piece and one more"
+    )]
     fn skip(&self, reached: &mut [bool]) {
         for (place, piece) in self.0.iter().enumerate() {
             if reached[place] && matches!(piece, Piece::Maybe(_) | Piece::Run(_)) {

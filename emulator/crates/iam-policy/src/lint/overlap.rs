@@ -5,6 +5,10 @@ use crate::arn::{ARN_PARTS, split};
 use crate::resource::ResourcePattern;
 
 /// Whether some ARN of this form matches the pattern.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "both are the parts of an ARN, of which there are as many"
+)]
 pub(super) fn overlaps(pattern: &ResourcePattern, arn_form: &str) -> bool {
     let Some(parts) = pattern.parts() else {
         return pattern.is_every();

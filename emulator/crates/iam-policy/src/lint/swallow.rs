@@ -31,6 +31,10 @@ impl Allowance {
 }
 
 /// Says whether a Deny makes the statement pointless.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the index is that of a statement of this list"
+)]
 pub(super) fn check(
     index: usize,
     statements: &[Statement],
@@ -135,6 +139,10 @@ fn action_covers(deny: &ActionClause, own: &ActionClause, allowance: &Allowance)
             .all(|own| deny.iter().any(|deny| covers(deny.as_str(), own.as_str())))
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "both are the parts of an ARN, of which there are as many"
+)]
 fn resource_covers(
     deny: Option<&ResourceClause>,
     own: Option<&ResourceClause>,

@@ -12,6 +12,10 @@ use std::collections::HashMap;
 use super::Token;
 
 /// Whether the whole of `text` matches `tokens`.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "both places are those of stars that were found in these tokens"
+)]
 pub(crate) fn tokens_match<S: AsRef<str>>(tokens: &[Token<S>], text: &str) -> bool {
     let is_any = |token: &Token<S>| matches!(token, Token::Any);
     let Some(first_star) = tokens.iter().position(is_any) else {
@@ -70,6 +74,10 @@ fn strip_end<'t, S: AsRef<str>>(segment: &[Token<S>], mut text: &'t str) -> Opti
 }
 
 /// What is left of `text` after the first place where a segment without stars occurs in it.
+#[expect(
+    clippy::string_slice,
+    reason = "each place was found in this text and is a boundary of characters"
+)]
 fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t str> {
     if let [Token::Text(run)] = segment {
         let run = run.as_ref();
@@ -93,6 +101,10 @@ fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t st
 /// A place fits when every text of the segment occurs at its distance from that place. Each text votes for
 /// the places that it could belong to, and the first place with all votes is the answer. Many short texts are
 /// sought all at once instead, by [`first_place`].
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a place that every text of the segment voted for lies inside of the window"
+)]
 fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usize> {
     let characters: Vec<char> = text.chars().collect();
     let mut runs = Vec::new();
@@ -139,6 +151,10 @@ fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usi
 /// its start: Baeza-Yates and Gonnet's search with one bit for each character of the segment.
 ///
 /// A bit is set when the segment up to its character fits the text up to the present one.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the last character of the segment has its bit in the last word"
+)]
 fn first_place(length: usize, runs: &[(usize, Vec<char>)], text: &[char]) -> Option<usize> {
     let fits = Fits::of(length, runs);
     let mut begun = vec![0_u64; fits.words];
@@ -168,6 +184,10 @@ struct Fits {
 }
 
 impl Fits {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a place of a run is less than the length, and every start is followed by so many words"
+    )]
     fn of(length: usize, runs: &[(usize, Vec<char>)]) -> Self {
         let words = length.div_ceil(WORD_BITS);
         let mut fits = Self {
@@ -209,6 +229,7 @@ impl Fits {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "every start is followed by so many words")]
     fn places(&self, character: char) -> &[u64] {
         let start = self.start(character);
         &self.bits[start..start + self.words]
@@ -216,6 +237,10 @@ impl Fits {
 }
 
 /// Where `run` occurs in `text`, overlaps included: Knuth, Morris and Pratt's search.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "Knuth, Morris and Pratt: a border is shorter than what it is a border of"
+)]
 fn occurrences(run: &[char], text: &[char]) -> Vec<usize> {
     // `borders[i]` is the length of the longest proper border of `run[..=i]`.
     let mut borders = vec![0; run.len()];

@@ -9,6 +9,7 @@ use crate::{
         responses::{Anomaly, DetectAnomaliesResponse, DetectAnomalyResult, ImageSource, PixelAnomaly},
     },
     canned::{BACKGROUND_NAME, Color, Segmentation, Verdict},
+    infallible::json,
     mask::Mask,
 };
 
@@ -61,7 +62,5 @@ fn body(verdict: Verdict, anomalies: Option<Vec<Anomaly>>, anomaly_mask: Option<
             anomaly_mask,
         },
     };
-    serde_json::to_vec(&response)
-        .expect("structs of texts and finite numbers are JSON")
-        .into()
+    json(&response).into()
 }

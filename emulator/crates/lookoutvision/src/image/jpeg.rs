@@ -49,7 +49,8 @@ fn next_marker(bytes: &mut &[u8]) -> Result<u8, &'static str> {
         });
     };
     let fill = rest.iter().take_while(|byte| **byte == 0xff).count();
-    let (marker, rest) = rest[fill..].split_first().ok_or(TRUNCATED)?;
+    let rest = rest.get(fill..).unwrap_or_default();
+    let (marker, rest) = rest.split_first().ok_or(TRUNCATED)?;
     *bytes = rest;
     Ok(*marker)
 }

@@ -82,7 +82,7 @@ fn next_chunk<'b>(bytes: &mut &'b [u8]) -> Result<Chunk<'b>, &'static str> {
     *bytes = rest;
     Ok(Chunk {
         name,
-        data: &checked[4..],
+        data: checked.get(4..).unwrap_or_default(),
         checked,
         checksum: u32::from_be_bytes(*checksum),
     })

@@ -129,8 +129,9 @@ impl Model {
     pub fn number(&self) -> Option<u64> {
         let digits = self.version.as_bytes();
         let is_number = digits.len() <= 10 && digits.first().is_some_and(|first| *first != b'0');
-        (is_number && digits.iter().all(u8::is_ascii_digit))
-            .then(|| self.version.parse().expect("ten digits fit into 64 bits"))
+        // Ten digits fit into 64 bits.
+        let number = self.version.parse().ok();
+        number.filter(|_| is_number && digits.iter().all(u8::is_ascii_digit))
     }
 
     /// Whether it was deleted and that is over
