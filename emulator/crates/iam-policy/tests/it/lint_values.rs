@@ -113,6 +113,22 @@ fn a_session_has_the_arn_of_its_role() {
         "condition-always-true",
         &format!("`ArnNotLike` on `aws:PrincipalArn` is always true: {WHY}"),
     );
+    // The wildcard of a String operator reaches over colons, and no federated user has one in its name.
+    for (pattern, role) in [
+        ("arn:aws:sts::*:assumed-role/*", "arn:aws:iam::*:role/*"),
+        (
+            "arn:aws:sts::*:assumed-role/inspector/line-?",
+            "arn:aws:iam::*:role/inspector",
+        ),
+    ] {
+        let why = format!(
+            "`{pattern}` names a session, and the key of a session is the ARN of its role: `{role}`, with the role's path \
+             before its name if it has one"
+        );
+        for operator in ["ArnLike", "StringLike"] {
+            check_never(operator, "aws:PrincipalArn", pattern, &why);
+        }
+    }
     for arn in [
         "arn:aws:iam::123456789012:role/inspector",
         "arn:aws:iam::123456789012:role/factory/*",
@@ -125,6 +141,11 @@ fn a_session_has_the_arn_of_its_role() {
         check_silent("ArnLike", "aws:PrincipalArn", arn);
     }
     check_silent("StringLike", "aws:PrincipalArn", "*:role/inspector");
+    check_silent(
+        "StringLike",
+        "aws:PrincipalArn",
+        "arn:aws:sts::*:federated-user/*",
+    );
 }
 
 #[test]

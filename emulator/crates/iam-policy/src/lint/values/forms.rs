@@ -67,12 +67,14 @@ pub(super) fn principal_arns() -> Vec<[Form; ARN_PARTS]> {
             resource,
         ]
     };
-    let named = |resource_type: &str| Form::text(resource_type).then(Form::some(Class::Any));
+    // A path may hold nearly every character (IAM API reference, `CreateRole`), a colon too; the name of a federated user
+    // may not (AWS STS API reference, `GetFederationToken`), so a wildcard cannot bring in another kind of ARN.
+    let with_path = |resource_type: &str| Form::text(resource_type).then(Form::some(Class::Any));
     vec![
         arn("iam", Form::text("root")),
-        arn("iam", named("user/")),
-        arn("iam", named("role/")),
-        arn("sts", named("federated-user/")),
+        arn("iam", with_path("user/")),
+        arn("iam", with_path("role/")),
+        arn("sts", Form::text("federated-user/").then(Form::some(Class::Name))),
     ]
 }
 
