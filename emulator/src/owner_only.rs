@@ -17,12 +17,13 @@ use std::{
 pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.mode(FILE_MODE);
     let file = options.open(path)?;
-    // A file system without permissions refuses this, and a file of somebody else who lets us write keeps its mode.
+    // A file system without permissions refuses this, and a file of somebody else who lets us write keeps its mode. So
+    // does what is no file, such as a device that a link leads to: everybody on the machine needs it.
     let _ = file
         .metadata()
         .and_then(|metadata| match restricted(&metadata, FILE_MODE) {
-            Some(permissions) => file.set_permissions(permissions),
-            None => Ok(()),
+            Some(permissions) if metadata.is_file() => file.set_permissions(permissions),
+            _ => Ok(()),
         });
     Ok(file)
 }

@@ -174,6 +174,8 @@ pub(crate) enum StorageError {
     Io { path: PathBuf, error: io::Error },
     #[error("`{}` cannot be made: {error}", path.display())]
     NotMade { path: PathBuf, error: io::Error },
+    #[error("`{}` is a folder, a device or a pipe, and the state is kept in a file: name another one", path.display())]
+    NotAFile { path: PathBuf },
     #[error("`{}` is empty, which a state file never is: remove it, or name another file", path.display())]
     Empty { path: PathBuf },
     #[error(

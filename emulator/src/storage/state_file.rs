@@ -240,7 +240,11 @@ fn open_existing(path: &Path, opener: &Opener) -> Result<Option<Database>, Stora
         path: path.to_path_buf(),
         error,
     };
-    restrict_to_owner(path);
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(StorageError::NotAFile {
+            path: path.to_path_buf(),
+        });
+    }
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -251,7 +255,10 @@ fn open_existing(path: &Path, opener: &Opener) -> Result<Option<Database>, Stora
             path: path.to_path_buf(),
         });
     }
-    Ok(Some(Database::open(path, file, opener)?))
+    let database = Database::open(path, file, opener)?;
+    // Not before it is known to be ours: the mode of another file is nobody's business here.
+    restrict_to_owner(path);
+    Ok(Some(database))
 }
 
 fn gone(path: &Path) -> StorageError {

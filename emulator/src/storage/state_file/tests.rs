@@ -110,6 +110,45 @@ fn the_file_is_its_owners_only_also_if_it_was_there_before() {
     assert_eq!(mode(), 0o600);
 }
 
+#[test]
+fn what_is_no_state_file_keeps_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let socket = folder.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let (empty, foreign) = (folder.path().join("empty"), folder.path().join("foreign"));
+    fs::write(&empty, "").unwrap();
+    fs::write(&foreign, "somebody else's notes\n".repeat(1_000)).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&socket, &link).unwrap();
+    for (path, mode, problem) in [
+        (
+            &inner,
+            0o755,
+            "inner` is a folder, a device or a pipe, and the state is kept in a file: name another one",
+        ),
+        (
+            &socket,
+            0o666,
+            "socket` is a folder, a device or a pipe, and the state is kept in a file: name another one",
+        ),
+        (
+            &link,
+            0o666,
+            "socket` is a folder, a device or a pipe, and the state is kept in a file: name another one",
+        ),
+        (&empty, 0o644, "name another file"),
+        (&foreign, 0o644, "foreign` is no state file"),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let error = StateFile::open(path).err().unwrap().to_string();
+        assert!(error.contains(problem), "{error}");
+        let found = fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{}", path.display());
+    }
+}
+
 /// Some records in every table, and one that is longer than the database's pages are
 fn some_changes() -> Vec<RecordChange> {
     let lines = "line of a manifest\n".repeat(1_000);
