@@ -33,13 +33,13 @@ use crate::{
     },
     request::{
         Connection, HeadError, ReceivedRequest,
-        body::{Account, ReceivedBody, RequestBody},
+        body::{Account, BodyError, ReceivedBody, RequestBody},
     },
     runtime::{Shared, Snapshot},
     services::{
         ec2,
         lookoutvision::{call::Call, perform},
-        query::parameters::Parameters,
+        query::parameters::{Parameters, TooManyParameters},
         refusal::{BodyForm, Fault, Refusal},
         sts,
     },
@@ -345,7 +345,7 @@ impl<'e> Exchange<'e> {
         authenticated: Authenticated,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
-        let parameters = self.parameters(&authenticated.body, entry);
+        let parameters = self.parameters(&authenticated.body, entry)?;
         let invocation = ec2::Invocation::resolve(parameters, authenticated.region, self.snapshot)?;
         let permit = permit(
             self.snapshot,
@@ -367,7 +367,7 @@ impl<'e> Exchange<'e> {
         authenticated: Authenticated,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
-        let parameters = self.parameters(&authenticated.body, entry);
+        let parameters = self.parameters(&authenticated.body, entry)?;
         let call = sts::Call::resolve(
             parameters,
             &authenticated.caller,
@@ -395,8 +395,18 @@ impl<'e> Exchange<'e> {
     }
 
     /// The parameters of a call; the action that they name goes into the journal whether there is one or not
-    fn parameters(&self, body: &ReceivedBody, entry: &mut OpenEntry<'_>) -> Option<Parameters> {
-        let parameters = Parameters::parse(&self.received.method, &self.received.target, &body.bytes)?;
+    fn parameters(
+        &self,
+        body: &ReceivedBody,
+        entry: &mut OpenEntry<'_>,
+    ) -> Result<Option<Parameters>, Refusal> {
+        let values_max = self.snapshot.settings.limits.body_values_max;
+        let (method, target) = (&self.received.method, &self.received.target);
+        let parameters = Parameters::parse(method, target, &body.bytes, values_max)
+            .map_err(|TooManyParameters| Fault::Body(BodyError::TooManyValues { values_max }))?;
+        let Some(parameters) = parameters else {
+            return Ok(None);
+        };
         entry.operation = parameters.get("Action").map(|action| {
             action
                 .chars()
@@ -404,7 +414,7 @@ impl<'e> Exchange<'e> {
                 .collect::<String>()
                 .into()
         });
-        Some(parameters)
+        Ok(Some(parameters))
     }
 }
 

@@ -48,7 +48,9 @@ impl Upload {
         let received = self.body.lock().await.receive(&limits, account).await;
         received.map_err(|error| {
             let (status, code) = match error {
-                BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge"),
+                BodyError::TooLarge { .. } | BodyError::TooManyValues { .. } => {
+                    (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge")
+                }
                 BodyError::NoRoom { .. } => (StatusCode::SERVICE_UNAVAILABLE, "NoRoom"),
                 BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
                     (StatusCode::REQUEST_TIMEOUT, "BodyTimeout")

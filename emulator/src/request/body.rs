@@ -44,6 +44,12 @@ pub(crate) enum BodyError {
         /// The limit
         bytes_max: usize,
     },
+    /// More values than one body may have
+    #[error("the call has more parameters than body_values_max ({values_max})")]
+    TooManyValues {
+        /// The limit
+        values_max: usize,
+    },
     /// More bytes than all bodies together may hold, or no room within `body_room_timeout`
     #[error("no room for the body among those in flight ({limit}, client_body_share_percent_max)")]
     NoRoom {

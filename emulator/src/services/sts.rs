@@ -316,7 +316,7 @@ roles:
                     RoleSessionName=line-7&ExternalId=let-me-in&SourceIdentity=alice&\
                     Tags.member.1.Key=line&Tags.member.1.Value=7&TransitiveTagKeys.member.1=line&\
                     ProvidedContexts.member.1.ProviderArn=arn:aws:iam::aws:contextProvider/IdentityCenter";
-        let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes());
+        let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes(), 100).expect("they are few");
         let region = "us-west-2".parse().expect("it is a Region");
         let call = Call::resolve(parameters, &caller, &snapshot, region);
         let Ok(Call::AssumeRole(invocation)) = call else {

@@ -21,6 +21,8 @@ macro_rules! for_each_limit {
             headers_max: usize = headers_max, 100, 16..=4_096;
             /// Bytes of one request's body.
             body_bytes_max: usize = body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
+            /// Values of a request's JSON document, or parameters of a call of EC2 or STS.
+            body_values_max: usize = body_values_max, 10_000, 1_000..=1_000_000;
             /// Bytes of the body of one request to the control API.
             control_body_bytes_max: usize = control_body_bytes_max, 1_048_576, 32_768..=1_073_741_824;
             /// Bytes of bodies held in memory at one time, over all connections to the AWS API. At least twice `body_bytes_max`,
@@ -132,6 +134,7 @@ impl Limits {
             dataset_entries_max: self.dataset_entries_max,
             datasets_bytes_max: self.datasets_bytes_max,
             client_tokens_max: self.client_tokens_max,
+            body_values_max: self.body_values_max,
         }
     }
 }

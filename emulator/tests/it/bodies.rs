@@ -251,3 +251,71 @@ async fn a_burst_of_large_bodies_takes_little_more_than_they_may_and_gives_it_ba
     let kept = memory(&process, "VmRSS").saturating_sub(before);
     assert!(kept <= 32 * MEBIBYTE, "{} MiB more after it", kept / MEBIBYTE);
 }
+
+/// What a body is read into is larger than the body by far where it has many small values
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_body_of_millions_of_values_takes_no_more_than_its_bytes() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("emulator.yaml"), "").unwrap();
+    let process = Process::start(folder.path());
+    process.send(&Call::detect("1")).await.unwrap();
+    let before = memory(&process, "VmRSS");
+
+    let mut ec2 = Call::query("ec2", "DescribeVpcs", &[]);
+    ec2.body.extend(b"&a=b".repeat(4_000_000));
+    let answer = process.send(&ec2).await.unwrap();
+    let message = answer.check_xml(413, "RequestEntityTooLarge");
+    assert_eq!(
+        message,
+        "the call has more parameters than body_values_max (10000)"
+    );
+    let mut sts = Call::query("sts", "GetCallerIdentity", &[]);
+    sts.body.extend(b"&a".repeat(8_000_000));
+    let answer = process.send(&sts).await.unwrap();
+    answer.check_xml(413, "RequestEntityTooLarge");
+    for value in ["0,", "{},"] {
+        let body = [
+            r#"{"ProjectName":"x","y":["#,
+            &value.repeat(16_000_000 / value.len()),
+            "0]}",
+        ];
+        let call = Call::post(
+            "/2020-11-20/projects",
+            "application/json",
+            body.concat().as_bytes(),
+        );
+        let message = process
+            .send(&call)
+            .await
+            .unwrap()
+            .check(400, "SerializationException");
+        assert_eq!(
+            message,
+            "the request body has more than body_values_max (10000) values"
+        );
+    }
+    let peak = memory(&process, "VmHWM") - before;
+    assert!(peak <= 48 * MEBIBYTE, "{} MiB more at the peak", peak / MEBIBYTE);
+
+    // What a call may need, a text of ten megabytes included, is taken.
+    let tags: Vec<(String, String)> = (1..=1_000)
+        .map(|n| (format!("ResourceId.{n}"), format!("vpce-{n:017x}")))
+        .collect();
+    let tags: Vec<(&str, &str)> = tags.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let answer = process
+        .send(&Call::query("ec2", "CreateTags", &tags))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let changes = format!(r#"{{"Changes":"{}"}}"#, ",".repeat(10_000_000));
+    let mut update = Call::post(
+        "/2020-11-20/projects/myProject/datasets/train/entries",
+        "application/json",
+        changes.as_bytes(),
+    );
+    update.method = "PATCH";
+    let message = process.send(&update).await.unwrap().message();
+    assert!(!message.contains("body_values_max"), "{message}");
+}

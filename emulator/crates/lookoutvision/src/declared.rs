@@ -109,6 +109,8 @@ pub struct Limits {
     pub datasets_bytes_max: usize,
     /// Client tokens that are remembered, each for 8 hours at most
     pub client_tokens_max: usize,
+    /// Values in the JSON document of one request
+    pub body_values_max: usize,
 }
 
 /// The declared model of this version

@@ -136,7 +136,7 @@ impl Request {
         let document = members
             .iter()
             .any(|member| member.place == Place::Body)
-            .then(|| document(received.body));
+            .then(|| document(received.body, view.limits().body_values_max));
         let in_document = match &document {
             Some(Ok(members)) => members,
             _ => &Map::new(),

@@ -78,6 +78,7 @@ pub(super) fn limits() -> Limits {
         dataset_entries_max: 20_000,
         datasets_bytes_max: 268_435_456,
         client_tokens_max: 10_000,
+        body_values_max: 10_000,
     }
 }
 

@@ -672,7 +672,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
     /// The pairs of a call: action, resource type, and the keys of each
     fn pairs(snapshot: &Arc<Snapshot>, parameters: &str) -> Vec<(String, String, Vec<String>)> {
         let body = format!("Version=2016-11-15&{parameters}");
-        let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes());
+        let parameters = Parameters::parse(&Method::POST, "/", body.as_bytes(), 100).expect("they are few");
         let region = "us-west-2".parse().expect("it is a Region");
         let invocation = Invocation::resolve(parameters, region, snapshot).expect("the action is played");
         let request = invocation.authorization_request();

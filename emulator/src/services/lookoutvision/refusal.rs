@@ -72,7 +72,7 @@ pub(in crate::services) fn to_wire(fault: &Fault, mismatch_detail: MismatchDetai
         },
         Fault::Body(error) => match error {
             // AWS Lambda API reference, *Common errors*: the codes; their texts are ours.
-            BodyError::TooLarge { .. } => front_end(
+            BodyError::TooLarge { .. } | BodyError::TooManyValues { .. } => front_end(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestEntityTooLargeException",
                 &error.to_string(),

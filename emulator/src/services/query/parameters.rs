@@ -16,6 +16,10 @@ use http::Method;
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(BTreeMap<String, String>);
 
+/// A call has more parameters than it may
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooManyParameters;
+
 /// What is wrong with the parameters of a call
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParameterFault {
@@ -38,19 +42,35 @@ impl Parameters {
     /// Reads the query of a target and, of a POST, the body
     ///
     /// `None` when the request is no call: the protocol knows GET and POST of `/`.
-    pub(crate) fn parse(method: &Method, target: &str, body: &[u8]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When there are more than `parameters_max`: read, they take forty times as much memory as the bytes did.
+    pub(crate) fn parse(
+        method: &Method,
+        target: &str,
+        body: &[u8],
+        parameters_max: usize,
+    ) -> Result<Option<Self>, TooManyParameters> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if path != "/" || !matches!(*method, Method::GET | Method::POST) {
-            return None;
+            return Ok(None);
         }
         let form = if *method == Method::POST { body } else { &[] };
+        let count = |form: &[u8]| {
+            form.split(|&byte| byte == b'&')
+                .filter(|pair| !pair.is_empty())
+                .count()
+        };
+        if count(query.as_bytes()) + count(form) > parameters_max {
+            return Err(TooManyParameters);
+        }
         let pairs = form_urlencoded::parse(query.as_bytes())
             .chain(form_urlencoded::parse(form))
             // What a presigned URL adds belongs to the signature.
             .filter(|(name, _)| !name.starts_with("X-Amz-"));
-        Some(Self(BTreeMap::from_iter(
+        Ok(Some(Self(BTreeMap::from_iter(
             pairs.map(|(name, value)| (name.into_owned(), value.into_owned())),
-        )))
+        ))))
     }
 
     /// A parameter's value
@@ -161,7 +181,9 @@ mod tests {
     use super::*;
 
     fn post(body: &str) -> Parameters {
-        Parameters::parse(&Method::POST, "/", body.as_bytes()).expect("a call")
+        Parameters::parse(&Method::POST, "/", body.as_bytes(), 100)
+            .expect("they are few")
+            .expect("a call")
     }
 
     #[test]
@@ -188,10 +210,26 @@ mod tests {
 
     #[test]
     fn a_call_is_a_get_or_a_post_of_the_root() {
-        let get = Parameters::parse(&Method::GET, "/?Action=A&X-Amz-Date=1", b"Ignored=1").expect("a call");
+        let parse =
+            |method, target, body| Parameters::parse(&method, target, body, 100).expect("they are few");
+        let get = parse(Method::GET, "/?Action=A&X-Amz-Date=1", b"Ignored=1").expect("a call");
         assert_eq!(get.iter().collect::<Vec<_>>(), [("Action", "A")]);
-        assert!(Parameters::parse(&Method::POST, "/x", b"").is_none());
-        assert!(Parameters::parse(&Method::PUT, "/", b"").is_none());
+        assert!(parse(Method::POST, "/x", b"").is_none());
+        assert!(parse(Method::PUT, "/", b"").is_none());
+    }
+
+    #[test]
+    fn they_are_counted_before_they_are_read() {
+        let parse = |target, body| Parameters::parse(&Method::POST, target, body, 4);
+        assert!(
+            parse("/?A=1", b"B=2&&C=&D&").is_ok(),
+            "what lies between two `&` and is empty is none"
+        );
+        assert_eq!(
+            parse("/?A=1", b"B=2&C=&D&E").expect_err("five"),
+            TooManyParameters
+        );
+        assert_eq!(parse("/?A&B&C&D&E", b"").expect_err("five"), TooManyParameters);
     }
 
     #[test]

@@ -44,7 +44,9 @@ pub(in crate::services) fn wire(
 /// Faults of the transport. The codes are those of the common errors; the sentences are ours.
 pub(in crate::services) fn body_row(error: &BodyError) -> Row {
     let (status, code) = match error {
-        BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
+        BodyError::TooLarge { .. } | BodyError::TooManyValues { .. } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
+        }
         BodyError::NoRoom { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
         BodyError::TimedOut { .. } | BodyError::StoodStill { .. } => {
             (StatusCode::REQUEST_TIMEOUT, "RequestTimeout")

@@ -99,10 +99,16 @@ fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>
 /// The members of a body that is a document
 ///
 /// # Errors
-/// `SerializationException` when it is no JSON object.
-pub(crate) fn document(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+/// `SerializationException` when it is no JSON object, or one of more values than `values_max`: read, they take twenty
+/// times as much memory as the bytes did.
+pub(crate) fn document(body: &[u8], values_max: usize) -> Result<Map<String, Value>, ServiceError> {
     if body.is_empty() {
         return Ok(Map::new());
+    }
+    if values_at_most(body) > values_max {
+        return Err(ServiceError::serialization(format!(
+            "the request body has more than body_values_max ({values_max}) values"
+        )));
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => Ok(members),
@@ -114,6 +120,24 @@ pub(crate) fn document(body: &[u8]) -> Result<Map<String, Value>, ServiceError> 
             "could not parse the request body into JSON: {error}"
         ))),
     }
+}
+
+/// How many values a JSON text has, empty lists and objects counted twice
+///
+/// Each value comes after a comma or is the first in its list or object. What is no JSON is counted as well, and found
+/// out by whoever reads it.
+fn values_at_most(json: &[u8]) -> usize {
+    let (mut values, mut is_text, mut is_escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            b',' | b'[' | b'{' if !is_text => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, ServiceError> {

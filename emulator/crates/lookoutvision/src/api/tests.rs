@@ -9,7 +9,8 @@ use super::{
     *,
 };
 use crate::{
-    constraints::Pattern, error::ServiceError, operation::Operation, routes::Route, testing::api_model,
+    constraints::Pattern, error::ServiceError, operation::Operation, routes::Route, testing,
+    testing::api_model,
 };
 
 /// Every operation: its request, its response, and the reader of the request, which is `read` unless there is another
@@ -141,7 +142,7 @@ impl Wire {
         let route = Route::resolve(self.operation.method(), &self.path).expect("the path is the operation's");
         let members = self.operation.request().members;
         let has_document = members.iter().any(|member| member.place == Place::Body);
-        let document = has_document.then(|| document(&self.body));
+        let document = has_document.then(|| document(&self.body, testing::limits().body_values_max));
         let body = self.body.clone().into();
         let parts = Parts {
             route: &route,
@@ -640,4 +641,28 @@ fn the_description_is_the_api_model() {
     }
     let operations: Vec<Operation> = TABLE.iter().map(|row| row.operation).collect();
     assert_eq!(operations, Operation::ALL);
+}
+
+#[test]
+fn the_values_of_a_document_are_counted_before_they_are_read() {
+    let read = |text: &str| document(text.as_bytes(), 4).map(|members| members.len());
+    assert_eq!(
+        read(r#"{"a": 1, "b": [2]}"#).expect("an object, two numbers, a list"),
+        2
+    );
+    // What is within a text is no value, an escaped quote included.
+    assert_eq!(read(r#"{"a": "[{,,,\\", "b": "\",,,,,"}"#).expect("two texts"), 2);
+    for text in [
+        r#"{"a": [1, 2, 3]}"#,
+        r#"{"a": [[[[]]]]}"#,
+        r#"{"a": [{}, {}]}"#,
+        "[,,,,",
+    ] {
+        let error = read(text).expect_err("five");
+        assert!(
+            matches!(&error, ServiceError::SerializationException { message }
+                if message == "the request body has more than body_values_max (4) values"),
+            "{error:?}"
+        );
+    }
 }
