@@ -141,3 +141,49 @@ fn every_page_of_the_documentation_is_in_its_summary() {
         );
     }
 }
+
+/// A number as the documents write it
+fn written(limit: &str, number: u64) -> String {
+    let is_bytes = limit.contains("_bytes_") && number > 0;
+    if is_bytes && number.is_multiple_of(1024 * 1024) {
+        return format!("{} MiB", number / (1024 * 1024));
+    }
+    if is_bytes && number.is_multiple_of(1024) {
+        return format!("{} KiB", number / 1024);
+    }
+    let mut text = number.to_string();
+    for place in (1..text.len())
+        .rev()
+        .filter(|place| (text.len() - place) % 3 == 0)
+        .collect::<Vec<_>>()
+    {
+        text.insert(place, ',');
+    }
+    text
+}
+
+#[test]
+fn the_page_of_limits_has_every_limit_with_its_default() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/limits.md")).expect("the page is there");
+    let schema = fs::read_to_string(root.join("emulator.schema.json")).expect("the schema is there");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("it is JSON");
+    let limits = schema["$defs"]["LimitsFile"]["properties"]
+        .as_object()
+        .expect("the schema has the limits");
+    let expected: String = limits
+        .iter()
+        .map(|(name, limit)| {
+            let default = written(name, limit["default"].as_u64().expect("a number"));
+            let description = limit["description"]
+                .as_str()
+                .expect("a text")
+                .trim_end_matches('.');
+            format!("| `{name}` | {default} | {description} |\n")
+        })
+        .collect();
+    assert!(
+        page.ends_with(&expected),
+        "the page ends with this table:\n{expected}"
+    );
+}
