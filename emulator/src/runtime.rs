@@ -105,6 +105,10 @@ impl From<StorageError> for NotAttached {
 }
 
 impl Shared {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is made by another room and named by its type"
+    )]
     pub(crate) fn new(
         settings: Arc<Settings>,
         authority: Arc<CertificateAuthority>,

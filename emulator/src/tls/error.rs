@@ -95,12 +95,12 @@ pub(crate) enum CertsError {
 impl CertsError {
     /// Whether the system does not let this process do it
     pub(crate) fn is_permission_denied(&self) -> bool {
-        let source = match self {
-            Self::CreateDirectory { source, .. }
-            | Self::NotWritable { source, .. }
-            | Self::Lock { source, .. }
-            | Self::Write { source, .. } => source,
-            _ => return false,
+        let (Self::CreateDirectory { source, .. }
+        | Self::NotWritable { source, .. }
+        | Self::Lock { source, .. }
+        | Self::Write { source, .. }) = self
+        else {
+            return false;
         };
         matches!(
             source.kind(),

@@ -159,7 +159,7 @@ fn strangers(call: &Call) -> [Call; 3] {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    crate::support::journal_of(&emulator)
+    crate::support::journal_of(emulator)
         .await
         .pop()
         .expect("a request was sent")

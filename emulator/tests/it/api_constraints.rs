@@ -287,7 +287,7 @@ impl<'m> Probes<'m> {
             "integer" => {
                 for (about, number) in around_bounds(description) {
                     let violations =
-                        out_of_range(description, number, "value", path, Some(number.to_string()));
+                        out_of_range(description, number, "value", path, Some(&number.to_string()));
                     self.push(
                         about,
                         format!("{path} = {number}"),
@@ -444,12 +444,12 @@ fn out_of_range(
     size: i64,
     what: &str,
     path: &str,
-    shown: Option<String>,
+    shown: Option<&str>,
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut broken = |constraint: String| {
         violations.push(Violation {
-            value: shown.as_ref().map(|value| format!("'{value}'")),
+            value: shown.map(|value| format!("'{value}'")),
             path: path.to_owned(),
             constraint,
         });
@@ -474,7 +474,7 @@ fn broken_by(description: &Value, value: &str, path: &str) -> Vec<Violation> {
         shown.push('…');
     }
     let size = i64::try_from(characters).expect("a short text");
-    let mut violations = out_of_range(description, size, "length", path, Some(shown.clone()));
+    let mut violations = out_of_range(description, size, "length", path, Some(&shown));
     let mut broken = |constraint: String| {
         violations.push(Violation {
             value: Some(format!("'{shown}'")),

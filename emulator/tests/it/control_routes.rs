@@ -215,16 +215,17 @@ fn differences(document: &Value, schema: &Value, value: &Value, place: &str, fou
         let part = parts.remove(position);
         match part["$ref"].as_str() {
             Some(reference) => {
-                parts.push(&document[&"components"]["schemas"][reference.rsplit('/').next().unwrap()])
+                let name = reference.rsplit('/').next().expect("a split has a first part");
+                parts.push(&document[&"components"]["schemas"][name]);
             }
-            None => parts.extend(part["allOf"].as_array().unwrap()),
+            None => parts.extend(part["allOf"].as_array().expect("it was found by this list")),
         }
     }
     let known: Map<String, Value> = parts
         .iter()
         .flat_map(|part| std::iter::once(*part).chain(part["oneOf"].as_array().into_iter().flatten()))
         .filter_map(|part| part["properties"].as_object())
-        .flat_map(|properties| properties.clone())
+        .flat_map(Clone::clone)
         .collect();
     let required = parts
         .iter()

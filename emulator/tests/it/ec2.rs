@@ -43,7 +43,7 @@ async fn subnets(emulator: &Emulator) -> Vec<String> {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    crate::support::journal_of(&emulator)
+    crate::support::journal_of(emulator)
         .await
         .pop()
         .expect("a request was sent")
@@ -683,7 +683,7 @@ async fn what_data_sources_look_up_is_made_up_of_the_networks() {
         .await;
         assert_eq!(entries.xml_all("cidr"), [block]);
         let with_blocks = ec2(&emulator, "DescribePrefixLists", &[("PrefixListId.1", list)]).await;
-        assert_eq!(with_blocks.xml_all("prefixListId"), [list.clone()]);
+        assert_eq!(with_blocks.xml_all("prefixListId"), std::slice::from_ref(list));
         assert!(
             with_blocks
                 .text()

@@ -77,7 +77,7 @@ async fn subnet(emulator: &Emulator) -> String {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    crate::support::journal_of(&emulator)
+    crate::support::journal_of(emulator)
         .await
         .pop()
         .expect("a request was sent")

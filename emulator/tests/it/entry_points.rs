@@ -34,7 +34,7 @@ async fn arriving_at(emulator: &Emulator, address: [u8; 4], host: &str) -> Answe
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    crate::support::journal_of(&emulator)
+    crate::support::journal_of(emulator)
         .await
         .pop()
         .expect("a request was sent")

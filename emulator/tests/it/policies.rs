@@ -189,7 +189,7 @@ async fn the_journal_says_which_clause_did_not_match() {
 
 /// The notes of the one request that was made
 async fn notes(emulator: &Emulator) -> Value {
-    let requests = crate::support::journal_of(&emulator).await;
+    let requests = crate::support::journal_of(emulator).await;
     assert_eq!(requests.len(), 1);
     requests[0]["notes"].clone()
 }

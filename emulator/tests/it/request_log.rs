@@ -15,9 +15,9 @@ use crate::{
 
 /// A program with these settings in its configuration, whose endpoint lets nobody but one model be asked
 fn start(settings: &str) -> (tempfile::TempDir, Process) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
     let config = format!("certs: certs\nendpoint_policy: {ONE_MODEL}\n{settings}");
-    std::fs::write(folder.path().join("emulator.yaml"), config).unwrap();
+    std::fs::write(folder.path().join("emulator.yaml"), config).expect("the folder is ours");
     let process = Process::start(folder.path());
     (folder, process)
 }
@@ -29,7 +29,7 @@ async fn three_calls(process: &Process) {
         (Call::detect("1"), 403),
         (Call::detect("1").credentials("test", "wrong"), 403),
     ] {
-        assert_eq!(process.send(&call).await.unwrap().status, status);
+        assert_eq!(process.send(&call).await.expect("an answer").status, status);
     }
 }
 
@@ -338,7 +338,7 @@ async fn a_policy_that_ec2_refuses_is_told_with_its_place_and_what_is_wrong() {
             ),
         ];
         let call = Call::query("ec2", "ModifyVpcEndpoint", &parameters);
-        assert_eq!(process.send(&call).await.unwrap().status, 400);
+        assert_eq!(process.send(&call).await.expect("an answer").status, 400);
     })
     .await;
     let lines: Vec<&str> = log
@@ -359,7 +359,7 @@ async fn a_role_that_is_not_there_is_told_with_the_key_to_set_or_the_one_that_wa
     let assume = async |process: &Process, role: &str| {
         let parameters = [("RoleArn", role), ("RoleSessionName", "line-7")];
         let call = Call::query("sts", "AssumeRole", &parameters);
-        assert_eq!(process.send(&call).await.unwrap().status, 403);
+        assert_eq!(process.send(&call).await.expect("an answer").status, 403);
     };
     let log = log_after(roles, async |process: &Process| {
         assume(process, "arn:aws:iam::123456789012:role/nobody").await;

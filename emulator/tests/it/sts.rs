@@ -106,7 +106,7 @@ fn assume(more: &[(&str, &str)]) -> Call {
 }
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    crate::support::journal_of(&emulator)
+    crate::support::journal_of(emulator)
         .await
         .pop()
         .expect("a request was sent")

@@ -81,7 +81,7 @@ const TOGETHER: &[(&str, &str, &str)] = &[
 ];
 
 async fn last_entry(emulator: &Emulator) -> Value {
-    crate::support::journal_of(&emulator)
+    crate::support::journal_of(emulator)
         .await
         .pop()
         .expect("a request was sent")
