@@ -154,7 +154,7 @@ fn written(limit: &str, number: u64) -> String {
     let mut text = number.to_string();
     for place in (1..text.len())
         .rev()
-        .filter(|place| (text.len() - place) % 3 == 0)
+        .filter(|place| (text.len() - place).is_multiple_of(3))
         .collect::<Vec<_>>()
     {
         text.insert(place, ',');
