@@ -1,5 +1,5 @@
 //! The life of a project through the AWS SDK for Rust, as programs for the real service are written: create, poll, use,
-//! delete. The emulator's configuration is `life-cycle/emulator.yaml`. Where [`CONTROL_URL`] is set everything takes ten
+//! delete. The emulator's configuration is `life-cycle/emulator.yaml`. Where `LOOKOUTVISION_EMULATOR_CONTROL_URL` is set everything takes ten
 //! minutes, and the program puts the emulator's clock forward.
 
 use std::time::Duration;
