@@ -43,7 +43,7 @@ mod public;
 mod tests;
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -123,7 +123,7 @@ impl CertificateAuthority {
         names: ServedNames,
         now: Timestamp,
     ) -> Result<(Self, CaNotice), CertsError> {
-        let access = enter(directory)?;
+        let access = enter(directory, owner_only::make_folder)?;
         open_or_create(directory, access, names, now)
     }
 }
@@ -133,7 +133,7 @@ impl CertificateAuthority {
 /// # Errors
 /// The directory cannot be used: it is none, or it takes no files and holds no authority.
 pub(crate) fn probe(directory: &Path) -> Result<(), CertsError> {
-    match enter(directory)? {
+    match enter(directory, owner_only::make_folder)? {
         Access::Locked(_) => Ok(()),
         Access::ReadOnly(source) => {
             let path = CertsPaths::in_directory(directory).key;
@@ -146,11 +146,12 @@ pub(crate) fn probe(directory: &Path) -> Result<(), CertsError> {
     }
 }
 
-fn enter(directory: &Path) -> Result<Access, CertsError> {
+/// Makes the directory if there is none, and takes its lock
+fn enter(directory: &Path, make: fn(&Path) -> io::Result<()>) -> Result<Access, CertsError> {
     match fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => return Err(CertsError::NotADirectory(directory.to_owned())),
         Ok(_) => {}
-        Err(_) => owner_only::make_folder(directory).map_err(|source| CertsError::CreateDirectory {
+        Err(_) => make(directory).map_err(|source| CertsError::CreateDirectory {
             path: directory.to_owned(),
             source,
         })?,

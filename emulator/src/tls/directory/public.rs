@@ -42,18 +42,10 @@ pub(crate) fn probe_public(folder: &Path) -> Result<(), CertsError> {
 }
 
 fn enter(folder: &Path) -> Result<Access, CertsError> {
-    match fs::metadata(folder) {
-        Ok(metadata) if !metadata.is_dir() => return Err(CertsError::NotADirectory(folder.to_owned())),
-        Ok(_) => {}
-        Err(_) => fs::create_dir_all(folder).map_err(|source| CertsError::CreateDirectory {
-            path: folder.to_owned(),
-            source,
-        })?,
-    }
     for key in [CertsPaths::in_directory(folder).key, former_key(folder)] {
         if key.symlink_metadata().is_ok() {
             return Err(CertsError::KeyInPublicFolder(key));
         }
     }
-    files::lock(folder)
+    super::enter(folder, |folder| fs::create_dir_all(folder))
 }

@@ -196,7 +196,7 @@ fn a_directory_that_takes_no_files_and_has_no_authority_is_refused() {
 }
 
 fn read_only() -> Access {
-    Access::ReadOnly(std::io::ErrorKind::ReadOnlyFilesystem.into())
+    Access::ReadOnly(io::ErrorKind::ReadOnlyFilesystem.into())
 }
 
 fn served_names() -> ServedNames {
