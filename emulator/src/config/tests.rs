@@ -1,6 +1,7 @@
 //! What a configuration file becomes, and what is said about one that is wrong.
 
 mod defaults;
+mod every_mistake;
 mod mistakes;
 mod networks;
 mod principals;
