@@ -1,20 +1,22 @@
 //! The configuration: everything a user can set, valid or not there at all.
 //!
-//! The file is read into a serde mirror that refuses unknown keys (`file`), the mirror is checked as a whole, and
-//! only a [`Config`] in which every name is well-formed, every file it names was read and every policy parsed comes
-//! out. A request keeps the `Config` it began with, so a reload never shows it half of two worlds.
+//! The file is read by its JSON Schema (`form`), which finds every mistake of form, into plain structures (`file`). Those
+//! are checked against each other (`validate`), and only a [`Config`] in which every name is well-formed, every file it
+//! names was read and every policy parsed comes out. A request keeps the `Config` it began with, so a reload never shows
+//! it half of two worlds.
 
 mod file;
 mod files;
+mod form;
 mod limits;
 pub(crate) mod listen_address;
 mod listened;
 mod problems;
 mod reachability;
-mod read;
 mod schema;
 mod source;
 pub(crate) mod text_file;
+mod texts;
 mod timing;
 mod validate;
 pub(crate) mod watch;
@@ -92,7 +94,9 @@ pub(crate) struct Process {
 pub(crate) use crate::settings::LogRequests;
 
 /// Form of the log lines
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(crate) enum LogFormat {
     /// For a person
     Text,
@@ -252,8 +256,8 @@ fn check(
     files: &Files,
     probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
 ) -> Result<Config, Problems> {
-    let written = read::read(tree, &report);
-    let config = validate::validate(written, source, files, &report, probe);
+    let written = form::read(tree, &report);
+    let config = written.and_then(|written| validate::validate(written, source, files, &report, probe));
     let sections = tree.keys();
     if sections.is_empty() && source.file.path().is_some() {
         report.warning(
@@ -263,12 +267,16 @@ fn check(
     }
     let (problems, warnings) = report.finish();
     match config {
-        Ok(config) if problems.is_empty() => Ok(Config {
+        Some(config) if problems.is_empty() => Ok(Config {
             sections,
             warnings,
             ..config
         }),
-        Ok(_) | Err(_) => Err(problems),
+        None if problems.is_empty() => Err(Problem::of_process(
+            "the configuration is refused, and nothing says why: this is a fault of the emulator",
+        )
+        .into()),
+        _ => Err(problems),
     }
 }
 

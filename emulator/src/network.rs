@@ -68,7 +68,9 @@ pub(crate) enum PrivateDns {
 }
 
 /// What becomes of a request that no endpoint leads to
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(crate) enum PublicEndpoint {
     /// It comes through the public endpoint, where no endpoint policy is asked
     Allow,

@@ -2,31 +2,33 @@
 
 use std::time::Duration;
 
-use super::{
-    problems::{Report, Reported},
-    read::{Located, mapping},
-};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::settings::limits::{Limit, Limits, for_each_limit};
 
 macro_rules! limits_file {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:ident, $default:literal, $least:literal..=$most:literal;)+) => {
-        mapping! {
-            /// Every bound, by name.
-            #[derive(Default)]
-            pub(super) struct LimitsFile {
-                $(
-                    $(#[doc = $doc])+
-                    #[schemars(range(min = $least, max = $most), extend("default" = $default))]
-                    $key: Option<Located<u64>>,
-                )+
+        /// Every bound, by name.
+        #[derive(Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct LimitsFile {
+            $(
+                $(#[doc = $doc])+
+                #[schemars(range(min = $least, max = $most))]
+                $key: u64,
+            )+
+        }
+
+        impl Default for LimitsFile {
+            fn default() -> Self {
+                Self { $($key: $default,)+ }
             }
         }
 
-        impl LimitsFile {
-            /// The limits, with the default for each that is not set
-            pub(super) fn validate(&self, report: &Report<'_>) -> Result<Limits, Reported> {
-                $(let $field = number_in(report, self.$key.as_ref(), $least, $most, $default);)+
-                Ok(Limits { $($field: <$type as Limit>::from_number($field?),)+ })
+        impl From<LimitsFile> for Limits {
+            fn from(written: LimitsFile) -> Self {
+                Self { $($field: <$type as Limit>::from_number(written.$key),)+ }
             }
         }
 
@@ -37,23 +39,3 @@ macro_rules! limits_file {
 }
 
 for_each_limit!(limits_file);
-
-/// A number of the file within its bounds, or its default
-pub(super) fn number_in(
-    report: &Report<'_>,
-    written: Option<&Located<u64>>,
-    least: u64,
-    most: u64,
-    default: u64,
-) -> Result<u64, Reported> {
-    let Some(written) = written else {
-        return Ok(default);
-    };
-    match written.value? {
-        number if (least..=most).contains(&number) => Ok(number),
-        number => Err(report.problem(
-            &written.place,
-            format!("{number} is out of bounds ({least} to {most})"),
-        )),
-    }
-}

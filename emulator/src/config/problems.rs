@@ -8,7 +8,7 @@
 //! Values that may be secret never enter a message: wrong types are told by kind ("found a text"), and what stands in
 //! the place of an access key is not repeated.
 
-use std::{cell::RefCell, fmt, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, fmt, path::PathBuf, rc::Rc};
 
 use client_text::escape;
 use serde::Serialize;
@@ -153,13 +153,8 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The proof that a problem was reported: what could not be made of the file is `Err(Reported)`, and whoever meets one
-/// passes it on without a word of their own.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reported(());
-
 /// A place in the configuration file, as a JSON Pointer
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(Rc<str>);
 
 impl Place {
@@ -187,6 +182,8 @@ pub(super) struct Report<'a> {
     file: Option<PathBuf>,
     tree: Option<&'a Node>,
     problems: RefCell<Vec<Problem>>,
+    /// Where they are in the configuration file
+    places: RefCell<BTreeSet<Place>>,
     warnings: RefCell<Vec<Problem>>,
 }
 
@@ -206,19 +203,33 @@ impl<'a> Report<'a> {
             file: None,
             tree: None,
             problems: RefCell::default(),
+            places: RefCell::default(),
             warnings: RefCell::default(),
         }
     }
 
     /// Takes down a problem at a place of the configuration file
-    pub(super) fn problem(&self, place: &Place, message: impl Into<String>) -> Reported {
-        self.add(self.locate(place, message.into()))
+    pub(super) fn problem(&self, place: &Place, message: impl Into<String>) {
+        self.places.borrow_mut().insert(place.clone());
+        self.add(self.locate(place, message.into()));
+    }
+
+    /// Takes down a problem for which there is nothing to be made of what stands at its place
+    pub(super) fn refuse<T>(&self, place: &Place, message: impl Into<String>) -> Option<T> {
+        self.problem(place, message);
+        None
     }
 
     /// Takes down a problem that knows its own place
-    pub(super) fn add(&self, problem: Problem) -> Reported {
+    pub(super) fn add(&self, problem: Problem) {
         insert(problem, &mut self.problems.borrow_mut());
-        Reported(())
+    }
+
+    /// Whether there is no problem at a place, nor further in
+    pub(super) fn is_sound(&self, place: &Place) -> bool {
+        let (places, inside) = (self.places.borrow(), place.descend("/"));
+        let is_inside = |next: &Place| next.0.starts_with(&*inside.0);
+        !places.contains(place) && !places.range(&inside..).next().is_some_and(is_inside)
     }
 
     /// Takes down something odd but usable
@@ -240,6 +251,11 @@ impl<'a> Report<'a> {
             }
             _ => format!("first at {}", place.pointer()),
         }
+    }
+
+    /// Whether the file says something at a place, be it wrong
+    pub(super) fn is_said(&self, place: &Place) -> bool {
+        self.tree.is_some_and(|tree| tree.has(place.pointer()))
     }
 
     /// The problems and the warnings, both in the order of their places

@@ -1,136 +1,19 @@
-//! The JSON Schema of the configuration file, made from the mirror.
+//! The JSON Schema of the configuration file, made from its structures.
 //!
-//! `emulator.schema.json` is committed and is what the `schema` subcommand prints; a test keeps it in step with the
-//! mirror, so the program itself carries no schema generator.
-
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-
-use super::{
-    file::{PolicyLevels, PolicySource},
-    read::Located,
-};
+//! `emulator.schema.json` is committed. It is what the file is read by (`form`) and what the `schema` subcommand prints; a
+//! test keeps it in step with the structures (`file`), so the program itself carries no schema generator.
 
 /// The JSON Schema of the configuration file
 pub(crate) const SCHEMA: &str = include_str!("../../emulator.schema.json");
-
-impl<T: JsonSchema> JsonSchema for Located<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-macro_rules! text_schema {
-    ($($type:ty: $schema:tt;)+) => {
-        $(impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        })+
-    };
-}
-
-/// What identifiers of other crates look like in the file: `#[schemars(with = "…")]` names these, because the derive can
-/// only use types whose schema this crate defines
-pub(super) mod forms {
-    use super::{Cow, JsonSchema, Schema, SchemaGenerator, json_schema};
-
-    pub(crate) struct AccountId;
-    pub(crate) struct Region;
-    pub(crate) struct VpcId;
-    pub(crate) struct VpcEndpointId;
-    pub(crate) struct ProjectName;
-    pub(crate) struct ModelVersion;
-    pub(crate) struct ModelStatus;
-
-    text_schema! {
-        AccountId: {"type": "string", "pattern": "^[0-9]{12}$"};
-        Region: {"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$"};
-        VpcId: {"type": "string", "pattern": "^vpc-([0-9a-f]{8}|[0-9a-f]{17})$"};
-        VpcEndpointId: {"type": "string", "pattern": "^vpce-([0-9a-f]{8}|[0-9a-f]{17})$"};
-        ProjectName: {"type": "string", "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}$"};
-        // A number is taken as it is spelled.
-        ModelVersion: {
-            "type": ["string", "integer"],
-            "pattern": "^[A-Za-z0-9_-]{1,255}$",
-            "not": {"const": "latest"},
-            "minimum": 0
-        };
-    }
-
-    impl JsonSchema for ModelStatus {
-        fn inline_schema() -> bool {
-            true
-        }
-
-        fn schema_name() -> Cow<'static, str> {
-            "ModelStatus".into()
-        }
-
-        fn json_schema(_: &mut SchemaGenerator) -> Schema {
-            json_schema!({"type": "string", "enum": lookoutvision::model::ModelStatus::ALL.map(lookoutvision::model::ModelStatus::as_str)})
-        }
-    }
-}
-
-text_schema! {
-    PolicySource: {
-        "anyOf": [
-            {"type": "string", "description": "Path of a policy file, JSON."},
-            {"type": "object", "description": "The policy document itself."}
-        ]
-    };
-}
-
-impl JsonSchema for PolicyLevels {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "PolicyLevels".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let policy = generator.subschema_for::<PolicySource>();
-        json_schema!({
-            "anyOf": [
-                {"type": "array", "items": policy},
-                {"type": "array", "items": {"type": "array", "items": policy}}
-            ]
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::{super::file::ConfigFile, *};
-    use crate::config::limits::LIMITS;
+    use crate::config::{limits::LIMITS, texts};
 
-    fn made_from_the_mirror() -> Value {
+    fn made_from_the_file() -> Value {
         let mut schema = Value::from(schemars::schema_for!(ConfigFile));
         polish(&mut schema);
         schema
@@ -172,8 +55,8 @@ mod tests {
 
     /// `UPDATE_SCHEMA=1 cargo test -p lookoutvision-emulator schema` writes the file anew.
     #[test]
-    fn the_committed_schema_is_the_one_of_the_mirror() {
-        let text = serde_json::to_string_pretty(&made_from_the_mirror()).expect("a schema is JSON") + "\n";
+    fn the_committed_schema_is_the_one_of_the_file() {
+        let text = serde_json::to_string_pretty(&made_from_the_file()).expect("a schema is JSON") + "\n";
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
             let file = concat!(env!("CARGO_MANIFEST_DIR"), "/emulator.schema.json");
             std::fs::write(file, &text).expect("the source tree is writable");
@@ -196,7 +79,7 @@ mod tests {
                 }
             }
         }
-        let schema = made_from_the_mirror();
+        let schema = made_from_the_file();
         check("", &schema);
         for (name, definition) in schema["$defs"].as_object().expect("the sections are definitions") {
             check(name, definition);
@@ -205,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_limit_has_its_default_and_its_bounds_in_the_schema() {
-        let schema = made_from_the_mirror();
+        let schema = made_from_the_file();
         let limits = &schema["$defs"]["LimitsFile"]["properties"];
         assert_eq!(limits.as_object().map(serde_json::Map::len), Some(LIMITS.len()));
         for (name, default, least, most) in LIMITS {
@@ -219,118 +102,102 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_examples_are_valid_against_the_schema_and_their_mistakes_are_not() {
-        let schema = made_from_the_mirror();
-        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
-        for name in ["canned-answers", "complete", "endpoint-policy", "two-networks"] {
-            let text =
-                std::fs::read_to_string(format!("{examples}/{name}.yaml")).expect("the example is there");
-            let example: Value = serde_saphyr::from_str(&text).expect("it is YAML");
-            assert_eq!(conforms(&example, &schema, &schema, name), Ok(()));
+    fn each_schema(schema: &Value, look: &mut impl FnMut(&Value)) {
+        look(schema);
+        for name in ["properties", "$defs"] {
+            let schemas = schema[name].as_object().into_iter().flatten();
+            schemas.for_each(|(_, schema)| each_schema(schema, look));
         }
-        for mistake in [
-            "accountid: '123456789012'",
-            "account_id: '12'",
-            "vpcs: [{region: us-west-2}]",
-            "limits: {headers_max: 1}",
-            "strictness: {mismatch_detail: never}",
-            "principals: null",
-            "projects: [{name: p, models: [{version: latest}]}]",
-            "endpoint_policy: 3",
-        ] {
-            let wrong: Value = serde_saphyr::from_str(mistake).expect("it is YAML");
-            assert!(conforms(&wrong, &schema, &schema, "").is_err(), "{mistake}");
+        for name in ["anyOf", "oneOf"] {
+            let schemas = schema[name].as_array().into_iter().flatten();
+            schemas.for_each(|schema| each_schema(schema, look));
+        }
+        for schema in [&schema["items"], &schema["additionalProperties"]] {
+            if schema.is_object() {
+                each_schema(schema, look);
+            }
         }
     }
 
-    /// Whether a value conforms to a schema of the keywords that ours has; a keyword more is a panic, not a pass.
-    fn conforms(value: &Value, schema: &Value, root: &Value, path: &str) -> Result<(), String> {
-        let refused = |why: &str| Err(format!("{path}: {why}"));
-        for (keyword, rule) in schema.as_object().expect("a schema is an object") {
-            let holds = match keyword.as_str() {
-                "$schema" | "$defs" | "title" | "description" | "default" | "examples" | "format" => true,
-                "$ref" => {
-                    let name = rule.as_str().and_then(|rule| rule.strip_prefix("#/$defs/"));
-                    conforms(value, &root["$defs"][name.expect("a definition")], root, path)?;
-                    true
-                }
-                "type" => {
-                    let is = |name: &Value| match name.as_str().expect("a type's name") {
-                        "string" => value.is_string(),
-                        "integer" => value.is_u64() || value.is_i64(),
-                        "number" => value.is_number(),
-                        "boolean" => value.is_boolean(),
-                        "array" => value.is_array(),
-                        "object" => value.is_object(),
-                        other => panic!("type {other}"),
-                    };
-                    rule.as_array()
-                        .map_or_else(|| is(rule), |names| names.iter().any(is))
-                }
-                "enum" => rule.as_array().expect("a list").contains(value),
-                "const" => rule == value,
-                "not" => conforms(value, rule, root, path).is_err(),
-                "anyOf" => rule
-                    .as_array()
-                    .expect("a list")
-                    .iter()
-                    .any(|rule| conforms(value, rule, root, path).is_ok()),
-                "pattern" => {
-                    let pattern =
-                        regex_lite::Regex::new(rule.as_str().expect("a pattern")).expect("it is one");
-                    value.as_str().is_none_or(|text| pattern.is_match(text))
-                }
-                "minLength" => value
-                    .as_str()
-                    .is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().unwrap()),
-                "minItems" => value
-                    .as_array()
-                    .is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
-                "minimum" => value
-                    .as_f64()
-                    .is_none_or(|number| number >= rule.as_f64().unwrap()),
-                "maximum" => value
-                    .as_f64()
-                    .is_none_or(|number| number <= rule.as_f64().unwrap()),
-                "items" => {
-                    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-                        conforms(item, rule, root, &format!("{path}/{index}"))?;
-                    }
-                    true
-                }
-                "required" => {
-                    let mut names = rule.as_array().expect("a list").iter().filter_map(Value::as_str);
-                    value
-                        .as_object()
-                        .is_none_or(|members| names.all(|name| members.contains_key(name)))
-                }
-                "properties" => {
-                    for (key, member) in value.as_object().into_iter().flatten() {
-                        if let Some(rule) = rule.get(key) {
-                            conforms(member, rule, root, &format!("{path}/{key}"))?;
-                        }
-                    }
-                    true
-                }
-                "additionalProperties" => {
-                    let known = &schema["properties"];
-                    for (key, member) in value.as_object().into_iter().flatten() {
-                        if known.get(key).is_none() {
-                            match rule {
-                                Value::Bool(false) => return refused(&format!("unknown key {key}")),
-                                rule => conforms(member, rule, root, &format!("{path}/{key}"))?,
-                            }
-                        }
-                    }
-                    true
-                }
-                other => panic!("the schema has the keyword {other}"),
-            };
-            if !holds {
-                return refused(&format!("{keyword} {rule}"));
+    #[test]
+    fn the_reader_knows_every_keyword_of_the_schema() {
+        let read = "$defs $ref additionalProperties anyOf const enum errorMessage format items maximum minItems minProperties \
+                    minimum oneOf properties required type";
+        // What `format` says as well, and what is said to people.
+        let for_editors = "pattern minLength not $schema title description default examples";
+        let known: Vec<&str> = read
+            .split_whitespace()
+            .chain(for_editors.split_whitespace())
+            .collect();
+        each_schema(&made_from_the_file(), &mut |schema| {
+            for keyword in schema.as_object().expect("a schema is an object").keys() {
+                assert!(known.contains(&keyword.as_str()), "{keyword}: {schema}");
             }
-        }
-        Ok(())
+            let is_number = schema["type"] == "integer" || schema["type"] == "number";
+            if let Some(format) = schema["format"].as_str() {
+                assert!(is_number || texts::FORMATS.contains(&format), "{schema}");
+            }
+            if !schema["pattern"].is_null() || !schema["minLength"].is_null() {
+                assert!(schema["format"].is_string(), "nothing checks this text: {schema}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_pattern_holds_for_every_text_that_its_format_takes_and_for_few_others() {
+        let samples = [
+            "",
+            "1",
+            "12",
+            "test",
+            "latest",
+            "background",
+            "a b",
+            "my-model",
+            "-a",
+            "us-west-2",
+            "us-gov-west-1",
+            "us-west",
+            "us-west-2a",
+            "123456789012",
+            "1234567890123",
+            "vpc-1a2b3c4d",
+            "vpc-0a1b2c3d4e5f67890",
+            "vpc-0A1b2c3d",
+            "vpc-1a2b3c4d5",
+            "vpce-1a2b3c4d",
+            "vpce-0a1b2c3d4e5f67890",
+            "o-exampleorgid",
+            "o-short",
+            "o-EXAMPLEORGID",
+            "#23A436",
+            "#23a436",
+            "#FFFFFF",
+            "#23A4366",
+            "23A436",
+            "AKIAIOSFODNN7EXAMPLE",
+            "AKIA/x",
+            "9F86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "+F86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "é",
+        ];
+        let mut compared = 0;
+        each_schema(&made_from_the_file(), &mut |schema| {
+            let (Some(pattern), Some(format)) = (schema["pattern"].as_str(), schema["format"].as_str())
+            else {
+                return;
+            };
+            let pattern = regex_lite::Regex::new(pattern).expect("it is one");
+            for text in samples {
+                // What a pattern cannot say.
+                let is_kept = (format, text) == ("anomaly-name", "background")
+                    || (format, text) == ("color", "#FFFFFF")
+                    || schema["not"]["const"] == text;
+                let matches = pattern.is_match(text) && !is_kept;
+                assert_eq!(matches, texts::check(format, text).is_ok(), "{format}: {text}");
+                compared += 1;
+            }
+        });
+        assert!(compared > 10 * samples.len());
     }
 }

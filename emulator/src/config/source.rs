@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogLevel, Process, file, listen_address,
-    problems::{Report, Reported},
-    read::Located,
+    LogFormat, LogLevel, Process, file,
+    problems::{Place, Report},
+    texts::{FilePath, ListenAddress},
 };
 use crate::{settings::LogRequests, tls::Alpn};
 
@@ -87,50 +87,44 @@ impl Source {
     /// The process's settings, each from the first that says something
     pub(super) fn process(
         &self,
-        written: &ProcessSettings<'_>,
+        written: &file::ConfigFile,
         base: &Path,
         report: &Report<'_>,
-    ) -> Result<Process, Reported> {
+    ) -> Option<Process> {
         let said = &self.overrides;
         // What the file says must be right even where an option goes before it.
-        let listen = written.listen.map(|listen| address(listen, report)).transpose();
-        let control = written
-            .control
-            .map(|control| address(control, report))
-            .transpose();
-        let certs = written.certs.map(|certs| folder(certs, base, report)).transpose();
-        let public_certs = written
-            .public_certs
-            .map(|public_certs| folder(public_certs, base, report))
-            .transpose();
-        let state = written.state.map(|state| folder(state, base, report)).transpose();
-        let log_format = written.log_format.map(|format| format.value).transpose();
-        let log_requests = written.log_requests.map(|requests| requests.value).transpose();
-        let log_level = written.log_level.map(|level| level.value).transpose();
-        let http2 = written.http2.map(|http2| http2.value).transpose();
-        Ok(Process {
+        if !PROCESS_KEYS
+            .iter()
+            .all(|key| report.is_sound(&Place::root().child(key)))
+        {
+            return None;
+        }
+        let address = |written: &Option<ListenAddress>| written.as_ref().map(|written| written.0);
+        let path = |written: &Option<FilePath>| written.as_ref().map(|written| base.join(&written.0));
+        Some(Process {
             listen: said
                 .listen
-                .or(listen?)
+                .or(address(&written.listen))
                 .unwrap_or_else(|| self.defaults.loopback(8443)),
             control: said
                 .control
-                .or(control?)
+                .or(address(&written.control))
                 .unwrap_or_else(|| self.defaults.loopback(8080)),
-            certs: said.certs.clone().or(certs?).or_else(|| self.defaults.certs()),
-            public_certs: said.public_certs.clone().or(public_certs?),
-            log_format: said
-                .log_format
-                .or(log_format?.map(LogFormat::from))
-                .unwrap_or(LogFormat::Text),
+            certs: said
+                .certs
+                .clone()
+                .or_else(|| path(&written.certs))
+                .or_else(|| self.defaults.certs()),
+            public_certs: said.public_certs.clone().or_else(|| path(&written.public_certs)),
+            log_format: said.log_format.or(written.log_format).unwrap_or(LogFormat::Text),
             log_requests: said
                 .log_requests
-                .or(log_requests?)
+                .or(written.log_requests)
                 .or(said.log_requests_default)
                 .unwrap_or(LogRequests::Refused),
-            log_level: said.log_level.or(log_level?).unwrap_or_default(),
-            state: state?,
-            alpn: if http2?.unwrap_or(false) {
+            log_level: said.log_level.or(written.log_level).unwrap_or_default(),
+            state: path(&written.state),
+            alpn: if written.http2.unwrap_or(false) {
                 Alpn::Http2
             } else {
                 Alpn::Http11
@@ -166,29 +160,6 @@ impl Defaults {
     }
 }
 
-/// What the file says about the process
-#[derive(Clone, Copy)]
-pub(super) struct ProcessSettings<'a> {
-    pub(super) listen: Option<&'a Located<String>>,
-    pub(super) control: Option<&'a Located<String>>,
-    pub(super) certs: Option<&'a Located<String>>,
-    pub(super) public_certs: Option<&'a Located<String>>,
-    pub(super) state: Option<&'a Located<String>>,
-    pub(super) log_format: Option<&'a Located<file::LogFormat>>,
-    pub(super) log_requests: Option<&'a Located<LogRequests>>,
-    pub(super) log_level: Option<&'a Located<LogLevel>>,
-    pub(super) http2: Option<&'a Located<bool>>,
-}
-
-impl From<file::LogFormat> for LogFormat {
-    fn from(format: file::LogFormat) -> Self {
-        match format {
-            file::LogFormat::Text => Self::Text,
-            file::LogFormat::Json => Self::Json,
-        }
-    }
-}
-
 /// The file that is named, or else the one in `directory` if there is one
 fn config_file(overrides: &Overrides, directory: &Path) -> ConfigFile {
     if let Some(file) = &overrides.config {
@@ -204,18 +175,18 @@ fn config_file(overrides: &Overrides, directory: &Path) -> ConfigFile {
     }
 }
 
-fn address(written: &Located<String>, report: &Report<'_>) -> Result<SocketAddr, Reported> {
-    let text = written.value.as_ref().map_err(|reported| *reported)?;
-    listen_address::parse(text).map_err(|message| report.problem(&written.place, message))
-}
-
-fn folder(written: &Located<String>, base: &Path, report: &Report<'_>) -> Result<PathBuf, Reported> {
-    let text = written.value.as_ref().map_err(|reported| *reported)?;
-    if text.is_empty() {
-        return Err(report.problem(&written.place, "an empty text is no path"));
-    }
-    Ok(base.join(text))
-}
+/// The keys of the file that [`Process`] is made of
+const PROCESS_KEYS: [&str; 9] = [
+    "listen",
+    "control",
+    "certs",
+    "public_certs",
+    "state",
+    "log_format",
+    "log_requests",
+    "log_level",
+    "http2",
+];
 
 /// The files that are looked for when none is named
 const FILE_NAMES: [&str; 2] = ["emulator.yaml", "emulator.yml"];

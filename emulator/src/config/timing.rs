@@ -4,33 +4,26 @@
 use std::time::Duration;
 
 use lookoutvision::declared::Timing;
-
-use super::{
-    limits::number_in,
-    problems::{Report, Reported},
-    read::{Located, mapping},
-};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 macro_rules! timing {
     ($($(#[doc = $doc:literal])+ $field:ident = $key:ident;)+) => {
-        mapping! {
-            /// How long the things that the service does by itself take, on the emulator's clock. The call that begins
-            /// one answers its first status all the same; with 0 the next call sees how it ended.
-            #[derive(Default)]
-            pub(super) struct TimingFile {
-                $(
-                    $(#[doc = $doc])+
-                    #[schemars(range(min = 0, max = 604_800), extend("default" = 0))]
-                    $key: Option<Located<u64>>,
-                )+
-            }
+        /// How long the things that the service does by itself take, on the emulator's clock. The call that begins one
+        /// answers its first status all the same; with 0 the next call sees how it ended.
+        #[derive(Default, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct TimingFile {
+            $(
+                $(#[doc = $doc])+
+                #[schemars(range(min = 0, max = SECONDS_OF_A_WEEK))]
+                $key: u64,
+            )+
         }
 
-        impl TimingFile {
-            /// The durations, with 0 for each that is not set
-            pub(super) fn validate(&self, report: &Report<'_>) -> Result<Timing, Reported> {
-                $(let $field = number_in(report, self.$key.as_ref(), 0, SECONDS_OF_A_WEEK, 0);)+
-                Ok(Timing { $($field: Duration::from_secs($field?),)+ })
+        impl From<TimingFile> for Timing {
+            fn from(written: TimingFile) -> Self {
+                Self { $($field: Duration::from_secs(written.$key),)+ }
             }
         }
     };

@@ -1,7 +1,9 @@
-//! From the mirror to a [`Config`]: every check that the form of the file cannot make.
+//! From the file to a [`Config`]: every check that one value alone cannot answer.
 //!
 //! Each section has its file. A check that fails takes its mistake down and the next one goes on, so that all of them
-//! are told together; what could not be made is `Err(Reported)`, and a `Config` comes out only when nothing was.
+//! are told together. `None` is what could not be made because something was reported, and a `Config` comes out only
+//! when nothing was. What is wrong in itself has been left out of the file by now: a check that would take it for absent
+//! asks [`Report::is_said`] instead.
 
 mod networks;
 mod policies;
@@ -15,33 +17,29 @@ mod tags;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
 use iam_policy::{PolicyDocument, PolicyType};
-use lookoutvision::declared::{Declarations, MinimumImages, Timing};
+use lookoutvision::declared::{Declarations, MinimumImages};
 use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
-use self::{networks::WrittenNetworks, policies::Policies};
+use self::policies::Policies;
 use super::{
     Config, Problem, Problems, Process,
-    file::{self, ConfigFile},
+    file::{self, ConfigFile, List},
     files::Files,
-    limits::{LimitsFile, number_in},
+    limits::LimitsFile,
     listened::ListenedAddresses,
-    problems::{Place, Report, Reported},
+    problems::{Place, Report},
     reachability,
-    read::{List, Located},
-    source::{ProcessSettings, Source},
+    source::Source,
+    texts::Name,
 };
 use crate::{
     identity::{Identities, Organization},
-    network::{
-        EmulatedName, Networks, PublicEndpoint, VpcEndpoint,
-        host_name::{EmulatedHost, HostName},
-    },
+    network::{EmulatedName, Networks, VpcEndpoint},
     services::{policy_names::KnownNames, vocabulary},
     settings::{Limits, Settings, Strictness},
 };
@@ -51,105 +49,103 @@ use crate::{
 /// `probe` is asked about the process's settings as soon as they are known to be good, whatever else may be wrong; it
 /// answers with what stands against them (a busy port, a folder that cannot be written).
 pub(super) fn validate(
-    written: Located<ConfigFile>,
+    written: ConfigFile,
     source: &Source,
     files: &Files,
     report: &Report<'_>,
     probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
-) -> Result<Config, Reported> {
-    let mut written = written.value?;
-    let settings = ProcessSettings {
-        listen: written.listen.as_ref(),
-        control: written.control.as_ref(),
-        certs: written.certs.as_ref(),
-        public_certs: written.public_certs.as_ref(),
-        log_format: written.log_format.as_ref(),
-        log_requests: written.log_requests.as_ref(),
-        log_level: written.log_level.as_ref(),
-        http2: written.http2.as_ref(),
-        state: written.state.as_ref(),
-    };
-    let process = source.process(&settings, files.base(), report);
-    if let Ok(process) = &process {
-        for (setting, message) in probe(process) {
-            report_setting(setting, &message, &settings, source, report);
-        }
+) -> Option<Config> {
+    let root = Place::root();
+    let process = source.process(&written, files.base(), report);
+    for (setting, message) in process.as_ref().map(probe).into_iter().flatten() {
+        report_setting(setting, &message, &written, source, report);
     }
     let policies = Policies::new(files, report);
-    let account_id = match written.account_id.take() {
-        Some(account_id) => account_id.value,
-        None => Ok(DEFAULT_ACCOUNT_ID
+    let account_id = match written.account_id {
+        Some(account_id) => account_id.0,
+        None => DEFAULT_ACCOUNT_ID
             .parse()
-            .expect("the default account id has twelve digits")),
+            .expect("the default account id has twelve digits"),
     };
-    let names = names(written.names.take(), report);
-    let roles = roles::validate(written.roles.take(), &policies, report);
-    let principals_place = written.principals.as_ref().map(|list| list.place.clone());
+    let names = names(written.names.unwrap_or_default(), report);
+    let roles = roles::validate(written.roles, &root.child("roles"), &policies, report);
+    let are_principals_declared = written.principals.is_some();
+    let principals_place = root.child("principals");
     let principals = principals::validate(
-        written.principals.take(),
-        account_id.as_ref().ok(),
+        written.principals,
+        &principals_place,
+        &account_id,
         roles.as_deref().unwrap_or_default(),
         &policies,
         report,
     );
-    let managed_policies = roles::managed_policies(written.managed_policies.take(), &policies, report);
-    let organization = written
-        .organization
-        .take()
-        .map(|organization| organization_of(organization, &policies, report));
+    let managed_policies = roles::managed_policies(
+        written.managed_policies,
+        &root.child("managed_policies"),
+        &policies,
+        report,
+    );
+    let organization = written.organization.map(|organization| {
+        let place = root.child("organization");
+        organization_of(organization, &place, &policies, report)
+    });
     let networks = networks::validate(
-        WrittenNetworks {
-            vpcs: written.vpcs.take(),
-            vpc_endpoints: written.vpc_endpoints.take(),
-            endpoint_policy: written.endpoint_policy.take(),
+        networks::Written {
+            vpcs: written.vpcs,
+            vpc_endpoints: written.vpc_endpoints,
+            endpoint_policy: written.endpoint_policy,
             option_policy: source.overrides.endpoint_policy.as_deref(),
         },
         &policies,
         report,
     );
-    let public_endpoint = match written.public_endpoint.take() {
-        Some(public_endpoint) => public_endpoint.value.map(PublicEndpoint::from),
-        None => Ok(PublicEndpoint::default()),
-    };
-    let projects = projects::validate(written.projects.take(), files, report);
-    if let (Ok(principals), Ok((_, vpc_endpoints)), Ok(projects)) = (&principals, &networks, &projects) {
-        projects::warn_of_rules_that_never_match(projects, principals, vpc_endpoints, report);
+    let are_projects_declared = written.projects.is_some();
+    let projects_place = root.child("projects");
+    let projects = projects::validate(written.projects, &projects_place, files, report);
+    if let (Some(principals), Some((_, vpc_endpoints)), Some(projects)) = (&principals, &networks, &projects)
+        && are_projects_declared
+    {
+        projects::warn_of_rules_that_never_match(
+            projects,
+            &projects_place,
+            principals,
+            vpc_endpoints,
+            report,
+        );
     }
-    if let (Ok(principals), Ok(roles), Ok((_, vpc_endpoints))) = (&principals, &roles, &networks) {
+    if let (Some(principals), Some(roles), Some((_, vpc_endpoints))) = (&principals, &roles, &networks)
+        && are_principals_declared
+    {
         let endpoints = vpc_endpoints.iter().map(|endpoint| &*endpoint.policy_document);
         let documents: Vec<_> = endpoints
             .chain(roles.iter().map(|role| &role.trust_policy))
             .collect();
-        principals::warn_of_unknown_paths(principals, principals_place.as_ref(), &documents, report);
+        principals::warn_of_unknown_paths(principals, &principals_place, &documents, report);
     }
-    let strictness = strictness(written.strictness.take(), report);
-    let s3 = s3::validate(written.s3.take(), files, report);
-    let timing = match written.timing.take() {
-        Some(timing) => timing.value.and_then(|timing| timing.validate(report)),
-        None => Ok(Timing::default()),
-    };
-    let limits = limits(written.limits.take(), report);
+    let (strictness, minimum_images) = strictness(&written.strictness.unwrap_or_default());
+    let s3 = s3::validate(written.s3.unwrap_or_default(), &root.child("s3"), files, report);
+    let limits = limits(written.limits.unwrap_or_default(), &root.child("limits"), report);
     let (vpcs, vpc_endpoints) = networks?;
-    let limits = limits?;
-    let (strictness, minimum_images) = strictness?;
-    let account_id = account_id?;
     let settings = Settings {
         names: names?,
         identities: Identities {
             principals: principals?,
             roles: roles?,
             managed_policies: managed_policies?,
-            organization: organization.transpose()?,
+            organization: match organization {
+                Some(organization) => Some(organization?),
+                None => None,
+            },
         },
         networks: Networks {
             vpcs,
             vpc_endpoints,
-            public_endpoint: public_endpoint?,
+            public_endpoint: written.public_endpoint.unwrap_or_default(),
         },
         lookoutvision: Arc::new(Declarations {
             account_id: account_id.clone(),
-            projects: projects?.into_iter().map(|(_, project)| project).collect(),
-            timing: timing?,
+            projects: projects?,
+            timing: written.timing.unwrap_or_default().into(),
             minimum_images,
             limits: limits.of_lookoutvision(),
         }),
@@ -169,10 +165,10 @@ pub(super) fn validate(
     policies.warn(&config.settings);
     if let Some(listened) = ListenedAddresses::of(config.process.listen.ip()) {
         for unreached in reachability::unreached(&config.settings, &listened) {
-            report.warning(&Place::root().descend(&unreached.pointer), unreached.message);
+            report.warning(&root.descend(&unreached.pointer), unreached.message);
         }
     }
-    Ok(config)
+    Some(config)
 }
 
 /// An endpoint policy that a test gives, which is in no file
@@ -219,205 +215,121 @@ pub(crate) enum Setting {
 fn report_setting(
     setting: Setting,
     message: &str,
-    settings: &ProcessSettings<'_>,
+    written: &ConfigFile,
     source: &Source,
     report: &Report<'_>,
 ) {
     let said = &source.overrides;
-    let (name, written, is_overridden) = match setting {
-        Setting::Listen => ("listen", settings.listen, said.listen.is_some()),
-        Setting::Control => ("control", settings.control, said.control.is_some()),
-        Setting::Certs => ("certs", settings.certs, said.certs.is_some()),
-        Setting::PublicCerts => ("public_certs", settings.public_certs, said.public_certs.is_some()),
+    let (name, is_written, is_overridden) = match setting {
+        Setting::Listen => ("listen", written.listen.is_some(), said.listen.is_some()),
+        Setting::Control => ("control", written.control.is_some(), said.control.is_some()),
+        Setting::Certs => ("certs", written.certs.is_some(), said.certs.is_some()),
+        Setting::PublicCerts => (
+            "public_certs",
+            written.public_certs.is_some(),
+            said.public_certs.is_some(),
+        ),
     };
-    match written {
-        Some(located) if !is_overridden => report.problem(&located.place, message),
-        _ => report.add(Problem::of_process(format!("{name}: {message}"))),
-    };
+    if is_written && !is_overridden {
+        report.problem(&Place::root().child(name), message);
+    } else {
+        report.add(Problem::of_process(format!("{name}: {message}")));
+    }
 }
 
-fn names(written: Option<List<String>>, report: &Report<'_>) -> Result<Vec<EmulatedName>, Reported> {
-    let names = elements(written)?;
-    let names = names.into_iter().map(|name| {
-        let text = name.value?;
-        let parsed = parse_name(&text).ok_or_else(|| {
-            report.problem(
-                &name.place,
-                format!("`{text}` is neither a DNS name nor an address"),
-            )
-        })?;
-        // It would have a certificate, and every request to it would be refused.
-        let is_not_played = matches!(&parsed, EmulatedName::Dns(dns)
-            if dns.parse::<HostName>().is_ok_and(|host| host.emulated() == EmulatedHost::NotPlayed));
-        if is_not_played {
-            let message = format!(
-                "`{text}` is a name of AWS that this emulator does not play; it answers for lookoutvision, ec2 and sts of \
-                 every Region without being told"
-            );
-            return Err(report.problem(&name.place, message));
-        }
-        Ok(parsed)
-    });
-    let mut names = all(names)?;
+fn names(written: List<Name>, report: &Report<'_>) -> Option<Vec<EmulatedName>> {
+    let mut names = each(written, &Place::root().child("names"), report, |_, name| {
+        Some(name.0)
+    })?;
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
-    Ok(names)
-}
-
-fn parse_name(text: &str) -> Option<EmulatedName> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Some(EmulatedName::Address(address));
-    }
-    // RFC 1035, with the underscore that Compose puts into the names of containers.
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    let looks_like_an_address = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    (name.len() <= 253 && name.split('.').all(is_label) && !looks_like_an_address)
-        .then_some(EmulatedName::Dns(name))
+    Some(names)
 }
 
 fn organization_of(
-    written: Located<file::Organization>,
+    written: file::Organization,
+    place: &Place,
     policies: &Policies<'_>,
     report: &Report<'_>,
-) -> Result<Organization, Reported> {
-    let written = written.value?;
-    let id = written.id.value.and_then(|id| {
-        // Organizations API reference, `Organization`: `o-` and 10 to 32 lower-case letters or digits.
-        let digits = id.strip_prefix("o-").unwrap_or_default();
-        let is_id = (10..=32).contains(&digits.len())
-            && digits
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let message = || format!("`{id}` is not an organization id (`o-` and 10 to 32 of [a-z0-9])");
-        if is_id {
-            Ok(id)
-        } else {
-            Err(report.problem(&written.id.place, message()))
-        }
-    });
-    let service_control_policies =
-        policies.levels(written.service_control_policies, PolicyType::ServiceControl);
-    let rcp_place = written
-        .resource_control_policies
-        .as_ref()
-        .map(|levels| levels.place.clone());
-    let resource_control_policies =
-        policies.levels(written.resource_control_policies, PolicyType::ResourceControl);
-    if let (Some(place), Ok(levels)) = (rcp_place, &resource_control_policies)
+) -> Option<Organization> {
+    let service_control_policies = policies.levels(
+        written.service_control_policies,
+        &place.child("service_control_policies"),
+        PolicyType::ServiceControl,
+    );
+    let rcp_place = place.child("resource_control_policies");
+    let resource_control_policies = policies.levels(
+        written.resource_control_policies,
+        &rcp_place,
+        PolicyType::ResourceControl,
+    );
+    if let Some(levels) = &resource_control_policies
         && levels.iter().any(|level| !level.is_empty())
     {
         // Organizations User Guide, *Resource control policies*: the list of services that support them.
-        report.warning(&place, "AWS applies resource control policies to other services only, not to Lookout for Vision; here they are applied");
+        report.warning(&rcp_place, "AWS applies resource control policies to other services only, not to Lookout for Vision; here they are applied");
     }
-    Ok(Organization {
-        id: id?,
+    Some(Organization {
+        id: written.id?.0,
         service_control_policies: service_control_policies?,
         resource_control_policies: resource_control_policies?,
     })
 }
 
-fn strictness(
-    written: Option<Located<file::Strictness>>,
-    report: &Report<'_>,
-) -> Result<(Strictness, MinimumImages), Reported> {
-    let written = match written {
-        Some(written) => written.value?,
-        None => file::Strictness::default(),
-    };
-    let undeclared = written
-        .undeclared_unsigned_payload
-        .map(|located| located.value)
-        .transpose();
-    let declared = written
-        .declared_unsigned_payload
-        .map(|located| located.value)
-        .transpose();
-    let amz_headers = written
-        .unsigned_amz_headers
-        .map(|located| located.value)
-        .transpose();
-    let detail = written.mismatch_detail.map(|located| located.value).transpose();
-    let minimum_images = written.minimum_images.map(|located| located.value).transpose();
-    let skew = number_in(report, written.clock_skew_seconds.as_ref(), 1, 86_400, 300);
+fn strictness(written: &file::Strictness) -> (Strictness, MinimumImages) {
     let strictness = Strictness {
-        undeclared_unsigned_payload: match undeclared? {
+        undeclared_unsigned_payload: match written.undeclared_unsigned_payload {
             None | Some(file::UndeclaredUnsignedPayload::Warn) => {
                 UndeclaredUnsignedPayload::AcceptWithWarning
             }
             Some(file::UndeclaredUnsignedPayload::Refuse) => UndeclaredUnsignedPayload::Refuse,
         },
-        declared_unsigned_payload: match declared? {
+        declared_unsigned_payload: match written.declared_unsigned_payload {
             None | Some(file::AcceptOrRefuse::Accept) => DeclaredUnsignedPayload::Accept,
             Some(file::AcceptOrRefuse::Refuse) => DeclaredUnsignedPayload::Refuse,
         },
-        unsigned_amz_headers: match amz_headers? {
+        unsigned_amz_headers: match written.unsigned_amz_headers {
             None | Some(file::AcceptOrRefuse::Refuse) => UnsignedAmzHeaders::Refuse,
             Some(file::AcceptOrRefuse::Accept) => UnsignedAmzHeaders::Accept,
         },
-        mismatch_detail: match detail? {
+        mismatch_detail: match written.mismatch_detail {
             None | Some(file::MismatchDetail::Include) => MismatchDetail::Include,
             Some(file::MismatchDetail::Omit) => MismatchDetail::Omit,
         },
-        clock_skew: Duration::from_secs(skew?),
+        clock_skew: Duration::from_secs(written.clock_skew_seconds.unwrap_or(300)),
     };
-    let minimum_images = match minimum_images? {
+    let minimum_images = match written.minimum_images {
         None | Some(file::MinimumImages::Ignore) => MinimumImages::Ignore,
         Some(file::MinimumImages::Enforce) => MinimumImages::Enforce,
     };
-    Ok((strictness, minimum_images))
+    (strictness, minimum_images)
 }
 
-impl From<file::PublicEndpoint> for PublicEndpoint {
-    fn from(written: file::PublicEndpoint) -> Self {
-        match written {
-            file::PublicEndpoint::Allow => Self::Allow,
-            file::PublicEndpoint::Refuse => Self::Refuse,
-        }
-    }
-}
-
-fn limits(written: Option<Located<LimitsFile>>, report: &Report<'_>) -> Result<Limits, Reported> {
-    let Some(written) = written else {
-        return Ok(Limits::default());
-    };
-    let limits = written.value?.validate(report)?;
-    if limits.in_flight_body_bytes_max < limits.body_bytes_max {
+fn limits(written: LimitsFile, place: &Place, report: &Report<'_>) -> Limits {
+    let limits = Limits::from(written);
+    if limits.in_flight_body_bytes_max < limits.body_bytes_max && report.is_sound(place) {
         let message = format!(
             "`in_flight_body_bytes_max` ({}) is less than `body_bytes_max` ({}): such a body would never be read",
             limits.in_flight_body_bytes_max, limits.body_bytes_max
         );
-        return Err(report.problem(&written.place, message));
+        report.problem(place, message);
     }
-    Ok(limits)
+    limits
 }
 
-/// The elements of a list that may be absent
-fn elements<T>(list: Option<List<T>>) -> Result<Vec<Located<T>>, Reported> {
-    list.map_or(Ok(Vec::new()), |list| list.value)
-}
-
-/// All of them, or that some were reported; every one is looked at either way
-fn all<T>(results: impl Iterator<Item = Result<T, Reported>>) -> Result<Vec<T>, Reported> {
-    let mut failed = None;
-    let mut values = Vec::new();
-    for result in results {
-        match result {
-            Ok(value) => values.push(value),
-            Err(reported) => failed = Some(reported),
-        }
-    }
-    failed.map_or(Ok(values), Err)
+/// What is made of each element of a list. `None`: something is wrong in one of them; every one is looked at either way.
+fn each<T, U>(
+    list: List<T>,
+    place: &Place,
+    report: &Report<'_>,
+    mut make: impl FnMut(&Place, T) -> Option<U>,
+) -> Option<Vec<U>> {
+    let made = list.into_iter().enumerate().map(|(index, element)| {
+        let place = place.child(index);
+        make(&place, element?).filter(|_| report.is_sound(&place))
+    });
+    // Collected twice, because the first `None` ends a collection of options.
+    made.collect::<Vec<_>>().into_iter().collect()
 }
 
 /// Finds what may be there once only
@@ -435,13 +347,13 @@ impl<K: Ord + fmt::Display> Unique<K> {
     }
 
     /// Takes down a problem if the key was seen before
-    fn check(&mut self, key: K, place: &Place, report: &Report<'_>) -> Result<(), Reported> {
+    fn check(&mut self, key: K, place: Place, report: &Report<'_>) {
         if let Some(first) = self.seen.get(&key) {
             let message = format!("duplicate {} `{key}`; {}", self.what, report.first_at(first));
-            return Err(report.problem(place, message));
+            report.problem(&place, message);
+        } else {
+            self.seen.insert(key, place);
         }
-        self.seen.insert(key, place.clone());
-        Ok(())
     }
 }
 

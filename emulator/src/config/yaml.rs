@@ -1,8 +1,8 @@
 //! The text of a configuration file as a tree in which every node knows its place.
 //!
 //! YAML is parsed once, completely, before anything is asked of it. The tree keeps what the file says and where:
-//! repeated keys, the spelling of a number, line and column of every key and value. So the mirror ([`super::file`])
-//! can be read from it without stopping at the first mistake, and a mistake found much later, by a check that spans
+//! repeated keys, the spelling of a number, line and column of every key and value. So the file can be read by its
+//! schema ([`super::form`]) without stopping at the first mistake, and a mistake found much later, by a check that spans
 //! two sections, still names its line.
 
 use std::{collections::BTreeSet, fmt};
@@ -78,30 +78,39 @@ impl Node {
     /// What stands at `pointer` (a JSON Pointer, RFC 6901), or the nearest thing around it that is there; of a mapping's
     /// member the position is its key's.
     pub(super) fn position_at(&self, pointer: &str) -> Position {
-        let mut node = self;
-        let mut position = self.position;
-        for token in pointer.split('/').skip(1) {
-            let token = token.replace("~1", "/").replace("~0", "~");
-            let found = match &node.content {
-                // The last of repeated keys is the one complained about.
-                Content::Mapping(members) => members
-                    .iter()
-                    .rev()
-                    .find(|(key, _)| key.text == token)
-                    .map(|(key, value)| (key.position, value)),
-                Content::List(items) => token
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|index| items.get(index))
-                    .map(|item| (item.position, item)),
-                _ => None,
-            };
-            let Some((found_position, found_node)) = found else {
-                break;
-            };
-            (position, node) = (found_position, found_node);
+        let found = self.walk(pointer).map_while(|found| found);
+        found.last().map_or(self.position, |(position, _)| position)
+    }
+
+    /// Whether there is something at `pointer`
+    pub(super) fn has(&self, pointer: &str) -> bool {
+        self.walk(pointer).all(|found| found.is_some())
+    }
+
+    /// What each token of `pointer` leads to
+    fn walk<'n>(&'n self, pointer: &str) -> impl Iterator<Item = Option<(Position, &'n Self)>> {
+        let mut node = Some(self);
+        pointer.split('/').skip(1).map(move |token| {
+            let found = node.and_then(|node| node.child(&token.replace("~1", "/").replace("~0", "~")));
+            node = found.map(|(_, child)| child);
+            found
+        })
+    }
+
+    fn child(&self, token: &str) -> Option<(Position, &Self)> {
+        match &self.content {
+            // The last of repeated keys is the one complained about.
+            Content::Mapping(members) => {
+                let mut members = members.iter().rev();
+                let (key, value) = members.find(|(key, _)| key.text == token)?;
+                Some((key.position, value))
+            }
+            Content::List(items) => {
+                let item = items.get(token.parse::<usize>().ok()?)?;
+                Some((item.position, item))
+            }
+            _ => None,
         }
-        position
     }
 
     /// The keys of a mapping, each once

@@ -13,5 +13,8 @@ fn a_mistake_of_every_kind_is_told_at_once_with_its_line_column_and_path() {
         fs::write(file, &said).expect("the source tree is writable");
     }
     let expected = fs::read_to_string(file).expect("it is there");
-    assert_eq!(said, expected, "write it anew with UPDATE_SAID=1, and read the difference");
+    assert_eq!(
+        said, expected,
+        "write it anew with UPDATE_SAID=1, and read the difference"
+    );
 }

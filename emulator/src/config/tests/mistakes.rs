@@ -39,17 +39,18 @@ fn all_mistakes_are_told_together_in_the_order_of_the_file() {
 fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
     check(
         "strictness: {skew: 300}\norganization: {id: o-exampleorgid, scp: []}\n",
-        "emulator.yaml:1:14: /strictness/skew: unknown key; the keys here are `undeclared_unsigned_payload`, \
-         `declared_unsigned_payload`, `unsigned_amz_headers`, `mismatch_detail`, `clock_skew_seconds`, \
-         `minimum_images`\n\
-         emulator.yaml:2:36: /organization/scp: unknown key; the keys here are `id`, `service_control_policies`, \
-         `resource_control_policies`",
+        "emulator.yaml:1:14: /strictness/skew: unknown key; the keys here are `clock_skew_seconds`, \
+         `declared_unsigned_payload`, `minimum_images`, `mismatch_detail`, `undeclared_unsigned_payload`, \
+         `unsigned_amz_headers`\n\
+         emulator.yaml:2:36: /organization/scp: unknown key; the keys here are `id`, `resource_control_policies`, \
+         `service_control_policies`",
     );
     check(
         "a/b~c: 1\n",
-        "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `listen`, `control`, `certs`, \
-         `public_certs`, `log_format`, `log_requests`, `log_level`, `http2`, `endpoint_policy`, `names`, `principals`, `roles`, `managed_policies`, `organization`, \
-         `vpcs`, `vpc_endpoints`, `public_endpoint`, `projects`, `strictness`, `timing`, `s3`, `state`, `limits`",
+        "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `certs`, `control`, `endpoint_policy`, \
+         `http2`, `limits`, `listen`, `log_format`, `log_level`, `log_requests`, `managed_policies`, `names`, `organization`, \
+         `principals`, `projects`, `public_certs`, `public_endpoint`, `roles`, `s3`, `state`, `strictness`, `timing`, \
+         `vpc_endpoints`, `vpcs`",
     );
 }
 

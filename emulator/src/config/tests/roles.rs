@@ -34,8 +34,8 @@ managed_policies:
         "emulator.yaml:4:5: /roles/1/arn: duplicate role `123456789012/inspector`; first at emulator.yaml:2:5\n\
          emulator.yaml:5:32: /roles/1/trust_policy/Statement/0: a statement of a role trust policy needs a `Principal`\n\
          emulator.yaml:6:5: /roles/1/max_session_duration_seconds: 60 is out of bounds (3600 to 43200)\n\
-         emulator.yaml:7:5: /roles/2: the key `trust_policy` is missing\n\
          emulator.yaml:7:5: /roles/2/arn: `arn:aws:iam::123456789012:user/alice` is not the ARN of a role\n\
+         emulator.yaml:7:5: /roles/2: the key `trust_policy` is missing\n\
          emulator.yaml:9:6: /managed_policies/0/arn: `one-model` is not the ARN of a managed policy\n\
          emulator.yaml:9:22: /managed_policies/0/policy_document: the policy has no `Statement`",
     );

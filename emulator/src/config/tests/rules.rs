@@ -173,7 +173,7 @@ fn answers_that_the_service_could_not_give_are_refused() {
     );
     refused(
         "{then: {is_anomalous: true, confidence: 1.01}}",
-        "/then/confidence: `1.01` is not a confidence (a number from 0 to 1)",
+        "/then/confidence: 1.01 is out of bounds (0 to 1)",
     );
     refused(
         "{then: {is_anomalous: true, confidence: 1, delay_milliseconds: 600001}}",

@@ -6,18 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use iam_policy::{Finding, FindingCode, PolicyDocument, PolicyError, PolicyType};
+use iam_policy::{Finding, FindingCode, PolicyDocument, PolicyType};
 
 use super::{
     super::{
         Problem,
-        file::{PolicyLevels, PolicySource},
+        file::{List, PolicyLevels, PolicyOrLevel, PolicySource},
         files::{Files, Unreadable},
-        problems::{Place, Report, Reported},
-        read::{List, Located},
+        problems::{Place, Report},
+        text_file,
         yaml::{self, Position},
     },
-    all,
+    each,
 };
 use crate::network::VpcEndpoint;
 use crate::services::{
@@ -30,7 +30,7 @@ use crate::settings::Settings;
 pub(super) struct Policies<'a> {
     files: &'a Files,
     report: &'a Report<'a>,
-    loaded: RefCell<BTreeMap<(PathBuf, PolicyType), Result<PolicyDocument, Reported>>>,
+    loaded: RefCell<BTreeMap<(PathBuf, PolicyType), Option<PolicyDocument>>>,
     /// Every document that was loaded, once each; they are linted when the configuration around them is known
     documents: RefCell<Vec<(PolicyDocument, Origin)>>,
 }
@@ -109,38 +109,42 @@ impl<'a> Policies<'a> {
     /// A policy of the configuration file
     pub(super) fn policy(
         &self,
-        written: Located<PolicySource>,
+        written: Option<PolicySource>,
+        place: &Place,
         policy_type: PolicyType,
-    ) -> Result<PolicyDocument, Reported> {
-        match written.value? {
+    ) -> Option<PolicyDocument> {
+        match written? {
             PolicySource::File(path) => {
                 let file = self.files.base().join(path);
                 self.load(&file, policy_type, |error| {
-                    self.report.problem(&written.place, error.in_a_file_or_inline())
+                    self.report.problem(place, error.in_a_file_or_inline());
                 })
             }
             PolicySource::Document(document) => {
-                // Line and column are those of the text made here; the configuration file has its own.
-                let place = |finding: &Finding| written.place.descend(&finding.path);
                 match PolicyDocument::parse(&document.to_string(), policy_type) {
                     Ok(policy) => {
-                        self.keep(&policy, Origin::Inline(written.place.clone()));
-                        Ok(policy)
+                        self.keep(&policy, Origin::Inline(place.clone()));
+                        Some(policy)
                     }
-                    Err(error) => Err(each(&error, |finding| {
-                        self.report.problem(&place(finding), &*finding.message)
-                    })),
+                    Err(error) => {
+                        // Line and column are those of the text made here; the configuration file has its own.
+                        for finding in error.findings() {
+                            self.report
+                                .problem(&place.descend(&finding.path), &*finding.message);
+                        }
+                        None
+                    }
                 }
             }
         }
     }
 
     /// The policy file that an option names
-    pub(super) fn of_option(&self, file: &Path, policy_type: PolicyType) -> Result<PolicyDocument, Reported> {
+    pub(super) fn of_option(&self, file: &Path, policy_type: PolicyType) -> Option<PolicyDocument> {
         self.load(file, policy_type, |error| {
             let message = error.in_a_file();
             self.report
-                .add(Problem::of_process(format!("endpoint-policy: {message}")))
+                .add(Problem::of_process(format!("endpoint-policy: {message}")));
         })
     }
 
@@ -148,44 +152,67 @@ impl<'a> Policies<'a> {
     pub(super) fn list(
         &self,
         written: List<PolicySource>,
+        place: &Place,
         policy_type: PolicyType,
-    ) -> Result<Vec<PolicyDocument>, Reported> {
-        let place = written.place;
-        let policies = all(written
-            .value?
-            .into_iter()
-            .map(|policy| self.policy(policy, policy_type)))?;
+    ) -> Option<Vec<PolicyDocument>> {
+        let policies = each(written, place, self.report, |place, policy| {
+            self.policy(Some(policy), place, policy_type)
+        })?;
         if let Some(consequence) = consequence_of_denying_only(policy_type)
             && !policies.is_empty()
             && !policies.iter().any(PolicyDocument::has_allow)
         {
             let message = format!("none of these policies has an `Allow` statement, so {consequence}");
-            self.report.warning(&place, message);
+            self.report.warning(place, message);
         }
-        Ok(policies)
+        Some(policies)
+    }
+
+    /// The identity policies and the permissions boundary of a principal or a role that stands at a place
+    pub(super) fn of_identity(
+        &self,
+        identity_policies: Option<List<PolicySource>>,
+        permissions_boundary: Option<PolicySource>,
+        place: &Place,
+    ) -> Option<(Option<Vec<PolicyDocument>>, Vec<PolicyDocument>)> {
+        let list_place = place.child("identity_policies");
+        let identity_policies =
+            identity_policies.map(|list| self.list(list, &list_place, PolicyType::Identity));
+        let boundary_place = place.child("permissions_boundary");
+        let permissions_boundary = permissions_boundary
+            .map(|policy| self.policy(Some(policy), &boundary_place, PolicyType::PermissionsBoundary));
+        let identity_policies = match identity_policies {
+            Some(policies) => Some(policies?),
+            None => None,
+        };
+        let permissions_boundary = permissions_boundary.into_iter().collect::<Option<_>>();
+        Some((identity_policies, permissions_boundary?))
     }
 
     /// The levels of an organization's policies, root first; an empty list is no level at all
     pub(super) fn levels(
         &self,
-        written: Option<Located<PolicyLevels>>,
+        written: Option<PolicyLevels>,
+        place: &Place,
         policy_type: PolicyType,
-    ) -> Result<Vec<Vec<PolicyDocument>>, Reported> {
-        let Some(written) = written else {
-            return Ok(Vec::new());
-        };
-        match written.value? {
-            PolicyLevels::OneLevel(policies) if policies.is_empty() => Ok(Vec::new()),
-            PolicyLevels::OneLevel(policies) => {
-                let level = Located {
-                    place: written.place,
-                    value: Ok(policies),
-                };
-                Ok(vec![self.list(level, policy_type)?])
+    ) -> Option<Vec<Vec<PolicyDocument>>> {
+        let (mut policies, mut levels) = (List::new(), List::new());
+        for element in written.map_or_else(Vec::new, |written| written.0) {
+            match element {
+                Some(PolicyOrLevel::Level(level)) => levels.push(Some(level)),
+                Some(PolicyOrLevel::Policy(policy)) => policies.push(Some(policy)),
+                None => policies.push(None),
             }
-            PolicyLevels::Levels(levels) => {
-                all(levels.into_iter().map(|level| self.list(level, policy_type)))
-            }
+        }
+        match (policies.is_empty(), levels.is_empty()) {
+            (true, true) => Some(Vec::new()),
+            (false, true) => Some(vec![self.list(policies, place, policy_type)?]),
+            (true, false) => each(levels, place, self.report, |place, level| {
+                self.list(level, place, policy_type)
+            }),
+            (false, false) => self
+                .report
+                .refuse(place, "a list holds policies or lists of policies, not both"),
         }
     }
 
@@ -193,23 +220,26 @@ impl<'a> Policies<'a> {
         &self,
         file: &Path,
         policy_type: PolicyType,
-        unreadable: impl FnOnce(Unreadable) -> Reported,
-    ) -> Result<PolicyDocument, Reported> {
+        unreadable: impl FnOnce(Unreadable),
+    ) -> Option<PolicyDocument> {
         // Said where the file is named, each time, because each of those places must be mended.
-        let text = self.files.read_text(file).map_err(unreadable)?;
+        let text = self.files.read_text(file).map_err(unreadable).ok()?;
         let mut loaded = self.loaded.borrow_mut();
         let loaded = loaded
             .entry((file.to_path_buf(), policy_type))
-            .or_insert_with(|| {
-                let policy = PolicyDocument::parse(&text, policy_type).map_err(|error| {
-                    each(&error, |finding| {
-                        let message = super::super::text_file::policy_message(finding, &text).into_owned();
+            .or_insert_with(|| match PolicyDocument::parse(&text, policy_type) {
+                Ok(policy) => {
+                    self.keep(&policy, Origin::File(file.to_path_buf()));
+                    Some(policy)
+                }
+                Err(error) => {
+                    for finding in error.findings() {
+                        let message = text_file::policy_message(finding, &text).into_owned();
                         let problem = in_file(file, finding);
-                        self.report.add(Problem { message, ..problem })
-                    })
-                })?;
-                self.keep(&policy, Origin::File(file.to_path_buf()));
-                Ok(policy)
+                        self.report.add(Problem { message, ..problem });
+                    }
+                    None
+                }
             });
         loaded.clone()
     }
@@ -260,16 +290,6 @@ pub(super) fn attached_to<'c>(endpoint: &'c VpcEndpoint, settings: &'c Settings)
             region: vpc.and_then(|vpc| vpc.region.as_ref()),
         },
     }
-}
-
-/// Takes every finding down
-fn each(error: &PolicyError, take_down: impl Fn(&Finding) -> Reported) -> Reported {
-    let first = take_down(error.first());
-    error
-        .findings()
-        .iter()
-        .skip(1)
-        .fold(first, |_, finding| take_down(finding))
 }
 
 fn in_file(file: &Path, finding: &Finding) -> Problem {

@@ -3,112 +3,112 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_identifiers::{ProjectName, Region};
-use lookoutvision::declared::DeclaredProject;
 use lookoutvision::{
     canned::{CannedRule, When},
-    declared::DeclaredModel,
+    declared::{DeclaredModel, DeclaredProject},
     model::ModelStatus,
 };
 
 use super::{
     super::{
-        file::{self, rules::Model},
+        file::{self, List, rules::Model},
         files::Files,
-        problems::{Place, Report, Reported},
-        read::{List, Located},
+        problems::{Place, Report},
     },
-    Unique, all, elements, rules,
+    Unique, each, rules,
     tags::{self, KeyCase},
 };
-use crate::identity::Principal;
-use crate::network::VpcEndpoint;
-
-type PlacedProject = (Option<Place>, DeclaredProject);
+use crate::{identity::Principal, network::VpcEndpoint};
 
 /// The projects that are declared, or `myProject`
 pub(super) fn validate(
     written: Option<List<file::Project>>,
+    place: &Place,
     files: &Files,
     report: &Report<'_>,
-) -> Result<Vec<PlacedProject>, Reported> {
+) -> Option<Vec<DeclaredProject>> {
     let Some(written) = written else {
-        return Ok(vec![(None, default_project())]);
+        return Some(vec![default_project()]);
     };
-    let mut seen: BTreeMap<ProjectName, Vec<(Option<Region>, Place)>> = BTreeMap::new();
-    let projects = written.value?.into_iter().map(|written| {
-        let place = written.place;
-        let written = written.value?;
-        let region = written.region.map(|region| region.value).transpose();
-        let name = written.name.value.and_then(|name| {
-            let Ok(region) = &region else { return Ok(name) };
-            let same = seen.entry(name.clone()).or_default();
-            let first = same
-                .iter()
-                .find(|(other, _)| other.is_none() || region.is_none() || other == region);
-            if let Some((_, first)) = first {
-                let message = format!(
-                    "duplicate project `{name}` in one Region; {}",
-                    report.first_at(first)
-                );
-                return Err(report.problem(&written.name.place, message));
-            }
-            same.push((region.clone(), written.name.place.clone()));
-            Ok(name)
-        });
-        let models = models(written.models, files, report);
-        let detect_anomalies = rules::validate(written.detect_anomalies, files, report);
-        let exists = written.exists.map_or(Ok(true), |exists| exists.value);
-        let message = |written: Option<Located<String>>| {
-            let text = written.map(|text| text.value).transpose()?;
-            Ok(text.map(String::into_boxed_str))
-        };
-        let dataset_create_fails = message(written.dataset_create_fails);
-        let training_fails = message(written.training_fails);
-        let hosting_fails = message(written.hosting_fails);
-        let models: Vec<DeclaredModel> = models?;
-        if matches!(exists, Ok(false)) && !models.is_empty() {
-            return Err(report.problem(&place, "a project that does not exist has no models"));
+    let mut names = NamesByRegion::default();
+    each(written, place, report, |place, written| {
+        let region = written.region.map(|region| region.0);
+        let name = written.name.map(|name| name.0);
+        if let Some(name) = &name
+            && report.is_sound(&place.child("region"))
+        {
+            names.check(name, region.as_ref(), place.child("name"), report);
         }
-        let project = DeclaredProject {
+        let models = models(written.models, &place.child("models"), files, report);
+        let rules_place = place.child("detect_anomalies");
+        let detect_anomalies = rules::validate(written.detect_anomalies, &rules_place, files, report);
+        let (models, exists) = (models?, written.exists.unwrap_or(true));
+        if !exists && !models.is_empty() {
+            return report.refuse(place, "a project that does not exist has no models");
+        }
+        Some(DeclaredProject {
             name: name?,
-            region: region?,
+            region,
             models,
             detect_anomalies: detect_anomalies?,
-            exists: exists?,
-            dataset_create_fails: dataset_create_fails?,
-            training_fails: training_fails?,
-            hosting_fails: hosting_fails?,
-        };
-        Ok((Some(place), project))
-    });
-    all(projects)
+            exists,
+            dataset_create_fails: written.dataset_create_fails.map(String::into_boxed_str),
+            training_fails: written.training_fails.map(String::into_boxed_str),
+            hosting_fails: written.hosting_fails.map(String::into_boxed_str),
+        })
+    })
+}
+
+/// Finds projects of one name in one Region
+#[derive(Default)]
+struct NamesByRegion(BTreeMap<ProjectName, Vec<(Option<Region>, Place)>>);
+
+impl NamesByRegion {
+    fn check(&mut self, name: &ProjectName, region: Option<&Region>, place: Place, report: &Report<'_>) {
+        let same = self.0.entry(name.clone()).or_default();
+        let first = same
+            .iter()
+            .find(|(other, _)| other.is_none() || region.is_none() || other.as_ref() == region);
+        if let Some((_, first)) = first {
+            let first = report.first_at(first);
+            report.problem(
+                &place,
+                format!("duplicate project `{name}` in one Region; {first}"),
+            );
+        } else {
+            same.push((region.cloned(), place));
+        }
+    }
 }
 
 fn models(
     written: Option<List<Model>>,
+    place: &Place,
     files: &Files,
     report: &Report<'_>,
-) -> Result<Vec<DeclaredModel>, Reported> {
+) -> Option<Vec<DeclaredModel>> {
     let mut versions = Unique::new("model version");
-    let models = elements(written)?.into_iter().map(|written| {
-        let written = written.value?;
-        let version = written.version.value.and_then(|version| {
-            versions.check(version.clone(), &written.version.place, report)?;
-            Ok(version)
-        });
-        let status = written
-            .status
-            .map_or(Ok(ModelStatus::Hosted), |status| status.value);
-        let tags = tags::validate(written.tags, MODEL_TAGS_MAX, KeyCase::Kept, report);
-        let detect_anomalies = rules::validate(written.detect_anomalies, files, report);
-        Ok(DeclaredModel {
+    each(written.unwrap_or_default(), place, report, |place, written| {
+        let version = written.version.map(|version| version.0);
+        if let Some(version) = &version {
+            versions.check(version.clone(), place.child("version"), report);
+        }
+        let tags = tags::validate(
+            written.tags,
+            &place.child("tags"),
+            MODEL_TAGS_MAX,
+            KeyCase::Kept,
+            report,
+        );
+        let rules_place = place.child("detect_anomalies");
+        let detect_anomalies = rules::validate(written.detect_anomalies, &rules_place, files, report);
+        Some(DeclaredModel {
             version: version?,
-            status: status?,
+            status: written.status.map_or(ModelStatus::Hosted, |status| status.0),
             tags: tags?,
             detect_anomalies: detect_anomalies?,
         })
-    });
-    all(models)
+    })
 }
 
 fn default_project() -> DeclaredProject {
@@ -134,7 +134,8 @@ fn default_project() -> DeclaredProject {
 
 /// Warns of rules that ask for a principal or an endpoint that is not there, and of rules behind one that always answers
 pub(super) fn warn_of_rules_that_never_match(
-    projects: &[PlacedProject],
+    projects: &[DeclaredProject],
+    place: &Place,
     principals: &[Arc<Principal>],
     vpc_endpoints: &[VpcEndpoint],
     report: &Report<'_>,
@@ -171,9 +172,9 @@ pub(super) fn warn_of_rules_that_never_match(
             }
         }
     };
-    for (place, project) in projects {
-        let Some(place) = place else { continue };
-        check(&project.detect_anomalies, place);
+    for (index, project) in projects.iter().enumerate() {
+        let place = place.child(index);
+        check(&project.detect_anomalies, &place);
         for (index, model) in project.models.iter().enumerate() {
             check(&model.detect_anomalies, &place.child("models").child(index));
         }
