@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::{HeaderValue, StatusCode, Version, header};
 use http_body_util::{BodyExt, Collected, Either, Full};
 use hyper::{
@@ -31,7 +32,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tracing::{debug, info};
 
-use self::{cut_off::CutOff, in_flight::InFlight, linger::linger};
+use self::{cut_off::CutOff, idle::idle_for, in_flight::InFlight, linger::linger};
 use crate::{
     control::{self, ControlApi},
     exchange,
@@ -55,6 +56,7 @@ use crate::{
 };
 
 pub(crate) mod cut_off;
+mod idle;
 mod in_flight;
 mod linger;
 
@@ -97,13 +99,23 @@ enum Service {
 type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
 
 /// How far the exchange of requests and answers is
-#[derive(Default)]
 struct Exchange {
     turns: Arc<Turns>,
     /// There was a request, be it one that cannot be read
     was_asked: AtomicBool,
     /// An answer left before its request had come in whole
     was_cut_short: AtomicBool,
+}
+
+impl Exchange {
+    /// One on a connection that begins now
+    fn begin() -> Self {
+        Self {
+            turns: Arc::new(Turns::new()),
+            was_asked: AtomicBool::new(false),
+            was_cut_short: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Connector {
@@ -179,7 +191,7 @@ impl Connector {
         let stream = Stream::new(transport, limits.idle_timeout);
         let answerer = Answerer {
             service,
-            exchange: Arc::default(),
+            exchange: Arc::new(Exchange::begin()),
         };
         let exchange = answerer.exchange.clone();
         let served = if is_http2 {
@@ -267,18 +279,35 @@ async fn serve_http1(
     let mut served = http1_builder(limits)
         .keep_alive(is_for_more_requests)
         .serve_connection(TokioIo::new(stream), service);
+    let is_idle = || idle_for(limits.idle_timeout, || answerer.exchange.turns.idle_since());
+    // Looked at when it was woken and not with each piece of a request, which would cost more than it tells.
+    let mut stopping = stop.clone();
+    let mut why_to_end = FuturesUnordered::from_iter([async {
+        tokio::select! {
+            biased;
+            () = Stop::told(&mut stopping) => WhyToEnd::Stop,
+            () = is_idle() => WhyToEnd::Idle,
+        }
+    }]);
     let ended = tokio::select! {
         biased;
-        () = Stop::told(&mut stop) => None,
-        ended = &mut served => Some(ended),
+        Some(why) = why_to_end.next() => Err(why),
+        ended = &mut served => Ok(ended),
     };
     let ended = match ended {
-        Some(ended) => ended,
-        None => {
+        Ok(ended) => ended,
+        Err(WhyToEnd::Idle) => return Ok(()),
+        Err(WhyToEnd::Stop) => {
             Pin::new(&mut served).graceful_shutdown();
-            (&mut served).await
+            tokio::select! {
+                biased;
+                ended = &mut served => ended,
+                // There is a beginning of a head, and nothing more of it.
+                () = is_idle() => return Ok(()),
+            }
         }
     };
+    drop(why_to_end);
 
     let parts = served.into_parts();
     let mut stream = parts.io.into_inner();
@@ -297,6 +326,12 @@ async fn serve_http1(
     }
     linger_until_stopped(&mut stream, limits, &mut stop).await;
     ended
+}
+
+/// Why a connection ends that its client would keep
+enum WhyToEnd {
+    Stop,
+    Idle,
 }
 
 /// Writes an answer in hyper's place, and closes our side of the connection
@@ -513,9 +548,8 @@ async fn speaks_plain_http(stream: &TcpStream) -> bool {
 fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        // hyper starts this timer when it begins to wait for a head, so it closes idle connections as well.
-        .header_read_timeout(limits.idle_timeout)
+        // `idle_for` bounds how long a head may take, at the cost of one timer for all heads of a connection.
+        .header_read_timeout(None)
         // The buffer alone is no exact bound: what it holds of a head depends on how the bytes came in, and it may be
         // allocated larger than asked for.
         .max_header_size(limits.header_bytes_max)

@@ -1,7 +1,8 @@
 //! The requests in flight of an HTTP/2 connection, so that it can be told from an idle one.
 //!
-//! HTTP/1.1 needs nothing of this: hyper closes a connection on which the next head does not come in time. An HTTP/2
-//! connection it keeps for as long as pings are answered, and clients answer them without knowing it.
+//! HTTP/1.1 needs nothing of this, where the requests of a connection come one after the other (see
+//! [`Turns`](crate::server::stream::turns::Turns)). An HTTP/2 connection hyper keeps for as long as pings are answered, and
+//! clients answer them without knowing it.
 //!
 //! hyper runs each request as a task of its own, from its head to the end of its answer's body, and asks an executor to
 //! start it. That is where we count.
@@ -12,9 +13,9 @@ use std::{
 };
 
 use hyper::rt::Executor;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::cut_off::CutOff;
+use super::{cut_off::CutOff, idle::idle_for};
 
 /// Starts a connection's requests and knows which are in flight
 #[derive(Clone)]
@@ -45,19 +46,8 @@ impl InFlight {
     }
 
     /// Waits for this long, and on until for this long no request was in flight
-    ///
-    /// A request costs no timer: whether there was one is looked at when the time is over.
     pub(super) async fn idle_for(&self, period: Duration) {
-        let mut end = Instant::now() + period;
-        loop {
-            sleep_until(end).await;
-            let now = Instant::now();
-            // What is in flight ends now at the earliest.
-            end = self.idle_since().unwrap_or(now) + period;
-            if end <= now {
-                return;
-            }
-        }
+        idle_for(period, || self.idle_since()).await;
     }
 
     /// What is in flight when this is dropped was cut off, if the stop does so

@@ -7,7 +7,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
@@ -15,32 +15,53 @@ use std::{
 
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 /// Whose turn it is; hyper, the service and the stream of one HTTP/1.1 connection run in one task and take turns
-#[derive(Debug, Default)]
-pub(crate) struct Turns(AtomicU8);
+#[derive(Debug)]
+pub(crate) struct Turns {
+    whose: AtomicU8,
+    /// When it last became the client's
+    clients_since: Mutex<Instant>,
+}
 
 impl Turns {
+    /// A connection that begins now, with its client
+    pub(crate) fn new() -> Self {
+        Self {
+            whose: AtomicU8::new(CLIENT),
+            clients_since: Mutex::new(Instant::now()),
+        }
+    }
+
     /// A request was read: from here on whatever is written belongs to its answer, `100 Continue` included
     pub(crate) fn request_was_read(&self) {
-        self.0.store(SERVICE, Ordering::Relaxed);
+        self.whose.store(SERVICE, Ordering::Relaxed);
     }
 
     /// hyper has taken the whole answer: when that is written it is the client's turn
     fn answer_was_taken(&self) {
-        self.0.store(ANSWER, Ordering::Relaxed);
+        self.whose.store(ANSWER, Ordering::Relaxed);
     }
 
     /// hyper has nothing more to write
     pub(super) fn everything_was_written(&self) {
-        if self.0.load(Ordering::Relaxed) == ANSWER {
-            self.0.store(CLIENT, Ordering::Relaxed);
+        if self.whose.load(Ordering::Relaxed) == ANSWER {
+            // A moment is whole whatever panicked beside it.
+            *self.clients_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            self.whose.store(CLIENT, Ordering::Relaxed);
         }
+    }
+
+    /// Since when the next request is waited for; `None`: it is not the client's turn
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let is_clients = self.whose.load(Ordering::Relaxed) == CLIENT;
+        is_clients.then(|| *self.clients_since.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The status of an answer that nobody but hyper has made, if that is what begins here
     pub(super) fn unasked_status(&self, bytes: &[u8]) -> Option<StatusCode> {
-        if self.0.load(Ordering::Relaxed) != CLIENT {
+        if self.whose.load(Ordering::Relaxed) != CLIENT {
             return None;
         }
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
