@@ -4,7 +4,7 @@
 //! youngmki/amazon-lookout-for-vision and dolfno/PQILookoutVision): no charset, no server name, a length, and a `Date`
 //! from the clock that checks signatures, since the JavaScript SDK corrects its own clock by it.
 
-use std::sync::LazyLock;
+use std::{cell::RefCell, sync::LazyLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::Full;
@@ -76,7 +76,21 @@ static FIELDS: LazyLock<HeaderMap> = LazyLock::new(|| {
     fields
 });
 
+/// The date changes once a second, and is written no more often
 fn http_date(now: Timestamp) -> HeaderValue {
+    thread_local! {
+        static LAST: RefCell<(i64, HeaderValue)> = const { RefCell::new((i64::MIN, HeaderValue::from_static(""))) };
+    }
+    let second = now.as_second();
+    LAST.with_borrow_mut(|(written, date)| {
+        if *written != second {
+            (*written, *date) = (second, http_date_anew(now));
+        }
+        date.clone()
+    })
+}
+
+fn http_date_anew(now: Timestamp) -> HeaderValue {
     let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok();
     // RFC 9110 has four digits for the year; a clock moved beyond them has no date to tell.
     text.and_then(|text| HeaderValue::from_str(&text).ok())
