@@ -39,11 +39,11 @@ struct State {
 }
 
 /// What the thread that writes is handed
-enum Item {
-    /// One event, with its line feed
-    Line { bytes: Vec<u8>, is_about_request: bool },
-    /// Everything before was written
-    Written(SyncSender<()>),
+struct Item {
+    /// One event, with its line feed; or nothing, from whoever only waits
+    line: Vec<u8>,
+    /// Whoever waits until this and everything before is written
+    waiting: Option<SyncSender<()>>,
 }
 
 /// One event, which goes to the queue when it is dropped
@@ -72,7 +72,10 @@ impl LogWriter {
     pub(super) fn finish(&self, at_most: Duration) {
         let end = Instant::now() + at_most;
         let (sender, written) = sync_channel(1);
-        let mut item = Item::Written(sender);
+        let mut item = Item {
+            line: Vec::new(),
+            waiting: Some(sender),
+        };
         while let Err(TrySendError::Full(back)) = self.queue.try_send(item) {
             if Instant::now() >= end {
                 return;
@@ -90,29 +93,15 @@ impl LogWriter {
 fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
     let mut told = 0;
     while let Ok(first) = queue.recv() {
-        let mut bytes = Vec::new();
-        let mut waiting = Vec::new();
-        let mut is_about_requests = true;
-        let mut next = Some(first);
-        while let Some(item) = next {
-            match item {
-                Item::Line {
-                    bytes: line,
-                    is_about_request,
-                } => {
-                    bytes.extend_from_slice(&line);
-                    is_about_requests &= is_about_request;
-                }
-                Item::Written(sender) => {
-                    waiting.push(sender);
-                    is_about_requests = false;
-                }
-            }
-            next = match bytes.len() < BATCH_BYTES {
-                true => queue.try_recv().ok(),
-                false => None,
-            };
+        let mut bytes = first.line;
+        let mut waiting = Vec::from_iter(first.waiting);
+        while bytes.len() < BATCH_BYTES
+            && let Ok(item) = queue.try_recv()
+        {
+            bytes.extend_from_slice(&item.line);
+            waiting.extend(item.waiting);
         }
+        let (has_room, nobody_waits) = (bytes.len() < BATCH_BYTES, waiting.is_empty());
         // A closed standard error means that nobody reads the log.
         let _ = out.write_all(&bytes).and_then(|()| out.flush());
         state.stands_still.store(false, Ordering::Relaxed);
@@ -131,7 +120,7 @@ fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
             );
             told = lost;
         }
-        if is_about_requests {
+        if has_room && nobody_waits {
             // Whoever sends to a thread that waits has to wake it, and on a busy machine is then interrupted by it. Lines
             // about requests come by the hundred, so those that come next are taken in one go.
             thread::sleep(GATHERED);
@@ -173,18 +162,15 @@ impl Write for Line<'_> {
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         let LogWriter { queue, state } = self.writer;
-        let line = Item::Line {
-            bytes: std::mem::take(&mut self.bytes),
-            is_about_request: self.is_about_request,
-        };
-        if queue.try_send(line).is_err() {
+        let waits = !self.is_about_request && !state.stands_still.load(Ordering::Relaxed);
+        let (waiting, written) = waits.then(|| sync_channel(1)).unzip();
+        let line = std::mem::take(&mut self.bytes);
+        if queue.try_send(Item { line, waiting }).is_err() {
             state.lost.fetch_add(1, Ordering::Relaxed);
-        } else if !self.is_about_request && !state.stands_still.load(Ordering::Relaxed) {
-            let (sender, written) = sync_channel(1);
-            let is_asked = queue.try_send(Item::Written(sender)).is_ok();
-            if is_asked && written.recv_timeout(WAIT_MAX) == Err(RecvTimeoutError::Timeout) {
-                state.stands_still.store(true, Ordering::Relaxed);
-            }
+        } else if let Some(written) = written
+            && written.recv_timeout(WAIT_MAX) == Err(RecvTimeoutError::Timeout)
+        {
+            state.stands_still.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Log lines on standard error, for a person or for a machine.
 //!
 //! A client can shape a good part of what is logged: its access key id, the Region of its scope, names in its policies.
-//! So each text goes through [`shown`] on its way into a line, whatever event it is of: no secret of a presigned URL,
+//! So each text is cleaned on its way into a line, whatever event it is of: no secret of a presigned URL,
 //! and nothing that ends the line, moves the cursor or turns the reading order. One event is one line.
 
 use std::{
@@ -11,6 +11,7 @@ use std::{
 };
 
 use client_text::{escape, escape_json};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sigv4_verify::redact_secrets;
 use tracing::{
@@ -22,11 +23,7 @@ use tracing_subscriber::{
     Layer,
     field::RecordFields,
     filter::Targets,
-    fmt::{
-        FmtContext, FormatEvent, FormatFields, MakeWriter,
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer, time::FormatTime},
     layer::SubscriberExt,
     registry::LookupSpan,
     util::SubscriberInitExt,
@@ -99,6 +96,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let layer = tracing_subscriber::fmt::layer()
+        .with_timer(Now)
         .with_writer(writer)
         .with_ansi(is_terminal);
     match format {
@@ -107,30 +105,97 @@ where
     }
 }
 
+/// The time of an event in UTC, to the microsecond
+struct Now;
+
+impl FormatTime for Now {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{:.6}", Timestamp::now())
+    }
+}
+
 /// The message, then `name=value`, as a person reads it
 struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
-    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut recorded = Recorded::default();
-        fields.record(&mut recorded);
-        for (nth, (name, value)) in recorded.0.iter().enumerate() {
-            if nth > 0 {
-                writer.write_char(' ')?;
-            }
-            let is_message = *name == MESSAGE;
-            if !is_message {
-                write!(writer, "{name}=")?;
-            }
-            match value {
-                Recording::Text(text) if !is_message => {
-                    write!(writer, "\"{}\"", escape(text).replace('"', "\\\""))?;
-                }
-                Recording::Text(text) | Recording::Displayed(text) => writer.write_str(&escape(text))?,
-                Recording::Other(value) => write!(writer, "{value}")?,
-            }
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = TextLine {
+            writer,
+            is_first: true,
+            written: Ok(()),
+        };
+        fields.record(&mut line);
+        line.written
+    }
+}
+
+/// Writes each field as it comes, because there is a line for each request
+struct TextLine<'w> {
+    writer: Writer<'w>,
+    is_first: bool,
+    written: fmt::Result,
+}
+
+impl TextLine<'_> {
+    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        if self.written.is_ok() {
+            self.written = self.try_write(field, value);
         }
-        Ok(())
+    }
+
+    fn try_write(
+        &mut self,
+        field: &Field,
+        value: impl FnOnce(&mut Writer<'_>) -> fmt::Result,
+    ) -> fmt::Result {
+        if !std::mem::take(&mut self.is_first) {
+            self.writer.write_char(' ')?;
+        }
+        if field.name() != MESSAGE {
+            self.writer.write_str(field.name())?;
+            self.writer.write_char('=')?;
+        }
+        value(&mut self.writer)
+    }
+}
+
+impl Visit for TextLine<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        self.write(field, |writer| writer.write_str(&escape(&redact_secrets(&text))));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == MESSAGE {
+            return self.record_debug(field, &format_args!("{value}"));
+        }
+        self.write(field, |writer| {
+            writer.write_char('"')?;
+            let text = redact_secrets(value);
+            for (nth, piece) in escape(&text).split('"').enumerate() {
+                if nth > 0 {
+                    writer.write_str("\\\"")?;
+                }
+                writer.write_str(piece)?;
+            }
+            writer.write_char('"')
+        });
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.write(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.write(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.write(field, |writer| write!(writer, "{value:?}"));
     }
 }
 
@@ -149,7 +214,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        Now.format_time(&mut Writer::new(&mut timestamp))?;
         let mut recorded = Recorded::default();
         event.record(&mut recorded);
         let mut line = format!(
@@ -158,10 +223,6 @@ where
             event.metadata().level()
         );
         for (name, value) in recorded.0 {
-            let value = match value {
-                Recording::Text(text) | Recording::Displayed(text) => Value::from(text),
-                Recording::Other(value) => value,
-            };
             write!(line, ",{}:{value}", json!(name))?;
         }
         line.push('}');
@@ -171,52 +232,38 @@ where
 
 /// The fields of one event, in their order, without secrets
 #[derive(Default)]
-struct Recorded(Vec<(&'static str, Recording)>);
-
-enum Recording {
-    /// A text as such
-    Text(String),
-    /// What something prints as
-    Displayed(String),
-    /// A number or a truth value
-    Other(Value),
-}
+struct Recorded(Vec<(&'static str, Value)>);
 
 impl Visit for Recorded {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, Recording::Displayed(shown(&format!("{value:?}"))));
+        self.record_str(field, &format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, Recording::Text(shown(value)));
+        self.put(field, redact_secrets(value).into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, Recording::Other(value.into()));
+        self.put(field, value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, Recording::Other(value.into()));
+        self.put(field, value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, Recording::Other(value.into()));
+        self.put(field, value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, Recording::Other(value.into()));
+        self.put(field, value.into());
     }
 }
 
 impl Recorded {
-    fn put(&mut self, field: &Field, value: Recording) {
+    fn put(&mut self, field: &Field, value: Value) {
         self.0.push((field.name(), value));
     }
-}
-
-/// A text without the secrets of presigned URLs
-fn shown(text: &str) -> String {
-    redact_secrets(text).into_owned()
 }
 
 /// The field that holds what an event says (`tracing`, the event macros)

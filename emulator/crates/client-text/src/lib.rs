@@ -92,7 +92,8 @@ pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
 
 /// A text in one line that shows all of itself: `\n` for a line feed, `\u{202e}` for a right-to-left override
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_escaped) {
+    // Most texts are printable ASCII, which is found out faster.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);

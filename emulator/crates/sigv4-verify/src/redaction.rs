@@ -146,13 +146,14 @@ fn next_separator(text: &[u8], from: usize) -> Option<usize> {
 
 /// Whether a text ends with the name of a secret, in any case.
 fn ends_with_a_secret(text: &[u8]) -> bool {
+    let before = text.iter().rposition(|byte| !is_of_a_name(*byte));
+    let name = before.map_or(text, |before| text.split_at(before + 1).1);
     SECRET_PARAMETERS.iter().any(|secret| {
-        let Some(before) = text.len().checked_sub(secret.len()) else {
-            return false;
-        };
-        let (before, name) = text.split_at(before);
-        let is_part_of_a_name = before.last().is_some_and(|byte| is_of_a_name(*byte));
-        name.eq_ignore_ascii_case(secret.as_bytes()) && (secret.starts_with("x-amz-") || !is_part_of_a_name)
+        let end = name.len().checked_sub(secret.len());
+        end.and_then(|end| name.split_at_checked(end))
+            // What stands before `x-amz-` can belong to the name as well, and it is a secret's all the same.
+            .filter(|(before, _)| before.is_empty() || secret.starts_with("x-amz-"))
+            .is_some_and(|(_, name)| name.eq_ignore_ascii_case(secret.as_bytes()))
     })
 }
 
