@@ -4,49 +4,39 @@ use std::{fmt, net::SocketAddr, pin::pin, sync::Arc};
 
 use aws_identifiers::VpcEndpointId;
 use iam_policy::{PolicyDocument, PolicyError, PolicyType};
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{
-    net::TcpListener,
     sync::watch,
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     clock::{Clock, ClockError, ClockSetting, SignatureClocks},
-    config::{Config, Problem, Problems},
+    config::{Config, Problems},
     control::{ControlApi, client_environment::ClientEnvironment},
     journal::{EntryView, JournalEntry},
-    runtime::{
-        NotAttached, Shared, Snapshot, UnknownVpcEndpoint, acknowledged::AcknowledgedChanges,
-        addresses::Addresses, service::Service,
-    },
+    runtime::{NotAttached, Shared, Snapshot, UnknownVpcEndpoint, addresses::Addresses},
     server::{
         self, Stop,
         connection::{Api, Connector, cut_off::CutOff},
     },
     services::vocabulary,
-    storage::{Memory, StateFile, Storage, StorageError},
-    tls::{self, CaNotice, CertificateAuthority, CertsError, Origin, TlsLimits},
+    tls::{self, CertificateAuthority, TlsLimits},
 };
+
+mod builder;
+mod start;
+
+pub use self::builder::Builder;
+use self::start::{bind, open_authority, open_state};
 
 /// A running emulator; dropping it stops it
 pub struct Emulator {
     shared: Arc<Shared>,
     stop: watch::Sender<Stop>,
     listeners: Vec<JoinHandle<usize>>,
-}
-
-/// What an emulator is to be like
-///
-/// With no settings it serves what the binary serves by default, except that it listens on free ports of
-/// loopback and keeps its certificate authority in memory.
-#[derive(Debug, Default)]
-pub struct Builder {
-    yaml: Option<String>,
-    endpoint_policy: Option<Value>,
 }
 
 /// The emulator could not be started; nothing is left listening
@@ -79,35 +69,6 @@ impl From<NotAttached> for PolicyChangeError {
             NotAttached::Unknown(error) => Self::UnknownVpcEndpoint(error),
             NotAttached::NotWritten(error) => Self::StateNotWritten(error.to_string()),
         }
-    }
-}
-
-impl Builder {
-    /// A configuration, as it would stand in the configuration file
-    #[must_use]
-    pub fn config_yaml(mut self, yaml: impl Into<String>) -> Self {
-        self.yaml = Some(yaml.into());
-        self
-    }
-
-    /// The policy of the first configured VPC endpoint, which is the default one unless there is a configuration
-    #[must_use]
-    pub fn endpoint_policy(mut self, document: Value) -> Self {
-        self.endpoint_policy = Some(document);
-        self
-    }
-
-    /// Binds two free ports of loopback and serves
-    ///
-    /// # Errors
-    /// When the configuration or the policy is not valid, or no port can be bound.
-    pub async fn start(self) -> Result<Emulator, StartError> {
-        let config = Config::embedded(self.yaml.as_deref(), self.endpoint_policy.as_ref());
-        let config = config.map_err(StartError)?;
-        for warning in &config.warnings {
-            warn!("{warning}");
-        }
-        Emulator::start(Arc::new(config)).await
     }
 }
 
@@ -365,90 +326,5 @@ impl Drop for Emulator {
         // What is still on its way to S3 is given up: the next emulator with this state file tells so.
         self.shared.s3_tasks.give_up();
         self.shared.service.close();
-    }
-}
-
-fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<CertificateAuthority>> {
-    let opened =
-        config
-            .served_names()
-            .map_err(CertsError::from)
-            .and_then(|names| match &config.process.certs {
-                Some(folder) => {
-                    let (authority, notice) =
-                        CertificateAuthority::open_or_create(folder, names, Timestamp::now())?;
-                    tell(&notice);
-                    Ok(authority)
-                }
-                None => CertificateAuthority::in_memory(names),
-            });
-    match opened {
-        Ok(authority) => {
-            if let Some(folder) = &config.process.public_certs
-                && let Err(error) = authority.publish(folder)
-            {
-                problems.push(Problem::of_process(format!("public_certs: {error}")));
-                return None;
-            }
-            Some(Arc::new(authority))
-        }
-        Err(error) => {
-            problems.push(Problem::of_process(error.to_string()));
-            None
-        }
-    }
-}
-
-/// What the service remembers, and what calls made beside it
-fn open_state(
-    config: &Config,
-    now: Timestamp,
-    problems: &mut Problems,
-) -> Option<(Service, AcknowledgedChanges)> {
-    let open = || {
-        let storage: Arc<dyn Storage> = match &config.process.state {
-            Some(path) => Arc::new(StateFile::open(path)?),
-            None => Arc::new(Memory),
-        };
-        let mut records = storage.load()?;
-        let service = Service::restore(now, storage.clone(), &mut records, &config.settings.limits)?;
-        Ok::<_, StorageError>((
-            service,
-            AcknowledgedChanges::restore(storage, &mut records, &config.settings, now)?,
-        ))
-    };
-    open()
-        .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))
-        .ok()
-}
-
-/// A new authority has to be trusted anew: whoever started the emulator must see it.
-fn tell(notice: &CaNotice) {
-    // A log entry is one line.
-    for line in notice.to_string().lines() {
-        match notice.origin {
-            _ if notice.needs_attention() => warn!("{line}"),
-            Origin::Opened if notice.remarks.is_empty() => debug!("{line}"),
-            _ => info!("{line}"),
-        }
-    }
-}
-
-async fn bind(
-    option: &'static str,
-    address: SocketAddr,
-    problems: &mut Problems,
-) -> Option<(TcpListener, SocketAddr)> {
-    let bound = match TcpListener::bind(address).await {
-        Ok(listener) => listener.local_addr().map(|address| (listener, address)),
-        Err(error) => Err(error),
-    };
-    match bound {
-        Ok(bound) => Some(bound),
-        Err(error) => {
-            let message = server::cannot_listen::message(address, &error);
-            problems.push(Problem::of_process(format!("{option}: {message}")));
-            None
-        }
     }
 }

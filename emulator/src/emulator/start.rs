@@ -1,0 +1,100 @@
+//! What an emulator opens and binds before it serves; what stands in the way is taken down, so that all of it is told.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tracing::{debug, info, warn};
+
+use crate::{
+    config::{Config, Problem, Problems},
+    runtime::{acknowledged::AcknowledgedChanges, service::Service},
+    server,
+    storage::{Memory, StateFile, Storage, StorageError},
+    tls::{CaNotice, CertificateAuthority, CertsError, Origin},
+};
+
+pub(super) fn open_authority(config: &Config, problems: &mut Problems) -> Option<Arc<CertificateAuthority>> {
+    let opened =
+        config
+            .served_names()
+            .map_err(CertsError::from)
+            .and_then(|names| match &config.process.certs {
+                Some(folder) => {
+                    let (authority, notice) =
+                        CertificateAuthority::open_or_create(folder, names, Timestamp::now())?;
+                    tell(&notice);
+                    Ok(authority)
+                }
+                None => CertificateAuthority::in_memory(names),
+            });
+    match opened {
+        Ok(authority) => {
+            if let Some(folder) = &config.process.public_certs
+                && let Err(error) = authority.publish(folder)
+            {
+                problems.push(Problem::of_process(format!("public_certs: {error}")));
+                return None;
+            }
+            Some(Arc::new(authority))
+        }
+        Err(error) => {
+            problems.push(Problem::of_process(error.to_string()));
+            None
+        }
+    }
+}
+
+/// What the service remembers, and what calls made beside it
+pub(super) fn open_state(
+    config: &Config,
+    now: Timestamp,
+    problems: &mut Problems,
+) -> Option<(Service, AcknowledgedChanges)> {
+    let open = || {
+        let storage: Arc<dyn Storage> = match &config.process.state {
+            Some(path) => Arc::new(StateFile::open(path)?),
+            None => Arc::new(Memory),
+        };
+        let mut records = storage.load()?;
+        let service = Service::restore(now, storage.clone(), &mut records, &config.settings.limits)?;
+        Ok::<_, StorageError>((
+            service,
+            AcknowledgedChanges::restore(storage, &mut records, &config.settings, now)?,
+        ))
+    };
+    open()
+        .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))
+        .ok()
+}
+
+/// A new authority has to be trusted anew: whoever started the emulator must see it.
+fn tell(notice: &CaNotice) {
+    // A log entry is one line.
+    for line in notice.to_string().lines() {
+        match notice.origin {
+            _ if notice.needs_attention() => warn!("{line}"),
+            Origin::Opened if notice.remarks.is_empty() => debug!("{line}"),
+            _ => info!("{line}"),
+        }
+    }
+}
+
+pub(super) async fn bind(
+    option: &'static str,
+    address: SocketAddr,
+    problems: &mut Problems,
+) -> Option<(TcpListener, SocketAddr)> {
+    let bound = match TcpListener::bind(address).await {
+        Ok(listener) => listener.local_addr().map(|address| (listener, address)),
+        Err(error) => Err(error),
+    };
+    match bound {
+        Ok(bound) => Some(bound),
+        Err(error) => {
+            let message = server::cannot_listen::message(address, &error);
+            problems.push(Problem::of_process(format!("{option}: {message}")));
+            None
+        }
+    }
+}
