@@ -221,21 +221,29 @@ pub fn emulator_program() -> Result<PathBuf, StartError> {
     if let Some(program) = std::env::var_os("LOOKOUTVISION_TESTS_EMULATOR") {
         return Ok(program.into());
     }
+    built("lookoutvision-emulator")
+}
+
+/// The program of a package of this workspace that has one by its own name, built unless `cargo xtask test` has
+///
+/// # Errors
+/// Cargo cannot be started, or the program does not compile.
+pub fn program(package: &str) -> Result<PathBuf, StartError> {
+    let beside_emulator = std::env::var_os("LOOKOUTVISION_TESTS_EMULATOR")
+        .map(|emulator| PathBuf::from(emulator).with_file_name(package))
+        .filter(|program| program.exists());
+    beside_emulator.map_or_else(|| built(package), Ok)
+}
+
+fn built(package: &str) -> Result<PathBuf, StartError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = std::process::Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "lookoutvision-emulator",
-            "--bin",
-            "lookoutvision-emulator",
-        ])
+        .args(["build", "--quiet", "--package", package, "--bin", package])
         .current_dir(xtask::workspace_root())
         .status();
     match status {
-        Ok(status) if status.success() => Ok(xtask::target_directory().join("debug/lookoutvision-emulator")),
-        Ok(status) => Err(StartError(format!("the emulator could not be built: {status}"))),
+        Ok(status) if status.success() => Ok(xtask::target_directory().join("debug").join(package)),
+        Ok(status) => Err(StartError(format!("`{package}` could not be built: {status}"))),
         Err(error) => Err(StartError(format!("cargo could not be started: {error}"))),
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, ClockError, ClockSetting, SignatureClocks},
     config::{Config, Problems},
     control::{ControlApi, client_environment::ClientEnvironment},
-    journal::{EntryView, JournalEntry},
+    journal::EntryView,
     runtime::{NotAttached, Shared, Snapshot, UnknownVpcEndpoint, addresses::Addresses},
     server::{
         self, Stop,
@@ -26,11 +26,19 @@ use crate::{
     tls::{self, CertificateAuthority, TlsLimits},
 };
 
+#[cfg(feature = "aws-sdk")]
+mod aws_sdk;
 mod builder;
+mod declared;
+mod requests;
 mod start;
 
-pub use self::builder::Builder;
 use self::start::{bind, open_authority, open_state};
+pub use self::{
+    builder::Builder,
+    declared::{Answer, Model, Principal, Project, Rectangle, Rule},
+    requests::Requests,
+};
 
 /// A running emulator; dropping it stops it
 pub struct Emulator {
@@ -52,9 +60,9 @@ pub enum PolicyChangeError {
     /// AWS would refuse the document
     #[error("InvalidPolicyDocument: {0}")]
     InvalidPolicyDocument(#[from] PolicyError),
-    /// There is no such endpoint
-    #[error(transparent)]
-    UnknownVpcEndpoint(#[from] UnknownVpcEndpoint),
+    /// There is no endpoint with this ID
+    #[error("the VPC endpoint ID '{0}' does not exist")]
+    UnknownVpcEndpoint(String),
     /// It cannot be persisted
     #[error("the state file was not written: {0}")]
     StateNotWritten(String),
@@ -66,7 +74,7 @@ pub enum PolicyChangeError {
 impl From<NotAttached> for PolicyChangeError {
     fn from(error: NotAttached) -> Self {
         match error {
-            NotAttached::Unknown(error) => Self::UnknownVpcEndpoint(error),
+            NotAttached::Unknown(UnknownVpcEndpoint(id)) => Self::UnknownVpcEndpoint(id.to_string()),
             NotAttached::NotWritten(error) => Self::StateNotWritten(error.to_string()),
         }
     }
@@ -162,14 +170,14 @@ impl Emulator {
         self.shared.authority.ca_pem()
     }
 
-    /// The journal, newest last
-    #[expect(
-        clippy::unused_async,
-        reason = "where entries are kept is the emulator's business"
-    )]
-    pub async fn requests(&self) -> Vec<JournalEntry> {
-        let entries = self.shared.journal.entries().into_iter();
-        entries.map(JournalEntry::new).collect()
+    /// The requests that it was sent, oldest first; filters narrow them, `.await` gives them
+    pub fn requests(&self) -> Requests<'_> {
+        Requests::of(&self.shared)
+    }
+
+    /// Forgets the requests until now, and answers how many there were
+    pub fn clear_requests(&self) -> usize {
+        self.shared.journal.clear()
     }
 
     /// The certificate authority
@@ -192,11 +200,21 @@ impl Emulator {
         self.set_policy_of(first.id(), document)
     }
 
-    /// Attaches a policy to a VPC endpoint, from the next request on
+    /// Attaches a policy to the VPC endpoint with this ID, from the next request on
     ///
     /// # Errors
     /// When AWS would refuse the document, there is no such endpoint, or the state file cannot be written. The policy
     /// before stays in force then.
+    pub fn set_policy_of_endpoint(
+        &self,
+        vpc_endpoint_id: &str,
+        document: &Value,
+    ) -> Result<(), PolicyChangeError> {
+        let id = vpc_endpoint_id.parse();
+        let id = id.map_err(|_| PolicyChangeError::UnknownVpcEndpoint(vpc_endpoint_id.to_owned()))?;
+        self.set_policy_of(&id, document)
+    }
+
     fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
         self.shared.attach_policy(id, Arc::new(document.clone()))?;

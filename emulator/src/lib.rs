@@ -14,17 +14,17 @@
 //!    → respond         output or refusal → bytes                       (one table of refusals)
 //! ```
 //!
-//! A Rust test (emulator/docs/rust.md) starts as many emulators as it likes, each with its own ports, certificate authority and state; dropping
-//! one stops it:
+//! A Rust test starts as many emulators as it likes, each with its own ports, certificate authority and state; dropping one
+//! stops it. With the feature `aws-sdk`, `Emulator::sdk_config()` is what a client of the SDK is made of. `emulator/docs/rust.md`
+//! shows how.
 //!
 //! ```
-//! use lookoutvision_emulator::Emulator;
-//! use serde_json::json;
+//! use lookoutvision_emulator::{Emulator, json};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let emulator = Emulator::builder()
-//!     .endpoint_policy(json!({"Statement": [{
+//!     .endpoint_policy(json!({"Version": "2012-10-17", "Statement": [{
 //!         "Principal": "*",
 //!         "Effect": "Allow",
 //!         "Action": ["lookoutvision:DetectAnomalies"],
@@ -39,6 +39,7 @@
 //! ```
 
 mod authorization;
+#[doc(hidden)]
 pub mod cli;
 mod clock;
 mod config;
@@ -63,8 +64,16 @@ mod tls;
 #[path = "../fuzz/checks.rs"]
 pub mod fuzz_checks;
 
+#[cfg(feature = "aws-sdk")]
+pub use aws_types::SdkConfig;
 pub use clock::{ClockError, ClockSetting, SignatureClocks};
-pub use emulator::{Builder, Emulator, PolicyChangeError, StartError};
-pub use iam_policy::Decision;
+pub use emulator::{
+    Answer, Builder, Emulator, Model, PolicyChangeError, Principal, Project, Rectangle, Requests, Rule,
+    StartError,
+};
+pub use iam_policy::{Decision, Explanation, PolicyError};
+pub use jiff::Timestamp;
 pub use journal::JournalEntry;
+pub use serde_json::{Value, json};
 pub use tls::{CertificateAuthority, Fingerprint};
+pub use uuid::Uuid;

@@ -87,7 +87,7 @@ type AccessKeys = HashMap<Box<str>, (Arc<Principal>, usize)>;
 /// The control API named an endpoint that is not there
 #[derive(Debug, thiserror::Error)]
 #[error("the VPC endpoint ID '{0}' does not exist")]
-pub struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
+pub(crate) struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
 
 /// A policy was not attached
 #[derive(Debug)]

@@ -129,6 +129,12 @@ impl ClientEnvironment {
         }
     }
 
+    /// The Region that clients most likely mean
+    #[cfg(feature = "aws-sdk")]
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Whether there are files for clients to trust
     pub(crate) fn has_trust(&self) -> bool {
         self.trust.is_some()

@@ -124,7 +124,11 @@ impl Query {
         Ok(read)
     }
 
-    fn set(
+    /// Asks for one thing more
+    ///
+    /// # Errors
+    /// When the value is not of the parameter's kind.
+    pub(crate) fn set(
         &mut self,
         parameter: &'static str,
         value: &str,

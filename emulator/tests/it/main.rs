@@ -34,6 +34,7 @@ mod recovery;
 #[cfg(unix)]
 mod reload;
 mod request_log;
+mod rust_tests;
 mod s3;
 mod signatures;
 #[cfg(unix)]

@@ -1,0 +1,12 @@
+//! Principals and projects that a test declares in code; each becomes the configuration's own words and is checked as those
+//! are.
+
+mod principal;
+mod project;
+mod rule;
+
+pub use self::{
+    principal::Principal,
+    project::{Model, Project},
+    rule::{Answer, Rectangle, Rule},
+};
