@@ -44,13 +44,13 @@ struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: ServeOptions,
+    serve: serve::ServeCommand,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the AWS API over TLS and the control API (what happens without a subcommand)
-    Serve(ServeOptions),
+    Serve(serve::ServeCommand),
     /// Check the configuration and every policy it names; exit 0, or 64 with every mistake
     Check(CheckOptions),
     /// Print the JSON Schema of the configuration file
@@ -76,7 +76,7 @@ enum Command {
     Policy(policy::PolicyCommand),
 }
 
-/// Options of `serve`
+/// Options of `serve` and `exec`
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]

@@ -15,9 +15,16 @@ use tracing::{info, warn};
 use crate::{
     clock::{Clock, ClockError, ClockSetting, SignatureClocks},
     config::{Config, Problems},
-    control::{ControlApi, client_environment::ClientEnvironment},
+    control::{
+        ControlApi,
+        client_environment::{ClientEnvironment, View},
+    },
     journal::EntryView,
-    runtime::{NotAttached, Shared, Snapshot, UnknownVpcEndpoint, addresses::Addresses},
+    network::{EmulatedName, host_name::HostName},
+    runtime::{
+        NotAttached, Shared, Snapshot, UnknownVpcEndpoint,
+        addresses::{Addresses, PublishedPorts},
+    },
     server::{
         self, Stop,
         connection::{Api, Connector, cut_off::CutOff},
@@ -91,6 +98,17 @@ impl Emulator {
     /// # Errors
     /// With everything that stands in the way, found together: an unusable certs folder, a busy port.
     pub(crate) async fn start(config: Arc<Config>) -> Result<Self, StartError> {
+        Self::start_published(config, None).await
+    }
+
+    /// The same in a container, whose host calls these ports
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub(crate) async fn start_published(
+        config: Arc<Config>,
+        published: Option<PublishedPorts>,
+    ) -> Result<Self, StartError> {
         let mut problems = Problems::default();
         let authority = open_authority(&config, &mut problems);
         let listener = bind("listen", config.process.listen, &mut problems).await;
@@ -116,6 +134,7 @@ impl Emulator {
         let addresses = Addresses {
             listen: address,
             control: control_address,
+            published,
         };
         let shared = Shared::new(
             config.settings.clone(),
@@ -301,9 +320,41 @@ impl Emulator {
         self.shared.snapshot()
     }
 
-    /// What a client's environment must hold
+    /// What the environment of a client on this machine must hold
     pub(crate) fn client_environment(&self) -> ClientEnvironment {
-        ClientEnvironment::of(&self.shared, None)
+        ClientEnvironment::of(&self.shared, View::default())
+    }
+
+    /// What the environment of a client must hold that calls this emulator by a name
+    pub(crate) fn client_environment_by(&self, host: &str) -> ClientEnvironment {
+        let addresses = &self.shared.addresses;
+        let view = View {
+            endpoint_url: Some(addresses.endpoint_url_by(host)),
+            control_url: Some(format!("http://{host}:{}", addresses.control.port())),
+            certs: None,
+        };
+        ClientEnvironment::of(&self.shared, view)
+    }
+
+    /// The port of the control API
+    pub(crate) fn control_port(&self) -> u16 {
+        self.shared.addresses.control.port()
+    }
+
+    /// What other machines of its network call it by: the first of its configured names, or else this machine's own
+    pub(crate) fn name_for_others(&self) -> String {
+        let snapshot = self.snapshot();
+        let configured = snapshot.settings.names.iter().find_map(|name| match name {
+            EmulatedName::Dns(name) => Some(name.clone()),
+            EmulatedName::Address(_) => None,
+        });
+        let own = || HostName::of_this_machine().map(|name| name.as_str().to_owned());
+        configured.or_else(own).unwrap_or_else(|| "localhost".to_owned())
+    }
+
+    /// The ports of the host that lead here, if it runs in a container
+    pub(crate) fn published_ports(&self) -> Option<PublishedPorts> {
+        self.shared.addresses.published
     }
 
     /// Waits until every connection to the AWS API has ended

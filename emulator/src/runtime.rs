@@ -345,6 +345,7 @@ mod tests {
         let addresses = Addresses {
             listen: "127.0.0.1:8443".parse().unwrap(),
             control: "127.0.0.1:8080".parse().unwrap(),
+            published: None,
         };
         Shared::new(
             config.settings,

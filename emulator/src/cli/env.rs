@@ -1,6 +1,6 @@
 //! `env`: the variables that make clients call a running emulator.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 
@@ -33,10 +33,33 @@ pub(super) struct EnvOptions {
         env = "LOOKOUTVISION_EMULATOR_CLIENT"
     )]
     client: Client,
+    /// URL that the client calls the AWS API by [default: the one that this machine calls it by]
+    #[arg(long, value_name = "URL", env = "LOOKOUTVISION_EMULATOR_ENDPOINT_URL")]
+    endpoint_url: Option<String>,
+    /// Folder in which the client sees ca.pem, ca-bundle.pem and truststore.p12 [default: where the emulator keeps them]
+    #[arg(long, value_name = "DIR", env = "LOOKOUTVISION_EMULATOR_CERTS_DIRECTORY")]
+    certs_directory: Option<PathBuf>,
 }
 
 pub(super) fn run(options: &EnvOptions) -> u8 {
-    let target = format!("/env?client={}&format={}", options.client, options.format);
+    // Only this side knows where a relative path begins.
+    let certs_directory = options.certs_directory.as_deref().map(|folder| {
+        let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        whole.display().to_string()
+    });
+    let given = [
+        ("endpoint_url", &options.endpoint_url),
+        ("certs_directory", &certs_directory),
+    ];
+    let given = given
+        .iter()
+        .filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("client", &options.client.to_string())
+        .append_pair("format", &options.format.to_string())
+        .extend_pairs(given)
+        .finish();
+    let target = format!("/env?{query}");
     match options.control.client().and_then(|control| control.get(&target)) {
         Ok(text) => {
             // A closed standard output means that nobody reads it.

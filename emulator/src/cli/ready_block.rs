@@ -10,6 +10,7 @@ use crate::{
         client_environment::{Client, Format, quoted},
         modes::Modes,
     },
+    runtime::addresses::PublishedPorts,
     tls::CertsPaths,
 };
 
@@ -41,6 +42,10 @@ impl fmt::Display for ReadyBlock<'_> {
         )?;
         writeln!(f, "  control API  {}", emulator.control_url())?;
         match authority.paths() {
+            // The host does not see the container's files.
+            _ if emulator.published_ports().is_some() => {
+                writeln!(f, "  CA           {}/ca.pem", emulator.control_url())?;
+            }
             Some(paths) => writeln!(f, "  CA           {}", shown(&paths.ca))?,
             None => writeln!(f, "  CA           in memory: {}/ca.pem", emulator.control_url())?,
         }
@@ -78,13 +83,17 @@ impl fmt::Display for ReadyBlock<'_> {
 impl ReadyBlock<'_> {
     /// The lines to paste into a shell; no comment stands behind or between them, because zsh reads one as words
     fn client_variables(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let environment = self.emulator.client_environment();
+        let emulator = self.emulator;
+        let environment = emulator.client_environment();
         if !environment.has_credentials() {
             writeln!(
                 f,
                 "No principal of the configuration has an access key: every request will be refused."
             )?;
             writeln!(f)?;
+        }
+        if let Some(ports) = emulator.published_ports() {
+            return self.outside_views(f, ports);
         }
         if !environment.has_trust() {
             return Ok(());
@@ -95,6 +104,37 @@ impl ReadyBlock<'_> {
         )?;
         writeln!(f)?;
         writeln!(f, "{}", environment.render(Client::All, Format::Sh))
+    }
+
+    /// A container is called from its host, which does not see its files, and from other containers
+    fn outside_views(&self, f: &mut fmt::Formatter<'_>, ports: PublishedPorts) -> fmt::Result {
+        let emulator = self.emulator;
+        let (PublishedPorts { listen, control }, url) = (ports, emulator.control_url());
+        writeln!(
+            f,
+            "From the host, where ports {listen} and {control} lead to this container's {} and {}:",
+            emulator.address().port(),
+            emulator.control_port(),
+        )?;
+        writeln!(f)?;
+        writeln!(f, "curl -sO '{url}/{{ca.pem,ca-bundle.pem,truststore.p12}}'")?;
+        writeln!(
+            f,
+            "eval \"$(curl -sG {url}/env -d format=sh --data-urlencode \"certs_directory=$PWD\")\""
+        )?;
+        writeln!(f)?;
+        let name = emulator.name_for_others();
+        let environment = emulator.client_environment_by(&name);
+        if environment.has_trust() {
+            writeln!(
+                f,
+                "From another container, which has the folder of the CA as a volume. Where the service's own host name leads \
+                 here, the endpoint URLs are not needed:"
+            )?;
+            writeln!(f)?;
+            writeln!(f, "{}", environment.render(Client::All, Format::Sh))?;
+        }
+        Ok(())
     }
 }
 

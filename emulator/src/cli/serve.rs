@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use clap::Args;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -22,15 +23,41 @@ use crate::{
         Config, Overrides, Process, Setting,
         watch::{self, Watch},
     },
+    runtime::addresses::PublishedPorts,
     server::cannot_listen,
     settings::LogRequests,
     tls::{self, CertsError},
 };
 
-pub(super) fn run(options: ServeOptions) -> u8 {
+/// Options of `serve`
+#[derive(Debug, Args)]
+pub(super) struct ServeCommand {
+    #[command(flatten)]
+    options: ServeOptions,
+    /// Port of the host that leads to the AWS API, in a container: what is printed tells how to call it from there
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "LOOKOUTVISION_EMULATOR_PUBLISHED_PORT",
+        requires = "published_control_port"
+    )]
+    published_port: Option<u16>,
+    /// Port of the host that leads to the control API, in a container
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "LOOKOUTVISION_EMULATOR_PUBLISHED_CONTROL_PORT",
+        requires = "published_port"
+    )]
+    published_control_port: Option<u16>,
+}
+
+pub(super) fn run(command: ServeCommand) -> u8 {
+    let ports = command.published_port.zip(command.published_control_port);
+    let published = ports.map(|(listen, control)| PublishedPorts { listen, control });
     let overrides = Overrides {
         log_requests_default: Some(LogRequests::All),
-        ..options.overrides()
+        ..command.options.overrides()
     };
     let config = match Config::load_and_probe(&overrides, probe) {
         Ok(config) => Arc::new(config),
@@ -50,7 +77,7 @@ pub(super) fn run(options: ServeOptions) -> u8 {
             return EXIT_FAILED;
         }
     };
-    let code = runtime.block_on(serve(config, overrides));
+    let code = runtime.block_on(serve(config, overrides, published));
     // What is still at work off the serving threads has nobody left to answer, and a stop must not wait for a disk that
     // hangs. What was acknowledged is on the disk.
     runtime.shutdown_background();
@@ -115,7 +142,7 @@ fn with_uid(error: &CertsError) -> String {
     )
 }
 
-async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
+async fn serve(config: Arc<Config>, overrides: Overrides, published: Option<PublishedPorts>) -> u8 {
     let signals = StopSignals::listen().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
     let (mut stop_signals, mut hangup) = match signals {
         Ok(signals) => signals,
@@ -124,7 +151,7 @@ async fn serve(config: Arc<Config>, overrides: Overrides) -> u8 {
             return EXIT_FAILED;
         }
     };
-    let emulator = match Emulator::start(config.clone()).await {
+    let emulator = match Emulator::start_published(config.clone(), published).await {
         Ok(emulator) => emulator,
         Err(StartError(problems)) => {
             eprintln!("{problems}");

@@ -10,16 +10,26 @@
 //! unset AWS_PROFILE
 //! ```
 
-use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::ValueEnum;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
-    runtime::{Shared, Snapshot},
+    runtime::{Shared, Snapshot, addresses::is_loopback},
     tls::CertsPaths,
 };
+
+mod written;
+
+pub(crate) use self::written::quoted;
+use self::written::{json_member, line};
 
 /// What a client's environment must hold
 #[derive(Debug)]
@@ -29,6 +39,17 @@ pub(crate) struct ClientEnvironment {
     region: String,
     credentials: Option<ClientCredentials>,
     trust: Option<CertsPaths>,
+}
+
+/// How clients see the emulator, where that is not as this machine does
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    /// Where they call the AWS API
+    pub(crate) endpoint_url: Option<String>,
+    /// Where they call the control API
+    pub(crate) control_url: Option<String>,
+    /// Where they see the CA's files, as a whole path; `None`: where the emulator does, in its folder for everyone, or else its own
+    pub(crate) certs: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -100,11 +121,8 @@ pub(crate) struct UnknownWord {
 }
 
 impl ClientEnvironment {
-    /// The environment for clients of a running emulator
-    ///
-    /// `certs` is the folder of the CA's files where the clients see it. Without it they see it where the emulator does: its
-    /// folder for everyone, or else its own.
-    pub(crate) fn of(shared: &Shared, certs: Option<&Path>) -> Self {
+    /// The environment for clients that see a running emulator like this
+    pub(crate) fn of(shared: &Shared, view: View) -> Self {
         let snapshot = shared.snapshot();
         let key = snapshot
             .settings
@@ -114,17 +132,20 @@ impl ClientEnvironment {
             .flat_map(|principal| &principal.access_keys)
             .next();
         Self {
-            endpoint_url: shared.addresses.endpoint_url(),
-            control_url: shared.addresses.control_url(),
+            endpoint_url: view
+                .endpoint_url
+                .unwrap_or_else(|| shared.addresses.endpoint_url()),
+            control_url: view.control_url.unwrap_or_else(|| shared.addresses.control_url()),
             region: client_region(&snapshot),
             credentials: key.map(|key| ClientCredentials {
                 access_key_id: key.access_key_id.as_str().to_owned(),
                 secret_access_key: key.key.secret().expose().to_owned(),
                 session_token: key.key.session_token().map(|token| token.expose().to_owned()),
             }),
-            trust: match certs.or(shared.public_certs.as_deref()) {
-                Some(certs) => Some(CertsPaths::in_directory(certs)),
-                None => shared.authority.paths().cloned(),
+            trust: match (&view.certs, &shared.public_certs) {
+                (Some(seen), _) => Some(CertsPaths::in_directory(seen)),
+                (None, Some(public)) => Some(CertsPaths::in_directory(public).absolute()),
+                (None, None) => shared.authority.paths().cloned().map(CertsPaths::absolute),
             },
         }
     }
@@ -175,7 +196,7 @@ impl ClientEnvironment {
         }
         changes.push(Set("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
         changes.push(Set(CONTROL_URL_VARIABLE, self.control_url.clone()));
-        changes.push(Append("NO_PROXY", ',', "localhost,127.0.0.1,::1".to_owned()));
+        changes.push(Append("NO_PROXY", ',', self.proxy_exceptions()));
         // AWS SDKs and Tools Reference Guide, *Service-specific endpoints* and *Shared config and credentials files*: each
         // of these goes before, or switches off, what is set above.
         changes.extend(
@@ -187,6 +208,20 @@ impl ClientEnvironment {
             .map(Remove),
         );
         changes
+    }
+
+    /// The hosts that no proxy may be asked for: loopback, and what the emulator is called by
+    fn proxy_exceptions(&self) -> String {
+        let mut hosts = vec!["localhost", "127.0.0.1", "::1"];
+        for url in [&self.endpoint_url, &self.control_url] {
+            let host = url
+                .split_once("://")
+                .map_or("", |(_, authority)| without_port(authority));
+            if !is_loopback(host) && !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts.join(",")
     }
 
     /// The changes in the words of a shell or of another program
@@ -202,19 +237,25 @@ impl ClientEnvironment {
     }
 }
 
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The host of a URL's authority; an IPv6 address has no brackets in lists of exceptions
+fn without_port(authority: &str) -> &str {
+    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
 /// What makes a client trust the CA: a variable replaces what a program trusts, so it names the bundle with the system's
 /// roots; Node.js adds to its own roots
 fn trust(paths: &CertsPaths, client: Client) -> Vec<Change> {
-    let absolute = |path: &Path| {
-        std::path::absolute(path)
-            .unwrap_or_else(|_| path.to_owned())
-            .display()
-            .to_string()
-    };
-    let (bundle, ca) = (absolute(&paths.ca_bundle), absolute(&paths.ca));
+    let (bundle, ca) = (shown(&paths.ca_bundle), shown(&paths.ca));
     let java = format!(
         "-Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword=changeit",
-        absolute(&paths.truststore)
+        shown(&paths.truststore)
     );
     [
         (
@@ -282,70 +323,6 @@ fn regions_of_resources(document: &Value, regions: &mut BTreeSet<String>) {
             .for_each(|member| regions_of_resources(member, regions)),
         _ => {}
     }
-}
-
-fn json_member(change: &Change) -> (String, Value) {
-    match change {
-        Change::Set(name, value) | Change::Append(name, _, value) => ((*name).to_owned(), json!(value)),
-        Change::Remove(name) => ((*name).to_owned(), Value::Null),
-    }
-}
-
-/// One change as one line; nothing stands behind it, because zsh reads a comment there as words
-fn line(change: &Change, format: Format) -> String {
-    use Change::{Append, Remove, Set};
-    match (format, change) {
-        (Format::Sh, Set(name, value)) => format!("export {name}={}\n", quoted(value)),
-        (Format::Sh, Append(name, separator, value)) => {
-            format!(
-                "export {name}=\"${{{name}:+${name}{separator}}}\"{}\n",
-                quoted(value)
-            )
-        }
-        (Format::Sh, Remove(name)) => format!("unset {name}\n"),
-        (Format::Fish, Set(name, value)) => format!("set -gx {name} {}\n", fish_quoted(value)),
-        (Format::Fish, Append(name, separator, value)) => {
-            let value = fish_quoted(value);
-            format!(
-                "set -q {name}; and set -gx {name} \"${name}{separator}\"{value}; or set -gx {name} {value}\n"
-            )
-        }
-        (Format::Fish, Remove(name)) => format!("set -e {name}\n"),
-        (Format::Powershell, Set(name, value)) => format!("$env:{name} = {}\n", powershell_quoted(value)),
-        (Format::Powershell, Append(name, separator, value)) => {
-            let value = powershell_quoted(value);
-            format!(
-                "$env:{name} = if ($env:{name}) {{ $env:{name} + '{separator}' + {value} }} else {{ {value} }}\n"
-            )
-        }
-        (Format::Powershell, Remove(name)) => {
-            format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue\n")
-        }
-        (Format::Dotenv, Set(name, value) | Append(name, _, value)) => {
-            format!("{name}=\"{}\"\n", value.replace('\\', r"\\").replace('"', "\\\""))
-        }
-        (Format::Github, Set(name, value) | Append(name, _, value)) => format!("{name}={value}\n"),
-        // Neither kind of file can take a variable away.
-        (Format::Dotenv | Format::Github, Remove(_)) | (Format::Json, _) => String::new(),
-    }
-}
-
-/// A word as sh, bash and zsh read it back
-pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
-    if !text.is_empty() && text.bytes().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-fn fish_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
-}
-
-fn powershell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn word<T: ValueEnum>(text: &str) -> Result<T, UnknownWord> {

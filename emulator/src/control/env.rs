@@ -3,33 +3,41 @@
 use std::{path::PathBuf, sync::Arc};
 
 use axum::extract::{RawQuery, State};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
 
 use super::{
     ControlError,
     answer::{Answer, bytes_answer},
-    client_environment::{Client, ClientEnvironment, Format},
+    client_environment::{Client, ClientEnvironment, Format, View},
 };
-use crate::runtime::Shared;
+use crate::runtime::{Shared, addresses::is_loopback};
 
 /// The variables that make a client call this emulator, the secret access key among them
+///
+/// Whoever asks for them by another name than a loopback one is told to call the AWS API by that name, too.
 #[utoipa::path(
     get, path = "/env", tag = "emulator",
     params(
         ("client" = Option<Client>, Query, description = "whose variables; every client's unless it is given"),
         ("format" = Option<Format>, Query, description = "the language that they are written in; json unless it is given"),
         ("certs_directory" = Option<String>, Query, description = "where the client sees the files of the CA"),
+        ("endpoint_url" = Option<String>, Query, description = "where the client calls the AWS API"),
     ),
     responses(
         (status = 200, content((Object = "application/json"), (String = "text/plain"))),
-        (status = 409, description = "`NoCertificateFiles`: the CA is in memory, and `certs_directory` is not given"),
+        (status = 409, description = "`NoCertificateFiles`: the client sees no files of the CA (it is in memory, or in the \
+            container), and `certs_directory` is not given"),
     )
 )]
-pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
     let query = query.unwrap_or_default();
     let mut client = Client::All;
     let mut format = Format::Json;
-    let mut certs = None;
+    let mut view = View::default();
     let invalid =
         |error: &dyn std::fmt::Display| ControlError::bad_request("InvalidParameter", error.to_string());
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -44,21 +52,53 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
                     .parse()
                     .map_err(|error| invalid(&format!("format: {error}")))?;
             }
-            "certs_directory" => certs = Some(PathBuf::from(&*value)),
+            "certs_directory" if is_whole_path(&value) => view.certs = Some(PathBuf::from(&*value)),
+            "certs_directory" => {
+                return Err(invalid(&format!(
+                    "certs_directory: `{value}` is not a whole path, and only the client knows where it would begin"
+                )));
+            }
+            "endpoint_url" => {
+                let url = endpoint_url(&value).ok_or_else(|| {
+                    invalid(&format!(
+                        "endpoint_url: `{value}` is not the URL of an endpoint, such as `https://localhost:8443`"
+                    ))
+                })?;
+                view.endpoint_url = Some(url);
+            }
             _ => {
                 return Err(invalid(&format!(
-                    "`{name}` is not a parameter of `/env`; there are `client`, `format` and `certs_directory`"
+                    "`{name}` is not a parameter of `/env`; there are `client`, `format`, `certs_directory` and \
+                     `endpoint_url`"
                 )));
             }
         }
     }
-    let environment = ClientEnvironment::of(&shared, certs.as_deref());
-    if !environment.has_trust() {
+    // The way that led here leads here again, whatever ports a container's host publishes.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host: Option<Authority> = host.and_then(|host| host.parse().ok());
+    let mut is_outside = false;
+    if let Some(host) = &host {
+        view.control_url = Some(format!("http://{host}"));
+        let addresses = &shared.addresses;
+        view.endpoint_url
+            .get_or_insert_with(|| addresses.endpoint_url_beside(host));
+        is_outside = addresses.published.is_some() && is_loopback(host.host()) && view.certs.is_none();
+    }
+    let environment = ClientEnvironment::of(&shared, view);
+    if is_outside || !environment.has_trust() {
+        let whereabouts = if is_outside {
+            "in the container"
+        } else {
+            "in memory"
+        };
         return Err(ControlError::new(
             StatusCode::CONFLICT,
             "NoCertificateFiles",
-            "the certificate authority is in memory: store `/ca.pem`, `/ca-bundle.pem` and `/truststore.p12` in a folder \
-             and name it in `certs_directory`",
+            format!(
+                "the certificate authority is {whereabouts}: store `/ca.pem`, `/ca-bundle.pem` and `/truststore.p12` in a \
+                 folder and name it in `certs_directory`"
+            ),
         ));
     }
     let content_type = match format {
@@ -66,4 +106,22 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
         _ => "text/plain; charset=utf-8",
     };
     bytes_answer(content_type, environment.render(client, format))
+}
+
+/// Whether a path names its place by itself, on the client's system
+fn is_whole_path(text: &str) -> bool {
+    let is_of_windows =
+        matches!(text.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
+    text.starts_with('/') || is_of_windows
+}
+
+/// A URL of the AWS API in its one form
+fn endpoint_url(text: &str) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let is_bare = uri.path_and_query().is_none_or(|target| target == "/");
+    let authority = uri
+        .authority()
+        .filter(|authority| !authority.as_str().contains('@'));
+    let authority = authority.filter(|_| is_bare && uri.scheme_str() == Some("https"))?;
+    Some(format!("https://{authority}"))
 }

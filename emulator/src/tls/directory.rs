@@ -475,6 +475,17 @@ fn certificate_is_ours(text: &[u8]) -> bool {
 }
 
 impl CertsPaths {
+    /// The same files by whole paths, for whoever stands in another folder
+    pub(crate) fn absolute(self) -> Self {
+        let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        Self {
+            key: whole(self.key),
+            ca: whole(self.ca),
+            ca_bundle: whole(self.ca_bundle),
+            truststore: whole(self.truststore),
+        }
+    }
+
     /// The files' paths in a directory
     pub(crate) fn in_directory(directory: &Path) -> Self {
         Self {

@@ -6,6 +6,7 @@ mod bodies;
 mod certificates;
 mod closing;
 mod connections;
+mod container;
 mod control_api;
 mod control_routes;
 mod detect_anomalies;

@@ -167,7 +167,12 @@ impl ControlAnswers {
             Ok::<Value, ControlError>(serde_json::from_slice(&body).unwrap_or_default())
         };
         let health = json("/health")?;
-        let environment = control.send(Method::GET, "/env?format=json", Bytes::new())?;
+        // Region and keys; where this side has the CA's files is another check's business.
+        let environment = control.send(
+            Method::GET,
+            "/env?format=json&certs_directory=/certs",
+            Bytes::new(),
+        )?;
         let environment: Value = match environment.status.is_success() {
             true => serde_json::from_slice(&environment.body).unwrap_or_default(),
             false => Value::Null,
