@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{
     config::{LogFormat, LogLevel, Overrides, listen_address},
@@ -189,7 +189,13 @@ impl From<LogFormatOption> for LogFormat {
 
 /// Runs the command line to its end and says how it went
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command_line = match CommandLine::try_parse_from(arguments) {
+    let parsed = CommandLine::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| {
+            doctor::refuse_ignored_options(&matches)?;
+            CommandLine::from_arg_matches(&matches)
+        });
+    let command_line = match parsed {
         Ok(command_line) => command_line,
         Err(error) => {
             // Standard output for --help and --version, standard error for mistakes.

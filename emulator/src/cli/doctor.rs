@@ -15,11 +15,11 @@
 
 use std::{ffi::OsString, fmt, io::Write};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, ValueEnum, error::ErrorKind, parser::ValueSource};
 
 use self::surroundings::Surroundings;
 use super::{
-    EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+    CommandLine, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
     control_client::{ControlError, ControlUrlOption},
 };
 use crate::control::diagnosis::{Finding, Status};
@@ -52,7 +52,7 @@ pub(super) struct DoctorOptions {
         env = "LOOKOUTVISION_EMULATOR_FORMAT"
     )]
     format: ReportFormat,
-    /// Command to run with an emulator of its own (and not with the one of `--control`), whose calls are looked at
+    /// Command to run with an emulator of its own, whose calls are looked at; not together with `--control`
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
@@ -91,6 +91,23 @@ const CHECKS: &[fn(&Surroundings) -> Vec<Finding>] = &[
     control::server_side,
     control::refusals,
 ];
+
+/// An emulator that is asked for by name must not be left aside for another one. That of the environment is, which whoever has
+/// pasted the variables has there.
+pub(super) fn refuse_ignored_options(matches: &ArgMatches) -> Result<(), clap::Error> {
+    match matches.subcommand() {
+        Some(("doctor", doctor))
+            if doctor.contains_id("command")
+                && doctor.value_source("control_url") == Some(ValueSource::CommandLine) =>
+        {
+            Err(CommandLine::command().error(
+                ErrorKind::ArgumentConflict,
+                "`--control` names a running emulator, and a command runs with an emulator of its own: leave one of them out",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
 
 pub(super) fn run(options: &DoctorOptions) -> u8 {
     if !options.command.is_empty() {

@@ -668,6 +668,36 @@ mod of_a_command {
     }
 
     #[test]
+    fn an_emulator_named_beside_a_command_is_refused_and_one_of_the_environment_is_left_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        for client in ["python3", "aws", "node"] {
+            super::write_program(&folder.path().join(client), "exit 1");
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let run = |arguments: &[&str]| {
+            Command::new(PROGRAM)
+                .arg("doctor")
+                .args(arguments)
+                .current_dir(&folder)
+                .env_clear()
+                .env("PATH", format!("{}:{path}", folder.path().display()))
+                .env("HOME", folder.path())
+                .env("LOOKOUTVISION_EMULATOR_CONTROL_URL", "http://127.0.0.1:1")
+                .output()
+                .unwrap()
+        };
+        let refused = run(&["--control", "http://127.0.0.1:1", "--", "true"]);
+        assert_eq!(refused.status.code(), Some(64), "{refused:?}");
+        assert!(
+            text(&refused.stderr).contains("leave one of them out"),
+            "{refused:?}"
+        );
+        let script = r#"curl -sS "$AWS_ENDPOINT_URL_LOOKOUTVISION/2020-11-20/projects""#;
+        let output = run(&["--", "sh", "-c", script]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+
+    #[test]
     fn a_command_that_is_not_there_and_a_configuration_that_is_wrong_have_their_own_codes() {
         let folder = tempfile::tempdir().unwrap();
         let run = |command: &str| {
