@@ -4,8 +4,8 @@
 //! $ lookoutvision-emulator exec --endpoint-policy seed.json -- pytest
 //! ```
 //!
-//! The emulator listens on free ports and keeps its certificate authority in a folder that goes away with it. Standard
-//! output belongs to the command alone.
+//! The emulator listens on free ports and keeps its certificate authority in a folder that goes away with it, and its state in
+//! memory. Standard output belongs to the command alone.
 
 use std::{
     ffi::OsString,
@@ -30,7 +30,7 @@ use tracing::warn;
 use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, logging::Log, serve};
 use crate::{
     Emulator, StartError,
-    config::Config,
+    config::{Config, Process},
     control::client_environment::{Change, Client},
     settings::LogRequests,
 };
@@ -106,10 +106,21 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
     if let Some(folder) = &folder {
         overrides.certs = Some(folder.path().join("certs"));
     }
-    let config = Config::load_and_probe(&overrides, serve::probe).map_err(|problems| {
+    // Those of the file belong to `serve`: its state is not the command's to change, and its clients trust its CA.
+    let own = |process: &Process| Process {
+        state: None,
+        public_certs: overrides.public_certs.clone(),
+        ..process.clone()
+    };
+    let config = Config::load_and_probe(&overrides, |process| serve::probe(&own(process)));
+    let config = config.map_err(|problems| {
         eprintln!("{problems}");
         EXIT_USAGE
     })?;
+    let config = Config {
+        process: own(&config.process),
+        ..config
+    };
     let log = super::logging::start(config.process.log_format, config.process.log_level);
     for warning in &config.warnings {
         warn!("{warning}");

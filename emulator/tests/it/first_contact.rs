@@ -108,6 +108,19 @@ fn exec_ends_with_the_status_of_its_command() {
 }
 
 #[test]
+fn exec_leaves_the_files_of_serve_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "state: state.redb\npublic_certs: shared\ncerts: certs\n";
+    std::fs::write(folder.path().join("emulator.yaml"), config).unwrap();
+    let call = r#"curl -s "$AWS_ENDPOINT_URL_LOOKOUTVISION/""#;
+    let output = exec(&folder, &[], &["sh", "-c", call]);
+    assert!(output.status.success(), "{output:?}");
+    let left = std::fs::read_dir(&folder).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["emulator.yaml"]);
+}
+
+#[test]
 fn signals_reach_the_command() {
     for (name, expected) in [("TERM", "terminated"), ("HUP", "hung up"), ("INT", "interrupted")] {
         let folder = tempfile::tempdir().unwrap();
