@@ -14,6 +14,7 @@ mod abuse;
 mod check;
 mod compose;
 mod docs;
+mod first_hour;
 mod lock;
 mod release;
 mod step;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         ["compose-smoke"] => compose::smoke_test(),
         ["lock"] => lock::refresh(),
         ["docs"] => docs::site(),
+        ["first-hour"] => first_hour::measure(),
         ["release"] => release::binary(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
@@ -67,6 +69,7 @@ cargo xtask TASK
   compose-smoke   images and compose files, with real clients in them     5 min
   lock            refresh the lock files of the Python and Node clients   1 min
   docs            target/docs: the documents as a site                    1 min
+  first-hour      from `git clone` to the first denied call, measured    10 min
   release         target/dist/lookoutvision-emulator: static, optimised
                   by a profile of its own work                           12 min
 
