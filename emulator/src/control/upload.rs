@@ -6,7 +6,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use client_text::json::{Object, pointer};
+use client_text::json::{Object, pointer, with_meant_member};
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -76,7 +76,8 @@ impl Upload {
         let mut reader = serde_json::Deserializer::from_slice(&received.bytes);
         let read = serde_path_to_error::deserialize::<_, Object<T>>(&mut reader);
         let mistake = |error: &serde_json::Error, path: String| {
-            ControlError::bad_request(code, format!("expected {expected}: {error}"))
+            let what = with_meant_member(error.to_string());
+            ControlError::bad_request(code, format!("expected {expected}: {what}"))
                 .with("path", path)
                 .with("line", error.line())
                 .with("column", error.column())

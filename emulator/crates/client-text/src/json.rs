@@ -8,6 +8,8 @@ use serde::{
 };
 use serde_path_to_error::Segment;
 
+use crate::spelling;
+
 /// A structure that is written as an object; by itself, serde would take a list of its members as well
 pub struct Object<T>(pub T);
 
@@ -45,4 +47,31 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
         }
     }
     pointer
+}
+
+/// What serde says of a mistake, with the member that was meant where one is unknown
+///
+/// ```
+/// use client_text::json::with_meant_member;
+///
+/// assert_eq!(
+///     with_meant_member("unknown field `tims`, expected one of `name`, `match`, `times`".to_owned()),
+///     "unknown field `tims`, expected one of `name`, `match`, `times`; did you mean `times`?"
+/// );
+/// ```
+pub fn with_meant_member(message: String) -> String {
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return message;
+    };
+    // Names stand in backticks, so every second piece is one.
+    let mut pieces = rest.split('`').step_by(2);
+    let written = pieces.next().unwrap_or_default();
+    let names: Vec<&str> = pieces.collect();
+    let Some(meant) = spelling::meant(written, &names) else {
+        return message;
+    };
+    match message.split_once(" at line ") {
+        Some((what, place)) => format!("{what}; did you mean `{meant}`? (at line {place})"),
+        None => format!("{message}; did you mean `{meant}`?"),
+    }
 }
