@@ -22,6 +22,7 @@ mod log_writer;
 mod logging;
 mod policy;
 mod ready_block;
+mod requests;
 mod schema;
 mod serve;
 mod variables;
@@ -61,6 +62,8 @@ enum Command {
     Env(env::EnvOptions),
     /// Tell why calls do not arrive or are refused: look at variables, certificates, proxies, profiles, clients and clocks
     Doctor(doctor::DoctorOptions),
+    /// Print the journal of a running emulator, a line for each request, or verify that expected calls were made
+    Requests(requests::RequestsOptions),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
     Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
@@ -213,6 +216,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Exec(options)) => exec::run(options),
         Some(Command::Env(options)) => variables::checked(|| env::run(&options)),
         Some(Command::Doctor(options)) => variables::checked(|| doctor::run(&options)),
+        Some(Command::Requests(options)) => variables::checked(|| requests::run(&options)),
         Some(Command::Init(options)) => variables::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => variables::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),

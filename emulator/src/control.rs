@@ -52,6 +52,7 @@ mod reset;
 mod routes;
 mod screen;
 mod upload;
+pub(crate) mod verify;
 
 /// Answers the requests of one emulator's control listener
 pub(crate) struct ControlApi {

@@ -16,7 +16,9 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use sigv4_verify::redact_secrets;
+use tokio::sync::{Notify, futures::Notified};
 use uuid::Uuid;
 
 use crate::{
@@ -25,12 +27,14 @@ use crate::{
     settings::{Limits, LogRequests},
 };
 
+mod call_pattern;
 mod entry;
 mod explainer;
 mod filter;
 mod request_log;
 mod shared_parts;
 mod typed;
+pub(crate) mod verification;
 mod view;
 
 pub use self::typed::JournalEntry;
@@ -41,7 +45,7 @@ pub(crate) use self::{
     request_log::{REQUEST_LOG_TARGET, RequestLog},
     view::EntryView,
 };
-use self::{filter::Since, shared_parts::SharedParts};
+use self::{filter::Since, shared_parts::SharedParts, verification::Incomplete};
 
 /// Every request that was answered or broken off, newest last
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub(crate) struct Journal {
     pub(crate) log: RequestLog,
     records: Mutex<Records>,
     limits: Mutex<JournalLimits>,
+    /// Wakes whoever waits for entries
+    arrivals: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +67,8 @@ struct Records {
     bytes: usize,
     shared_parts: SharedParts,
     evicted: u64,
+    /// The latest time of those that were evicted
+    evicted_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +109,7 @@ impl Journal {
                 bytes_max: 0,
                 entry_bytes_max: 0,
             }),
+            arrivals: Notify::new(),
         };
         journal.set_limits(limits);
         journal
@@ -247,6 +256,32 @@ impl Journal {
         (first..).zip(records.entries.range(range).cloned()).collect()
     }
 
+    /// Where the entries begin since the journal was cleared, and whether any of them are missing
+    fn since_cleared(&self) -> (u64, Option<Incomplete>) {
+        let records = self.records();
+        let evicted = records.evicted;
+        (
+            records.first,
+            (evicted > 0).then_some(Incomplete::Evicted { evicted }),
+        )
+    }
+
+    /// Where entries begin that were received at this instant or later, and whether any of them are missing
+    fn since_instant(&self, since: Timestamp) -> (u64, Option<Incomplete>) {
+        let records = self.records();
+        let is_missing = records.evicted_until.is_some_and(|until| until >= since);
+        let evicted = records.evicted;
+        (
+            records.first,
+            is_missing.then_some(Incomplete::Evicted { evicted }),
+        )
+    }
+
+    /// Ends with the next entry that is recorded after it was enabled
+    pub(crate) fn arrival(&self) -> Notified<'_> {
+        self.arrivals.notified()
+    }
+
     /// How many entries there are, and how many went because of the limits
     pub(crate) fn counts(&self) -> (usize, u64) {
         let records = self.records();
@@ -292,10 +327,12 @@ impl Journal {
             records.first += 1;
             records.bytes -= oldest.bytes + records.shared_parts.remove(&oldest);
             records.evicted += 1;
+            records.evicted_until = records.evicted_until.max(Some(oldest.time));
             evicted.push(oldest);
         }
         // What was evicted is freed after the lock is.
         drop(records);
+        self.arrivals.notify_waiters();
         self.log.note(&entry);
     }
 

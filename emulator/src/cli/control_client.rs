@@ -89,15 +89,27 @@ impl ControlClient {
 
     /// One exchange; an answer of any status is an answer
     pub(super) fn send(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
+        self.send_within(Duration::ZERO, method, target, body)
+    }
+
+    /// One exchange whose answer may be held back for so long
+    pub(super) fn send_within(
+        &self,
+        held_back: Duration,
+        method: Method,
+        target: &str,
+        body: Bytes,
+    ) -> Result<Answer, ControlError> {
+        let at_most = held_back + TIMEOUT;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| self.unreachable(&error))?;
         runtime.block_on(async {
-            timeout(TIMEOUT, self.exchange(method, target, body))
+            timeout(at_most, self.exchange(method, target, body))
                 .await
                 .unwrap_or_else(|_| {
-                    Err(self.unreachable(&format!("no answer within {} s", TIMEOUT.as_secs())))
+                    Err(self.unreachable(&format!("no answer within {} s", at_most.as_secs())))
                 })
         })
     }

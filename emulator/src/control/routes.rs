@@ -20,7 +20,7 @@ use super::{
     error::ErrorAnswer,
     health,
     index::{self, Index},
-    requests, reset,
+    requests, reset, verify,
 };
 use crate::runtime::Shared;
 
@@ -71,6 +71,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(certificates::ca_bundle_pem))
         .routes(routes!(certificates::truststore_p12))
         .routes(routes!(requests::list, requests::clear))
+        .routes(routes!(verify::verify))
         .routes(routes!(requests::show))
         .routes(routes!(endpoint_policy::list))
         .routes(routes!(

@@ -184,6 +184,14 @@ impl EmulatedService {
         self.host_label()
     }
 
+    /// The signing names of all services
+    pub(crate) fn signing_names() -> Vec<&'static str> {
+        SERVICES
+            .iter()
+            .map(|(_, service)| service.signing_name())
+            .collect()
+    }
+
     /// The service that a credential scope names
     pub(crate) fn from_signing_name(name: &str) -> Option<Self> {
         Self::from_host_label(name)

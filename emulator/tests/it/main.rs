@@ -44,4 +44,5 @@ mod stopping;
 mod sts;
 mod support;
 mod two_names;
+mod verification;
 mod wire;

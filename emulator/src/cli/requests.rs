@@ -1,0 +1,238 @@
+//! `requests`: the journal of a running emulator, a line for each request; `requests verify`: whether the calls that a test
+//! expects were made.
+//!
+//! ```text
+//! $ lookoutvision-emulator requests status=403 limit=1
+//! 2026-01-02T03:04:05.678Z 403 DetectAnomalies implicitDeny arn:aws:iam::123456789012:user/test arn:…:model/myProject/2 655d…
+//! $ lookoutvision-emulator requests verify expected.json
+//! two detections: expected exactly 2, found 1
+//!   nearest: 655d…: resource is …model/myProject/2, expected *model/myProject/1
+//! ```
+
+use std::{
+    fmt,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use clap::{Args, Subcommand, ValueEnum};
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::{
+    EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+    control_client::{Answer, ControlError, ControlUrlOption},
+};
+use crate::journal::verification::WITHIN_MILLISECONDS_MAX;
+
+/// Options of `requests`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RequestsOptions {
+    #[command(subcommand)]
+    command: Option<RequestsCommand>,
+    #[command(flatten)]
+    common: CommonOptions,
+    /// Filters and pages as `GET /requests` takes them, such as operation=DetectAnomalies or order=newest
+    #[arg(value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RequestsCommand {
+    /// Tell whether the calls that a test expects were made; exit 0, or 1 with what comes nearest
+    Verify(VerifyOptions),
+}
+
+/// Options of `requests verify`
+#[derive(Debug, Args)]
+struct VerifyOptions {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// The expected calls in JSON, as `POST /requests/verify` takes them; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct CommonOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// Form of what is printed
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value_t = Format::Text,
+        value_enum,
+        env = "LOOKOUTVISION_EMULATOR_FORMAT"
+    )]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// As the control API answers
+    Json,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("a filter has the form NAME=VALUE, such as operation=DetectAnomalies".to_owned()),
+    }
+}
+
+pub(super) fn run(options: &RequestsOptions) -> u8 {
+    let done = match &options.command {
+        None => list(options),
+        Some(RequestsCommand::Verify(options)) => verify(options),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        error.exit_code()
+    })
+}
+
+/// Why nothing was printed
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The file cannot be read
+    #[error("{}: {error}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    /// What was asked makes no sense
+    #[error("{0}")]
+    Mistake(String),
+    /// The emulator cannot say
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Control(ControlError::NotAUrl(_)) | Self::File { .. } | Self::Mistake(_) => EXIT_USAGE,
+            Self::Control(_) | Self::Unknown(_) => EXIT_FAILED,
+        }
+    }
+
+    /// What the control API says of a request that it did not do
+    fn of(answer: &Answer) -> Self {
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let error = &body["error"];
+        let message = error["message"]
+            .as_str()
+            .map_or_else(|| answer.status.to_string(), str::to_owned);
+        let place = error["path"].as_str().filter(|path| !path.is_empty());
+        let text = match place {
+            Some(path) => format!("{path}: {message}"),
+            None => message,
+        };
+        match answer.status {
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Self::Mistake(text),
+            _ => Self::Unknown(text),
+        }
+    }
+}
+
+fn list(options: &RequestsOptions) -> Result<u8, Failure> {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(&options.parameters)
+        .finish();
+    let control = options.common.control.client()?;
+    let answer = control.send(Method::GET, &format!("/requests?{query}"), Bytes::new())?;
+    if !answer.status.is_success() {
+        return Err(Failure::of(&answer));
+    }
+    match options.common.format {
+        Format::Json => print(&answer.body),
+        Format::Text => {
+            let entries: Vec<Value> = serde_json::from_slice(&answer.body)
+                .map_err(|error| Failure::Unknown(format!("{} answered no list: {error}", control.url())))?;
+            let lines: String = entries.iter().map(line).collect();
+            print(lines.as_bytes());
+        }
+    }
+    Ok(EXIT_OK)
+}
+
+/// One entry in one line; `-` stands for what is not known of it
+fn line(entry: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => client_text::escape(text).into_owned(),
+        other => other.to_string(),
+    };
+    let decision = match &entry["error_code"] {
+        Value::String(code) if entry["decision"].is_null() => code.clone(),
+        _ => text(&entry["decision"]),
+    };
+    let members = [
+        text(&entry["time"]),
+        text(&entry["status"]),
+        text(&entry["operation"]),
+        decision,
+        text(&entry["principal"]),
+        text(&entry["resource"]),
+        text(&entry["request_id"]),
+    ];
+    format!("{}\n", members.join(" "))
+}
+
+fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
+    let expected = read(&options.file)?;
+    let control = options.common.control.client()?;
+    let longest = Duration::from_millis(WITHIN_MILLISECONDS_MAX);
+    let answer = control.send_within(longest, Method::POST, "/requests/verify", expected.into())?;
+    if !answer.status.is_success() {
+        return Err(match Failure::of(&answer) {
+            Failure::Mistake(text) => Failure::Mistake(format!("{}: {text}", options.file.display())),
+            other => other,
+        });
+    }
+    let report: Value = serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))?;
+    match options.common.format {
+        Format::Json => print(&answer.body),
+        Format::Text => print(report["text"].as_str().unwrap_or_default().as_bytes()),
+    }
+    match report["satisfied"].as_bool() {
+        Some(true) => Ok(EXIT_OK),
+        _ => Ok(EXIT_FAILED),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match path {
+        path if path == Path::new("-") => io::stdin().read_to_end(&mut bytes).map(|_| bytes),
+        path => std::fs::read(path),
+    };
+    read.map_err(|error| Failure::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn print(bytes: &[u8]) {
+    // A closed standard output means that nobody reads it.
+    let _ = io::stdout().write_all(bytes);
+}

@@ -1,0 +1,79 @@
+//! `POST /requests/verify`
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::State;
+use http::StatusCode;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    ControlError,
+    answer::{Answer, json_answer},
+    upload::Upload,
+};
+use crate::{
+    journal::verification::{NotVerified, Outlook, Report, Verification, Verifier},
+    runtime::Shared,
+    services::operation_names,
+};
+
+/// Whether the calls that a test expects were made, and if not, which come nearest
+///
+/// Texts in `match` are patterns with `*` and `?`; `null` asks that there is no such member. With `within_milliseconds` the
+/// answer waits for what is missing. `satisfied` is never true of what the journal cannot know: where entries were evicted
+/// that may count, the answer is 409 `JournalIncomplete`, unless every expectation is an `at_least` that is met.
+#[utoipa::path(
+    post, path = "/requests/verify", tag = "journal", request_body = Verification,
+    responses(
+        (status = 200, body = Report),
+        (status = 400, description = "`InvalidVerification`"),
+        (status = 409, description = "`JournalIncomplete`")
+    )
+)]
+pub(super) async fn verify(State(shared): State<Arc<Shared>>, upload: Upload) -> Answer {
+    let verification: Verification = upload.json(&shared, INVALID_VERIFICATION, EXPECTED).await?;
+    json_answer(&run(&shared, verification).await?)
+}
+
+/// Counts, and waits for what is missing
+///
+/// # Errors
+/// When the verification makes no sense, or the journal no longer has all that it would take to know.
+pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Result<Report, NotVerified> {
+    verification.check(&operation_names())?;
+    let deadline = Instant::now() + Duration::from_millis(verification.within_milliseconds);
+    let mut verifier = Verifier::new(verification, &shared.journal);
+    loop {
+        // Before the look, so that nothing comes between it and the wait.
+        let mut arrival = std::pin::pin!(shared.journal.arrival());
+        arrival.as_mut().enable();
+        let looking = shared.clone();
+        let outlook;
+        (verifier, outlook) = shared
+            .explainer
+            .run(move || {
+                let outlook = verifier.look(&looking.journal);
+                (verifier, outlook)
+            })
+            .await;
+        if outlook != Outlook::Waiting || timeout_at(deadline, arrival).await.is_err() {
+            return Ok(verifier.report()?);
+        }
+    }
+}
+
+impl From<NotVerified> for ControlError {
+    fn from(error: NotVerified) -> Self {
+        match error {
+            NotVerified::Mistake(error) => {
+                Self::bad_request(INVALID_VERIFICATION, error.to_string()).with("path", error.path)
+            }
+            NotVerified::Incomplete(error) => {
+                Self::new(StatusCode::CONFLICT, "JournalIncomplete", error.to_string())
+            }
+        }
+    }
+}
+
+const INVALID_VERIFICATION: &str = "InvalidVerification";
+const EXPECTED: &str = r#"{"expect":[{"match":{"operation":"DetectAnomalies"},"times":{"exactly":2}}]}"#;

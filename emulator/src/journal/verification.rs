@@ -1,0 +1,567 @@
+//! Whether the calls that a test expects were made: `POST /requests/verify`.
+//!
+//! A [`Verifier`] takes the journal's entries one after the other, so whoever waits for a call looks at each entry once. It
+//! says "satisfied" only of what it has seen: where entries are missing that it should have counted, the answer is
+//! [`Incomplete`], unless everything that is expected is a minimum that is met without them.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Entry, Journal,
+    call_pattern::{CallPattern, Difference},
+};
+use crate::{authorization::Authorization, identity::Principal};
+
+/// The calls that a test expects
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Verification {
+    /// What must have happened, all of it
+    pub(crate) expect: Vec<Expectation>,
+    /// Whether the calls must have come in the order of `expect`
+    #[serde(default)]
+    pub(crate) in_order: bool,
+    /// Whether no call but those may have been made
+    #[serde(default)]
+    pub(crate) no_others: bool,
+    /// Calls received at this instant or later, or recorded after that of this request id; absent: all of them
+    #[serde(default)]
+    pub(crate) since: Option<String>,
+    /// How long what is missing is waited for: 60,000 at most
+    #[serde(default)]
+    pub(crate) within_milliseconds: u64,
+}
+
+/// How often a call must have been made
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expectation {
+    /// What the report calls it; absent: what it matches
+    #[serde(default)]
+    name: Option<String>,
+    /// Which calls count; absent: every one
+    #[serde(default, rename = "match")]
+    pattern: CallPattern,
+    /// How many there must be; absent: one at least
+    #[serde(default)]
+    times: Times,
+}
+
+/// `exactly`, or `at_least`, `at_most` or both
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Times {
+    #[schema(example = 2)]
+    exactly: Option<u64>,
+    at_least: Option<u64>,
+    at_most: Option<u64>,
+}
+
+/// Something that cannot be verified, whatever is recorded
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct VerificationError {
+    /// Where it stands, as a JSON Pointer
+    pub(crate) path: String,
+    reason: String,
+}
+
+/// The journal no longer has all that it would take to know
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Incomplete {
+    /// Entries were pushed out that may count
+    #[error(
+        "{evicted} entries were evicted from the journal, and what they were is not known; raise \
+         `limits.journal_entries_max` or `journal_bytes_max`, clear the journal before the test, or name a later `since`"
+    )]
+    Evicted {
+        /// How many
+        evicted: u64,
+    },
+    /// Nothing is known of the request that `since` names
+    #[error("the journal has no request `{0}`, or no longer, so what came after it is not known")]
+    UnknownRequest(Uuid),
+    /// It was cleared, or entries went faster than they could be counted
+    #[error(
+        "entries went from the journal before they could be counted: it was cleared, or its limits are too small"
+    )]
+    Overtaken,
+}
+
+/// Why a verification has no answer
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotVerified {
+    /// What was asked makes no sense
+    #[error("{0} (at `{path}` of the verification)", path = .0.path)]
+    Mistake(#[from] VerificationError),
+    /// Nobody knows
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
+}
+
+/// How a verification ended
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VerificationReport)]
+pub(crate) struct Report {
+    satisfied: bool,
+    /// How many calls were looked at
+    requests: u64,
+    results: Vec<ResultOfExpectation>,
+    /// Calls that no expectation is about, where `no_others` asks for none; 100 at most
+    unexpected: Vec<CallSummary>,
+    /// Calls that came too early or too late for their place in `expect`, where `in_order` is asked for; 100 at most
+    out_of_order: Vec<CallSummary>,
+    /// The same for people
+    text: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExpectationResult)]
+struct ResultOfExpectation {
+    name: String,
+    satisfied: bool,
+    #[schema(example = "exactly 2")]
+    expected: String,
+    found: u64,
+    /// Those that were counted; the first 100
+    request_ids: Vec<Uuid>,
+    /// Where calls are missing: those that come nearest
+    near_misses: Vec<NearMissOfCall>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CallNearMiss)]
+struct NearMissOfCall {
+    request_id: Uuid,
+    differs: Vec<Difference>,
+}
+
+/// A call in a few words
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct CallSummary {
+    request_id: Uuid,
+    operation: Option<String>,
+    resource: Option<String>,
+    principal: Option<String>,
+    status: Option<u16>,
+}
+
+/// Counts calls as they are recorded
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    verification: Verification,
+    counted: Vec<Counted>,
+    /// The expectation whose turn it is, where order matters
+    turn: usize,
+    requests: u64,
+    unexpected: Summaries,
+    out_of_order: Summaries,
+    /// The place of the next entry to look at
+    next: u64,
+    incomplete: Option<Incomplete>,
+}
+
+/// What was found of one expectation
+#[derive(Debug, Default)]
+struct Counted {
+    found: u64,
+    request_ids: Vec<Uuid>,
+    near_misses: Vec<NearMissOfCall>,
+}
+
+#[derive(Debug, Default)]
+struct Summaries {
+    count: u64,
+    first: Vec<CallSummary>,
+}
+
+/// Whether there is anything to wait for
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    Satisfied,
+    /// Calls are missing that may still come
+    Waiting,
+    /// No further call can make it good
+    Failed,
+}
+
+impl Verification {
+    /// Looks for what no journal could ever satisfy or fail
+    ///
+    /// # Errors
+    /// With the first mistake and its place.
+    pub(crate) fn check(&self, operations: &[&str]) -> Result<(), VerificationError> {
+        let mistake = |path: String, reason: String| Err(VerificationError { path, reason });
+        if self.expect.is_empty() && !self.no_others {
+            let reason = "nothing is expected: name calls, or set `no_others`";
+            return mistake("/expect".to_owned(), reason.to_owned());
+        }
+        if self.expect.len() > EXPECTATIONS_MAX {
+            let reason = format!("more than {EXPECTATIONS_MAX} expectations (expectations_max)");
+            return mistake("/expect".to_owned(), reason);
+        }
+        if self.within_milliseconds > WITHIN_MILLISECONDS_MAX {
+            let reason = format!("more than {WITHIN_MILLISECONDS_MAX} milliseconds");
+            return mistake("/within_milliseconds".to_owned(), reason);
+        }
+        if let Some(since) = &self.since
+            && Since::parse(since).is_none()
+        {
+            let reason = format!("`{since}` is not an instant (like 2026-01-02T03:04:05Z) or a request id");
+            return mistake("/since".to_owned(), reason);
+        }
+        for (index, expectation) in self.expect.iter().enumerate() {
+            if let Err(error) = expectation.pattern.check(operations) {
+                return mistake(format!("/expect/{index}/match{}", error.path), error.to_string());
+            }
+            if let Err(reason) = expectation.times.check() {
+                return mistake(format!("/expect/{index}/times"), reason.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the calls begin that count
+enum Since {
+    Instant(Timestamp),
+    Request(Uuid),
+}
+
+impl Since {
+    fn parse(text: &str) -> Option<Self> {
+        let request = text.parse().ok().map(Self::Request);
+        request.or_else(|| text.parse().ok().map(Self::Instant))
+    }
+}
+
+impl Times {
+    fn check(self) -> Result<(), &'static str> {
+        match (self.exactly, self.at_least, self.at_most) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err("`exactly` stands alone"),
+            (None, Some(least), Some(most)) if least > most => Err("`at_least` is more than `at_most`"),
+            _ => Ok(()),
+        }
+    }
+
+    fn least(self) -> u64 {
+        match self {
+            Self {
+                exactly: Some(count), ..
+            }
+            | Self {
+                at_least: Some(count),
+                ..
+            } => count,
+            Self { at_most: Some(_), .. } => 0,
+            _ => 1,
+        }
+    }
+
+    fn most(self) -> u64 {
+        self.exactly.or(self.at_most).unwrap_or(u64::MAX)
+    }
+
+    fn describe(self) -> String {
+        match (self.least(), self.most()) {
+            (least, most) if least == most => format!("exactly {least}"),
+            (least, u64::MAX) => format!("at least {least}"),
+            (0, most) => format!("at most {most}"),
+            (least, most) => format!("{least} to {most}"),
+        }
+    }
+}
+
+impl Expectation {
+    fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.pattern.describe())
+    }
+
+    /// Whether so many are enough and not too many
+    fn is_met_by(&self, found: u64) -> bool {
+        (self.times.least()..=self.times.most()).contains(&found)
+    }
+}
+
+impl Verifier {
+    /// Counts what a checked verification asks for
+    pub(crate) fn new(verification: Verification, journal: &Journal) -> Self {
+        let (next, incomplete) = match verification.since.as_deref().and_then(Since::parse) {
+            None => journal.since_cleared(),
+            Some(Since::Instant(since)) => journal.since_instant(since),
+            Some(Since::Request(request_id)) => match journal.place(request_id) {
+                Some(place) => (place + 1, None),
+                None => (
+                    journal.places().start,
+                    Some(Incomplete::UnknownRequest(request_id)),
+                ),
+            },
+        };
+        Self {
+            counted: verification.expect.iter().map(|_| Counted::default()).collect(),
+            verification,
+            turn: 0,
+            requests: 0,
+            unexpected: Summaries::default(),
+            out_of_order: Summaries::default(),
+            next,
+            incomplete,
+        }
+    }
+
+    /// Counts the entries that were recorded since the last time
+    pub(crate) fn look(&mut self, journal: &Journal) -> Outlook {
+        let places = journal.places();
+        if places.start > self.next {
+            self.incomplete.get_or_insert(Incomplete::Overtaken);
+        }
+        for (place, entry) in journal.walk(self.next.max(places.start)..places.end, super::Order::Oldest) {
+            if place > self.next {
+                self.incomplete.get_or_insert(Incomplete::Overtaken);
+            }
+            self.next = place + 1;
+            if self.is_recent(&entry) {
+                self.count(&entry);
+            }
+        }
+        self.outlook()
+    }
+
+    fn is_recent(&self, entry: &Entry) -> bool {
+        match self.verification.since.as_deref().and_then(Since::parse) {
+            Some(Since::Instant(since)) => entry.time >= since,
+            _ => true,
+        }
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        self.requests += 1;
+        let mut fitting = Vec::new();
+        for (index, (expectation, counted)) in
+            self.verification.expect.iter().zip(&mut self.counted).enumerate()
+        {
+            let differs = expectation.pattern.differences(entry);
+            if differs.is_empty() {
+                fitting.push(index);
+            } else {
+                counted.note_near_miss(NearMissOfCall {
+                    request_id: entry.request_id,
+                    differs,
+                });
+            }
+        }
+        if fitting.is_empty() {
+            self.unexpected.add(entry);
+        } else if !self.verification.in_order {
+            for index in fitting {
+                self.counted[index].add(entry);
+            }
+        } else if let Some(index) = self.next_turn(&fitting) {
+            self.turn = index;
+            self.counted[index].add(entry);
+        } else {
+            self.out_of_order.add(entry);
+        }
+    }
+
+    /// The expectation that a call counts for, where order matters: the one whose turn it is while that takes more, or the
+    /// next that it fits, if those before have enough
+    fn next_turn(&self, fitting: &[usize]) -> Option<usize> {
+        fitting.iter().copied().find(|index| {
+            let is_before = |other: &usize| (self.turn..*index).contains(other);
+            let mut before = (0..self.counted.len()).filter(is_before);
+            *index >= self.turn
+                && self.counted[*index].found < self.verification.expect[*index].times.most()
+                && before.all(|other| self.verification.expect[other].is_met_by(self.counted[other].found))
+        })
+    }
+
+    fn outlook(&self) -> Outlook {
+        let Verification {
+            expect, no_others, ..
+        } = &self.verification;
+        let is_spoilt = (*no_others && self.unexpected.count > 0) || self.out_of_order.count > 0;
+        let has_too_many =
+            |(expectation, counted): (&Expectation, &Counted)| counted.found > expectation.times.most();
+        if is_spoilt || expect.iter().zip(&self.counted).any(has_too_many) {
+            return Outlook::Failed;
+        }
+        let is_met = |(expectation, counted): (&Expectation, &Counted)| expectation.is_met_by(counted.found);
+        match expect.iter().zip(&self.counted).all(is_met) {
+            true => Outlook::Satisfied,
+            false => Outlook::Waiting,
+        }
+    }
+
+    /// How it ended
+    ///
+    /// # Errors
+    /// When the journal no longer has all that it would take to know.
+    pub(crate) fn report(self) -> Result<Report, Incomplete> {
+        let outlook = self.outlook();
+        let Verification {
+            expect,
+            in_order,
+            no_others,
+            ..
+        } = self.verification;
+        let are_minimums = expect
+            .iter()
+            .all(|expectation| expectation.times.most() == u64::MAX);
+        let is_certain = outlook == Outlook::Satisfied && are_minimums && !in_order && !no_others;
+        if let Some(incomplete) = self.incomplete
+            && !is_certain
+        {
+            return Err(incomplete);
+        }
+        let results = expect
+            .iter()
+            .zip(self.counted)
+            .map(|(expectation, counted)| ResultOfExpectation {
+                name: expectation.name(),
+                satisfied: expectation.is_met_by(counted.found),
+                expected: expectation.times.describe(),
+                near_misses: match counted.found < expectation.times.least() {
+                    true => counted.near_misses,
+                    false => Vec::new(),
+                },
+                found: counted.found,
+                request_ids: counted.request_ids,
+            });
+        let unexpected = if no_others {
+            self.unexpected
+        } else {
+            Summaries::default()
+        };
+        let mut report = Report {
+            satisfied: outlook == Outlook::Satisfied,
+            requests: self.requests,
+            results: results.collect(),
+            unexpected: Vec::new(),
+            out_of_order: Vec::new(),
+            text: String::new(),
+        };
+        report.text = report.describe(&unexpected, &self.out_of_order);
+        report.unexpected = unexpected.first;
+        report.out_of_order = self.out_of_order.first;
+        Ok(report)
+    }
+}
+
+impl Counted {
+    fn add(&mut self, entry: &Entry) {
+        self.found += 1;
+        if self.request_ids.len() < LISTED_MAX {
+            self.request_ids.push(entry.request_id);
+        }
+    }
+
+    /// Keeps the calls that differ in the fewest members; of those alike, the newest
+    fn note_near_miss(&mut self, near_miss: NearMissOfCall) {
+        let place = self
+            .near_misses
+            .iter()
+            .position(|other| other.differs.len() >= near_miss.differs.len());
+        self.near_misses
+            .insert(place.unwrap_or(self.near_misses.len()), near_miss);
+        self.near_misses.truncate(NEAR_MISSES_MAX);
+    }
+}
+
+impl Summaries {
+    fn add(&mut self, entry: &Entry) {
+        self.count += 1;
+        if self.first.len() < LISTED_MAX {
+            self.first.push(CallSummary::of(entry));
+        }
+    }
+}
+
+impl CallSummary {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            request_id: entry.request_id,
+            operation: entry.operation.as_deref().map(str::to_owned),
+            resource: entry.authorization.as_deref().map(Authorization::resource),
+            principal: entry
+                .principal
+                .as_deref()
+                .map(|principal| Principal::arn(principal).to_owned()),
+            status: entry.status.map(|status| status.as_u16()),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let operation = self
+            .operation
+            .as_deref()
+            .unwrap_or("a call of no known operation");
+        let mut text = format!("{}: {operation}", self.request_id);
+        if let Some(resource) = self.resource.as_deref().filter(|resource| *resource != "*") {
+            text += &format!(" on {resource}");
+        }
+        if let Some(principal) = &self.principal {
+            text += &format!(" by {principal}");
+        }
+        match self.status {
+            Some(status) => text + &format!(", answered {status}"),
+            None => text + ", broken off",
+        }
+    }
+}
+
+impl Report {
+    fn describe(&self, unexpected: &Summaries, out_of_order: &Summaries) -> String {
+        let mut text = String::new();
+        if self.satisfied {
+            let count = self.results.len();
+            let _ = writeln!(
+                text,
+                "satisfied: {count} of {count}, {} requests looked at",
+                self.requests
+            );
+            return text;
+        }
+        // A String takes everything.
+        for result in self.results.iter().filter(|result| !result.satisfied) {
+            let _ = writeln!(
+                text,
+                "{}: expected {}, found {}",
+                result.name, result.expected, result.found
+            );
+            if let Some(nearest) = result.near_misses.first() {
+                let differs: Vec<_> = nearest.differs.iter().map(Difference::describe).collect();
+                let _ = writeln!(text, "  nearest: {}: {}", nearest.request_id, differs.join("; "));
+            } else if self.requests == 0 {
+                let _ = writeln!(text, "  no request was recorded at all");
+            } else if !result.request_ids.is_empty() {
+                let ids: Vec<_> = result.request_ids.iter().map(Uuid::to_string).collect();
+                let _ = writeln!(text, "  found: {}", ids.join(", "));
+            }
+        }
+        for (title, summaries) in [("unexpected", unexpected), ("out of order", out_of_order)] {
+            for summary in &summaries.first {
+                let _ = writeln!(text, "{title}: {}", summary.describe());
+            }
+            let more = summaries.count - summaries.first.len() as u64;
+            if more > 0 {
+                let _ = writeln!(text, "{title}: {more} more");
+            }
+        }
+        text
+    }
+}
+
+/// Expectations of one verification
+pub(crate) const EXPECTATIONS_MAX: usize = 256;
+/// How long a verification may wait
+pub(crate) const WITHIN_MILLISECONDS_MAX: u64 = 60_000;
+/// Request ids and calls that a report lists of one kind
+const LISTED_MAX: usize = 100;
+/// Near misses of one expectation
+const NEAR_MISSES_MAX: usize = 3;

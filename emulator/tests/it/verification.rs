@@ -1,0 +1,394 @@
+//! `POST /requests/verify`: whether the calls that a test expects were made.
+
+use std::time::{Duration, Instant};
+
+use lookoutvision_emulator::Emulator;
+use serde_json::{Value, json};
+
+use crate::{
+    process::PROGRAM,
+    support::{Answer, Call, control, emulator, emulator_with},
+};
+
+async fn verify(emulator: &Emulator, verification: &Value) -> Answer {
+    control(emulator, "POST", "/requests/verify", &verification.to_string()).await
+}
+
+async fn report(emulator: &Emulator, verification: &Value) -> Value {
+    let answer = verify(emulator, verification).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+fn satisfied(report: &Value) -> Vec<bool> {
+    let results = report["results"].as_array().unwrap().iter();
+    results
+        .map(|result| result["satisfied"].as_bool().unwrap())
+        .collect()
+}
+
+const MODEL_1: &str = "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1";
+
+#[tokio::test]
+async fn what_is_missing_is_told_with_the_call_that_comes_nearest() {
+    let emulator = emulator().await;
+    let far = Call::get("/2020-11-20/projects").send(&emulator).await;
+    let near = Call::detect("1").send(&emulator).await;
+    let expected = json!({"expect": [
+        {"name": "two detections", "match": {"operation": "DetectAnomalies", "resource": "*model/myProject/myModel"}, "times": {"exactly": 2}},
+        {"match": {"operation": "List*", "decision": "allowed"}},
+        {"name": "nothing deleted", "match": {"operation": "Delete*"}, "times": {"exactly": 0}},
+    ]});
+    let report = report(&emulator, &expected).await;
+    assert_eq!(report["satisfied"], false);
+    assert_eq!(satisfied(&report), [false, true, true]);
+    assert_eq!(report["requests"], 2);
+    let near_id = near.header("x-amzn-requestid").unwrap();
+    assert_eq!(
+        report["results"][0],
+        json!({
+            "name": "two detections", "satisfied": false, "expected": "exactly 2", "found": 0, "request_ids": [],
+            "near_misses": [
+                {"request_id": near_id, "differs": [{"member": "resource", "expected": "*model/myProject/myModel", "found": MODEL_1}]},
+                {"request_id": far.header("x-amzn-requestid").unwrap(), "differs": [
+                    {"member": "operation", "expected": "DetectAnomalies", "found": "ListProjects"},
+                    {"member": "resource", "expected": "*model/myProject/myModel", "found": "*"},
+                ]},
+            ],
+        })
+    );
+    assert_eq!(report["results"][1]["name"], "operation List*, decision allowed");
+    assert_eq!(
+        report["text"].as_str().unwrap(),
+        format!(
+            "two detections: expected exactly 2, found 0\n  nearest: {near_id}: resource is {MODEL_1}, expected \
+             *model/myProject/myModel\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn every_member_can_be_asked_and_null_asks_for_its_absence() {
+    let emulator = emulator().await;
+    let answer = Call::detect("1").send(&emulator).await;
+    assert_eq!(answer.status, 200);
+    let stranger = Call::detect("1")
+        .credentials("AKIDNOBODY", "x")
+        .send(&emulator)
+        .await;
+    assert_eq!(stranger.status, 403);
+    let entry = crate::support::journal_of(&emulator).await.remove(0);
+    let body = &entry["body"];
+    for (pattern, found) in [
+        (json!({}), 2),
+        (json!({"service": "lookoutvision"}), 2),
+        (json!({"principal": "*user/test"}), 1),
+        (json!({"principal": null}), 1),
+        (json!({"access_key_id": "AKID*"}), 1),
+        (json!({"vpc_endpoint_id": "vpce-*"}), 2),
+        (json!({"vpc_endpoint_id": null}), 0),
+        (json!({"source_ip": "127.0.0.?"}), 2),
+        (json!({"target": "*/models/1/detect"}), 2),
+        (json!({"status": 200}), 1),
+        (json!({"status": null}), 0),
+        (json!({"decision": "allowed"}), 1),
+        (json!({"decision": "*Deny"}), 0),
+        (json!({"decision": null}), 1),
+        (json!({"error_code": "Unrecognized*"}), 1),
+        (json!({"error_code": null}), 1),
+        (json!({"rule": "default"}), 1),
+        (json!({"rule": null}), 1),
+        (json!({"resource": MODEL_1}), 1),
+        (json!({"resource": null}), 1),
+        (
+            json!({"body": {"sha256": body["sha256"].as_str().unwrap().to_uppercase()}}),
+            2,
+        ),
+        (
+            json!({"body": {"content_type": "image/*", "bytes": body["bytes"]}}),
+            2,
+        ),
+        (json!({"body": {"content_type": "image/png"}}), 0),
+        (
+            json!({"operation": "DetectAnomalies", "status": 403, "error_code": null}),
+            0,
+        ),
+    ] {
+        let expected = json!({"expect": [{"match": pattern, "times": {"exactly": found}}]});
+        let report = report(&emulator, &expected).await;
+        assert_eq!(report["satisfied"], true, "{pattern}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn bounds_order_and_others_are_kept() {
+    let emulator = emulator().await;
+    for target in ["projects", "projects/myProject", "projects"] {
+        Call::get(&format!("/2020-11-20/{target}")).send(&emulator).await;
+    }
+    let list = |times: Value| json!({"match": {"operation": "ListProjects"}, "times": times});
+    let describe = json!({"match": {"operation": "DescribeProject"}});
+    for (verification, is_satisfied) in [
+        (json!({"expect": [list(json!({"at_least": 2}))]}), true),
+        (json!({"expect": [list(json!({"at_most": 1}))]}), false),
+        (
+            json!({"expect": [list(json!({"at_least": 1, "at_most": 2}))]}),
+            true,
+        ),
+        (
+            json!({"expect": [list(json!({"exactly": 2}))], "no_others": true}),
+            false,
+        ),
+        (
+            json!({"expect": [list(json!({"exactly": 2})), describe], "no_others": true}),
+            true,
+        ),
+        (json!({"expect": [], "no_others": true}), false),
+        // The same call may be expected twice, and what comes in between is held against its place.
+        (
+            json!({"expect": [list(json!({"exactly": 1})), describe, list(json!({"exactly": 1}))], "in_order": true}),
+            true,
+        ),
+        (
+            json!({"expect": [list(json!({"exactly": 2})), describe], "in_order": true}),
+            false,
+        ),
+        (
+            json!({"expect": [describe, list(json!({"at_least": 1}))], "in_order": true}),
+            false,
+        ),
+        (
+            json!({"expect": [list(json!({"at_least": 1})), list(json!({"at_least": 1}))], "in_order": true}),
+            false,
+        ),
+    ] {
+        let report = report(&emulator, &verification).await;
+        assert_eq!(report["satisfied"], is_satisfied, "{verification}: {report}");
+    }
+    let others = report(
+        &emulator,
+        &json!({"expect": [list(json!({"exactly": 2}))], "no_others": true}),
+    )
+    .await;
+    assert_eq!(others["unexpected"][0]["operation"], "DescribeProject");
+    let text = others["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("unexpected: ") && text.contains(": DescribeProject on arn:"),
+        "{text}"
+    );
+    let order = json!({"expect": [describe, list(json!({"at_least": 1}))], "in_order": true});
+    let order = report(&emulator, &order).await;
+    assert_eq!(order["out_of_order"][0]["operation"], "ListProjects");
+}
+
+#[tokio::test]
+async fn a_call_that_is_missing_is_waited_for_and_wakes_whoever_waits() {
+    let emulator = emulator().await;
+    let expected = json!({"expect": [{"match": {"operation": "ListProjects"}, "times": {"exactly": 1}}], "within_milliseconds": 60_000});
+    let began = Instant::now();
+    let (report, ()) = tokio::join!(report(&emulator, &expected), async {
+        Call::detect("1").send(&emulator).await;
+        Call::get("/2020-11-20/projects").send(&emulator).await;
+    });
+    assert_eq!(report["satisfied"], true, "{report}");
+    // Nothing here takes a minute but a wait that nobody ended.
+    assert!(began.elapsed() < Duration::from_secs(50));
+
+    // What no further call can make good is told at once.
+    let expected = json!({"expect": [{"times": {"exactly": 1}}], "within_milliseconds": 60_000});
+    let report = super::verification::report(&emulator, &expected).await;
+    assert_eq!(report["results"][0]["found"], 2);
+    assert!(began.elapsed() < Duration::from_secs(50));
+    let expected = json!({"expect": [{"match": {"operation": "DeleteModel"}}], "within_milliseconds": 1});
+    assert_eq!(
+        super::verification::report(&emulator, &expected).await["satisfied"],
+        false
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_entries_that_went() {
+    let emulator = emulator_with("limits: {journal_entries_max: 2}").await;
+    let first = Call::get("/2020-11-20/projects").send(&emulator).await;
+    for _ in 0..3 {
+        Call::get("/2020-11-20/projects").send(&emulator).await;
+    }
+    let minimum = |times: u64| json!({"expect": [{"match": {"operation": "ListProjects"}, "times": {"at_least": times}}]});
+    assert_eq!(report(&emulator, &minimum(2)).await["satisfied"], true);
+    for verification in [
+        minimum(3),
+        json!({"expect": [{"match": {"operation": "Delete*"}, "times": {"exactly": 0}}]}),
+        json!({"expect": [{"match": {"operation": "ListProjects"}, "times": {"exactly": 2}}]}),
+        json!({"expect": [{"match": {"operation": "ListProjects"}, "times": {"at_least": 1}}], "no_others": true}),
+        json!({"expect": [{"times": {"exactly": 1}}], "since": first.header("x-amzn-requestid").unwrap()}),
+        json!({"expect": [{"times": {"exactly": 0}}], "since": "7a62c49f-347e-4fc4-9331-6e8e1a2f2a11"}),
+        json!({"expect": [{"times": {"exactly": 2}}], "since": "2020-01-01T00:00:00Z"}),
+    ] {
+        let answer = verify(&emulator, &verification).await;
+        assert_eq!(answer.status, 409, "{verification}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["code"], "JournalIncomplete");
+    }
+
+    // What is still there is known.
+    let kept = crate::support::journal_of(&emulator).await;
+    let since = json!({"expect": [{"times": {"exactly": 1}}], "since": kept[0]["request_id"]});
+    assert_eq!(report(&emulator, &since).await["satisfied"], true);
+    let since = json!({"expect": [{"times": {"exactly": 1}}], "since": kept[1]["time"]});
+    assert_eq!(report(&emulator, &since).await["satisfied"], true);
+    control(&emulator, "DELETE", "/requests", "").await;
+    let nothing = json!({"expect": [], "no_others": true});
+    assert_eq!(report(&emulator, &nothing).await["satisfied"], true);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_with_its_place() {
+    let emulator = emulator().await;
+    let one = |expectation: Value| json!({"expect": [{"times": {"at_least": 1}}, expectation]});
+    for (verification, path, message) in [
+        (
+            json!({"expect": []}),
+            "/expect",
+            "nothing is expected: name calls, or set `no_others`",
+        ),
+        (
+            one(json!({"match": {"operation": "DetectAnomaly"}})),
+            "/expect/1/match/operation",
+            "`DetectAnomaly` fits no operation; did you mean `DetectAnomalies`?",
+        ),
+        (
+            one(json!({"match": {"service": "s3"}})),
+            "/expect/1/match/service",
+            "`s3` fits no service; there are `lookoutvision`, `ec2`, `sts`",
+        ),
+        (
+            one(json!({"match": {"decision": "denied"}})),
+            "/expect/1/match/decision",
+            "`denied` fits no decision; there are `allowed`, `implicitDeny`, `explicitDeny`",
+        ),
+        (
+            one(json!({"match": {"status": 99}})),
+            "/expect/1/match/status",
+            "`99` is not an HTTP status",
+        ),
+        (
+            one(json!({"match": {"body": {"sha256": "ab"}}})),
+            "/expect/1/match/body/sha256",
+            "`ab` is not a SHA-256: 64 hexadecimal digits",
+        ),
+        (
+            one(json!({"times": {"exactly": 1, "at_most": 2}})),
+            "/expect/1/times",
+            "`exactly` stands alone",
+        ),
+        (
+            one(json!({"times": {"at_least": 3, "at_most": 2}})),
+            "/expect/1/times",
+            "`at_least` is more than `at_most`",
+        ),
+        (
+            json!({"expect": [{}], "since": "yesterday"}),
+            "/since",
+            "`yesterday` is not an instant (like 2026-01-02T03:04:05Z) or a request id",
+        ),
+        (
+            json!({"expect": [{}], "within_milliseconds": 60_001}),
+            "/within_milliseconds",
+            "more than 60000 milliseconds",
+        ),
+    ] {
+        let answer = verify(&emulator, &verification).await;
+        assert_eq!(answer.status, 400, "{verification}");
+        let error = &answer.json()["error"];
+        assert_eq!(
+            (&error["code"], &error["path"]),
+            (&json!("InvalidVerification"), &json!(path)),
+            "{error}"
+        );
+        assert_eq!(error["message"], message);
+    }
+    let answer = verify(&emulator, &one(json!({"tims": {"exactly": 1}}))).await;
+    let error = &answer.json()["error"];
+    assert_eq!(error["path"], "/expect/1/tims");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("unknown field `tims`") && message.contains("did you mean `times`?"),
+        "{message}"
+    );
+}
+
+/// `requests` and its arguments, about this emulator
+async fn requests(emulator: &Emulator, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = tokio::process::Command::new(PROGRAM);
+    command.arg("requests").args(arguments);
+    command.env("LOOKOUTVISION_EMULATOR_CONTROL_URL", emulator.control_url());
+    let output = command
+        .output()
+        .await
+        .expect("the program was built with its tests");
+    let text = |bytes| String::from_utf8(bytes).expect("what it prints is text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn the_command_prints_requests_and_says_no_by_its_status() {
+    let emulator = emulator().await;
+    Call::detect("1").send(&emulator).await;
+    Call::get("/2020-11-20/projects").send(&emulator).await;
+    let (status, lines, _) = requests(&emulator, &["operation=DetectAnomalies"]).await;
+    assert_eq!((status, lines.lines().count()), (Some(0), 1), "{lines}");
+    assert!(
+        lines.contains(&format!(
+            " 200 DetectAnomalies allowed arn:aws:iam::123456789012:user/test {MODEL_1} "
+        )),
+        "{lines}"
+    );
+    let (status, _, error) = requests(&emulator, &["operatoin=x"]).await;
+    assert_eq!(
+        (status, error.contains("did you mean `operation`?")),
+        (Some(64), true),
+        "{error}"
+    );
+    let (status, _, error) = requests(&emulator, &["DetectAnomalies"]).await;
+    assert_eq!(
+        (status, error.contains("NAME=VALUE")),
+        (Some(64), true),
+        "{error}"
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("expected.json");
+    let path = file.to_str().unwrap();
+    let expect =
+        |times: u64| json!({"expect": [{"match": {"operation": "Detect*"}, "times": {"exactly": times}}]});
+    std::fs::write(&file, expect(1).to_string()).unwrap();
+    let (status, text, _) = requests(&emulator, &["verify", path]).await;
+    assert_eq!(
+        (status, &*text),
+        (Some(0), "satisfied: 1 of 1, 2 requests looked at\n")
+    );
+    std::fs::write(&file, expect(2).to_string()).unwrap();
+    let (status, text, _) = requests(&emulator, &["verify", path]).await;
+    assert_eq!(status, Some(1));
+    assert!(
+        text.starts_with("operation Detect*: expected exactly 2, found 1\n  nearest: "),
+        "{text}"
+    );
+    let (status, text, _) = requests(&emulator, &["verify", "--format", "json", path]).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &report["satisfied"]), (Some(1), &json!(false)));
+    std::fs::write(&file, r#"{"expect": [{"match": {"operation": "Detct"}}]}"#).unwrap();
+    let (status, _, error) = requests(&emulator, &["verify", path]).await;
+    assert_eq!(status, Some(64));
+    assert!(
+        error.starts_with(&format!(
+            "{path}: /expect/0/match/operation: `Detct` fits no operation"
+        )),
+        "{error}"
+    );
+    let (status, _, error) = requests(&emulator, &["verify", "nowhere.json"]).await;
+    assert_eq!(
+        (status, error.starts_with("nowhere.json: ")),
+        (Some(64), true),
+        "{error}"
+    );
+}
