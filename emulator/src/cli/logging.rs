@@ -359,7 +359,7 @@ mod tests {
         assert_eq!(line["text"], HOSTILE);
         assert_eq!(line["count"], 3);
         let timestamp = line["timestamp"].as_str().unwrap();
-        assert!(timestamp.parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
+        assert!(timestamp.parse::<Timestamp>().is_ok(), "{timestamp}");
         let line: Value = serde_json::from_str(log.lines().nth(1).unwrap()).unwrap();
         assert_eq!(
             line["url"],

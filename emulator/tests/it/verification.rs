@@ -21,9 +21,9 @@ async fn report(emulator: &Emulator, verification: &Value) -> Value {
 }
 
 fn satisfied(report: &Value) -> Vec<bool> {
-    let results = report["results"].as_array().unwrap().iter();
+    let results = report["results"].as_array().expect("a list").iter();
     results
-        .map(|result| result["satisfied"].as_bool().unwrap())
+        .map(|result| result["satisfied"].as_bool().expect("yes or no"))
         .collect()
 }
 
