@@ -18,6 +18,7 @@ use crate::{
     control::{
         ControlApi,
         client_environment::{ClientEnvironment, View},
+        verify,
     },
     journal::EntryView,
     network::{EmulatedName, host_name::HostName},
@@ -37,6 +38,7 @@ use crate::{
 mod aws_sdk;
 mod builder;
 mod declared;
+mod expect;
 mod requests;
 mod start;
 
@@ -44,6 +46,7 @@ use self::start::{bind, open_authority, open_state};
 pub use self::{
     builder::Builder,
     declared::{Answer, Model, Principal, Project, Rectangle, Rule},
+    expect::{Expect, VerifyError},
     requests::Requests,
 };
 
@@ -197,6 +200,32 @@ impl Emulator {
     /// Forgets the requests until now, and answers how many there were
     pub fn clear_requests(&self) -> usize {
         self.shared.journal.clear()
+    }
+
+    /// Whether the calls that are expected were made
+    ///
+    /// ```
+    /// # use lookoutvision_emulator::{Emulator, Expect};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let emulator = Emulator::builder().start().await?;
+    /// let missing = Expect::operation("DetectAnomalies").times(2);
+    /// let error = emulator.verify(missing).await.unwrap_err();
+    /// assert!(error.to_string().starts_with("operation DetectAnomalies: expected exactly 2, found 0"));
+    /// emulator.verify(Expect::operation("Delete*").never()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// With what was found and the calls that come nearest when they were not; when something is expected that no call can
+    /// be, such as an operation that does not exist; and when the journal no longer has all that it would take to know.
+    pub async fn verify(&self, expected: Expect) -> Result<(), VerifyError> {
+        let report = verify::run(&self.shared, expected.into_verification()).await?;
+        if report.is_satisfied() {
+            return Ok(());
+        }
+        Err(VerifyError::new(report.into_text()))
     }
 
     /// The certificate authority

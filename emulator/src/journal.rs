@@ -27,7 +27,7 @@ use crate::{
     settings::{Limits, LogRequests},
 };
 
-mod call_pattern;
+pub(crate) mod call_pattern;
 mod entry;
 mod explainer;
 mod filter;

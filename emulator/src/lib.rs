@@ -68,8 +68,8 @@ pub mod fuzz_checks;
 pub use aws_types::SdkConfig;
 pub use clock::{ClockError, ClockSetting, SignatureClocks};
 pub use emulator::{
-    Answer, Builder, Emulator, Model, PolicyChangeError, Principal, Project, Rectangle, Requests, Rule,
-    StartError,
+    Answer, Builder, Emulator, Expect, Model, PolicyChangeError, Principal, Project, Rectangle, Requests,
+    Rule, StartError, VerifyError,
 };
 pub use iam_policy::{Decision, Explanation, PolicyError};
 pub use jiff::Timestamp;

@@ -29,7 +29,7 @@ pub(crate) struct CallPattern {
     /// An operation of Lookout for Vision, or an action of EC2 or STS
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "Detect*")]
-    operation: Member<String>,
+    pub(crate) operation: Member<String>,
     /// lookoutvision, ec2 or sts
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -38,11 +38,11 @@ pub(crate) struct CallPattern {
     /// `\*` is that one)
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "*model/myProject/1")]
-    resource: Member<String>,
+    pub(crate) resource: Member<String>,
     /// The ARN of the principal that signed; `null`: its signature was not found good
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "*user/alice")]
-    principal: Member<String>,
+    pub(crate) principal: Member<String>,
     /// The access key id that the request names
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -50,7 +50,7 @@ pub(crate) struct CallPattern {
     /// The VPC endpoint that the call came through; `null`: none
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    vpc_endpoint_id: Member<String>,
+    pub(crate) vpc_endpoint_id: Member<String>,
     /// The address of the client
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -62,19 +62,19 @@ pub(crate) struct CallPattern {
     /// The HTTP status; `null`: the client hung up before there was an answer
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u16>)]
-    status: Member<u16>,
+    pub(crate) status: Member<u16>,
     /// allowed, implicitDeny or explicitDeny; `null`: the call was refused before a policy was asked
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "*Deny")]
-    decision: Member<String>,
+    pub(crate) decision: Member<String>,
     /// The code of a refusal
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    error_code: Member<String>,
+    pub(crate) error_code: Member<String>,
     /// The rule that answered
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    rule: Member<String>,
+    pub(crate) rule: Member<String>,
     #[serde(default)]
     body: BodyPattern,
 }
@@ -98,7 +98,7 @@ pub(crate) struct BodyPattern {
 }
 
 /// `None`: may be anything; `Some(None)`: must be absent
-type Member<T> = Option<Option<T>>;
+pub(crate) type Member<T> = Option<Option<T>>;
 
 /// A member that is there, `null` or not
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Member<T>, D::Error> {

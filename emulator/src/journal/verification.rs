@@ -18,7 +18,7 @@ use super::{
 use crate::{authorization::Authorization, identity::Principal};
 
 /// The calls that a test expects
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verification {
     /// What must have happened, all of it
@@ -38,24 +38,24 @@ pub(crate) struct Verification {
 }
 
 /// How often a call must have been made
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expectation {
     /// What the report calls it; absent: what it matches
     #[serde(default)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Which calls count; absent: every one
     #[serde(default, rename = "match")]
-    pattern: CallPattern,
+    pub(crate) pattern: CallPattern,
     /// How many there must be; absent: one at least
     #[serde(default)]
-    times: Times,
+    pub(crate) times: Times,
 }
 
 /// `exactly`, or `at_least`, `at_most` or both
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Times {
+pub(crate) struct Times {
     #[schema(example = 2)]
     exactly: Option<u64>,
     at_least: Option<u64>,
@@ -241,6 +241,21 @@ impl Since {
 }
 
 impl Times {
+    pub(crate) fn set_exactly(&mut self, count: u64) {
+        *self = Self {
+            exactly: Some(count),
+            ..Self::default()
+        };
+    }
+
+    pub(crate) fn set_at_least(&mut self, count: u64) {
+        (self.exactly, self.at_least) = (None, Some(count));
+    }
+
+    pub(crate) fn set_at_most(&mut self, count: u64) {
+        (self.exactly, self.at_most) = (None, Some(count));
+    }
+
     fn check(self) -> Result<(), &'static str> {
         match (self.exactly, self.at_least, self.at_most) {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err("`exactly` stands alone"),
@@ -516,6 +531,15 @@ impl CallSummary {
 }
 
 impl Report {
+    pub(crate) fn is_satisfied(&self) -> bool {
+        self.satisfied
+    }
+
+    /// What a person reads
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     fn describe(&self, unexpected: &Summaries, out_of_order: &Summaries) -> String {
         let mut text = String::new();
         if self.satisfied {

@@ -1,9 +1,11 @@
 //! What a Rust test does with an emulator in its own process: declare principals and projects in code, ask for requests by
 //! what they must have, forget them.
 
+use std::time::Duration;
+
 use lookoutvision_emulator::{
-    Answer, Decision, Emulator, Model, PolicyChangeError, Principal, Project, Rectangle, Requests, Rule,
-    Timestamp, Uuid, Value, json,
+    Answer, Decision, Emulator, Expect, Model, PolicyChangeError, Principal, Project, Rectangle, Requests,
+    Rule, Timestamp, Uuid, Value, json,
 };
 
 use crate::support::{Call, JPEG, PNG, emulator, emulator_with};
@@ -370,4 +372,43 @@ async fn nothing_is_written_unless_it_is_asked_for() {
         .map(|entry| entry.unwrap().path())
         .collect();
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_test_says_in_one_sentence_which_calls_it_expects() -> Result<(), Box<dyn std::error::Error>> {
+    let emulator = emulator().await;
+    let detection = Call::detect("1").send(&emulator).await;
+    let detections = Expect::operation("DetectAnomalies")
+        .resource("*model/myProject/1")
+        .times(1);
+    let nothing_deleted = Expect::operation("Delete*").never();
+    emulator.verify(detections.and(nothing_deleted)).await?;
+
+    let in_order = || Expect::operation("DetectAnomalies").and(Expect::operation("ListProjects"));
+    let error = emulator.verify(in_order().in_order()).await.unwrap_err();
+    let id = detection.header("x-amzn-requestid").unwrap();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "operation ListProjects: expected at least 1, found 0\n  nearest: {id}: operation is DetectAnomalies, expected \
+             ListProjects"
+        )
+    );
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let waiting = in_order().in_order().no_others().within(Duration::from_secs(60));
+    let list = Call::get("/2020-11-20/projects");
+    let (verified, _) = tokio::join!(emulator.verify(waiting), list.send(&emulator));
+    verified?;
+    emulator
+        .verify(Expect::call().after(id.parse()?).status(200).at_most(1))
+        .await?;
+    let error = emulator
+        .verify(Expect::operation("DetectAnomaly").never())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("did you mean `DetectAnomalies`?"),
+        "{error}"
+    );
+    Ok(())
 }
