@@ -16,6 +16,7 @@ mod control_client;
 mod doctor;
 mod env;
 mod exec;
+mod expected_calls;
 mod healthcheck;
 mod init;
 mod log_writer;

@@ -20,7 +20,10 @@ use crate::{
         client_environment::{ClientEnvironment, View},
         verify,
     },
-    journal::EntryView,
+    journal::{
+        EntryView,
+        verification::{NotVerified, Report, Verification},
+    },
     network::{EmulatedName, host_name::HostName},
     runtime::{
         NotAttached, Shared, Snapshot, UnknownVpcEndpoint,
@@ -221,11 +224,16 @@ impl Emulator {
     /// With what was found and the calls that come nearest when they were not; when something is expected that no call can
     /// be, such as an operation that does not exist; and when the journal no longer has all that it would take to know.
     pub async fn verify(&self, expected: Expect) -> Result<(), VerifyError> {
-        let report = verify::run(&self.shared, expected.into_verification()).await?;
+        let report = self.report_on(expected.into_verification()).await?;
         if report.is_satisfied() {
             return Ok(());
         }
         Err(VerifyError::new(report.into_text()))
+    }
+
+    /// The same for a verification as it stands in a file
+    pub(crate) async fn report_on(&self, expected: Verification) -> Result<Report, NotVerified> {
+        verify::run(&self.shared, expected).await
     }
 
     /// The certificate authority

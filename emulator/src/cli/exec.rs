@@ -27,11 +27,12 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, logging::Log, serve};
+use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, expected_calls, logging::Log, serve};
 use crate::{
     Emulator, StartError,
     config::{Config, Process},
     control::client_environment::{Change, Client},
+    journal::verification::Verification,
     settings::LogRequests,
 };
 
@@ -43,6 +44,9 @@ pub(super) struct ExecOptions {
     /// File that the journal is written to when the command has ended, one JSON object a line
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_JOURNAL")]
     journal: Option<PathBuf>,
+    /// Calls that the command is expected to make, as `POST /requests/verify` takes them; if it did not, the status is 1
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_VERIFY")]
+    verify: Option<PathBuf>,
     /// Command to run, with its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -58,6 +62,13 @@ pub(super) struct OwnEmulator {
 }
 
 pub(super) fn run(options: ExecOptions) -> u8 {
+    let expected = match options.verify.as_deref().map(expected_calls::read).transpose() {
+        Ok(expected) => expected,
+        Err(mistake) => {
+            eprintln!("{mistake}");
+            return EXIT_USAGE;
+        }
+    };
     let own = match configure(options.serve) {
         Ok(own) => own,
         Err(code) => return code,
@@ -73,6 +84,7 @@ pub(super) fn run(options: ExecOptions) -> u8 {
         own.config.clone(),
         &options.command,
         options.journal.as_deref(),
+        expected,
     ));
     drop(own);
     code
@@ -132,7 +144,12 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
     })
 }
 
-async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>) -> u8 {
+async fn exec(
+    config: Arc<Config>,
+    command: &[OsString],
+    journal: Option<&Path>,
+    expected: Option<Verification>,
+) -> u8 {
     let emulator = match Emulator::start(config).await {
         Ok(emulator) => emulator,
         Err(StartError(problems)) => {
@@ -148,19 +165,34 @@ async fn exec(config: Arc<Config>, command: &[OsString], journal: Option<&Path>)
             return not_run(command, &error);
         }
     };
-    let written = journal.map_or(Ok(()), |path| write_journal(&emulator, path));
-    emulator.stop().await;
-    if let Err((path, error)) = written {
+    // The status of a command that failed stays, because it says more.
+    let mut is_good = true;
+    if let Some(path) = journal
+        && let Err((path, error)) = write_journal(&emulator, path)
+    {
         eprintln!(
             "the journal could not be written to `{}`: {error}",
             path.display()
         );
-        return match code(status) {
-            0 => EXIT_FAILED,
-            code => code,
-        };
+        is_good = false;
     }
-    code(status)
+    if let Some(expected) = expected {
+        match emulator.report_on(expected).await {
+            Ok(report) => {
+                is_good &= report.is_satisfied();
+                eprint!("{}", report.into_text());
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                is_good = false;
+            }
+        }
+    }
+    emulator.stop().await;
+    match code(status) {
+        0 if !is_good => EXIT_FAILED,
+        code => code,
+    }
 }
 
 /// What changes in the environment of a command, so that it finds the emulator

@@ -167,6 +167,49 @@ fn the_journal_is_written_when_the_command_has_ended() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
+#[test]
+fn a_command_that_did_not_make_the_expected_calls_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let expect = |operation: &str, times: u64| {
+        let expected = format!(
+            r#"{{"expect": [{{"match": {{"operation": "{operation}"}}, "times": {{"exactly": {times}}}}}]}}"#
+        );
+        std::fs::write(folder.path().join("expected.json"), expected).unwrap();
+    };
+    let call = r#"curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL_LOOKOUTVISION/2020-11-20/projects" > /dev/null; touch ran"#;
+    let verified = |end: &str| {
+        exec(
+            &folder,
+            &["--verify", "expected.json"],
+            &["sh", "-c", &format!("{call}; {end}")],
+        )
+    };
+    expect("ListProjects", 1);
+    let output = verified("true");
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stderr).contains("satisfied: 1 of 1, 1 requests looked at\n"));
+
+    expect("ListProjects", 2);
+    let output = verified("true");
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).as_str()),
+        (Some(1), "")
+    );
+    assert!(
+        text(&output.stderr).contains("operation ListProjects: expected exactly 2, found 1\n"),
+        "{output:?}"
+    );
+    assert_eq!(verified("exit 3").status.code(), Some(3));
+
+    std::fs::remove_file(folder.path().join("ran")).unwrap();
+    expect("ListProject", 1);
+    let output = verified("true");
+    assert_eq!(output.status.code(), Some(64));
+    let mistake = "expected.json: /expect/0/match/operation: `ListProject` fits no operation; did you mean `ListProjects`?\n";
+    assert_eq!(text(&output.stderr), mistake);
+    assert!(!folder.path().join("ran").exists(), "the command must not run");
+}
+
 fn env(control_url: &str, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
         .args(["env", "--control", control_url])
