@@ -49,7 +49,7 @@ pub(crate) fn measure() -> Result<Skipped, TaskError> {
 
     let begun = Instant::now();
     let call = block(&readme, "sh run=255").ok_or_else(|| not_there("the call that is denied"))?;
-    let script = format!("{}{{ {call} }} 2>&1", server.variables);
+    let script = format!("{}{{ {call}\n}} 2>&1", server.variables);
     let denied = in_bash(&script, &checkout, &python).output()?;
     let told = String::from_utf8_lossy(&denied.stdout).into_owned();
     if denied.status.code() != Some(255) || !told.contains("no VPC endpoint policy allows") {
