@@ -153,6 +153,27 @@ impl Config {
     /// Everything that is wrong with it, all at once.
     pub(crate) fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
         let file = yaml.map_or(ConfigFile::None, |yaml| ConfigFile::Text(yaml.to_owned()));
+        Self::embedded_of(file, endpoint_policy)
+    }
+
+    /// The same of a file, paths relative to it, but for what it says of the process: where another one listens and keeps its
+    /// files is not a test's business
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once.
+    pub(crate) fn embedded_file(path: &Path, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
+        let config = Self::embedded_of(ConfigFile::Path(path.to_owned()), endpoint_policy)?;
+        let own = Self::embedded(None, None)?.process;
+        Ok(Self {
+            process: Process {
+                alpn: config.process.alpn,
+                ..own
+            },
+            ..config
+        })
+    }
+
+    fn embedded_of(file: ConfigFile, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
         let source = Source {
             file,
             overrides: Overrides::default(),

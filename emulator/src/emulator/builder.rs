@@ -1,6 +1,6 @@
 //! What an emulator in a test is to be like.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{
     Emulator, StartError,
     declared::{Principal, Project},
 };
-use crate::config::Config;
+use crate::config::{Config, Problem, Problems};
 
 /// What an emulator is to be like
 ///
@@ -19,10 +19,19 @@ use crate::config::Config;
 /// (`certs`, `public_certs`, `state`), and reads neither `emulator.yaml` nor any environment variable.
 #[derive(Default)]
 pub struct Builder {
-    yaml: Option<String>,
+    written: Written,
     endpoint_policy: Option<Value>,
     principals: Vec<Principal>,
     projects: Vec<Project>,
+}
+
+/// A configuration that is not declared in code
+#[derive(Default)]
+enum Written {
+    #[default]
+    Nowhere,
+    Text(String),
+    File(PathBuf),
 }
 
 impl Builder {
@@ -32,7 +41,17 @@ impl Builder {
     /// under test. In other programs write `concat!(env!("CARGO_MANIFEST_DIR"), "/…")`.
     #[must_use]
     pub fn config_yaml(mut self, yaml: impl Into<String>) -> Self {
-        self.yaml = Some(yaml.into());
+        self.written = Written::Text(yaml.into());
+        self
+    }
+
+    /// The configuration file of a program or a compose file, for a test that shares it; paths in it are relative to it
+    ///
+    /// What it says of its process is left aside: where to listen, where to keep the certificate authority and the state, and
+    /// what to log. A relative `path` begins where those of [`config_yaml`](Self::config_yaml) do.
+    #[must_use]
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.written = Written::File(path.into());
         self
     }
 
@@ -66,26 +85,39 @@ impl Builder {
     /// # Errors
     /// When the configuration or the policy is not valid, or no port can be bound.
     pub async fn start(self) -> Result<Emulator, StartError> {
-        let config = Config::embedded(self.written().as_deref(), self.endpoint_policy.as_ref());
-        let config = config.map_err(StartError)?;
+        let config = self.config().map_err(StartError)?;
         for warning in &config.warnings {
             warn!("{warning}");
         }
         Emulator::start(Arc::new(config)).await
     }
 
+    fn config(&self) -> Result<Config, Problems> {
+        let policy = self.endpoint_policy.as_ref();
+        let (file, declared) = match &self.written {
+            Written::Nowhere => (None, self.with_declared(None)),
+            Written::Text(yaml) => (None, self.with_declared(Some(yaml))),
+            Written::File(path) => (Some(path), self.with_declared(None)),
+        };
+        match (file, declared) {
+            (None, text) => Config::embedded(text.as_deref(), policy),
+            (Some(path), None) => Config::embedded_file(path, policy),
+            (Some(path), Some(_)) => Err(Problem::of_process(format!(
+                "`{}` is the whole configuration: principals and projects belong into it, or its text into `config_yaml`",
+                path.display()
+            ))
+            .into()),
+        }
+    }
+
     /// The configuration as one text, so that what is declared in code is checked and refused as everything else is
-    fn written(&self) -> Option<String> {
+    fn with_declared(&self, yaml: Option<&String>) -> Option<String> {
         let sections = [
             section("principals", &self.principals),
             section("projects", &self.projects),
         ];
-        let parts: Vec<String> = self
-            .yaml
-            .iter()
-            .cloned()
-            .chain(sections.into_iter().flatten())
-            .collect();
+        let sections = sections.into_iter().flatten();
+        let parts: Vec<String> = yaml.cloned().into_iter().chain(sections).collect();
         (!parts.is_empty()).then(|| parts.join("\n"))
     }
 }

@@ -359,6 +359,60 @@ vpc_endpoints:
 }
 
 #[tokio::test]
+async fn the_file_of_a_program_is_shared_but_for_its_ports_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("policy.json", crate::support::ONE_MODEL);
+    write(
+        "emulator.yaml",
+        "listen: 192.0.2.1:443
+control: 192.0.2.1:8080
+certs: certs
+public_certs: shared
+state: state.redb
+vpcs: [{vpc_id: vpc-00000000000000001, region: us-west-2}]
+vpc_endpoints:
+  - {vpc_endpoint_id: vpce-00000000000000001, vpc_id: vpc-00000000000000001, policy_document: policy.json}
+",
+    );
+    let file = folder.path().join("emulator.yaml");
+    let emulator = Emulator::builder().config_file(&file).start().await.unwrap();
+    assert_eq!(Call::detect("myModel").send(&emulator).await.status, 200);
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]});
+    let emulator = Emulator::builder()
+        .config_file(&file)
+        .endpoint_policy(policy)
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
+    emulator.stop().await;
+    let mut left: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["emulator.yaml", "policy.json"]);
+
+    let both = Emulator::builder()
+        .config_file(&file)
+        .project(Project::new("line-7"));
+    let told = both.start().await.unwrap_err().to_string();
+    assert!(told.contains("is the whole configuration"), "{told}");
+    let missing = Emulator::builder().config_file(folder.path().join("emulator.yml"));
+    assert!(
+        missing
+            .start()
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("emulator.yml")
+    );
+}
+
+#[tokio::test]
 async fn nothing_is_written_unless_it_is_asked_for() {
     let before: Vec<_> = std::fs::read_dir(".")
         .unwrap()
