@@ -1,19 +1,20 @@
 //! The Describe actions, a file each: endpoints, the service that they lead to, and the networks around them.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use aws_identifiers::VpcEndpointId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Call,
+    Call, DryRun,
     error::Ec2Error,
+    filters::{Filters, Page},
     view::{EndpointView, State},
 };
 use crate::{
     network::{Vpc, entry_point::PlacedEndpoint},
     runtime::Snapshot,
-    services::query::xml::Xml,
+    services::query::{parameters::Reader, xml::Xml},
 };
 
 pub(super) mod availability_zones;
@@ -69,6 +70,99 @@ impl<'c> Call<'c> {
             state,
         }
     }
+}
+
+/// What a Describe action is asked for that finds things by their ids
+pub(super) struct Listing<'c> {
+    ids: Vec<&'c str>,
+    filters: Filters,
+    page: Page,
+    dry_run: DryRun,
+}
+
+impl<'c> Listing<'c> {
+    /// Reads a call whose ids are called `ids`
+    pub(super) fn read(call: &Call<'c>, ids: &str, known_filters: &[&str]) -> Result<Self, Ec2Error> {
+        let (listing, ()) = Self::read_with(call, ids, known_filters, |_| ())?;
+        Ok(listing)
+    }
+
+    /// The same of one that has further parameters
+    pub(super) fn read_with<T>(
+        call: &Call<'c>,
+        ids: &str,
+        known_filters: &[&str],
+        read_further: impl FnOnce(&mut Reader<'c>) -> T,
+    ) -> Result<(Self, T), Ec2Error> {
+        let ((ids, further, filters, page), dry_run) = call.read(|reader| {
+            Ok((
+                reader.texts(ids),
+                read_further(reader),
+                Filters::read(reader, known_filters)?,
+                Page::read(reader)?,
+            ))
+        })?;
+        let listing = Self {
+            ids,
+            filters,
+            page,
+            dry_run,
+        };
+        Ok((listing, further))
+    }
+
+    /// Checks that there is something with each of the ids
+    ///
+    /// # Errors
+    /// What `missing` says of the first without.
+    pub(super) fn check<T>(
+        &self,
+        there: &[(String, T)],
+        missing: impl Fn(&str) -> Ec2Error,
+    ) -> Result<(), Ec2Error> {
+        let is_there = |id: &str| there.iter().any(|(there, _)| there == id);
+        match self.ids.iter().find(|id| !is_there(id)) {
+            Some(id) => Err(missing(id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The answer: a page of what is there, has one of the ids and passes the filters, in an element called `set`
+    ///
+    /// # Errors
+    /// What `missing` says of the first id that nothing has; and that the call is a dry run.
+    pub(super) fn answer<T, V: IntoIterator<Item = String>>(
+        &self,
+        call: &Call<'_>,
+        set: &str,
+        there: Vec<(String, T)>,
+        missing: impl Fn(&str) -> Ec2Error,
+        values_of: impl Fn(&T, &str) -> V,
+        write: impl Fn(&mut Xml, T),
+    ) -> Result<String, Ec2Error> {
+        self.check(&there, missing)?;
+        self.dry_run.stop()?;
+        let is_asked_for = |id: &str| self.ids.is_empty() || self.ids.contains(&id);
+        let shown = there
+            .into_iter()
+            .filter(|(id, _)| is_asked_for(id))
+            .map(|(_, item)| item)
+            .filter(|item| self.filters.pass(|name| values_of(item, name)));
+        let (shown, next) = self.page.of(shown.collect());
+        Ok(call.answer(|xml| {
+            xml.items(set, shown, write);
+            write_next_token(xml, next);
+        }))
+    }
+}
+
+/// What is wrong with an id that nothing has: its form, or that it is not there
+pub(super) fn malformed_or<T: FromStr>(
+    code: &'static str,
+    id: &str,
+    not_found: impl FnOnce(T) -> Ec2Error,
+) -> Ec2Error {
+    id.parse().map_or_else(|_| malformed(code, id), not_found)
 }
 
 pub(super) fn endpoint_id(text: &str) -> Result<VpcEndpointId, Ec2Error> {

@@ -53,12 +53,10 @@ impl Filters {
     }
 
     /// Whether something passes, given the values that it has of an attribute
-    pub(super) fn pass(&self, values_of: impl Fn(&str) -> Vec<String>) -> bool {
+    pub(super) fn pass<V: IntoIterator<Item = String>>(&self, values_of: impl Fn(&str) -> V) -> bool {
         self.0.iter().all(|(name, patterns)| {
-            let values = values_of(name);
-            values
-                .iter()
-                .any(|value| patterns.iter().any(|pattern| matches(pattern, value)))
+            let is_meant = |value: String| patterns.iter().any(|pattern| matches(pattern, &value));
+            values_of(name).into_iter().any(is_meant)
         })
     }
 }

@@ -39,7 +39,7 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         })
         .filter(|(name, id)| {
             filters.pass(|filter| {
-                let value = match filter {
+                Some(match filter {
                     "group-name" => group.clone(),
                     "opt-in-status" => super::OPT_IN_STATUS.to_owned(),
                     "region-name" => region.to_owned(),
@@ -47,9 +47,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
                     "zone-id" => id.clone(),
                     "zone-name" => name.clone(),
                     "zone-type" => "availability-zone".to_owned(),
-                    _ => return Vec::new(),
-                };
-                vec![value]
+                    _ => return None,
+                })
             })
         });
     Ok(call.answer(|xml| {

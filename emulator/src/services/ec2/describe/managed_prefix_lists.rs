@@ -1,12 +1,7 @@
 //! `DescribeManagedPrefixLists` and `GetManagedPrefixListEntries`
 
-use super::{malformed, write_next_token};
-use crate::services::ec2::{
-    Call,
-    error::Ec2Error,
-    filters::{Filters, Page},
-    network,
-};
+use super::{Listing, malformed, write_next_token};
+use crate::services::ec2::{Call, error::Ec2Error, filters::Page, network};
 
 /// A list of the blocks of a service
 pub(super) struct PrefixList {
@@ -30,52 +25,41 @@ pub(super) fn lists(call: &Call<'_>) -> [PrefixList; 2] {
     })
 }
 
-/// Checks ids that a call names
-///
-/// # Errors
-/// The first that is none, or that no list has.
-pub(super) fn check_ids(ids: &[&str], lists: &[PrefixList]) -> Result<(), Ec2Error> {
-    for id in ids {
-        if !network::is_resource_id("pl-", id) {
-            return Err(malformed("InvalidPrefixListId.Malformed", id));
-        }
-        if !lists.iter().any(|list| list.id == *id) {
-            return Err(Ec2Error::PrefixListNotFound((*id).to_owned()));
-        }
+/// The same by their ids
+pub(super) fn lists_by_id(call: &Call<'_>) -> Vec<(String, PrefixList)> {
+    let lists = lists(call).into_iter();
+    lists.map(|list| (list.id.clone(), list)).collect()
+}
+
+/// What is wrong with an id that no list has
+pub(super) fn missing(id: &str) -> Ec2Error {
+    if network::is_resource_id("pl-", id) {
+        Ec2Error::PrefixListNotFound(id.to_owned())
+    } else {
+        malformed("InvalidPrefixListId.Malformed", id)
     }
-    Ok(())
 }
 
 /// The lists
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
-    let ((ids, filters, page), dry_run) = call.read(|reader| {
-        Ok((
-            reader.texts("PrefixListId"),
-            Filters::read(reader, LIST_FILTERS)?,
-            Page::read(reader)?,
-        ))
-    })?;
+    let listing = Listing::read(call, "PrefixListId", LIST_FILTERS)?;
     let region = call.region();
-    let lists = lists(call);
-    check_ids(&ids, &lists)?;
-    dry_run.stop()?;
-    let shown = lists
-        .into_iter()
-        .filter(|list| ids.is_empty() || ids.contains(&list.id.as_str()))
-        .filter(|list| {
-            filters.pass(|filter| {
-                let value = match filter {
-                    "owner-id" => OWNER,
-                    "prefix-list-id" => &list.id,
-                    "prefix-list-name" => &list.name,
-                    _ => return Vec::new(),
-                };
-                vec![value.to_owned()]
-            })
-        });
-    let (shown, next) = page.of(shown.collect());
-    Ok(call.answer(|xml| {
-        xml.items("prefixListSet", shown, |xml, PrefixList { id, name, .. }| {
+    let values_of = |list: &PrefixList, filter: &str| {
+        Some(match filter {
+            "owner-id" => OWNER.to_owned(),
+            "prefix-list-id" => list.id.clone(),
+            "prefix-list-name" => list.name.clone(),
+            _ => return None,
+        })
+    };
+    let lists = lists_by_id(call);
+    listing.answer(
+        call,
+        "prefixListSet",
+        lists,
+        missing,
+        values_of,
+        |xml, PrefixList { id, name, .. }| {
             xml.text("prefixListId", &id);
             xml.text("addressFamily", "IPv4");
             xml.text("state", "create-complete");
@@ -86,9 +70,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
             xml.text("prefixListName", &name);
             xml.element("tagSet", |_| {});
             xml.text("ownerId", OWNER);
-        });
-        write_next_token(xml, next);
-    }))
+        },
+    )
 }
 
 /// The blocks of one list
@@ -98,11 +81,13 @@ pub(in crate::services::ec2) fn entries(call: &Call<'_>) -> Result<String, Ec2Er
         reader.text("TargetVersion");
         Ok((reader.required("PrefixListId")?, Page::read(reader)?))
     })?;
-    let lists = lists(call);
-    check_ids(&[id], &lists)?;
+    let blocks: Vec<_> = lists(call).into_iter().filter(|list| list.id == id).collect();
+    if blocks.is_empty() {
+        return Err(missing(id));
+    }
     dry_run.stop()?;
-    let blocks = lists.into_iter().filter(|list| list.id == id);
-    let (blocks, next) = page.of(blocks.map(|list| list.cidr_block).collect());
+    let blocks = blocks.into_iter().map(|list| list.cidr_block);
+    let (blocks, next) = page.of(blocks.collect());
     Ok(call.answer(|xml| {
         xml.items("entrySet", blocks, |xml, cidr_block| xml.text("cidr", cidr_block));
         write_next_token(xml, next);

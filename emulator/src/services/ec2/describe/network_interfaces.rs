@@ -1,72 +1,63 @@
 //! `DescribeNetworkInterfaces`
 
-use super::write_next_token;
+use std::sync::Arc;
+
+use super::Listing;
 use crate::{
     network::entry_point::PlacedEndpoint,
     services::ec2::{
         Call,
         error::Ec2Error,
-        filters::{Filters, Page},
-        network,
+        network::{self, NetworkInterface},
         view::{self, State},
     },
 };
 
 /// Those of the endpoints
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
-    let ((ids, filters, page), dry_run) = call.read(|reader| {
-        Ok((
-            reader.texts("NetworkInterfaceId"),
-            Filters::read(reader, INTERFACE_FILTERS)?,
-            Page::read(reader)?,
-        ))
-    })?;
+    let listing = Listing::read(call, "NetworkInterfaceId", INTERFACE_FILTERS)?;
     let interfaces: Vec<_> = call
         .endpoints()
         .into_iter()
         .filter(|(_, state)| *state == State::Available)
         .flat_map(|(placed, _)| {
             let interfaces = network::interfaces_of(&placed, call.region()).into_iter();
-            interfaces.map(move |interface| (placed.clone(), interface))
+            interfaces.map(move |interface| {
+                let id = interface.network_interface_id.clone();
+                (id, (placed.clone(), interface))
+            })
         })
         .collect();
-    for id in &ids {
-        let is_there = |interface: &network::NetworkInterface| interface.network_interface_id == *id;
-        if !interfaces.iter().any(|(_, interface)| is_there(interface)) {
-            return Err(Ec2Error::NetworkInterfaceNotFound((*id).to_owned()));
-        }
-    }
-    dry_run.stop()?;
+    let missing = |id: &str| Ec2Error::NetworkInterfaceNotFound(id.to_owned());
     let owner = call.invocation.snapshot.settings.account_id.as_str();
     let description = |placed: &PlacedEndpoint| format!("VPC Endpoint Interface {}", placed.id());
-    let shown = interfaces
-        .into_iter()
-        .filter(|(_, interface)| ids.is_empty() || ids.contains(&interface.network_interface_id.as_str()))
-        .filter(|(placed, interface)| {
-            filters.pass(|filter| {
-                let value = match filter {
-                    "addresses.private-ip-address" | "private-ip-address" => interface.address.to_string(),
-                    "availability-zone" => interface.subnet.zone.clone(),
-                    "description" => description(placed),
-                    "group-id" => {
-                        let groups = network::groups_of(placed).into_iter();
-                        return groups.map(|group| group.to_string()).collect();
-                    }
-                    "interface-type" => "vpc_endpoint".to_owned(),
-                    "network-interface-id" => interface.network_interface_id.clone(),
-                    "owner-id" => owner.to_owned(),
-                    "requester-managed" => "true".to_owned(),
-                    "status" => "in-use".to_owned(),
-                    "subnet-id" => interface.subnet.subnet_id.to_string(),
-                    "vpc-id" => placed.vpc.vpc_id.to_string(),
-                    _ => return Vec::new(),
-                };
-                vec![value]
-            })
-        });
-    let (shown, next) = page.of(shown.collect());
-    Ok(call.answer(|xml| {
-        xml.items("networkInterfaceSet", shown, |xml, (placed, interface)| {
+    let values_of = |(placed, interface): &(Arc<PlacedEndpoint>, NetworkInterface), filter: &str| {
+        let value = match filter {
+            "addresses.private-ip-address" | "private-ip-address" => interface.address.to_string(),
+            "availability-zone" => interface.subnet.zone.clone(),
+            "description" => description(placed),
+            "group-id" => {
+                let groups = network::groups_of(placed).into_iter();
+                return groups.map(|group| group.to_string()).collect();
+            }
+            "interface-type" => "vpc_endpoint".to_owned(),
+            "network-interface-id" => interface.network_interface_id.clone(),
+            "owner-id" => owner.to_owned(),
+            "requester-managed" => "true".to_owned(),
+            "status" => "in-use".to_owned(),
+            "subnet-id" => interface.subnet.subnet_id.to_string(),
+            "vpc-id" => placed.vpc.vpc_id.to_string(),
+            _ => return Vec::new(),
+        };
+        vec![value]
+    };
+    listing.answer(
+        call,
+        "networkInterfaceSet",
+        interfaces,
+        missing,
+        values_of,
+        |xml, (placed, interface)| {
             let address = interface.address.to_string();
             xml.text("networkInterfaceId", &interface.network_interface_id);
             xml.text("subnetId", interface.subnet.subnet_id.as_str());
@@ -88,9 +79,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
                 xml.flag("primary", true);
             });
             xml.text("interfaceType", "vpc_endpoint");
-        });
-        write_next_token(xml, next);
-    }))
+        },
+    )
 }
 
 /// The filters that the API model documents for what there is here

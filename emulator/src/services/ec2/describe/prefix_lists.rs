@@ -1,47 +1,26 @@
 //! `DescribePrefixLists`
 
 use super::{
-    managed_prefix_lists::{PrefixList, check_ids, lists},
-    write_next_token,
+    Listing,
+    managed_prefix_lists::{PrefixList, lists_by_id, missing},
 };
-use crate::services::ec2::{
-    Call,
-    error::Ec2Error,
-    filters::{Filters, Page},
-};
+use crate::services::ec2::{Call, error::Ec2Error};
 
 /// The lists of services with gateway endpoints, with their blocks (cilium/cilium#45806); Terraform asks for one of each
 /// endpoint's service, and this one has none
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
-    let ((ids, filters, page), dry_run) = call.read(|reader| {
-        Ok((
-            reader.texts("PrefixListId"),
-            Filters::read(reader, &["prefix-list-id", "prefix-list-name"])?,
-            Page::read(reader)?,
-        ))
-    })?;
-    let lists = lists(call);
-    check_ids(&ids, &lists)?;
-    dry_run.stop()?;
-    let shown = lists
-        .into_iter()
-        .filter(|list| ids.is_empty() || ids.contains(&list.id.as_str()))
-        .filter(|list| {
-            filters.pass(|filter| {
-                let value = match filter {
-                    "prefix-list-id" => &list.id,
-                    _ => &list.name,
-                };
-                vec![value.clone()]
-            })
-        });
-    let (shown, next) = page.of(shown.collect());
-    Ok(call.answer(|xml| {
-        xml.items("prefixListSet", shown, |xml, list: PrefixList| {
-            xml.texts("cidrSet", [list.cidr_block]);
-            xml.text("prefixListId", &list.id);
-            xml.text("prefixListName", &list.name);
-        });
-        write_next_token(xml, next);
-    }))
+    let listing = Listing::read(call, "PrefixListId", &["prefix-list-id", "prefix-list-name"])?;
+    let values_of = |list: &PrefixList, filter: &str| {
+        let value = match filter {
+            "prefix-list-id" => &list.id,
+            _ => &list.name,
+        };
+        [value.clone()]
+    };
+    let lists = lists_by_id(call);
+    listing.answer(call, "prefixListSet", lists, missing, values_of, |xml, list| {
+        xml.texts("cidrSet", [list.cidr_block]);
+        xml.text("prefixListId", &list.id);
+        xml.text("prefixListName", &list.name);
+    })
 }

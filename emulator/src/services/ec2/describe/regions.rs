@@ -30,13 +30,12 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
         .filter(|region| names.is_empty() || names.contains(region))
         .filter(|region| {
             filters.pass(|filter| {
-                let value = match filter {
+                Some(match filter {
                     "endpoint" => endpoint(region),
                     "opt-in-status" => super::OPT_IN_STATUS.to_owned(),
                     "region-name" => (*region).to_owned(),
-                    _ => return Vec::new(),
-                };
-                vec![value]
+                    _ => return None,
+                })
             })
         });
     Ok(call.answer(|xml| {

@@ -1,62 +1,53 @@
 //! `DescribeRouteTables`
 
-use super::{malformed, write_next_token};
-use crate::services::ec2::{
-    Call,
-    error::Ec2Error,
-    filters::{Filters, Page},
-    network,
+use super::{Listing, malformed};
+use crate::{
+    network::Vpc,
+    services::ec2::{Call, error::Ec2Error, network},
 };
 
 /// The main route table of each network, with the one route that leads nowhere else (Amazon VPC User Guide, *Main route
 /// table*); subnets that use it by default have no association of their own
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
-    let ((ids, filters, page), dry_run) = call.read(|reader| {
-        Ok((
-            reader.texts("RouteTableId"),
-            Filters::read(reader, ROUTE_TABLE_FILTERS)?,
-            Page::read(reader)?,
-        ))
-    })?;
+    let listing = Listing::read(call, "RouteTableId", ROUTE_TABLE_FILTERS)?;
     let tables: Vec<_> = call
         .vpcs()
         .into_iter()
-        .map(|vpc| (vpc, network::resource_id("rtb-", &[vpc.vpc_id.as_str()])))
+        .map(|vpc| {
+            let table = network::resource_id("rtb-", &[vpc.vpc_id.as_str()]);
+            (table.clone(), (vpc, table))
+        })
         .collect();
-    for id in &ids {
-        if !network::is_resource_id("rtb-", id) {
-            return Err(malformed("InvalidRouteTableId.Malformed", id));
+    let missing = |id: &str| {
+        if network::is_resource_id("rtb-", id) {
+            Ec2Error::RouteTableNotFound(id.to_owned())
+        } else {
+            malformed("InvalidRouteTableId.Malformed", id)
         }
-        if !tables.iter().any(|(_, table)| table == id) {
-            return Err(Ec2Error::RouteTableNotFound((*id).to_owned()));
-        }
-    }
-    dry_run.stop()?;
+    };
     let owner = call.invocation.snapshot.settings.account_id.as_str();
     let association = |table: &str| network::resource_id("rtbassoc-", &[table]);
-    let shown = tables
-        .into_iter()
-        .filter(|(_, table)| ids.is_empty() || ids.contains(&table.as_str()))
-        .filter(|(vpc, table)| {
-            filters.pass(|filter| {
-                let value = match filter {
-                    "association.main" => "true".to_owned(),
-                    "association.route-table-association-id" => association(table),
-                    "association.route-table-id" | "route-table-id" => table.clone(),
-                    "owner-id" => owner.to_owned(),
-                    "route.destination-cidr-block" => network::cidr_block(vpc).to_string(),
-                    "route.gateway-id" => "local".to_owned(),
-                    "route.origin" => "CreateRouteTable".to_owned(),
-                    "route.state" => "active".to_owned(),
-                    "vpc-id" => vpc.vpc_id.to_string(),
-                    _ => return Vec::new(),
-                };
-                vec![value]
-            })
-        });
-    let (shown, next) = page.of(shown.collect());
-    Ok(call.answer(|xml| {
-        xml.items("routeTableSet", shown, |xml, (vpc, table)| {
+    let values_of = |(vpc, table): &(&Vpc, String), filter: &str| {
+        Some(match filter {
+            "association.main" => "true".to_owned(),
+            "association.route-table-association-id" => association(table),
+            "association.route-table-id" | "route-table-id" => table.clone(),
+            "owner-id" => owner.to_owned(),
+            "route.destination-cidr-block" => network::cidr_block(vpc).to_string(),
+            "route.gateway-id" => "local".to_owned(),
+            "route.origin" => "CreateRouteTable".to_owned(),
+            "route.state" => "active".to_owned(),
+            "vpc-id" => vpc.vpc_id.to_string(),
+            _ => return None,
+        })
+    };
+    listing.answer(
+        call,
+        "routeTableSet",
+        tables,
+        missing,
+        values_of,
+        |xml, (vpc, table)| {
             xml.text("routeTableId", &table);
             xml.text("vpcId", vpc.vpc_id.as_str());
             xml.text("ownerId", owner);
@@ -74,9 +65,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
             });
             xml.element("propagatingVgwSet", |_| {});
             xml.element("tagSet", |_| {});
-        });
-        write_next_token(xml, next);
-    }))
+        },
+    )
 }
 
 /// The filters that the API model documents for what there is here

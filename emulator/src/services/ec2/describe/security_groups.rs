@@ -2,66 +2,57 @@
 
 use aws_identifiers::SecurityGroupId;
 
-use super::{malformed, write_next_token};
-use crate::services::{
-    ec2::{
-        Call,
-        error::Ec2Error,
-        filters::{Filters, Page},
-        network,
+use super::{Listing, malformed_or};
+use crate::{
+    network::Vpc,
+    services::{
+        ec2::{Call, error::Ec2Error, network},
+        query::xml::Xml,
     },
-    query::xml::Xml,
 };
 
 /// The default security group of each network, with the rules that AWS makes it with (Amazon VPC User Guide, *Default
 /// security groups*)
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
-    let ((ids, names, filters, page), dry_run) = call.read(|reader| {
-        Ok((
-            reader.texts("GroupId"),
-            reader.texts("GroupName"),
-            Filters::read(reader, GROUP_FILTERS)?,
-            Page::read(reader)?,
-        ))
-    })?;
+    let (listing, names) =
+        Listing::read_with(call, "GroupId", GROUP_FILTERS, |reader| reader.texts("GroupName"))?;
     let groups: Vec<_> = call
         .vpcs()
         .into_iter()
-        .map(|vpc| (vpc, network::default_group(vpc)))
+        .map(|vpc| {
+            let group = network::default_group(vpc);
+            (group.to_string(), (vpc, group))
+        })
         .collect();
-    for id in &ids {
-        let id: SecurityGroupId = id
-            .parse()
-            .map_err(|_| malformed("InvalidGroupId.Malformed", id))?;
-        if !groups.iter().any(|(_, group)| *group == id) {
-            return Err(Ec2Error::SecurityGroupNotFound(id.to_string()));
-        }
-    }
+    let missing = |id: &str| {
+        malformed_or("InvalidGroupId.Malformed", id, |id: SecurityGroupId| {
+            Ec2Error::SecurityGroupNotFound(id.to_string())
+        })
+    };
+    listing.check(&groups, missing)?;
     if let Some(unknown) = names.iter().find(|name| **name != NAME) {
         return Err(Ec2Error::SecurityGroupNotFound((*unknown).to_owned()));
     }
-    dry_run.stop()?;
     let owner = call.invocation.snapshot.settings.account_id.as_str();
-    let shown = groups
-        .into_iter()
-        .filter(|(_, group)| ids.is_empty() || ids.contains(&group.as_str()))
-        .filter(|(vpc, group)| {
-            filters.pass(|filter| {
-                let value = match filter {
-                    "description" => DESCRIPTION,
-                    "group-id" => group.as_str(),
-                    "group-name" => NAME,
-                    "owner-id" => owner,
-                    "vpc-id" => vpc.vpc_id.as_str(),
-                    // Groups that are made up have no tags.
-                    _ => return Vec::new(),
-                };
-                vec![value.to_owned()]
-            })
-        });
-    let (shown, next) = page.of(shown.collect());
-    Ok(call.answer(|xml| {
-        xml.items("securityGroupInfo", shown, |xml, (vpc, group)| {
+    let values_of = |(vpc, group): &(&Vpc, SecurityGroupId), filter: &str| {
+        let value = match filter {
+            "description" => DESCRIPTION,
+            "group-id" => group.as_str(),
+            "group-name" => NAME,
+            "owner-id" => owner,
+            "vpc-id" => vpc.vpc_id.as_str(),
+            // Groups that are made up have no tags.
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    listing.answer(
+        call,
+        "securityGroupInfo",
+        groups,
+        missing,
+        values_of,
+        |xml, (vpc, group)| {
             xml.text("ownerId", owner);
             xml.text("groupName", NAME);
             xml.text("groupDescription", DESCRIPTION);
@@ -83,9 +74,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
                 xml.items("ipRanges", ["0.0.0.0/0"], |xml, block| xml.text("cidrIp", block));
             });
             xml.element("tagSet", |_| {});
-        });
-        write_next_token(xml, next);
-    }))
+        },
+    )
 }
 
 /// One rule for every protocol, which has no ports

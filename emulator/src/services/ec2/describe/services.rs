@@ -38,9 +38,9 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
                 "service-type" => "Interface",
                 "supported-ip-address-types" => "ipv4",
                 // The service has no tags.
-                _ => return Vec::new(),
+                _ => return None,
             };
-            vec![value.to_owned()]
+            Some(value.to_owned())
         });
     let (shown, next) = page.of(if is_shown { vec![&name] } else { Vec::new() });
     Ok(call.answer(|xml| {

@@ -2,66 +2,56 @@
 
 use aws_identifiers::SubnetId;
 
-use super::{malformed, write_next_token};
-use crate::services::ec2::{
-    Call,
-    error::Ec2Error,
-    filters::{Filters, Page},
-    network,
+use super::{Listing, malformed_or};
+use crate::{
+    network::Vpc,
+    services::ec2::{
+        Call,
+        error::Ec2Error,
+        network::{self, Subnet},
+    },
 };
 
 /// The subnets that are made up of the networks
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
-    let ((ids, filters, page), dry_run) = call.read(|reader| {
-        Ok((
-            reader.texts("SubnetId"),
-            Filters::read(reader, SUBNET_FILTERS)?,
-            Page::read(reader)?,
-        ))
-    })?;
+    let listing = Listing::read(call, "SubnetId", SUBNET_FILTERS)?;
     let subnets: Vec<_> = call
         .vpcs()
         .into_iter()
         .flat_map(|vpc| {
             let subnets = network::subnets(vpc, call.region()).into_iter();
-            subnets.map(move |subnet| (vpc, subnet))
+            subnets.map(move |subnet| (subnet.subnet_id.to_string(), (vpc, subnet)))
         })
         .collect();
-    for id in &ids {
-        let id: SubnetId = id
-            .parse()
-            .map_err(|_| malformed("InvalidSubnetID.Malformed", id))?;
-        if !subnets.iter().any(|(_, subnet)| subnet.subnet_id == id) {
-            return Err(Ec2Error::SubnetNotFound(id.to_string()));
-        }
-    }
-    dry_run.stop()?;
+    let missing = |id: &str| {
+        malformed_or("InvalidSubnetID.Malformed", id, |id: SubnetId| {
+            Ec2Error::SubnetNotFound(id.to_string())
+        })
+    };
     let owner = call.invocation.snapshot.settings.account_id.as_str();
     let arn = |id: &SubnetId| format!("arn:aws:ec2:{}:{owner}:subnet/{id}", call.region());
-    let shown = subnets
-        .into_iter()
-        .filter(|(_, subnet)| ids.is_empty() || ids.contains(&subnet.subnet_id.as_str()))
-        .filter(|(vpc, subnet)| {
-            filters.pass(|filter| {
-                let value = match filter {
-                    "availability-zone" | "availabilityZone" => subnet.zone.clone(),
-                    "availability-zone-id" | "availabilityZoneId" => subnet.zone_id.clone(),
-                    "cidr-block" | "cidr" | "cidrBlock" => subnet.cidr_block.to_string(),
-                    "default-for-az" | "defaultForAz" => "false".to_owned(),
-                    "owner-id" => owner.to_owned(),
-                    "state" => "available".to_owned(),
-                    "subnet-arn" => arn(&subnet.subnet_id),
-                    "subnet-id" => subnet.subnet_id.to_string(),
-                    "vpc-id" => vpc.vpc_id.to_string(),
-                    // Subnets that are made up have no tags.
-                    _ => return Vec::new(),
-                };
-                vec![value]
-            })
-        });
-    let (shown, next) = page.of(shown.collect());
-    Ok(call.answer(|xml| {
-        xml.items("subnetSet", shown, |xml, (vpc, subnet)| {
+    let values_of = |(vpc, subnet): &(&Vpc, Subnet), filter: &str| {
+        Some(match filter {
+            "availability-zone" | "availabilityZone" => subnet.zone.clone(),
+            "availability-zone-id" | "availabilityZoneId" => subnet.zone_id.clone(),
+            "cidr-block" | "cidr" | "cidrBlock" => subnet.cidr_block.to_string(),
+            "default-for-az" | "defaultForAz" => "false".to_owned(),
+            "owner-id" => owner.to_owned(),
+            "state" => "available".to_owned(),
+            "subnet-arn" => arn(&subnet.subnet_id),
+            "subnet-id" => subnet.subnet_id.to_string(),
+            "vpc-id" => vpc.vpc_id.to_string(),
+            // Subnets that are made up have no tags.
+            _ => return None,
+        })
+    };
+    listing.answer(
+        call,
+        "subnetSet",
+        subnets,
+        missing,
+        values_of,
+        |xml, (vpc, subnet)| {
             let addresses = 1_u64 << (32 - u32::from(subnet.cidr_block.prefix_len()));
             xml.text("subnetId", subnet.subnet_id.as_str());
             xml.text("subnetArn", &arn(&subnet.subnet_id));
@@ -80,9 +70,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
             xml.flag("mapPublicIpOnLaunch", false);
             xml.flag("assignIpv6AddressOnCreation", false);
             xml.element("tagSet", |_| {});
-        });
-        write_next_token(xml, next);
-    }))
+        },
+    )
 }
 
 /// The filters that the API model documents for what there is here
