@@ -35,25 +35,11 @@ fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-/// How many letters must be added, taken away or changed (Levenshtein)
+/// How many letters must be added, taken away or changed (Levenshtein); of a longer text its first 64 letters count,
+/// because a comparison costs the product of both lengths
 pub fn edits(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.iter().enumerate() {
-        // The place before in the row above, and in this row.
-        let (mut diagonal, mut left) = (i, i + 1);
-        let mut places = row.iter_mut();
-        if let Some(first) = places.next() {
-            *first = left;
-        }
-        for (above, b) in places.zip(&to) {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = *above;
-            left = replaced.min(left + 1).min(diagonal + 1);
-            *above = left;
-        }
-    }
-    row.pop().unwrap_or_default()
+    let end = from.char_indices().nth(64).map_or(from.len(), |(end, _)| end);
+    strsim::levenshtein(from.get(..end).unwrap_or(from), to)
 }
 
 #[cfg(test)]
