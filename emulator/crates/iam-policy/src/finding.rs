@@ -357,6 +357,15 @@ impl PolicyError {
         }
     }
 
+    /// For a document that does not load although nothing was found in it, which is a fault of the loader.
+    pub(crate) fn unexplained() -> Self {
+        let message = "the document cannot be read".to_owned();
+        let finding = Finding::new(FindingCode::SyntaxError, message, String::new());
+        Self {
+            findings: [finding].into(),
+        }
+    }
+
     /// Everything that AWS would refuse, the first in the text first.
     pub fn findings(&self) -> &[Finding] {
         &self.findings

@@ -39,16 +39,14 @@ pub(crate) fn load(text: &str, policy_type: PolicyType, reading: Reading) -> Res
     let (outcome, findings) = examine(text, policy_type);
     let findings = place(text, findings);
     let (forbidding, remarks): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(forbids);
-    if let Some(error) = PolicyError::from_findings(forbidding) {
-        return Err(error);
-    }
-    match outcome {
-        Some(document) => Ok(Inner {
+    match (PolicyError::from_findings(forbidding), outcome) {
+        (None, Some(document)) => Ok(Inner {
             findings: remarks,
             ..document
         }),
+        (Some(error), _) => Err(error),
         // INVARIANT: `examine` returns no document only after it has found something malformed.
-        None => unreachable!("a document that does not load has a finding that says why"),
+        (None, None) => Err(PolicyError::unexplained()),
     }
 }
 
