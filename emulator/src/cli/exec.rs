@@ -29,7 +29,7 @@ use tracing::warn;
 
 use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, expected_calls, logging::Log, serve};
 use crate::{
-    Emulator, StartError,
+    Emulator,
     config::{Config, Process},
     control::client_environment::{Change, Client},
     journal::verification::Verification,
@@ -75,10 +75,7 @@ pub(super) fn run(options: ExecOptions) -> u8 {
     };
     let runtime = match serve::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the runtime could not be started: {error}");
-            return EXIT_FAILED;
-        }
+        Err(code) => return code,
     };
     let code = runtime.block_on(exec(
         own.config.clone(),
@@ -124,21 +121,9 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
         public_certs: overrides.public_certs.clone(),
         ..process.clone()
     };
-    let config = Config::load_and_probe(&overrides, |process| serve::probe(&own(process)));
-    let config = config.map_err(|problems| {
-        eprintln!("{problems}");
-        EXIT_USAGE
-    })?;
-    let config = Config {
-        process: own(&config.process),
-        ..config
-    };
-    let log = super::logging::start(config.process.log_format, config.process.log_level);
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
+    let (config, log) = serve::load(&overrides, own)?;
     Ok(OwnEmulator {
-        config: Arc::new(config),
+        config,
         _folder: folder,
         _log: log,
     })
@@ -150,12 +135,9 @@ async fn exec(
     journal: Option<&Path>,
     expected: Option<Verification>,
 ) -> u8 {
-    let emulator = match Emulator::start(config).await {
+    let emulator = match serve::start(config, None).await {
         Ok(emulator) => emulator,
-        Err(StartError(problems)) => {
-            eprintln!("{problems}");
-            return EXIT_USAGE;
-        }
+        Err(code) => return code,
     };
     let changes = changes_for_command(&emulator);
     let status = match run_command(&changes, command).await {

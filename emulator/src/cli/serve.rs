@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, ready_block::ReadyBlock};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, logging::Log, ready_block::ReadyBlock};
 use crate::{
     Emulator, StartError,
     config::{
@@ -59,23 +59,13 @@ pub(super) fn run(command: ServeCommand) -> u8 {
         log_requests_default: Some(LogRequests::All),
         ..command.options.overrides()
     };
-    let config = match Config::load_and_probe(&overrides, probe) {
-        Ok(config) => Arc::new(config),
-        Err(problems) => {
-            eprintln!("{problems}");
-            return EXIT_USAGE;
-        }
+    let (config, log) = match load(&overrides, Process::clone) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
-    let log = super::logging::start(config.process.log_format, config.process.log_level);
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the runtime could not be started: {error}");
-            return EXIT_FAILED;
-        }
+        Err(code) => return code,
     };
     let code = runtime.block_on(serve(config, overrides, published));
     // What is still at work off the serving threads has nobody left to answer, and a stop must not wait for a disk that
@@ -85,19 +75,62 @@ pub(super) fn run(command: ServeCommand) -> u8 {
     code
 }
 
+/// Reads the configuration, of whose settings of the process `own` makes those that this one has, starts the log and
+/// tells what is odd about the configuration
+///
+/// # Errors
+/// With the exit code, after it has told what is wrong.
+pub(super) fn load(
+    overrides: &Overrides,
+    own: impl Fn(&Process) -> Process,
+) -> Result<(Arc<Config>, Log), u8> {
+    let config = Config::load_and_probe(overrides, |process| probe(&own(process)));
+    let config = config.map_err(|problems| {
+        eprintln!("{problems}");
+        EXIT_USAGE
+    })?;
+    let config = Config {
+        process: own(&config.process),
+        ..config
+    };
+    let log = super::logging::start(config.process.log_format, config.process.log_level);
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    Ok((Arc::new(config), log))
+}
+
 /// One thread for each processor: the work is hashing and encryption, and never waits for a disk. Where there is one
 /// processor, the main thread does it all; a second one would only hand work to and fro.
-pub(super) fn runtime() -> io::Result<Runtime> {
+///
+/// # Errors
+/// With the exit code, after it has told what is wrong.
+pub(super) fn runtime() -> Result<Runtime, u8> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut builder = match processors {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
-    builder.enable_all().build()
+    builder.enable_all().build().map_err(|error| {
+        eprintln!("the runtime could not be started: {error}");
+        EXIT_FAILED
+    })
+}
+
+/// Starts an emulator
+///
+/// # Errors
+/// With the exit code, after it has told what is wrong.
+pub(super) async fn start(config: Arc<Config>, published: Option<PublishedPorts>) -> Result<Emulator, u8> {
+    let started = Emulator::start_published(config, published).await;
+    started.map_err(|StartError(problems)| {
+        eprintln!("{problems}");
+        EXIT_USAGE
+    })
 }
 
 /// What stands in the way of these settings, found before anything is bound for good
-pub(super) fn probe(process: &Process) -> Vec<(Setting, String)> {
+fn probe(process: &Process) -> Vec<(Setting, String)> {
     let mut found = Vec::new();
     for (setting, address) in [
         (Setting::Listen, process.listen),
@@ -151,12 +184,9 @@ async fn serve(config: Arc<Config>, overrides: Overrides, published: Option<Publ
             return EXIT_FAILED;
         }
     };
-    let emulator = match Emulator::start_published(config.clone(), published).await {
+    let emulator = match start(config.clone(), published).await {
         Ok(emulator) => emulator,
-        Err(StartError(problems)) => {
-            eprintln!("{problems}");
-            return EXIT_USAGE;
-        }
+        Err(code) => return code,
     };
     let watcher = watch::start(&config, &overrides, emulator.reloader());
     if let Err(error) = &watcher {

@@ -13,7 +13,6 @@ use super::{
     surroundings::{ControlAnswers, Surroundings, Variables},
 };
 use crate::{
-    Emulator, StartError,
     cli::{EXIT_FAILED, EXIT_USAGE, ServeOptions, control_client::ControlClient, exec, serve},
     config::Config,
     control::diagnosis::{Finding, Status},
@@ -35,10 +34,7 @@ pub(super) fn run(command: &[OsString], format: ReportFormat) -> u8 {
     };
     let runtime = match serve::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the runtime could not be started: {error}");
-            return EXIT_FAILED;
-        }
+        Err(code) => return code,
     };
     runtime.block_on(observe(own.config.clone(), command, format))
 }
@@ -50,12 +46,9 @@ fn serve_options() -> Result<ServeOptions, clap::Error> {
 }
 
 async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat) -> u8 {
-    let emulator = match Emulator::start(config).await {
+    let emulator = match serve::start(config, None).await {
         Ok(emulator) => emulator,
-        Err(StartError(problems)) => {
-            eprintln!("{problems}");
-            return EXIT_USAGE;
-        }
+        Err(code) => return code,
     };
     let proxy = match RefusingProxy::start().await {
         Ok(proxy) => proxy,
