@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use tokio::net::TcpStream;
@@ -47,23 +47,11 @@ impl Process {
             .spawn()
             .expect("the program was built with its tests");
         let stdout = child.stdout.take().expect("it is piped");
-        let (mut address, mut control_url) = (None, None);
-        for line in BufReader::new(stdout).lines() {
-            let line = line.expect("the ready block is text");
-            if let Some((_, rest)) = line.split_once("(listening on ") {
-                address = rest.trim_end_matches(')').parse().ok();
-            }
-            if let Some((_, url)) = line.split_once("control API  ") {
-                control_url = Some(url.to_owned());
-            }
-            if line == "lookoutvision-emulator is ready" {
-                break;
-            }
-        }
+        let (address, control_url) = read_ready_block(stdout);
         Self {
             child,
-            address: address.expect("the ready block names the address"),
-            control_url: control_url.expect("the ready block names the control API"),
+            address,
+            control_url,
             log,
             ca_pem: std::fs::read_to_string(folder.join(certs).join("ca.pem")).expect("the CA was made"),
         }
@@ -119,4 +107,25 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where a program listens for the AWS API, and its control API, as it prints them at its start; waits until it is ready
+pub(crate) fn read_ready_block(stdout: ChildStdout) -> (SocketAddr, String) {
+    let (mut address, mut control_url) = (None, None);
+    for line in BufReader::new(stdout).lines() {
+        let line = line.expect("the ready block is text");
+        if let Some((_, rest)) = line.split_once("(listening on ") {
+            address = rest.trim_end_matches(')').parse().ok();
+        }
+        if let Some((_, url)) = line.split_once("control API  ") {
+            control_url = Some(url.to_owned());
+        }
+        if line == "lookoutvision-emulator is ready" {
+            break;
+        }
+    }
+    (
+        address.expect("the ready block names the address"),
+        control_url.expect("the ready block names the control API"),
+    )
 }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    process::{PROGRAM, Process},
+    process::{PROGRAM, Process, read_ready_block},
     support::{Call, ONE_MODEL, connect_trusting},
 };
 
@@ -190,17 +190,7 @@ async fn a_log_that_nobody_reads_keeps_nobody_from_being_served_and_ends_with_th
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut address = None;
-    for line in std::io::BufRead::lines(stdout).map_while(Result::ok) {
-        if let Some((_, rest)) = line.split_once("(listening on ") {
-            address = rest.trim_end_matches(')').parse().ok();
-        }
-        if line == "lookoutvision-emulator is ready" {
-            break;
-        }
-    }
-    let address = address.unwrap();
+    let (address, _) = read_ready_block(child.stdout.take().unwrap());
     let ca = std::fs::read_to_string(folder.path().join("certs/ca.pem")).unwrap();
     let mut stream = connect_trusting(&ca, address, "localhost", &[]).await.unwrap();
     // More lines than a pipe holds (64 KiB).

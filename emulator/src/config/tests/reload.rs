@@ -78,6 +78,14 @@ impl Looker {
     }
 }
 
+/// A folder with a configuration, and who looks at it
+fn looker(first: &str) -> (Folder, Looker) {
+    let folder = folder("reload");
+    folder.write("emulator.yaml", first);
+    let looker = Looker::at(&folder);
+    (folder, looker)
+}
+
 const ONE: &str = "account_id: '000000000001'\n";
 const TWO: &str = "account_id: '000000000002'\n";
 const THREE: &str = "account_id: '000000000003'\n";
@@ -96,9 +104,7 @@ const LOST: &str = "nothing is left of the version in force (`account_id`, `endp
 
 #[test]
 fn a_file_that_is_truncated_and_left_so_changes_nothing() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", DENY_ALL);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(DENY_ALL);
     for empty in ["", " \n", "# nothing but a comment\n", "{}\n", "---\n"] {
         folder.write("emulator.yaml", empty);
         assert_eq!(
@@ -116,9 +122,7 @@ fn a_file_that_is_truncated_and_left_so_changes_nothing() {
 
 #[test]
 fn a_writer_that_pauses_after_truncating_is_waited_for() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", DENY_ALL);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(DENY_ALL);
     let mut file = fs::File::create(folder.join("emulator.yaml")).expect("the folder is ours");
     assert!(looker.look().is_none(), "it may be being written");
     file.write_all(DENY_ALL.replace("Deny", "Allow").as_bytes())
@@ -140,9 +144,7 @@ fn a_writer_that_pauses_after_truncating_is_waited_for() {
 
 #[test]
 fn a_writer_whose_first_half_is_a_configuration_is_waited_for() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", DENY_ALL);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(DENY_ALL);
     let new = DENY_ALL.replace("alice", "bob");
     for (end, _) in new.match_indices('\n') {
         // Every line is a version of its own, and most of them are valid.
@@ -168,9 +170,7 @@ fn a_writer_whose_first_half_is_a_configuration_is_waited_for() {
 
 #[test]
 fn a_version_that_has_lost_every_section_is_refused_and_one_that_keeps_one_is_not() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", DENY_ALL);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(DENY_ALL);
     folder.write("emulator.yaml", "names: [a.test]\n");
     assert_eq!(
         looker.refusal(&folder),
@@ -190,9 +190,7 @@ fn a_version_that_has_lost_every_section_is_refused_and_one_that_keeps_one_is_no
 
 #[test]
 fn a_configuration_that_had_no_sections_has_none_to_lose() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", "");
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker("");
     folder.write("emulator.yaml", "# still nothing\n");
     assert!(matches!(looker.settled(), Outcome::New(_)));
     folder.write("emulator.yaml", TWO);
@@ -312,9 +310,7 @@ fn all_named_files_must_be_still_before_any_is_read() {
 
 #[test]
 fn a_file_that_is_not_there_yet_is_looked_for() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", ONE);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(ONE);
     let with_policy = format!("{ONE}endpoint_policy: much/later/endpoint.json\n");
     folder.write("emulator.yaml", &with_policy);
     let refusal = looker.refusal(&folder);
@@ -333,9 +329,7 @@ fn a_file_that_is_not_there_yet_is_looked_for() {
 
 #[test]
 fn a_version_that_is_not_valid_is_reported_once_and_the_next_valid_one_is_read() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", ONE);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(ONE);
     folder.write("emulator.yaml", "account_id: 2\n");
     assert_eq!(
         looker.refusal(&folder),
@@ -348,9 +342,7 @@ fn a_version_that_is_not_valid_is_reported_once_and_the_next_valid_one_is_read()
 
 #[test]
 fn what_is_no_change_of_a_named_file_is_none_of_its_business() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", ONE);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(ONE);
     for number in 0..20 {
         folder.write(&format!("other-{number}"), "x");
     }
@@ -367,9 +359,7 @@ fn what_is_no_change_of_a_named_file_is_none_of_its_business() {
 
 #[test]
 fn who_asks_for_it_has_it_read_without_waiting() {
-    let folder = folder("reload");
-    folder.write("emulator.yaml", ONE);
-    let mut looker = Looker::at(&folder);
+    let (folder, mut looker) = looker(ONE);
     folder.write("emulator.yaml", TWO);
     looker.watcher.read();
     assert!(matches!(looker.outcomes.try_recv(), Ok(Outcome::New(_))));
