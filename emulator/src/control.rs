@@ -39,6 +39,7 @@ mod doctor;
 mod endpoint_policy;
 mod env;
 mod error;
+mod events;
 mod health;
 mod index;
 pub(crate) mod modes;

@@ -22,6 +22,7 @@ use crate::{
     },
     journal::{
         EntryView,
+        events::ChangeKind,
         verification::{NotVerified, Report, Verification},
     },
     network::{EmulatedName, host_name::HostName},
@@ -286,7 +287,9 @@ impl Emulator {
     /// # Errors
     /// When the setting leads outside the years that a timestamp can hold.
     pub fn set_clock(&self, setting: ClockSetting) -> Result<(), ClockError> {
-        self.shared.clock.set_time(setting)
+        self.shared.clock.set_time(setting)?;
+        self.shared.note_change(ChangeKind::Clock);
+        Ok(())
     }
 
     /// Puts the emulator's clock forward from wherever it is
@@ -294,12 +297,15 @@ impl Emulator {
     /// # Errors
     /// When that leads outside the years that a timestamp can hold.
     pub fn advance_clock(&self, seconds: u32) -> Result<(), ClockError> {
-        self.shared.clock.advance(seconds)
+        self.shared.clock.advance(seconds)?;
+        self.shared.note_change(ChangeKind::Clock);
+        Ok(())
     }
 
     /// Says by which clocks the date of a signature is good
     pub fn set_signature_clocks(&self, signatures: SignatureClocks) {
         self.shared.clock.set_signatures(signatures);
+        self.shared.note_change(ChangeKind::Clock);
     }
 
     /// State, journal, counters and policies back to the configuration
@@ -319,6 +325,7 @@ impl Emulator {
     /// The same, but waits no longer once `at_once` is ready
     pub(crate) async fn stop_until(mut self, at_once: impl Future<Output = ()>) -> usize {
         self.stop.send_replace(Stop::Finish);
+        self.shared.stopping.cancel();
         let shared = self.shared.clone();
         let deadline = Instant::now() + shared.snapshot().settings.limits.shutdown_timeout;
         let mut stop = self.stop.subscribe();
@@ -425,6 +432,7 @@ impl fmt::Debug for Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
+        self.shared.stopping.cancel();
         for listener in &self.listeners {
             // Aborting a listener drops the set of its connections, which aborts them.
             listener.abort();

@@ -29,6 +29,7 @@ use crate::{
 
 pub(crate) mod call_pattern;
 mod entry;
+pub(crate) mod events;
 mod explainer;
 mod filter;
 mod request_log;
@@ -45,7 +46,7 @@ pub(crate) use self::{
     request_log::{REQUEST_LOG_TARGET, RequestLog},
     view::EntryView,
 };
-use self::{filter::Since, shared_parts::SharedParts, verification::Incomplete};
+use self::{events::Changes, filter::Since, shared_parts::SharedParts, verification::Incomplete};
 
 /// Every request that was answered or broken off, newest last
 #[derive(Debug)]
@@ -54,7 +55,8 @@ pub(crate) struct Journal {
     pub(crate) log: RequestLog,
     records: Mutex<Records>,
     limits: Mutex<JournalLimits>,
-    /// Wakes whoever waits for entries
+    changes: Mutex<Changes>,
+    /// Wakes whoever waits for entries and changes
     arrivals: Notify,
 }
 
@@ -109,6 +111,7 @@ impl Journal {
                 bytes_max: 0,
                 entry_bytes_max: 0,
             }),
+            changes: Mutex::default(),
             arrivals: Notify::new(),
         };
         journal.set_limits(limits);
@@ -277,7 +280,7 @@ impl Journal {
         )
     }
 
-    /// Ends with the next entry that is recorded after it was enabled
+    /// Ends with the next entry that is recorded, or the next change that is noted, after it was enabled
     pub(crate) fn arrival(&self) -> Notified<'_> {
         self.arrivals.notified()
     }
@@ -334,6 +337,12 @@ impl Journal {
         drop(records);
         self.arrivals.notify_waiters();
         self.log.note(&entry);
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes
+            .lock()
+            .expect("nothing panics while it holds this lock")
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {

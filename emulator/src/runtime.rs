@@ -23,6 +23,7 @@ use aws_identifiers::{Region, VpcEndpointId};
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
 use lookoutvision::{self, call_counts::CallCounts, store::Declared};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
@@ -31,7 +32,10 @@ use crate::{
         AccessKey, Principal, Role,
         sessions::{SessionRequest, Sessions},
     },
-    journal::{Explainer, Journal},
+    journal::{
+        Explainer, Journal,
+        events::{Change, ChangeKind},
+    },
     network::{changes::EndpointChanges, entry_point::EndpointTable},
     request::body::BodyBudget,
     runtime::{
@@ -62,6 +66,8 @@ pub(crate) struct Shared {
     /// The folder of the CA's files for everyone
     pub(crate) public_certs: Option<PathBuf>,
     pub(crate) started: Instant,
+    /// Cancelled when the emulator stops, for answers that would go on for ever
+    pub(crate) stopping: CancellationToken,
     /// Regions without the service whose first project was remarked on
     regions_remarked_on: Mutex<BTreeSet<Region>>,
     snapshot: ArcSwap<Snapshot>,
@@ -134,6 +140,7 @@ impl Shared {
             addresses,
             public_certs,
             started: Instant::now(),
+            stopping: CancellationToken::new(),
             regions_remarked_on: Mutex::default(),
             snapshot: ArcSwap::from_pointee(Snapshot::new(settings, &made, started_at)),
             made: Mutex::new(made),
@@ -160,6 +167,13 @@ impl Shared {
         self.journal.set_limits(&settings.limits);
         let snapshot = Snapshot::new(settings, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
+        self.note_change(ChangeKind::Reload);
+    }
+
+    /// Tells whoever listens that requests from here on see something else
+    pub(crate) fn note_change(&self, kind: ChangeKind) {
+        let time = self.clock.now();
+        self.journal.note_change(Change { time, kind });
     }
 
     /// Attaches a policy to an endpoint, from the next request on
@@ -171,7 +185,7 @@ impl Shared {
         id: &VpcEndpointId,
         document: Arc<PolicyDocument>,
     ) -> Result<(), NotAttached> {
-        self.change_endpoints(|changes, now| {
+        self.change_endpoints(ChangeKind::Policy, |changes, now| {
             if now.endpoints.get(id).is_none() {
                 return Err(NotAttached::Unknown(UnknownVpcEndpoint(id.clone())));
             }
@@ -186,6 +200,7 @@ impl Shared {
     /// When `change` does, or the state file cannot be written; then nothing is changed.
     pub(crate) fn change_endpoints<T, E: From<StorageError>>(
         &self,
+        kind: ChangeKind,
         change: impl FnOnce(&mut EndpointChanges, &Snapshot) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut made = self.made();
@@ -202,6 +217,7 @@ impl Shared {
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         }));
+        self.note_change(kind);
         Ok(result)
     }
 
@@ -240,6 +256,7 @@ impl Shared {
         self.calls.reset();
         self.journal.clear();
         self.unheard.clear();
+        self.note_change(ChangeKind::Reset);
         Ok(())
     }
 

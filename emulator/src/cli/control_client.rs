@@ -130,6 +130,61 @@ impl ControlClient {
         })))
     }
 
+    /// Waits for the next event of `GET /events` after `last` and answers its id; without `last`, the id to begin with
+    pub(super) fn next_event(&self, last: Option<&str>) -> Result<String, ControlError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| self.unreachable(&error))?;
+        runtime.block_on(self.wait_for_event(last))
+    }
+
+    async fn wait_for_event(&self, last: Option<&str>) -> Result<String, ControlError> {
+        let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
+        let stream = TcpStream::connect(&self.authority)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let mut request = Request::builder()
+            .uri("/events")
+            .header(header::HOST, &self.authority);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let request = request
+            .body(Full::<Bytes>::default())
+            .map_err(|error| unreachable(&error))?;
+        let event = async {
+            let response = sender.send_request(request).await;
+            let response = response.map_err(|error| unreachable(&error))?;
+            if !response.status().is_success() {
+                return Err(unreachable(&format!("/events answered {}", response.status())));
+            }
+            let mut body = response.into_body();
+            let mut text = String::new();
+            loop {
+                let frame = body
+                    .frame()
+                    .await
+                    .ok_or_else(|| unreachable(&"the emulator has stopped"))?;
+                let frame = frame.map_err(|error| unreachable(&error))?;
+                if let Ok(data) = frame.into_data() {
+                    text.push_str(&String::from_utf8_lossy(&data));
+                }
+                if let Some(id) = last_event_id(&text, last.is_none()) {
+                    return Ok(id);
+                }
+            }
+        };
+        tokio::select! {
+            event = event => event,
+            // The connection's own end says nothing that the stream's does not.
+            Err(error) = connection => Err(unreachable(&error)),
+        }
+    }
+
     async fn exchange(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
         let stream = TcpStream::connect(&self.authority)
@@ -172,6 +227,18 @@ impl ControlClient {
             reason: reason.to_string(),
         }
     }
+}
+
+/// The id of the last whole event in a stream; `at_the_start` also of what is no event and only says where the stream is
+fn last_event_id(stream: &str, at_the_start: bool) -> Option<String> {
+    let (whole, _) = stream.rsplit_once("\n\n")?;
+    let blocks = whole.split("\n\n");
+    let ids = blocks.filter_map(|block| {
+        let is_event = block.lines().any(|line| line.starts_with("event: "));
+        let id = block.lines().find_map(|line| line.strip_prefix("id: "))?;
+        (is_event || at_the_start).then(|| id.to_owned())
+    });
+    ids.last()
 }
 
 const DEFAULT_CONTROL: &str = "http://127.0.0.1:8080";

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::{
     EXIT_FAILED, EXIT_OK, EXIT_USAGE,
-    control_client::{Answer, ControlError, ControlUrlOption},
+    control_client::{Answer, ControlClient, ControlError, ControlUrlOption},
 };
 use crate::journal::verification::WITHIN_MILLISECONDS_MAX;
 
@@ -35,6 +35,9 @@ pub(super) struct RequestsOptions {
     command: Option<RequestsCommand>,
     #[command(flatten)]
     common: CommonOptions,
+    /// Go on with requests as they come, until interrupted
+    #[arg(long)]
+    follow: bool,
     /// Filters and pages as `GET /requests` takes them, such as operation=DetectAnomalies or order=newest
     #[arg(value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
@@ -75,7 +78,7 @@ struct CommonOptions {
 enum Format {
     /// For people
     Text,
-    /// As the control API answers
+    /// JSON: of requests one object a line, of a verification its report
     Json,
 }
 
@@ -154,24 +157,57 @@ impl Failure {
 }
 
 fn list(options: &RequestsOptions) -> Result<u8, Failure> {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&options.parameters)
-        .finish();
     let control = options.common.control.client()?;
+    if !options.follow {
+        let (printed, _) = entries(&control, &options.parameters, options.common.format)?;
+        print(&printed);
+        return Ok(EXIT_OK);
+    }
+    if let Some((name, _)) = options
+        .parameters
+        .iter()
+        .find(|(name, _)| PAGE_PARAMETERS.contains(&&**name))
+    {
+        let text = format!("`{name}` cannot be followed: entries are printed as they come, oldest first");
+        return Err(Failure::Mistake(text));
+    }
+    // Before the first list, so that nothing comes between it and what follows.
+    let mut event = control.next_event(None)?;
+    let mut last = None;
+    loop {
+        let after = last.iter().map(|id: &String| ("after".to_owned(), id.clone()));
+        let parameters: Vec<_> = options.parameters.iter().cloned().chain(after).collect();
+        let (printed, newest) = entries(&control, &parameters, options.common.format)?;
+        print(&printed);
+        last = newest.or(last);
+        event = control.next_event(Some(&event))?;
+    }
+}
+
+/// What is printed of the entries that are asked for, and the request id of the last of them
+fn entries(
+    control: &ControlClient,
+    parameters: &[(String, String)],
+    format: Format,
+) -> Result<(Vec<u8>, Option<String>), Failure> {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
     let answer = control.send(Method::GET, &format!("/requests?{query}"), Bytes::new())?;
     if !answer.status.is_success() {
         return Err(Failure::of(&answer));
     }
-    match options.common.format {
-        Format::Json => print(&answer.body),
-        Format::Text => {
-            let entries: Vec<Value> = serde_json::from_slice(&answer.body)
-                .map_err(|error| Failure::Unknown(format!("{} answered no list: {error}", control.url())))?;
-            let lines: String = entries.iter().map(line).collect();
-            print(lines.as_bytes());
-        }
-    }
-    Ok(EXIT_OK)
+    let entries: Vec<Value> = serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::Unknown(format!("{} answered no list: {error}", control.url())))?;
+    let printed: String = match format {
+        Format::Text => entries.iter().map(line).collect(),
+        Format::Json => entries
+            .iter()
+            .map(|entry| client_text::escape_json(entry.to_string()) + "\n")
+            .collect(),
+    };
+    let last = entries.last().and_then(|entry| entry["request_id"].as_str());
+    Ok((printed.into_bytes(), last.map(str::to_owned)))
 }
 
 /// One entry in one line; `-` stands for what is not known of it
@@ -220,6 +256,9 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
     }
 }
 
+/// What makes pages of a list, which has no end while it is followed
+const PAGE_PARAMETERS: [&str; 4] = ["after", "before", "limit", "order"];
+
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = match path {
@@ -234,5 +273,6 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn print(bytes: &[u8]) {
     // A closed standard output means that nobody reads it.
-    let _ = io::stdout().write_all(bytes);
+    let mut out = io::stdout();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
 }

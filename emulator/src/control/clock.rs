@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::{ClockError, ClockSetting, ClockState, SignatureClocks},
+    journal::events::ChangeKind,
     runtime::Shared,
 };
 
@@ -81,7 +82,7 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
         (None, Some(instant)) => ClockSetting::FrozenAt(instant),
         (None, None) if change.signatures.is_some() => {
             shared.clock.set_signatures(signatures);
-            return view(&shared);
+            return changed(&shared);
         }
         (None, None) => {
             let message = format!("there is nothing to set; expected {SETTING}");
@@ -90,7 +91,7 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
     };
     let state = ClockState { setting, signatures };
     shared.clock.set(state).map_err(|error| invalid(&error))?;
-    view(&shared)
+    changed(&shared)
 }
 
 /// Puts the emulator's clock forward from wherever it is, from the next request on; `signatures` stays as it is
@@ -101,7 +102,12 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
 pub(super) async fn advance(State(shared): State<Arc<Shared>>, upload: Upload) -> Answer {
     let ClockAdvance { seconds } = upload.json(&shared, INVALID_CLOCK, ADVANCE).await?;
     shared.clock.advance(seconds).map_err(|error| invalid(&error))?;
-    view(&shared)
+    changed(&shared)
+}
+
+fn changed(shared: &Shared) -> Answer {
+    shared.note_change(ChangeKind::Clock);
+    view(shared)
 }
 
 fn view(shared: &Shared) -> Answer {

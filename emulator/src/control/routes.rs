@@ -18,7 +18,7 @@ use super::{
     client_environment::{Client, Format},
     clock, doctor, endpoint_policy, env,
     error::ErrorAnswer,
-    health,
+    events, health,
     index::{self, Index},
     requests, reset, verify,
 };
@@ -72,6 +72,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(certificates::truststore_p12))
         .routes(routes!(requests::list, requests::clear))
         .routes(routes!(verify::verify))
+        .routes(routes!(events::stream))
         .routes(routes!(requests::show))
         .routes(routes!(endpoint_policy::list))
         .routes(routes!(

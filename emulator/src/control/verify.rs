@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::extract::State;
 use http::StatusCode;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     ControlError,
@@ -56,8 +56,13 @@ pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Res
                 (verifier, outlook)
             })
             .await;
-        if outlook != Outlook::Waiting || timeout_at(deadline, arrival).await.is_err() {
+        if outlook != Outlook::Waiting {
             return Ok(verifier.report()?);
+        }
+        tokio::select! {
+            () = arrival => {}
+            () = sleep_until(deadline) => return Ok(verifier.report()?),
+            () = shared.stopping.cancelled() => return Ok(verifier.report()?),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lookoutvision_emulator::Emulator;
 use serde_json::{Map, Value};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use crate::support::{Answer, Call, control, control_accepting, emulator};
+use crate::support::{Answer, Call, control, control_accepting, control_stream, emulator};
 
 const ENDPOINT: &str = "vpce-00000000000000000";
 
@@ -49,16 +50,33 @@ fn check_error(answer: &Answer, status: u16, code: &str) {
     assert!(error["message"].is_string(), "{error}");
 }
 
+/// How an answer begins, which may have no end
+async fn status_line(emulator: &Emulator, method: &str, target: &str) -> String {
+    let mut stream = BufReader::new(control_stream(emulator).await);
+    let request = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the control API reads");
+    let mut line = String::new();
+    stream
+        .read_line(&mut line)
+        .await
+        .expect("the control API answers");
+    line
+}
+
 #[tokio::test]
 async fn every_method_of_every_path_is_in_the_document_or_refused_with_those_that_are() {
     let emulator = emulator().await;
     for (path, methods) in documented_methods(&document(&emulator).await) {
         for method in METHODS {
-            let answer = control(&emulator, method, &target(&path), "").await;
             if methods.contains(method) {
-                assert_ne!(answer.status, 405, "{method} {path}");
+                let status_line = status_line(&emulator, method, &target(&path)).await;
+                assert!(!status_line.contains(" 405 "), "{method} {path}");
                 continue;
             }
+            let answer = control(&emulator, method, &target(&path), "").await;
             match method {
                 "HEAD" => assert_eq!((answer.status, answer.body.len()), (405, 0), "{path}"),
                 _ => check_error(&answer, 405, "MethodNotAllowed"),

@@ -17,6 +17,7 @@ mod endpoint_persistence;
 mod entry_points;
 mod environment;
 #[cfg(unix)]
+mod events;
 mod file_modes;
 mod first_contact;
 mod hostile_texts;

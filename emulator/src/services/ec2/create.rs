@@ -16,6 +16,7 @@ use super::{
     view::{self, State},
 };
 use crate::{
+    journal::events::ChangeKind,
     network::{
         PrivateDns, Vpc, VpcEndpoint,
         changes::{EndpointChanges, MadeEndpoint},
@@ -42,26 +43,28 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     let (input, dry_run) = call.read(|reader| read(call, reader))?;
     let fingerprint = fingerprint(call);
     let region = call.region();
-    let made = call.shared.change_endpoints(|changes, now| {
-        if let Some(token) = input.client_token
-            && let Some(made) = changes.made_with(token, region)
-        {
-            let first = made.client_token.as_ref().map(|(_, fingerprint)| fingerprint);
-            return if first == Some(&fingerprint) {
-                Ok(made.clone())
-            } else {
-                Err(Ec2Error::IdempotentParameterMismatch)
-            };
-        }
-        if input.private_dns == PrivateDns::Enabled {
-            refuse_conflicting_dns(&now.endpoints, input.vpc, region, None)?;
-        }
-        if changes.count() >= now.settings.limits.made_vpc_endpoints_max {
-            return Err(Ec2Error::VpcEndpointLimitExceeded);
-        }
-        dry_run.stop()?;
-        Ok(make(changes, now, &input, call, fingerprint))
-    })?;
+    let made = call
+        .shared
+        .change_endpoints(ChangeKind::Endpoint, |changes, now| {
+            if let Some(token) = input.client_token
+                && let Some(made) = changes.made_with(token, region)
+            {
+                let first = made.client_token.as_ref().map(|(_, fingerprint)| fingerprint);
+                return if first == Some(&fingerprint) {
+                    Ok(made.clone())
+                } else {
+                    Err(Ec2Error::IdempotentParameterMismatch)
+                };
+            }
+            if input.private_dns == PrivateDns::Enabled {
+                refuse_conflicting_dns(&now.endpoints, input.vpc, region, None)?;
+            }
+            if changes.count() >= now.settings.limits.made_vpc_endpoints_max {
+                return Err(Ec2Error::VpcEndpointLimitExceeded);
+            }
+            dry_run.stop()?;
+            Ok(make(changes, now, &input, call, fingerprint))
+        })?;
     let placed = PlacedEndpoint {
         endpoint: made.endpoint.clone(),
         vpc: input.vpc.clone(),

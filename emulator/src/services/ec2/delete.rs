@@ -3,6 +3,7 @@
 use aws_identifiers::VpcEndpointId;
 
 use super::{Call, describe::endpoint_id, error::Ec2Error};
+use crate::journal::events::ChangeKind;
 use crate::services::query::parameters::ParameterFault;
 
 /// Deletes endpoints, those of the configuration too; their names lead nowhere from the next request on
@@ -15,19 +16,21 @@ pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
         ids.into_iter().map(endpoint_id).collect::<Result<Vec<_>, _>>()
     })?;
     let region = call.region();
-    let unsuccessful: Vec<VpcEndpointId> = call.shared.change_endpoints(|changes, now| {
-        dry_run.stop()?;
-        let mut unsuccessful = Vec::new();
-        for id in ids {
-            let placed = now.endpoints.get(&id);
-            if placed.is_some_and(|placed| placed.stands_in(region)) {
-                changes.of(&id).deleted_at = Some(call.now);
-            } else {
-                unsuccessful.push(id);
-            }
-        }
-        Ok::<_, Ec2Error>(unsuccessful)
-    })?;
+    let unsuccessful: Vec<VpcEndpointId> =
+        call.shared
+            .change_endpoints(ChangeKind::Endpoint, |changes, now| {
+                dry_run.stop()?;
+                let mut unsuccessful = Vec::new();
+                for id in ids {
+                    let placed = now.endpoints.get(&id);
+                    if placed.is_some_and(|placed| placed.stands_in(region)) {
+                        changes.of(&id).deleted_at = Some(call.now);
+                    } else {
+                        unsuccessful.push(id);
+                    }
+                }
+                Ok::<_, Ec2Error>(unsuccessful)
+            })?;
     Ok(call.answer(|xml| {
         xml.items("unsuccessful", unsuccessful, |xml, id| {
             xml.element("error", |xml| {

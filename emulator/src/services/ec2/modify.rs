@@ -13,6 +13,7 @@ use super::{
     error::Ec2Error,
     network,
 };
+use crate::journal::events::ChangeKind;
 use crate::{network::PrivateDns, services::vocabulary};
 
 /// Changes an endpoint, from the next request on
@@ -53,61 +54,62 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         })
     })?;
     let region = call.region();
-    call.shared.change_endpoints(|changes, now| {
-        let placed = now
-            .endpoints
-            .get(&input.id)
-            .filter(|placed| placed.stands_in(region))
-            .ok_or_else(|| Ec2Error::VpcEndpointNotFound(input.id.clone()))?;
-        if input.private_dns == Some(PrivateDns::Enabled) {
-            refuse_conflicting_dns(&now.endpoints, &placed.vpc, region, Some(&input.id))?;
-        }
-        let change = changes.of(&input.id);
-        if !input.add_subnets.is_empty() || !input.remove_subnets.is_empty() {
-            let mut subnets: Vec<_> = network::subnets_of(placed, region)
-                .into_iter()
-                .map(|subnet| subnet.subnet_id)
-                .filter(|id| !input.remove_subnets.contains(&id.as_str()))
-                .collect();
-            known_subnets(&placed.vpc, region, &input.remove_subnets)?;
-            for id in known_subnets(&placed.vpc, region, &input.add_subnets)? {
-                if !subnets.contains(&id) {
-                    subnets.push(id);
+    call.shared
+        .change_endpoints(ChangeKind::Endpoint, |changes, now| {
+            let placed = now
+                .endpoints
+                .get(&input.id)
+                .filter(|placed| placed.stands_in(region))
+                .ok_or_else(|| Ec2Error::VpcEndpointNotFound(input.id.clone()))?;
+            if input.private_dns == Some(PrivateDns::Enabled) {
+                refuse_conflicting_dns(&now.endpoints, &placed.vpc, region, Some(&input.id))?;
+            }
+            let change = changes.of(&input.id);
+            if !input.add_subnets.is_empty() || !input.remove_subnets.is_empty() {
+                let mut subnets: Vec<_> = network::subnets_of(placed, region)
+                    .into_iter()
+                    .map(|subnet| subnet.subnet_id)
+                    .filter(|id| !input.remove_subnets.contains(&id.as_str()))
+                    .collect();
+                known_subnets(&placed.vpc, region, &input.remove_subnets)?;
+                for id in known_subnets(&placed.vpc, region, &input.add_subnets)? {
+                    if !subnets.contains(&id) {
+                        subnets.push(id);
+                    }
                 }
+                change.subnet_ids = Some(subnets);
             }
-            change.subnet_ids = Some(subnets);
-        }
-        if !input.add_groups.is_empty() || !input.remove_groups.is_empty() {
-            let mut groups = network::groups_of(placed);
-            groups.retain(|id| !input.remove_groups.contains(&id.as_str()));
-            for id in &input.add_groups {
-                let id = group_id(id)?;
-                if !groups.contains(&id) {
-                    groups.push(id);
+            if !input.add_groups.is_empty() || !input.remove_groups.is_empty() {
+                let mut groups = network::groups_of(placed);
+                groups.retain(|id| !input.remove_groups.contains(&id.as_str()));
+                for id in &input.add_groups {
+                    let id = group_id(id)?;
+                    if !groups.contains(&id) {
+                        groups.push(id);
+                    }
                 }
+                if groups.is_empty() {
+                    // Guess: the sentence.
+                    return Err(Ec2Error::InvalidParameter(
+                        "An interface endpoint must have at least one security group.".to_owned(),
+                    ));
+                }
+                change.group_ids = Some(groups);
             }
-            if groups.is_empty() {
-                // Guess: the sentence.
-                return Err(Ec2Error::InvalidParameter(
-                    "An interface endpoint must have at least one security group.".to_owned(),
-                ));
+            let addresses = input
+                .addresses
+                .applied_to(&placed.details.addresses, &placed.vpc, region)?;
+            if addresses != placed.details.addresses {
+                change.addresses = Some(addresses);
             }
-            change.group_ids = Some(groups);
-        }
-        let addresses = input
-            .addresses
-            .applied_to(&placed.details.addresses, &placed.vpc, region)?;
-        if addresses != placed.details.addresses {
-            change.addresses = Some(addresses);
-        }
-        if let Some(document) = &input.document {
-            change.policy_document = Some(Arc::new(document.clone()));
-        }
-        if let Some(private_dns) = input.private_dns {
-            change.private_dns = Some(private_dns);
-        }
-        dry_run.stop()
-    })?;
+            if let Some(document) = &input.document {
+                change.policy_document = Some(Arc::new(document.clone()));
+            }
+            if let Some(private_dns) = input.private_dns {
+                change.private_dns = Some(private_dns);
+            }
+            dry_run.stop()
+        })?;
     let snapshot = &call.invocation.snapshot;
     if let (Some(document), Some(placed)) = (&input.document, snapshot.endpoints.get(&input.id)) {
         vocabulary::warn_about(document, placed, &snapshot.settings);

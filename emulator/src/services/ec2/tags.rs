@@ -13,6 +13,7 @@ use super::{
     filters::{Filters, Page},
 };
 use crate::{
+    journal::events::ChangeKind,
     runtime::Snapshot,
     services::query::parameters::{ParameterFault, Reader},
 };
@@ -27,16 +28,17 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         Ok((ids, tags))
     })?;
-    call.shared.change_endpoints(|changes, now| {
-        for id in &ids {
-            let mut all = tags_of(call, now, id)?;
-            all.extend(tags.clone());
-            refuse_too_many(&all)?;
-            let id = id.parse().expect("an endpoint with this id was found");
-            changes.of(&id).tags = Some(all);
-        }
-        dry_run.stop()
-    })?;
+    call.shared
+        .change_endpoints(ChangeKind::Endpoint, |changes, now| {
+            for id in &ids {
+                let mut all = tags_of(call, now, id)?;
+                all.extend(tags.clone());
+                refuse_too_many(&all)?;
+                let id = id.parse().expect("an endpoint with this id was found");
+                changes.of(&id).tags = Some(all);
+            }
+            dry_run.stop()
+        })?;
     Ok(call.answer(|xml| xml.flag("return", true)))
 }
 
@@ -51,22 +53,23 @@ pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         Ok((ids, named))
     })?;
-    call.shared.change_endpoints(|changes, now| {
-        for id in &ids {
-            let mut left = tags_of(call, now, id)?;
-            // API model, Tags of DeleteTags: without any, every tag goes; with an empty value, only one with an empty
-            // value does.
-            left.retain(|key, value| {
-                !named.is_empty()
-                    && !named
-                        .iter()
-                        .any(|(name, wanted)| name == key && wanted.is_none_or(|wanted| wanted == value))
-            });
-            let id = id.parse().expect("an endpoint with this id was found");
-            changes.of(&id).tags = Some(left);
-        }
-        dry_run.stop()
-    })?;
+    call.shared
+        .change_endpoints(ChangeKind::Endpoint, |changes, now| {
+            for id in &ids {
+                let mut left = tags_of(call, now, id)?;
+                // API model, Tags of DeleteTags: without any, every tag goes; with an empty value, only one with an empty
+                // value does.
+                left.retain(|key, value| {
+                    !named.is_empty()
+                        && !named
+                            .iter()
+                            .any(|(name, wanted)| name == key && wanted.is_none_or(|wanted| wanted == value))
+                });
+                let id = id.parse().expect("an endpoint with this id was found");
+                changes.of(&id).tags = Some(left);
+            }
+            dry_run.stop()
+        })?;
     Ok(call.answer(|xml| xml.flag("return", true)))
 }
 

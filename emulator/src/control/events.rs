@@ -1,0 +1,173 @@
+//! `GET /events`: what happens, as it happens, as server-sent events (HTML Living Standard, *Server-sent events*).
+//!
+//! ```text
+//! id: 7f3a21c9-412-3
+//! event: request
+//! data: {"request_id":"655d…","operation":"DetectAnomalies","status":403,…}
+//! ```
+
+use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
+
+use axum::{body::Body, extract::State};
+use client_text::escape_json;
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::channel::Channel;
+use hyper::{Response, body::Bytes};
+use jiff::Timestamp;
+use serde::Serialize;
+use sigv4_verify::redact_secrets;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{ControlError, answer::Answer};
+use crate::{
+    authorization::Authorization,
+    identity::Principal,
+    journal::{
+        Entry,
+        events::{Change, Cursor, Event},
+    },
+    network::entry_point::EntryPoint,
+    runtime::Shared,
+};
+
+/// A request in short; `GET /requests/ID` has the whole entry
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RequestEvent<'a> {
+    request_id: Uuid,
+    time: Timestamp,
+    duration_micros: u64,
+    source_ip: String,
+    vpc_endpoint_id: Option<&'a str>,
+    principal: Option<&'a str>,
+    access_key_id: Option<String>,
+    service: &'static str,
+    operation: Option<&'a str>,
+    resource: Option<String>,
+    status: Option<u16>,
+    error_code: Option<&'a str>,
+    decision: Option<&'static str>,
+    rule: Option<&'a str>,
+}
+
+impl<'a> RequestEvent<'a> {
+    fn of(entry: &'a Entry) -> Self {
+        let authorization = entry.authorization.as_deref();
+        let endpoint = entry.entry_point.as_ref().and_then(EntryPoint::vpc_endpoint_id);
+        Self {
+            request_id: entry.request_id,
+            time: entry.time,
+            duration_micros: u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
+            source_ip: entry.connection.peer.ip().to_canonical().to_string(),
+            vpc_endpoint_id: endpoint.map(aws_identifiers::VpcEndpointId::as_str),
+            principal: entry.principal.as_deref().map(Principal::arn),
+            // The only text here that a client makes up as it likes.
+            access_key_id: entry
+                .access_key_id
+                .as_deref()
+                .map(|id| redact_secrets(id).into_owned()),
+            service: entry.service.signing_name(),
+            operation: entry.operation.as_deref(),
+            resource: authorization.map(Authorization::resource),
+            status: entry.status.map(|status| status.as_u16()),
+            error_code: entry.error_code,
+            decision: authorization.map(|authorization| authorization.decision().as_str()),
+            rule: entry.rule.as_deref(),
+        }
+    }
+}
+
+/// Requests and changes as they happen, as server-sent events
+///
+/// `request` has a request in short, `change` what requests from here on see otherwise. `Last-Event-ID` goes on behind that
+/// event, also on another connection; without it the stream begins with what happens next. The comment `: dropped N` says
+/// that so many events are gone, because the reader is slower than the journal's limits allow.
+#[utoipa::path(
+    get, path = "/events", tag = "journal",
+    params(("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was read")),
+    responses((status = 200, content((RequestEvent<'static> = "text/event-stream"), (Change = "text/event-stream"))))
+)]
+pub(super) async fn stream(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Answer {
+    let cursor = match headers.get("last-event-id").map(HeaderValue::to_str) {
+        None => shared.journal.end_of_events(),
+        Some(id) => id.ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
+            ControlError::bad_request(
+                "InvalidEventId",
+                "`Last-Event-ID` is not the id of an event of `/events`",
+            )
+        })?,
+    };
+    let (sender, body) = Channel::<Bytes, Infallible>::new(1);
+    tokio::spawn(tell(shared, cursor, sender));
+    let mut response = Response::new(Body::new(body));
+    let fields = response.headers_mut();
+    fields.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Tells one listener of everything that comes after its cursor, until it goes or the emulator stops
+async fn tell(
+    shared: Arc<Shared>,
+    mut cursor: Cursor,
+    mut sender: http_body_util::channel::Sender<Bytes, Infallible>,
+) {
+    // So that whoever listens knows from where to go on before anything has happened.
+    let mut text = format!("retry: 1000\nid: {cursor}\n\n");
+    loop {
+        // Before the look, so that nothing comes between it and the wait.
+        let mut arrival = std::pin::pin!(shared.journal.arrival());
+        arrival.as_mut().enable();
+        for (event, after) in shared.journal.events_after(cursor) {
+            cursor = after;
+            write_event(&mut text, &event, cursor);
+        }
+        if text.is_empty() {
+            tokio::select! {
+                () = shared.stopping.cancelled() => return,
+                waited = timeout(STILL_HERE_EVERY, arrival) => {
+                    if waited.is_err() {
+                        // A listener that is gone is found out by writing to it.
+                        text.push_str(": still here\n\n");
+                    }
+                }
+            }
+        }
+        if !text.is_empty() {
+            tokio::select! {
+                () = shared.stopping.cancelled() => return,
+                sent = sender.send_data(std::mem::take(&mut text).into()) => {
+                    if sent.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn write_event(text: &mut String, event: &Event, cursor: Cursor) {
+    let (name, data) = match event {
+        Event::Dropped(count) => {
+            // A String takes everything.
+            let _ = write!(text, ": dropped {count}\n\n");
+            return;
+        }
+        Event::Request(entry) => ("request", to_json(&RequestEvent::of(entry))),
+        Event::Change(change) => ("change", to_json(change)),
+    };
+    let _ = write!(text, "id: {cursor}\nevent: {name}\ndata: {data}\n\n");
+}
+
+/// On one line, with nothing in it that ends the line
+fn to_json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).expect("events have string keys and finite numbers");
+    escape_json(text)
+}
+
+/// How often a listener to whom nothing happens hears from us
+const STILL_HERE_EVERY: Duration = Duration::from_secs(15);
