@@ -1,6 +1,7 @@
 //! Who can sign requests, as whom policies see them, and the organization around them.
 
 mod credentials;
+pub(crate) mod key_values;
 pub(crate) mod sessions;
 
 pub(crate) use self::credentials::TemporaryCredentials;
@@ -126,7 +127,47 @@ impl Identities {
     }
 }
 
+impl Role {
+    /// A session of it without tags and policies of its own
+    ///
+    /// # Errors
+    /// When no session can have this name.
+    pub(crate) fn session(
+        &self,
+        session_name: &str,
+        issued_at: Timestamp,
+    ) -> Result<Principal, iam_policy::PrincipalError> {
+        let identity = iam_policy::Identity::session_of(&self.identity, session_name)?;
+        Ok(Principal {
+            policy_arn: self.identity.arn().as_str().into(),
+            user_id: sessions::session_id(self, session_name).into(),
+            tags: self.tags.clone(),
+            identity_policies: self.identity_policies.clone(),
+            permissions_boundary: self.permissions_boundary.clone(),
+            issued_at: Some(issued_at),
+            ..Principal::undeclared(identity)
+        })
+    }
+}
+
 impl Principal {
+    /// Someone of whom nothing is known but the ARN
+    pub(crate) fn undeclared(identity: iam_policy::Identity) -> Self {
+        Self {
+            policy_arn: key_values::policy_arn(&identity),
+            user_id: key_values::user_id(&identity),
+            identity: iam_policy::Principal::Identity(identity),
+            tags: BTreeMap::new(),
+            access_keys: Vec::new(),
+            identity_policies: None,
+            permissions_boundary: Vec::new(),
+            session_policies: Vec::new(),
+            issued_at: None,
+            source_identity: None,
+            transitive_tag_keys: Vec::new(),
+        }
+    }
+
     /// The ARN as written, which is what refusals and the journal call the caller
     pub(crate) fn arn(&self) -> &str {
         self.identity.arn().map_or("anonymous", iam_policy::Arn::as_str)

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use iam_policy::{Identity, PolicyDocument};
+use iam_policy::PolicyDocument;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -114,25 +114,18 @@ impl RoleSession {
                 .any(|new| new.to_lowercase() == key.to_lowercase())
         });
         tags.extend(request.tags.clone());
+        let session = role.session(&request.session_name, request.issued_at);
         let principal = Principal {
-            identity: iam_policy::Principal::Identity(
-                Identity::session_of(&role.identity, &request.session_name)
-                    .expect("a role's name and a session's name make an ARN"),
-            ),
-            policy_arn: role.identity.arn().as_str().into(),
-            user_id: session_id(role, &request.session_name).into(),
             tags,
             access_keys: vec![AccessKey {
                 access_key_id: request.credentials.access_key_id.clone(),
                 key: request.credentials.key(),
                 credentials: Credentials::Temporary,
             }],
-            identity_policies: role.identity_policies.clone(),
-            permissions_boundary: role.permissions_boundary.clone(),
             session_policies: request.session_policies.clone(),
-            issued_at: Some(request.issued_at),
             source_identity: request.source_identity.clone(),
             transitive_tag_keys: request.transitive_tag_keys.clone(),
+            ..session.expect("a role's name and a session's name make an ARN")
         };
         Self {
             request,

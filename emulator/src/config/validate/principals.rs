@@ -1,13 +1,9 @@
 //! Everyone who can sign: the ARNs, the keys, the policies of the identity side.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use aws_identifiers::{AccessKeyId, AccountId};
 use iam_policy::{Identity, IdentityKind, PolicyDocument, PolicyType};
-use ring::digest;
 use sigv4_verify::{SecretAccessKey, SessionToken};
 
 use super::{
@@ -57,21 +53,12 @@ fn test_user(account_id: &AccountId) -> Principal {
         .parse()
         .expect("the ARN of a user of a well-formed account is well-formed");
     Principal {
-        policy_arn: policy_arn(&identity),
-        user_id: user_id(&identity),
-        identity: iam_policy::Principal::Identity(identity),
-        tags: BTreeMap::new(),
         access_keys: vec![AccessKey {
             access_key_id: "test".parse().expect("the default access key id is well-formed"),
             key: sigv4_verify::AccessKey::long_term(SecretAccessKey::new("test")),
             credentials: Credentials::LongTerm,
         }],
-        identity_policies: None,
-        permissions_boundary: Vec::new(),
-        session_policies: Vec::new(),
-        issued_at: None,
-        source_identity: None,
-        transitive_tag_keys: Vec::new(),
+        ..Principal::undeclared(identity)
     }
 }
 
@@ -129,17 +116,12 @@ impl Validator<'_> {
         let identity = identity?;
         let (identity_policies, permissions_boundary) = attached?;
         Some(Principal {
-            policy_arn: policy_arn(&identity),
-            user_id: user_id(&identity),
-            identity: iam_policy::Principal::Identity(identity),
             tags: tags?,
             access_keys: access_keys?,
             identity_policies,
             permissions_boundary,
             session_policies: session_policies?,
-            issued_at: None,
-            source_identity: None,
-            transitive_tag_keys: Vec::new(),
+            ..Principal::undeclared(identity)
         })
     }
 
@@ -207,16 +189,6 @@ impl Validator<'_> {
     }
 }
 
-/// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`: for a session it is the role's
-// Guess: a role that is not declared has no path, since the ARN of a session does not tell it.
-fn policy_arn(identity: &Identity) -> Box<str> {
-    match (identity.kind(), identity.role_arn()) {
-        (IdentityKind::AssumedRole, Some(role)) => role.as_str().into(),
-        (IdentityKind::AssumedRole, None) => role_arn(identity).into(),
-        _ => identity.arn().as_str().into(),
-    }
-}
-
 /// Warns of each session whose role may be another one than the role of this name that a policy names
 pub(super) fn warn_of_unknown_paths(
     principals: &[Arc<Principal>],
@@ -234,40 +206,6 @@ pub(super) fn warn_of_unknown_paths(
             }
         }
     }
-}
-
-fn role_arn(identity: &Identity) -> String {
-    format!(
-        "arn:{}:iam::{}:role/{}",
-        identity.arn().partition(),
-        identity.account(),
-        identity.name()
-    )
-}
-
-/// `aws:userid` (IAM User Guide, *Policy elements: variables*, the table of principal key values), with unique ids that
-/// are made of the ARN, so that they stay what they are from start to start
-fn user_id(identity: &Identity) -> Box<str> {
-    match identity.kind() {
-        IdentityKind::Root => identity.account().into(),
-        IdentityKind::User => unique_id("AIDA", identity.arn().as_str()).into(),
-        IdentityKind::FederatedUser => format!("{}:{}", identity.account(), identity.name()).into(),
-        IdentityKind::Role => unique_id("AROA", identity.arn().as_str()).into(),
-        IdentityKind::AssumedRole => {
-            let session_name = identity.session_name().unwrap_or_default();
-            format!("{}:{session_name}", unique_id("AROA", &role_arn(identity))).into()
-        }
-    }
-}
-
-/// IAM User Guide, *IAM identifiers*, unique identifiers: a prefix and, in all examples, 17 more characters
-pub(super) fn unique_id(prefix: &str, arn: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, arn.as_bytes());
-    let letter = |byte: &u8| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)]);
-    prefix
-        .chars()
-        .chain(hash.as_ref().iter().take(17).map(letter))
-        .collect()
 }
 
 /// IAM and STS quotas: tags of a user, and session tags

@@ -11,10 +11,9 @@ use super::{
     },
     Unique, each,
     policies::Policies,
-    principals::unique_id,
     tags::{self, KeyCase},
 };
-use crate::identity::{ManagedPolicy, Role};
+use crate::identity::{ManagedPolicy, Role, key_values::unique_id};
 
 /// The declared roles
 pub(super) fn validate(
