@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
+use iam_policy::{Decision, Evaluation, Explanation, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -18,18 +18,23 @@ use crate::{
     settings::Settings,
 };
 
+mod asked;
+mod changes;
 mod context;
 mod denial;
 mod notes;
 mod question;
 mod request;
+mod supposed;
 
-use self::context::Facts;
+use self::{asked::Asked, context::Facts};
 pub(crate) use self::{
+    changes::{Changes, PolicyChanges},
     denial::Denial,
     notes::ORGANIZATION_KEYS,
     question::Question,
     request::{Authorizable, AuthorizationRequest, Pair, RequestTags},
+    supposed::{SupposedCall, Verdict},
 };
 
 /// Leave to run one operation once: running it takes the permit
@@ -69,17 +74,6 @@ enum Kept {
     Abridged,
 }
 
-/// May this caller do this, through this entry point?
-#[derive(Debug)]
-struct Asked {
-    // Not the snapshot: the journal keeps what is here, and every role session makes another snapshot.
-    settings: Arc<Settings>,
-    caller: Caller,
-    entry_point: EntryPoint,
-    request: AuthorizationRequest,
-    facts: Facts,
-}
-
 /// Decides whether a caller may do what it asks for
 ///
 /// # Errors
@@ -99,7 +93,7 @@ pub(crate) fn authorize<I: Authorizable>(
         caller,
         entry_point,
     };
-    let (decisive, evaluation) = asked.decide();
+    let (decisive, evaluation) = asked.decide(Changes::default());
     let is_allowed = evaluation.decision.is_allowed();
     let authorization = Arc::new(Authorization {
         asked,
@@ -163,7 +157,7 @@ impl Authorization {
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Pair, Decision)> {
         let pairs = self.asked.request.pairs();
         pairs.map(|pair| match self.kept {
-            Kept::Whole => (pair, self.asked.evaluate(pair).decision),
+            Kept::Whole => (pair, self.asked.evaluate(pair, Changes::default()).decision),
             Kept::Abridged => (pair, self.evaluation.decision),
         })
     }
@@ -175,25 +169,12 @@ impl Authorization {
                         not kept whole, so nothing can be said of single statements";
             return Explanation::without_statements(&self.evaluation, self.pair().action(), note);
         }
-        let mut explanation = self
-            .asked
-            .put(self.pair(), Context::Whole, |question| question.explain());
-        let organization = self.asked.settings.identities.organization.as_ref();
-        let notes = notes::notes(&explanation, self.asked.request.vocabulary(), organization);
-        explanation.notes.extend(notes);
-        explanation
+        self.asked.explain(self.pair(), Changes::default())
     }
 
     /// The condition keys as evaluated
     pub(crate) fn context_json(&self) -> Map<String, Value> {
-        self.asked.put(self.pair(), Context::Whole, |question| {
-            Map::from_iter(question.request.context.iter().map(|(key, values)| {
-                (
-                    key.to_owned(),
-                    values.iter().map(|value| Value::from(&**value)).collect(),
-                )
-            }))
-        })
+        self.asked.context_json(self.pair(), Changes::default())
     }
 
     /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
@@ -226,90 +207,5 @@ impl Authorization {
 
     fn pair(&self) -> &Pair {
         self.asked.request.pair(self.decisive)
-    }
-}
-
-/// How much of the request context is built
-#[derive(Clone, Copy)]
-enum Context {
-    /// All of it, because somebody reads it
-    Whole,
-    /// Nothing, where no policy reads a condition key: the decision is the same
-    WhereRead,
-}
-
-impl Asked {
-    /// The place of the pair that decides, and its evaluation
-    ///
-    /// An explicit deny of any pair decides; without one the first pair that is not allowed; without that the first.
-    // Guess: which of several refused pairs is named. IAM User Guide, *Troubleshoot access denied error messages*: one is,
-    // and not which.
-    fn decide(&self) -> (usize, Evaluation) {
-        let mut pairs = self.request.pairs().enumerate();
-        let (_, first) = pairs.next().expect("a request has at least one pair");
-        let mut decided = (0, self.evaluate(first));
-        for (index, pair) in pairs {
-            if decided.1.decision == Decision::ExplicitDeny {
-                break;
-            }
-            let evaluation = self.evaluate(pair);
-            let outweighs = match evaluation.decision {
-                Decision::Allowed => false,
-                Decision::ImplicitDeny => decided.1.decision.is_allowed(),
-                Decision::ExplicitDeny => true,
-            };
-            if outweighs {
-                decided = (index, evaluation);
-            }
-        }
-        decided
-    }
-
-    fn evaluate(&self, pair: &Pair) -> Evaluation {
-        self.put(pair, Context::WhereRead, |question| question.evaluate())
-    }
-
-    /// Puts policies and request together and asks
-    ///
-    /// Both borrow from what is held here, so they are made anew each time it is asked.
-    fn put<T>(&self, pair: &Pair, context: Context, ask: impl FnOnce(Question<'_>) -> T) -> T {
-        let principal = &*self.caller.principal;
-        let organization = self.settings.identities.organization.as_ref();
-        let policies = Policies {
-            vpc_endpoint: self
-                .entry_point
-                .vpc_endpoint()
-                .map(|placed| &*placed.endpoint.policy_document),
-            identity: principal.identity_policies.as_deref(),
-            permissions_boundary: &principal.permissions_boundary,
-            session: &principal.session_policies,
-            service_control: organization.map_or(&[], |organization| {
-                organization.service_control_policies.as_slice()
-            }),
-            resource_control: organization.map_or(&[], |organization| {
-                organization.resource_control_policies.as_slice()
-            }),
-            role_trust: self.request.role().map(|role| &role.trust_policy),
-        };
-        let context = match context {
-            Context::WhereRead if !policies.read_context() => RequestContext::new(),
-            Context::WhereRead | Context::Whole => {
-                self.facts
-                    .context(&self.settings, &self.caller, &self.entry_point, pair)
-            }
-        };
-        let request = Request {
-            principal: &principal.identity,
-            action: pair.action(),
-            resource: pair.resource(),
-            // Everything here belongs to one account, also what is authorised on `*` and what an ARN in a request calls
-            // another account's. A role's ARN names its account, which may be another one.
-            resource_account: match self.request.role() {
-                Some(_) => None,
-                None => Some(self.settings.account_id.as_str()),
-            },
-            context: &context,
-        };
-        ask(Question { policies, request })
     }
 }

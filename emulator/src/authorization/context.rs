@@ -6,7 +6,7 @@
 //! service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
 //! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose support lists do not name it.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use aws_identifiers::Region;
 use client_text::cut_bytes;
@@ -17,7 +17,7 @@ use super::Pair;
 use crate::{
     identity::{Caller, Credentials},
     network::entry_point::EntryPoint,
-    request::{Connection, ReceivedRequest},
+    request::ReceivedRequest,
     settings::Settings,
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Facts {
     time: Timestamp,
     region: Region,
     /// The client's address is `aws:SourceIp` or `aws:VpcSourceIp`
-    connection: Arc<Connection>,
+    peer: IpAddr,
     user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
 }
@@ -37,9 +37,20 @@ impl Facts {
         Self {
             time: received.received_at,
             region: region.clone(),
-            connection: received.connection.clone(),
+            peer: received.connection.peer.ip(),
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
+        }
+    }
+
+    /// Those of a call that nobody made
+    pub(super) fn supposed(time: Timestamp, region: Region, peer: IpAddr) -> Self {
+        Self {
+            time,
+            region,
+            peer,
+            user_agent: None,
+            referer: None,
         }
     }
 
@@ -54,7 +65,7 @@ impl Facts {
         Self {
             time: self.time,
             region: self.region.clone(),
-            connection: self.connection.clone(),
+            peer: self.peer,
             user_agent: self.user_agent.as_deref().map(cut),
             referer: self.referer.as_deref().map(cut),
         }
@@ -78,7 +89,7 @@ impl Facts {
     }
 
     fn source_ip(&self) -> String {
-        self.connection.peer.ip().to_canonical().to_string()
+        self.peer.to_canonical().to_string()
     }
 
     fn network_keys<'a>(&'a self, context: &mut RequestContext<'a>, entry_point: &'a EntryPoint) {

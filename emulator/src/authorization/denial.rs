@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use iam_policy::{Decision, Resource};
+use iam_policy::Decision;
 use serde_json::json;
 
 use super::Authorization;
@@ -17,24 +17,14 @@ impl Denial {
     ///
     /// IAM User Guide, *Troubleshoot access denied error messages*; the resource is left out where the action has none.
     pub(crate) fn sentence(&self) -> String {
-        let reason = self.0.evaluation.denial_reason(self.0.pair().action());
+        let sentence = self.0.asked.denial_sentence(self.0.pair(), &self.0.evaluation);
         // INVARIANT: a denial is made of an evaluation that denies, and that has a reason.
-        let reason = reason.unwrap_or_default();
-        format!("{} {reason}", self.sentence_without_reason())
+        sentence.unwrap_or_default()
     }
 
     /// `User: … is not authorized to perform: … on resource: …`
     pub(crate) fn sentence_without_reason(&self) -> String {
-        let pair = self.0.pair();
-        let on_resource = match pair.resource() {
-            Resource::Any => String::new(),
-            Resource::Arn(arn) => format!(" on resource: {arn}"),
-        };
-        format!(
-            "User: {} is not authorized to perform: {}{on_resource}",
-            self.0.asked.caller.principal.arn(),
-            pair.tried_action()
-        )
+        self.0.asked.denial_without_reason(self.0.pair())
     }
 
     /// What EC2 puts after its sentence where the action has a resource: facts of the decision as an opaque text

@@ -1,7 +1,11 @@
 //! A call of Lookout for Vision with the configuration that it was resolved by, and what the policies are asked about it.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
+use aws_identifiers::Region;
 use iam_policy::{Action, Arn, Resource};
 use lookoutvision::{operation::Operation, request::Request};
 
@@ -31,20 +35,35 @@ impl Authorizable for Call {
             keys: request.tag_keys().to_vec(),
         };
         let resource_tags = arn.as_ref().and(request.resource_tags()).cloned();
-        let resource = arn.map_or(Resource::Any, Resource::Arn);
-        let pair = |operation| {
-            Pair::new(action(operation), resource.clone())
-                .with_request_tags(tags.clone())
-                .with_resource_tags(resource_tags.clone(), &["aws:ResourceTag/"])
-        };
-        let operation = request.operation();
-        let asked = AuthorizationRequest::new(request.region().clone(), &SERVICE, pair(operation));
-        // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.
-        if operation == Operation::CreateModel && !tags.tags.is_empty() {
-            return asked.and(pair(Operation::TagResource));
-        }
-        asked
+        asked_about(
+            request.operation(),
+            request.region().clone(),
+            arn.map_or(Resource::Any, Resource::Arn),
+            resource_tags,
+            &tags,
+        )
     }
+}
+
+/// What the policies are asked about a call of an operation on a resource that has tags, with tags that it brings along
+pub(crate) fn asked_about(
+    operation: Operation,
+    region: Region,
+    resource: Resource,
+    resource_tags: Option<Arc<BTreeMap<String, String>>>,
+    tags: &RequestTags,
+) -> AuthorizationRequest {
+    let pair = |operation| {
+        Pair::new(action(operation), resource.clone())
+            .with_request_tags(tags.clone())
+            .with_resource_tags(resource_tags.clone(), &["aws:ResourceTag/"])
+    };
+    let asked = AuthorizationRequest::new(region, &SERVICE, pair(operation));
+    // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.
+    if operation == Operation::CreateModel && !tags.tags.is_empty() {
+        return asked.and(pair(Operation::TagResource));
+    }
+    asked
 }
 
 fn action(operation: Operation) -> &'static Action {

@@ -1,0 +1,70 @@
+//! What is otherwise than when the server decides: policies in the place of those in force, condition keys on top of those
+//! that a request has.
+
+use iam_policy::{Policies, PolicyDocument, RequestContext};
+
+/// What is otherwise than when the server decides; the default is nothing
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Changes<'c> {
+    /// Condition keys with their values; without any the key is absent
+    pub(crate) context: &'c [(String, Vec<String>)],
+    /// Policies in the place of those in force
+    pub(crate) policies: Option<&'c PolicyChanges>,
+}
+
+/// Policies in the place of those in force; `None` leaves a layer as it is
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PolicyChanges {
+    /// The policy of the endpoint that the request came over; one over the public endpoint has none whatever stands here
+    pub(crate) vpc_endpoint: Option<PolicyDocument>,
+    /// The identity side; with `None` inside, nothing is said about it and it allows everything
+    pub(crate) identity: Option<Option<Vec<PolicyDocument>>>,
+    /// At most one permissions boundary
+    pub(crate) permissions_boundary: Option<Vec<PolicyDocument>>,
+    /// The session's policies
+    pub(crate) session: Option<Vec<PolicyDocument>>,
+    /// Service control policies by level, root first
+    pub(crate) service_control: Option<Vec<Vec<PolicyDocument>>>,
+    /// Resource control policies by level, root first
+    pub(crate) resource_control: Option<Vec<Vec<PolicyDocument>>>,
+}
+
+impl<'c> Changes<'c> {
+    /// These policies, or those in their place
+    pub(super) fn policies_instead_of(self, in_force: Policies<'c>) -> Policies<'c> {
+        let Some(changes) = self.policies else {
+            return in_force;
+        };
+        Policies {
+            vpc_endpoint: in_force
+                .vpc_endpoint
+                .map(|document| changes.vpc_endpoint.as_ref().unwrap_or(document)),
+            identity: changes
+                .identity
+                .as_ref()
+                .map_or(in_force.identity, |documents| documents.as_deref()),
+            permissions_boundary: or(&changes.permissions_boundary, in_force.permissions_boundary),
+            session: or(&changes.session, in_force.session),
+            service_control: or(&changes.service_control, in_force.service_control),
+            resource_control: or(&changes.resource_control, in_force.resource_control),
+            role_trust: in_force.role_trust,
+        }
+    }
+
+    /// Sets and takes away the keys
+    pub(super) fn put_into(self, context: &mut RequestContext<'c>) {
+        for (key, values) in self.context {
+            match values.as_slice() {
+                [] => {
+                    context.remove(key);
+                }
+                [value] => context.insert(key.as_str(), value.as_str()),
+                values => context.insert_all(key.as_str(), values.iter().map(String::as_str)),
+            }
+        }
+    }
+}
+
+fn or<'a, T>(changed: &'a Option<Vec<T>>, in_force: &'a [T]) -> &'a [T] {
+    changed.as_deref().unwrap_or(in_force)
+}

@@ -1,0 +1,100 @@
+//! A call that nobody made, put to the policies as the server puts one that came in.
+
+use std::{net::IpAddr, sync::Arc};
+
+use iam_policy::{Evaluation, Explanation, Policies};
+use jiff::Timestamp;
+
+use super::{
+    Changes,
+    asked::Asked,
+    context::Facts,
+    request::{AuthorizationRequest, Pair},
+};
+use crate::{identity::Caller, network::entry_point::EntryPoint, settings::Settings};
+
+/// A call that nobody made
+#[derive(Debug)]
+pub(crate) struct SupposedCall(Asked);
+
+/// What the policies say about a call, with everything that is asked of the answer later
+#[derive(Debug)]
+pub(crate) struct Verdict<'a> {
+    asked: &'a Asked,
+    changes: Changes<'a>,
+    decisive: usize,
+    evaluation: Evaluation,
+}
+
+impl SupposedCall {
+    /// A call of this caller through this entry point, that would arrive now from this address; it has neither
+    /// `User-Agent` nor `Referer`
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        caller: Caller,
+        entry_point: EntryPoint,
+        request: AuthorizationRequest,
+        now: Timestamp,
+        source_ip: IpAddr,
+    ) -> Self {
+        let facts = Facts::supposed(now, request.region().clone(), source_ip);
+        Self(Asked {
+            settings,
+            caller,
+            entry_point,
+            request,
+            facts,
+        })
+    }
+
+    /// What the policies say about it
+    pub(crate) fn decide<'a>(&'a self, changes: Changes<'a>) -> Verdict<'a> {
+        Verdict::of(&self.0, changes)
+    }
+}
+
+impl<'a> Verdict<'a> {
+    pub(super) fn of(asked: &'a Asked, changes: Changes<'a>) -> Self {
+        let (decisive, evaluation) = asked.decide(changes);
+        Self {
+            asked,
+            changes,
+            decisive,
+            evaluation,
+        }
+    }
+
+    /// The decision
+    pub(crate) fn evaluation(&self) -> &Evaluation {
+        &self.evaluation
+    }
+
+    /// The action of the pair that decided
+    pub(crate) fn action(&self) -> String {
+        self.pair().action().to_string()
+    }
+
+    /// What that action is about, `*` or an ARN
+    pub(crate) fn resource(&self) -> String {
+        self.pair().resource().to_string()
+    }
+
+    /// AWS's sentence for the refusal; nothing when it is allowed
+    pub(crate) fn message(&self) -> Option<String> {
+        self.asked.denial_sentence(self.pair(), &self.evaluation)
+    }
+
+    /// For each statement what matched and what did not
+    pub(crate) fn explain(&self) -> Explanation {
+        self.asked.explain(self.pair(), self.changes)
+    }
+
+    /// Looks at the policies that were asked
+    pub(crate) fn with_policies<T>(&self, look: impl FnOnce(&Policies<'_>) -> T) -> T {
+        self.asked.with_policies(self.pair(), self.changes, look)
+    }
+
+    fn pair(&self) -> &'a Pair {
+        self.asked.request.pair(self.decisive)
+    }
+}
