@@ -55,8 +55,8 @@ enum Command {
     Serve(serve::ServeCommand),
     /// Check the configuration and every policy it names; exit 0, or 64 with every mistake
     Check(CheckOptions),
-    /// Print the JSON Schema of the configuration file
-    Schema,
+    /// Print the JSON Schema of the configuration file, or of what `policy test` reads
+    Schema(schema::SchemaOptions),
     /// Run a command with an emulator of its own, found through its environment; ends with the command's status
     Exec(exec::ExecOptions),
     /// Print the variables that make clients call a running emulator
@@ -213,7 +213,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => serve::run(command_line.serve),
         Some(Command::Serve(options)) => serve::run(options),
         Some(Command::Check(options)) => check::run(options),
-        Some(Command::Schema) => schema::run(),
+        Some(Command::Schema(options)) => schema::run(&options),
         Some(Command::Exec(options)) => exec::run(options),
         Some(Command::Env(options)) => variables::checked(|| env::run(&options)),
         Some(Command::Doctor(options)) => variables::checked(|| doctor::run(&options)),

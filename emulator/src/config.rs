@@ -20,7 +20,7 @@ mod texts;
 mod timing;
 mod validate;
 pub(crate) mod watch;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::{
     collections::BTreeSet,

@@ -58,6 +58,7 @@ mod services;
 mod settings;
 mod storage;
 mod tls;
+mod workbench;
 
 /// What must hold for whatever comes from outside; the fuzz targets are `fuzz/fuzz_targets`
 #[cfg(any(fuzzing, test))]

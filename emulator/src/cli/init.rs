@@ -1,4 +1,4 @@
-//! `init`: a folder to start from, with a configuration, its schema and an endpoint policy.
+//! `init`: a folder to start from, with a configuration, an endpoint policy, tests of it, and the schemas of both files.
 //!
 //! ```text
 //! $ lookoutvision-emulator init vision
@@ -16,7 +16,7 @@ use std::{
 
 use clap::Args;
 
-use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, policy};
 use crate::{config::SCHEMA, control::client_environment::quoted};
 
 /// Options of `init`
@@ -52,6 +52,16 @@ const TEMPLATES: &[Template] = &[
         path: "policies/endpoint.json",
         purpose: "the policy attached to the VPC endpoint",
         text: include_str!("init/endpoint.json"),
+    },
+    Template {
+        path: "tests/policies.yaml",
+        purpose: "what the policies are expected to say; `policy test` holds them to it",
+        text: include_str!("init/policies.yaml"),
+    },
+    Template {
+        path: "tests/policy-tests.schema.json",
+        purpose: "what an editor knows about tests/policies.yaml",
+        text: policy::test::SCHEMA,
     },
 ];
 
@@ -188,5 +198,5 @@ fn what_was_written(directory: &Path) -> String {
     if directory != Path::new(".") {
         text += &format!("cd {}\n", quoted(&directory.display().to_string()));
     }
-    text + "lookoutvision-emulator check\nlookoutvision-emulator serve\n"
+    text + "lookoutvision-emulator check\nlookoutvision-emulator policy test tests/policies.yaml\nlookoutvision-emulator serve\n"
 }

@@ -7,6 +7,7 @@ use iam_policy::PolicyType;
 
 mod lint;
 mod simulate;
+pub(super) mod test;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
@@ -14,6 +15,8 @@ pub(super) enum PolicyCommand {
     Lint(LintOptions),
     /// Decide the requests on standard input, one JSON object a line, by the policies beside them
     Simulate(SimulateOptions),
+    /// Hold what the policies say about calls against what test files expect; exit 1 when a test fails
+    Test(test::TestOptions),
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +98,7 @@ pub(super) fn run(command: &PolicyCommand) -> u8 {
     match command {
         PolicyCommand::Lint(options) => lint::run(options),
         PolicyCommand::Simulate(options) => simulate::run(options),
+        PolicyCommand::Test(options) => test::run(options),
     }
 }
 

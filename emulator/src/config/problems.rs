@@ -59,7 +59,8 @@ impl Problem {
         }
     }
 
-    pub(super) fn at(self, position: Option<Position>) -> Self {
+    /// The same with its line and column
+    pub(crate) fn at(self, position: Option<Position>) -> Self {
         let line = position.map(|at| at.line);
         Self {
             line,

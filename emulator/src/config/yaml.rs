@@ -17,21 +17,21 @@ use serde_saphyr::{
 
 /// A place in a file, counted from 1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) line: u32,
-    pub(super) column: u32,
+pub(crate) struct Position {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
 }
 
 /// One node and where it stands
 ///
 /// No `Debug`: a node may be a secret access key.
-pub(super) struct Node {
-    pub(super) position: Position,
-    pub(super) content: Content,
+pub(crate) struct Node {
+    pub(crate) position: Position,
+    pub(crate) content: Content,
 }
 
 /// What a node is
-pub(super) enum Content {
+pub(crate) enum Content {
     Null,
     Bool(bool),
     Number(Number),
@@ -41,34 +41,34 @@ pub(super) enum Content {
 }
 
 /// A number, with the spelling it has in the file (`012345678901` is also an account id)
-pub(super) struct Number {
-    pub(super) value: NumberValue,
-    pub(super) spelling: String,
+pub(crate) struct Number {
+    pub(crate) value: NumberValue,
+    pub(crate) spelling: String,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum NumberValue {
+pub(crate) enum NumberValue {
     Unsigned(u64),
     Signed(i64),
     Float(f64),
 }
 
 /// A key of a mapping
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) position: Position,
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) position: Position,
 }
 
 /// The file is not YAML
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub(super) position: Option<Position>,
-    pub(super) message: String,
+pub(crate) struct SyntaxError {
+    pub(crate) position: Option<Position>,
+    pub(crate) message: String,
 }
 
 impl Node {
     /// A file that says nothing
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             position: Position::START,
             content: Content::Mapping(Vec::new()),
@@ -77,13 +77,13 @@ impl Node {
 
     /// What stands at `pointer` (a JSON Pointer, RFC 6901), or the nearest thing around it that is there; of a mapping's
     /// member the position is its key's.
-    pub(super) fn position_at(&self, pointer: &str) -> Position {
+    pub(crate) fn position_at(&self, pointer: &str) -> Position {
         let found = self.walk(pointer).map_while(|found| found);
         found.last().map_or(self.position, |(position, _)| position)
     }
 
     /// Whether there is something at `pointer`
-    pub(super) fn has(&self, pointer: &str) -> bool {
+    pub(crate) fn has(&self, pointer: &str) -> bool {
         self.walk(pointer).all(|found| found.is_some())
     }
 
@@ -114,7 +114,7 @@ impl Node {
     }
 
     /// The keys of a mapping, each once
-    pub(super) fn keys(&self) -> BTreeSet<String> {
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
         match &self.content {
             Content::Mapping(members) => BTreeSet::from_iter(members.iter().map(|(key, _)| key.text.clone())),
             _ => BTreeSet::new(),
@@ -122,7 +122,7 @@ impl Node {
     }
 
     /// In the words of the messages: what this is
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.content {
             Content::Null => "nothing (leave the key out for its default)",
             Content::Bool(_) => "`true` or `false`",
@@ -135,7 +135,7 @@ impl Node {
 }
 
 /// Reads one YAML document (JSON is one too). A file without content is an empty mapping.
-pub(super) fn parse(text: &str, nodes_max: usize) -> Result<Node, SyntaxError> {
+pub(crate) fn parse(text: &str, nodes_max: usize) -> Result<Node, SyntaxError> {
     let options = serde_saphyr::options! {
         // Repeated keys come through, so that they are reported together with everything else.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -216,7 +216,7 @@ pub(crate) fn flow_style(text: &str) -> Result<String, String> {
 }
 
 impl Position {
-    pub(super) const START: Self = Self { line: 1, column: 1 };
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
 
     fn of(location: Location) -> Self {
         let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
@@ -433,4 +433,4 @@ impl<'de> Deserialize<'de> for RawKey {
 const DEPTH_MAX: usize = 24;
 
 /// Nodes of one file, aliases expanded
-pub(super) const NODES_MAX: usize = 100_000;
+pub(crate) const NODES_MAX: usize = 100_000;

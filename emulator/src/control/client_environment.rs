@@ -18,6 +18,7 @@ use std::{
 };
 
 use clap::ValueEnum;
+use iam_policy::PolicyDocument;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -282,14 +283,10 @@ fn trust(paths: &CertsPaths, client: Client) -> Vec<Change> {
 
 /// The Region that a client is most likely to mean: the one that the first endpoint's policy names, if the endpoint stands
 /// there, or else the first endpoint's, or the service's first
-fn client_region(snapshot: &Snapshot) -> String {
+pub(crate) fn client_region(snapshot: &Snapshot) -> String {
     let first = snapshot.endpoints.iter().next();
     let named = first.and_then(|placed| {
-        let text = placed.endpoint.policy_document.text();
-        let document: Value = serde_json::from_str(text).ok()?;
-        let mut regions = BTreeSet::new();
-        regions_of_resources(&document, &mut regions);
-        let only = regions.pop_first().filter(|_| regions.is_empty())?;
+        let only = region_of_resources(&placed.endpoint.policy_document)?;
         let stands_there = only.parse().is_ok_and(|region| placed.stands_in(&region));
         stands_there.then_some(only)
     });
@@ -297,6 +294,14 @@ fn client_region(snapshot: &Snapshot) -> String {
     named
         .or_else(of_endpoint)
         .unwrap_or_else(|| DEFAULT_REGION.to_owned())
+}
+
+/// The one Region that the resources of a policy name, if they name one
+pub(crate) fn region_of_resources(policy: &PolicyDocument) -> Option<String> {
+    let document: Value = serde_json::from_str(policy.text()).ok()?;
+    let mut regions = BTreeSet::new();
+    regions_of_resources(&document, &mut regions);
+    regions.pop_first().filter(|_| regions.is_empty())
 }
 
 /// The Regions that the resources of a document name in full
@@ -376,4 +381,4 @@ fn display(value: &impl ValueEnum, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 pub(crate) const CONTROL_URL_VARIABLE: &str = "LOOKOUTVISION_EMULATOR_CONTROL_URL";
 
 /// The service's first Region
-const DEFAULT_REGION: &str = "us-east-1";
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";

@@ -54,7 +54,6 @@ impl AcknowledgedChanges {
     }
 
     /// Nothing was made, and what will be ends with the process
-    #[cfg(test)]
     pub(crate) fn empty() -> Self {
         Self {
             endpoints: EndpointChanges::default(),

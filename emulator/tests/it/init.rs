@@ -52,7 +52,13 @@ async fn a_new_folder_is_valid_without_a_warning_and_allows_one_model() {
     let names: Vec<&str> = written.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["emulator.schema.json", "emulator.yaml", "policies/endpoint.json"]
+        [
+            "emulator.schema.json",
+            "emulator.yaml",
+            "policies/endpoint.json",
+            "tests/policies.yaml",
+            "tests/policy-tests.schema.json",
+        ]
     );
     for name in names {
         assert!(text(&output.stdout).contains(name), "{output:?}");
@@ -78,6 +84,12 @@ async fn a_new_folder_is_valid_without_a_warning_and_allows_one_model() {
         (Some(0), ""),
         "{lint:?}"
     );
+
+    let tests = run(folder.path(), &["policy", "test", "tests/policies.yaml"]);
+    assert_eq!(tests.status.code(), Some(0), "{tests:?}");
+    assert!(text(&tests.stdout).ends_with("passed, 0 failed\n"), "{tests:?}");
+    let schema = run(folder.path(), &["schema", "--of", "policy-tests"]);
+    assert_eq!(written["tests/policy-tests.schema.json"], schema.stdout);
 
     let process = Process::start(folder.path());
     let detect = |model: &str| Call::detect(model).region("us-east-1");

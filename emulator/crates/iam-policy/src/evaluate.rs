@@ -23,7 +23,7 @@ use crate::action::Action;
 use crate::arn::Arn;
 use crate::context::RequestContext;
 use crate::decision::{DecidedBy, Decision, Evaluation, Layer};
-use crate::document::PolicyDocument;
+use crate::document::{PolicyDocument, PolicyType};
 use crate::principal::{GrantedTo, IdentityKind, Principal};
 use crate::resource::Resource;
 use crate::statement::Effect;
@@ -68,6 +68,14 @@ impl<'a> Policies<'a> {
     /// Whether the decision can depend on a condition key; see [`PolicyDocument::reads_context`].
     pub fn read_context(&self) -> bool {
         self.documents().any(|(_, document)| document.reads_context())
+    }
+
+    /// The document of a layer that stands in this place among those of its layer.
+    pub fn document(&self, policy_type: PolicyType, policy: usize) -> Option<&'a PolicyDocument> {
+        let mut documents = self.documents();
+        let found =
+            documents.find(|(place, document)| (document.policy_type(), *place) == (policy_type, policy));
+        found.map(|(_, document)| document)
     }
 
     /// Every document with its place among those of its layer, in the order of the rules.

@@ -115,6 +115,7 @@ mod json;
 pub mod lint;
 mod loader;
 mod nearest;
+mod outline;
 mod pattern;
 mod principal;
 mod resource;
@@ -133,6 +134,7 @@ pub use explain::{
 pub use finding::{Finding, FindingCode, PolicyError, Severity};
 pub use json::JSON_DEPTH_MAX;
 pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX, FINDINGS_MAX};
+pub use outline::{ConditionOutline, Entry, Place, StatementOutline};
 pub use pattern::matches_glob;
 pub use principal::{Identity, IdentityKind, Principal, PrincipalError};
 pub use resource::Resource;

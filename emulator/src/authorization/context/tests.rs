@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     identity::Principal,
     network::{entry_point::Scope, host_name::EmulatedService},
-    request::{TlsSession, body::BodyBudget},
+    request::{Connection, TlsSession, body::BodyBudget},
     runtime::{Snapshot, acknowledged::AcknowledgedChanges},
     services::{
         lookoutvision::call::Call,

@@ -1,0 +1,239 @@
+//! `policy test`: what the policies say about calls, held against what somebody expects of them.
+//!
+//! ```text
+//! $ lookoutvision-emulator policy test tests/policies.yaml
+//! tests/policies.yaml
+//!   ok    the line may ask its own model
+//!   FAIL  the line may train
+//!         tests/policies.yaml:9:5: expected allowed, got implicitDeny: nearest is statement 0 (Line): …
+//!         policies/endpoint.json:4:5
+//! 1 passed, 1 failed
+//! ```
+//!
+//! A call is put to the policies by the code that the server puts it by ([`crate::workbench`]), so a test and a request
+//! cannot differ.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use self::{
+    cases::Case,
+    report::{Origins, Report},
+    scenes::Configurations,
+    tree::{Mistakes, Spot},
+    written::{TestFile, Tested},
+};
+use super::output_failed;
+use crate::{
+    cli::{ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE},
+    config::{Problem, yaml},
+};
+
+mod cases;
+mod expectation;
+mod policies;
+mod report;
+mod scenes;
+mod tree;
+mod written;
+
+/// The JSON Schema of test files
+pub(in crate::cli) const SCHEMA: &str = include_str!("../../../policy-tests.schema.json");
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TestOptions {
+    #[command(flatten)]
+    config: ConfigOption,
+    /// Form of the report on standard output
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "LOOKOUTVISION_EMULATOR_FORMAT",
+        default_value = "text"
+    )]
+    format: TestFormat,
+    /// Run only the tests whose name holds this, in any case
+    #[arg(long, value_name = "TEXT", env = "LOOKOUTVISION_EMULATOR_FILTER")]
+    filter: Option<String>,
+    /// Run again whenever one of the files changes
+    #[arg(long, env = "LOOKOUTVISION_EMULATOR_WATCH")]
+    watch: bool,
+    /// Test files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TestFormat {
+    /// A line a test, and beneath a failure what is in the way
+    Text,
+    /// One object with every case
+    Json,
+    /// JUnit XML, as CI servers read it
+    Junit,
+    /// TAP 14
+    Tap,
+}
+
+/// What came of one run
+struct Run {
+    outcome: Result<Report, Vec<Problem>>,
+    /// Every file that was read or looked for
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(options: &TestOptions) -> u8 {
+    if options.watch {
+        return watch(options);
+    }
+    let run = Run::of(options);
+    tell(&run, options)
+}
+
+/// Tells what came of a run, and how it ends the command
+fn tell(run: &Run, options: &TestOptions) -> u8 {
+    let report = match &run.outcome {
+        Ok(report) => report,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            return EXIT_USAGE;
+        }
+    };
+    if report.is_empty() {
+        let filter = options.filter.as_deref().unwrap_or_default();
+        eprintln!("no test has `{}` in its name", client_text::escape(filter));
+        return EXIT_USAGE;
+    }
+    match report.write(options.format, &Origins::of(&run.files), &mut io::stdout().lock()) {
+        Ok(()) if report.has_failed() => EXIT_FAILED,
+        Ok(()) => EXIT_OK,
+        Err(error) => output_failed(&error),
+    }
+}
+
+/// Runs again whenever one of the files changes, until the process is ended
+fn watch(options: &TestOptions) -> u8 {
+    loop {
+        // Before they are read: what changes while it is read has changed since.
+        let looked_at = SystemTime::now() - CLOCK_TICK;
+        let run = Run::of(options);
+        let before: Vec<_> = run.files.iter().map(|file| state_of(file)).collect();
+        if io::stdout().is_terminal() {
+            // Clears the screen and the lines above it (ECMA-48, ED and CUP; `3J` is xterm's).
+            print!("\x1b[H\x1b[2J\x1b[3J");
+        }
+        tell(&run, options);
+        if io::stdout().flush().is_err() {
+            return EXIT_FAILED;
+        }
+        let now = SystemTime::now();
+        let is_meanwhile = |modified: SystemTime| modified > looked_at && modified <= now;
+        if before
+            .iter()
+            .flatten()
+            .any(|(modified, _)| modified.is_some_and(is_meanwhile))
+        {
+            continue;
+        }
+        while run
+            .files
+            .iter()
+            .map(|file| state_of(file))
+            .eq(before.iter().copied())
+        {
+            thread::sleep(WATCH_INTERVAL);
+        }
+    }
+}
+
+/// What tells one version of a file from the next; `None` when it is not there
+fn state_of(file: &Path) -> Option<(Option<SystemTime>, u64)> {
+    let metadata = file.metadata().ok()?;
+    Some((metadata.modified().ok(), metadata.len()))
+}
+
+impl Run {
+    fn of(options: &TestOptions) -> Self {
+        let mut files = options.files.clone();
+        let mut configurations = Configurations::new(Timestamp::now(), options.config.config_nodes_max);
+        let mut problems = Vec::new();
+        let mut report = Report::default();
+        for path in &options.files {
+            match cases_of(path, options, &mut configurations, &mut files) {
+                Ok(cases) => report.add(path.clone(), cases),
+                Err(found) => problems.extend(
+                    found
+                        .into_iter()
+                        .filter(|found| !problems.contains(found))
+                        .collect::<Vec<_>>(),
+                ),
+            }
+        }
+        files.append(&mut configurations.files);
+        files.sort();
+        files.dedup();
+        Self {
+            outcome: if problems.is_empty() {
+                Ok(report)
+            } else {
+                Err(problems)
+            },
+            files,
+        }
+    }
+}
+
+fn cases_of(
+    path: &Path,
+    options: &TestOptions,
+    configurations: &mut Configurations,
+    files: &mut Vec<PathBuf>,
+) -> Result<Vec<Case>, Vec<Problem>> {
+    let nodes_max = options.config.config_nodes_max.unwrap_or(yaml::NODES_MAX);
+    let file = TestFile::read(path, nodes_max)?;
+    files.extend(file.policy_files.iter().cloned());
+    let mut mistakes = Mistakes::in_file(&file.path);
+    let tests = match configurations.of(&file, options.config.config.as_deref()) {
+        Ok(tests) => tests,
+        Err(problems) => {
+            for problem in problems {
+                match (&file.tested, &problem.file) {
+                    // It cannot be read at all, and this is where it is named.
+                    (Some(Tested::Config(_, spot)), None) => mistakes.at(spot, problem.message),
+                    _ => mistakes.add(problem),
+                }
+            }
+            return Err(mistakes.into_problems());
+        }
+    };
+    let Some(mut tests) = tests else {
+        let message = "nothing says whose policies are tested: name a configuration in `config` (or by `--config`), or \
+                       policies in `policies`";
+        mistakes.at(&Spot::START, message);
+        return Err(mistakes.into_problems());
+    };
+    let cases = cases::cases(&file, &mut tests, options.filter.as_deref(), &mut mistakes);
+    if mistakes.is_empty() {
+        Ok(cases)
+    } else {
+        Err(mistakes.into_problems())
+    }
+}
+
+/// By how much the times of files may lag behind the clock (a tick of the kernel's, 10 ms at most)
+const CLOCK_TICK: Duration = Duration::from_millis(20);
+
+/// How often the files are looked at: a save shows well within 300 ms
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

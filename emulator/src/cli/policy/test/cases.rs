@@ -1,0 +1,380 @@
+//! From tests to cases, and from cases to what the policies say about them.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use aws_identifiers::{AccountId, Region};
+use iam_policy::{DecidedBy, Decision, Explanation, Layer, NearMiss, PolicyDocument};
+use lookoutvision::operation::Operation;
+
+use super::{
+    scenes::Tests,
+    tree::{Mistakes, Spot},
+    written::{TestFile, WrittenTest},
+};
+use crate::{
+    authorization::{Changes, Verdict},
+    config::yaml::Position,
+    workbench::{CallerName, EntryPointName, OperationName, SubjectName},
+};
+
+/// A case with what came of it
+#[derive(Debug)]
+pub(super) struct Case {
+    /// Where its test stands
+    pub(super) position: Position,
+    /// That of its test, and what tells it from the test's other cases
+    pub(super) name: String,
+    pub(super) asked: AskedOf,
+    pub(super) expected: &'static str,
+    pub(super) decision: Decision,
+    pub(super) decided_by: Option<DecidedBy>,
+    /// AWS's sentence for the refusal
+    pub(super) message: Option<String>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// What was asked
+#[derive(Debug)]
+pub(super) struct AskedOf {
+    pub(super) operation: Operation,
+    pub(super) action: String,
+    pub(super) resource: String,
+    pub(super) principal: String,
+    /// `None`: the public endpoint
+    pub(super) vpc_endpoint_id: Option<String>,
+    pub(super) region: Region,
+    pub(super) source_ip: IpAddr,
+}
+
+/// How a case is not as it was expected to be
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// In one line
+    pub(super) summary: String,
+    pub(super) near_miss: Option<NearMiss>,
+    /// What to know of condition keys
+    pub(super) notes: Vec<String>,
+    /// The statement that decided, or came nearest: line and column in its document
+    pub(super) statement: Option<StatementPlace>,
+}
+
+/// Where a statement stands
+#[derive(Debug)]
+pub(super) struct StatementPlace {
+    pub(super) document: PolicyDocument,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// Whom, where, what: one of the combinations of a test's lists
+struct Combination<'t> {
+    operation: Operation,
+    is_pattern: bool,
+    region: Option<&'t Region>,
+    entry_point: &'t EntryPointName,
+    principal: Option<&'t CallerName>,
+    resource: Option<&'t SubjectName>,
+    source_ip: IpAddr,
+}
+
+/// Every case of a file whose name holds the filter; mistakes are taken down
+pub(super) fn cases(
+    file: &TestFile,
+    tests: &mut Tests,
+    filter: Option<&str>,
+    mistakes: &mut Mistakes,
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for test in &file.tests {
+        for combination in combinations(test) {
+            if cases.len() >= CASES_MAX {
+                mistakes.at(&test.spot, format!("the file has more than {CASES_MAX} cases, its lists multiplied (policy_test_cases_max)"));
+                return cases;
+            }
+            decide(test, &combination, tests, &mut cases, mistakes);
+        }
+    }
+    number_equal_names(&mut cases);
+    if let Some(filter) = filter.map(str::to_lowercase) {
+        cases.retain(|case| case.name.to_lowercase().contains(&filter));
+    }
+    cases
+}
+
+fn combinations(test: &WrittenTest) -> Vec<Combination<'_>> {
+    let given = &test.given;
+    let mut combinations = Vec::new();
+    for OperationName {
+        operations,
+        is_pattern,
+    } in &test.operations.values
+    {
+        for operation in operations {
+            for region in given.regions.each() {
+                for entry_point in given.entry_points.each() {
+                    for principal in given.principals.each() {
+                        for resource in given.resources.each() {
+                            for source_ip in given.source_ips.each() {
+                                combinations.push(Combination {
+                                    operation: *operation,
+                                    is_pattern: *is_pattern,
+                                    region,
+                                    entry_point: entry_point.unwrap_or(&EntryPointName::TheOnlyOne),
+                                    principal,
+                                    resource,
+                                    source_ip: source_ip.copied().unwrap_or(SOURCE_IP),
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    combinations
+}
+
+/// Asks the policies about one combination, which is as many cases as resources that it could be about
+fn decide(
+    test: &WrittenTest,
+    combination: &Combination<'_>,
+    tests: &mut Tests,
+    cases: &mut Vec<Case>,
+    mistakes: &mut Mistakes,
+) {
+    let given = &test.given;
+    let or_test = |spot: &Option<Spot>| spot.clone().unwrap_or_else(|| test.spot.clone());
+    let (scene, policies) = match tests {
+        Tests::Configured(scene) => (scene.clone(), None),
+        Tests::Policies(alone) => match account_of(combination) {
+            Ok(account) => (alone.scene(&account), Some(&alone.policies)),
+            Err(message) => return mistakes.at(&or_test(&given.principals.spot), message),
+        },
+    };
+    let caller = match combination.principal {
+        Some(name) => scene.caller(name),
+        None => scene.only_caller(),
+    };
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(message) => return mistakes.at(&or_test(&given.principals.spot), message),
+    };
+    let region = combination
+        .region
+        .or_else(|| combination.resource.and_then(SubjectName::region));
+    let (entry_point, region) = match scene.entry_point(combination.entry_point, region) {
+        Ok(found) => found,
+        Err(message) => return mistakes.at(&or_test(&given.entry_points.spot), message),
+    };
+    let subjects = match scene.subjects(
+        combination.operation,
+        &region,
+        combination.resource,
+        combination.is_pattern,
+    ) {
+        Ok(subjects) => subjects,
+        Err(message) => return mistakes.at(&or_test(&given.resources.spot), message),
+    };
+    let has_several = subjects.len() > 1;
+    for subject in &subjects {
+        let vpc_endpoint_id = entry_point.vpc_endpoint_id().map(ToString::to_string);
+        let call = scene.call(
+            caller.clone(),
+            entry_point.clone(),
+            &region,
+            combination.operation,
+            subject,
+            combination.source_ip,
+        );
+        let verdict = call.decide(Changes {
+            context: &given.context,
+            policies,
+        });
+        let asked = AskedOf {
+            operation: combination.operation,
+            action: verdict.action(),
+            resource: verdict.resource(),
+            principal: caller.principal.arn().to_owned(),
+            vpc_endpoint_id,
+            region: region.clone(),
+            source_ip: combination.source_ip,
+        };
+        cases.push(Case::of(test, asked, &verdict, has_several));
+    }
+}
+
+impl fmt::Display for AskedOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            action,
+            resource,
+            principal,
+            region,
+            ..
+        } = self;
+        write!(f, "{action} on {resource} by {principal} ")?;
+        match &self.vpc_endpoint_id {
+            Some(id) => write!(f, "over {id} in {region}"),
+            None => write!(f, "over the public endpoint of {region}"),
+        }
+    }
+}
+
+/// The account that everything belongs to where no configuration says it
+fn account_of(combination: &Combination<'_>) -> Result<AccountId, String> {
+    let of_resource = combination.resource.and_then(SubjectName::account);
+    let account = of_resource.or_else(|| combination.principal.and_then(CallerName::account));
+    let account = account.ok_or("who calls? name the ARN in `principal`, here or in `defaults`")?;
+    account.parse().map_err(|error| format!("{error}"))
+}
+
+impl Case {
+    fn of(test: &WrittenTest, asked: AskedOf, verdict: &Verdict<'_>, has_several_resources: bool) -> Self {
+        let evaluation = verdict.evaluation();
+        let message = verdict.message();
+        let expectation = &test.expectation;
+        let summary = if expectation.agrees_with(evaluation.decision) {
+            let wrong_statement = expectation.wrong_statement(evaluation.decided_by.as_ref());
+            wrong_statement.or_else(|| expectation.wrong_message(message.as_deref()))
+        } else {
+            Some(format!(
+                "expected {}, got {}",
+                expectation.decision(),
+                evaluation.decision
+            ))
+        };
+        // Explanations cost more than decisions, and nobody asks why something is as it should be.
+        let failure = summary
+            .map(|summary| Failure::of(summary, expectation.agrees_with(evaluation.decision), verdict));
+        Self {
+            position: test.spot.position,
+            name: name(test, &asked, has_several_resources),
+            asked,
+            expected: expectation.decision(),
+            decision: evaluation.decision,
+            decided_by: evaluation.decided_by.clone(),
+            message,
+            failure,
+        }
+    }
+}
+
+impl Failure {
+    fn of(mut summary: String, is_decision_right: bool, verdict: &Verdict<'_>) -> Self {
+        let Explanation {
+            evaluation,
+            near_miss,
+            notes,
+            ..
+        } = verdict.explain();
+        if !is_decision_right {
+            summary.push_str(": ");
+            summary.push_str(&match (evaluation.decision, &evaluation.decided_by, &near_miss) {
+                (Decision::Allowed, Some(by), _) => format!("allowed by {by}"),
+                (Decision::Allowed, None, _) => "no policy stands in the way".to_owned(),
+                (Decision::ExplicitDeny, Some(by), _) => format!("denied by {by}"),
+                (_, _, Some(near_miss)) => nearest(near_miss),
+                (_, _, None) => {
+                    let layer = evaluation.layer.map_or("policy", Layer::name);
+                    format!("no {layer} allows {}", verdict.action())
+                }
+            });
+        }
+        let statement = evaluation
+            .decided_by
+            .as_ref()
+            .or(near_miss.as_ref().map(|near_miss| &near_miss.statement));
+        let statement = statement.and_then(|by| StatementPlace::of(by, verdict));
+        Self {
+            summary,
+            near_miss,
+            notes,
+            statement,
+        }
+    }
+}
+
+/// `nearest is statement 0 (Line): …`
+fn nearest(near_miss: &NearMiss) -> String {
+    let by = &near_miss.statement;
+    let sid = by
+        .sid
+        .as_ref()
+        .map_or_else(String::new, |sid| format!(" ({sid})"));
+    format!("nearest is statement {}{sid}: {}", by.statement, near_miss.reason)
+}
+
+impl StatementPlace {
+    fn of(by: &DecidedBy, verdict: &Verdict<'_>) -> Option<Self> {
+        verdict.with_policies(|policies| {
+            let document = policies.document(by.policy_type, by.policy)?;
+            let outline = document.outline();
+            let place = &outline.get(by.statement)?.place;
+            Some(Self {
+                document: document.clone(),
+                line: place.line,
+                column: place.column,
+            })
+        })
+    }
+}
+
+/// The test's name, with what tells this case from its others in brackets
+fn name(test: &WrittenTest, asked: &AskedOf, has_several_resources: bool) -> String {
+    let given = &test.given;
+    let has_several_operations = match test.operations.values.as_slice() {
+        [only] => only.operations.len() > 1,
+        _ => true,
+    };
+    let mut differing: Vec<&str> = Vec::new();
+    if has_several_operations {
+        differing.push(asked.operation.name());
+    }
+    if has_several_resources || given.resources.values.len() > 1 {
+        differing.push(last_part(&asked.resource));
+    }
+    if given.principals.values.len() > 1 {
+        differing.push(last_part(&asked.principal));
+    }
+    if given.entry_points.values.len() > 1 {
+        differing.push(asked.vpc_endpoint_id.as_deref().unwrap_or("public endpoint"));
+    }
+    if given.regions.values.len() > 1 {
+        differing.push(asked.region.as_str());
+    }
+    let source_ip = asked.source_ip.to_string();
+    if given.source_ips.values.len() > 1 {
+        differing.push(&source_ip);
+    }
+    match differing.as_slice() {
+        [] => test.name.clone(),
+        differing => format!("{} [{}]", test.name, differing.join(", ")),
+    }
+}
+
+/// Of an ARN what stands behind the account
+fn last_part(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+/// Reports tell cases by their names
+fn number_equal_names(cases: &mut [Case]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for case in cases {
+        let count = seen.entry(case.name.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            case.name.push_str(&format!(" #{count}"));
+        }
+    }
+}
+
+/// Where the address that a test's call comes from is not said: that of a program on the emulator's machine
+const SOURCE_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Cases of one file
+const CASES_MAX: usize = 100_000;

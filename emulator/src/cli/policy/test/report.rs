@@ -1,0 +1,158 @@
+//! What came of the tests, for a person and for programs.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufWriter, Write},
+    path::{Component, Path, PathBuf},
+};
+
+use client_text::escape;
+use iam_policy::PolicyDocument;
+
+use super::{
+    TestFormat,
+    cases::{Case, Failure},
+    policies::read_file,
+};
+
+mod json;
+mod junit;
+mod tap;
+
+/// What came of the tests of one run
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    files: Vec<(PathBuf, Vec<Case>)>,
+}
+
+/// Which file a document was read from
+#[derive(Debug, Default)]
+pub(super) struct Origins(BTreeMap<String, PathBuf>);
+
+impl Origins {
+    /// Those of documents that stand in one of these files alone
+    pub(super) fn of(files: &[PathBuf]) -> Self {
+        let texts = files
+            .iter()
+            .filter_map(|file| Some((read_file(file).ok()?, plain(file))));
+        Self(texts.collect())
+    }
+
+    fn file(&self, document: &PolicyDocument) -> Option<&Path> {
+        self.0.get(document.text()).map(PathBuf::as_path)
+    }
+}
+
+/// `tests/../policies/endpoint.json` without the way back and forth, if that is the same file
+fn plain(file: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in file.components() {
+        match (part, plain.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            (Component::CurDir, _) => {}
+            _ => plain.push(part),
+        }
+    }
+    // A symbolic link leads back to elsewhere.
+    match (plain.canonicalize(), file.canonicalize()) {
+        (Ok(one), Ok(other)) if one == other => plain,
+        _ => file.to_path_buf(),
+    }
+}
+
+impl Report {
+    pub(super) fn add(&mut self, file: PathBuf, cases: Vec<Case>) {
+        self.files.push((file, cases));
+    }
+
+    fn cases(&self) -> impl Iterator<Item = (&Path, &Case)> {
+        let files = self.files.iter();
+        files.flat_map(|(file, cases)| cases.iter().map(move |case| (file.as_path(), case)))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.cases().next().is_none()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed() > 0
+    }
+
+    fn failed(&self) -> usize {
+        self.cases().filter(|(_, case)| case.failure.is_some()).count()
+    }
+
+    fn passed(&self) -> usize {
+        self.cases().filter(|(_, case)| case.failure.is_none()).count()
+    }
+
+    pub(super) fn write(
+        &self,
+        format: TestFormat,
+        origins: &Origins,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let mut out = BufWriter::new(out);
+        match format {
+            TestFormat::Text => self.write_text(origins, &mut out)?,
+            TestFormat::Json => json::write(self, origins, &mut out)?,
+            TestFormat::Junit => junit::write(self, origins, &mut out)?,
+            TestFormat::Tap => tap::write(self, origins, &mut out)?,
+        }
+        out.flush()
+    }
+
+    fn write_text(&self, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+        for (file, cases) in self.files.iter().filter(|(_, cases)| !cases.is_empty()) {
+            writeln!(out, "{}", escape(&file.display().to_string()))?;
+            for case in cases {
+                let Some(failure) = &case.failure else {
+                    writeln!(out, "  ok    {}", escape(&case.name))?;
+                    continue;
+                };
+                writeln!(out, "  FAIL  {}", escape(&case.name))?;
+                for line in failure_lines(file, case, failure, origins) {
+                    writeln!(out, "        {}", escape(&line))?;
+                }
+            }
+        }
+        writeln!(out, "{} passed, {} failed", self.passed(), self.failed())
+    }
+}
+
+/// What there is to say about a failure, a line each
+fn failure_lines(file: &Path, case: &Case, failure: &Failure, origins: &Origins) -> Vec<String> {
+    let at = case.position;
+    let mut lines = vec![
+        format!(
+            "{}:{}:{}: {}",
+            file.display(),
+            at.line,
+            at.column,
+            failure.summary
+        ),
+        format!("asked: {}", case.asked),
+    ];
+    if let Some(place) = place(failure, origins) {
+        lines.push(format!("statement: {place}"));
+    }
+    if let Some(message) = &case.message {
+        lines.push(message.clone());
+    }
+    lines.extend(failure.notes.iter().map(|note| format!("note: {note}")));
+    lines
+}
+
+/// `policies/endpoint.json:4:5`: where the statement stands that decided or came nearest
+fn place(failure: &Failure, origins: &Origins) -> Option<String> {
+    let statement = failure.statement.as_ref()?;
+    let file = origins.file(&statement.document)?;
+    Some(format!(
+        "{}:{}:{}",
+        file.display(),
+        statement.line,
+        statement.column
+    ))
+}

@@ -1,0 +1,37 @@
+//! JUnit XML, as CI servers read it: a suite a file, a test case a case.
+
+use std::io::{self, Write};
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Origins, Report, failure_lines};
+
+pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+    let mut written = quick_junit::Report::new("lookoutvision-emulator policy test");
+    for (file, cases) in &report.files {
+        let file_name = file.display().to_string();
+        let mut suite = TestSuite::new(file_name.clone());
+        for case in cases {
+            let status = match &case.failure {
+                None => TestCaseStatus::success(),
+                Some(failure) => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status
+                        .set_message(failure.summary.clone())
+                        .set_type(case.decision.as_str())
+                        .set_description(failure_lines(file, case, failure, origins).join("\n"));
+                    status
+                }
+            };
+            let mut test_case = TestCase::new(case.name.clone(), status);
+            test_case.set_classname(file_name.clone());
+            test_case.extra.insert("file".into(), file_name.clone().into());
+            test_case
+                .extra
+                .insert("line".into(), case.position.line.to_string().into());
+            suite.add_test_case(test_case);
+        }
+        written.add_test_suite(suite);
+    }
+    written.serialize(out).map_err(io::Error::other)
+}

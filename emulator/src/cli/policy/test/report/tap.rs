@@ -1,0 +1,32 @@
+//! The Test Anything Protocol, version 14 (testanything.org/tap-version-14-specification.html).
+
+use std::io::{self, Write};
+
+use client_text::escape;
+
+use super::{Origins, Report, failure_lines};
+
+pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "TAP version 14\n1..{}", report.cases().count())?;
+    for (index, (file, case)) in report.cases().enumerate() {
+        let number = index + 1;
+        // A `#` would begin a directive; a backslash takes its meaning away.
+        let name = escape(&case.name).replace('\\', "\\\\").replace('#', "\\#");
+        let Some(failure) = &case.failure else {
+            writeln!(out, "ok {number} - {name}")?;
+            continue;
+        };
+        writeln!(out, "not ok {number} - {name}\n  ---")?;
+        writeln!(out, "  message: {}\n  details:", quoted(&failure.summary))?;
+        for line in failure_lines(file, case, failure, origins) {
+            writeln!(out, "    - {}", quoted(&line))?;
+        }
+        writeln!(out, "  ...")?;
+    }
+    Ok(())
+}
+
+/// A YAML text: JSON's are that
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

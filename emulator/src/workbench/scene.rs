@@ -1,0 +1,173 @@
+//! A configuration with everything that calls made since, and what is called in it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use aws_identifiers::{Region, VpcEndpointId};
+use client_text::spelling;
+use jiff::Timestamp;
+use lookoutvision::{operation::Operation, store::State};
+
+use super::{
+    Subject, SubjectName,
+    callers::{Callers, LISTED_MAX},
+    subject,
+};
+use crate::{
+    authorization::{RequestTags, SupposedCall},
+    identity::Caller,
+    network::entry_point::EntryPoint,
+    runtime::{Snapshot, acknowledged::AcknowledgedChanges},
+    services::lookoutvision::call,
+    settings::Settings,
+};
+
+/// A configuration with everything that calls made since
+pub(crate) struct Scene {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) callers: Callers,
+    pub(super) now: Timestamp,
+    state: Arc<State>,
+    default_region: Region,
+}
+
+/// The way in, as a person names it
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntryPointName {
+    /// The only endpoint of the Region
+    TheOnlyOne,
+    /// The endpoint of this id
+    VpcEndpoint(VpcEndpointId),
+    /// The public endpoint
+    Public,
+}
+
+impl Scene {
+    /// What a configuration declares, with nothing called yet; the Region is the one that is meant where nothing names one
+    pub(crate) fn declared(
+        settings: Arc<Settings>,
+        now: Timestamp,
+        default_region: impl FnOnce(&Snapshot) -> Region,
+    ) -> Self {
+        let snapshot = Snapshot::new(settings, &AcknowledgedChanges::empty(), now);
+        Self {
+            default_region: default_region(&snapshot),
+            snapshot: Arc::new(snapshot),
+            callers: Callers::Declared,
+            state: Arc::default(),
+            now,
+        }
+    }
+
+    /// The same, with callers of whom nothing is known but their ARN
+    pub(crate) fn with_any_caller(self) -> Self {
+        Self {
+            callers: Callers::Anyone,
+            ..self
+        }
+    }
+
+    /// The configuration
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.snapshot.settings
+    }
+
+    /// The way in, and the Region that it leads to
+    ///
+    /// # Errors
+    /// No such endpoint stands in that Region, or it is not clear which is meant.
+    pub(crate) fn entry_point(
+        &self,
+        name: &EntryPointName,
+        region: Option<&Region>,
+    ) -> Result<(EntryPoint, Region), String> {
+        let endpoints = &self.snapshot.endpoints;
+        match name {
+            EntryPointName::Public => {
+                Ok((EntryPoint::Public, region.unwrap_or(&self.default_region).clone()))
+            }
+            EntryPointName::VpcEndpoint(id) => {
+                let Some(placed) = endpoints.get(id) else {
+                    let known: Vec<&str> = endpoints.iter().map(|placed| placed.id().as_str()).collect();
+                    return Err(match spelling::meant(id.as_str(), &known) {
+                        Some(meant) => format!("no VPC endpoint `{id}` is declared; did you mean `{meant}`?"),
+                        None => format!(
+                            "no VPC endpoint `{id}` is declared; those that are: {}",
+                            spelling::quoted(known.get(..LISTED_MAX).unwrap_or(&known))
+                        ),
+                    });
+                };
+                let region = region.or(placed.region.as_ref()).unwrap_or(&self.default_region);
+                match &placed.region {
+                    Some(own) if own != region => {
+                        Err(format!("`{id}` stands in {own}, and the call goes to {region}"))
+                    }
+                    _ => Ok((EntryPoint::VpcEndpoint(placed.clone()), region.clone())),
+                }
+            }
+            EntryPointName::TheOnlyOne => {
+                let region = region.unwrap_or(&self.default_region);
+                let here: Vec<_> = endpoints
+                    .iter()
+                    .filter(|placed| placed.stands_in(region))
+                    .collect();
+                match here.as_slice() {
+                    [only] => Ok((EntryPoint::VpcEndpoint((*only).clone()), region.clone())),
+                    [] => Err(format!(
+                        "no VPC endpoint stands in {region}; name one of another Region in `vpc_endpoint_id`, or the public \
+                         endpoint: `vpc_endpoint_id: null`"
+                    )),
+                    several => {
+                        let ids: Vec<&str> = several.iter().map(|placed| placed.id().as_str()).collect();
+                        Err(format!(
+                            "{} VPC endpoints stand in {region}; say which in `vpc_endpoint_id`: {}",
+                            ids.len(),
+                            spelling::quoted(ids.get(..LISTED_MAX).unwrap_or(&ids))
+                        ))
+                    }
+                }
+            }
+        }
+    }
+
+    /// What calls of an operation are about in a Region, of what is named; without a name, everything that is there
+    ///
+    /// # Errors
+    /// No call of the operation could be about that.
+    pub(crate) fn subjects(
+        &self,
+        operation: Operation,
+        region: &Region,
+        name: Option<&SubjectName>,
+        is_pattern: bool,
+    ) -> Result<Vec<Subject>, String> {
+        let view = self.state.view(&self.snapshot.declared, region, self.now);
+        subject::subjects(&view, operation, name, is_pattern)
+    }
+
+    /// The call, as the server would put it to the policies
+    pub(crate) fn call(
+        &self,
+        caller: Caller,
+        entry_point: EntryPoint,
+        region: &Region,
+        operation: Operation,
+        subject: &Subject,
+        source_ip: IpAddr,
+    ) -> SupposedCall {
+        let request = call::asked_about(
+            operation,
+            region.clone(),
+            subject.resource.clone(),
+            subject.tags.clone(),
+            &RequestTags::default(),
+        );
+        SupposedCall::new(
+            self.settings().clone(),
+            caller,
+            entry_point,
+            request,
+            self.now,
+            source_ip,
+        )
+    }
+}
