@@ -21,6 +21,7 @@ use crate::{
 mod asked;
 mod changes;
 mod context;
+mod coverage;
 mod denial;
 mod notes;
 mod question;
@@ -30,6 +31,7 @@ mod supposed;
 use self::{asked::Asked, context::Facts};
 pub(crate) use self::{
     changes::{Changes, PolicyChanges},
+    coverage::Coverage,
     denial::Denial,
     notes::ORGANIZATION_KEYS,
     question::Question,
@@ -170,6 +172,11 @@ impl Authorization {
             return Explanation::without_statements(&self.evaluation, self.pair().action(), note);
         }
         self.asked.explain(self.pair(), Changes::default())
+    }
+
+    /// Counts what this came to in every document that was asked
+    pub(crate) fn count(&self, coverage: &Coverage) {
+        self.asked.count(Changes::default(), coverage);
     }
 
     /// The condition keys as evaluated

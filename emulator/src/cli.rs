@@ -13,6 +13,7 @@ mod certs;
 mod check;
 mod completions;
 mod control_client;
+mod coverage_files;
 mod doctor;
 mod env;
 mod exec;

@@ -47,7 +47,7 @@ pub(crate) use self::{
 };
 use crate::{
     network::EmulatedName,
-    settings::Settings,
+    settings::{PolicyFiles, Settings},
     tls::{Alpn, InvalidName, ServedNames},
 };
 
@@ -233,10 +233,16 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
     };
     let files = files.into_named();
     let outcome = with_mistakes(&source.overrides.mistakes, outcome);
-    let outcome = outcome.map(|config| Config {
-        file: source.file.path().map(Path::to_path_buf),
-        files: files.clone(),
-        ..config
+    let outcome = outcome.map(|mut config| {
+        let settings = Arc::get_mut(&mut config.settings).expect("nobody else has it yet");
+        let named = files.iter();
+        settings.policy_files =
+            PolicyFiles::new(named.filter_map(|file| Some((file.sha256()?, file.path().to_path_buf()))));
+        Config {
+            file: source.file.path().map(Path::to_path_buf),
+            files: files.clone(),
+            ..config
+        }
     });
     Reading { outcome, files }
 }

@@ -34,6 +34,7 @@ mod answer;
 mod certificates;
 pub(crate) mod client_environment;
 mod clock;
+mod coverage;
 pub(crate) mod diagnosis;
 mod doctor;
 mod endpoint_policy;

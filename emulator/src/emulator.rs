@@ -36,6 +36,7 @@ use crate::{
     },
     services::vocabulary,
     tls::{self, CertificateAuthority, TlsLimits},
+    workbench::coverage::{CoverageReport, show_all},
 };
 
 #[cfg(feature = "aws-sdk")]
@@ -358,6 +359,18 @@ impl Emulator {
         }
         self.stop.send_replace(Stop::AtOnce);
         all_stopped.await
+    }
+
+    /// Counts which parts of the policies requests come to, from the next one on
+    pub(crate) fn count_coverage(&self) {
+        self.shared.coverage.turn(true);
+    }
+
+    /// Which parts of the policies requests came to
+    pub(crate) fn coverage_report(&self) -> CoverageReport {
+        let snapshot = self.snapshot();
+        show_all(&self.shared.coverage, &snapshot.settings, &snapshot.endpoints);
+        CoverageReport::of(&self.shared.coverage, &snapshot.settings.policy_files)
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

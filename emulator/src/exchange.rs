@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use self::not_played::ServiceNotPlayed;
 use crate::{
-    authorization::{self, Authorizable, Permit},
+    authorization::{self, Authorizable, Coverage, Permit},
     identity::Caller,
     journal::{OpenEntry, SignatureRecord},
     network::{
@@ -304,6 +304,7 @@ impl<'e> Exchange<'e> {
                 snapshot: snapshot.clone(),
             };
             let permit = permit(
+                &shared.coverage,
                 snapshot,
                 received,
                 caller.clone(),
@@ -348,6 +349,7 @@ impl<'e> Exchange<'e> {
         let parameters = self.parameters(&authenticated.body, entry)?;
         let invocation = ec2::Invocation::resolve(parameters, authenticated.region, self.snapshot)?;
         let permit = permit(
+            &self.shared.coverage,
             self.snapshot,
             self.received,
             authenticated.caller,
@@ -379,6 +381,7 @@ impl<'e> Exchange<'e> {
             sts::Call::GetCallerIdentity => sts::get_caller_identity(&authenticated.caller, self.received),
             sts::Call::AssumeRole(invocation) => {
                 let permit = permit(
+                    &self.shared.coverage,
                     self.snapshot,
                     self.received,
                     authenticated.caller,
@@ -434,6 +437,7 @@ fn service(received: &ReceivedRequest) -> EmulatedService {
 }
 
 fn permit<I: Authorizable>(
+    coverage: &Coverage,
     snapshot: &Arc<Snapshot>,
     received: &ReceivedRequest,
     caller: Caller,
@@ -443,6 +447,9 @@ fn permit<I: Authorizable>(
 ) -> Result<Permit<I>, Refusal> {
     let (authorization, verdict) =
         authorization::authorize(&snapshot.settings, received, caller, entry_point, invocation);
+    if coverage.is_on() {
+        authorization.count(coverage);
+    }
     entry.authorization = Some(authorization);
     Ok(verdict.map_err(Fault::AccessDenied)?)
 }

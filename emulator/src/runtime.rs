@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
+    authorization::Coverage,
     clock::Clock,
     identity::{
         AccessKey, Principal, Role,
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) explainer: Explainer,
     pub(crate) calls: CallCounts,
+    /// Which parts of the policies requests came to
+    pub(crate) coverage: Coverage,
     pub(crate) service: Service,
     pub(crate) s3_tasks: S3Tasks,
     pub(crate) authority: Arc<CertificateAuthority>,
@@ -131,6 +134,7 @@ impl Shared {
             journal: Journal::new(&settings.limits, log_requests),
             explainer: Explainer::default(),
             calls: CallCounts::new(settings.limits.counted_models_max),
+            coverage: Coverage::new(settings.coverage, settings.limits.coverage_documents_max),
             service,
             s3_tasks: S3Tasks::new(settings.limits.s3_tasks_max),
             authority,
@@ -165,6 +169,11 @@ impl Shared {
         let mut made = self.made();
         made.reload(&settings, self.clock.now());
         self.journal.set_limits(&settings.limits);
+        self.coverage
+            .set_documents_max(settings.limits.coverage_documents_max);
+        if settings.coverage != self.snapshot().settings.coverage {
+            self.coverage.turn(settings.coverage);
+        }
         let snapshot = Snapshot::new(settings, &made, self.service.started_at());
         self.snapshot.store(Arc::new(snapshot));
         self.note_change(ChangeKind::Reload);

@@ -9,9 +9,11 @@ use lookoutvision::declared::Declarations;
 
 pub(crate) mod limits;
 mod log_requests;
+mod policy_files;
 
 pub(crate) use self::limits::Limits;
 pub(crate) use self::log_requests::LogRequests;
+pub(crate) use self::policy_files::{PolicyFiles, sha256};
 use crate::{
     identity::Identities,
     network::{EmulatedName, Networks},
@@ -37,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) strictness: Strictness,
     /// Every bound, by name
     pub(crate) limits: Limits,
+    /// Whether it is counted which parts of the policies requests come to
+    pub(crate) coverage: bool,
+    /// Which files policies were read from
+    pub(crate) policy_files: PolicyFiles,
 }
 
 /// Named relaxations

@@ -10,6 +10,7 @@
 //! ```
 
 mod callers;
+pub(crate) mod coverage;
 mod scene;
 mod subject;
 

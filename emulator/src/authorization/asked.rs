@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
-use iam_policy::{Decision, Evaluation, Explanation, Policies, Request, RequestContext, Resource};
+use aws_identifiers::VpcEndpointId;
+use iam_policy::{
+    Decision, Evaluation, Explanation, Policies, PolicyType, Request, RequestContext, Resource,
+};
 use serde_json::{Map, Value};
 
 use super::{
-    Question, changes::Changes, context::Facts, notes, request::AuthorizationRequest, request::Pair,
+    Coverage, Question, changes::Changes, context::Facts, notes, request::AuthorizationRequest, request::Pair,
 };
 use crate::{identity::Caller, network::entry_point::EntryPoint, settings::Settings};
 
@@ -104,6 +107,34 @@ impl Asked {
             self.caller.principal.arn(),
             pair.tried_action()
         )
+    }
+
+    /// Counts what this comes to in every document that is asked
+    pub(super) fn count(&self, changes: Changes<'_>, coverage: &Coverage) {
+        for pair in self.request.pairs() {
+            self.put(pair, Context::WhereRead, changes, |question| {
+                let attached_to = |policy_type| match changes.policies {
+                    Some(_) => None,
+                    None => self.attached_to(policy_type),
+                };
+                coverage.count_question(&question, attached_to);
+            });
+        }
+    }
+
+    /// What the documents of a type are attached to that have a say in this
+    fn attached_to(&self, policy_type: PolicyType) -> Option<&str> {
+        let principal = &*self.caller.principal;
+        match policy_type {
+            PolicyType::VpcEndpoint => self.entry_point.vpc_endpoint_id().map(VpcEndpointId::as_str),
+            PolicyType::Identity | PolicyType::PermissionsBoundary => Some(&principal.policy_arn),
+            PolicyType::Session => Some(principal.arn()),
+            PolicyType::ServiceControl | PolicyType::ResourceControl => {
+                let organization = self.settings.identities.organization.as_ref();
+                organization.map(|organization| organization.id.as_str())
+            }
+            PolicyType::RoleTrust => self.request.role().map(|role| role.identity.arn().as_str()),
+        }
     }
 
     /// Looks at the policies that are asked about a pair

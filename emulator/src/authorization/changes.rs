@@ -29,6 +29,20 @@ pub(crate) struct PolicyChanges {
     pub(crate) resource_control: Option<Vec<Vec<PolicyDocument>>>,
 }
 
+impl PolicyChanges {
+    /// Every document
+    pub(crate) fn documents(&self) -> impl Iterator<Item = &PolicyDocument> {
+        let lists = [&self.permissions_boundary, &self.session];
+        let levels = [&self.service_control, &self.resource_control];
+        let of_lists = self.identity.iter().flatten().chain(lists.into_iter().flatten());
+        let of_levels = levels.into_iter().flatten().flatten();
+        self.vpc_endpoint
+            .iter()
+            .chain(of_lists.flatten())
+            .chain(of_levels.flatten())
+    }
+}
+
 impl<'c> Changes<'c> {
     /// These policies, or those in their place
     pub(super) fn policies_instead_of(self, in_force: Policies<'c>) -> Policies<'c> {

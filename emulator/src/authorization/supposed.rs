@@ -6,7 +6,7 @@ use iam_policy::{Evaluation, Explanation, Policies};
 use jiff::Timestamp;
 
 use super::{
-    Changes,
+    Changes, Coverage,
     asked::Asked,
     context::Facts,
     request::{AuthorizationRequest, Pair},
@@ -87,6 +87,11 @@ impl<'a> Verdict<'a> {
     /// For each statement what matched and what did not
     pub(crate) fn explain(&self) -> Explanation {
         self.asked.explain(self.pair(), self.changes)
+    }
+
+    /// Counts what the call comes to in every document that was asked
+    pub(crate) fn count(&self, coverage: &Coverage) {
+        self.asked.count(self.changes, coverage);
     }
 
     /// Looks at the policies that were asked

@@ -27,7 +27,13 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{EXIT_FAILED, EXIT_USAGE, ServeOptions, expected_calls, logging::Log, serve};
+use super::{
+    EXIT_FAILED, EXIT_USAGE, ServeOptions,
+    coverage_files::{CoverageOptions, Met},
+    expected_calls,
+    logging::Log,
+    serve,
+};
 use crate::{
     Emulator,
     config::{Config, Process},
@@ -47,6 +53,8 @@ pub(super) struct ExecOptions {
     /// Calls that the command is expected to make, as `POST /requests/verify` takes them; if it did not, the status is 1
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_VERIFY")]
     verify: Option<PathBuf>,
+    #[command(flatten)]
+    coverage: CoverageOptions,
     /// Command to run, with its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -82,6 +90,7 @@ pub(super) fn run(options: ExecOptions) -> u8 {
         &options.command,
         options.journal.as_deref(),
         expected,
+        &options.coverage,
     ));
     drop(own);
     code
@@ -134,11 +143,15 @@ async fn exec(
     command: &[OsString],
     journal: Option<&Path>,
     expected: Option<Verification>,
+    coverage: &CoverageOptions,
 ) -> u8 {
     let emulator = match serve::start(config, None).await {
         Ok(emulator) => emulator,
         Err(code) => return code,
     };
+    if coverage.is_asked_for() {
+        emulator.count_coverage();
+    }
     let changes = changes_for_command(&emulator);
     let status = match run_command(&changes, command).await {
         Ok(status) => status,
@@ -166,6 +179,15 @@ async fn exec(
             }
             Err(error) => {
                 eprintln!("{error}");
+                is_good = false;
+            }
+        }
+    }
+    if coverage.is_asked_for() {
+        match coverage.report(emulator.coverage_report()) {
+            Ok(met) => is_good &= met == Met::Yes,
+            Err(message) => {
+                eprintln!("{message}");
                 is_good = false;
             }
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use iam_policy::PolicyType;
 
+mod coverage;
 mod lint;
 mod simulate;
 pub(super) mod test;
@@ -17,6 +18,8 @@ pub(super) enum PolicyCommand {
     Simulate(SimulateOptions),
     /// Hold what the policies say about calls against what test files expect; exit 1 when a test fails
     Test(test::TestOptions),
+    /// Print which parts of the policies the requests to a running emulator have come to; exit 1 when that is too little
+    Coverage(coverage::CoverageOptions),
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +102,7 @@ pub(super) fn run(command: &PolicyCommand) -> u8 {
         PolicyCommand::Lint(options) => lint::run(options),
         PolicyCommand::Simulate(options) => simulate::run(options),
         PolicyCommand::Test(options) => test::run(options),
+        PolicyCommand::Coverage(options) => coverage::run(options),
     }
 }
 

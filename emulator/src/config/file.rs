@@ -109,6 +109,10 @@ pub(super) struct ConfigFile {
     /// their policies, role sessions. It is made on first start, with mode 0600 because of the sessions' secrets.
     /// Absent: all of it is kept in memory. Takes effect at start only.
     pub(super) state: Option<FilePath>,
+    /// Whether it is counted which parts of the policies requests come to. `PUT /coverage` changes it while the
+    /// emulator runs, `GET /coverage` shows what was counted.
+    #[schemars(extend("default" = false))]
+    pub(super) coverage: Option<bool>,
     /// Every bound, by name.
     pub(super) limits: Option<LimitsFile>,
 }

@@ -45,6 +45,11 @@ impl NamedFile {
         &self.path
     }
 
+    /// SHA-256 of what was read; `None`: nothing was
+    pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
+        self.version.sha256
+    }
+
     /// What it was just before it was read
     pub(super) fn state(&self) -> Option<&FileState> {
         self.version.state.as_ref()

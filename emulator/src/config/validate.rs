@@ -41,7 +41,7 @@ use crate::{
     identity::{Identities, Organization},
     network::{EmulatedName, Networks, VpcEndpoint},
     services::{policy_names::KnownNames, vocabulary},
-    settings::{Limits, Settings, Strictness},
+    settings::{Limits, PolicyFiles, Settings, Strictness},
 };
 
 /// Makes a configuration of the file, or reports why there is none
@@ -153,6 +153,8 @@ pub(super) fn validate(
         s3: s3?,
         strictness,
         limits,
+        coverage: written.coverage.unwrap_or(false),
+        policy_files: PolicyFiles::default(),
     };
     let config = Config {
         settings: Arc::new(settings),

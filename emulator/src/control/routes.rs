@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     ControlError, certificates,
     client_environment::{Client, Format},
-    clock, doctor, endpoint_policy, env,
+    clock, coverage, doctor, endpoint_policy, env,
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
@@ -80,6 +80,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
             endpoint_policy::attach,
             endpoint_policy::restore
         ))
+        .routes(routes!(coverage::show, coverage::set, coverage::clear))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
         .routes(routes!(reset::reset))

@@ -97,6 +97,9 @@ macro_rules! for_each_limit {
             s3_timeout: Duration = s3_timeout_seconds, 10, 1..=600;
             /// VPC endpoints that CreateVpcEndpoint may have made at one time.
             made_vpc_endpoints_max: usize = made_vpc_endpoints_max, 256, 0..=65_536;
+            /// Policies that are counted for in the report of coverage; the one that was asked longest ago makes room for the
+            /// next.
+            coverage_documents_max: usize = coverage_documents_max, 64, 1..=65_536;
             /// Role sessions kept; the one that ends first makes room for the next.
             role_sessions_max: usize = role_sessions_max, 1_024, 1..=65_536;
         }

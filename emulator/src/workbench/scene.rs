@@ -10,10 +10,11 @@ use lookoutvision::{operation::Operation, store::State};
 use super::{
     Subject, SubjectName,
     callers::{Callers, LISTED_MAX},
+    coverage::show_all,
     subject,
 };
 use crate::{
-    authorization::{RequestTags, SupposedCall},
+    authorization::{Coverage, RequestTags, SupposedCall},
     identity::Caller,
     network::entry_point::EntryPoint,
     runtime::{Snapshot, acknowledged::AcknowledgedChanges},
@@ -69,6 +70,11 @@ impl Scene {
     /// The configuration
     pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.snapshot.settings
+    }
+
+    /// Shows every document of the configuration, so that one that nobody asks is in a report of coverage too
+    pub(crate) fn show_all(&self, coverage: &Coverage) {
+        show_all(coverage, self.settings(), &self.snapshot.endpoints);
     }
 
     /// The way in, and the Region that it leads to
@@ -157,8 +163,8 @@ impl Scene {
         let request = call::asked_about(
             operation,
             region.clone(),
-            subject.resource.clone(),
-            subject.tags.clone(),
+            &subject.resource,
+            subject.tags.as_ref(),
             &RequestTags::default(),
         );
         SupposedCall::new(

@@ -173,6 +173,34 @@ impl Test {
         }
     }
 
+    /// Whether this one of the policy's values matches the request's value.
+    pub(crate) fn hits_only(&self, index: usize, value: &str, context: &RequestContext<'_>) -> bool {
+        match self {
+            Self::StringEquals(patterns) | Self::StringLike(patterns) => {
+                let pattern = patterns.get(index);
+                pattern.is_some_and(|pattern| pattern.matches(value, context))
+            }
+            Self::StringEqualsIgnoreCase(patterns) => {
+                let pattern = patterns.get(index);
+                pattern.is_some_and(|pattern| pattern.matches_folded(value, context))
+            }
+            Self::Arn(patterns) => {
+                let pattern = patterns.get(index);
+                pattern.is_some_and(|pattern| pattern.matches(value, context))
+            }
+            // Values that are read anew for each comparison: there is one or two of them.
+            _ => self.only(index).is_some_and(|test| test.hits(value, context)),
+        }
+    }
+
+    /// Of `Null`, what one of its values says that the key's absence must be; `None` of other operators.
+    pub(crate) fn absence(&self, index: usize) -> Option<Option<bool>> {
+        match self {
+            Self::Null(absences) => Some(absences.get(index).copied().flatten()),
+            _ => None,
+        }
+    }
+
     /// The test with one of its values alone; `None` when there are fewer.
     pub(crate) fn only(&self, index: usize) -> Option<Self> {
         Some(match self {

@@ -79,7 +79,7 @@ impl<'a> Policies<'a> {
     }
 
     /// Every document with its place among those of its layer, in the order of the rules.
-    pub(crate) fn documents(&self) -> impl Iterator<Item = (usize, &'a PolicyDocument)> + use<'a> {
+    pub fn documents(&self) -> impl Iterator<Item = (usize, &'a PolicyDocument)> + use<'a> {
         let Self {
             vpc_endpoint,
             identity,

@@ -90,6 +90,8 @@
 //! | know what a finding means | [`FindingCode`] |
 //! | show why | [`explain`] |
 //! | advise an author | [`lint`] |
+//! | know what tests have come to | [`DocumentCounts`] |
+//! | know where something stands | [`PolicyDocument::outline`] |
 
 #![cfg_attr(
     not(test),
@@ -106,6 +108,7 @@ mod action;
 mod arn;
 mod condition;
 mod context;
+mod coverage;
 mod decision;
 mod document;
 mod evaluate;
@@ -125,6 +128,9 @@ mod variable;
 pub use action::{Action, ActionError};
 pub use arn::{ARN_BYTES_MAX, Arn, ArnError};
 pub use context::RequestContext;
+pub use coverage::{
+    ConditionCoverage, Covered, DocumentCounts, DocumentCoverage, ElementCoverage, StatementCoverage, Totals,
+};
 pub use decision::{DecidedBy, Decision, Evaluation, Layer};
 pub use document::{PolicyDocument, PolicyType, Version};
 pub use evaluate::{Policies, Request, evaluate};

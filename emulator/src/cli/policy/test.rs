@@ -24,16 +24,21 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use self::{
-    cases::Case,
-    report::{Origins, Report},
+    cases::{Case, Choice},
+    report::{Report, policy_files},
     scenes::Configurations,
     tree::{Mistakes, Spot},
     written::{TestFile, Tested},
 };
 use super::output_failed;
 use crate::{
-    cli::{ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE},
+    authorization::Coverage,
+    cli::{
+        ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+        coverage_files::{CoverageOptions, Met},
+    },
     config::{Problem, yaml},
+    workbench::coverage::CoverageReport,
 };
 
 mod cases;
@@ -59,6 +64,8 @@ pub(in crate::cli) struct TestOptions {
         default_value = "text"
     )]
     format: TestFormat,
+    #[command(flatten)]
+    coverage: CoverageOptions,
     /// Run only the tests whose name holds this, in any case
     #[arg(long, value_name = "TEXT", env = "LOOKOUTVISION_EMULATOR_FILTER")]
     filter: Option<String>,
@@ -85,6 +92,8 @@ enum TestFormat {
 /// What came of one run
 struct Run {
     outcome: Result<Report, Vec<Problem>>,
+    /// `None`: nobody asks for it
+    coverage: Option<Coverage>,
     /// Every file that was read or looked for
     files: Vec<PathBuf>,
 }
@@ -113,10 +122,21 @@ fn tell(run: &Run, options: &TestOptions) -> u8 {
         eprintln!("no test has `{}` in its name", client_text::escape(filter));
         return EXIT_USAGE;
     }
-    match report.write(options.format, &Origins::of(&run.files), &mut io::stdout().lock()) {
-        Ok(()) if report.has_failed() => EXIT_FAILED,
-        Ok(()) => EXIT_OK,
-        Err(error) => output_failed(&error),
+    let files = policy_files(&run.files);
+    if let Err(error) = report.write(options.format, &files, &mut io::stdout().lock()) {
+        return output_failed(&error);
+    }
+    let met = match &run.coverage {
+        Some(coverage) => options.coverage.report(CoverageReport::of(coverage, &files)),
+        None => Ok(Met::Yes),
+    };
+    match met {
+        Ok(Met::Yes) if !report.has_failed() => EXIT_OK,
+        Ok(Met::Yes | Met::No) => EXIT_FAILED,
+        Err(message) => {
+            eprintln!("{message}");
+            EXIT_FAILED
+        }
     }
 }
 
@@ -167,8 +187,13 @@ impl Run {
         let mut configurations = Configurations::new(Timestamp::now(), options.config.config_nodes_max);
         let mut problems = Vec::new();
         let mut report = Report::default();
+        // Every document is in files that were named here, so that there is no need to bound them.
+        let coverage = options
+            .coverage
+            .is_asked_for()
+            .then(|| Coverage::new(true, usize::MAX));
         for path in &options.files {
-            match cases_of(path, options, &mut configurations, &mut files) {
+            match cases_of(path, options, &mut configurations, &mut files, coverage.as_ref()) {
                 Ok(cases) => report.add(path.clone(), cases),
                 Err(found) => problems.extend(
                     found
@@ -187,6 +212,7 @@ impl Run {
             } else {
                 Err(problems)
             },
+            coverage,
             files,
         }
     }
@@ -197,6 +223,7 @@ fn cases_of(
     options: &TestOptions,
     configurations: &mut Configurations,
     files: &mut Vec<PathBuf>,
+    coverage: Option<&Coverage>,
 ) -> Result<Vec<Case>, Vec<Problem>> {
     let nodes_max = options.config.config_nodes_max.unwrap_or(yaml::NODES_MAX);
     let file = TestFile::read(path, nodes_max)?;
@@ -221,7 +248,11 @@ fn cases_of(
         mistakes.at(&Spot::START, message);
         return Err(mistakes.into_problems());
     };
-    let cases = cases::cases(&file, &mut tests, options.filter.as_deref(), &mut mistakes);
+    let choice = Choice {
+        filter: options.filter.as_deref().map(str::to_lowercase),
+        coverage,
+    };
+    let cases = cases::cases(&file, &mut tests, &choice, &mut mistakes);
     if mistakes.is_empty() {
         Ok(cases)
     } else {

@@ -34,11 +34,12 @@ impl Authorizable for Call {
             tags: request.tags().to_vec(),
             keys: request.tag_keys().to_vec(),
         };
-        let resource_tags = arn.as_ref().and(request.resource_tags()).cloned();
+        let resource_tags = arn.as_ref().and(request.resource_tags());
+        let resource = arn.map_or(Resource::Any, Resource::Arn);
         asked_about(
             request.operation(),
             request.region().clone(),
-            arn.map_or(Resource::Any, Resource::Arn),
+            &resource,
             resource_tags,
             &tags,
         )
@@ -49,14 +50,14 @@ impl Authorizable for Call {
 pub(crate) fn asked_about(
     operation: Operation,
     region: Region,
-    resource: Resource,
-    resource_tags: Option<Arc<BTreeMap<String, String>>>,
+    resource: &Resource,
+    resource_tags: Option<&Arc<BTreeMap<String, String>>>,
     tags: &RequestTags,
 ) -> AuthorizationRequest {
     let pair = |operation| {
         Pair::new(action(operation), resource.clone())
             .with_request_tags(tags.clone())
-            .with_resource_tags(resource_tags.clone(), &["aws:ResourceTag/"])
+            .with_resource_tags(resource_tags.cloned(), &["aws:ResourceTag/"])
     };
     let asked = AuthorizationRequest::new(region, &SERVICE, pair(operation));
     // Developer Guide, *Tagging models*: CreateModel with tags needs `lookoutvision:TagResource` as well.

@@ -4,6 +4,7 @@
 mod arn_operators;
 mod attach_cases;
 mod corpus;
+mod coverage;
 mod documented_cases;
 mod explanations;
 mod hostile;

@@ -14,15 +14,25 @@ use serde_json::{Map, Value, json};
 
 /// A request that owns its parts.
 #[derive(Debug, Clone)]
-struct OwnedRequest {
-    principal: Principal,
+pub(crate) struct OwnedRequest {
+    pub(crate) principal: Principal,
     action: Action,
     resource: Resource,
-    context: RequestContext<'static>,
+    pub(crate) context: RequestContext<'static>,
 }
 
 impl OwnedRequest {
-    fn as_request(&self) -> Request<'_> {
+    /// A user who lists models.
+    pub(crate) fn simple() -> Self {
+        Self {
+            principal: "arn:aws:iam::123456789012:user/alice".parse().unwrap(),
+            action: "vision:ListModels".parse().unwrap(),
+            resource: Resource::Any,
+            context: RequestContext::new(),
+        }
+    }
+
+    pub(crate) fn as_request(&self) -> Request<'_> {
         Request {
             principal: &self.principal,
             action: &self.action,
@@ -45,7 +55,7 @@ impl OwnedRequest {
     }
 }
 
-fn endpoint_policy(statements: &[Value]) -> PolicyDocument {
+pub(crate) fn endpoint_policy(statements: &[Value]) -> PolicyDocument {
     let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
     PolicyDocument::parse_stored(&text, PolicyType::VpcEndpoint).unwrap()
 }
@@ -124,7 +134,7 @@ fn operator() -> impl Strategy<Value = String> {
         })
 }
 
-fn condition() -> impl Strategy<Value = Value> {
+pub(crate) fn condition() -> impl Strategy<Value = Value> {
     let values = vec(select(VALUES), 0..3);
     prop_oneof![2 => Just(0), 1 => 1..3_usize]
         .prop_flat_map(move |count| vec((operator(), select(KEYS), values.clone()), count))
@@ -190,11 +200,11 @@ fn statement(effect: impl Strategy<Value = &'static str>) -> impl Strategy<Value
     )
 }
 
-fn any_statement() -> impl Strategy<Value = Value> {
+pub(crate) fn any_statement() -> impl Strategy<Value = Value> {
     statement(select(&["Allow", "Allow", "Deny"][..]))
 }
 
-fn request() -> impl Strategy<Value = OwnedRequest> {
+pub(crate) fn request() -> impl Strategy<Value = OwnedRequest> {
     let principal = select(
         &[
             "arn:aws:iam::123456789012:user/alice",

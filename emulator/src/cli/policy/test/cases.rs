@@ -16,7 +16,7 @@ use super::{
     written::{TestFile, WrittenTest},
 };
 use crate::{
-    authorization::{Changes, Verdict},
+    authorization::{Changes, Coverage, Verdict},
     config::yaml::Position,
     workbench::{CallerName, EntryPointName, OperationName, SubjectName},
 };
@@ -70,6 +70,20 @@ pub(super) struct StatementPlace {
     pub(super) column: usize,
 }
 
+/// Which cases are run, and whether it is counted what they come to
+pub(super) struct Choice<'c> {
+    /// Those whose name has this in it, in small letters; `None`: all
+    pub(super) filter: Option<String>,
+    pub(super) coverage: Option<&'c Coverage>,
+}
+
+impl Choice<'_> {
+    fn has(&self, name: &str) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| name.to_lowercase().contains(filter))
+    }
+}
+
 /// Whom, where, what: one of the combinations of a test's lists
 struct Combination<'t> {
     operation: Operation,
@@ -85,9 +99,12 @@ struct Combination<'t> {
 pub(super) fn cases(
     file: &TestFile,
     tests: &mut Tests,
-    filter: Option<&str>,
+    choice: &Choice<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<Case> {
+    if let Some(coverage) = choice.coverage {
+        tests.show(coverage);
+    }
     let mut cases = Vec::new();
     for test in &file.tests {
         for combination in combinations(test) {
@@ -95,13 +112,10 @@ pub(super) fn cases(
                 mistakes.at(&test.spot, format!("the file has more than {CASES_MAX} cases, its lists multiplied (policy_test_cases_max)"));
                 return cases;
             }
-            decide(test, &combination, tests, &mut cases, mistakes);
+            decide(test, &combination, tests, choice, &mut cases, mistakes);
         }
     }
     number_equal_names(&mut cases);
-    if let Some(filter) = filter.map(str::to_lowercase) {
-        cases.retain(|case| case.name.to_lowercase().contains(&filter));
-    }
     cases
 }
 
@@ -143,6 +157,7 @@ fn decide(
     test: &WrittenTest,
     combination: &Combination<'_>,
     tests: &mut Tests,
+    choice: &Choice<'_>,
     cases: &mut Vec<Case>,
     mistakes: &mut Mistakes,
 ) {
@@ -203,7 +218,14 @@ fn decide(
             region: region.clone(),
             source_ip: combination.source_ip,
         };
-        cases.push(Case::of(test, asked, &verdict, has_several));
+        let name = name(test, &asked, has_several);
+        if !choice.has(&name) {
+            continue;
+        }
+        if let Some(coverage) = choice.coverage {
+            verdict.count(coverage);
+        }
+        cases.push(Case::of(test, name, asked, &verdict));
     }
 }
 
@@ -233,7 +255,7 @@ fn account_of(combination: &Combination<'_>) -> Result<AccountId, String> {
 }
 
 impl Case {
-    fn of(test: &WrittenTest, asked: AskedOf, verdict: &Verdict<'_>, has_several_resources: bool) -> Self {
+    fn of(test: &WrittenTest, name: String, asked: AskedOf, verdict: &Verdict<'_>) -> Self {
         let evaluation = verdict.evaluation();
         let message = verdict.message();
         let expectation = &test.expectation;
@@ -252,7 +274,7 @@ impl Case {
             .map(|summary| Failure::of(summary, expectation.agrees_with(evaluation.decision), verdict));
         Self {
             position: test.spot.position,
-            name: name(test, &asked, has_several_resources),
+            name,
             asked,
             expected: expectation.decision(),
             decision: evaluation.decision,

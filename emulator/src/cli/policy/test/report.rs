@@ -1,19 +1,18 @@
 //! What came of the tests, for a person and for programs.
 
 use std::{
-    collections::BTreeMap,
     io::{self, BufWriter, Write},
     path::{Component, Path, PathBuf},
 };
 
 use client_text::escape;
-use iam_policy::PolicyDocument;
 
 use super::{
     TestFormat,
     cases::{Case, Failure},
     policies::read_file,
 };
+use crate::settings::{PolicyFiles, sha256};
 
 mod json;
 mod junit;
@@ -25,22 +24,13 @@ pub(super) struct Report {
     files: Vec<(PathBuf, Vec<Case>)>,
 }
 
-/// Which file a document was read from
-#[derive(Debug, Default)]
-pub(super) struct Origins(BTreeMap<String, PathBuf>);
-
-impl Origins {
-    /// Those of documents that stand in one of these files alone
-    pub(super) fn of(files: &[PathBuf]) -> Self {
-        let texts = files
+/// Which of these files hold a policy and nothing else
+pub(super) fn policy_files(files: &[PathBuf]) -> PolicyFiles {
+    PolicyFiles::new(
+        files
             .iter()
-            .filter_map(|file| Some((read_file(file).ok()?, plain(file))));
-        Self(texts.collect())
-    }
-
-    fn file(&self, document: &PolicyDocument) -> Option<&Path> {
-        self.0.get(document.text()).map(PathBuf::as_path)
-    }
+            .filter_map(|file| Some((sha256(&read_file(file).ok()?), plain(file)))),
+    )
 }
 
 /// `tests/../policies/endpoint.json` without the way back and forth, if that is the same file
@@ -91,20 +81,20 @@ impl Report {
     pub(super) fn write(
         &self,
         format: TestFormat,
-        origins: &Origins,
+        files: &PolicyFiles,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let mut out = BufWriter::new(out);
         match format {
-            TestFormat::Text => self.write_text(origins, &mut out)?,
-            TestFormat::Json => json::write(self, origins, &mut out)?,
-            TestFormat::Junit => junit::write(self, origins, &mut out)?,
-            TestFormat::Tap => tap::write(self, origins, &mut out)?,
+            TestFormat::Text => self.write_text(files, &mut out)?,
+            TestFormat::Json => json::write(self, files, &mut out)?,
+            TestFormat::Junit => junit::write(self, files, &mut out)?,
+            TestFormat::Tap => tap::write(self, files, &mut out)?,
         }
         out.flush()
     }
 
-    fn write_text(&self, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+    fn write_text(&self, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
         for (file, cases) in self.files.iter().filter(|(_, cases)| !cases.is_empty()) {
             writeln!(out, "{}", escape(&file.display().to_string()))?;
             for case in cases {
@@ -113,7 +103,7 @@ impl Report {
                     continue;
                 };
                 writeln!(out, "  FAIL  {}", escape(&case.name))?;
-                for line in failure_lines(file, case, failure, origins) {
+                for line in failure_lines(file, case, failure, files) {
                     writeln!(out, "        {}", escape(&line))?;
                 }
             }
@@ -123,7 +113,7 @@ impl Report {
 }
 
 /// What there is to say about a failure, a line each
-fn failure_lines(file: &Path, case: &Case, failure: &Failure, origins: &Origins) -> Vec<String> {
+fn failure_lines(file: &Path, case: &Case, failure: &Failure, files: &PolicyFiles) -> Vec<String> {
     let at = case.position;
     let mut lines = vec![
         format!(
@@ -135,7 +125,7 @@ fn failure_lines(file: &Path, case: &Case, failure: &Failure, origins: &Origins)
         ),
         format!("asked: {}", case.asked),
     ];
-    if let Some(place) = place(failure, origins) {
+    if let Some(place) = place(failure, files) {
         lines.push(format!("statement: {place}"));
     }
     if let Some(message) = &case.message {
@@ -146,13 +136,8 @@ fn failure_lines(file: &Path, case: &Case, failure: &Failure, origins: &Origins)
 }
 
 /// `policies/endpoint.json:4:5`: where the statement stands that decided or came nearest
-fn place(failure: &Failure, origins: &Origins) -> Option<String> {
+fn place(failure: &Failure, files: &PolicyFiles) -> Option<String> {
     let statement = failure.statement.as_ref()?;
-    let file = origins.file(&statement.document)?;
-    Some(format!(
-        "{}:{}:{}",
-        file.display(),
-        statement.line,
-        statement.column
-    ))
+    let file = files.of(&statement.document)?;
+    Some(format!("{file}:{}:{}", statement.line, statement.column))
 }

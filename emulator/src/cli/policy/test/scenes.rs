@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::written::{TestFile, Tested};
 use crate::{
-    authorization::PolicyChanges,
+    authorization::{Coverage, PolicyChanges},
     config::{Config, Overrides, Problems},
     control::client_environment::{client_region, region_of_resources},
     runtime::Snapshot,
@@ -94,6 +94,20 @@ impl Configurations {
             (Some(Tested::Config(path, _)), None) => Some(Tests::Configured(self.read(path)?)),
             (None, None) => None,
         })
+    }
+}
+
+impl Tests {
+    /// Shows every document, so that one that no test asks is in the report of coverage too
+    pub(super) fn show(&self, coverage: &Coverage) {
+        match self {
+            Self::Configured(scene) => scene.show_all(coverage),
+            Self::Policies(alone) => {
+                for document in alone.policies.documents() {
+                    coverage.show(document, None);
+                }
+            }
+        }
     }
 }
 

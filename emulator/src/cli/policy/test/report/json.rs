@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use iam_policy::{DecidedBy, Decision, NearMiss};
 use serde::Serialize;
 
-use super::{Origins, Report, place};
+use super::{PolicyFiles, Report, place};
 
 #[derive(Serialize)]
 struct JsonReport<'r> {
@@ -45,7 +45,7 @@ struct JsonFailure<'r> {
     statement: Option<String>,
 }
 
-pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
     let cases = report.cases().map(|(file, case)| JsonCase {
         file: file.display().to_string(),
         line: case.position.line,
@@ -67,7 +67,7 @@ pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) ->
             summary: &failure.summary,
             near_miss: failure.near_miss.as_ref(),
             notes: &failure.notes,
-            statement: place(failure, origins),
+            statement: place(failure, files),
         }),
     });
     let whole = JsonReport {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Origins, Report, failure_lines};
+use super::{PolicyFiles, Report, failure_lines};
 
-pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
     let mut written = quick_junit::Report::new("lookoutvision-emulator policy test");
     for (file, cases) in &report.files {
         let file_name = file.display().to_string();
@@ -19,7 +19,7 @@ pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) ->
                     status
                         .set_message(failure.summary.clone())
                         .set_type(case.decision.as_str())
-                        .set_description(failure_lines(file, case, failure, origins).join("\n"));
+                        .set_description(failure_lines(file, case, failure, files).join("\n"));
                     status
                 }
             };

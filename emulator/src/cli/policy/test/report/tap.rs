@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use client_text::escape;
 
-use super::{Origins, Report, failure_lines};
+use super::{PolicyFiles, Report, failure_lines};
 
-pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "TAP version 14\n1..{}", report.cases().count())?;
     for (index, (file, case)) in report.cases().enumerate() {
         let number = index + 1;
@@ -18,7 +18,7 @@ pub(super) fn write(report: &Report, origins: &Origins, out: &mut impl Write) ->
         };
         writeln!(out, "not ok {number} - {name}\n  ---")?;
         writeln!(out, "  message: {}\n  details:", quoted(&failure.summary))?;
-        for line in failure_lines(file, case, failure, origins) {
+        for line in failure_lines(file, case, failure, files) {
             writeln!(out, "    - {}", quoted(&line))?;
         }
         writeln!(out, "  ...")?;

@@ -1,0 +1,392 @@
+//! Coverage: which statements, patterns and conditions of a document requests have come to.
+//!
+//! Three kinds of units. A *statement* is covered when it matched once. An *element*, a pattern of `Principal`, `Action` or
+//! `Resource` or a value of a condition, is covered when it alone matched once, whatever the rest of its statement made of
+//! the request; under a negated element or operator that is what it excepts. A *condition*, an operator with one of its
+//! keys, is covered when it was true once and false once, asked only where everything before it in the statement matched.
+//!
+//! ```
+//! use iam_policy::{DocumentCounts, PolicyDocument, PolicyType, Request, RequestContext};
+//!
+//! let document = PolicyDocument::parse(
+//!     r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*"}]}"#,
+//!     PolicyType::VpcEndpoint,
+//! )?;
+//! let counts = DocumentCounts::new(document);
+//! counts.count(&Request {
+//!     principal: &"arn:aws:iam::123456789012:user/alice".parse()?,
+//!     action: &"s3:GetObject".parse()?,
+//!     resource: &"arn:aws:s3:::bucket/key".parse()?,
+//!     resource_account: None,
+//!     context: &RequestContext::new(),
+//! });
+//! let coverage = counts.coverage();
+//! assert_eq!(coverage.statements[0].matched, 1);
+//! // `*`, `s3:GetObject` and `*` matched, and `s3:PutObject` did not.
+//! assert_eq!((coverage.totals.elements.covered, coverage.totals.elements.of), (3, 4));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::condition::Condition;
+use crate::context::RequestContext;
+use crate::document::PolicyDocument;
+use crate::evaluate::Request;
+use crate::outline::Place;
+use crate::statement::{ActionClause, Effect, PrincipalClause, ResourceClause, Sid, Statement};
+
+/// How often requests came to each part of a document; counting takes no lock.
+#[derive(Debug)]
+pub struct DocumentCounts {
+    document: PolicyDocument,
+    requests: AtomicU64,
+    /// INVARIANT: one for each statement, with the shape of that statement.
+    statements: Box<[StatementCounts]>,
+}
+
+#[derive(Debug)]
+struct StatementCounts {
+    matched: AtomicU64,
+    decided: AtomicU64,
+    /// Entries of principal, action and resource, then the values of the conditions.
+    elements: Box<[AtomicU64]>,
+    conditions: Box<[ConditionCounts]>,
+}
+
+#[derive(Debug, Default)]
+struct ConditionCounts {
+    was_true: AtomicU64,
+    was_false: AtomicU64,
+}
+
+/// What is covered of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DocumentCoverage {
+    /// The requests that the document was asked about.
+    pub requests: u64,
+    /// Its statements.
+    pub statements: Vec<StatementCoverage>,
+    /// How much is covered.
+    pub totals: Totals,
+}
+
+/// What is covered of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatementCoverage {
+    /// Its place in the document, from zero.
+    pub statement: usize,
+    /// Its Sid.
+    pub sid: Option<Sid>,
+    /// What it does when it matches.
+    pub effect: Effect,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The requests that it was held against.
+    pub evaluated: u64,
+    /// Those that it matched.
+    pub matched: u64,
+    /// Those that it decided.
+    pub decided: u64,
+    /// Its patterns, and the values of its conditions.
+    pub elements: Vec<ElementCoverage>,
+    /// Its conditions.
+    pub conditions: Vec<ConditionCoverage>,
+}
+
+/// What is covered of a pattern or a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ElementCoverage {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// As it is written.
+    pub value: String,
+    /// The requests that it matched.
+    pub matched: u64,
+}
+
+/// What is covered of an operator with one of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConditionCoverage {
+    /// Where the key stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The operator as the policy names it.
+    pub operator: String,
+    /// The key as the policy names it.
+    pub key: String,
+    /// The requests for which it was true.
+    #[serde(rename = "true")]
+    pub was_true: u64,
+    /// The requests for which it was false.
+    #[serde(rename = "false")]
+    pub was_false: u64,
+}
+
+/// How much is covered of each kind of unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Statements that matched.
+    pub statements: Covered,
+    /// Patterns and values that matched.
+    pub elements: Covered,
+    /// Conditions that were true and false.
+    pub conditions: Covered,
+}
+
+/// So many of so many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Covered {
+    /// How many are covered.
+    pub covered: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+impl DocumentCounts {
+    /// Counts for a document, all at zero.
+    pub fn new(document: PolicyDocument) -> Self {
+        let statements = document.statements().iter().map(StatementCounts::of).collect();
+        Self {
+            document,
+            requests: AtomicU64::new(0),
+            statements,
+        }
+    }
+
+    /// The document.
+    pub fn document(&self) -> &PolicyDocument {
+        &self.document
+    }
+
+    /// Counts a request that the document is asked about.
+    pub fn count(&self, request: &Request<'_>) {
+        add_one(&self.requests);
+        for (statement, counts) in self.document.statements().iter().zip(&self.statements) {
+            counts.count(statement, request);
+        }
+    }
+
+    /// Counts a request that this statement of the document decided.
+    pub fn count_decided(&self, statement: usize) {
+        if let Some(counts) = self.statements.get(statement) {
+            add_one(&counts.decided);
+        }
+    }
+
+    /// What is covered by now. While requests are being counted, one of them may be in some of the numbers only.
+    pub fn coverage(&self) -> DocumentCoverage {
+        let requests = read(&self.requests);
+        let outline = self.document.outline();
+        let checked = self.document.statements().iter().zip(&self.statements);
+        let statements: Vec<_> = checked
+            .zip(outline)
+            .enumerate()
+            .map(|(index, ((statement, counts), outline))| {
+                let entries = [outline.principal, outline.action, outline.resource];
+                let conditions: Vec<_> = outline.conditions;
+                let values = conditions.iter().flat_map(|condition| condition.values.clone());
+                let elements = entries.into_iter().flatten().chain(values);
+                StatementCoverage {
+                    statement: index,
+                    sid: statement.sid.clone(),
+                    effect: statement.effect,
+                    place: outline.place,
+                    evaluated: requests,
+                    matched: read(&counts.matched),
+                    decided: read(&counts.decided),
+                    elements: elements
+                        .zip(&counts.elements)
+                        .map(|(entry, count)| ElementCoverage {
+                            place: entry.place,
+                            value: entry.value,
+                            matched: read(count),
+                        })
+                        .collect(),
+                    conditions: conditions
+                        .into_iter()
+                        .zip(&counts.conditions)
+                        .map(|(condition, counts)| ConditionCoverage {
+                            place: condition.place,
+                            operator: condition.operator,
+                            key: condition.key,
+                            was_true: read(&counts.was_true),
+                            was_false: read(&counts.was_false),
+                        })
+                        .collect(),
+                }
+            })
+            .collect();
+        DocumentCoverage {
+            requests,
+            totals: Totals::of(&statements),
+            statements,
+        }
+    }
+}
+
+impl StatementCounts {
+    fn of(statement: &Statement) -> Self {
+        let principals = statement
+            .principal
+            .as_ref()
+            .map_or(0, |clause| clause.entries().len());
+        let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = &statement.action;
+        let resources = match &statement.resource {
+            None => 0,
+            Some(ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns)) => {
+                patterns.len()
+            }
+        };
+        let values = statement.conditions.iter().map(|condition| condition.texts.len());
+        let elements = principals + actions.len() + resources + values.sum::<usize>();
+        Self {
+            matched: AtomicU64::new(0),
+            decided: AtomicU64::new(0),
+            elements: (0..elements).map(|_| AtomicU64::new(0)).collect(),
+            conditions: statement
+                .conditions
+                .iter()
+                .map(|_| ConditionCounts::default())
+                .collect(),
+        }
+    }
+
+    fn count(&self, statement: &Statement, request: &Request<'_>) {
+        let mut elements = self.elements.iter();
+        let mut count = |matches: bool| {
+            if let Some(element) = elements.next().filter(|_| matches) {
+                add_one(element);
+            }
+            matches
+        };
+        let mut all_before = true;
+        if let Some(clause) = &statement.principal {
+            let mut named = false;
+            // Each entry is counted, so the first that matches does not end it.
+            for entry in clause.entries() {
+                named |= count(entry.matches(request.principal));
+            }
+            all_before &= match clause {
+                PrincipalClause::Principal(_) => named,
+                PrincipalClause::NotPrincipal(entries) => !entries.is_empty() && !named,
+            };
+        }
+        let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = &statement.action;
+        let mut named = false;
+        for entry in actions {
+            named |= count(entry.matches(request.action));
+        }
+        all_before &= match &statement.action {
+            ActionClause::Action(_) => named,
+            ActionClause::NotAction(entries) => !entries.is_empty() && !named,
+        };
+        if let Some(clause) = &statement.resource {
+            let (ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns)) = clause;
+            for pattern in patterns {
+                count(pattern.matches(request.resource, request.context));
+            }
+            all_before = all_before && clause.lets_apply(statement.effect, request.resource, request.context);
+        }
+        for (condition, counts) in statement.conditions.iter().zip(&self.conditions) {
+            for index in 0..condition.texts.len() {
+                count(value_matches(condition, index, request.context));
+            }
+            if all_before {
+                all_before = condition.lets_apply(statement.effect, request.context);
+                add_one(if all_before {
+                    &counts.was_true
+                } else {
+                    &counts.was_false
+                });
+            }
+        }
+        if all_before {
+            add_one(&self.matched);
+        }
+    }
+}
+
+/// Whether one value of a condition matches one of those that the request has under the key; for `Null`, whether it says
+/// what is the case.
+fn value_matches(condition: &Condition, index: usize, context: &RequestContext<'_>) -> bool {
+    let values = context.values_of(&condition.key);
+    match condition.test.absence(index) {
+        Some(absence) => absence == Some(values.is_empty()),
+        None => values
+            .iter()
+            .any(|value| condition.test.hits_only(index, value, context)),
+    }
+}
+
+impl Totals {
+    /// The units of several documents together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            statements: self.statements.and(other.statements),
+            elements: self.elements.and(other.elements),
+            conditions: self.conditions.and(other.conditions),
+        }
+    }
+
+    /// All units together.
+    pub fn all(&self) -> Covered {
+        self.statements.and(self.elements).and(self.conditions)
+    }
+
+    fn of(statements: &[StatementCoverage]) -> Self {
+        let elements = || statements.iter().flat_map(|statement| &statement.elements);
+        let conditions = || statements.iter().flat_map(|statement| &statement.conditions);
+        Self {
+            statements: Covered::of(statements.iter().map(|statement| statement.matched > 0)),
+            elements: Covered::of(elements().map(|element| element.matched > 0)),
+            conditions: Covered::of(conditions().map(ConditionCoverage::is_covered)),
+        }
+    }
+}
+
+impl ConditionCoverage {
+    /// Whether it was true once and false once.
+    pub fn is_covered(&self) -> bool {
+        self.was_true > 0 && self.was_false > 0
+    }
+}
+
+impl Covered {
+    /// Percent of it, rounded down; all of it where there is nothing.
+    pub fn percent(self) -> u64 {
+        self.covered
+            .saturating_mul(100)
+            .checked_div(self.of)
+            .unwrap_or(100)
+    }
+
+    fn of(units: impl Iterator<Item = bool>) -> Self {
+        units.fold(Self::default(), |so_far, is_covered| Self {
+            covered: so_far.covered + u64::from(is_covered),
+            of: so_far.of + 1,
+        })
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            covered: self.covered + other.covered,
+            of: self.of + other.of,
+        }
+    }
+}
+
+// Counts are only ever added to, and nothing else depends on them.
+
+fn add_one(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+fn read(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
+}

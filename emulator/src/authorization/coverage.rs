@@ -1,0 +1,224 @@
+//! Which parts of the policies requests have come to, counted as they are decided.
+//!
+//! A document is told from others by its type, what it is attached to and its text: one that is replaced keeps its counts,
+//! and one that is read again goes on with them. Off, it costs a look at a flag.
+
+use std::sync::{
+    Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+
+use iam_policy::{DocumentCounts, PolicyDocument, PolicyType};
+
+use super::Question;
+
+/// Counts for each document
+#[derive(Debug)]
+pub(crate) struct Coverage {
+    is_on: AtomicBool,
+    documents_max: AtomicUsize,
+    documents: RwLock<Documents>,
+    /// Goes up with each document that is asked
+    clock: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Documents {
+    counted: Vec<CountedDocument>,
+    /// Documents whose counts made room for those of others
+    evicted: u64,
+}
+
+/// The counts of a document in one place
+#[derive(Debug, Clone)]
+pub(crate) struct CountedDocument {
+    /// As it was given when it was asked last: the same text may be read again
+    document: PolicyDocument,
+    /// An endpoint, a principal, a role or an organization; `None`: policies that are tested alone
+    pub(crate) attached_to: Option<Box<str>>,
+    pub(crate) counts: Arc<DocumentCounts>,
+    asked_last: Arc<AtomicU64>,
+}
+
+impl Coverage {
+    pub(crate) fn new(is_on: bool, documents_max: usize) -> Self {
+        Self {
+            is_on: AtomicBool::new(is_on),
+            documents_max: AtomicUsize::new(documents_max),
+            documents: RwLock::default(),
+            clock: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether requests are counted
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Counts from now on, or no longer; what was counted stays
+    pub(crate) fn turn(&self, on: bool) {
+        self.is_on.store(on, Ordering::Relaxed);
+    }
+
+    /// Sets how many documents are counted for
+    pub(crate) fn set_documents_max(&self, documents_max: usize) {
+        self.documents_max.store(documents_max, Ordering::Relaxed);
+    }
+
+    /// Forgets every count
+    pub(crate) fn clear(&self) {
+        *self.write() = Documents::default();
+    }
+
+    /// Every document with its counts, in the order in which they were first asked, and how many made room for others
+    pub(crate) fn documents(&self) -> (Vec<CountedDocument>, u64) {
+        let documents = self.read();
+        let mut counted = documents.counted.clone();
+        // What AWS attaches where nobody says anything was written by nobody here.
+        let default = PolicyDocument::full_access();
+        counted.retain(|known| known.document.text() != default.text());
+        (counted, documents.evicted)
+    }
+
+    /// Shows a document that nobody may have asked yet
+    pub(crate) fn show(&self, document: &PolicyDocument, attached_to: Option<&str>) {
+        self.with_counts(document, attached_to, |_| ());
+    }
+
+    /// Counts a question in every document that is asked
+    pub(super) fn count_question<'a>(
+        &self,
+        question: &Question<'_>,
+        attached_to: impl Fn(PolicyType) -> Option<&'a str>,
+    ) {
+        let decided_by = question.evaluate().decided_by;
+        for (policy, document) in question.policies.documents() {
+            let policy_type = document.policy_type();
+            self.with_counts(document, attached_to(policy_type), |counts| {
+                counts.count(&question.request);
+                if let Some(by) = &decided_by
+                    && (by.policy_type, by.policy) == (policy_type, policy)
+                {
+                    counts.count_decided(by.statement);
+                }
+            });
+        }
+    }
+
+    fn with_counts(
+        &self,
+        document: &PolicyDocument,
+        attached_to: Option<&str>,
+        count: impl FnOnce(&DocumentCounts),
+    ) {
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        if let Some(known) = self.read().find(document, attached_to) {
+            known.asked_last.store(now, Ordering::Relaxed);
+            count(&known.counts);
+            return;
+        }
+        let documents_max = self.documents_max.load(Ordering::Relaxed);
+        let mut documents = self.write();
+        documents.add(document, attached_to, documents_max);
+        if let Some(known) = documents.find(document, attached_to) {
+            known.asked_last.store(now, Ordering::Relaxed);
+            count(&known.counts);
+        }
+    }
+
+    // A thread that panicked has left nothing half done: the list is changed by single pushes and removals.
+
+    fn read(&self) -> RwLockReadGuard<'_, Documents> {
+        self.documents.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Documents> {
+        self.documents.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Documents {
+    /// Clones of one document are told by where they lie, without a look at the text
+    fn find(&self, document: &PolicyDocument, attached_to: Option<&str>) -> Option<&CountedDocument> {
+        self.counted
+            .iter()
+            .find(|known| known.document.is_same(document) && known.attached_to.as_deref() == attached_to)
+    }
+
+    /// Adds a document, or takes one of the same text for it
+    fn add(&mut self, document: &PolicyDocument, attached_to: Option<&str>, documents_max: usize) {
+        let same = self
+            .counted
+            .iter_mut()
+            .find(|known| known.document == *document && known.attached_to.as_deref() == attached_to);
+        if let Some(known) = same {
+            known.document = document.clone();
+            return;
+        }
+        while self.counted.len() >= documents_max.max(1) {
+            let asked_last = |known: &CountedDocument| known.asked_last.load(Ordering::Relaxed);
+            let oldest = self
+                .counted
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, known)| asked_last(known));
+            let Some(oldest) = oldest.map(|(index, _)| index) else {
+                break;
+            };
+            self.counted.remove(oldest);
+            self.evicted += 1;
+        }
+        self.counted.push(CountedDocument {
+            document: document.clone(),
+            attached_to: attached_to.map(Into::into),
+            counts: Arc::new(DocumentCounts::new(document.clone())),
+            asked_last: Arc::default(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(sid: &str) -> PolicyDocument {
+        let text = format!(
+            r#"{{"Statement": [{{"Sid": "{sid}", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}]}}"#
+        );
+        PolicyDocument::parse(&text, PolicyType::VpcEndpoint).expect("AWS would take it")
+    }
+
+    #[test]
+    fn a_document_that_is_read_again_goes_on_with_its_counts() {
+        let coverage = Coverage::new(true, 4);
+        coverage.with_counts(&document("a"), Some("vpce-1"), |counts| counts.count_decided(0));
+        coverage.with_counts(&document("a"), Some("vpce-1"), |counts| counts.count_decided(0));
+        coverage.with_counts(&document("a"), Some("vpce-2"), |counts| counts.count_decided(0));
+        let (documents, evicted) = coverage.documents();
+        let decided = |known: &CountedDocument| known.counts.coverage().statements[0].decided;
+        assert_eq!(documents.iter().map(decided).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(evicted, 0);
+        coverage.clear();
+        assert!(coverage.documents().0.is_empty());
+    }
+
+    #[test]
+    fn the_one_that_was_asked_longest_ago_makes_room() {
+        let coverage = Coverage::new(true, 2);
+        let (a, b, c) = (document("a"), document("b"), document("c"));
+        for document in [&a, &b, &a, &c] {
+            coverage.with_counts(document, None, |_| ());
+        }
+        let (documents, evicted) = coverage.documents();
+        let texts: Vec<_> = documents.iter().map(|known| known.document.clone()).collect();
+        assert_eq!((texts, evicted), (vec![a, c], 1));
+    }
+
+    #[test]
+    fn the_default_policy_was_written_by_nobody() {
+        let coverage = Coverage::new(true, 2);
+        coverage.show(&PolicyDocument::full_access(), Some("vpce-1"));
+        coverage.show(&document("a"), Some("vpce-1"));
+        assert_eq!(coverage.documents().0.len(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! `policy coverage`: which parts of the policies the requests to a running emulator have come to.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::output_failed;
+use crate::{
+    cli::{
+        EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+        control_client::{ControlClient, ControlError, ControlUrlOption},
+    },
+    workbench::coverage::CoverageFormat,
+};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CoverageOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// Form of the report: json, html, lcov, cobertura, junit or sarif
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "LOOKOUTVISION_EMULATOR_FORMAT",
+        default_value = "json"
+    )]
+    format: CoverageFormat,
+    /// File that the report goes to, in place of standard output
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_OUTPUT")]
+    output: Option<PathBuf>,
+    /// Exit 1 when less is covered: percent of all statements, elements and conditions together
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "LOOKOUTVISION_EMULATOR_MINIMUM",
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    minimum: Option<u8>,
+    /// Exit 1 when less of one kind is covered: `statement=100,condition=80`
+    #[arg(
+        long,
+        value_name = "KIND=PERCENT",
+        env = "LOOKOUTVISION_EMULATOR_FAIL_UNDER",
+        value_delimiter = ','
+    )]
+    fail_under: Vec<FailUnder>,
+}
+
+/// The least of one kind of units
+#[derive(Debug, Clone, Copy)]
+struct FailUnder {
+    kind: Kind,
+    percent: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Statement,
+    Element,
+    Condition,
+}
+
+/// What is read of the report in JSON
+#[derive(Deserialize)]
+struct Totals {
+    totals: ByKind,
+    percent: u64,
+}
+
+#[derive(Deserialize)]
+struct ByKind {
+    statements: Covered,
+    elements: Covered,
+    conditions: Covered,
+}
+
+#[derive(Deserialize)]
+struct Covered {
+    covered: u64,
+    of: u64,
+}
+
+pub(super) fn run(options: &CoverageOptions) -> u8 {
+    match options
+        .control
+        .client()
+        .and_then(|control| ask(options, &control))
+    {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            match error {
+                ControlError::NotAUrl(_) => EXIT_USAGE,
+                ControlError::Unreachable { .. } | ControlError::Refused(_) => EXIT_FAILED,
+            }
+        }
+    }
+}
+
+fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, ControlError> {
+    let json = control.get("/coverage")?;
+    let totals: Totals = serde_json::from_slice(&json)
+        .map_err(|error| ControlError::Refused(format!("`/coverage` answered something else: {error}")))?;
+    let report = match options.format {
+        CoverageFormat::Json => json,
+        format => control.get(&format!("/coverage?format={format}"))?,
+    };
+    let written = match &options.output {
+        Some(file) => std::fs::write(file, &report).map_err(|error| {
+            eprintln!(
+                "the coverage could not be written to `{}`: {error}",
+                file.display()
+            );
+            EXIT_FAILED
+        }),
+        None => io::stdout()
+            .write_all(&report)
+            .map_err(|error| output_failed(&error)),
+    };
+    if let Err(code) = written {
+        return Ok(code);
+    }
+    let misses = misses(options, &totals);
+    for miss in &misses {
+        eprintln!("{miss}");
+    }
+    Ok(if misses.is_empty() { EXIT_OK } else { EXIT_FAILED })
+}
+
+/// What is covered less than was asked for, one sentence each
+fn misses(options: &CoverageOptions, totals: &Totals) -> Vec<String> {
+    let minimum = options
+        .minimum
+        .map(u64::from)
+        .filter(|least| totals.percent < *least);
+    let overall = minimum.map(|least| format!("{} % covered, less than {least} %", totals.percent));
+    let of_kinds = options
+        .fail_under
+        .iter()
+        .filter_map(|FailUnder { kind, percent }| {
+            let (name, Covered { covered, of }) = match kind {
+                Kind::Statement => ("statements", &totals.totals.statements),
+                Kind::Element => ("elements", &totals.totals.elements),
+                Kind::Condition => ("conditions", &totals.totals.conditions),
+            };
+            let found = (covered * 100).checked_div(*of).unwrap_or(100);
+            (found < *percent)
+                .then(|| format!("{covered} of {of} {name} covered ({found} %), less than {percent} %"))
+        });
+    overall.into_iter().chain(of_kinds).collect()
+}
+
+impl FromStr for FailUnder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, percent) = text
+            .split_once('=')
+            .ok_or("expected a kind and percent, as in `statement=100`")?;
+        Ok(Self {
+            kind: match kind {
+                "statement" => Kind::Statement,
+                "element" => Kind::Element,
+                "condition" => Kind::Condition,
+                _ => {
+                    return Err(format!(
+                        "`{kind}` is not one of `statement`, `element`, `condition`"
+                    ));
+                }
+            },
+            percent: percent
+                .parse()
+                .ok()
+                .filter(|percent| *percent <= 100)
+                .ok_or_else(|| format!("`{percent}` is not a number from 0 to 100"))?,
+        })
+    }
+}

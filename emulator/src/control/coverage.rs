@@ -1,0 +1,98 @@
+//! Which parts of the policies requests have come to
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use http::HeaderValue;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    ControlError,
+    answer::{Answer, bytes_answer, no_content},
+    upload::Upload,
+};
+use crate::{
+    runtime::Shared,
+    workbench::coverage::{CoverageFormat, CoverageReport, show_all},
+};
+
+/// Whether requests are counted
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CoverageSetting {
+    enabled: bool,
+}
+
+/// What was counted: statements, patterns and conditions of every document in force, and of those that were
+///
+/// The header `x-coverage-percent` has the percent of all units; with `minimum`, `x-coverage-minimum-met` says whether
+/// that is enough, and so does `minimum` in JSON.
+#[utoipa::path(
+    get, path = "/coverage", tag = "policies",
+    params(
+        ("format" = Option<String>, Query, description = "json, html, lcov, cobertura, junit or sarif; json unless it is given"),
+        ("minimum" = Option<u8>, Query, description = "percent of all units that are asked for"),
+    ),
+    responses((status = 200, content((Object = "application/json"), (String = "text/html"), (String = "text/plain"), (String = "application/xml"))))
+)]
+pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+    let query = query.unwrap_or_default();
+    let mut format = CoverageFormat::Json;
+    let mut minimum = None;
+    let invalid = |message: String| ControlError::bad_request("InvalidParameter", message);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "format" => {
+                let read = value.parse();
+                format = read.map_err(|error| invalid(format!("format: {error}")))?;
+            }
+            "minimum" => {
+                let percent = value.parse::<u8>().ok().filter(|percent| *percent <= 100);
+                let percent = percent
+                    .ok_or_else(|| invalid(format!("minimum: `{value}` is not a number from 0 to 100")))?;
+                minimum = Some(percent);
+            }
+            _ => {
+                return Err(invalid(format!(
+                    "`{name}` is not a parameter of `/coverage`; there are `format` and `minimum`"
+                )));
+            }
+        }
+    }
+    let snapshot = shared.snapshot();
+    show_all(&shared.coverage, &snapshot.settings, &snapshot.endpoints);
+    let mut report = CoverageReport::of(&shared.coverage, &snapshot.settings.policy_files);
+    let is_met = minimum.map(|percent| report.percent() >= u64::from(percent));
+    if let Some(percent) = minimum {
+        report = report.held_to(percent);
+    }
+    let mut answer = bytes_answer(format.content_type(), report.written(format))?;
+    let headers = answer.headers_mut();
+    headers.insert("x-coverage-percent", HeaderValue::from(report.percent()));
+    if let Some(is_met) = is_met {
+        let is_met = if is_met { "true" } else { "false" };
+        headers.insert("x-coverage-minimum-met", HeaderValue::from_static(is_met));
+    }
+    Ok(answer)
+}
+
+/// Counts from the next request on, or no longer; what was counted stays
+#[utoipa::path(
+    put, path = "/coverage", tag = "policies", request_body = CoverageSetting,
+    responses((status = 204, description = "set"), (status = 400, description = "`InvalidCoverage`"))
+)]
+pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> Answer {
+    let CoverageSetting { enabled } = upload
+        .json(&shared, "InvalidCoverage", "`{\"enabled\": true}`")
+        .await?;
+    shared.coverage.turn(enabled);
+    no_content()
+}
+
+/// Forgets what was counted; whether requests are counted stays as it is
+#[utoipa::path(delete, path = "/coverage", tag = "policies", responses((status = 204, description = "forgotten")))]
+pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> Answer {
+    shared.coverage.clear();
+    no_content()
+}
