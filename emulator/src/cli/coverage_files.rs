@@ -62,8 +62,8 @@ impl CoverageOptions {
             let without_file = report.without_file();
             if format.needs_files() && without_file > 0 {
                 eprintln!(
-                    "{without_file} policies that are not in files of their own are left out of `{}`: {format} speaks of \
-                     lines of files",
+                    "left out of `{}`, because {format} speaks of lines of files: policies that have none of their own \
+                     ({without_file})",
                     file.display()
                 );
             }

@@ -9,6 +9,7 @@ mod connections;
 mod container;
 mod control_api;
 mod control_routes;
+mod coverage;
 mod detect_anomalies;
 mod doctor;
 mod ec2;

@@ -76,14 +76,19 @@ fn section(report: &DocumentReport, text: &mut String) {
     for (index, written) in document.text().lines().enumerate() {
         let number = index + 1;
         let line = lines.get(&number);
-        let class = line.map_or("", Line::class);
+        let attributes = line.map_or_else(String::new, |line| {
+            format!(
+                " class=\"{}\" title=\"{}\"",
+                line.class(),
+                xml(&line.told.join("\n"))
+            )
+        });
         let hits = line
             .and_then(|line| line.hits.iter().min())
             .map_or_else(String::new, ToString::to_string);
-        let told = line.map_or_else(String::new, |line| xml(&line.told.join("\n")));
         let _ = writeln!(
             text,
-            "<tr class=\"{class}\" title=\"{told}\"><th>{number}<td class=\"hits\">{hits}<td><code>{}</code></tr>",
+            "<tr{attributes}><th>{number}<td class=\"hits\">{hits}<td><code>{}</code></tr>",
             xml(written)
         );
     }
