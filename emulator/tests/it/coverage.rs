@@ -298,11 +298,11 @@ async fn every_format_is_served_and_a_minimum_is_met_or_not() {
 /// Runs `policy coverage` beside the emulator, and hands over what it prints
 async fn check_command(arguments: Vec<String>, code: i32, said: &str) -> String {
     let output = tokio::task::spawn_blocking(move || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         run(folder.path(), &[&["policy", "coverage"], &arguments[..]].concat())
     });
-    let output = output.await.unwrap();
+    let output = output.await.expect("the program was run");
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     assert!(text(&output.stderr).contains(said), "{output:?}");
     text(&output.stdout).to_owned()

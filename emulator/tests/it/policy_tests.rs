@@ -240,7 +240,8 @@ impl Random {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
-        choices[usize::try_from(mixed % choices.len() as u64).unwrap()].clone()
+        let index = usize::try_from(mixed % choices.len() as u64).expect("there are not that many");
+        choices[index].clone()
     }
 
     fn chance(&mut self, percent: usize) -> bool {
@@ -492,8 +493,14 @@ fn test_of(number: usize, entry: &Value) -> Value {
         // What a pattern would take for something else stands in no sentence of a policy.
         expect["message"] = entry["message"].clone();
     }
-    let resource = entry["resource"].as_str().unwrap();
-    let region = if entry["host"].as_str().unwrap().contains("eu-west-1") {
+    let resource = entry["resource"]
+        .as_str()
+        .expect("what was authorised has a resource");
+    let region = if entry["host"]
+        .as_str()
+        .expect("the request has a host")
+        .contains("eu-west-1")
+    {
         "eu-west-1"
     } else {
         "us-west-2"
