@@ -224,7 +224,7 @@ mod tests {
     use crate::document::PolicyType;
     use crate::principal::PrincipalPattern;
     use crate::resource::ResourcePattern;
-    use crate::statement::{ActionClause, ResourceClause};
+    use crate::statement::{ActionClause, PrincipalClause, ResourceClause};
 
     /// The outline says of each statement what the checked statement holds, in its order.
     #[track_caller]
@@ -234,7 +234,7 @@ mod tests {
         let values =
             |entries: &[Entry]| -> Vec<String> { entries.iter().map(|entry| entry.value.clone()).collect() };
         for (outline, statement) in outline.iter().zip(document.statements()) {
-            let principals = statement.principal.iter().flat_map(|clause| clause.entries());
+            let principals = statement.principal.iter().flat_map(PrincipalClause::entries);
             let principals: Vec<_> = principals.map(PrincipalPattern::as_str).collect();
             assert_eq!(values(&outline.principal), principals);
             let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = &statement.action;

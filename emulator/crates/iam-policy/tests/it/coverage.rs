@@ -61,8 +61,11 @@ fn comparison(operator: &str, key: &str, value: &Value) -> Value {
     json!({operator: {key: [value]}})
 }
 
+/// Its elements, its conditions, and whether it matched
+type Reference = (Vec<bool>, Vec<Option<bool>>, bool);
+
 /// What one statement makes of a request: its elements, its conditions (`None` where they are not reached), and itself
-fn reference(statement: &Value, request: &OwnedRequest) -> (Vec<bool>, Vec<Option<bool>>, bool) {
+fn reference(statement: &Value, request: &OwnedRequest) -> Reference {
     let mut elements = Vec::new();
     let mut before = Map::new();
     for (name, not) in [
@@ -127,7 +130,7 @@ proptest! {
         for (statement, covered) in statements.iter().zip(&covered) {
             let references: Vec<_> = requests.iter().map(|request| reference(statement, request)).collect();
             let StatementCoverage { matched, evaluated, elements, conditions, .. } = covered;
-            let count = |of: &dyn Fn(&(Vec<bool>, Vec<Option<bool>>, bool)) -> bool| {
+            let count = |of: &dyn Fn(&Reference) -> bool| {
                 references.iter().filter(|reference| of(reference)).count() as u64
             };
             prop_assert_eq!(*evaluated, counted);
@@ -157,7 +160,7 @@ fn a_condition_is_covered_when_it_was_true_and_false() {
     }]});
     let document = PolicyDocument::parse(&policy.to_string(), PolicyType::VpcEndpoint).unwrap();
     let counts = DocumentCounts::new(document);
-    let mut ask = |team: &str, tls: &str| {
+    let ask = |team: &str, tls: &str| {
         let mut request = OwnedRequest::simple();
         request.context.insert("aws:PrincipalTag/team", team.to_owned());
         request.context.insert("aws:SecureTransport", tls.to_owned());
