@@ -99,7 +99,7 @@ pub(crate) struct ServeOptions {
     /// Requests that the log has a line about [default: all; with exec: refused]
     #[arg(long, value_name = "REQUESTS", env = "LOOKOUTVISION_EMULATOR_LOG_REQUESTS")]
     pub(crate) log_requests: Option<LogRequests>,
-    /// Least severe lines of the log; RUST_LOG goes before it for the modules that it names [default: info]
+    /// Least severe lines of the log; RUST_LOG overrides it for the modules that it names [default: info]
     #[arg(long, value_name = "LEVEL", env = "LOOKOUTVISION_EMULATOR_LOG_LEVEL")]
     pub(crate) log_level: Option<LogLevel>,
 }

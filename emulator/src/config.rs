@@ -111,14 +111,14 @@ pub(crate) enum LogFormat {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub(crate) enum LogLevel {
-    /// What is a fault of the emulator
+    /// Faults of the emulator
     Error,
-    /// What is most likely not meant
+    /// Probable mistakes
     Warn,
-    /// What happens, requests among it
+    /// What happens, requests included
     #[default]
     Info,
-    /// What helps to find a mistake
+    /// Details for finding a mistake
     Debug,
     /// Everything
     Trace,

@@ -32,7 +32,7 @@ use tracing_subscriber::{
 use super::log_writer::LogWriter;
 use crate::config::{LogFormat, LogLevel};
 
-/// Starts logging from a level on; `RUST_LOG` goes before it, as in `RUST_LOG=debug`, or for the modules that it names, as
+/// Starts logging from a level on; `RUST_LOG` overrides it, as in `RUST_LOG=debug`, or for the modules that it names, as
 /// in `RUST_LOG=lookoutvision_emulator::requests=off`
 ///
 /// A second call changes nothing, so a program that embeds the emulator keeps its own subscriber.

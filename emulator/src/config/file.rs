@@ -41,22 +41,22 @@ pub(super) struct ConfigFile {
     /// The account that owns the projects, the VPCs and the endpoints.
     #[schemars(extend("default" = "123456789012"))]
     pub(super) account_id: Option<AccountId>,
-    /// Address and port of the TLS listener; port 0 picks a free one. `--listen` and LOOKOUTVISION_EMULATOR_LISTEN
-    /// go before it. Takes effect at start only.
+    /// Address and port of the TLS listener; port 0 picks a free one. Overridden by `--listen` and
+    /// LOOKOUTVISION_EMULATOR_LISTEN. Takes effect at start only.
     #[schemars(extend("default" = "127.0.0.1:8443"))]
     pub(super) listen: Option<ListenAddress>,
-    /// Address and port of the control API, plain HTTP; port 0 picks a free one. `--control` and
-    /// LOOKOUTVISION_EMULATOR_CONTROL go before it. Takes effect at start only.
+    /// Address and port of the control API, plain HTTP; port 0 picks a free one. Overridden by `--control` and
+    /// LOOKOUTVISION_EMULATOR_CONTROL. Takes effect at start only.
     #[schemars(extend("default" = "127.0.0.1:8080"))]
     pub(super) control: Option<ListenAddress>,
     /// Folder of the certificate authority, made on first start. Without this key it is `certs` in the working
-    /// directory. `--certs` and LOOKOUTVISION_EMULATOR_CERTS go before it. Takes effect at start only.
+    /// directory. Overridden by `--certs` and LOOKOUTVISION_EMULATOR_CERTS. Takes effect at start only.
     pub(super) certs: Option<FilePath>,
     /// Folder that also gets `ca.pem`, `ca-bundle.pem` and `truststore.p12`, for programs that must not see the
     /// server's key, which stays in `certs`. Overridden by `--public-certs` and
     /// LOOKOUTVISION_EMULATOR_PUBLIC_CERTS. Absent: none. Takes effect at start only.
     pub(super) public_certs: Option<FilePath>,
-    /// Form of the log on standard error. `--log-format` and LOOKOUTVISION_EMULATOR_LOG_FORMAT go before it. Takes
+    /// Form of the log on standard error. Overridden by `--log-format` and LOOKOUTVISION_EMULATOR_LOG_FORMAT. Takes
     /// effect at start only.
     #[schemars(extend("default" = "text"))]
     pub(super) log_format: Option<LogFormat>,
@@ -64,14 +64,14 @@ pub(super) struct ConfigFile {
     /// LOOKOUTVISION_EMULATOR_LOG_REQUESTS. Absent: all for `serve`, refused for `exec`. Takes effect at start only.
     pub(super) log_requests: Option<LogRequests>,
     /// The least severe lines of the log. Overridden by `--log-level` and LOOKOUTVISION_EMULATOR_LOG_LEVEL; RUST_LOG
-    /// goes before all of them for the modules that it names. Takes effect at start only.
+    /// overrides all of them for the modules that it names. Takes effect at start only.
     #[schemars(extend("default" = "info"))]
     pub(super) log_level: Option<LogLevel>,
     /// Whether HTTP/2 is offered (ALPN) besides HTTP/1.1. Takes effect at start only.
     #[schemars(extend("default" = false))]
     pub(super) http2: Option<bool>,
-    /// Policy of the default endpoint; only without `vpc_endpoints`. `--endpoint-policy` and
-    /// LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY go before it.
+    /// Policy of the default endpoint; only without `vpc_endpoints`. Overridden by `--endpoint-policy` and
+    /// LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY.
     pub(super) endpoint_policy: Option<PolicySource>,
     /// Further DNS names and addresses that the emulator answers for, the control API too; `localhost`, the loopback
     /// addresses and its own host name always belong to them. One that is added later makes a new certificate
@@ -80,7 +80,7 @@ pub(super) struct ConfigFile {
     /// Everyone who can sign. Absent: the user `test` of the account, with access key id `test` and secret access
     /// key `test`.
     pub(super) principals: Option<List<Principal>>,
-    /// Roles that `sts:AssumeRole` hands out sessions of. Absent: none.
+    /// Roles that callers can assume with `sts:AssumeRole`. Absent: none.
     pub(super) roles: Option<List<Role>>,
     /// Managed policies, which AssumeRole can narrow a session with (`PolicyArns`). Absent: none.
     pub(super) managed_policies: Option<List<ManagedPolicy>>,
@@ -91,7 +91,7 @@ pub(super) struct ConfigFile {
     /// The interface endpoints. Absent: `vpce-00000000000000000` in `vpc-00000000000000000`, with private DNS and
     /// the default policy, which allows everything.
     pub(super) vpc_endpoints: Option<List<VpcEndpoint>>,
-    /// What becomes of a request that no endpoint leads to: refused with 421, or let through without an endpoint
+    /// What happens to a request that no endpoint leads to: refused with 421, or let through without an endpoint
     /// policy, with `aws:SourceIp` and without `aws:SourceVpce`. EC2 and STS are called either way.
     #[schemars(extend("default" = "refuse"))]
     pub(super) public_endpoint: Option<PublicEndpoint>,
@@ -100,7 +100,7 @@ pub(super) struct ConfigFile {
     pub(super) projects: Option<List<Project>>,
     /// Where the emulator may be more or less strict than AWS.
     pub(super) strictness: Option<Strictness>,
-    /// How long the things that the service does by itself take.
+    /// How long trainings, deletions and other work of the service takes.
     pub(super) timing: Option<TimingFile>,
     /// Where manifests named in CreateDataset are read from and evaluations of trained models are written to.
     /// Absent: a dataset with a manifest ends in CREATE_FAILED, and nothing is written.
@@ -143,7 +143,7 @@ pub(super) struct Principal {
     pub(super) session_policies: Option<List<PolicySource>>,
 }
 
-/// A role that sessions can be had of.
+/// A role that callers can assume.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Role {

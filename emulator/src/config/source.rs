@@ -1,6 +1,6 @@
 //! Where a configuration comes from: options, then the environment, then the file, then the defaults.
 //!
-//! The command line merges options and environment into one [`Overrides`]; this is where they go before the file.
+//! The command line merges options and environment into one [`Overrides`]; this is where they override the file.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{settings::LogRequests, tls::Alpn};
 
-/// What options and environment say; each goes before the configuration file
+/// What options and environment say; each overrides the configuration file
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
     /// What is wrong with options and environment themselves, to be reported with everything that is wrong with the file
@@ -92,7 +92,7 @@ impl Source {
         report: &Report<'_>,
     ) -> Option<Process> {
         let said = &self.overrides;
-        // What the file says must be right even where an option goes before it.
+        // What the file says must be right even where an option overrides it.
         if !PROCESS_KEYS
             .iter()
             .all(|key| report.is_sound(&Place::root().child(key)))

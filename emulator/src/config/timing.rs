@@ -1,4 +1,4 @@
-//! How long the things that the service does by itself take: by default nothing, so that the next Describe shows how
+//! How long trainings, deletions and other work of the service takes: by default nothing, so that the next Describe shows how
 //! they ended.
 
 use std::time::Duration;
@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 macro_rules! timing {
     ($($(#[doc = $doc:literal])+ $field:ident = $key:ident;)+) => {
-        /// How long the things that the service does by itself take, on the emulator's clock. The call that begins one
-        /// answers its first status all the same; with 0 the next call sees how it ended.
+        /// How long trainings, deletions and other work of the service takes, on the emulator's clock. The call that
+        /// starts it still answers the first status; with 0 the next call sees the result.
         #[derive(Default, Deserialize, JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         pub(super) struct TimingFile {

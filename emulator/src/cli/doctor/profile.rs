@@ -289,7 +289,7 @@ pub(super) fn profile(surroundings: &Surroundings) -> Vec<Finding> {
                     without_credentials(&setting.value)
                 ),
             )
-            .cure("set `AWS_ENDPOINT_URL_LOOKOUTVISION`, which goes before it"),
+            .cure("set `AWS_ENDPOINT_URL_LOOKOUTVISION`, which takes precedence"),
         );
     }
     findings.extend(region_of_profile(config, variables));
@@ -308,7 +308,7 @@ pub(super) fn profile(surroundings: &Surroundings) -> Vec<Finding> {
                     setting.place()
                 ),
             )
-            .cure("set `AWS_CA_BUNDLE`, which goes before it"),
+            .cure("set `AWS_CA_BUNDLE`, which takes precedence"),
         );
     }
     if findings.is_empty() {
@@ -341,7 +341,7 @@ fn region_of_profile(config: &SharedConfig, variables: &Variables) -> Option<Fin
                 setting.value
             ),
         )
-        .cure(format!("set `{variable}`, which goes before it")),
+        .cure(format!("set `{variable}`, which takes precedence")),
     )
 }
 

@@ -1,4 +1,4 @@
-//! What holds when nothing is said, and who goes before whom.
+//! What holds when nothing is said, and what overrides what.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -173,7 +173,7 @@ fn the_policy_of_an_option_goes_to_the_default_endpoint() {
     let config = with_option(
         "endpoint_policy: {Statement: {Effect: Allow, Principal: '*', Action: '*', Resource: '*'}}\n",
     );
-    let config = config.expect("the option goes before the file");
+    let config = config.expect("the option overrides the file");
     assert_eq!(
         config.settings.networks.vpc_endpoints[0].policy_document.text(),
         ENDPOINT_POLICY

@@ -1,4 +1,4 @@
-//! Roles that sessions can be had of, and the managed policies that narrow those sessions.
+//! Roles that callers can assume, and the managed policies that narrow those sessions.
 
 use std::{sync::Arc, time::Duration};
 
