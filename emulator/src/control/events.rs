@@ -154,7 +154,7 @@ fn write_event(text: &mut String, event: &Event, cursor: Cursor) {
     let (name, data) = match event {
         Event::Dropped(count) => {
             // A String takes everything.
-            let _ = write!(text, ": dropped {count}\n\n");
+            let _ = write!(text, "id: {cursor}\n: dropped {count}\n\n");
             return;
         }
         Event::Request(entry) => ("request", to_json(&RequestEvent::of(entry))),

@@ -62,7 +62,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Res
         tokio::select! {
             () = arrival => {}
             () = sleep_until(deadline) => return Ok(verifier.report()?),
-            () = shared.stopping.cancelled() => return Ok(verifier.report()?),
+            () = shared.stopping.cancelled() => return Err(NotVerified::Stopped),
         }
     }
 }
@@ -73,6 +73,7 @@ impl From<NotVerified> for ControlError {
             NotVerified::Mistake(error) => {
                 Self::bad_request(INVALID_VERIFICATION, error.to_string()).with("path", error.path)
             }
+            NotVerified::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopped", error.to_string()),
             NotVerified::Incomplete(error) => {
                 Self::new(StatusCode::CONFLICT, "JournalIncomplete", error.to_string())
             }

@@ -8,7 +8,7 @@
 //! and `null` asks that the call has no such member.
 
 use aws_identifiers::VpcEndpointId;
-use client_text::spelling;
+use client_text::{escape, json::Object, spelling};
 use iam_policy::matches_glob;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ pub(crate) struct CallPattern {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub(crate) rule: Member<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     body: BodyPattern,
 }
 
@@ -105,6 +105,11 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A structure that is written as an object and not as a list of its members, which serde would take as well
+pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
 /// A member in which a call differs from a pattern
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Difference {
@@ -118,7 +123,10 @@ pub(crate) struct Difference {
 impl Difference {
     /// `resource is …model/myProject/2, expected *model/myProject/1`
     pub(crate) fn describe(&self) -> String {
-        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let plain = |value: &Value| match value.as_str() {
+            Some(text) => escape(text).into_owned(),
+            None => value.to_string(),
+        };
         format!(
             "{} is {}, expected {}",
             self.member,

@@ -6,14 +6,15 @@
 
 use std::fmt::Write;
 
+use client_text::{escape, json::Object};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
     Entry, Journal,
-    call_pattern::{CallPattern, Difference},
+    call_pattern::{CallPattern, Difference, object},
 };
 use crate::{authorization::Authorization, identity::Principal};
 
@@ -22,6 +23,7 @@ use crate::{authorization::Authorization, identity::Principal};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verification {
     /// What must have happened, all of it
+    #[serde(deserialize_with = "objects")]
     pub(crate) expect: Vec<Expectation>,
     /// Whether the calls must have come in the order of `expect`
     #[serde(default)]
@@ -45,11 +47,16 @@ pub(crate) struct Expectation {
     #[serde(default)]
     pub(crate) name: Option<String>,
     /// Which calls count; absent: every one
-    #[serde(default, rename = "match")]
+    #[serde(default, rename = "match", deserialize_with = "object")]
     pub(crate) pattern: CallPattern,
     /// How many there must be; absent: one at least
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub(crate) times: Times,
+}
+
+fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
 /// `exactly`, or `at_least`, `at_most` or both
@@ -102,6 +109,9 @@ pub(crate) enum NotVerified {
     /// Nobody knows
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
+    /// What was waited for may still have come
+    #[error("the emulator stopped while calls were waited for")]
+    Stopped,
 }
 
 /// How a verification ended
@@ -170,6 +180,8 @@ pub(crate) struct Verifier {
 #[derive(Debug, Default)]
 struct Counted {
     found: u64,
+    /// Calls that fit, also those that count for another expectation because of the order
+    fitting: u64,
     request_ids: Vec<Uuid>,
     near_misses: Vec<NearMissOfCall>,
 }
@@ -344,6 +356,9 @@ impl Verifier {
                 self.count(&entry);
             }
         }
+        if self.next < places.end {
+            self.incomplete.get_or_insert(Incomplete::Overtaken);
+        }
         self.outlook()
     }
 
@@ -369,6 +384,9 @@ impl Verifier {
                     differs,
                 });
             }
+        }
+        for index in &fitting {
+            self.counted[*index].fitting += 1;
         }
         if fitting.is_empty() {
             self.unexpected.add(entry);
@@ -396,18 +414,41 @@ impl Verifier {
         })
     }
 
+    /// The most calls that there are for an expectation
+    ///
+    /// Where order matters a call counts once. But "exactly 0" must not become true because another expectation takes the
+    /// calls, so here only those share them that expect the same.
+    fn found_at_most(&self, index: usize) -> u64 {
+        let counted = &self.counted[index];
+        if !self.verification.in_order {
+            return counted.found;
+        }
+        let expect = &self.verification.expect;
+        let is_same = |other: &usize| *other != index && expect[*other].pattern == expect[index].pattern;
+        let of_others: u64 = (0..expect.len())
+            .filter(is_same)
+            .map(|other| self.counted[other].found)
+            .sum();
+        counted.found.max(counted.fitting.saturating_sub(of_others))
+    }
+
+    fn has_too_many(&self, index: usize) -> bool {
+        self.found_at_most(index) > self.verification.expect[index].times.most()
+    }
+
+    fn is_met(&self, index: usize) -> bool {
+        let least = self.verification.expect[index].times.least();
+        self.counted[index].found >= least && !self.has_too_many(index)
+    }
+
     fn outlook(&self) -> Outlook {
-        let Verification {
-            expect, no_others, ..
-        } = &self.verification;
-        let is_spoilt = (*no_others && self.unexpected.count > 0) || self.out_of_order.count > 0;
-        let has_too_many =
-            |(expectation, counted): (&Expectation, &Counted)| counted.found > expectation.times.most();
-        if is_spoilt || expect.iter().zip(&self.counted).any(has_too_many) {
+        let is_spoilt =
+            (self.verification.no_others && self.unexpected.count > 0) || self.out_of_order.count > 0;
+        let mut expectations = 0..self.counted.len();
+        if is_spoilt || expectations.clone().any(|index| self.has_too_many(index)) {
             return Outlook::Failed;
         }
-        let is_met = |(expectation, counted): (&Expectation, &Counted)| expectation.is_met_by(counted.found);
-        match expect.iter().zip(&self.counted).all(is_met) {
+        match expectations.all(|index| self.is_met(index)) {
             true => Outlook::Satisfied,
             false => Outlook::Waiting,
         }
@@ -419,6 +460,12 @@ impl Verifier {
     /// When the journal no longer has all that it would take to know.
     pub(crate) fn report(self) -> Result<Report, Incomplete> {
         let outlook = self.outlook();
+        let found: Vec<(u64, bool)> = (0..self.counted.len())
+            .map(|index| match self.has_too_many(index) {
+                true => (self.found_at_most(index), false),
+                false => (self.counted[index].found, self.is_met(index)),
+            })
+            .collect();
         let Verification {
             expect,
             in_order,
@@ -434,20 +481,24 @@ impl Verifier {
         {
             return Err(incomplete);
         }
-        let results = expect
-            .iter()
-            .zip(self.counted)
-            .map(|(expectation, counted)| ResultOfExpectation {
-                name: expectation.name(),
-                satisfied: expectation.is_met_by(counted.found),
-                expected: expectation.times.describe(),
-                near_misses: match counted.found < expectation.times.least() {
-                    true => counted.near_misses,
-                    false => Vec::new(),
-                },
-                found: counted.found,
-                request_ids: counted.request_ids,
-            });
+        let results =
+            expect
+                .iter()
+                .zip(self.counted)
+                .zip(found)
+                .map(
+                    |((expectation, counted), (found, satisfied))| ResultOfExpectation {
+                        name: expectation.name(),
+                        satisfied,
+                        expected: expectation.times.describe(),
+                        near_misses: match found < expectation.times.least() {
+                            true => counted.near_misses,
+                            false => Vec::new(),
+                        },
+                        found,
+                        request_ids: counted.request_ids,
+                    },
+                );
         let unexpected = if no_others {
             self.unexpected
         } else {
@@ -544,11 +595,11 @@ impl Report {
         let mut text = String::new();
         if self.satisfied {
             let count = self.results.len();
-            let _ = writeln!(
-                text,
-                "satisfied: {count} of {count}, {} requests looked at",
-                self.requests
-            );
+            let requests = match self.requests {
+                1 => "1 request".to_owned(),
+                requests => format!("{requests} requests"),
+            };
+            let _ = writeln!(text, "satisfied: {count} of {count}, {requests} looked at");
             return text;
         }
         // A String takes everything.
@@ -556,7 +607,9 @@ impl Report {
             let _ = writeln!(
                 text,
                 "{}: expected {}, found {}",
-                result.name, result.expected, result.found
+                escape(&result.name),
+                result.expected,
+                result.found
             );
             if let Some(nearest) = result.near_misses.first() {
                 let differs: Vec<_> = nearest.differs.iter().map(Difference::describe).collect();
@@ -570,7 +623,7 @@ impl Report {
         }
         for (title, summaries) in [("unexpected", unexpected), ("out of order", out_of_order)] {
             for summary in &summaries.first {
-                let _ = writeln!(text, "{title}: {}", summary.describe());
+                let _ = writeln!(text, "{title}: {}", escape(&summary.describe()));
             }
             let more = summaries.count - summaries.first.len() as u64;
             if more > 0 {

@@ -224,7 +224,7 @@ async fn the_command_follows_requests_as_they_come() {
     let denied = Call::detect("none").send(&emulator).await;
     let second = lines.next_line().await.unwrap().unwrap();
     assert!(
-        second.ends_with(denied.header("x-amzn-requestid").unwrap()),
+        second.contains(denied.header("x-amzn-requestid").unwrap()),
         "{second}"
     );
     process.kill().await.unwrap();

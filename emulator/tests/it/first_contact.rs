@@ -187,7 +187,7 @@ fn a_command_that_did_not_make_the_expected_calls_has_failed() {
     expect("ListProjects", 1);
     let output = verified("true");
     assert!(output.status.success(), "{output:?}");
-    assert!(text(&output.stderr).contains("satisfied: 1 of 1, 1 requests looked at\n"));
+    assert!(text(&output.stderr).contains("satisfied: 1 of 1, 1 request looked at\n"));
 
     expect("ListProjects", 2);
     let output = verified("true");

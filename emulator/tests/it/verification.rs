@@ -149,6 +149,15 @@ async fn bounds_order_and_others_are_kept() {
             json!({"expect": [list(json!({"exactly": 1})), describe, list(json!({"exactly": 1}))], "in_order": true}),
             true,
         ),
+        // An expectation that takes the calls makes no other true.
+        (
+            json!({"expect": [list(json!({"exactly": 0})), {"times": {"at_least": 1}}], "in_order": true}),
+            false,
+        ),
+        (
+            json!({"expect": [list(json!({"exactly": 1})), {}], "in_order": true, "no_others": true}),
+            false,
+        ),
         (
             json!({"expect": [list(json!({"exactly": 2})), describe], "in_order": true}),
             false,
@@ -241,6 +250,26 @@ async fn nothing_is_said_of_entries_that_went() {
 }
 
 #[tokio::test]
+async fn what_a_client_wrote_ends_no_line_of_a_report() {
+    let emulator = emulator().await;
+    let target = "/2020-11-20/projects?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%1b%5b2J%0aX%2F20261129%2Fus-west-2%2F\
+                  lookoutvision%2Faws4_request&X-Amz-Date=20261129T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=0";
+    Call::get(target).send(&emulator).await;
+    let expected =
+        json!({"expect": [{"name": "a\nb", "match": {"access_key_id": "nope", "target": "a\u{1b}"}}]});
+    let text = report(&emulator, &expected).await["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(
+        text.chars()
+            .all(|character| character == '\n' || !character.is_control()),
+        "{text:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused_with_its_place() {
     let emulator = emulator().await;
     let one = |expectation: Value| json!({"expect": [{"times": {"at_least": 1}}, expectation]});
@@ -306,6 +335,18 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
         );
         assert_eq!(error["message"], message);
     }
+    // A list of members would be taken for the members.
+    for expectation in [
+        json!([]),
+        json!({"match": []}),
+        json!({"times": []}),
+        json!({"times": 2}),
+        json!({"match": {"body": []}}),
+    ] {
+        let answer = verify(&emulator, &one(expectation)).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.text().contains("expected an object"), "{}", answer.text());
+    }
     let answer = verify(&emulator, &one(json!({"tims": {"exactly": 1}}))).await;
     let error = &answer.json()["error"];
     assert_eq!(error["path"], "/expect/1/tims");
@@ -342,6 +383,13 @@ async fn the_command_prints_requests_and_says_no_by_its_status() {
         )),
         "{lines}"
     );
+    Call::detect("1").credentials("nobody", "x").send(&emulator).await;
+    let (_, lines, _) = requests(&emulator, &["status=403"]).await;
+    assert!(
+        lines.contains(" 403 DetectAnomalies UnrecognizedClientException - - ")
+            && lines.contains(": the access key id `nobody` is unknown"),
+        "{lines}"
+    );
     let (status, _, error) = requests(&emulator, &["operatoin=x"]).await;
     assert_eq!(
         (status, error.contains("did you mean `operation`?")),
@@ -358,19 +406,18 @@ async fn the_command_prints_requests_and_says_no_by_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("expected.json");
     let path = file.to_str().unwrap();
-    let expect =
-        |times: u64| json!({"expect": [{"match": {"operation": "Detect*"}, "times": {"exactly": times}}]});
+    let expect = |times: u64| json!({"expect": [{"match": {"operation": "Detect*", "status": 200}, "times": {"exactly": times}}]});
     std::fs::write(&file, expect(1).to_string()).unwrap();
     let (status, text, _) = requests(&emulator, &["verify", path]).await;
     assert_eq!(
         (status, &*text),
-        (Some(0), "satisfied: 1 of 1, 2 requests looked at\n")
+        (Some(0), "satisfied: 1 of 1, 3 requests looked at\n")
     );
     std::fs::write(&file, expect(2).to_string()).unwrap();
     let (status, text, _) = requests(&emulator, &["verify", path]).await;
     assert_eq!(status, Some(1));
     assert!(
-        text.starts_with("operation Detect*: expected exactly 2, found 1\n  nearest: "),
+        text.starts_with("operation Detect*, status 200: expected exactly 2, found 1\n  nearest: "),
         "{text}"
     );
     let (status, text, _) = requests(&emulator, &["verify", "--format", "json", path]).await;
