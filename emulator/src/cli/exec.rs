@@ -38,7 +38,7 @@ use crate::{
     Emulator,
     config::{Config, Process},
     control::client_environment::{Change, Client},
-    journal::verification::Verification,
+    journal::verification::{NotVerified, Verification},
     settings::LogRequests,
 };
 
@@ -172,7 +172,11 @@ async fn exec(
         is_good = false;
     }
     if let Some(expected) = expected {
-        match emulator.report_on(expected).await {
+        let verified = tokio::select! {
+            verified = emulator.report_on(expected) => verified,
+            () = interrupted() => Err(NotVerified::Stopped),
+        };
+        match verified {
             Ok(report) => {
                 is_good &= report.is_satisfied();
                 eprint!("{}", report.into_text());
@@ -196,6 +200,14 @@ async fn exec(
     match code(status) {
         0 if !is_good => EXIT_FAILED,
         code => code,
+    }
+}
+
+/// Waits for a signal that comes when there is no command any more to pass it on to
+async fn interrupted() {
+    match Signals::listen() {
+        Ok(mut signals) => drop(signals.next().await),
+        Err(_) => std::future::pending().await,
     }
 }
 

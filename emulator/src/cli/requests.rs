@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! $ lookoutvision-emulator requests status=403 limit=1
-//! 2026-01-02T03:04:05.678Z 403 DetectAnomalies implicitDeny arn:aws:iam::123456789012:user/test arn:…:model/myProject/2 655d…
+//! 2026-01-02T03:04:05.678Z 403 DetectAnomalies implicitDeny arn:aws:iam::123456789012:user/test arn:…:model/myProject/2 655d…: implicit deny: …
 //! $ lookoutvision-emulator requests verify expected.json
 //! two detections: expected exactly 2, found 1
 //!   nearest: 655d…: resource is …model/myProject/2, expected *model/myProject/1
@@ -78,7 +78,7 @@ struct CommonOptions {
 enum Format {
     /// For people
     Text,
-    /// JSON: of requests one object a line, of a verification its report
+    /// JSON, as the control API has it
     Json,
 }
 
@@ -160,7 +160,8 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
     let control = options.common.control.client()?;
     if !options.follow {
         let (printed, _) = entries(&control, &options.parameters, options.common.format)?;
-        print(&printed);
+        // A closed standard output means that nobody reads it.
+        let _ = print(&printed);
         return Ok(EXIT_OK);
     }
     if let Some((name, _)) = options
@@ -178,7 +179,10 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
         let after = last.iter().map(|id: &String| ("after".to_owned(), id.clone()));
         let parameters: Vec<_> = options.parameters.iter().cloned().chain(after).collect();
         let (printed, newest) = entries(&control, &parameters, options.common.format)?;
-        print(&printed);
+        if print(&printed).is_err() {
+            // Nobody reads on.
+            return Ok(EXIT_OK);
+        }
         last = newest.or(last);
         event = control.next_event(Some(&event))?;
     }
@@ -217,10 +221,20 @@ fn line(entry: &Value) -> String {
         Value::String(text) => client_text::escape(text).into_owned(),
         other => other.to_string(),
     };
+    let is_denied = entry["decision"]
+        .as_str()
+        .is_some_and(|decision| decision != "allowed");
     let decision = match &entry["error_code"] {
-        Value::String(code) if entry["decision"].is_null() => code.clone(),
+        Value::String(code) if !is_denied => code.clone(),
         _ => text(&entry["decision"]),
     };
+    let why = match is_denied {
+        true => &entry["summary"],
+        false => &entry["message"],
+    };
+    let why = why
+        .as_str()
+        .map_or(String::new(), |why| format!(": {}", client_text::escape(why)));
     let members = [
         text(&entry["time"]),
         text(&entry["status"]),
@@ -230,7 +244,7 @@ fn line(entry: &Value) -> String {
         text(&entry["resource"]),
         text(&entry["request_id"]),
     ];
-    format!("{}\n", members.join(" "))
+    format!("{}{why}\n", members.join(" "))
 }
 
 fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
@@ -246,10 +260,11 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
     }
     let report: Value = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))?;
-    match options.common.format {
+    // A closed standard output means that nobody reads it.
+    let _ = match options.common.format {
         Format::Json => print(&answer.body),
         Format::Text => print(report["text"].as_str().unwrap_or_default().as_bytes()),
-    }
+    };
     match report["satisfied"].as_bool() {
         Some(true) => Ok(EXIT_OK),
         _ => Ok(EXIT_FAILED),
@@ -271,8 +286,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn print(bytes: &[u8]) {
-    // A closed standard output means that nobody reads it.
+fn print(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    out.write_all(bytes)?;
+    out.flush()
 }

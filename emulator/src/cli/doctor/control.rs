@@ -62,8 +62,13 @@ pub(super) fn refusals(surroundings: &Surroundings) -> Vec<Finding> {
 
 fn line(request: &Value) -> String {
     let text = |member: &str| request[member].as_str().unwrap_or("-").to_owned();
-    let why = ["summary", "message"]
-        .into_iter()
+    // An error that a rule answers with comes after policies have allowed the call.
+    let members: &[&str] = match request["decision"].as_str() {
+        Some("allowed") => &["message"],
+        _ => &["summary", "message"],
+    };
+    let why = members
+        .iter()
         .find_map(|member| request[member].as_str())
         .map(|why| format!(": {why}"))
         .unwrap_or_default();
