@@ -124,7 +124,7 @@ impl ServeOptions {
 pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) config: ConfigOption,
-    /// Address of the AWS API over TLS [default: 127.0.0.1:8443]
+    /// Address of the AWS API over TLS [default: 127.0.0.1:8443; with exec: a free port]
     #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_LISTEN", value_parser = listen_address::parse)]
     pub(crate) listen: Option<SocketAddr>,
     /// Policy to attach to the default VPC endpoint
@@ -157,14 +157,14 @@ pub(crate) struct ConfigOption {
 
 #[derive(Debug, Args)]
 pub(crate) struct ControlOption {
-    /// Address of the control API [default: 127.0.0.1:8080]
+    /// Address of the control API [default: 127.0.0.1:8080; with exec: a free port]
     #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_CONTROL", value_parser = listen_address::parse)]
     pub(crate) control: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CertsOption {
-    /// Folder of the certificate authority [default: certs]
+    /// Folder of the certificate authority [default: certs; with exec: a temporary one]
     #[arg(long, value_name = "DIR", env = "LOOKOUTVISION_EMULATOR_CERTS")]
     pub(crate) certs: Option<PathBuf>,
 }

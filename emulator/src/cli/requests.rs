@@ -36,7 +36,7 @@ pub(super) struct RequestsOptions {
     #[command(flatten)]
     common: CommonOptions,
     /// Go on with requests as they come, until interrupted
-    #[arg(long)]
+    #[arg(long, env = "LOOKOUTVISION_EMULATOR_FOLLOW")]
     follow: bool,
     /// Filters and pages as `GET /requests` takes them, such as operation=DetectAnomalies or order=newest
     #[arg(value_name = "NAME=VALUE", value_parser = parameter)]

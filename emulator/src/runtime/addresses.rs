@@ -1,6 +1,6 @@
 //! Where an emulator listens, and how it is called.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::uri::Authority;
 
@@ -32,7 +32,7 @@ impl Addresses {
         let ip = self.listen.ip();
         if let Some(published) = self.published {
             https_url("localhost", published.listen)
-        } else if ip.is_loopback() || ip.is_unspecified() {
+        } else if is_reached_by_localhost(ip) {
             format!("https://localhost:{}", self.listen.port())
         } else {
             format!("https://{}", self.listen)
@@ -64,6 +64,11 @@ impl Addresses {
         }
         format!("http://{address}")
     }
+}
+
+/// Whether `localhost` leads to a listener at this address: of the loopback addresses to the first alone
+fn is_reached_by_localhost(ip: IpAddr) -> bool {
+    ip.is_unspecified() || [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&ip)
 }
 
 /// Whether a host of a URL means the machine that it is called on
@@ -122,7 +127,15 @@ mod tests {
             );
             assert_eq!(beside("127.0.0.1:8443", None, host), "https://localhost:8443");
         }
-        // It listens where it says, and nowhere else.
+        // It listens where it says, and nowhere else: `localhost` leads to the first loopback address alone.
+        assert_eq!(
+            beside("127.0.0.2:8443", None, "localhost:8080"),
+            "https://127.0.0.2:8443"
+        );
+        assert_eq!(
+            beside("[::1]:8443", None, "localhost:8080"),
+            "https://localhost:8443"
+        );
         assert_eq!(
             beside("192.0.2.1:8443", None, "emulator:8080"),
             "https://192.0.2.1:8443"
