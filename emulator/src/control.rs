@@ -53,6 +53,7 @@ mod requests;
 mod reset;
 mod routes;
 mod screen;
+mod simulate;
 mod upload;
 pub(crate) mod verify;
 

@@ -12,6 +12,7 @@
 mod callers;
 pub(crate) mod coverage;
 mod scene;
+pub(crate) mod simulation;
 mod subject;
 
 pub(crate) use self::{

@@ -136,7 +136,7 @@ fn parse(id: &str) -> Result<VpcEndpointId, ControlError> {
 }
 
 // EC2 API reference, *Error codes*: the code and the sentence of DescribeVpcEndpoints.
-fn unknown(id: &str) -> ControlError {
+pub(super) fn unknown(id: &str) -> ControlError {
     ControlError::new(
         StatusCode::NOT_FOUND,
         "InvalidVpcEndpointId.NotFound",

@@ -20,7 +20,7 @@ use super::{
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    requests, reset, verify,
+    requests, reset, simulate, verify,
 };
 use crate::runtime::Shared;
 
@@ -81,6 +81,8 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
             endpoint_policy::restore
         ))
         .routes(routes!(coverage::show, coverage::set, coverage::clear))
+        .routes(routes!(simulate::simulate))
+        .routes(routes!(simulate::lint))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
         .routes(routes!(reset::reset))

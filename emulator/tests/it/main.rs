@@ -30,6 +30,7 @@ mod long_texts;
 mod persistence;
 mod policies;
 mod policy_command;
+mod policy_routes;
 mod policy_tests;
 mod process;
 mod public_certs;

@@ -210,3 +210,26 @@ fn a_reader_that_has_seen_enough_is_no_cause_for_panic() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
     }
 }
+
+#[test]
+fn members_of_the_askers_own_are_let_be_and_other_unknown_ones_are_not() {
+    let line = |more: &str| {
+        format!(
+            r#"{{"x-ticket": {{"id": [7]}}, "id": "a", "policies": {{}}, {more} "request": {{"principal": "anonymous",
+                "action": "lookoutvision:ListModels", "resource": "*"}}}}"#
+        )
+        .replace('\n', " ")
+    };
+    let output = run(&["simulate"], &line(r#""x-note": null,"#));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(answers(&output)[0]["decision"], "allowed");
+    for more in [r#""note": 1,"#, r#""X-note": 1,"#, r#""id": "b","#] {
+        let output = run(&["simulate"], &line(more));
+        // Of every line that there is, none was understood.
+        assert_eq!(output.status.code(), Some(64), "{more}");
+        assert_eq!(answers(&output)[0]["error"]["code"], "InvalidInput", "{more}");
+    }
+    let output = run(&["simulate"], &format!("{}\n{}\n", line(r#""note": 1,"#), line("")));
+    assert_eq!(output.status.code(), Some(0), "the others were answered");
+    assert_eq!(run(&["simulate"], "\n\n").status.code(), Some(0), "nothing was asked");
+}

@@ -313,7 +313,7 @@ impl StatementCounts {
 
 /// Whether one value of a condition matches one of those that the request has under the key; for `Null`, whether it says
 /// what is the case.
-fn value_matches(condition: &Condition, index: usize, context: &RequestContext<'_>) -> bool {
+pub(crate) fn value_matches(condition: &Condition, index: usize, context: &RequestContext<'_>) -> bool {
     let values = context.values_of(&condition.key);
     match condition.test.absence(index) {
         Some(absence) => absence == Some(values.is_empty()),

@@ -5,7 +5,9 @@
 //! property test holds the two to the same verdict.
 
 mod clauses;
+mod failed;
 
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 
 use serde::Serialize;
@@ -15,6 +17,7 @@ use crate::context::RequestContext;
 use crate::decision::{DecidedBy, Decision, Evaluation, Layer};
 use crate::document::{PolicyDocument, PolicyType, Version};
 use crate::evaluate::{Policies, Request, evaluate};
+use crate::outline::{Place, StatementOutline};
 use crate::principal::IdentityKind;
 use crate::resource::Resource;
 use crate::statement::{Effect, Sid, Statement};
@@ -87,6 +90,18 @@ pub struct Mismatch {
     pub value: Option<String>,
     /// The pattern that came closest, or the one that excepted the value.
     pub pattern: Option<String>,
+    /// Every pattern and value that was tried and kept the clause from matching, in the order of the text.
+    pub patterns: Vec<FailedPattern>,
+}
+
+/// A pattern, or a value of a condition, that kept its clause from matching.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedPattern {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// As it is written.
+    pub pattern: String,
 }
 
 /// The clauses of a statement.
@@ -163,8 +178,11 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     let mut statements = Vec::new();
     let mut depths = Vec::new();
     for (policy, document) in policies.documents() {
+        // Where things stand is told of what does not match only.
+        let outline = LazyCell::new(|| document.outline());
         for (index, statement) in document.statements().iter().enumerate() {
-            let (explained, depth) = explain_statement(document, policy, index, statement, request);
+            let place = || outline.get(index);
+            let (explained, depth) = explain_statement(document, policy, index, statement, request, place);
             statements.push(explained);
             depths.push(depth);
         }
@@ -184,12 +202,13 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
 }
 
 /// Explains one statement. The number says how many parts of the resource matched before one did not.
-fn explain_statement(
+fn explain_statement<'o>(
     document: &PolicyDocument,
     policy: usize,
     index: usize,
     statement: &Statement,
     request: &Request<'_>,
+    outline: impl FnOnce() -> Option<&'o StatementOutline>,
 ) -> (StatementExplanation, usize) {
     let principal = statement
         .principal
@@ -227,12 +246,18 @@ fn explain_statement(
         action.is_ok(),
         resource.as_ref().map(Result::is_ok),
     );
-    let mismatch = principal
+    let false_condition = outcomes.iter().position(Result::is_err);
+    let mut mismatch = principal
         .into_iter()
         .chain([action])
         .chain(resource)
         .chain(outcomes)
         .find_map(Result::err);
+    if let Some(mismatch) = &mut mismatch
+        && let Some(outline) = outline()
+    {
+        mismatch.patterns = failed::patterns(mismatch.clause, false_condition, statement, outline, request);
+    }
     let explained = StatementExplanation {
         policy_type: document.policy_type(),
         policy,

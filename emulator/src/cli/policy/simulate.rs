@@ -7,30 +7,26 @@
 //! ```
 //!
 //! Nothing outlives its line, so a million lines take no more memory than the longest of them. A line that cannot be
-//! answered says why in its place, and the rest go on.
+//! answered says why in its place, and the rest go on; where every line was one of those, it ends with 64. Members whose
+//! name begins with `x-` are the asker's own.
 
 use std::io::{self, BufWriter, Read, Write};
 
-use self::{
-    answer::Answer,
-    lines::{Line, Lines},
-    written::{Mistake, WrittenQuestion},
-};
+use self::lines::{Line, Lines};
 use super::{SimulateOptions, output_failed};
 use crate::{
-    cli::{EXIT_FAILED, EXIT_OK},
+    cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE},
     config::text_file,
+    workbench::simulation::{Answer, Explain, Mistake, WrittenQuestion, id_of},
 };
 
-mod answer;
 mod lines;
-mod written;
 
-/// Whether an answer says what every statement made of the request
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Explain {
-    Yes,
-    No,
+/// How many lines there were
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    decided: u64,
+    failed: u64,
 }
 
 /// What ends a simulation before its input does
@@ -47,7 +43,9 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
         Explain::No
     };
     match simulate(io::stdin().lock(), io::stdout().lock(), explain) {
-        Ok(()) => EXIT_OK,
+        // Nothing was understood: whoever pipes something else into it must not take that for an answer.
+        Ok(Counts { decided: 0, failed: 1.. }) => EXIT_USAGE,
+        Ok(_) => EXIT_OK,
         Err(Broken::Input(error)) => {
             eprintln!("standard input cannot be read: {error}");
             EXIT_FAILED
@@ -56,22 +54,34 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
     }
 }
 
-fn simulate(input: impl Read, output: impl Write, explain: Explain) -> Result<(), Broken> {
+fn simulate(input: impl Read, output: impl Write, explain: Explain) -> Result<Counts, Broken> {
     let mut lines = Lines::new(input);
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, output);
+    let mut counts = Counts::default();
     // What was answered leaves before we wait for more: whoever writes the next question may wait for this answer.
     while let Some((number, line)) = lines.next(|| out.flush().map_err(Broken::Output))? {
-        answer(number, line, explain, &mut out).map_err(Broken::Output)?;
+        answer(number, line, explain, &mut counts, &mut out).map_err(Broken::Output)?;
     }
-    out.flush().map_err(Broken::Output)
+    out.flush().map_err(Broken::Output)?;
+    Ok(counts)
 }
 
-fn answer(number: u64, line: Line<'_>, explain: Explain, out: &mut impl Write) -> io::Result<()> {
+fn answer(
+    number: u64,
+    line: Line<'_>,
+    explain: Explain,
+    counts: &mut Counts,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut fail = |answer: Answer<'_>, out: &mut _| {
+        counts.failed += 1;
+        answer.write(out)
+    };
     let text = match line {
         Line::TooLong => {
             let mistake =
                 Mistake::of_line(format!("the line is longer than {} bytes", lines::LINE_BYTES_MAX));
-            return Answer::mistake(None, number, &mistake).write(out);
+            return fail(Answer::mistake(None, number, &mistake), out);
         }
         Line::Whole(bytes) => {
             let bytes = match number {
@@ -82,7 +92,7 @@ fn answer(number: u64, line: Line<'_>, explain: Explain, out: &mut impl Write) -
                 Ok(text) => text,
                 Err(error) => {
                     let mistake = Mistake::of_line(format!("not UTF-8: {error}"));
-                    return Answer::mistake(None, number, &mistake).write(out);
+                    return fail(Answer::mistake(None, number, &mistake), out);
                 }
             }
         }
@@ -92,10 +102,13 @@ fn answer(number: u64, line: Line<'_>, explain: Explain, out: &mut impl Write) -
     }
     match WrittenQuestion::read(text) {
         Ok(line) => match line.policies() {
-            Ok(policies) => Answer::of(&line, &policies, explain).write(out),
-            Err(refusal) => Answer::refusal(line.id, &refusal).write(out),
+            Ok(policies) => {
+                counts.decided += 1;
+                Answer::of(&line, &policies, explain).write(out)
+            }
+            Err(refusal) => fail(Answer::refusal(line.id, &refusal), out),
         },
-        Err(mistake) => Answer::mistake(written::id_of(text), number, &mistake).write(out),
+        Err(mistake) => fail(Answer::mistake(id_of(text), number, &mistake), out),
     }
 }
 

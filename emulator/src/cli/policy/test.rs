@@ -6,7 +6,7 @@
 //!   ok    the line may ask its own model
 //!   FAIL  the line may train
 //!         tests/policies.yaml:9:5: expected allowed, got implicitDeny: nearest is statement 0 (Line): …
-//!         policies/endpoint.json:4:5
+//!         at policies/endpoint.json:9:19
 //! 1 passed, 1 failed
 //! ```
 //!

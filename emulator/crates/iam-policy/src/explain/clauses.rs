@@ -209,6 +209,7 @@ fn mismatch(clause: Clause, reason: String, value: Option<String>, pattern: Opti
         reason,
         value,
         pattern: pattern.map(shortened),
+        patterns: Vec::new(),
     }
 }
 

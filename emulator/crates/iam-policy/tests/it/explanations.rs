@@ -198,6 +198,10 @@ fn the_json_of_an_explanation_is_stable() {
                 "mismatch": {
                     "clause": "condition", "reason": "aws:PrincipalTag/team is absent",
                     "value": null, "pattern": "vision",
+                    "patterns": [{
+                        "path": "/Statement/0/Condition/StringEquals/aws:PrincipalTag~1team", "line": 2, "column": 86,
+                        "pattern": "vision",
+                    }],
                 },
             },
             {
@@ -207,6 +211,9 @@ fn the_json_of_an_explanation_is_stable() {
                     "clause": "action",
                     "reason": "NotAction lookoutvision:* excepts lookoutvision:DetectAnomalies",
                     "value": "lookoutvision:DetectAnomalies", "pattern": "lookoutvision:*",
+                    "patterns": [{
+                        "path": "/Statement/1/NotAction", "line": 3, "column": 62, "pattern": "lookoutvision:*",
+                    }],
                 },
             },
         ],
@@ -581,4 +588,67 @@ fn a_trust_policy_lets_another_account_in() {
     };
     let evaluation = decide(&policies, "arn:aws:iam::210987654321:user/eve");
     assert_eq!(evaluation.decision, Decision::Allowed);
+}
+
+/// The patterns that kept the only statement from applying, with their paths.
+#[track_caller]
+fn check_patterns(statement: &str, context: &[(&'static str, &'static str)], expected: &[(&str, &str)]) {
+    let mut request_context = RequestContext::new();
+    for (key, value) in context {
+        request_context.insert(*key, *value);
+    }
+    let explanation = explained(statement, &request_context);
+    let mismatch = explanation.statements[0].mismatch.as_ref().expect("it does not match");
+    let found: Vec<_> = mismatch
+        .patterns
+        .iter()
+        .map(|failed| (failed.place.path.as_str(), failed.pattern.as_str()))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_pattern_that_was_tried_and_failed_is_told_with_its_place() {
+    let rest = r#""Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*""#;
+    check_patterns(
+        r#"{"Effect": "Allow", "Principal": {"AWS": ["210987654321", "arn:aws:iam::123456789012:user/bob"], "Service": "x.amazonaws.com"},
+            "Action": "*", "Resource": "*"}"#,
+        &[],
+        &[
+            ("/Statement/0/Principal/AWS/0", "210987654321"),
+            ("/Statement/0/Principal/AWS/1", "arn:aws:iam::123456789012:user/bob"),
+            ("/Statement/0/Principal/Service", "x.amazonaws.com"),
+        ],
+    );
+    check_patterns(
+        r#"{"Effect": "Deny", "NotPrincipal": {"AWS": ["210987654321", "123456789012"]}, "Action": "*", "Resource": "*"}"#,
+        &[],
+        &[("/Statement/0/NotPrincipal/AWS/1", "123456789012")],
+    );
+    check_patterns(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": ["s3:*", "lookoutvision:List*"], "Resource": "*"}"#,
+        &[],
+        &[("/Statement/0/Action/0", "s3:*"), ("/Statement/0/Action/1", "lookoutvision:List*")],
+    );
+    check_patterns(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": ["arn:aws:s3:::a", "arn:aws:lookoutvision:*:*:model/*"]}"#,
+        &[],
+        &[("/Statement/0/NotResource/1", "arn:aws:lookoutvision:*:*:model/*")],
+    );
+    // The first condition that is false, and of a negated one what it excludes.
+    check_patterns(
+        &format!(
+            r#"{{{rest}, "Condition": {{"Bool": {{"aws:SecureTransport": "true"}}, "StringNotEquals": {{"aws:username": ["bob", "alice"]}}}}}}"#
+        ),
+        &[("aws:SecureTransport", "true"), ("aws:username", "alice")],
+        &[("/Statement/0/Condition/StringNotEquals/aws:username/1", "alice")],
+    );
+    check_patterns(
+        &format!(r#"{{{rest}, "Condition": {{"StringEquals": {{"aws:username": ["bob", "carol"]}}}}}}"#),
+        &[],
+        &[
+            ("/Statement/0/Condition/StringEquals/aws:username/0", "bob"),
+            ("/Statement/0/Condition/StringEquals/aws:username/1", "carol"),
+        ],
+    );
 }

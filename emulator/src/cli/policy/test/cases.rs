@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_identifiers::{AccountId, Region};
-use iam_policy::{DecidedBy, Decision, Explanation, Layer, NearMiss, PolicyDocument};
+use iam_policy::{DecidedBy, Decision, Explanation, Layer, NearMiss, Place, PolicyDocument, StatementExplanation};
 use lookoutvision::operation::Operation;
 
 use super::{
@@ -58,11 +58,11 @@ pub(super) struct Failure {
     pub(super) near_miss: Option<NearMiss>,
     /// What to know of condition keys
     pub(super) notes: Vec<String>,
-    /// The statement that decided, or came nearest: line and column in its document
+    /// The statement that decided, or the pattern of the nearest one that did not match: line and column in its document
     pub(super) statement: Option<StatementPlace>,
 }
 
-/// Where a statement stands
+/// Where a statement, or a pattern in it, stands
 #[derive(Debug)]
 pub(super) struct StatementPlace {
     pub(super) document: PolicyDocument,
@@ -291,6 +291,7 @@ impl Failure {
             evaluation,
             near_miss,
             notes,
+            statements,
             ..
         } = verdict.explain();
         if !is_decision_right {
@@ -306,11 +307,23 @@ impl Failure {
                 }
             });
         }
-        let statement = evaluation
-            .decided_by
-            .as_ref()
-            .or(near_miss.as_ref().map(|near_miss| &near_miss.statement));
-        let statement = statement.and_then(|by| StatementPlace::of(by, verdict));
+        let statement = match (&evaluation.decided_by, &near_miss) {
+            (Some(by), _) => StatementPlace::of(by, None, verdict),
+            (None, Some(near_miss)) => {
+                let by = &near_miss.statement;
+                let is_nearest = |statement: &&StatementExplanation| {
+                    (statement.policy_type, statement.policy, statement.statement)
+                        == (by.policy_type, by.policy, by.statement)
+                };
+                let mismatch = statements
+                    .iter()
+                    .find(is_nearest)
+                    .and_then(|statement| statement.mismatch.as_ref());
+                let failed = mismatch.and_then(|mismatch| mismatch.patterns.first());
+                StatementPlace::of(by, failed.map(|failed| &failed.place), verdict)
+            }
+            (None, None) => None,
+        };
         Self {
             summary,
             near_miss,
@@ -331,11 +344,12 @@ fn nearest(near_miss: &NearMiss) -> String {
 }
 
 impl StatementPlace {
-    fn of(by: &DecidedBy, verdict: &Verdict<'_>) -> Option<Self> {
+    /// The place of what is at fault, or else of the statement
+    fn of(by: &DecidedBy, at_fault: Option<&Place>, verdict: &Verdict<'_>) -> Option<Self> {
         verdict.with_policies(|policies| {
             let document = policies.document(by.policy_type, by.policy)?;
             let outline = document.outline();
-            let place = &outline.get(by.statement)?.place;
+            let place = at_fault.or(Some(&outline.get(by.statement)?.place))?;
             Some(Self {
                 document: document.clone(),
                 line: place.line,

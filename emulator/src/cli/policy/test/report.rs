@@ -126,7 +126,7 @@ fn failure_lines(file: &Path, case: &Case, failure: &Failure, files: &PolicyFile
         format!("asked: {}", case.asked),
     ];
     if let Some(place) = place(failure, files) {
-        lines.push(format!("statement: {place}"));
+        lines.push(format!("at {place}"));
     }
     if let Some(message) = &case.message {
         lines.push(message.clone());
@@ -135,7 +135,7 @@ fn failure_lines(file: &Path, case: &Case, failure: &Failure, files: &PolicyFile
     lines
 }
 
-/// `policies/endpoint.json:4:5`: where the statement stands that decided or came nearest
+/// `policies/endpoint.json:9:19`: where the statement stands that decided, or the pattern that did not match
 fn place(failure: &Failure, files: &PolicyFiles) -> Option<String> {
     let statement = failure.statement.as_ref()?;
     let file = files.of(&statement.document)?;

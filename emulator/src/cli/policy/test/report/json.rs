@@ -41,8 +41,8 @@ struct JsonFailure<'r> {
     summary: &'r str,
     near_miss: Option<&'r NearMiss>,
     notes: &'r [String],
-    /// File, line and column of the statement that decided or came nearest
-    statement: Option<String>,
+    /// File, line and column of the statement that decided, or of the pattern that did not match
+    at: Option<String>,
 }
 
 pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
@@ -67,7 +67,7 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
             summary: &failure.summary,
             near_miss: failure.near_miss.as_ref(),
             notes: &failure.notes,
-            statement: place(failure, files),
+            at: place(failure, files),
         }),
     });
     let whole = JsonReport {

@@ -1,4 +1,4 @@
-//! One line of output: a decision, or why there is none.
+//! The answer to a question: a decision, or why there is none.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use super::{
 };
 
 #[derive(Serialize)]
-pub(super) struct Answer<'a> {
+pub(crate) struct Answer<'a> {
     id: Option<&'a RawValue>,
     #[serde(flatten)]
     outcome: Outcome<'a>,
@@ -59,7 +59,7 @@ struct Failure<'a> {
 
 impl<'a> Answer<'a> {
     /// Decides
-    pub(super) fn of(line: &WrittenQuestion<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
+    pub(crate) fn of(line: &WrittenQuestion<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
         let question = line.question(policies);
         let (evaluation, explained) = match explained {
             Explain::No => (question.evaluate(), None),
@@ -90,7 +90,7 @@ impl<'a> Answer<'a> {
     }
 
     /// A policy of the line is not evaluated
-    pub(super) fn refusal(id: Option<&'a RawValue>, refusal: &'a Refusal) -> Self {
+    pub(crate) fn refusal(id: Option<&'a RawValue>, refusal: &'a Refusal) -> Self {
         Self::failed(
             id,
             Failure {
@@ -105,7 +105,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The line is no question
-    pub(super) fn mistake(id: Option<&'a RawValue>, line: u64, mistake: &'a Mistake) -> Self {
+    pub(crate) fn mistake(id: Option<&'a RawValue>, line: u64, mistake: &'a Mistake) -> Self {
         Self::failed(
             id,
             Failure {
@@ -126,7 +126,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut *out, self)?;
         out.write_all(b"\n")
     }

@@ -1,4 +1,4 @@
-//! One line of input: a request, and the policies that it is measured against.
+//! A question as it is written: a request, and the policies that it is measured against.
 //!
 //! Policies stay the text they were written as until the crate that knows them reads it, so that a key that is there
 //! twice is seen. The context is bounded, for every condition of every policy may look at all of it.
@@ -12,7 +12,7 @@ use iam_policy::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, SeqAccess, Visitor},
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -22,34 +22,36 @@ use crate::authorization::Question;
 mod context;
 
 /// A line that was understood, its policies not yet read
-pub(super) struct WrittenQuestion<'a> {
+pub(crate) struct WrittenQuestion<'a> {
     /// Whatever the asker calls it
-    pub(super) id: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
     request: WrittenRequest,
     policies: WrittenPolicies<'a>,
 }
 
 /// Why a line is no question
 #[derive(Debug)]
-pub(super) struct Mistake {
-    pub(super) message: String,
+pub(crate) struct Mistake {
+    pub(crate) message: String,
     /// JSON Pointer into the line
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Counted from 1, in bytes; `None` for the line as a whole
-    pub(super) column: Option<usize>,
+    pub(crate) column: Option<usize>,
+    /// Counted from 1, of a question that is written in several
+    pub(crate) line: usize,
 }
 
 /// A policy that AWS would not evaluate
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// JSON Pointer of the document in the line
-    pub(super) policy: String,
-    pub(super) error: PolicyError,
+    pub(crate) policy: String,
+    pub(crate) error: PolicyError,
 }
 
 /// The policies of a line, read
 #[derive(Default)]
-pub(super) struct ReadPolicies {
+pub(crate) struct ReadPolicies {
     vpc_endpoint: Option<PolicyDocument>,
     identity: Option<Vec<PolicyDocument>>,
     boundary: Vec<PolicyDocument>,
@@ -58,14 +60,59 @@ pub(super) struct ReadPolicies {
     rcp: Vec<Vec<PolicyDocument>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct WrittenLine<'a> {
-    #[serde(borrow)]
     id: Option<&'a RawValue>,
-    #[serde(borrow)]
     policies: Object<WrittenPolicies<'a>>,
     request: Object<WrittenRequest>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
+    /// What a derived reader would do, but for members that begin with `x-`: those are the asker's own
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LineVisitor;
+
+        impl<'de> Visitor<'de> for LineVisitor {
+            type Value = WrittenLine<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<WrittenLine<'de>, M::Error> {
+                let (mut id, mut policies, mut request) = (None, None, None);
+                while let Some(key) = members.next_key::<Cow<'de, str>>()? {
+                    match &*key {
+                        "id" => once("id", &mut id, &mut members)?,
+                        "policies" => once("policies", &mut policies, &mut members)?,
+                        "request" => once("request", &mut request, &mut members)?,
+                        own if own.starts_with("x-") => {
+                            members.next_value::<IgnoredAny>()?;
+                        }
+                        unknown => return Err(M::Error::unknown_field(unknown, &["id", "policies", "request"])),
+                    }
+                }
+                Ok(WrittenLine {
+                    id: id.flatten(),
+                    policies: policies.ok_or_else(|| M::Error::missing_field("policies"))?,
+                    request: request.ok_or_else(|| M::Error::missing_field("request"))?,
+                })
+            }
+        }
+
+        deserializer.deserialize_map(LineVisitor)
+    }
+}
+
+fn once<'de, T: Deserialize<'de>, M: MapAccess<'de>>(
+    name: &'static str,
+    value: &mut Option<T>,
+    members: &mut M,
+) -> Result<(), M::Error> {
+    if value.is_some() {
+        return Err(M::Error::duplicate_field(name));
+    }
+    *value = Some(members.next_value()?);
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -110,7 +157,7 @@ enum Levels<'a> {
 
 impl<'a> WrittenQuestion<'a> {
     /// Reads a line
-    pub(super) fn read(line: &'a str) -> Result<Self, Mistake> {
+    pub(crate) fn read(line: &'a str) -> Result<Self, Mistake> {
         let mut json = serde_json::Deserializer::from_slice(line.as_bytes());
         let read: Result<Object<WrittenLine<'_>>, _> = serde_path_to_error::deserialize(&mut json);
         let Object(WrittenLine {
@@ -127,7 +174,7 @@ impl<'a> WrittenQuestion<'a> {
     }
 
     /// What is asked of these policies
-    pub(super) fn question<'q>(&'q self, policies: &'q ReadPolicies) -> Question<'q> {
+    pub(crate) fn question<'q>(&'q self, policies: &'q ReadPolicies) -> Question<'q> {
         let WrittenRequest {
             principal,
             action,
@@ -149,7 +196,7 @@ impl<'a> WrittenQuestion<'a> {
     }
 
     /// Reads the policies as AWS evaluates what it already stores
-    pub(super) fn policies(&self) -> Result<ReadPolicies, Refusal> {
+    pub(crate) fn policies(&self) -> Result<ReadPolicies, Refusal> {
         let written = &self.policies;
         let list = |list: &Option<List<&RawValue>>, name: &str, policy_type| {
             let documents = list.as_ref().map(|List(documents)| documents);
@@ -197,7 +244,7 @@ impl WrittenRequest {
 }
 
 /// The id of a line that is no question, if it has one
-pub(super) fn id_of(line: &str) -> Option<&RawValue> {
+pub(crate) fn id_of(line: &str) -> Option<&RawValue> {
     #[derive(Deserialize)]
     struct Identified<'a> {
         #[serde(borrow)]
@@ -223,11 +270,12 @@ impl ReadPolicies {
 
 impl Mistake {
     /// The line as a whole is wrong
-    pub(super) fn of_line(message: String) -> Self {
+    pub(crate) fn of_line(message: String) -> Self {
         Self {
             message,
             path: String::new(),
             column: None,
+            line: 1,
         }
     }
 
@@ -250,6 +298,7 @@ impl Mistake {
             },
             path,
             column: Some(error.column()).filter(|column| *column > 0),
+            line: error.line().max(1),
         }
     }
 }
