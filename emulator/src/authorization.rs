@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use iam_policy::{Decision, Evaluation, Explanation, Resource};
+use iam_policy::{Decision, Evaluation, Explanation, PolicyDocument, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -172,6 +172,17 @@ impl Authorization {
             return Explanation::without_statements(&self.evaluation, self.pair().action(), note);
         }
         self.asked.explain(self.pair(), Changes::default())
+    }
+
+    /// Every document that was asked, with its place among those of its type
+    pub(crate) fn documents(&self) -> Vec<(usize, PolicyDocument)> {
+        self.asked
+            .with_policies(self.pair(), Changes::default(), |policies| {
+                let documents = policies.documents();
+                documents
+                    .map(|(place, document)| (place, document.clone()))
+                    .collect()
+            })
     }
 
     /// Counts what this came to in every document that was asked

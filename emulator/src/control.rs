@@ -45,6 +45,7 @@ mod health;
 mod index;
 pub(crate) mod modes;
 mod path;
+mod policies;
 #[expect(
     unused_qualifications,
     reason = "utoipa names parameters by a path of its own"

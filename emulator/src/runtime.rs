@@ -6,6 +6,7 @@
 
 pub(crate) mod acknowledged;
 pub(crate) mod addresses;
+pub(crate) mod policy_texts;
 mod records;
 pub(crate) mod s3_tasks;
 pub(crate) mod service;
@@ -40,8 +41,8 @@ use crate::{
     network::{changes::EndpointChanges, entry_point::EndpointTable},
     request::body::BodyBudget,
     runtime::{
-        acknowledged::AcknowledgedChanges, addresses::Addresses, s3_tasks::S3Tasks, service::Service,
-        unheard::UnheardConnections,
+        acknowledged::AcknowledgedChanges, addresses::Addresses, policy_texts::PolicyTexts,
+        s3_tasks::S3Tasks, service::Service, unheard::UnheardConnections,
     },
     settings::{LogRequests, Settings},
     storage::StorageError,
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) calls: CallCounts,
     /// Which parts of the policies requests came to
     pub(crate) coverage: Coverage,
+    /// Policies that are or were in force
+    pub(crate) policy_texts: PolicyTexts,
     pub(crate) service: Service,
     pub(crate) s3_tasks: S3Tasks,
     pub(crate) authority: Arc<CertificateAuthority>,
@@ -129,24 +132,30 @@ impl Shared {
         log_requests: LogRequests,
     ) -> Self {
         let started_at = service.started_at();
+        let limits = settings.limits;
+        let coverage = Coverage::new(settings.coverage, limits.coverage_documents_max);
+        let snapshot = Snapshot::new(settings, &made, started_at);
+        let policy_texts = PolicyTexts::default();
+        snapshot.keep_policies(&policy_texts);
         Self {
             clock,
-            journal: Journal::new(&settings.limits, log_requests),
+            journal: Journal::new(&limits, log_requests),
             explainer: Explainer::default(),
-            calls: CallCounts::new(settings.limits.counted_models_max),
-            coverage: Coverage::new(settings.coverage, settings.limits.coverage_documents_max),
+            calls: CallCounts::new(limits.counted_models_max),
+            coverage,
             service,
-            s3_tasks: S3Tasks::new(settings.limits.s3_tasks_max),
+            s3_tasks: S3Tasks::new(limits.s3_tasks_max),
             authority,
-            bodies: BodyBudget::of_aws_api(&settings.limits),
-            control_bodies: BodyBudget::of_control_api(&settings.limits),
-            unheard: UnheardConnections::new(settings.limits.unheard_kinds_max),
+            bodies: BodyBudget::of_aws_api(&limits),
+            control_bodies: BodyBudget::of_control_api(&limits),
+            unheard: UnheardConnections::new(limits.unheard_kinds_max),
             addresses,
             public_certs,
             started: Instant::now(),
             stopping: CancellationToken::new(),
             regions_remarked_on: Mutex::default(),
-            snapshot: ArcSwap::from_pointee(Snapshot::new(settings, &made, started_at)),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            policy_texts,
             made: Mutex::new(made),
         }
     }
@@ -175,6 +184,7 @@ impl Shared {
             self.coverage.turn(settings.coverage);
         }
         let snapshot = Snapshot::new(settings, &made, self.service.started_at());
+        snapshot.keep_policies(&self.policy_texts);
         self.snapshot.store(Arc::new(snapshot));
         self.note_change(ChangeKind::Reload);
     }
@@ -217,7 +227,7 @@ impl Shared {
         let mut endpoints = made.endpoints().clone();
         let result = change(&mut endpoints, &now)?;
         made.put_endpoints(endpoints, self.clock.now())?;
-        self.snapshot.store(Arc::new(Snapshot {
+        let snapshot = Snapshot {
             settings: now.settings.clone(),
             declared: now.declared.clone(),
             endpoints: made
@@ -225,7 +235,9 @@ impl Shared {
                 .table(&now.settings.networks, self.service.started_at()),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
-        }));
+        };
+        snapshot.keep_policies(&self.policy_texts);
+        self.snapshot.store(Arc::new(snapshot));
         self.note_change(kind);
         Ok(result)
     }
@@ -237,6 +249,8 @@ impl Shared {
     pub(crate) fn add_session(&self, session: SessionRequest, role: &Role) -> Result<(), StorageError> {
         let mut made = self.made();
         let now = self.snapshot();
+        let texts_max = now.settings.limits.policy_texts_max;
+        self.policy_texts.keep(session.session_policies.iter(), texts_max);
         made.add_session(session, role, now.settings.limits.role_sessions_max)?;
         self.snapshot.store(Arc::new(Snapshot {
             settings: now.settings.clone(),
@@ -302,6 +316,17 @@ impl Shared {
 }
 
 impl Snapshot {
+    /// Keeps the policies in force, so that the journal can name them when others have taken their place
+    fn keep_policies(&self, texts: &PolicyTexts) {
+        let in_force = policy_texts::in_force(&self.settings, &self.endpoints);
+        let trust = self.settings.identities.roles.iter();
+        let documents = in_force.map(|(document, _)| document);
+        texts.keep(
+            documents.chain(trust.map(|role| &role.trust_policy)),
+            self.settings.limits.policy_texts_max,
+        );
+    }
+
     pub(crate) fn new(settings: Arc<Settings>, made: &AcknowledgedChanges, started_at: Timestamp) -> Self {
         let declared = Arc::new(Declared::new(settings.lookoutvision.clone(), started_at));
         let endpoints = made.endpoints().table(&settings.networks, started_at);

@@ -20,7 +20,7 @@ use super::{
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    requests, reset, simulate, verify,
+    policies, requests, reset, simulate, verify,
 };
 use crate::runtime::Shared;
 
@@ -81,6 +81,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
             endpoint_policy::restore
         ))
         .routes(routes!(coverage::show, coverage::set, coverage::clear))
+        .routes(routes!(policies::show))
         .routes(routes!(simulate::simulate))
         .routes(routes!(simulate::lint))
         .routes(routes!(clock::show, clock::set))

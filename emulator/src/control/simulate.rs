@@ -40,19 +40,34 @@ pub(super) async fn simulate(
         match (&*name, &*value) {
             ("explain", "true") => explain = Explain::Yes,
             ("explain", "false") => explain = Explain::No,
-            ("explain", _) => return Err(invalid(format!("explain: `{value}` is neither `true` nor `false`"))),
-            _ => return Err(invalid(format!("`{name}` is not a parameter of `/simulate`; there is `explain`"))),
+            ("explain", _) => {
+                return Err(invalid(format!(
+                    "explain: `{value}` is neither `true` nor `false`"
+                )));
+            }
+            _ => {
+                return Err(invalid(format!(
+                    "`{name}` is not a parameter of `/simulate`; there is `explain`"
+                )));
+            }
         }
     }
     let text = std::str::from_utf8(&received.bytes)
         .map_err(|error| ControlError::bad_request("InvalidInput", format!("not UTF-8: {error}")))?;
-    let question = WrittenQuestion::read(text).map_err(|Mistake { message, path, column, line }| {
-        let error = ControlError::bad_request("InvalidInput", message).with("path", path);
-        match column {
-            Some(column) => error.with("line", line).with("column", column),
-            None => error,
-        }
-    })?;
+    let question = WrittenQuestion::read(text).map_err(
+        |Mistake {
+             message,
+             path,
+             column,
+             line,
+         }| {
+            let error = ControlError::bad_request("InvalidInput", message).with("path", path);
+            match column {
+                Some(column) => error.with("line", line).with("column", column),
+                None => error,
+            }
+        },
+    )?;
     let policies = question.policies().map_err(|Refusal { policy, error }| {
         ControlError::bad_request("InvalidPolicyDocument", error.message())
             .with("policy", policy)
@@ -126,7 +141,10 @@ impl FromStr for DocumentType {
         let found = TYPES.iter().find(|(word, _)| *word == text);
         found.map(|(_, policy_type)| Self(*policy_type)).ok_or_else(|| {
             let words = TYPES.map(|(word, _)| word);
-            format!("type: `{text}` is not one of {}", client_text::spelling::quoted(&words))
+            format!(
+                "type: `{text}` is not one of {}",
+                client_text::spelling::quoted(&words)
+            )
         })
     }
 }

@@ -4,12 +4,12 @@
 //! the entry, from what the entry holds of the decision; a server that explained every request would spend longer on
 //! explaining than on deciding.
 
-use std::{borrow::Cow, mem::take};
+use std::{borrow::Cow, collections::BTreeMap, mem::take, sync::Arc};
 
 use aws_identifiers::{VpcEndpointId, VpcId};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use client_text::escape_json;
-use iam_policy::{DecidedBy, Decision, Explanation, NearMiss, StatementExplanation};
+use client_text::{escape_json, hex as hex_text};
+use iam_policy::{DecidedBy, Decision, Explanation, NearMiss, PolicyType, StatementExplanation};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ use crate::{
     authorization::{Authorization, Pair},
     identity::Principal,
     network::entry_point::EntryPoint,
+    settings::sha256,
 };
 
 /// One entry as the control API shows it
@@ -49,12 +50,12 @@ pub(crate) struct EntryView<'a> {
     message: Option<&'a str>,
     decision: Option<&'static str>,
     #[schema(value_type = Option<Object>)]
-    decided_by: Option<DecidedBy>,
+    decided_by: Option<OfDocument<DecidedBy>>,
     summary: Option<String>,
     #[schema(value_type = Option<Object>)]
-    near_miss: Option<NearMiss>,
+    near_miss: Option<OfDocument<NearMiss>>,
     #[schema(value_type = Vec<Object>)]
-    statements: Vec<StatementExplanation>,
+    statements: Vec<OfDocument<StatementExplanation>>,
     notes: Vec<String>,
     #[schema(value_type = Object)]
     context: Map<String, Value>,
@@ -62,6 +63,35 @@ pub(crate) struct EntryView<'a> {
     warnings: &'a [String],
     body: &'a BodyRecord,
     response: ResponseView<'a>,
+}
+
+/// Something that names a document by its type and its place, and by the SHA-256 of its text, by which
+/// `GET /policies/SHA256` gives it
+#[derive(Debug, Serialize)]
+struct OfDocument<T> {
+    #[serde(flatten)]
+    what: T,
+    document_sha256: Option<Arc<str>>,
+}
+
+/// The SHA-256 of every document that was consulted
+struct Sha256s(BTreeMap<(PolicyType, usize), Arc<str>>);
+
+impl Sha256s {
+    fn of(authorization: &Authorization) -> Self {
+        let documents = authorization.documents().into_iter();
+        Self(BTreeMap::from_iter(documents.map(|(place, document)| {
+            let sha256 = hex_text(&sha256(document.text()));
+            ((document.policy_type(), place), sha256.into())
+        })))
+    }
+
+    fn name<T>(&self, what: T, policy_type: PolicyType, policy: usize) -> OfDocument<T> {
+        OfDocument {
+            what,
+            document_sha256: self.0.get(&(policy_type, policy)).cloned(),
+        }
+    }
 }
 
 /// One action on one resource that had to be allowed; `action` and `resource` of the entry are those of the pair that
@@ -109,6 +139,7 @@ impl<'a> EntryView<'a> {
         let authorization = entry.authorization.as_deref();
         let mut explanation = authorization.map(Authorization::explain);
         let summary = explanation.as_ref().map(Explanation::summary);
+        let sha256s = authorization.map_or_else(|| Sha256s(BTreeMap::new()), Sha256s::of);
         Self {
             request_id: entry.request_id,
             time: entry.time,
@@ -138,14 +169,29 @@ impl<'a> EntryView<'a> {
             decision: authorization.map(|authorization| authorization.decision().as_str()),
             decided_by: explanation
                 .as_mut()
-                .and_then(|explanation| explanation.evaluation.decided_by.take()),
+                .and_then(|explanation| explanation.evaluation.decided_by.take())
+                .map(|by| {
+                    let (policy_type, policy) = (by.policy_type, by.policy);
+                    sha256s.name(by, policy_type, policy)
+                }),
             near_miss: explanation
                 .as_mut()
-                .and_then(|explanation| explanation.near_miss.take()),
+                .and_then(|explanation| explanation.near_miss.take())
+                .map(|near_miss| {
+                    let (policy_type, policy) = (near_miss.statement.policy_type, near_miss.statement.policy);
+                    sha256s.name(near_miss, policy_type, policy)
+                }),
             notes: explanation
                 .as_mut()
                 .map_or_else(Vec::new, |explanation| take(&mut explanation.notes)),
-            statements: explanation.map_or_else(Vec::new, |explanation| explanation.statements),
+            statements: explanation.map_or_else(Vec::new, |explanation| {
+                let statements = explanation.statements.into_iter();
+                let named = statements.map(|statement| {
+                    let (policy_type, policy) = (statement.policy_type, statement.policy);
+                    sha256s.name(statement, policy_type, policy)
+                });
+                named.collect()
+            }),
             summary,
             context: authorization.map_or_else(Map::new, Authorization::context_json),
             signature: entry.signature.as_deref(),

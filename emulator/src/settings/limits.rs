@@ -100,6 +100,8 @@ macro_rules! for_each_limit {
             /// Policies that are counted for in the report of coverage; the one that was asked longest ago makes room for the
             /// next.
             coverage_documents_max: usize = coverage_documents_max, 64, 1..=65_536;
+            /// Policies whose texts are kept for `GET /policies`, those that are no longer in force among them.
+            policy_texts_max: usize = policy_texts_max, 256, 1..=65_536;
             /// Role sessions kept; the one that ends first makes room for the next.
             role_sessions_max: usize = role_sessions_max, 1_024, 1..=65_536;
         }

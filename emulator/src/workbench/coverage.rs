@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     authorization::Coverage,
     network::entry_point::EndpointTable,
+    runtime::policy_texts::in_force,
     settings::{PolicyFiles, Settings, sha256},
 };
 
@@ -176,33 +177,8 @@ impl CoverageReport {
 ///
 /// Trust policies are asked by AssumeRole alone, and are shown by it.
 pub(crate) fn show_all(coverage: &Coverage, settings: &Settings, endpoints: &EndpointTable) {
-    for placed in endpoints.iter() {
-        coverage.show(&placed.endpoint.policy_document, Some(placed.id().as_str()));
-    }
-    let identities = &settings.identities;
-    for principal in &identities.principals {
-        let own = principal.identity_policies.iter().flatten();
-        for document in own.chain(&principal.permissions_boundary) {
-            coverage.show(document, Some(&principal.policy_arn));
-        }
-        for document in &principal.session_policies {
-            coverage.show(document, Some(principal.arn()));
-        }
-    }
-    for role in &identities.roles {
-        let own = role.identity_policies.iter().flatten();
-        for document in own.chain(&role.permissions_boundary) {
-            coverage.show(document, Some(role.identity.arn().as_str()));
-        }
-    }
-    if let Some(organization) = &identities.organization {
-        let levels = [
-            &organization.service_control_policies,
-            &organization.resource_control_policies,
-        ];
-        for document in levels.into_iter().flatten().flatten() {
-            coverage.show(document, Some(&organization.id));
-        }
+    for (document, attached_to) in in_force(settings, endpoints) {
+        coverage.show(document, Some(attached_to));
     }
 }
 

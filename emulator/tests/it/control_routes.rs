@@ -39,6 +39,7 @@ fn documented_methods(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
 fn target(path: &str) -> String {
     path.replace("{vpc_endpoint_id}", ENDPOINT)
         .replace("{request_id}", "00000000-0000-0000-0000-000000000000")
+        .replace("{sha256}", &"0".repeat(64))
 }
 
 #[track_caller]

@@ -42,9 +42,14 @@ async fn an_entry_has_every_member() {
     assert_eq!(entry["status"], 200);
     assert_eq!(entry["error_code"], Value::Null);
     assert_eq!(entry["decision"], "allowed");
+    let sha256 = entry["decided_by"]["document_sha256"].clone();
+    assert!(
+        sha256.as_str().is_some_and(|sha256| sha256.len() == 64),
+        "{sha256}"
+    );
     assert_eq!(
         entry["decided_by"],
-        json!({"policy_type": "vpc-endpoint", "policy": 0, "statement": 0, "sid": null})
+        json!({"policy_type": "vpc-endpoint", "policy": 0, "document_sha256": sha256, "statement": 0, "sid": null})
     );
     assert_eq!(entry["signature"], Value::Null);
     assert_eq!(entry["body"]["bytes"], crate::support::JPEG.len());

@@ -54,10 +54,56 @@ async fn an_explicit_deny_says_so() {
     );
     let entry = &crate::support::journal_of(&emulator).await[0];
     assert_eq!(entry["decision"], "explicitDeny");
+    let sha256 = entry["decided_by"]["document_sha256"].as_str().unwrap();
     assert_eq!(
         entry["decided_by"],
-        json!({"policy_type": "vpc-endpoint", "policy": 0, "statement": 1, "sid": "NotTheFirst"})
+        json!({"policy_type": "vpc-endpoint", "policy": 0, "document_sha256": sha256, "statement": 1, "sid": "NotTheFirst"})
     );
+}
+
+#[tokio::test]
+async fn a_policy_that_the_journal_names_is_had_as_it_was_written_when_another_is_in_its_place() {
+    let emulator = emulator_with("limits: {policy_texts_max: 4}").await;
+    let text = format!(" {ONE_MODEL}\n");
+    let put = control(
+        &emulator,
+        "PUT",
+        "/vpc-endpoints/vpce-00000000000000000/policy",
+        &text,
+    )
+    .await;
+    assert_eq!(put.status, 204);
+    Call::detect("1").send(&emulator).await;
+    let entry = &crate::support::journal_of(&emulator).await[0];
+    let sha256 = entry["near_miss"]["document_sha256"].as_str().unwrap();
+    assert_eq!(entry["statements"][0]["document_sha256"], sha256);
+    let failed = &entry["statements"][0]["mismatch"]["patterns"][0];
+    assert_eq!(failed["path"], "/Statement/0/Resource");
+    emulator.reset();
+    let policy = async |sha256: &str| control(&emulator, "GET", &format!("/policies/{sha256}"), "").await;
+    let found = policy(sha256).await;
+    assert_eq!((found.status, found.text()), (200, text.as_str()));
+    // The place of the pattern is one in this text.
+    let column = usize::try_from(failed["column"].as_u64().unwrap()).unwrap();
+    assert!(
+        text[column - 1..].starts_with("\"arn:aws:lookoutvision:us-west-2:"),
+        "{failed}"
+    );
+
+    // Those that came first make room.
+    for sid in ["a", "b", "c", "d"] {
+        let mut policy = one_model();
+        policy["Statement"][0]["Sid"] = json!(sid);
+        emulator.set_endpoint_policy(&policy).unwrap();
+    }
+    for gone in [sha256, "0123", &"z".repeat(64)] {
+        let refused = policy(gone).await;
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["code"]),
+            (404, &json!("NoSuchPolicy")),
+            "{gone}"
+        );
+    }
 }
 
 #[tokio::test]

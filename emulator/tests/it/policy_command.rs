@@ -229,7 +229,14 @@ fn members_of_the_askers_own_are_let_be_and_other_unknown_ones_are_not() {
         assert_eq!(output.status.code(), Some(64), "{more}");
         assert_eq!(answers(&output)[0]["error"]["code"], "InvalidInput", "{more}");
     }
-    let output = run(&["simulate"], &format!("{}\n{}\n", line(r#""note": 1,"#), line("")));
+    let output = run(
+        &["simulate"],
+        &format!("{}\n{}\n", line(r#""note": 1,"#), line("")),
+    );
     assert_eq!(output.status.code(), Some(0), "the others were answered");
-    assert_eq!(run(&["simulate"], "\n\n").status.code(), Some(0), "nothing was asked");
+    assert_eq!(
+        run(&["simulate"], "\n\n").status.code(),
+        Some(0),
+        "nothing was asked"
+    );
 }

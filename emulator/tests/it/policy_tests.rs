@@ -486,7 +486,9 @@ impl Random {
 fn test_of(number: usize, entry: &Value) -> Value {
     let mut expect = json!({"decision": entry["decision"]});
     if let Some(decided_by) = entry["decided_by"].as_object() {
-        let known = decided_by.iter().filter(|(_, value)| !value.is_null());
+        let known = decided_by
+            .iter()
+            .filter(|(key, value)| !value.is_null() && *key != "document_sha256");
         expect["decided_by"] = known.map(|(key, value)| (key.clone(), value.clone())).collect();
     }
     if entry["decision"] != "allowed" {

@@ -135,7 +135,8 @@ pub use decision::{DecidedBy, Decision, Evaluation, Layer};
 pub use document::{PolicyDocument, PolicyType, Version};
 pub use evaluate::{Policies, Request, evaluate};
 pub use explain::{
-    Clause, ConditionExplanation, Explanation, FailedPattern, Mismatch, NearMiss, StatementExplanation, explain,
+    Clause, ConditionExplanation, Explanation, FailedPattern, Mismatch, NearMiss, StatementExplanation,
+    explain,
 };
 pub use finding::{Finding, FindingCode, PolicyError, Severity};
 pub use json::JSON_DEPTH_MAX;

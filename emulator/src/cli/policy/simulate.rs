@@ -44,7 +44,10 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
     };
     match simulate(io::stdin().lock(), io::stdout().lock(), explain) {
         // Nothing was understood: whoever pipes something else into it must not take that for an answer.
-        Ok(Counts { decided: 0, failed: 1.. }) => EXIT_USAGE,
+        Ok(Counts {
+            decided: 0,
+            failed: 1..,
+        }) => EXIT_USAGE,
         Ok(_) => EXIT_OK,
         Err(Broken::Input(error)) => {
             eprintln!("standard input cannot be read: {error}");

@@ -88,7 +88,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
                         own if own.starts_with("x-") => {
                             members.next_value::<IgnoredAny>()?;
                         }
-                        unknown => return Err(M::Error::unknown_field(unknown, &["id", "policies", "request"])),
+                        unknown => {
+                            return Err(M::Error::unknown_field(unknown, &["id", "policies", "request"]));
+                        }
                     }
                 }
                 Ok(WrittenLine {

@@ -26,7 +26,9 @@ pub(super) fn patterns(
         },
         Clause::Action => match &statement.action {
             ActionClause::NotAction(entries) => kept(&outline.action, |index| {
-                entries.get(index).is_some_and(|entry| entry.matches(request.action))
+                entries
+                    .get(index)
+                    .is_some_and(|entry| entry.matches(request.action))
             }),
             ActionClause::Action(_) => kept(&outline.action, |_| true),
         },

@@ -598,7 +598,10 @@ fn check_patterns(statement: &str, context: &[(&'static str, &'static str)], exp
         request_context.insert(*key, *value);
     }
     let explanation = explained(statement, &request_context);
-    let mismatch = explanation.statements[0].mismatch.as_ref().expect("it does not match");
+    let mismatch = explanation.statements[0]
+        .mismatch
+        .as_ref()
+        .expect("it does not match");
     let found: Vec<_> = mismatch
         .patterns
         .iter()
@@ -616,7 +619,10 @@ fn every_pattern_that_was_tried_and_failed_is_told_with_its_place() {
         &[],
         &[
             ("/Statement/0/Principal/AWS/0", "210987654321"),
-            ("/Statement/0/Principal/AWS/1", "arn:aws:iam::123456789012:user/bob"),
+            (
+                "/Statement/0/Principal/AWS/1",
+                "arn:aws:iam::123456789012:user/bob",
+            ),
             ("/Statement/0/Principal/Service", "x.amazonaws.com"),
         ],
     );
@@ -628,7 +634,10 @@ fn every_pattern_that_was_tried_and_failed_is_told_with_its_place() {
     check_patterns(
         r#"{"Effect": "Allow", "Principal": "*", "Action": ["s3:*", "lookoutvision:List*"], "Resource": "*"}"#,
         &[],
-        &[("/Statement/0/Action/0", "s3:*"), ("/Statement/0/Action/1", "lookoutvision:List*")],
+        &[
+            ("/Statement/0/Action/0", "s3:*"),
+            ("/Statement/0/Action/1", "lookoutvision:List*"),
+        ],
     );
     check_patterns(
         r#"{"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": ["arn:aws:s3:::a", "arn:aws:lookoutvision:*:*:model/*"]}"#,

@@ -7,7 +7,9 @@ use std::{
 };
 
 use aws_identifiers::{AccountId, Region};
-use iam_policy::{DecidedBy, Decision, Explanation, Layer, NearMiss, Place, PolicyDocument, StatementExplanation};
+use iam_policy::{
+    DecidedBy, Decision, Explanation, Layer, NearMiss, Place, PolicyDocument, StatementExplanation,
+};
 use lookoutvision::operation::Operation;
 
 use super::{
