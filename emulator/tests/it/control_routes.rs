@@ -10,6 +10,9 @@ use crate::support::{Answer, Call, control, control_accepting, control_stream, e
 
 const ENDPOINT: &str = "vpce-00000000000000000";
 
+/// Of the policy that is attached where nobody says anything
+const DEFAULT_POLICY_SHA256: &str = "1e23c74ecdd043f59b1d4dbd198431e7610d57cfb9943e5bb6806b37f993e6dd";
+
 /// Methods that the control API could have, and some that it never has
 const METHODS: [&str; 9] = [
     "GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
@@ -39,7 +42,7 @@ fn documented_methods(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
 fn target(path: &str) -> String {
     path.replace("{vpc_endpoint_id}", ENDPOINT)
         .replace("{request_id}", "00000000-0000-0000-0000-000000000000")
-        .replace("{sha256}", &"0".repeat(64))
+        .replace("{sha256}", DEFAULT_POLICY_SHA256)
 }
 
 #[track_caller]

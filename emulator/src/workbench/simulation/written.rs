@@ -12,7 +12,7 @@ use iam_policy::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -88,9 +88,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
                         own if own.starts_with("x-") => {
                             members.next_value::<IgnoredAny>()?;
                         }
-                        unknown => {
-                            return Err(M::Error::unknown_field(unknown, &["id", "policies", "request"]));
-                        }
+                        // Said where the value is read, so that the path leads to the member.
+                        unknown => members.next_value_seed(Unknown(unknown))?,
                     }
                 }
                 Ok(WrittenLine {
@@ -102,6 +101,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
         }
 
         deserializer.deserialize_map(LineVisitor)
+    }
+}
+
+/// A member of a name that there is not
+struct Unknown<'k>(&'k str);
+
+impl<'de> DeserializeSeed<'de> for Unknown<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        Err(D::Error::unknown_field(self.0, &["id", "policies", "request"]))
     }
 }
 

@@ -363,6 +363,10 @@ fn with_explain_a_line_tells_what_every_statement_made_of_the_request() {
                     "reason": "the resource part `model/myProject/1` does not match `model/myProject/myModel`",
                     "value": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1",
                     "pattern": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel",
+                    "patterns": [{
+                        "path": "/Statement/0/Resource", "line": 1, "column": 140,
+                        "pattern": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel",
+                    }],
                 },
             }],
             "near_miss": {
