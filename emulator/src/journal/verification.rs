@@ -173,6 +173,8 @@ pub(crate) struct Verifier {
     out_of_order: Summaries,
     /// The place of the next entry to look at
     next: u64,
+    /// Entries of before do not count
+    since: Option<Timestamp>,
     incomplete: Option<Incomplete>,
 }
 
@@ -240,6 +242,7 @@ impl Verification {
 }
 
 /// Where the calls begin that count
+#[derive(Clone, Copy)]
 enum Since {
     Instant(Timestamp),
     Request(Uuid),
@@ -318,7 +321,8 @@ impl Expectation {
 impl Verifier {
     /// Counts what a checked verification asks for
     pub(crate) fn new(verification: Verification, journal: &Journal) -> Self {
-        let (next, incomplete) = match verification.since.as_deref().and_then(Since::parse) {
+        let since = verification.since.as_deref().and_then(Since::parse);
+        let (next, incomplete) = match since {
             None => journal.since_cleared(),
             Some(Since::Instant(since)) => journal.since_instant(since),
             Some(Since::Request(request_id)) => match journal.place(request_id) {
@@ -337,6 +341,10 @@ impl Verifier {
             unexpected: Summaries::default(),
             out_of_order: Summaries::default(),
             next,
+            since: match since {
+                Some(Since::Instant(since)) => Some(since),
+                Some(Since::Request(_)) | None => None,
+            },
             incomplete,
         }
     }
@@ -352,7 +360,7 @@ impl Verifier {
                 self.incomplete.get_or_insert(Incomplete::Overtaken);
             }
             self.next = place + 1;
-            if self.is_recent(&entry) {
+            if self.since.is_none_or(|since| entry.time >= since) {
                 self.count(&entry);
             }
         }
@@ -360,13 +368,6 @@ impl Verifier {
             self.incomplete.get_or_insert(Incomplete::Overtaken);
         }
         self.outlook()
-    }
-
-    fn is_recent(&self, entry: &Entry) -> bool {
-        match self.verification.since.as_deref().and_then(Since::parse) {
-            Some(Since::Instant(since)) => entry.time >= since,
-            _ => true,
-        }
     }
 
     fn count(&mut self, entry: &Entry) {
