@@ -104,33 +104,28 @@ impl Journal {
 
     /// What came after a cursor, at most [`EVENTS_MAX`] and a count of those that are gone, and the cursor after each
     pub(crate) fn events_after(&self, cursor: Cursor) -> Vec<(Event, Cursor)> {
-        let (changes, first_change, epoch) = {
-            let changes = self.changes();
-            let first = changes.first;
-            // The number of changes is small, and so is what is copied.
-            (changes.kept.clone(), first, changes.epoch)
-        };
         let places = self.places();
-        let mut cursor = match cursor.epoch == epoch {
-            true => cursor,
+        let (mut cursor, mut events) = (cursor, Vec::new());
+        let changes = self.changes();
+        if cursor.epoch != changes.epoch {
             // Another process told it of others: all of ours are new to it.
-            false => Cursor {
-                epoch,
+            cursor = Cursor {
+                epoch: changes.epoch,
                 place: places.start,
-                change: first_change,
-            },
-        };
-        let mut events = Vec::new();
-        let gone = places.start.saturating_sub(cursor.place) + first_change.saturating_sub(cursor.change);
-        (cursor.place, cursor.change) = (cursor.place.max(places.start), cursor.change.max(first_change));
+                change: changes.first,
+            };
+        }
+        let gone = places.start.saturating_sub(cursor.place) + changes.first.saturating_sub(cursor.change);
+        (cursor.place, cursor.change) = (cursor.place.max(places.start), cursor.change.max(changes.first));
         if gone > 0 {
             events.push((Event::Dropped(gone), cursor));
         }
-        let told = usize::try_from(cursor.change - first_change).unwrap_or(usize::MAX);
-        for change in changes.into_iter().skip(told) {
+        let told = usize::try_from(cursor.change - changes.first).unwrap_or(usize::MAX);
+        for change in changes.kept.iter().skip(told) {
             cursor.change += 1;
-            events.push((Event::Change(change), cursor));
+            events.push((Event::Change(change.clone()), cursor));
         }
+        drop(changes);
         let entries = self
             .walk(cursor.place..places.end, Order::Oldest)
             .take(EVENTS_MAX);
