@@ -8,14 +8,17 @@
 //! and `null` asks that the call has no such member.
 
 use aws_identifiers::VpcEndpointId;
-use client_text::{escape, json::Object, spelling};
+use client_text::{escape, json::Object};
 use iam_policy::matches_glob;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sigv4_verify::redact_secrets;
 use utoipa::ToSchema;
 
-use super::Entry;
+use super::{
+    Entry,
+    filter::{DECISIONS, suggestion},
+};
 use crate::{
     authorization::Authorization,
     identity::Principal,
@@ -280,13 +283,9 @@ fn one_of(
     if names.iter().any(|name| fits(pattern, name)) {
         return Ok(());
     }
-    let suggestion = match spelling::meant(pattern, names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", spelling::quoted(names)),
-    };
     Err(ImpossibleMember {
         path,
-        reason: format!("`{pattern}` fits no {member}; {suggestion}"),
+        reason: format!("`{pattern}` fits no {member}; {}", suggestion(pattern, names)),
     })
 }
 
@@ -355,5 +354,3 @@ impl Differences {
         });
     }
 }
-
-const DECISIONS: [&str; 3] = ["allowed", "implicitDeny", "explicitDeny"];

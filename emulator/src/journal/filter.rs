@@ -265,7 +265,7 @@ impl Filter {
 }
 
 /// What a name was meant to be, or what there is
-fn suggestion(written: &str, names: &[&str]) -> String {
+pub(super) fn suggestion(written: &str, names: &[&str]) -> String {
     match spelling::meant(written, names) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("there are {}", spelling::quoted(names)),
@@ -309,7 +309,7 @@ fn parameter_names() -> [&'static str; 17] {
     PARAMETERS.map(|(name, _)| name)
 }
 
-const DECISIONS: [&str; 3] = ["allowed", "implicitDeny", "explicitDeny"];
+pub(super) const DECISIONS: [&str; 3] = ["allowed", "implicitDeny", "explicitDeny"];
 
 #[cfg(test)]
 mod tests {
