@@ -6,8 +6,11 @@ use bytes::Bytes;
 use clap::Args;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
+
+use super::{EXIT_FAILED, EXIT_USAGE};
 
 /// Where the control API of a running emulator is
 #[derive(Debug, Args)]
@@ -53,6 +56,19 @@ pub(super) enum ControlError {
     /// It answered with an error of its own
     #[error("{0}")]
     Refused(String),
+}
+
+/// What has to be polled beside a request
+type Connection = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
+impl ControlError {
+    /// The status that a subcommand ends with
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotAUrl(_) => EXIT_USAGE,
+            Self::Unreachable { .. } | Self::Refused(_) => EXIT_FAILED,
+        }
+    }
 }
 
 impl ControlUrlOption {
@@ -101,11 +117,7 @@ impl ControlClient {
         body: Bytes,
     ) -> Result<Answer, ControlError> {
         let at_most = held_back + TIMEOUT;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| self.unreachable(&error))?;
-        runtime.block_on(async {
+        self.block_on(async {
             timeout(at_most, self.exchange(method, target, body))
                 .await
                 .unwrap_or_else(|_| {
@@ -132,21 +144,29 @@ impl ControlClient {
 
     /// Waits for the next event of `GET /events` after `last` and answers its id; without `last`, the id to begin with
     pub(super) fn next_event(&self, last: Option<&str>) -> Result<String, ControlError> {
+        self.block_on(self.wait_for_event(last))
+    }
+
+    fn block_on<T>(&self, work: impl Future<Output = Result<T, ControlError>>) -> Result<T, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| self.unreachable(&error))?;
-        runtime.block_on(self.wait_for_event(last))
+        runtime.block_on(work)
+    }
+
+    async fn connect(&self) -> Result<(SendRequest<Full<Bytes>>, Connection), ControlError> {
+        let stream = TcpStream::connect(&self.authority)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.unreachable(&error))
     }
 
     async fn wait_for_event(&self, last: Option<&str>) -> Result<String, ControlError> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream = TcpStream::connect(&self.authority)
-            .await
-            .map_err(|error| unreachable(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) = self.connect().await?;
         let mut request = Request::builder()
             .uri("/events")
             .header(header::HOST, &self.authority);
@@ -187,12 +207,7 @@ impl ControlClient {
 
     async fn exchange(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream = TcpStream::connect(&self.authority)
-            .await
-            .map_err(|error| unreachable(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) = self.connect().await?;
         let request = Request::builder()
             .method(method)
             .uri(target)

@@ -18,10 +18,7 @@ use std::{ffi::OsString, fmt, io::Write};
 use clap::{ArgMatches, Args, CommandFactory, ValueEnum, error::ErrorKind, parser::ValueSource};
 
 use self::surroundings::Surroundings;
-use super::{
-    CommandLine, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
-    control_client::{ControlError, ControlUrlOption},
-};
+use super::{CommandLine, EXIT_FAILED, EXIT_OK, control_client::ControlUrlOption};
 use crate::control::diagnosis::{Finding, Status};
 
 mod clients;
@@ -117,10 +114,7 @@ pub(super) fn run(options: &DoctorOptions) -> u8 {
         Ok(control) => control,
         Err(error) => {
             eprintln!("{error}");
-            return match error {
-                ControlError::NotAUrl(_) => EXIT_USAGE,
-                ControlError::Unreachable { .. } | ControlError::Refused(_) => EXIT_FAILED,
-            };
+            return error.exit_code();
         }
     };
     let findings = examine(&Surroundings::of_this_process(&control));

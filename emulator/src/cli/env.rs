@@ -4,10 +4,7 @@ use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 
-use super::{
-    EXIT_FAILED, EXIT_OK, EXIT_USAGE,
-    control_client::{ControlError, ControlUrlOption},
-};
+use super::{EXIT_OK, control_client::ControlUrlOption};
 use crate::control::client_environment::{Client, Format};
 
 /// Options of `env`
@@ -68,10 +65,7 @@ pub(super) fn run(options: &EnvOptions) -> u8 {
         }
         Err(error) => {
             eprintln!("{error}");
-            match error {
-                ControlError::NotAUrl(_) => EXIT_USAGE,
-                ControlError::Unreachable { .. } | ControlError::Refused(_) => EXIT_FAILED,
-            }
+            error.exit_code()
         }
     }
 }

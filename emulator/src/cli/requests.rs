@@ -132,8 +132,9 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Control(ControlError::NotAUrl(_)) | Self::File { .. } | Self::Mistake(_) => EXIT_USAGE,
-            Self::Control(_) | Self::Unknown(_) => EXIT_FAILED,
+            Self::Control(error) => error.exit_code(),
+            Self::File { .. } | Self::Mistake(_) => EXIT_USAGE,
+            Self::Unknown(_) => EXIT_FAILED,
         }
     }
 

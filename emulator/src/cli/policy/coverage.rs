@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::output_failed;
 use crate::{
     cli::{
-        EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+        EXIT_FAILED, EXIT_OK,
         control_client::{ControlClient, ControlError, ControlUrlOption},
     },
     workbench::coverage::CoverageFormat,
@@ -94,10 +94,7 @@ pub(super) fn run(options: &CoverageOptions) -> u8 {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");
-            match error {
-                ControlError::NotAUrl(_) => EXIT_USAGE,
-                ControlError::Unreachable { .. } | ControlError::Refused(_) => EXIT_FAILED,
-            }
+            error.exit_code()
         }
     }
 }
