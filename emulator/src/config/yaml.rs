@@ -53,6 +53,16 @@ pub(crate) enum NumberValue {
     Float(f64),
 }
 
+impl From<NumberValue> for serde_json::Value {
+    fn from(number: NumberValue) -> Self {
+        match number {
+            NumberValue::Unsigned(value) => value.into(),
+            NumberValue::Signed(value) => value.into(),
+            NumberValue::Float(value) => value.into(),
+        }
+    }
+}
+
 /// A key of a mapping
 pub(crate) struct Key {
     pub(crate) text: String,

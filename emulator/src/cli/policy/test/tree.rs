@@ -248,11 +248,7 @@ impl<'t> Place<'t> {
         match &self.node.content {
             Content::Null => Value::Null,
             Content::Bool(value) => (*value).into(),
-            Content::Number(number) => match number.value {
-                NumberValue::Unsigned(value) => value.into(),
-                NumberValue::Signed(value) => value.into(),
-                NumberValue::Float(value) => value.into(),
-            },
+            Content::Number(number) => number.value.into(),
             Content::Text(text) => text.as_str().into(),
             Content::List(_) => self
                 .one_or_more()
