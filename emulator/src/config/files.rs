@@ -9,9 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ring::digest;
-
 use super::text_file::{self, NOT_A_PATH};
+use crate::settings::sha256;
 
 /// A file that a configuration was read from, as it was just before
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +165,7 @@ impl Files {
         // Before it is read: what changes while it is read has changed since.
         let state = FileState::of(file);
         let bytes = Self::read_bytes(file, bytes_max);
-        let sha256 = bytes.as_ref().ok().map(|bytes| sha256(bytes));
+        let sha256 = bytes.as_ref().ok().map(sha256);
         let version = Version { state, sha256 };
         // One that is named twice is read twice, and has changed if it was another one the first time.
         self.named
@@ -202,11 +201,6 @@ impl Files {
         }
         Ok(bytes)
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
 fn in_our_words(error: &io::Error) -> String {

@@ -23,7 +23,7 @@ impl PolicyFiles {
 }
 
 /// What tells one text from others
-pub(crate) fn sha256(text: &str) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+pub(crate) fn sha256(text: impl AsRef<[u8]>) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, text.as_ref());
     digest.as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
