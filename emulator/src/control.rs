@@ -79,7 +79,7 @@ impl ControlApi {
     /// Answers one request
     pub(crate) async fn answer(&self, client: &Arc<Client>, head: Parts, body: RequestBody) -> Answered {
         let upload = Upload::new(body, client.clone());
-        let snapshot = self.shared.snapshot();
+        let snapshot = self.shared.space.snapshot();
         let checked = HeadError::check_transfer_coding(&head.headers).map_err(|error| unreadable(&error));
         let response = match checked.and_then(|()| screen::screen(&head, &snapshot.settings)) {
             Ok(()) => {
@@ -106,7 +106,7 @@ impl ControlApi {
         if matches!(head.uri.path(), "/health" | "/ready") {
             return self.answer(client, head, body).await;
         }
-        let connections_max = self.shared.snapshot().settings.limits.connections_max;
+        let connections_max = self.shared.space.snapshot().settings.limits.connections_max;
         let error = ControlError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "TooManyConnections",

@@ -27,7 +27,7 @@ use crate::{
     },
     network::{EmulatedName, host_name::HostName},
     runtime::{
-        NotAttached, Shared, Snapshot, UnknownVpcEndpoint,
+        NotAttached, Shared, Snapshot, Space, UnknownVpcEndpoint,
         addresses::{Addresses, PublishedPorts},
     },
     server::{
@@ -144,17 +144,15 @@ impl Emulator {
             control: control_address,
             published,
         };
-        let shared = Shared::new(
+        let space = Space::new(
             config.settings.clone(),
-            authority,
             service,
             made,
             clock,
-            addresses,
-            config.process.public_certs.clone(),
             config.process.log_requests,
         );
-        let shared = Arc::new(shared);
+        let public_certs = config.process.public_certs.clone();
+        let shared = Arc::new(Shared::new(space, authority, addresses, public_certs));
         let (stop, stopped) = watch::channel(Stop::NotYet);
         let aws_api = Connector {
             shared: shared.clone(),
@@ -204,7 +202,7 @@ impl Emulator {
 
     /// Forgets the requests until now, and answers how many there were
     pub fn clear_requests(&self) -> usize {
-        self.shared.journal.clear()
+        self.shared.space.journal.clear()
     }
 
     /// Whether the calls that are expected were made
@@ -275,7 +273,7 @@ impl Emulator {
 
     fn set_policy_of(&self, id: &VpcEndpointId, document: &Value) -> Result<(), PolicyChangeError> {
         let document = PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint)?;
-        self.shared.attach_policy(id, Arc::new(document.clone()))?;
+        self.shared.space.attach_policy(id, Arc::new(document.clone()))?;
         let snapshot = self.snapshot();
         if let Some(placed) = snapshot.endpoints.get(id) {
             vocabulary::warn_about(&document, placed, &snapshot.settings);
@@ -288,8 +286,8 @@ impl Emulator {
     /// # Errors
     /// When the setting leads outside the years that a timestamp can hold.
     pub fn set_clock(&self, setting: ClockSetting) -> Result<(), ClockError> {
-        self.shared.clock.set_time(setting)?;
-        self.shared.note_change(ChangeKind::Clock);
+        self.shared.space.clock.set_time(setting)?;
+        self.shared.space.note_change(ChangeKind::Clock);
         Ok(())
     }
 
@@ -298,15 +296,15 @@ impl Emulator {
     /// # Errors
     /// When that leads outside the years that a timestamp can hold.
     pub fn advance_clock(&self, seconds: u32) -> Result<(), ClockError> {
-        self.shared.clock.advance(seconds)?;
-        self.shared.note_change(ChangeKind::Clock);
+        self.shared.space.clock.advance(seconds)?;
+        self.shared.space.note_change(ChangeKind::Clock);
         Ok(())
     }
 
     /// Says by which clocks the date of a signature is good
     pub fn set_signature_clocks(&self, signatures: SignatureClocks) {
-        self.shared.clock.set_signatures(signatures);
-        self.shared.note_change(ChangeKind::Clock);
+        self.shared.space.clock.set_signatures(signatures);
+        self.shared.space.note_change(ChangeKind::Clock);
     }
 
     /// State, journal, counters and policies back to the configuration
@@ -328,7 +326,7 @@ impl Emulator {
         self.stop.send_replace(Stop::Finish);
         self.shared.stopping.cancel();
         let shared = self.shared.clone();
-        let deadline = Instant::now() + shared.snapshot().settings.limits.shutdown_timeout;
+        let deadline = Instant::now() + shared.space.snapshot().settings.limits.shutdown_timeout;
         let mut stop = self.stop.subscribe();
         let listeners = std::mem::take(&mut self.listeners);
         let all_stopped = async {
@@ -339,7 +337,7 @@ impl Emulator {
             }
             // What was answered already and waits for S3 has the rest of the time.
             tokio::select! {
-                () = shared.s3_tasks.finish() => {}
+                () = shared.space.s3_tasks.finish() => {}
                 () = sleep_until(deadline) => info!("what still waits for S3 is given up"),
                 () = Stop::told_at_once(&mut stop) => {}
             }
@@ -350,7 +348,7 @@ impl Emulator {
             requests_cut_off = &mut all_stopped => {
                 // The log says why the last of them were denied.
                 tokio::select! {
-                    () = self.shared.journal.log.finish() => {}
+                    () = self.shared.space.journal.log.finish() => {}
                     () = &mut at_once => {}
                 }
                 return requests_cut_off;
@@ -363,18 +361,22 @@ impl Emulator {
 
     /// Counts which parts of the policies requests come to, from the next one on
     pub(crate) fn count_coverage(&self) {
-        self.shared.coverage.turn(true);
+        self.shared.space.coverage.turn(true);
     }
 
     /// Which parts of the policies requests came to
     pub(crate) fn coverage_report(&self) -> CoverageReport {
         let snapshot = self.snapshot();
-        show_all(&self.shared.coverage, &snapshot.settings, &snapshot.endpoints);
-        CoverageReport::of(&self.shared.coverage, &snapshot.settings.policy_files)
+        show_all(
+            &self.shared.space.coverage,
+            &snapshot.settings,
+            &snapshot.endpoints,
+        );
+        CoverageReport::of(&self.shared.space.coverage, &snapshot.settings.policy_files)
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.shared.snapshot()
+        self.shared.space.snapshot()
     }
 
     /// What the environment of a client on this machine must hold
@@ -421,7 +423,7 @@ impl Emulator {
 
     /// Every entry of the journal as one line of JSON each, newest last
     pub(crate) fn journal_lines(&self) -> Vec<String> {
-        let entries = self.shared.journal.entries();
+        let entries = self.shared.space.journal.entries();
         entries
             .iter()
             .map(|entry| EntryView::of(entry).to_json_text())
@@ -451,7 +453,7 @@ impl Drop for Emulator {
             listener.abort();
         }
         // What is still on its way to S3 is given up: the next emulator with this state file tells so.
-        self.shared.s3_tasks.give_up();
-        self.shared.service.close();
+        self.shared.space.s3_tasks.give_up();
+        self.shared.space.service.close();
     }
 }

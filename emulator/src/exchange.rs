@@ -35,7 +35,7 @@ use crate::{
         Connection, HeadError, ReceivedRequest,
         body::{Account, BodyError, ReceivedBody, RequestBody},
     },
-    runtime::{Shared, Snapshot},
+    runtime::{Shared, Snapshot, Space},
     services::{
         ec2,
         lookoutvision::{call::Call, perform},
@@ -52,11 +52,11 @@ pub(crate) async fn answer(
     head: Parts,
     incoming: &mut RequestBody,
 ) -> Response<Full<Bytes>> {
-    let snapshot = shared.snapshot();
+    let snapshot = shared.space.snapshot();
     let limits = &snapshot.settings.limits;
     let checked = HeadError::check(&head, limits);
-    let received = ReceivedRequest::new(head, connection.clone(), shared.clock.now());
-    let mut entry = shared.journal.open(&received);
+    let received = ReceivedRequest::new(head, connection.clone(), shared.space.clock.now());
+    let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let outcome = match checked {
         Ok(()) => exchange.decide(incoming, &mut entry).await,
@@ -65,7 +65,7 @@ pub(crate) async fn answer(
     let response = match outcome {
         Ok((status, body)) => {
             let form = BodyForm::of(exchange.service);
-            respond::success(status, body, form, received.request_id, shared.clock.now())
+            respond::success(status, body, form, received.request_id, shared.space.clock.now())
         }
         Err(refusal) => {
             if let Some((bytes, sha256)) = incoming.drain(limits).await {
@@ -86,9 +86,9 @@ pub(crate) fn answer_unreadable(
     head: &[u8],
     error: HeadError,
 ) -> Response<Full<Bytes>> {
-    let received = ReceivedRequest::unreadable(head, connection.clone(), shared.clock.now());
-    let snapshot = shared.snapshot();
-    let mut entry = shared.journal.open(&received);
+    let received = ReceivedRequest::unreadable(head, connection.clone(), shared.space.clock.now());
+    let snapshot = shared.space.snapshot();
+    let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let response = exchange.refuse(Fault::Head(error).into(), &mut entry);
     note_answer(&mut entry, &response);
@@ -159,7 +159,7 @@ impl<'e> Exchange<'e> {
         {
             entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
         }
-        respond::refusal(wire, received.request_id, self.shared.clock.now())
+        respond::refusal(wire, received.request_id, self.shared.space.clock.now())
     }
 
     /// The five steps
@@ -213,7 +213,7 @@ impl<'e> Exchange<'e> {
         // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
         let strictness = snapshot.settings.strictness;
         let host_region = host_region.as_ref();
-        let read = authenticate::read(received, &strictness, service, host_region, &shared.clock);
+        let read = authenticate::read(received, &strictness, service, host_region, &shared.space.clock);
         let signed = read.map_err(signature_refusal)?;
         entry.access_key_id = Some(signed.access_key_id().into());
         let found = snapshot.access_key(signed.access_key_id());
@@ -290,7 +290,7 @@ impl<'e> Exchange<'e> {
             body: &body.bytes,
             body_sha256: Some(body.sha256),
         };
-        let state = shared.service.peek();
+        let state = shared.space.service.peek();
         let view = state.view(&snapshot.declared, &region, received.received_at);
         let mut request = Request::read(call, &view)?;
         drop(state);
@@ -304,7 +304,7 @@ impl<'e> Exchange<'e> {
                 snapshot: snapshot.clone(),
             };
             let permit = permit(
-                &shared.coverage,
+                &shared.space.coverage,
                 snapshot,
                 received,
                 caller.clone(),
@@ -314,14 +314,14 @@ impl<'e> Exchange<'e> {
             )?;
 
             // 5. Do it.
-            match perform::perform(permit, received.request_id, shared).await {
+            match perform::perform(permit, received.request_id, &shared.space).await {
                 Ok(output) => break output,
                 Err(Refused::Service(error)) => return Err(error.into()),
                 // Another CreateModel came in between and took the version that the permit is for. It was the one to
                 // get on, so somebody always does, and this one is asked about anew.
                 Err(Refused::Stale) => {
                     let again = again.expect("nothing else than what can be overtaken is stale");
-                    let state = shared.service.peek();
+                    let state = shared.space.service.peek();
                     let view = state.view(&snapshot.declared, &region, received.received_at);
                     request = again.resolved_anew(&view);
                 }
@@ -349,7 +349,7 @@ impl<'e> Exchange<'e> {
         let parameters = self.parameters(&authenticated.body, entry)?;
         let invocation = ec2::Invocation::resolve(parameters, authenticated.region, self.snapshot)?;
         let permit = permit(
-            &self.shared.coverage,
+            &self.shared.space.coverage,
             self.snapshot,
             self.received,
             authenticated.caller,
@@ -358,8 +358,8 @@ impl<'e> Exchange<'e> {
             entry,
         )?;
         let (request_id, now) = (self.received.request_id, self.received.received_at);
-        let performed = move |shared: &Shared| ec2::perform(permit, request_id, now, shared);
-        let answer = self.shared.run_blocking(performed).await?;
+        let performed = move |space: &Space| ec2::perform(permit, request_id, now, space);
+        let answer = self.shared.space.run_blocking(performed).await?;
         Ok((StatusCode::OK, answer.into()))
     }
 
@@ -381,7 +381,7 @@ impl<'e> Exchange<'e> {
             sts::Call::GetCallerIdentity => sts::get_caller_identity(&authenticated.caller, self.received),
             sts::Call::AssumeRole(invocation) => {
                 let permit = permit(
-                    &self.shared.coverage,
+                    &self.shared.space.coverage,
                     self.snapshot,
                     self.received,
                     authenticated.caller,
@@ -390,8 +390,8 @@ impl<'e> Exchange<'e> {
                     entry,
                 )?;
                 let (request_id, now) = (self.received.request_id, self.received.received_at);
-                let performed = move |shared: &Shared| sts::assume_role(permit, request_id, now, shared);
-                self.shared.run_blocking(performed).await?
+                let performed = move |space: &Space| sts::assume_role(permit, request_id, now, space);
+                self.shared.space.run_blocking(performed).await?
             }
         };
         Ok((StatusCode::OK, answer.into()))

@@ -124,7 +124,7 @@ pub(crate) struct UnknownWord {
 impl ClientEnvironment {
     /// The environment for clients that see a running emulator like this
     pub(crate) fn of(shared: &Shared, view: View) -> Self {
-        let snapshot = shared.snapshot();
+        let snapshot = shared.space.snapshot();
         let key = snapshot
             .settings
             .identities

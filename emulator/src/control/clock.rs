@@ -81,7 +81,7 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
         (Some(offset), None) => ClockSetting::OffsetSeconds(offset),
         (None, Some(instant)) => ClockSetting::FrozenAt(instant),
         (None, None) if change.signatures.is_some() => {
-            shared.clock.set_signatures(signatures);
+            shared.space.clock.set_signatures(signatures);
             return changed(&shared);
         }
         (None, None) => {
@@ -90,7 +90,7 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
         }
     };
     let state = ClockState { setting, signatures };
-    shared.clock.set(state).map_err(|error| invalid(&error))?;
+    shared.space.clock.set(state).map_err(|error| invalid(&error))?;
     changed(&shared)
 }
 
@@ -101,17 +101,21 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
 )]
 pub(super) async fn advance(State(shared): State<Arc<Shared>>, upload: Upload) -> Answer {
     let ClockAdvance { seconds } = upload.json(&shared, INVALID_CLOCK, ADVANCE).await?;
-    shared.clock.advance(seconds).map_err(|error| invalid(&error))?;
+    shared
+        .space
+        .clock
+        .advance(seconds)
+        .map_err(|error| invalid(&error))?;
     changed(&shared)
 }
 
 fn changed(shared: &Shared) -> Answer {
-    shared.note_change(ChangeKind::Clock);
+    shared.space.note_change(ChangeKind::Clock);
     view(shared)
 }
 
 fn view(shared: &Shared) -> Answer {
-    let state = shared.clock.state();
+    let state = shared.space.clock.state();
     json_answer(&ClockView {
         setting: state.setting,
         signatures: state.signatures,

@@ -60,9 +60,9 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
             }
         }
     }
-    let snapshot = shared.snapshot();
-    show_all(&shared.coverage, &snapshot.settings, &snapshot.endpoints);
-    let mut report = CoverageReport::of(&shared.coverage, &snapshot.settings.policy_files);
+    let snapshot = shared.space.snapshot();
+    show_all(&shared.space.coverage, &snapshot.settings, &snapshot.endpoints);
+    let mut report = CoverageReport::of(&shared.space.coverage, &snapshot.settings.policy_files);
     let is_met = minimum.map(|percent| report.percent() >= u64::from(percent));
     if let Some(percent) = minimum {
         report = report.held_to(percent);
@@ -86,13 +86,13 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
     let CoverageSetting { enabled } = upload
         .json(&shared, "InvalidCoverage", "`{\"enabled\": true}`")
         .await?;
-    shared.coverage.turn(enabled);
+    shared.space.coverage.turn(enabled);
     no_content()
 }
 
 /// Forgets what was counted; whether requests are counted stays as it is
 #[utoipa::path(delete, path = "/coverage", tag = "policies", responses((status = 204, description = "forgotten")))]
 pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> Answer {
-    shared.coverage.clear();
+    shared.space.coverage.clear();
     no_content()
 }

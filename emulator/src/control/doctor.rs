@@ -20,8 +20,8 @@ use crate::{
 /// What may keep calls from arriving, or from being allowed, as far as the emulator can see it
 #[utoipa::path(get, path = "/doctor", tag = "emulator", responses((status = 200, body = Vec<Finding>)))]
 pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
-    let snapshot = shared.snapshot();
-    let mut findings = shared.explainer.run(move || policies(&snapshot)).await;
+    let snapshot = shared.space.snapshot();
+    let mut findings = shared.space.explainer.run(move || policies(&snapshot)).await;
     findings.extend(connections(&shared.unheard));
     json_answer(&findings)
 }

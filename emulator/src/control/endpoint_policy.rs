@@ -39,7 +39,7 @@ struct EndpointView<'a> {
     responses((status = 200, body = Vec<EndpointView<'static>>))
 )]
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
-    let snapshot = shared.snapshot();
+    let snapshot = shared.space.snapshot();
     let endpoints: Vec<EndpointView<'_>> = snapshot
         .endpoints
         .iter()
@@ -65,7 +65,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
 )]
 pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathText) -> Answer {
     let id = parse(&id)?;
-    let snapshot = shared.snapshot();
+    let snapshot = shared.space.snapshot();
     let placed = snapshot.endpoints.get(&id).ok_or_else(|| unknown(id.as_str()))?;
     bytes_answer(
         "application/json",
@@ -100,7 +100,7 @@ pub(super) async fn attach(
             .with("column", error.column())
     })?;
     let answer = set(&shared, &id, document.clone()).await?;
-    let snapshot = shared.snapshot();
+    let snapshot = shared.space.snapshot();
     if let Some(placed) = snapshot.endpoints.get(&id) {
         vocabulary::warn_about(&document, placed, &snapshot.settings);
     }
@@ -123,7 +123,9 @@ pub(super) async fn restore(State(shared): State<Arc<Shared>>, PathText(id): Pat
 
 async fn set(shared: &Arc<Shared>, id: &VpcEndpointId, document: PolicyDocument) -> Answer {
     let attached = id.clone();
-    let attached = shared.run_blocking(move |shared| shared.attach_policy(&attached, Arc::new(document)));
+    let attached = shared
+        .space
+        .run_blocking(move |space| space.attach_policy(&attached, Arc::new(document)));
     match attached.await {
         Ok(()) => no_content(),
         Err(NotAttached::Unknown(_)) => Err(unknown(id.as_str())),

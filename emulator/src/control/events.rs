@@ -90,7 +90,7 @@ impl<'a> RequestEvent<'a> {
 )]
 pub(super) async fn stream(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Answer {
     let cursor = match headers.get("last-event-id").map(HeaderValue::to_str) {
-        None => shared.journal.end_of_events(),
+        None => shared.space.journal.end_of_events(),
         Some(id) => id.ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
             ControlError::bad_request(
                 "InvalidEventId",
@@ -120,9 +120,9 @@ async fn tell(
     let mut text = format!("retry: 1000\nid: {cursor}\n\n");
     loop {
         // Before the look, so that nothing comes between it and the wait.
-        let mut arrival = std::pin::pin!(shared.journal.arrival());
+        let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
-        for (event, after) in shared.journal.events_after(cursor) {
+        for (event, after) in shared.space.journal.events_after(cursor) {
             cursor = after;
             write_event(&mut text, &event, cursor);
         }

@@ -64,10 +64,13 @@ struct StateHealth {
 )]
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     // Whoever waits for this sends no change that would find out that there is room again.
-    if shared.service.storage_failure().is_some() {
-        shared.run_blocking(|shared| shared.service.try_storage()).await;
+    if shared.space.service.storage_failure().is_some() {
+        shared
+            .space
+            .run_blocking(|space| space.service.try_storage())
+            .await;
     }
-    match shared.service.storage_failure() {
+    match shared.space.service.storage_failure() {
         None => view(&shared),
         Some(failure) => Err(ControlError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -84,8 +87,8 @@ pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Answer {
 }
 
 fn view(shared: &Shared) -> Answer {
-    let (entries, evicted) = shared.journal.counts();
-    let failure = shared.service.storage_failure();
+    let (entries, evicted) = shared.space.journal.counts();
+    let failure = shared.space.service.storage_failure();
     json_answer(&Health {
         status: match failure {
             None => "ok",
@@ -93,18 +96,18 @@ fn view(shared: &Shared) -> Answer {
         },
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: shared.started.elapsed().as_secs(),
-        modes: Modes::of(&shared.snapshot()),
-        clock: shared.clock.state().setting,
+        modes: Modes::of(&shared.space.snapshot()),
+        clock: shared.space.clock.state().setting,
         ca: Ca {
             fingerprint_sha256: shared.authority.fingerprint_sha256().to_string(),
             not_after: shared.authority.not_after(),
         },
         journal: JournalHealth { entries, evicted },
         log: LogHealth {
-            requests_lost: shared.journal.log.lost(),
+            requests_lost: shared.space.journal.log.lost(),
         },
         state: StateHealth {
-            kept_in: match shared.service.waits_for_disk() {
+            kept_in: match shared.space.service.waits_for_disk() {
                 true => "file",
                 false => "memory",
             },

@@ -22,7 +22,7 @@ use crate::runtime::Shared;
     )
 )]
 pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(sha256): PathText) -> Answer {
-    let document = read(&sha256).and_then(|sha256| shared.policy_texts.get(&sha256));
+    let document = read(&sha256).and_then(|sha256| shared.space.policy_texts.get(&sha256));
     let document = document.ok_or_else(|| {
         ControlError::new(
             StatusCode::NOT_FOUND,
@@ -30,7 +30,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(sha256): Pa
             format!(
                 "no policy with the SHA-256 `{}` is kept; the {} that were in force last are",
                 client_text::Shown(&sha256),
-                shared.snapshot().settings.limits.policy_texts_max
+                shared.space.snapshot().settings.limits.policy_texts_max
             ),
         )
     })?;

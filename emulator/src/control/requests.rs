@@ -61,8 +61,8 @@ pub(super) async fn list(
     let begin = {
         let shared = shared.clone();
         move || {
-            let (_, evicted) = shared.journal.counts();
-            let selection = shared.journal.select(&query);
+            let (_, evicted) = shared.space.journal.counts();
+            let selection = shared.space.journal.select(&query);
             let mut pages = Pages {
                 shared,
                 places: selection.places.into_iter(),
@@ -73,7 +73,7 @@ pub(super) async fn list(
             (first, pages, selection.next, evicted)
         }
     };
-    let (first, pages, next, evicted) = shared.explainer.run(begin).await;
+    let (first, pages, next, evicted) = shared.space.explainer.run(begin).await;
 
     let body = match pages.progress {
         Progress::Done => Body::from(first),
@@ -101,12 +101,12 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathTe
     let entry = id.parse::<Uuid>().ok().map(|id| {
         let shared = shared.clone();
         move || {
-            let entry = shared.journal.entry(id)?;
+            let entry = shared.space.journal.entry(id)?;
             Some(EntryView::of(&entry).to_json())
         }
     });
     let found = match entry {
-        Some(entry) => shared.explainer.run(entry).await,
+        Some(entry) => shared.space.explainer.run(entry).await,
         None => None,
     };
     let found = found.ok_or_else(|| {
@@ -136,7 +136,7 @@ pub(super) async fn clear(State(shared): State<Arc<Shared>>, RawQuery(query): Ra
         ));
     }
     json_answer(&Cleared {
-        removed: shared.journal.clear(),
+        removed: shared.space.journal.clear(),
     })
 }
 
@@ -222,7 +222,7 @@ impl Pages {
                 }
                 break;
             };
-            let Some(entry) = self.shared.journal.at(place) else {
+            let Some(entry) = self.shared.space.journal.at(place) else {
                 continue;
             };
             if self.form == Form::List && self.progress == Progress::Some {
@@ -248,7 +248,11 @@ impl Pages {
                     return;
                 }
                 let shared = self.shared.clone();
-                let rendered = shared.explainer.try_run(move || (self.render_next(), self)).await;
+                let rendered = shared
+                    .space
+                    .explainer
+                    .try_run(move || (self.render_next(), self))
+                    .await;
                 let Ok((next, rest)) = rendered else {
                     // The connection is closed in the middle, so that nobody takes it for the end.
                     sender.abort(PagesBroken);

@@ -13,7 +13,8 @@ use crate::runtime::Shared;
 /// State, journal, counters and policies back to the configuration; the clock stays as it was set
 #[utoipa::path(post, path = "/reset", tag = "state", responses((status = 204, description = "done")))]
 pub(super) async fn reset(State(shared): State<Arc<Shared>>) -> Answer {
-    let reset = shared.run_blocking(Shared::reset).await;
+    let all = shared.clone();
+    let reset = shared.space.run_blocking(move |_| all.reset()).await;
     reset.map_err(|error| ControlError::not_written(&error))?;
     no_content()
 }

@@ -108,7 +108,7 @@ pub(super) async fn lint(
     }
     let text = std::str::from_utf8(&received.bytes)
         .map_err(|error| ControlError::bad_request("InvalidPolicyDocument", format!("not UTF-8: {error}")))?;
-    let snapshot = shared.snapshot();
+    let snapshot = shared.space.snapshot();
     let findings = findings(text, policy_type, vpc_endpoint_id.as_deref(), &snapshot)?;
     json_answer(&findings)
 }

@@ -38,7 +38,7 @@ impl Upload {
     /// # Errors
     /// When it is larger, too slow or broken, or there is no room for it.
     pub(super) async fn receive(&self, shared: &Shared) -> Result<ReceivedBody, ControlError> {
-        let mut limits = shared.snapshot().settings.limits;
+        let mut limits = shared.space.snapshot().settings.limits;
         limits.body_bytes_max = limits.control_body_bytes_max;
         let account = Account {
             budget: &shared.control_bodies,

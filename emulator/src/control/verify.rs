@@ -42,17 +42,18 @@ pub(super) async fn verify(State(shared): State<Arc<Shared>>, upload: Upload) ->
 pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Result<Report, NotVerified> {
     verification.check(&operation_names())?;
     let deadline = Instant::now() + Duration::from_millis(verification.within_milliseconds);
-    let mut verifier = Verifier::new(verification, &shared.journal);
+    let mut verifier = Verifier::new(verification, &shared.space.journal);
     loop {
         // Before the look, so that nothing comes between it and the wait.
-        let mut arrival = std::pin::pin!(shared.journal.arrival());
+        let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
         let looking = shared.clone();
         let outlook;
         (verifier, outlook) = shared
+            .space
             .explainer
             .run(move || {
-                let outlook = verifier.look(&looking.journal);
+                let outlook = verifier.look(&looking.space.journal);
                 (verifier, outlook)
             })
             .await;

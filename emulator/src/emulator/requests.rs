@@ -149,7 +149,7 @@ impl IntoFuture for Requests<'_> {
     type IntoFuture = Ready<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let journal = &self.shared.journal;
+        let journal = &self.shared.space.journal;
         let places = journal.select(&self.query).places.into_iter();
         ready(
             places

@@ -207,7 +207,7 @@ impl Connector {
 
     /// The limits that the listener keeps
     pub(crate) fn limits(&self) -> Limits {
-        self.shared.snapshot().settings.limits
+        self.shared.space.snapshot().settings.limits
     }
 }
 

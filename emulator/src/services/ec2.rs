@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::{
     authorization::{Permit, Permitted, RequestTags},
-    runtime::{Shared, Snapshot},
+    runtime::{Snapshot, Space},
     services::query::{
         parameters::{Parameters, Reader},
         xml::Xml,
@@ -87,7 +87,7 @@ pub(crate) struct Invocation {
 /// A permitted call
 struct Call<'c> {
     invocation: &'c Invocation,
-    shared: &'c Shared,
+    space: &'c Space,
     request_id: Uuid,
     now: Timestamp,
 }
@@ -192,12 +192,12 @@ pub(crate) fn perform(
     permit: Permit<Invocation>,
     request_id: Uuid,
     now: Timestamp,
-    shared: &Shared,
+    space: &Space,
 ) -> Result<String, Ec2Error> {
     let Permitted { request, .. } = permit.redeem();
     let call = Call {
         invocation: &request,
-        shared,
+        space,
         request_id,
         now,
     };

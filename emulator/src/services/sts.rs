@@ -24,7 +24,7 @@ use crate::{
     authorization::{Authorizable, AuthorizationRequest, Pair, Permit, RequestTags},
     identity::{Caller, Identities, Role},
     request::ReceivedRequest,
-    runtime::{Shared, Snapshot},
+    runtime::{Snapshot, Space},
     services::{
         query::{parameters::Parameters, xml::Xml},
         vocabulary::WITH_EC2_AND_STS,
@@ -203,7 +203,7 @@ pub(crate) fn assume_role(
     permit: Permit<AssumeRole>,
     request_id: Uuid,
     now: Timestamp,
-    shared: &Shared,
+    space: &Space,
 ) -> Result<String, StsError> {
     let AssumeRole { role, input, .. } = permit.redeem().request;
     if !input.context_providers.is_empty() {
@@ -248,7 +248,7 @@ pub(crate) fn assume_role(
         issued_at,
         credentials,
     };
-    shared.add_session(session, &role)?;
+    space.add_session(session, &role)?;
     Ok(answer)
 }
 

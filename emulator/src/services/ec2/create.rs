@@ -44,7 +44,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     let fingerprint = fingerprint(call);
     let region = call.region();
     let made = call
-        .shared
+        .space
         .change_endpoints(ChangeKind::Endpoint, |changes, now| {
             if let Some(token) = input.client_token
                 && let Some(made) = changes.made_with(token, region)

@@ -17,7 +17,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
     })?;
     let region = call.region();
     let unsuccessful: Vec<VpcEndpointId> =
-        call.shared
+        call.space
             .change_endpoints(ChangeKind::Endpoint, |changes, now| {
                 dry_run.stop()?;
                 let mut unsuccessful = Vec::new();

@@ -54,7 +54,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
         })
     })?;
     let region = call.region();
-    call.shared
+    call.space
         .change_endpoints(ChangeKind::Endpoint, |changes, now| {
             let placed = now
                 .endpoints

@@ -28,7 +28,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         Ok((ids, tags))
     })?;
-    call.shared
+    call.space
         .change_endpoints(ChangeKind::Endpoint, |changes, now| {
             for id in &ids {
                 let mut all = tags_of(call, now, id)?;
@@ -53,7 +53,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
         }
         Ok((ids, named))
     })?;
-    call.shared
+    call.space
         .change_endpoints(ChangeKind::Endpoint, |changes, now| {
             for id in &ids {
                 let mut left = tags_of(call, now, id)?;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{call::Call, work::Work};
 use crate::{
     authorization::{Permit, Permitted},
-    runtime::Shared,
+    runtime::Space,
 };
 
 /// What an operation answers
@@ -39,14 +39,14 @@ pub(crate) struct Output {
 pub(crate) async fn perform(
     permit: Permit<Call>,
     request_id: Uuid,
-    shared: &Arc<Shared>,
+    space: &Arc<Space>,
 ) -> Result<Output, Refused> {
     let permitted = permit.redeem();
     let Call { request, snapshot } = permitted.request;
     let (operation, region) = (request.operation(), request.region().clone());
     let status = StatusCode::from_u16(operation.success_status()).expect("the table has HTTP statuses only");
     let declared = &snapshot.declared;
-    let now = shared.clock.now();
+    let now = space.clock.now();
     let answer = match request.into_performance(&declared.declarations().account_id)? {
         Performance::Detect(detect) => {
             let permitted = Permitted {
@@ -54,15 +54,15 @@ pub(crate) async fn perform(
                 principal: permitted.principal,
                 entry_point: permitted.entry_point,
             };
-            return answer_by_rules(&permitted, declared, status, shared).map_err(Refused::Service);
+            return answer_by_rules(&permitted, declared, status, space).map_err(Refused::Service);
         }
         Performance::Read(read) => {
-            let state = shared.service.state();
+            let state = space.service.state();
             read.perform(&state.view(declared, &region, now))?.into()
         }
         Performance::Change(change) => {
             let work = Work {
-                shared: shared.clone(),
+                space: space.clone(),
                 snapshot: snapshot.clone(),
                 region: region.clone(),
                 now,
@@ -71,7 +71,7 @@ pub(crate) async fn perform(
             change_state(change, request_id, work).await?
         }
     };
-    let note = (operation == Operation::CreateProject && shared.is_first_project_elsewhere(&region))
+    let note = (operation == Operation::CreateProject && space.is_first_project_elsewhere(&region))
         .then_some(SERVICE_WAS_NEVER_THERE);
     Ok(Output {
         result: Ok(answer),
@@ -92,13 +92,13 @@ fn answer_by_rules(
     permitted: &Permitted<Detect>,
     declared: &lookoutvision::store::Declared,
     status: StatusCode,
-    shared: &Shared,
+    space: &Space,
 ) -> Result<Output, ServiceError> {
     let output = permitted.request.perform(
         declared,
         permitted.principal.arn(),
         permitted.entry_point.vpc_endpoint_id(),
-        &shared.calls,
+        &space.calls,
     )?;
     Ok(Output {
         result: output.result,

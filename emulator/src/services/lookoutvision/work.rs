@@ -26,7 +26,7 @@ use tracing::{error, info};
 
 use crate::{
     runtime::{
-        Shared, Snapshot,
+        Snapshot, Space,
         service::{Committed, Operation},
     },
     s3,
@@ -35,7 +35,7 @@ use crate::{
 /// Everything that a change is made with
 #[derive(Clone)]
 pub(crate) struct Work {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) space: Arc<Space>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
@@ -48,8 +48,8 @@ impl Work {
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
     pub(crate) async fn run(self, operation: Operation) -> Result<Bytes, Refused> {
-        let shared = self.shared.clone();
-        let begun = shared.run_blocking(move |_| self.begin(operation)).await?;
+        let space = self.space.clone();
+        let begun = space.run_blocking(move |_| self.begin(operation)).await?;
         if let Some(settled) = begun.settled {
             // Whatever becomes of it, the call has done what it answers.
             let _ = timeout(FOLDERS_ARE_WAITED_FOR, settled).await;
@@ -62,15 +62,15 @@ impl Work {
         let Committed { answer, s3_task } = self.commit(operation)?;
         let settled = s3_task.and_then(|s3_task| {
             let is_in_a_folder = s3::is_at_hand(&self.snapshot.settings.s3, s3_task.bucket());
-            let shared = self.shared.clone();
-            let settled = shared.s3_tasks.spawn(self.finish(s3_task));
+            let space = self.space.clone();
+            let settled = space.s3_tasks.spawn(self.finish(s3_task));
             is_in_a_folder.then_some(settled)
         });
         Ok(Begun { answer, settled })
     }
 
     fn commit(&self, operation: Operation) -> Result<Committed, Refused> {
-        self.shared.service.commit(
+        self.space.service.commit(
             &self.snapshot.declared,
             &self.region,
             self.now,
@@ -83,19 +83,17 @@ impl Work {
         // The second change is none that a client asked for.
         self.token = None;
         let outcome = {
-            let _turn = self.shared.s3_tasks.turn().await;
+            let _turn = self.space.s3_tasks.turn().await;
             self.run_s3_task(s3_task).await
         };
         let lost = outcome.lost();
         let work = self.clone();
-        let committed = self
-            .shared
-            .run_blocking(move |_| work.commit(outcome.operation()));
+        let committed = self.space.run_blocking(move |_| work.commit(outcome.operation()));
         if let Err(error) = committed.await {
             // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
             // from now on, and nobody has to restart an emulator because something is for ever in progress.
             error!("what came of a task for S3 was lost: {error:?}");
-            let service = &self.shared.service;
+            let service = &self.space.service;
             service.apply_in_memory(&self.snapshot.declared, &self.region, self.now, lost.operation());
         }
     }

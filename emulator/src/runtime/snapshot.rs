@@ -1,0 +1,77 @@
+//! The configuration in force, as one request sees it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use lookoutvision::store::Declared;
+
+use super::{
+    acknowledged::AcknowledgedChanges,
+    policy_texts::{self, PolicyTexts},
+};
+use crate::{
+    identity::{AccessKey, Principal, sessions::Sessions},
+    network::entry_point::EndpointTable,
+    settings::Settings,
+};
+
+/// The configuration in force, with everything that calls made
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) endpoints: EndpointTable,
+    /// The projects that the configuration declares, as the service's state begins with them
+    pub(crate) declared: Arc<Declared>,
+    /// By access key id: whose it is, and which of the principal's keys
+    pub(super) keys: Arc<AccessKeys>,
+    pub(super) sessions: Arc<Sessions>,
+}
+
+/// By access key id: whose it is, and which of the principal's keys
+type AccessKeys = HashMap<Box<str>, (Arc<Principal>, usize)>;
+
+impl Snapshot {
+    /// Keeps the policies in force, so that the journal can name them when others have taken their place
+    pub(super) fn keep_policies(&self, texts: &PolicyTexts) {
+        let in_force = policy_texts::in_force(&self.settings, &self.endpoints);
+        let trust = self.settings.identities.roles.iter();
+        let documents = in_force.map(|(document, _)| document);
+        texts.keep(
+            documents.chain(trust.map(|role| &role.trust_policy)),
+            self.settings.limits.policy_texts_max,
+        );
+    }
+
+    pub(crate) fn new(settings: Arc<Settings>, made: &AcknowledgedChanges, started_at: Timestamp) -> Self {
+        let declared = Arc::new(Declared::new(settings.lookoutvision.clone(), started_at));
+        let endpoints = made.endpoints().table(&settings.networks, started_at);
+        let keys = settings
+            .identities
+            .principals
+            .iter()
+            .flat_map(|principal| {
+                principal
+                    .access_keys
+                    .iter()
+                    .enumerate()
+                    .map(|(index, key)| (key.access_key_id.as_str().into(), (principal.clone(), index)))
+            })
+            .collect();
+        Self {
+            settings,
+            declared,
+            endpoints,
+            keys: Arc::new(keys),
+            sessions: made.sessions().clone(),
+        }
+    }
+
+    /// Whose access key this is
+    pub(crate) fn access_key(&self, access_key_id: &str) -> Option<(&Arc<Principal>, &AccessKey)> {
+        let (principal, index) = match self.keys.get(access_key_id) {
+            Some((principal, index)) => (principal, *index),
+            None => (self.sessions.get(access_key_id)?, 0),
+        };
+        Some((principal, &principal.access_keys[index]))
+    }
+}

@@ -1,0 +1,245 @@
+//! A world of its own: what requests find there, what they make, and what is remembered of them.
+//!
+//! Everything that one test must not see of another belongs to a space. What belongs to the process, such as the
+//! listeners, their certificates and the room for bodies, is [`Shared`](super::Shared).
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use aws_identifiers::{Region, VpcEndpointId};
+use iam_policy::PolicyDocument;
+use lookoutvision::call_counts::CallCounts;
+
+use super::{
+    acknowledged::AcknowledgedChanges, policy_texts::PolicyTexts, s3_tasks::S3Tasks, service::Service,
+    snapshot::Snapshot,
+};
+use crate::{
+    authorization::Coverage,
+    clock::Clock,
+    identity::{Role, sessions::SessionRequest},
+    journal::{
+        Explainer, Journal,
+        events::{Change, ChangeKind},
+    },
+    network::changes::EndpointChanges,
+    settings::{LogRequests, Settings},
+    storage::StorageError,
+};
+
+/// State, endpoints, policies, sessions, journal, counters and clock
+pub(crate) struct Space {
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal,
+    pub(crate) explainer: Explainer,
+    /// How often each model was asked
+    pub(crate) calls: CallCounts,
+    /// Which parts of the policies requests came to
+    pub(crate) coverage: Coverage,
+    /// Policies that are or were in force
+    pub(crate) policy_texts: PolicyTexts,
+    pub(crate) service: Service,
+    pub(crate) s3_tasks: S3Tasks,
+    /// Regions without the service whose first project was remarked on
+    regions_remarked_on: Mutex<BTreeSet<Region>>,
+    snapshot: ArcSwap<Snapshot>,
+    /// What calls made; held while a snapshot is replaced
+    made: Mutex<AcknowledgedChanges>,
+}
+
+/// The control API named an endpoint that is not there
+#[derive(Debug, thiserror::Error)]
+#[error("the VPC endpoint ID '{0}' does not exist")]
+pub(crate) struct UnknownVpcEndpoint(pub(crate) VpcEndpointId);
+
+/// A policy was not attached
+#[derive(Debug)]
+pub(crate) enum NotAttached {
+    /// There is no such endpoint
+    Unknown(UnknownVpcEndpoint),
+    /// It cannot be persisted
+    NotWritten(StorageError),
+}
+
+impl From<StorageError> for NotAttached {
+    fn from(error: StorageError) -> Self {
+        Self::NotWritten(error)
+    }
+}
+
+impl Space {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        service: Service,
+        made: AcknowledgedChanges,
+        clock: Clock,
+        log_requests: LogRequests,
+    ) -> Self {
+        let limits = settings.limits;
+        let coverage = Coverage::new(settings.coverage, limits.coverage_documents_max);
+        let snapshot = Snapshot::new(settings, &made, service.started_at());
+        let policy_texts = PolicyTexts::default();
+        snapshot.keep_policies(&policy_texts);
+        Self {
+            clock,
+            journal: Journal::new(&limits, log_requests),
+            explainer: Explainer::default(),
+            calls: CallCounts::new(limits.counted_models_max),
+            coverage,
+            policy_texts,
+            service,
+            s3_tasks: S3Tasks::new(limits.s3_tasks_max),
+            regions_remarked_on: Mutex::default(),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            made: Mutex::new(made),
+        }
+    }
+
+    /// The configuration in force: a request takes it once and keeps it
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts another configuration in force, from the next request on
+    pub(super) fn reload(&self, settings: Arc<Settings>) {
+        let mut made = self.made();
+        made.reload(&settings, self.clock.now());
+        self.journal.set_limits(&settings.limits);
+        self.coverage
+            .set_documents_max(settings.limits.coverage_documents_max);
+        if settings.coverage != self.snapshot().settings.coverage {
+            self.coverage.turn(settings.coverage);
+        }
+        let snapshot = Snapshot::new(settings, &made, self.service.started_at());
+        snapshot.keep_policies(&self.policy_texts);
+        self.snapshot.store(Arc::new(snapshot));
+        self.note_change(ChangeKind::Reload);
+    }
+
+    /// Tells whoever listens that requests from here on see something else
+    pub(crate) fn note_change(&self, kind: ChangeKind) {
+        let time = self.clock.now();
+        self.journal.note_change(Change { time, kind });
+    }
+
+    /// Attaches a policy to an endpoint, from the next request on
+    ///
+    /// # Errors
+    /// When there is no such endpoint, or the state file cannot be written; nothing is changed then.
+    pub(crate) fn attach_policy(
+        &self,
+        id: &VpcEndpointId,
+        document: Arc<PolicyDocument>,
+    ) -> Result<(), NotAttached> {
+        self.change_endpoints(ChangeKind::Policy, |changes, now| {
+            if now.endpoints.get(id).is_none() {
+                return Err(NotAttached::Unknown(UnknownVpcEndpoint(id.clone())));
+            }
+            changes.of(id).policy_document = Some(document);
+            Ok(())
+        })
+    }
+
+    /// Changes endpoints, from the next request on, unless `change` refuses; changes go one after the other
+    ///
+    /// # Errors
+    /// When `change` does, or the state file cannot be written; then nothing is changed.
+    pub(crate) fn change_endpoints<T, E: From<StorageError>>(
+        &self,
+        kind: ChangeKind,
+        change: impl FnOnce(&mut EndpointChanges, &Snapshot) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut made = self.made();
+        let now = self.snapshot();
+        let mut endpoints = made.endpoints().clone();
+        let result = change(&mut endpoints, &now)?;
+        made.put_endpoints(endpoints, self.clock.now())?;
+        let snapshot = Snapshot {
+            settings: now.settings.clone(),
+            declared: now.declared.clone(),
+            endpoints: made
+                .endpoints()
+                .table(&now.settings.networks, self.service.started_at()),
+            keys: now.keys.clone(),
+            sessions: now.sessions.clone(),
+        };
+        snapshot.keep_policies(&self.policy_texts);
+        self.snapshot.store(Arc::new(snapshot));
+        self.note_change(kind);
+        Ok(result)
+    }
+
+    /// Hands out a session of a role, good from the next request on
+    ///
+    /// # Errors
+    /// When the state file cannot be written; there is no session then.
+    pub(crate) fn add_session(&self, session: SessionRequest, role: &Role) -> Result<(), StorageError> {
+        let mut made = self.made();
+        let now = self.snapshot();
+        let texts_max = now.settings.limits.policy_texts_max;
+        self.policy_texts.keep(session.session_policies.iter(), texts_max);
+        made.add_session(session, role, now.settings.limits.role_sessions_max)?;
+        self.snapshot.store(Arc::new(Snapshot {
+            settings: now.settings.clone(),
+            declared: now.declared.clone(),
+            endpoints: now.endpoints.clone(),
+            keys: now.keys.clone(),
+            sessions: made.sessions().clone(),
+        }));
+        Ok(())
+    }
+
+    /// State, journal, counters and policies back to the configuration; the clock stays as it was set
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(super) fn reset(&self) -> Result<(), StorageError> {
+        // Held first, so that nothing is made between the clearing of the file and that of the memory.
+        let mut made = self.made();
+        self.service.reset()?;
+        // What they were begun for is gone.
+        self.s3_tasks.give_up();
+        made.forget();
+        let settings = self.snapshot().settings.clone();
+        let snapshot = Snapshot::new(settings, &made, self.service.started_at());
+        self.snapshot.store(Arc::new(snapshot));
+        self.calls.reset();
+        self.journal.clear();
+        self.note_change(ChangeKind::Reset);
+        Ok(())
+    }
+
+    /// Runs work that may block on the disk off the serving threads
+    pub(crate) async fn run_blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        if !self.service.waits_for_disk() {
+            return work(self);
+        }
+        let shared = self.clone();
+        // Nobody who hangs up stops it halfway.
+        match tokio::task::spawn_blocking(move || work(&shared)).await {
+            Ok(done) => done,
+            // What panics over there panics here, as it does without a disk.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Whether this is the first project in a Region where the service never was
+    pub(crate) fn is_first_project_elsewhere(&self, region: &Region) -> bool {
+        let mut remarked_on = self
+            .regions_remarked_on
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        !lookoutvision::REGIONS.contains(&region.as_str()) && remarked_on.insert(region.clone())
+    }
+
+    // A poisoned lock only means that somebody panicked; what is there is put in its place as a whole.
+    fn made(&self) -> MutexGuard<'_, AcknowledgedChanges> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
