@@ -13,6 +13,7 @@ mod certs;
 mod check;
 mod completions;
 mod control_client;
+mod control_command;
 mod coverage_files;
 mod doctor;
 mod env;
@@ -27,6 +28,8 @@ mod ready_block;
 mod requests;
 mod schema;
 mod serve;
+mod state;
+mod state_files;
 mod variables;
 
 /// Finished as asked
@@ -66,6 +69,9 @@ enum Command {
     Doctor(doctor::DoctorOptions),
     /// Print the journal of a running emulator, a line for each request, or verify that expected calls were made
     Requests(requests::RequestsOptions),
+    /// Write the state of a running emulator to a file, or put one in its place
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
     Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
@@ -219,6 +225,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Env(options)) => variables::checked(|| env::run(&options)),
         Some(Command::Doctor(options)) => variables::checked(|| doctor::run(&options)),
         Some(Command::Requests(options)) => variables::checked(|| requests::run(&options)),
+        Some(Command::State(command)) => variables::checked(|| state::run(&command)),
         Some(Command::Init(options)) => variables::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => variables::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),

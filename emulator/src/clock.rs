@@ -178,7 +178,11 @@ impl ClockSetting {
         }
     }
 
-    fn check(self) -> Result<(), ClockError> {
+    /// Whether it leads to a date, for as long as a process lives
+    ///
+    /// # Errors
+    /// When the offset leads outside the years that a timestamp can hold.
+    pub(crate) fn check(self) -> Result<(), ClockError> {
         let Self::OffsetSeconds(offset_seconds) = self else {
             return Ok(());
         };

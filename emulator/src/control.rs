@@ -55,6 +55,7 @@ mod reset;
 mod routes;
 mod screen;
 mod simulate;
+mod state;
 mod upload;
 pub(crate) mod verify;
 

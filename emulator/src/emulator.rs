@@ -46,13 +46,16 @@ mod declared;
 mod expect;
 mod requests;
 mod start;
+mod state;
 
 use self::start::{bind, open_authority, open_state};
+pub(crate) use self::state::ImportedState;
 pub use self::{
     builder::Builder,
     declared::{Answer, Model, Principal, Project, Rectangle, Rule},
     expect::{Expect, VerifyError},
     requests::Requests,
+    state::StateChangeError,
 };
 
 /// A running emulator; dropping it stops it
@@ -106,16 +109,17 @@ impl Emulator {
     /// # Errors
     /// With everything that stands in the way, found together: an unusable certs folder, a busy port.
     pub(crate) async fn start(config: Arc<Config>) -> Result<Self, StartError> {
-        Self::start_published(config, None).await
+        Self::start_with(config, None, None).await
     }
 
-    /// The same in a container, whose host calls these ports
+    /// The same in a container, whose host calls these ports, or with a state to begin with
     ///
     /// # Errors
     /// Those of [`start`](Self::start).
-    pub(crate) async fn start_published(
+    pub(crate) async fn start_with(
         config: Arc<Config>,
         published: Option<PublishedPorts>,
+        imported: Option<ImportedState>,
     ) -> Result<Self, StartError> {
         let mut problems = Problems::default();
         let authority = open_authority(&config, &mut problems);
@@ -151,6 +155,9 @@ impl Emulator {
             clock,
             config.process.log_requests,
         );
+        if let Some(imported) = imported {
+            start::import(&space, imported)?;
+        }
         let public_certs = config.process.public_certs.clone();
         let shared = Arc::new(Shared::new(space, authority, addresses, public_certs));
         let (stop, stopped) = watch::channel(Stop::NotYet);

@@ -70,11 +70,12 @@ pub use aws_types::SdkConfig;
 pub use clock::{ClockError, ClockSetting, SignatureClocks};
 pub use emulator::{
     Answer, Builder, Emulator, Expect, Model, PolicyChangeError, Principal, Project, Rectangle, Requests,
-    Rule, StartError, VerifyError,
+    Rule, StartError, StateChangeError, VerifyError,
 };
 pub use iam_policy::{Decision, Explanation, PolicyError};
 pub use jiff::Timestamp;
 pub use journal::JournalEntry;
+pub use runtime::state_document::LeftOut;
 pub use serde_json::{Value, json};
 pub use tls::{CertificateAuthority, Fingerprint};
 pub use uuid::Uuid;

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io,
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
@@ -26,6 +26,26 @@ pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
             _ => Ok(()),
         });
     Ok(file)
+}
+
+/// Writes a file with mode 0600, whole or not at all: beside its place, and then there
+///
+/// Where a link leads to a file, that file is written. What is no file, such as a device, is written to.
+///
+/// # Errors
+/// When it cannot be written; a file that was there before still is then.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::write(&target, content);
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // Its mode is 0600 from the beginning.
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    Ok(())
 }
 
 /// Makes a folder and those that it lies in, as far as they are missing, each with mode 0700

@@ -12,6 +12,7 @@ pub(crate) mod s3_tasks;
 pub(crate) mod service;
 mod snapshot;
 mod space;
+pub(crate) mod state_document;
 pub(crate) mod unheard;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};

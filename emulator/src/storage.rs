@@ -32,11 +32,13 @@ pub(crate) trait Storage: Send + Sync {
     /// When it cannot be kept; nothing of it is there then, or nothing further is kept until that is certain.
     fn commit(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError>;
 
-    /// Takes every record out
+    /// Keeps these records and no others, or goes on as it was
+    ///
+    /// `records` is called by a storage that keeps records; the others spare themselves the encoding.
     ///
     /// # Errors
-    /// When that cannot be kept; everything is still there then, or nothing further is kept until that is certain.
-    fn reset(&self) -> Result<(), StorageError>;
+    /// When they cannot be kept; everything is as it was then, or nothing further is kept until that is certain.
+    fn replace(&self, records: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError>;
 
     /// Lets go of what it holds open: nothing is committed from now on, and another emulator can have it
     fn close(&self);

@@ -33,11 +33,13 @@ use super::{
     expected_calls,
     logging::Log,
     serve,
+    state_files::StateFileOptions,
 };
 use crate::{
     Emulator,
     config::{Config, Process},
     control::client_environment::{Change, Client},
+    emulator::ImportedState,
     journal::verification::{NotVerified, Verification},
     settings::LogRequests,
 };
@@ -55,9 +57,19 @@ pub(super) struct ExecOptions {
     verify: Option<PathBuf>,
     #[command(flatten)]
     coverage: CoverageOptions,
+    #[command(flatten)]
+    state_files: StateFileOptions,
     /// Command to run, with its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+/// What is told and written when the command has ended
+struct Reports<'o> {
+    journal: Option<&'o Path>,
+    expected: Option<Verification>,
+    coverage: &'o CoverageOptions,
+    state_files: &'o StateFileOptions,
 }
 
 /// What an emulator for one command is started with
@@ -81,17 +93,21 @@ pub(super) fn run(options: ExecOptions) -> u8 {
         Ok(own) => own,
         Err(code) => return code,
     };
+    let imported = match options.state_files.read() {
+        Ok(imported) => imported,
+        Err(code) => return code,
+    };
     let runtime = match serve::runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let code = runtime.block_on(exec(
-        own.config.clone(),
-        &options.command,
-        options.journal.as_deref(),
+    let reports = Reports {
+        journal: options.journal.as_deref(),
         expected,
-        &options.coverage,
-    ));
+        coverage: &options.coverage,
+        state_files: &options.state_files,
+    };
+    let code = runtime.block_on(exec(own.config.clone(), imported, &options.command, reports));
     drop(own);
     code
 }
@@ -140,12 +156,17 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
 
 async fn exec(
     config: Arc<Config>,
+    imported: Option<ImportedState>,
     command: &[OsString],
-    journal: Option<&Path>,
-    expected: Option<Verification>,
-    coverage: &CoverageOptions,
+    reports: Reports<'_>,
 ) -> u8 {
-    let emulator = match serve::start(config, None).await {
+    let Reports {
+        journal,
+        expected,
+        coverage,
+        state_files,
+    } = reports;
+    let emulator = match serve::start(config, None, imported).await {
         Ok(emulator) => emulator,
         Err(code) => return code,
     };
@@ -196,7 +217,9 @@ async fn exec(
             }
         }
     }
+    let state = emulator.state_writer();
     emulator.stop().await;
+    is_good &= state_files.write(state);
     match code(status) {
         0 if !is_good => EXIT_FAILED,
         code => code,

@@ -9,21 +9,17 @@
 //!   nearest: 655d…: resource is …model/myProject/2, expected *model/myProject/1
 //! ```
 
-use std::{
-    fmt,
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::Value;
 
 use super::{
-    EXIT_FAILED, EXIT_OK, EXIT_USAGE,
-    control_client::{Answer, ControlClient, ControlError, ControlUrlOption},
+    EXIT_FAILED, EXIT_OK,
+    control_client::{ControlClient, ControlUrlOption},
+    control_command::{Failure, print, read},
 };
 use crate::journal::verification::WITHIN_MILLISECONDS_MAX;
 
@@ -107,54 +103,6 @@ pub(super) fn run(options: &RequestsOptions) -> u8 {
         eprintln!("{error}");
         error.exit_code()
     })
-}
-
-/// Why nothing was printed
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    /// The file cannot be read
-    #[error("{}: {error}", path.display())]
-    File {
-        path: PathBuf,
-        #[source]
-        error: io::Error,
-    },
-    /// What was asked makes no sense
-    #[error("{0}")]
-    Mistake(String),
-    /// The emulator cannot say
-    #[error("{0}")]
-    Unknown(String),
-}
-
-impl Failure {
-    fn exit_code(&self) -> u8 {
-        match self {
-            Self::Control(error) => error.exit_code(),
-            Self::File { .. } | Self::Mistake(_) => EXIT_USAGE,
-            Self::Unknown(_) => EXIT_FAILED,
-        }
-    }
-
-    /// What the control API says of a request that it did not do
-    fn of(answer: &Answer) -> Self {
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let error = &body["error"];
-        let message = error["message"]
-            .as_str()
-            .map_or_else(|| answer.status.to_string(), str::to_owned);
-        let place = error["path"].as_str().filter(|path| !path.is_empty());
-        let text = match place {
-            Some(path) => format!("{path}: {message}"),
-            None => message,
-        };
-        match answer.status {
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Self::Mistake(text),
-            _ => Self::Unknown(text),
-        }
-    }
 }
 
 fn list(options: &RequestsOptions) -> Result<u8, Failure> {
@@ -254,10 +202,7 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
     let longest = Duration::from_millis(WITHIN_MILLISECONDS_MAX);
     let answer = control.send_within(longest, Method::POST, "/requests/verify", expected.into())?;
     if !answer.status.is_success() {
-        return Err(match Failure::of(&answer) {
-            Failure::Mistake(text) => Failure::Mistake(format!("{}: {text}", options.file.display())),
-            other => other,
-        });
+        return Err(Failure::of(&answer).in_file(&options.file));
     }
     let report: Value = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))?;
@@ -274,21 +219,3 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
 
 /// What makes pages of a list, which has no end while it is followed
 const PAGE_PARAMETERS: [&str; 4] = ["after", "before", "limit", "order"];
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = match path {
-        path if path == Path::new("-") => io::stdin().read_to_end(&mut bytes).map(|_| bytes),
-        path => std::fs::read(path),
-    };
-    read.map_err(|error| Failure::File {
-        path: path.to_owned(),
-        error,
-    })
-}
-
-fn print(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout();
-    out.write_all(bytes)?;
-    out.flush()
-}

@@ -16,13 +16,17 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, logging::Log, ready_block::ReadyBlock};
+use super::{
+    EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, logging::Log, ready_block::ReadyBlock,
+    state_files::StateFileOptions,
+};
 use crate::{
     Emulator, StartError,
     config::{
         Config, Overrides, Process, Setting,
         watch::{self, Watch},
     },
+    emulator::ImportedState,
     runtime::addresses::PublishedPorts,
     server::cannot_listen,
     settings::LogRequests,
@@ -34,6 +38,8 @@ use crate::{
 pub(super) struct ServeCommand {
     #[command(flatten)]
     options: ServeOptions,
+    #[command(flatten)]
+    state_files: StateFileOptions,
     /// Port of the host that leads to the AWS API, in a container: what is printed tells how to call it from there
     #[arg(
         long,
@@ -63,11 +69,16 @@ pub(super) fn run(command: ServeCommand) -> u8 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    let imported = match command.state_files.read() {
+        Ok(imported) => imported,
+        Err(code) => return code,
+    };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let code = runtime.block_on(serve(config, overrides, published));
+    let state_files = &command.state_files;
+    let code = runtime.block_on(serve(config, overrides, published, imported, state_files));
     // What is still at work off the serving threads has nobody left to answer, and a stop must not wait for a disk that
     // hangs. What was acknowledged is on the disk.
     runtime.shutdown_background();
@@ -121,8 +132,12 @@ pub(super) fn runtime() -> Result<Runtime, u8> {
 ///
 /// # Errors
 /// With the exit code, after it has told what is wrong.
-pub(super) async fn start(config: Arc<Config>, published: Option<PublishedPorts>) -> Result<Emulator, u8> {
-    let started = Emulator::start_published(config, published).await;
+pub(super) async fn start(
+    config: Arc<Config>,
+    published: Option<PublishedPorts>,
+    imported: Option<ImportedState>,
+) -> Result<Emulator, u8> {
+    let started = Emulator::start_with(config, published, imported).await;
     started.map_err(|StartError(problems)| {
         eprintln!("{problems}");
         EXIT_USAGE
@@ -175,7 +190,13 @@ fn with_uid(error: &CertsError) -> String {
     )
 }
 
-async fn serve(config: Arc<Config>, overrides: Overrides, published: Option<PublishedPorts>) -> u8 {
+async fn serve(
+    config: Arc<Config>,
+    overrides: Overrides,
+    published: Option<PublishedPorts>,
+    imported: Option<ImportedState>,
+    state_files: &StateFileOptions,
+) -> u8 {
     let signals = StopSignals::listen().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
     let (mut stop_signals, mut hangup) = match signals {
         Ok(signals) => signals,
@@ -184,7 +205,7 @@ async fn serve(config: Arc<Config>, overrides: Overrides, published: Option<Publ
             return EXIT_FAILED;
         }
     };
-    let emulator = match start(config.clone(), published).await {
+    let emulator = match start(config.clone(), published, imported).await {
         Ok(emulator) => emulator,
         Err(code) => return code,
     };
@@ -210,8 +231,12 @@ async fn serve(config: Arc<Config>, overrides: Overrides, published: Option<Publ
         let signal = stop_signals.next().await;
         warn!("{signal}: ending at once");
     };
-    match emulator.stop_until(at_once).await {
-        0 => EXIT_OK,
+    let state = emulator.state_writer();
+    let requests_cut_off = emulator.stop_until(at_once).await;
+    let is_written = state_files.write(state);
+    match requests_cut_off {
+        0 if is_written => EXIT_OK,
+        0 => EXIT_FAILED,
         requests_cut_off => {
             let requests = if requests_cut_off == 1 {
                 "request was"

@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn one_that_resembles_none_is_told_with_all_that_there_are() {
         let told = told(&[
-            ("LOOKOUTVISION_EMULATOR_PORT", "8443"),
+            ("LOOKOUTVISION_EMULATOR_QUICKLY", "8443"),
             ("LOOKOUTVISION_EMULATOR_", "x"),
         ]);
         assert_eq!(told.len(), 2, "{told:?}");

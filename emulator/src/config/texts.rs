@@ -209,14 +209,7 @@ fn cidr_block(text: &str) -> Result<IpNet, String> {
 }
 
 fn sha256(text: &str) -> Result<[u8; 32], String> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let byte = |digits: &[u8]| match digits {
-        [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
-        _ => None,
-    };
-    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
+    client_text::sha256_of_hex(text)
         .ok_or_else(|| format!("`{text}` is not a SHA-256 hash (64 hexadecimal digits)"))
 }
 

@@ -20,7 +20,7 @@ use super::{
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    policies, requests, reset, simulate, verify,
+    policies, requests, reset, simulate, state, verify,
 };
 use crate::runtime::Shared;
 
@@ -86,6 +86,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(simulate::lint))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
+        .routes(routes!(state::show, state::put))
         .routes(routes!(reset::reset))
 }
 

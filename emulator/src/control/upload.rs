@@ -38,8 +38,23 @@ impl Upload {
     /// # Errors
     /// When it is larger, too slow or broken, or there is no room for it.
     pub(super) async fn receive(&self, shared: &Shared) -> Result<ReceivedBody, ControlError> {
+        let bytes_max = shared.space.snapshot().settings.limits.control_body_bytes_max;
+        self.receive_of_limit(shared, "control_body_bytes_max", bytes_max)
+            .await
+    }
+
+    /// The whole body, of so many bytes at most, which is the limit of this name
+    ///
+    /// # Errors
+    /// Those of [`receive`](Self::receive).
+    pub(super) async fn receive_of_limit(
+        &self,
+        shared: &Shared,
+        limit: &'static str,
+        bytes_max: usize,
+    ) -> Result<ReceivedBody, ControlError> {
         let mut limits = shared.space.snapshot().settings.limits;
-        limits.body_bytes_max = limits.control_body_bytes_max;
+        limits.body_bytes_max = bytes_max;
         let account = Account {
             budget: &shared.control_bodies,
             client: &self.client,
@@ -47,6 +62,10 @@ impl Upload {
         };
         let received = self.body.lock().await.receive(&limits, account).await;
         received.map_err(|error| {
+            let error = match error {
+                BodyError::TooLarge { bytes_max, .. } => BodyError::TooLarge { limit, bytes_max },
+                error => error,
+            };
             let (status, code) = match error {
                 BodyError::TooLarge { .. } | BodyError::TooManyValues { .. } => {
                     (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge")

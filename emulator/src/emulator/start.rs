@@ -6,9 +6,15 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tracing::{debug, info, warn};
 
+use super::{ImportedState, StartError};
 use crate::{
     config::{Config, Problem, Problems},
-    runtime::{acknowledged::AcknowledgedChanges, service::Service},
+    runtime::{
+        Space,
+        acknowledged::AcknowledgedChanges,
+        service::Service,
+        state_document::{LeftOut, NotPut},
+    },
     server,
     storage::{Memory, StateFile, Storage, StorageError},
     tls::{CaNotice, CertificateAuthority, CertsError, Origin},
@@ -66,6 +72,29 @@ pub(super) fn open_state(
     open()
         .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))
         .ok()
+}
+
+/// Puts a state in force before anybody can ask for it
+pub(super) fn import(space: &Space, imported: ImportedState) -> Result<(), StartError> {
+    let ImportedState { file, document } = imported;
+    match space.put_state(document) {
+        Ok(left_out) => {
+            for LeftOut { path, reason } in left_out {
+                warn!("{}: {path}: left out: {reason}", file.display());
+            }
+            Ok(())
+        }
+        Err(NotPut::Misfit(misfit)) => {
+            let problem = Problem {
+                path: misfit.path,
+                ..Problem::in_file(file, misfit.message)
+            };
+            Err(StartError(problem.into()))
+        }
+        Err(error @ NotPut::NotWritten(_)) => {
+            Err(StartError(Problem::of_process(format!("import: {error}")).into()))
+        }
+    }
 }
 
 /// A new authority has to be trusted anew: whoever started the emulator must see it.

@@ -68,6 +68,11 @@ impl Sessions {
         (Self(sessions), ended)
     }
 
+    /// What the session of this access key id was asked for with
+    pub(crate) fn request(&self, access_key_id: &str) -> Option<&Arc<SessionRequest>> {
+        self.0.get(access_key_id).map(|session| &session.request)
+    }
+
     /// What they were asked for with
     pub(crate) fn requests(&self) -> impl Iterator<Item = Arc<SessionRequest>> {
         self.0.values().map(|session| session.request.clone())

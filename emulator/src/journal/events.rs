@@ -43,6 +43,8 @@ pub(crate) enum ChangeKind {
     Reset,
     /// The clock was set
     Clock,
+    /// A whole state was put in the place of the one before
+    State,
 }
 
 /// How far a listener has been told

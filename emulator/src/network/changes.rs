@@ -25,6 +25,8 @@ mod placing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::placing::Misfit;
+
 /// What was made and changed
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EndpointChanges {
@@ -96,6 +98,23 @@ impl EndpointChanges {
             }
         }
         changes
+    }
+
+    /// These endpoints, in the order in which they were made, and these overrides, which no state file has yet
+    pub(crate) fn of_all(made: Vec<MadeEndpoint>, changed: BTreeMap<VpcEndpointId, Overrides>) -> Self {
+        let mut changes = Self::default();
+        for endpoint in made {
+            changes.make(endpoint);
+        }
+        changes.touched.extend(changed.keys().cloned());
+        changes.changed = changed;
+        changes
+    }
+
+    /// Every endpoint that was made, in that order, with its overrides
+    pub(crate) fn all_made(&self) -> impl Iterator<Item = (&MadeEndpoint, Option<&Overrides>)> {
+        let overrides = |made: &MadeEndpoint| self.changed.get(&made.endpoint.vpc_endpoint_id);
+        self.made.iter().map(move |made| (&**made, overrides(made)))
     }
 
     /// The records that are not as the state file has them, by key; `None`: to be taken out

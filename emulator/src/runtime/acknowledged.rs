@@ -13,7 +13,7 @@ use crate::{
         Role,
         sessions::{SessionRequest, Sessions},
     },
-    network::changes::EndpointChanges,
+    network::changes::{EndpointChanges, EndpointRecord},
     settings::Settings,
     storage::{RecordChange, Records, Storage, StorageError, Table},
 };
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct AcknowledgedChanges {
     endpoints: EndpointChanges,
     sessions: Arc<Sessions>,
+    /// When the emulator was started whose state was put here
+    started_at: Option<Timestamp>,
     storage: Arc<dyn Storage>,
 }
 
@@ -45,6 +47,7 @@ impl AcknowledgedChanges {
         let mut made = Self {
             endpoints,
             sessions: Arc::new(sessions),
+            started_at: None,
             storage,
         };
         made.take_out(&gone)?;
@@ -58,6 +61,7 @@ impl AcknowledgedChanges {
         Self {
             endpoints: EndpointChanges::default(),
             sessions: Arc::default(),
+            started_at: None,
             storage: Arc::new(crate::storage::Memory),
         }
     }
@@ -92,15 +96,7 @@ impl AcknowledgedChanges {
         endpoints.forget_deleted(now.saturating_sub(DELETED_KEPT_FOR).unwrap_or(Timestamp::MIN));
         let touched = endpoints.take_touched();
         if !touched.is_empty() {
-            self.persist(&|| {
-                let touched = touched.iter();
-                touched
-                    .map(|(id, record)| match record {
-                        Some(record) => RecordChange::put(Table::VpcEndpoints, id, record),
-                        None => RecordChange::remove(Table::VpcEndpoints, id),
-                    })
-                    .collect()
-            })?;
+            self.persist(&|| records_of_endpoints(&touched))?;
         }
         self.endpoints = endpoints;
         Ok(())
@@ -119,8 +115,7 @@ impl AcknowledgedChanges {
         let mut sessions = (*self.sessions).clone();
         let gone = sessions.make_room(request.issued_at, sessions_max.saturating_sub(1));
         self.persist(&|| {
-            let id = request.credentials.access_key_id.as_str();
-            let mut changes = vec![RecordChange::put(Table::RoleSessions, id, &request)];
+            let mut changes = vec![record_of_session(&request)];
             changes.extend(
                 gone.iter()
                     .map(|id| RecordChange::remove(Table::RoleSessions, id)),
@@ -132,10 +127,27 @@ impl AcknowledgedChanges {
         Ok(())
     }
 
+    /// When what the configuration declares came to be: at the start of this process, unless the state of another one was
+    /// put here
+    pub(crate) fn started_at(&self, of_this_process: Timestamp) -> Timestamp {
+        self.started_at.unwrap_or(of_this_process)
+    }
+
+    /// Puts others in the place of all of it; the state file has them already, from whoever asks for this
+    pub(crate) fn replace(
+        &mut self,
+        endpoints: EndpointChanges,
+        sessions: Sessions,
+        started_at: Option<Timestamp>,
+    ) {
+        self.endpoints = endpoints;
+        self.sessions = Arc::new(sessions);
+        self.started_at = started_at;
+    }
+
     /// Forgets everything; the state file is cleared as a whole, by whoever asks for this
     pub(crate) fn forget(&mut self) {
-        self.endpoints = EndpointChanges::default();
-        self.sessions = Arc::default();
+        self.replace(EndpointChanges::default(), Sessions::default(), None);
     }
 
     /// Drops what has no place in the configuration, and tells what is not as it was made or declared
@@ -191,6 +203,21 @@ impl AcknowledgedChanges {
             error!("a change was not made, because the state file cannot be written: {error}");
         })
     }
+}
+
+/// What endpoints that were made or changed make of the records
+pub(crate) fn records_of_endpoints(touched: &[(String, Option<EndpointRecord>)]) -> Vec<RecordChange> {
+    let changes = touched.iter().map(|(id, record)| match record {
+        Some(record) => RecordChange::put(Table::VpcEndpoints, id, record),
+        None => RecordChange::remove(Table::VpcEndpoints, id),
+    });
+    changes.collect()
+}
+
+/// The record of a session
+pub(crate) fn record_of_session(request: &SessionRequest) -> RecordChange {
+    let id = request.credentials.access_key_id.as_str();
+    RecordChange::put(Table::RoleSessions, id, request)
 }
 
 /// How long a deleted endpoint is remembered, for its client token and for DescribeVpcEndpoints

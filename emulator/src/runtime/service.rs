@@ -29,7 +29,7 @@ use tracing::{error, info};
 use crate::{
     runtime::records::ServiceChange,
     settings::Limits,
-    storage::{Records, Storage, StorageError},
+    storage::{RecordChange, Records, Storage, StorageError},
 };
 
 /// The service's state
@@ -203,11 +203,30 @@ impl Service {
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
     pub(crate) fn reset(&self) -> Result<(), StorageError> {
+        self.replace(State::default(), Tokens::default(), &Vec::new)
+    }
+
+    /// The state and the client tokens, as they are between two changes
+    pub(crate) fn state_and_tokens<T>(&self, read: impl FnOnce(&State, &Tokens) -> T) -> T {
+        let writer = self.writer();
+        read(&self.state(), &writer.tokens)
+    }
+
+    /// Puts another state and other tokens in the place of these; `records` are all that the storage has from then on
+    ///
+    /// # Errors
+    /// When the state file cannot be written; nothing is changed then.
+    pub(crate) fn replace(
+        &self,
+        state: State,
+        tokens: Tokens,
+        records: &dyn Fn() -> Vec<RecordChange>,
+    ) -> Result<(), StorageError> {
         let mut writer = self.writer();
-        self.storage.reset()?;
-        writer.tokens = Tokens::default();
+        self.storage.replace(records)?;
+        writer.tokens = tokens;
         writer.forgotten.clear();
-        self.state.store(Arc::default());
+        self.state.store(Arc::new(state));
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 use aws_identifiers::{Region, VpcEndpointId};
 use iam_policy::PolicyDocument;
+use jiff::Timestamp;
 use lookoutvision::call_counts::CallCounts;
 
 use super::{
@@ -113,9 +114,7 @@ impl Space {
         if settings.coverage != self.snapshot().settings.coverage {
             self.coverage.turn(settings.coverage);
         }
-        let snapshot = Snapshot::new(settings, &made, self.service.started_at());
-        snapshot.keep_policies(&self.policy_texts);
-        self.snapshot.store(Arc::new(snapshot));
+        self.renew_snapshot(settings, &made);
         self.note_change(ChangeKind::Reload);
     }
 
@@ -162,7 +161,7 @@ impl Space {
             declared: now.declared.clone(),
             endpoints: made
                 .endpoints()
-                .table(&now.settings.networks, self.service.started_at()),
+                .table(&now.settings.networks, self.started_at(&made)),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         };
@@ -203,9 +202,7 @@ impl Space {
         // What they were begun for is gone.
         self.s3_tasks.give_up();
         made.forget();
-        let settings = self.snapshot().settings.clone();
-        let snapshot = Snapshot::new(settings, &made, self.service.started_at());
-        self.snapshot.store(Arc::new(snapshot));
+        self.renew_snapshot(self.snapshot().settings.clone(), &made);
         self.calls.reset();
         self.journal.clear();
         self.note_change(ChangeKind::Reset);
@@ -220,9 +217,17 @@ impl Space {
         if !self.service.waits_for_disk() {
             return work(self);
         }
-        let shared = self.clone();
+        self.run_off_serving_threads(work).await
+    }
+
+    /// Runs work that takes long by itself off the serving threads
+    pub(crate) async fn run_off_serving_threads<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let space = self.clone();
         // Nobody who hangs up stops it halfway.
-        match tokio::task::spawn_blocking(move || work(&shared)).await {
+        match tokio::task::spawn_blocking(move || work(&space)).await {
             Ok(done) => done,
             // What panics over there panics here, as it does without a disk.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -238,8 +243,20 @@ impl Space {
         !lookoutvision::REGIONS.contains(&region.as_str()) && remarked_on.insert(region.clone())
     }
 
+    /// Puts a snapshot in force that is made anew of everything
+    pub(super) fn renew_snapshot(&self, settings: Arc<Settings>, made: &AcknowledgedChanges) {
+        let snapshot = Snapshot::new(settings, made, self.started_at(made));
+        snapshot.keep_policies(&self.policy_texts);
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// When what the configuration declares came to be
+    pub(super) fn started_at(&self, made: &AcknowledgedChanges) -> Timestamp {
+        made.started_at(self.service.started_at())
+    }
+
     // A poisoned lock only means that somebody panicked; what is there is put in its place as a whole.
-    fn made(&self) -> MutexGuard<'_, AcknowledgedChanges> {
+    pub(super) fn made(&self) -> MutexGuard<'_, AcknowledgedChanges> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

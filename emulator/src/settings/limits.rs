@@ -25,13 +25,16 @@ macro_rules! for_each_limit {
             body_values_max: usize = body_values_max, 10_000, 1_000..=1_000_000;
             /// Bytes of the body of one request to the control API.
             control_body_bytes_max: usize = control_body_bytes_max, 1_048_576, 32_768..=1_073_741_824;
+            /// Bytes of a state that is put over the control API.
+            state_bytes_max: usize = state_bytes_max, 33_554_432, 32_768..=1_073_741_824;
             /// Bytes of bodies held in memory at one time, over all connections to the AWS API. At least twice `body_bytes_max`,
             /// or large bodies come in one after the other.
             in_flight_body_bytes_max: usize = in_flight_body_bytes_max, 67_108_864, 1_024..=1_073_741_824;
             /// Bytes of memory for bodies that are kept for the next ones, because memory from the system costs time.
             body_memory_kept_bytes_max: usize = body_memory_kept_bytes_max, 8_388_608, 0..=1_073_741_824;
-            /// Bytes of bodies held in memory at one time, over all connections to the control API.
-            in_flight_control_body_bytes_max: usize = in_flight_control_body_bytes_max, 16_777_216, 1_024..=1_073_741_824;
+            /// Bytes of bodies held in memory at one time, over all connections to the control API. At least `state_bytes_max`, or
+            /// no state of that size can be put.
+            in_flight_control_body_bytes_max: usize = in_flight_control_body_bytes_max, 67_108_864, 1_024..=1_073_741_824;
             /// Percent of the bytes of bodies in flight that one client address, or one access key, may hold. One body of
             /// `body_bytes_max` always has room.
             client_body_share_percent_max: usize = client_body_share_percent_max, 75, 1..=100;

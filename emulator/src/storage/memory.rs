@@ -15,7 +15,7 @@ impl Storage for Memory {
         Ok(())
     }
 
-    fn reset(&self) -> Result<(), StorageError> {
+    fn replace(&self, _: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
         Ok(())
     }
 

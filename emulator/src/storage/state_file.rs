@@ -216,8 +216,9 @@ impl Storage for StateFile {
         self.change(|database, id, undo| database.write(id, &changes, undo))
     }
 
-    fn reset(&self) -> Result<(), StorageError> {
-        self.change(Database::clear)
+    fn replace(&self, records: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
+        let records = records();
+        self.change(|database, id, undo| database.replace(id, &records, undo))
     }
 
     fn close(&self) {

@@ -44,6 +44,7 @@ mod s3;
 mod signatures;
 #[cfg(unix)]
 mod start_messages;
+mod state;
 mod stopping;
 mod sts;
 mod support;

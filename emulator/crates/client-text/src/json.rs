@@ -39,14 +39,20 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
+            // A variant with something in it is an object with one member.
+            Segment::Map { key } | Segment::Enum { variant: key } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&escape_pointer(key));
             }
-            Segment::Enum { .. } | Segment::Unknown => {}
+            Segment::Unknown => {}
         }
     }
     pointer
+}
+
+/// A member's name as a part of a JSON Pointer (RFC 6901)
+pub fn escape_pointer(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// What serde says of a mistake, with the member that was meant where one is unknown
@@ -60,7 +66,8 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
 /// );
 /// ```
 pub fn with_meant_member(message: String) -> String {
-    let Some(rest) = message.strip_prefix("unknown field `") else {
+    let unknown = ["unknown field `", "unknown variant `"];
+    let Some(rest) = unknown.iter().find_map(|unknown| message.strip_prefix(unknown)) else {
         return message;
     };
     // Names stand in backticks, so every second piece is one.

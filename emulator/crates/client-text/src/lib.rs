@@ -109,6 +109,17 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// The same for a JSON text without white space between its values: what reads it gets what was written
 pub fn escape_json(json: String) -> String {
+    escape_in_strings(json, is_escaped)
+}
+
+/// The same for a JSON text that may have line breaks and tabs between its values, and keeps them
+pub fn escape_indented_json(json: String) -> String {
+    escape_in_strings(json, |character| {
+        !matches!(character, '\t' | '\n' | '\r') && is_escaped(character)
+    })
+}
+
+fn escape_in_strings(json: String, is_escaped: fn(char) -> bool) -> String {
     if !json.contains(is_escaped) {
         return json;
     }
@@ -129,6 +140,17 @@ pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(half.into(), 16);
     let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
     digits.flatten().collect()
+}
+
+/// A SHA-256 of its 64 hexadecimal digits
+pub fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let byte = |digits: &[u8]| match digits {
+        [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    bytes?.try_into().ok()
 }
 
 /// C0 and C1 controls and DEL; line and paragraph separators; and what Unicode has to turn the reading order, with
@@ -196,6 +218,8 @@ mod tests {
             let json = escape_json(serde_json::to_string(text).unwrap());
             assert_eq!(json, in_json);
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            let indented = serde_json::to_string_pretty(&[text]).unwrap();
+            assert_eq!(escape_indented_json(indented), format!("[\n  {in_json}\n]"));
         }
     }
 

@@ -25,6 +25,7 @@ use crate::constraints::StringShape;
 pub mod read;
 pub mod requests;
 pub mod responses;
+pub mod strict;
 pub mod values;
 
 /// A structure of the API model

@@ -4,7 +4,7 @@
 //! rules are counted: a call refused for its signature, its policy, its constraints or its image is none of them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -68,6 +68,30 @@ impl CallCounts {
         1
     }
 
+    /// How often each model was called, by ARN
+    pub fn all(&self) -> BTreeMap<String, u64> {
+        let counts = self.lock();
+        let counts = counts.by_arn.iter();
+        counts
+            .map(|(arn, count)| (arn.to_string(), count.calls))
+            .collect()
+    }
+
+    /// Puts other counts in the place of these
+    pub fn replace(&self, calls: &BTreeMap<String, u64>) {
+        let by_arn = calls.iter().map(|(arn, calls)| {
+            let count = Count {
+                calls: *calls,
+                last_call: 0,
+            };
+            (arn.as_str().into(), count)
+        });
+        *self.lock() = Counts {
+            by_arn: by_arn.collect(),
+            calls: 0,
+        };
+    }
+
     /// Forgets every call
     pub fn reset(&self) {
         *self.lock() = Counts::default();
@@ -112,6 +136,18 @@ mod tests {
         counts.next("a");
         counts.reset();
         assert_eq!(counts.next("a"), 1);
+    }
+
+    #[test]
+    fn counts_go_on_from_those_that_were_put() {
+        let counts = CallCounts::default();
+        counts.next("gone");
+        counts.replace(&BTreeMap::from([("a".to_owned(), 7)]));
+        assert_eq!([counts.next("a"), counts.next("gone")], [8, 1]);
+        assert_eq!(
+            counts.all(),
+            BTreeMap::from([("a".to_owned(), 8), ("gone".to_owned(), 1)])
+        );
     }
 
     #[test]

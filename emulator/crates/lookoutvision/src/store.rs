@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub mod dataset;
+pub mod document;
 pub mod idempotency;
 pub mod model;
 pub mod packaging;
@@ -159,6 +160,14 @@ impl State {
             return None;
         }
         Some(self.regions.get(region)?.get(account_id)?)
+    }
+
+    /// What differs from the configuration, for each account and Region
+    pub fn overlays(&self) -> impl Iterator<Item = (&AccountId, &Region, &Overlay)> {
+        self.regions.iter().flat_map(|(region, accounts)| {
+            let accounts = accounts.iter();
+            accounts.map(move |(account_id, overlay)| (account_id, region, &**overlay))
+        })
     }
 
     /// Takes a project out of the overlay; what the configuration declares shows again

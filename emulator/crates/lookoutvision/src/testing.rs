@@ -95,6 +95,20 @@ pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> DeclaredProject
     }
 }
 
+/// A configuration without projects, whose limits are others
+pub(super) fn declared_with_limits(change: impl FnOnce(&mut Limits)) -> Declared {
+    let mut limits = limits();
+    change(&mut limits);
+    let declarations = Declarations {
+        account_id: account(),
+        projects: Vec::new(),
+        timing: Timing::default(),
+        minimum_images: MinimumImages::Ignore,
+        limits,
+    };
+    Declared::new(Arc::new(declarations), Timestamp::UNIX_EPOCH)
+}
+
 /// A configuration, and what became of its projects, in one Region at one moment
 pub(super) struct World {
     pub(super) declared: Declared,

@@ -46,7 +46,7 @@ fn serve_options() -> Result<ServeOptions, clap::Error> {
 }
 
 async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat) -> u8 {
-    let emulator = match serve::start(config, None).await {
+    let emulator = match serve::start(config, None, None).await {
         Ok(emulator) => emulator,
         Err(code) => return code,
     };

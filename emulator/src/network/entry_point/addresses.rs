@@ -20,6 +20,7 @@ pub(crate) enum AddressType {
 
 /// What an endpoint has of addresses
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AddressOptions {
     pub(crate) ip_address_type: AddressType,
     /// `None`: that of the addresses

@@ -125,7 +125,7 @@ impl BodyBudget {
         Self::new(
             names,
             limits.in_flight_control_body_bytes_max,
-            limits.control_body_bytes_max,
+            limits.control_body_bytes_max.max(limits.state_bytes_max),
             limits,
             BodyMemory::keeping(0),
         )

@@ -183,29 +183,22 @@ impl Database {
     ) -> Result<(), StorageError> {
         self.run(|database, place| {
             let transaction = database.begin_write()?;
-            for RecordChange { table, key, record } in changes {
-                place.is(format!("the record `{key}` of `{}`", table.name()));
-                let mut records = transaction.open_table(definition(*table))?;
-                let before = match record {
-                    Some(record) => records.insert(&**key, &*with_checksum(*table, key, record))?,
-                    None => records.remove(&**key)?,
-                };
-                undo.push(RecordChange {
-                    table: *table,
-                    key: key.clone(),
-                    record: before.and_then(|bytes| Some(checked(*table, key, bytes.value())?.to_vec())),
-                });
-            }
+            make(&transaction, changes, place, undo)?;
             commit(database, transaction, id)
         })
     }
 
-    /// Takes every record out
+    /// Takes every record out and puts these in, all or none
     ///
     /// # Errors
     /// As [`Self::write`] does.
-    pub(super) fn clear(&self, id: ChangeId, undo: &mut Vec<RecordChange>) -> Result<(), StorageError> {
-        self.run(|database, _| {
+    pub(super) fn replace(
+        &self,
+        id: ChangeId,
+        changes: &[RecordChange],
+        undo: &mut Vec<RecordChange>,
+    ) -> Result<(), StorageError> {
+        self.run(|database, place| {
             let transaction = database.begin_write()?;
             for table in Table::ALL {
                 transaction.open_table(definition(table))?.retain(|key, bytes| {
@@ -217,6 +210,7 @@ impl Database {
                     false
                 })?;
             }
+            make(&transaction, changes, place, undo)?;
             commit(database, transaction, id)
         })
     }
@@ -243,6 +237,29 @@ impl Drop for Database {
             warn!("the state file was not closed well: {error}");
         }
     }
+}
+
+/// Makes changes in a transaction; what they are made to goes to `undo`, the first first
+fn make(
+    transaction: &WriteTransaction,
+    changes: &[RecordChange],
+    place: &Place,
+    undo: &mut Vec<RecordChange>,
+) -> Result<(), redb::Error> {
+    for RecordChange { table, key, record } in changes {
+        place.is(format!("the record `{key}` of `{}`", table.name()));
+        let mut records = transaction.open_table(definition(*table))?;
+        let before = match record {
+            Some(record) => records.insert(&**key, &*with_checksum(*table, key, record))?,
+            None => records.remove(&**key)?,
+        };
+        undo.push(RecordChange {
+            table: *table,
+            key: key.clone(),
+            record: before.and_then(|bytes| Some(checked(*table, key, bytes.value())?.to_vec())),
+        });
+    }
+    Ok(())
 }
 
 /// Commits a transaction, and then nothing once more

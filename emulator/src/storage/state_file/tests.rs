@@ -385,7 +385,12 @@ fn a_change_that_was_refused_is_not_there_although_it_has_reached_the_disk() {
                     RecordChange::remove(Table::Datasets, "long"),
                 ]
             }),
-            _ => file.reset(),
+            _ => file.replace(&|| {
+                vec![
+                    RecordChange::put(Table::Projects, "refused", &1),
+                    RecordChange::put(Table::Projects, "key-0", &"overwritten"),
+                ]
+            }),
         };
         let refused = refused.unwrap_err().to_string();
         assert!(
@@ -418,7 +423,7 @@ fn a_change_that_was_refused_is_not_there_although_it_has_reached_the_disk() {
 fn a_change_is_there_as_it_was_answered_whatever_call_to_the_disk_fails() {
     let (mut refused, mut made) = (0, 0);
     for fails_afterwards in [false, true] {
-        for reset in [false, true] {
+        for replace in [false, true] {
             let mut fails_in = 1;
             loop {
                 let folder = tempfile::tempdir().unwrap();
@@ -435,15 +440,21 @@ fn a_change_is_there_as_it_was_answered_whatever_call_to_the_disk_fails() {
                         RecordChange::remove(Table::Datasets, "long"),
                     ]
                 };
-                let answer = if reset { file.reset() } else { file.commit(&change) };
+                let answer = if replace {
+                    file.replace(&change)
+                } else {
+                    file.commit(&change)
+                };
                 let has_failed = faults.fails_in.load(Ordering::Relaxed) == 0;
                 faults.fails_in.store(0, Ordering::Relaxed);
                 assert_eq!(file.failure(), None, "one failure is put right at once");
                 let found = file.load().unwrap().tables;
-                let what = format!("call {fails_in}, reset: {reset}, afterwards: {fails_afterwards}");
+                let what = format!("call {fails_in}, replace: {replace}, afterwards: {fails_afterwards}");
                 match answer {
                     Ok(()) => {
                         assert!(found != before, "{what}");
+                        let projects = found[&Table::Projects].len();
+                        assert_eq!(projects == 1, replace, "{what}");
                         made += 1;
                     }
                     Err(_) => {

@@ -172,7 +172,7 @@ fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, S
 
 /// The texts are those of Coral's JSON parser, seen in replies of other services.
 // Guess: that this service used them.
-fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceError> {
+pub(super) fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceError> {
     let found = match value {
         Value::Null => return Ok(()),
         Value::Bool(true) => "TRUE_VALUE",
@@ -248,7 +248,7 @@ fn check_member(member: &Member, members: &Map<String, Value>, around: &str, vio
     }
 }
 
-fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) {
+pub(super) fn check(value: &Value, shape: &Shape, path: &str, violations: &mut Violations) {
     match (shape, value) {
         (Shape::Text(shape), Value::String(text)) => violations.check(&path, Some(text), shape),
         (Shape::Enum(shape), Value::String(text)) if !shape.values.contains(&text.as_str()) => {

@@ -49,6 +49,14 @@ impl Tokens {
         self.calls.get(key).filter(|call| call.is_remembered(now))
     }
 
+    /// Every token with its first call, in the order in which they were used
+    pub fn iter(&self) -> impl Iterator<Item = (&TokenKey, &FirstCall)> {
+        let calls = &self.calls;
+        self.in_order
+            .iter()
+            .filter_map(|key| Some((key, calls.get(key)?)))
+    }
+
     /// Takes down a call; answers the tokens that had to go for it
     pub fn remember(&mut self, key: TokenKey, call: FirstCall, tokens_max: usize) -> Vec<TokenKey> {
         let now = call.at;

@@ -47,6 +47,7 @@ pub enum ModelKind {
 
 /// `MinInferenceUnits` and `MaxInferenceUnits`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct InferenceUnits {
     /// `MinInferenceUnits`
     pub min: i64,

@@ -41,6 +41,7 @@ pub enum DatasetType {
 
 /// A phase that ends by itself
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Started {
     /// When it was begun
     pub at: Timestamp,

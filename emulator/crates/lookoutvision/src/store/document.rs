@@ -1,0 +1,189 @@
+//! What the service remembers, as a document that people read, keep and write: [`Documents::of`] a state, and back by
+//! [`Documents::into_state`].
+//!
+//! A state is what differs from the configuration, and so is its document: a project that no operation has touched is not
+//! in it. Every member is named, and what is not known is refused by its JSON Pointer.
+
+use std::collections::BTreeMap;
+
+use aws_identifiers::{AccountId, ModelVersion, ProjectName, Region};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    State,
+    model::InferenceUnits,
+    project::{DatasetType, Started},
+};
+use crate::api::strict::Unfit;
+
+mod phases;
+mod read;
+mod write;
+
+pub use self::phases::{DatasetPhase, ModelPhase, Outcome};
+
+/// Projects, datasets and models of one account, in the order of their Regions and names
+#[derive(Debug, Default, PartialEq)]
+pub struct Documents {
+    /// `/projects`
+    pub projects: Vec<ProjectDocument>,
+    /// `/datasets`
+    pub datasets: Vec<DatasetDocument>,
+    /// `/models`
+    pub models: Vec<ModelDocument>,
+}
+
+/// A project that an operation has made, changed or deleted
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectDocument {
+    /// The Region it lies in
+    pub region: Region,
+    /// Its name
+    pub name: ProjectName,
+    /// Whether it is a declared project that was deleted; it has nothing else then
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleted: bool,
+    /// When it was created
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// The version of its next model; absent: the one after the highest
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_version: Option<u64>,
+    /// Its model packaging jobs
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packaging_jobs: Vec<PackagingJobDocument>,
+}
+
+/// A model packaging job
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackagingJobDocument {
+    /// Its name
+    pub name: String,
+    /// The model that it packages
+    pub model_version: ModelVersion,
+    /// What StartModelPackagingJob said of it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `Configuration` of StartModelPackagingJob
+    pub configuration: Value,
+    /// The version of the component
+    pub component_version: String,
+    /// `CREATED`
+    pub waiting: Started,
+    /// `RUNNING`
+    pub running: Started,
+}
+
+/// A dataset
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetDocument {
+    /// The Region of its project
+    pub region: Region,
+    /// The name of its project
+    pub project: ProjectName,
+    /// `train` or `test`
+    #[serde(rename = "type")]
+    pub dataset_type: DatasetType,
+    /// When it was created
+    pub created: Timestamp,
+    /// What it is doing
+    pub phase: DatasetPhase,
+    /// The lines that it holds when the phase is over
+    #[serde(default)]
+    pub entries: Vec<String>,
+    /// The lines that it holds until then
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries_before: Vec<String>,
+}
+
+/// A model
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDocument {
+    /// The Region of its project
+    pub region: Region,
+    /// The name of its project
+    pub project: ProjectName,
+    /// Its version
+    pub version: ModelVersion,
+    /// When it was created
+    pub created: Timestamp,
+    /// What CreateModel said of it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `OutputConfig` of CreateModel; absent for a declared model
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_config: Option<Value>,
+    /// The key that CreateModel named
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Resource tags
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// What it answers
+    pub kind: KindDocument,
+    /// What it is doing
+    pub phase: ModelPhase,
+    /// When the evaluation was done
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluated: Option<Timestamp>,
+    /// What StartModel asked for last
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference_units: Option<InferenceUnits>,
+}
+
+/// What a model answers
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KindDocument {
+    /// Whatever its rules say
+    Declared,
+    /// Neither `Anomalies` nor `AnomalyMask`
+    Classification,
+    /// Always both
+    Segmentation,
+}
+
+/// A document that is no state, or no state that there is room for
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Misfit {
+    /// JSON Pointer of the mistake
+    pub path: String,
+    /// What is wrong, and what to do
+    pub message: String,
+}
+
+impl Misfit {
+    /// A mistake at a place
+    pub fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    fn within(path: &str, unfit: Unfit) -> Self {
+        Self::at(format!("{path}{}", unfit.path), unfit.message)
+    }
+}
+
+impl Documents {
+    /// What a state remembers of an account
+    pub fn of(state: &State, account_id: &AccountId) -> Self {
+        write::documents(state, account_id)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Phases as a document has them: by name, with their times and what comes of them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{
+    dataset::{self, Creation},
+    model::{self, Training},
+    project::Started,
+};
+
+/// What a dataset is doing
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DatasetPhase {
+    /// `CREATE_IN_PROGRESS`, then `CREATE_COMPLETE` or `CREATE_FAILED`
+    Creating {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// What comes of it
+        outcome: Outcome,
+    },
+    /// `UPDATE_IN_PROGRESS`, then `UPDATE_COMPLETE`
+    Updating {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// `UPDATE_IN_PROGRESS`, then the way back
+    RollingBack {
+        /// The update that fails
+        update: Started,
+        /// The way back to what it held before
+        rollback: Started,
+        /// Why it fails
+        message: String,
+    },
+    /// `DELETE_IN_PROGRESS`, then gone
+    Deleting {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+}
+
+/// What a model is doing
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ModelPhase {
+    /// `TRAINING`, then `TRAINED` or `TRAINING_FAILED`
+    Training {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// What comes of it
+        outcome: Outcome,
+    },
+    /// `TRAINED`
+    Trained,
+    /// `TRAINING_FAILED`
+    TrainingFailed {
+        /// Why
+        message: String,
+    },
+    /// `STARTING_HOSTING`, then `HOSTED` or `HOSTING_FAILED`
+    Starting {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// What comes of it
+        outcome: Outcome,
+    },
+    /// `HOSTED`
+    Hosted,
+    /// `HOSTING_FAILED`
+    HostingFailed {
+        /// Why
+        message: String,
+    },
+    /// `STOPPING_HOSTING`, then `TRAINED`
+    Stopping {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// `DELETING`, then gone
+    Deleting {
+        /// When it was begun
+        at: Timestamp,
+        /// When it ends; absent: with the answer
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// `SYSTEM_UPDATING`
+    SystemUpdating,
+}
+
+/// What comes of a phase
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// What was asked for
+    Succeeds,
+    /// Nothing, for this reason
+    Fails(String),
+    /// Something is still being read from or written to S3 for it; where it is read again nobody is at work on it, so it
+    /// fails
+    Unfinished,
+}
+
+/// Why what was unfinished in a document fails
+pub(super) const CUT_OFF: &str = "The state was taken while the emulator was at work on this.";
+
+impl From<&dataset::Phase> for DatasetPhase {
+    fn from(phase: &dataset::Phase) -> Self {
+        match phase {
+            dataset::Phase::Creating(Started { at, until }, creation) => Self::Creating {
+                at: *at,
+                until: *until,
+                outcome: match creation {
+                    Creation::Unfinished(_) => Outcome::Unfinished,
+                    Creation::Succeeds => Outcome::Succeeds,
+                    Creation::Fails(message) => Outcome::Fails(message.clone()),
+                },
+            },
+            dataset::Phase::Updating(Started { at, until }) => Self::Updating {
+                at: *at,
+                until: *until,
+            },
+            dataset::Phase::RollingBack {
+                update,
+                rollback,
+                message,
+            } => Self::RollingBack {
+                update: *update,
+                rollback: *rollback,
+                message: message.clone(),
+            },
+            dataset::Phase::Deleting(Started { at, until }) => Self::Deleting {
+                at: *at,
+                until: *until,
+            },
+        }
+    }
+}
+
+impl From<DatasetPhase> for dataset::Phase {
+    fn from(phase: DatasetPhase) -> Self {
+        match phase {
+            DatasetPhase::Creating { at, until, outcome } => Self::Creating(
+                Started { at, until },
+                match outcome.reason() {
+                    None => Creation::Succeeds,
+                    Some(reason) => Creation::Fails(reason),
+                },
+            ),
+            DatasetPhase::Updating { at, until } => Self::Updating(Started { at, until }),
+            DatasetPhase::RollingBack {
+                update,
+                rollback,
+                message,
+            } => Self::RollingBack {
+                update,
+                rollback,
+                message,
+            },
+            DatasetPhase::Deleting { at, until } => Self::Deleting(Started { at, until }),
+        }
+    }
+}
+
+impl From<&model::Phase> for ModelPhase {
+    fn from(phase: &model::Phase) -> Self {
+        match phase {
+            model::Phase::Training(Started { at, until }, training) => Self::Training {
+                at: *at,
+                until: *until,
+                outcome: match training {
+                    Training::Unfinished(_) => Outcome::Unfinished,
+                    Training::Succeeds => Outcome::Succeeds,
+                    Training::Fails(message) => Outcome::Fails(message.clone()),
+                },
+            },
+            model::Phase::Trained => Self::Trained,
+            model::Phase::TrainingFailed(message) => Self::TrainingFailed {
+                message: message.clone(),
+            },
+            model::Phase::Starting(Started { at, until }, failure) => Self::Starting {
+                at: *at,
+                until: *until,
+                outcome: match failure {
+                    None => Outcome::Succeeds,
+                    Some(message) => Outcome::Fails(message.clone()),
+                },
+            },
+            model::Phase::Hosted => Self::Hosted,
+            model::Phase::HostingFailed(message) => Self::HostingFailed {
+                message: message.clone(),
+            },
+            model::Phase::Stopping(Started { at, until }) => Self::Stopping {
+                at: *at,
+                until: *until,
+            },
+            model::Phase::Deleting(Started { at, until }) => Self::Deleting {
+                at: *at,
+                until: *until,
+            },
+            model::Phase::SystemUpdating => Self::SystemUpdating,
+        }
+    }
+}
+
+impl From<ModelPhase> for model::Phase {
+    fn from(phase: ModelPhase) -> Self {
+        match phase {
+            ModelPhase::Training { at, until, outcome } => Self::Training(
+                Started { at, until },
+                match outcome.reason() {
+                    None => Training::Succeeds,
+                    Some(reason) => Training::Fails(reason),
+                },
+            ),
+            ModelPhase::Trained => Self::Trained,
+            ModelPhase::TrainingFailed { message } => Self::TrainingFailed(message),
+            ModelPhase::Starting { at, until, outcome } => {
+                Self::Starting(Started { at, until }, outcome.reason())
+            }
+            ModelPhase::Hosted => Self::Hosted,
+            ModelPhase::HostingFailed { message } => Self::HostingFailed(message),
+            ModelPhase::Stopping { at, until } => Self::Stopping(Started { at, until }),
+            ModelPhase::Deleting { at, until } => Self::Deleting(Started { at, until }),
+            ModelPhase::SystemUpdating => Self::SystemUpdating,
+        }
+    }
+}
+
+impl Outcome {
+    /// Why nothing comes of it
+    fn reason(self) -> Option<String> {
+        match self {
+            Self::Succeeds => None,
+            Self::Fails(reason) => Some(reason),
+            Self::Unfinished => Some(CUT_OFF.to_owned()),
+        }
+    }
+}

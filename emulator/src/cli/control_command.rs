@@ -1,0 +1,97 @@
+//! What the subcommands share that ask a running emulator: the files that they read, and why they fail.
+
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::{
+    EXIT_FAILED, EXIT_USAGE,
+    control_client::{Answer, ControlError},
+};
+
+/// Why a command could not do what it was asked to
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The file cannot be read
+    #[error("{}: {error}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    /// What was asked makes no sense
+    #[error("{0}")]
+    Mistake(String),
+    /// The emulator cannot say
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl Failure {
+    /// The status that the subcommand ends with
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Control(error) => error.exit_code(),
+            Self::File { .. } | Self::Mistake(_) => EXIT_USAGE,
+            Self::Unknown(_) => EXIT_FAILED,
+        }
+    }
+
+    /// What the control API says of a request that it did not do
+    pub(super) fn of(answer: &Answer) -> Self {
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let error = &body["error"];
+        let message = error["message"]
+            .as_str()
+            .map_or_else(|| answer.status.to_string(), str::to_owned);
+        let place = error["path"].as_str().filter(|path| !path.is_empty());
+        let text = match place {
+            Some(path) => format!("{path}: {message}"),
+            None => message,
+        };
+        match answer.status {
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Self::Mistake(text),
+            _ => Self::Unknown(text),
+        }
+    }
+
+    /// The same about what a file was sent from
+    pub(super) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Mistake(text) => Self::Mistake(format!("{}: {text}", path.display())),
+            other => other,
+        }
+    }
+}
+
+/// Reads a file; `-` is standard input
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match path {
+        path if path == Path::new("-") => io::stdin().read_to_end(&mut bytes).map(|_| bytes),
+        path => std::fs::read(path),
+    };
+    read.map_err(|error| Failure::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+/// Prints bytes on standard output
+///
+/// # Errors
+/// When nobody reads it.
+pub(super) fn print(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout();
+    out.write_all(bytes)?;
+    out.flush()
+}

@@ -1,0 +1,102 @@
+//! `state export` and `state import`: the state of a running emulator in a file.
+//!
+//! ```text
+//! $ lookoutvision-emulator state export trained.json
+//! $ lookoutvision-emulator state import trained.json
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::Value;
+
+use super::{
+    EXIT_OK,
+    control_client::ControlUrlOption,
+    control_command::{Failure, print, read},
+};
+use crate::owner_only;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// Write the state of a running emulator to a file: everything that calls have made and changed
+    Export(ExportOptions),
+    /// Put a state that was exported in the place of a running emulator's, whole or not at all
+    Import(ImportOptions),
+}
+
+/// Options of `state export`
+#[derive(Debug, Args)]
+pub(super) struct ExportOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// With the secrets of role sessions, which are otherwise left out
+    #[arg(long, env = "LOOKOUTVISION_EMULATOR_SECRETS")]
+    secrets: bool,
+    /// File that only its owner can read; `-` for standard output
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Options of `state import`
+#[derive(Debug, Args)]
+pub(super) struct ImportOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// The state; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) fn run(command: &StateCommand) -> u8 {
+    let done = match command {
+        StateCommand::Export(options) => export(options),
+        StateCommand::Import(options) => import(options),
+    };
+    match done {
+        Ok(()) => EXIT_OK,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn export(options: &ExportOptions) -> Result<(), Failure> {
+    let target = match options.secrets {
+        true => "/state?secrets=true",
+        false => "/state",
+    };
+    let state = options.control.client()?.get(target)?;
+    if options.file == Path::new("-") {
+        // A closed standard output means that nobody reads it.
+        let _ = print(&state);
+        return Ok(());
+    }
+    owner_only::write_whole(&options.file, &state).map_err(|error| Failure::File {
+        path: options.file.clone(),
+        error,
+    })
+}
+
+fn import(options: &ImportOptions) -> Result<(), Failure> {
+    let state = read(&options.file)?;
+    let control = options.control.client()?;
+    let answer = control.send(Method::PUT, "/state", Bytes::from(state))?;
+    if !answer.status.is_success() {
+        return Err(Failure::of(&answer).in_file(&options.file));
+    }
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    for left_out in answer["left_out"].as_array().into_iter().flatten() {
+        let text = |name: &str| left_out[name].as_str().unwrap_or_default();
+        eprintln!(
+            "{}: {}: left out: {}",
+            options.file.display(),
+            text("path"),
+            text("reason")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `--import` and `--export-on-exit` of `serve` and `exec`: files with the whole state, read before the first request and
+//! written after the last.
+
+use std::{fs, path::PathBuf};
+
+use clap::Args;
+
+use super::EXIT_USAGE;
+use crate::{
+    emulator::ImportedState,
+    owner_only,
+    runtime::state_document::{NotPut, StateDocument},
+};
+
+/// The options for both files
+#[derive(Debug, Args)]
+pub(super) struct StateFileOptions {
+    /// State to begin with, as `state export` writes it; it takes the place of what a state file holds
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_IMPORT")]
+    import: Option<PathBuf>,
+    /// File that the state is written to at the end, without secrets, however the end comes about
+    #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_EXPORT_ON_EXIT")]
+    export_on_exit: Option<PathBuf>,
+}
+
+impl StateFileOptions {
+    /// Reads the state to begin with
+    ///
+    /// # Errors
+    /// With the exit code, after it has told what is wrong.
+    pub(super) fn read(&self) -> Result<Option<ImportedState>, u8> {
+        let Some(file) = &self.import else {
+            return Ok(None);
+        };
+        let document = fs::read(file)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| {
+                StateDocument::parse(&bytes).map_err(|misfit| NotPut::from(misfit).to_string())
+            });
+        match document {
+            Ok(document) => Ok(Some(ImportedState {
+                file: file.clone(),
+                document,
+            })),
+            Err(message) => {
+                eprintln!("{}: {message}", file.display());
+                Err(EXIT_USAGE)
+            }
+        }
+    }
+
+    /// Writes the state at the end, where that is asked for; whether nothing went wrong
+    pub(super) fn write(&self, state: impl FnOnce() -> String) -> bool {
+        let Some(file) = &self.export_on_exit else {
+            return true;
+        };
+        match owner_only::write_whole(file, state().as_bytes()) {
+            Ok(()) => true,
+            Err(error) => {
+                eprintln!("the state could not be written to `{}`: {error}", file.display());
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The whole state as one document: what `GET /state` answers, what `PUT /state` takes, what a test keeps in a file.
+//!
+//! ```json
+//! {"format": 1, "projects": […], "datasets": […], "models": […], "vpc_endpoints": […], "role_sessions": […], "clock": {…}}
+//! ```
+//!
+//! It holds what calls have made and changed, and nothing of the configuration. A document is put in force as a whole, or
+//! not at all when anything of it is not understood or has no place in the configuration. Secrets are in it only where
+//! somebody asks for them: a session without them is good again in the emulator that still knows them, and is left out
+//! everywhere else.
+
+use std::collections::BTreeMap;
+
+use aws_identifiers::AccountId;
+use client_text::{
+    escape_indented_json,
+    json::{Object, pointer, with_meant_member},
+};
+use jiff::Timestamp;
+use lookoutvision::store::{
+    Declared, State,
+    document::{DatasetDocument, Documents, Misfit, ModelDocument, ProjectDocument},
+    idempotency::Tokens,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use self::{
+    client_tokens::ClientTokenDocument, clock::ClockDocument, endpoints::EndpointDocument,
+    policy_text::PolicyText, role_sessions::SessionDocument,
+};
+use crate::{
+    clock::ClockState,
+    identity::sessions::Sessions,
+    journal::events::ChangeKind,
+    network::changes::EndpointChanges,
+    runtime::{
+        Snapshot, Space,
+        acknowledged::{record_of_session, records_of_endpoints},
+        records::ServiceChange,
+    },
+    storage::{RecordChange, StorageError},
+};
+
+mod client_tokens;
+mod clock;
+mod endpoints;
+mod policy_text;
+mod role_sessions;
+
+/// The whole state; not `Debug`, because there may be secrets in it
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StateDocument {
+    format: u64,
+    /// The account that owns everything; absent: the configuration's
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<AccountId>,
+    /// When what the configuration declares came to be; absent: when the process was started
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<Timestamp>,
+    #[serde(default)]
+    projects: Vec<ProjectDocument>,
+    #[serde(default)]
+    datasets: Vec<DatasetDocument>,
+    #[serde(default)]
+    models: Vec<ModelDocument>,
+    #[serde(default)]
+    client_tokens: Vec<ClientTokenDocument>,
+    #[serde(default)]
+    vpc_endpoints: Vec<EndpointDocument>,
+    #[serde(default)]
+    role_sessions: Vec<SessionDocument>,
+    /// How often each model was called, by ARN
+    #[serde(default)]
+    counters: BTreeMap<String, u64>,
+    /// Absent: the clock stays as it is
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<ClockDocument>,
+}
+
+/// What of a state was left out, although everything else of it is in force
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LeftOut {
+    /// JSON Pointer of it
+    #[schema(example = "/role_sessions/0")]
+    pub path: String,
+    /// Why
+    pub reason: String,
+}
+
+/// A state was not put in force; everything is as it was
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPut {
+    #[error("{}", told(.0))]
+    Misfit(#[from] Misfit),
+    #[error("the state file was not written: {0}")]
+    NotWritten(#[from] StorageError),
+}
+
+/// Whether a document has the secrets of role sessions in it
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    Included,
+    LeftOut,
+}
+
+/// The version of the document
+const FORMAT: u64 = 1;
+
+/// The members that hold secrets
+const SECRETS: [&str; 2] = ["/secret_access_key", "/session_token"];
+
+/// What is read of a document before anything else
+#[derive(Deserialize)]
+struct Head {
+    format: Option<u64>,
+}
+
+/// A state that is ready to be put in force
+struct Ready {
+    state: State,
+    tokens: Tokens,
+    endpoints: EndpointChanges,
+    sessions: Sessions,
+    started_at: Option<Timestamp>,
+    counters: BTreeMap<String, u64>,
+    clock: Option<ClockState>,
+    left_out: Vec<LeftOut>,
+}
+
+impl StateDocument {
+    /// Reads a document
+    ///
+    /// # Errors
+    /// With the first mistake.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, Misfit> {
+        // Another version has other members, of which the first unknown one would be told.
+        if let Ok(Head { format: Some(format) }) = serde_json::from_slice(json)
+            && format != FORMAT
+        {
+            let message =
+                format!("this is a state of format {format}, and this emulator reads format {FORMAT}");
+            return Err(Misfit::at("/format", message));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let read = serde_path_to_error::deserialize::<_, Object<Self>>(&mut reader);
+        let Object(document) = read.map_err(|error| {
+            let path = pointer(error.path());
+            // What serde says of a wrong value repeats it.
+            let message = match SECRETS.iter().any(|name| path.ends_with(name)) {
+                true => "expected a text".to_owned(),
+                false => with_meant_member(error.inner().to_string()),
+            };
+            Misfit::at(path, message)
+        })?;
+        reader.end().map_err(|error| Misfit::at("", error.to_string()))?;
+        Ok(document)
+    }
+
+    /// The document as text, with line breaks, so that versions of it can be compared
+    pub(crate) fn to_text(&self) -> String {
+        let text = serde_json::to_string_pretty(self);
+        let text = text.expect("structs of texts, numbers and checked JSON are JSON");
+        escape_indented_json(text) + "\n"
+    }
+
+    /// Checks all of it against a configuration
+    fn ready(self, snapshot: &Snapshot) -> Result<Ready, Misfit> {
+        let settings = &snapshot.settings;
+        if let Some(account_id) = &self.account_id
+            && *account_id != settings.account_id
+        {
+            let own = &settings.account_id;
+            let message =
+                format!("this is a state of account {account_id}, and the configuration's account is {own}");
+            return Err(Misfit::at("/account_id", message));
+        }
+        let documents = Documents {
+            projects: self.projects,
+            datasets: self.datasets,
+            models: self.models,
+        };
+        let state = documents.into_state(&snapshot.declared)?;
+        let (sessions, left_out) = role_sessions::read(self.role_sessions, snapshot)?;
+        check_counters(&self.counters, settings.limits.counted_models_max)?;
+        Ok(Ready {
+            state,
+            tokens: client_tokens::read(self.client_tokens, settings)?,
+            endpoints: endpoints::read(self.vpc_endpoints, settings)?,
+            sessions,
+            started_at: self.started_at,
+            counters: self.counters,
+            clock: self.clock.map(ClockDocument::read).transpose()?,
+            left_out,
+        })
+    }
+}
+
+fn told(misfit: &Misfit) -> String {
+    match &*misfit.path {
+        "" => misfit.message.clone(),
+        path => format!("{path}: {}", misfit.message),
+    }
+}
+
+fn check_counters(counters: &BTreeMap<String, u64>, models_max: usize) -> Result<(), Misfit> {
+    if counters.len() > models_max {
+        let message = format!(
+            "{} are more than limits.counted_models_max ({models_max})",
+            counters.len()
+        );
+        return Err(Misfit::at("/counters", message));
+    }
+    let is_model_arn = |arn: &str| arn.starts_with("arn:") && arn.contains(":model/");
+    match counters.keys().find(|arn| !is_model_arn(arn)) {
+        Some(arn) => {
+            let path = format!("/counters/{}", client_text::json::escape_pointer(arn));
+            Err(Misfit::at(path, format!("`{arn}` is not the ARN of a model")))
+        }
+        None => Ok(()),
+    }
+}
+
+impl Space {
+    /// The whole state
+    pub(crate) fn state_document(&self, secrets: Secrets) -> StateDocument {
+        // Held, so that nothing is made between what is read here and there.
+        let made = self.made();
+        let snapshot = self.snapshot();
+        let account_id = &snapshot.settings.account_id;
+        let (documents, client_tokens) = self.service.state_and_tokens(|state, tokens| {
+            (
+                Documents::of(state, account_id),
+                client_tokens::documents(tokens, account_id),
+            )
+        });
+        StateDocument {
+            format: FORMAT,
+            account_id: Some(account_id.clone()),
+            started_at: Some(self.started_at(&made)),
+            projects: documents.projects,
+            datasets: documents.datasets,
+            models: documents.models,
+            client_tokens,
+            vpc_endpoints: endpoints::documents(made.endpoints(), &snapshot.settings.networks),
+            role_sessions: role_sessions::documents(made.sessions(), secrets),
+            counters: self.calls.all(),
+            clock: Some(self.clock.state().into()),
+        }
+    }
+
+    /// Puts a whole state in the place of the present one, from the next request on; says what had to be left out of it
+    ///
+    /// # Errors
+    /// When there is no room for any part of it, or the state file cannot be written; nothing is changed then.
+    pub(crate) fn put_state(&self, document: StateDocument) -> Result<Vec<LeftOut>, NotPut> {
+        let mut made = self.made();
+        let snapshot = self.snapshot();
+        let Ready {
+            state,
+            tokens,
+            mut endpoints,
+            sessions,
+            started_at,
+            counters,
+            clock,
+            left_out,
+        } = document.ready(&snapshot)?;
+        let mut records = records_of_endpoints(&endpoints.take_touched());
+        records.extend(sessions.requests().map(|request| record_of_session(&request)));
+        records.extend(tokens.iter().map(|(key, call)| client_tokens::record(key, call)));
+        records.extend(records_of(&state, &snapshot.declared));
+        self.service.replace(state, tokens, &|| records.clone())?;
+        // What they were begun for is gone.
+        self.s3_tasks.give_up();
+        made.replace(endpoints, sessions, started_at);
+        if let Some(clock) = clock {
+            self.clock.set(clock).expect("it was checked");
+        }
+        self.calls.replace(&counters);
+        self.renew_snapshot(snapshot.settings.clone(), &made);
+        self.note_change(ChangeKind::State);
+        Ok(left_out)
+    }
+}
+
+/// The records of a service's state
+fn records_of(state: &State, declared: &Declared) -> Vec<RecordChange> {
+    let overlays = state.overlays();
+    overlays
+        .flat_map(|(account_id, region, projects)| {
+            let change = ServiceChange {
+                account_id,
+                region,
+                before: &BTreeMap::new(),
+                projects,
+                declared,
+                token: None,
+                forgotten: &[],
+            };
+            change.records()
+        })
+        .collect()
+}
