@@ -11,7 +11,7 @@ mod respond;
 use std::sync::Arc;
 
 use aws_identifiers::Region;
-use http::{HeaderName, StatusCode, request::Parts};
+use http::{StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use lookoutvision::{
@@ -108,6 +108,8 @@ struct Exchange<'f> {
     snapshot: &'f Arc<Snapshot>,
     received: &'f ReceivedRequest,
     service: EmulatedService,
+    /// The signing name in the scope, where the host names no service
+    claimed_service: Option<String>,
 }
 
 /// A request whose signature is good
@@ -126,13 +128,18 @@ impl<'e> Exchange<'e> {
         received: &'e ReceivedRequest,
         entry: &mut OpenEntry<'_>,
     ) -> Self {
-        let service = service(received);
+        let claimed_service = match received.host.emulated {
+            EmulatedHost::Other => authenticate::claimed_service_name(received),
+            _ => None,
+        };
+        let service = service(received, claimed_service.as_deref());
         entry.service = service;
         Self {
             shared,
             snapshot,
             received,
             service,
+            claimed_service,
         }
     }
 
@@ -189,7 +196,7 @@ impl<'e> Exchange<'e> {
             service,
             ..
         } = *self;
-        if let Some(error) = ServiceNotPlayed::of(received) {
+        if let Some(error) = ServiceNotPlayed::of(received, self.claimed_service.as_deref()) {
             return Err(error.into());
         }
         // 1. Which entry point, as far as the host tells.
@@ -282,7 +289,7 @@ impl<'e> Exchange<'e> {
             body,
         } = authenticated;
         // 3. What is asked for. It is read once.
-        let header = |name: &str| received.header(&HeaderName::from_bytes(name.as_bytes()).ok()?);
+        let header = |name: &str| received.header(name);
         let call = Received {
             method: received.method.as_str(),
             target: &received.target,
@@ -425,14 +432,14 @@ impl<'e> Exchange<'e> {
 const ACTION_CHARACTERS_KEPT: usize = 128;
 
 /// Which service is asked: the one that the host names, or where it names none, the one that the scope does
-fn service(received: &ReceivedRequest) -> EmulatedService {
+fn service(received: &ReceivedRequest, claimed: Option<&str>) -> EmulatedService {
     match &received.host.emulated {
         EmulatedHost::Regional(host) => host.service,
         EmulatedHost::Vpce(host) => host.service,
         EmulatedHost::NotPlayed => EmulatedService::LookoutVision,
-        EmulatedHost::Other => {
-            authenticate::claimed_service(received).unwrap_or(EmulatedService::LookoutVision)
-        }
+        EmulatedHost::Other => claimed
+            .and_then(EmulatedService::from_signing_name)
+            .unwrap_or(EmulatedService::LookoutVision),
     }
 }
 

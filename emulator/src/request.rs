@@ -285,7 +285,7 @@ impl ReceivedRequest {
     }
 
     /// A header field's first value, when it is text
-    pub(crate) fn header(&self, name: &header::HeaderName) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

@@ -123,14 +123,9 @@ pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
     claimed_credential(request)?.split('/').nth(2)?.parse().ok()
 }
 
-/// The service that a request says it was signed for, where it is one that is played here
+/// The signing name of the service that a request says it was signed for
 ///
 /// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
-pub(crate) fn claimed_service(request: &ReceivedRequest) -> Option<EmulatedService> {
-    EmulatedService::from_signing_name(&claimed_service_name(request)?)
-}
-
-/// The signing name of the service that a request says it was signed for
 pub(crate) fn claimed_service_name(request: &ReceivedRequest) -> Option<String> {
     Some(claimed_credential(request)?.split('/').nth(3)?.to_owned())
 }
@@ -138,8 +133,9 @@ pub(crate) fn claimed_service_name(request: &ReceivedRequest) -> Option<String> 
 /// `keyid/date/region/service/term`, as far as it is there
 fn claimed_credential(request: &ReceivedRequest) -> Option<Cow<'_, str>> {
     if let Some(authorization) = request.header(&http::header::AUTHORIZATION) {
-        let (_, credential) = authorization.split_once("Credential=")?;
-        return credential.split([',', ' ']).next().map(Cow::Borrowed);
+        let mut parameters = authorization.split([',', ' ']);
+        let credential = parameters.find_map(|parameter| parameter.strip_prefix("Credential="))?;
+        return Some(Cow::Borrowed(credential));
     }
     let (_, query) = request.target.split_once('?')?;
     let mut parameters = form_urlencoded::parse(query.as_bytes());

@@ -5,7 +5,6 @@ use client_text::Shown;
 use http::{Method, StatusCode, header};
 use uuid::Uuid;
 
-use super::authenticate;
 use crate::{
     network::host_name::{EmulatedHost, EmulatedService},
     request::ReceivedRequest,
@@ -43,7 +42,8 @@ impl ServiceNotPlayed {
     /// Whether a request is one, as far as its head tells
     ///
     /// Only where the host names no service: what it names goes before the scope.
-    pub(crate) fn of(request: &ReceivedRequest) -> Option<Self> {
+    /// `claimed` is the signing name in the scope.
+    pub(crate) fn of(request: &ReceivedRequest, claimed: Option<&str>) -> Option<Self> {
         if request.host.emulated != EmulatedHost::Other {
             return None;
         }
@@ -51,11 +51,10 @@ impl ServiceNotPlayed {
             .header(&header::CONTENT_TYPE)
             .is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"));
         let is_query = is_form && request.method == Method::POST && &*request.target == "/";
-        let service = authenticate::claimed_service_name(request).filter(|name| !name.is_empty());
-        match service {
-            Some(name) if EmulatedService::from_signing_name(&name).is_some() => None,
+        match claimed.filter(|name| !name.is_empty()) {
+            Some(name) if EmulatedService::from_signing_name(name).is_some() => None,
             Some(name) => Some(Self {
-                protocol: match &*name {
+                protocol: match name {
                     // Amazon S3 API reference, *Error responses*
                     "s3" | "s3express" | "s3-outposts" => Protocol::S3,
                     // The only others whose API models say `rest-xml` (botocore 1.40.50)

@@ -267,10 +267,10 @@ async fn serve_http1(
     let service = service_fn(|request| {
         answerer.exchange.turns.request_was_read();
         answerer.exchange.was_asked.store(true, Ordering::Relaxed);
-        let unanswered = cut_off.answering();
-        let answer = answerer.clone().answer(request);
+        let (answerer, unanswered) = (answerer.clone(), cut_off.answering());
         async move {
-            let answer = answer.await;
+            // Called in here, or the answer's state would have its room twice, and hyper copies all of it.
+            let answer = answerer.answer(request).await;
             unanswered.finish();
             answer
         }

@@ -68,7 +68,8 @@ pub(crate) async fn perform(
                 now,
                 token: change.token.clone(),
             };
-            change_state(change, request_id, work).await?
+            // In a box, because detections would carry the room for it.
+            Box::pin(change_state(change, request_id, work)).await?
         }
     };
     let note = (operation == Operation::CreateProject && space.is_first_project_elsewhere(&region))
