@@ -35,6 +35,7 @@ mod certificates;
 pub(crate) mod client_environment;
 mod clock;
 mod coverage;
+mod dashboard;
 pub(crate) mod diagnosis;
 mod doctor;
 mod endpoint_policy;

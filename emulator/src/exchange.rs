@@ -75,7 +75,7 @@ pub(crate) async fn answer(
             exchange.refuse(refusal, &mut entry)
         }
     };
-    note_answer(&mut entry, &response);
+    note_answer(&mut entry, &response, limits.journal_body_bytes_max);
     response
 }
 
@@ -91,15 +91,21 @@ pub(crate) fn answer_unreadable(
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let response = exchange.refuse(Fault::Head(error).into(), &mut entry);
-    note_answer(&mut entry, &response);
+    let kept_max = snapshot.settings.limits.journal_body_bytes_max;
+    note_answer(&mut entry, &response, kept_max);
     response
 }
 
-fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>) {
+/// `kept_max` are `journal_body_bytes_max`: an answer is kept as a whole or not at all
+fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>, kept_max: usize) {
     entry.status = Some(response.status());
     entry.response_bytes = hyper::body::Body::size_hint(response.body())
         .exact()
         .map_or(0, |bytes| bytes as usize);
+    // Answers of STS have secrets in them.
+    if entry.response_bytes <= kept_max && entry.service == EmulatedService::LookoutVision {
+        entry.response_body = respond::bytes_of(response);
+    }
 }
 
 /// A request, and what is known of it before anything is decided

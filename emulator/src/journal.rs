@@ -157,6 +157,7 @@ impl Journal {
                 ..BodyRecord::default()
             },
             response_bytes: 0,
+            response_body: None,
             rule: None,
             bytes: 0,
         };

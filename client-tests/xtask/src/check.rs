@@ -59,16 +59,17 @@ pub(crate) fn everything() -> Result<Skipped, TaskError> {
     Ok(skipped)
 }
 
-/// Makes the Python and Node environments.
+/// Makes the Python and Node environments, and gets a browser.
 pub(crate) fn environments() -> Result<Skipped, TaskError> {
     println!("── Python and Node environments");
     let environments = Environments::of_this_checkout();
     let mut skipped = Skipped::new();
     type Make = fn(&Environments) -> Result<PathBuf, EnvironmentError>;
-    let clients: [(&str, Make); 3] = [
+    let clients: [(&str, Make); 4] = [
         ("boto3 and the AWS CLI", Environments::python),
         ("moto, which plays S3", Environments::moto_server),
         ("the AWS SDK for JavaScript", Environments::node_driver),
+        ("a browser for the dashboard", Environments::chromium),
     ];
     for (client, make) in clients {
         // The first time it downloads packages, and nothing else is printed meanwhile.

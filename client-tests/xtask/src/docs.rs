@@ -108,13 +108,14 @@ fn normal(path: &Path) -> PathBuf {
 /// Where the pages lie
 const PAGES: &str = "emulator/docs";
 /// Where documents lie, and what they lead to
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "",
     "certs",
     "client-tests",
     "client-tests/compose",
     "emulator",
     PAGES,
+    "emulator/docs/images",
     "emulator/examples",
 ];
 const MDBOOK_VERSION: &str = "0.5.4";

@@ -156,6 +156,33 @@ impl Environments {
         Ok(driver)
     }
 
+    /// The browser that the dashboard is looked at in: one that is on the `PATH`, or Debian's, installed if need be and
+    /// where that can be (by root, with `apt-get`).
+    ///
+    /// # Errors
+    /// There is none and none can be installed, or the installation failed.
+    pub fn chromium(&self) -> Result<PathBuf, EnvironmentError> {
+        if let Some(browser) = BROWSERS.iter().find_map(|name| on_path(name)) {
+            return Ok(browser);
+        }
+        let user = Command::new("id").arg("-u").output();
+        let is_root = user.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+        if self.is_ready_made() || !is_root || !is_on_path("apt-get") {
+            return Err(EnvironmentError::ToolMissing("chromium"));
+        }
+        files(&self.directory, fs::create_dir_all(&self.directory))?;
+        let guard_path = self.directory.join("chromium.lock");
+        let guard = files(&guard_path, File::create(&guard_path))?;
+        files(&guard_path, guard.lock())?;
+        if on_path("chromium").is_none() {
+            run(Command::new("apt-get").args(["update", "-qq"]))?;
+            run(Command::new("apt-get")
+                .args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])
+                .env("DEBIAN_FRONTEND", "noninteractive"))?;
+        }
+        on_path("chromium").ok_or(EnvironmentError::ToolMissing("chromium"))
+    }
+
     fn is_ready_made(&self) -> bool {
         self.sources.as_os_str().is_empty()
     }
@@ -199,8 +226,14 @@ impl std::error::Error for EnvironmentError {}
 
 /// Whether `tool` is a program on the `PATH`.
 pub fn is_on_path(tool: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(tool).is_file()))
+    on_path(tool).is_some()
+}
+
+/// Where `tool` lies on the `PATH`.
+fn on_path(tool: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(tool));
+    candidates.find(|candidate| candidate.is_file())
 }
 
 fn must_exist(tool: &'static str) -> Result<(), EnvironmentError> {
@@ -259,3 +292,11 @@ fn files<T>(path: &Path, result: io::Result<T>) -> Result<T, EnvironmentError> {
         error,
     })
 }
+
+/// What Chromium is called, by who packages it
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];

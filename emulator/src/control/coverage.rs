@@ -26,7 +26,7 @@ struct CoverageSetting {
 
 /// What was counted: statements, patterns and conditions of every document in force, and of those that were
 ///
-/// The header `x-coverage-percent` has the percent of all units; with `minimum`, `x-coverage-minimum-met` says whether
+/// The header `x-coverage-enabled` says whether requests are counted, `x-coverage-percent` has the percent of all units; with `minimum`, `x-coverage-minimum-met` says whether
 /// that is enough, and so does `minimum` in JSON.
 #[utoipa::path(
     get, path = "/coverage", tag = "policies",
@@ -69,10 +69,11 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
     }
     let mut answer = bytes_answer(format.content_type(), report.written(format))?;
     let headers = answer.headers_mut();
+    let yes_or_no = |is: bool| HeaderValue::from_static(if is { "true" } else { "false" });
+    headers.insert("x-coverage-enabled", yes_or_no(shared.space.coverage.is_on()));
     headers.insert("x-coverage-percent", HeaderValue::from(report.percent()));
     if let Some(is_met) = is_met {
-        let is_met = if is_met { "true" } else { "false" };
-        headers.insert("x-coverage-minimum-met", HeaderValue::from_static(is_met));
+        headers.insert("x-coverage-minimum-met", yes_or_no(is_met));
     }
     Ok(answer)
 }

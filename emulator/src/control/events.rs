@@ -6,7 +6,7 @@
 //! data: {"request_id":"655d…","operation":"DetectAnomalies","status":403,…}
 //! ```
 
-use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
+use std::{borrow::Cow, convert::Infallible, fmt::Write, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::State};
 use client_text::escape_json;
@@ -39,6 +39,7 @@ pub(super) struct RequestEvent<'a> {
     time: Timestamp,
     duration_micros: u64,
     source_ip: String,
+    target: Cow<'a, str>,
     vpc_endpoint_id: Option<&'a str>,
     principal: Option<&'a str>,
     access_key_id: Option<String>,
@@ -60,9 +61,10 @@ impl<'a> RequestEvent<'a> {
             time: entry.time,
             duration_micros: u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
             source_ip: entry.connection.peer.ip().to_canonical().to_string(),
+            // A presigned URL is as good as what it was signed with.
+            target: redact_secrets(&entry.target),
             vpc_endpoint_id: endpoint.map(aws_identifiers::VpcEndpointId::as_str),
             principal: entry.principal.as_deref().map(Principal::arn),
-            // The only text here that a client makes up as it likes.
             access_key_id: entry
                 .access_key_id
                 .as_deref()

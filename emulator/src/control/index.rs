@@ -1,11 +1,11 @@
 //! What there is: the routes as a list, and as an OpenAPI document.
 
-use std::{
-    fmt::{self, Write},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use axum::Extension;
+use axum::{
+    Extension,
+    response::{IntoResponse, Redirect},
+};
 use http::HeaderMap;
 use hyper::body::Bytes;
 use serde::Serialize;
@@ -23,7 +23,6 @@ use super::{
 pub(super) struct Index {
     document: Bytes,
     list: RouteList,
-    page: String,
 }
 
 /// What the control API answers
@@ -48,14 +47,17 @@ struct Route {
     summary: String,
 }
 
-/// Every route, as JSON or, for a browser, as a page
+/// Every route, as JSON; a browser is led to the dashboard
 #[utoipa::path(
     get, path = "/", tag = "emulator",
-    responses((status = 200, body = RouteList, content_type = "application/json"))
+    responses(
+        (status = 200, body = RouteList, content_type = "application/json"),
+        (status = 303, description = "to `/dashboard`, where `Accept` has `text/html`"),
+    )
 )]
 pub(super) async fn list(Extension(index): Extension<Arc<Index>>, headers: HeaderMap) -> Answer {
     if accepts(&headers, "text/html") {
-        return bytes_answer("text/html; charset=utf-8", index.page.clone());
+        return Ok(Redirect::to("/dashboard").into_response());
     }
     json_answer(&index.list)
 }
@@ -81,7 +83,6 @@ impl Index {
         text.push('\n');
         Self {
             document: text.into(),
-            page: page(&list),
             list,
         }
     }
@@ -112,52 +113,5 @@ impl Route {
             path: path.to_owned(),
             summary: operation.summary.clone().unwrap_or_default(),
         }
-    }
-
-    /// Whether a browser can follow it as it stands
-    fn is_link(&self) -> bool {
-        self.method == "GET" && !self.path.contains('{')
-    }
-}
-
-/// The list for a person: no script, no style, nothing from elsewhere
-fn page(list: &RouteList) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>lookoutvision-emulator</title>\n\
-         <h1>lookoutvision-emulator {}</h1>\n<p>The control API, for testing only. \
-         <a href=\"{}\">OpenAPI document</a></p>\n<table>\n",
-        Html(list.version),
-        Html(list.openapi)
-    );
-    for route in &list.routes {
-        let (method, path, summary) = (Html(route.method), Html(&route.path), Html(&route.summary));
-        let written = match route.is_link() {
-            true => writeln!(
-                page,
-                "<tr><td>{method}<td><a href=\"{path}\">{path}</a><td>{summary}"
-            ),
-            false => writeln!(page, "<tr><td>{method}<td>{path}<td>{summary}"),
-        };
-        written.expect("a String takes everything");
-    }
-    page.push_str("</table>\n");
-    page
-}
-
-/// A text in a page
-struct Html<'t>(&'t str);
-
-impl fmt::Display for Html<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                _ => f.write_char(character)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -28,7 +28,7 @@ use super::{
     path::PathText,
 };
 use crate::{
-    journal::{EntryView, Order, PARAMETERS, Query},
+    journal::{EntryView, Order, PARAMETERS, Query, events::ChangeKind},
     runtime::Shared,
     services::operation_names,
 };
@@ -135,9 +135,9 @@ pub(super) async fn clear(State(shared): State<Arc<Shared>>, RawQuery(query): Ra
             "`DELETE /requests` removes every entry and has no parameters",
         ));
     }
-    json_answer(&Cleared {
-        removed: shared.space.journal.clear(),
-    })
+    let removed = shared.space.journal.clear();
+    shared.space.note_change(ChangeKind::Clear);
+    json_answer(&Cleared { removed })
 }
 
 /// The parameters of `GET /requests`, as the document has them

@@ -16,7 +16,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     ControlError, certificates,
     client_environment::{Client, Format},
-    clock, coverage, doctor, endpoint_policy, env,
+    clock, coverage,
+    dashboard::{self, Dashboard},
+    doctor, endpoint_policy, env,
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
@@ -34,6 +36,7 @@ use crate::runtime::Shared;
     ),
     components(schemas(ErrorAnswer, Client, Format)),
     tags(
+        (name = "dashboard", description = "Pages for people; everything they do is another route"),
         (name = "emulator", description = "Whether it is there, and how clients reach it"),
         (name = "trust", description = "The certificate authority, in the forms that clients trust it by"),
         (name = "journal", description = "What was asked, what was decided, and why"),
@@ -48,6 +51,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     let (router, document) = routes_and_document();
     router
         .layer(axum::Extension(Arc::new(Index::of(&document))))
+        .layer(axum::Extension(Arc::new(Dashboard::of(&document))))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .with_state(shared)
@@ -63,6 +67,8 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(index::list))
         .routes(routes!(index::document))
+        .routes(routes!(dashboard::start))
+        .routes(routes!(dashboard::show))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(env::show))

@@ -4,11 +4,19 @@
 //! youngmki/amazon-lookout-for-vision and dolfno/PQILookoutVision): no charset, no server name, a length, and a `Date`
 //! from the clock that checks signatures, since the JavaScript SDK corrects its own clock by it.
 
-use std::{cell::RefCell, sync::LazyLock};
+use std::{
+    cell::RefCell,
+    pin::Pin,
+    sync::LazyLock,
+    task::{Context, Poll, Waker},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::Full;
-use hyper::{Response, body::Bytes};
+use hyper::{
+    Response,
+    body::{Body, Bytes},
+};
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use uuid::Uuid;
 
@@ -23,6 +31,17 @@ pub(crate) fn success(
     now: Timestamp,
 ) -> Response<Full<Bytes>> {
     response(status, body, form, request_id, now)
+}
+
+/// The whole body of an answer
+pub(super) fn bytes_of(response: &Response<Full<Bytes>>) -> Option<Bytes> {
+    let mut body = response.body().clone();
+    // It is there as a whole, so nobody has to be woken.
+    let mut context = Context::from_waker(Waker::noop());
+    match Pin::new(&mut body).poll_frame(&mut context) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
+        Poll::Ready(_) | Poll::Pending => None,
+    }
 }
 
 /// A refusal's answer

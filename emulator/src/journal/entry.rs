@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use client_text::cut_bytes;
 use http::StatusCode;
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use sigv4_verify::Mismatch;
@@ -45,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) warnings: Vec<String>,
     pub(crate) body: BodyRecord,
     pub(crate) response_bytes: usize,
+    /// The answer's body, where it is kept: as a whole or not at all
+    pub(crate) response_body: Option<Bytes>,
     pub(crate) rule: Option<Box<str>>,
     /// What the entry costs, estimated when it is closed
     pub(super) bytes: usize,
@@ -124,10 +127,11 @@ impl SignatureRecord {
 impl Entry {
     /// What the entry costs in bytes, estimated
     pub(super) fn cost(&self) -> usize {
-        self.cost_of_texts() + self.body.kept.as_ref().map_or(0, |kept| kept.len())
+        let answer = self.response_body.as_ref().map_or(0, Bytes::len);
+        self.cost_of_texts() + self.body.kept.as_ref().map_or(0, |kept| kept.len()) + answer
     }
 
-    /// What it costs without the body, of which `journal_body_bytes_max` says how much is kept
+    /// What it costs without the bodies, of which `journal_body_bytes_max` says how much is kept
     fn cost_of_texts(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         size_of::<Self>()

@@ -45,6 +45,8 @@ pub(crate) enum ChangeKind {
     Clock,
     /// A whole state was put in the place of the one before
     State,
+    /// The journal was cleared
+    Clear,
 }
 
 /// How far a listener has been told

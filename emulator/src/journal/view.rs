@@ -131,6 +131,10 @@ struct TlsView<'a> {
 struct ResponseView<'a> {
     bytes: usize,
     rule: Option<&'a str>,
+    /// The body, where it is kept, in base64
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "base64")]
+    #[schema(value_type = Option<String>)]
+    kept: Option<&'a [u8]>,
 }
 
 impl<'a> EntryView<'a> {
@@ -200,6 +204,7 @@ impl<'a> EntryView<'a> {
             response: ResponseView {
                 bytes: entry.response_bytes,
                 rule: entry.rule.as_deref(),
+                kept: entry.response_body.as_deref(),
             },
         }
     }
@@ -240,7 +245,10 @@ pub(super) fn hex<S: Serializer>(sha256: &Option<[u8; 32]>, serializer: S) -> Re
     }
 }
 
-pub(super) fn base64<S: Serializer>(kept: &Option<Box<[u8]>>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn base64<S: Serializer>(
+    kept: &Option<impl AsRef<[u8]>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match kept {
         Some(kept) => serializer.serialize_str(&BASE64_STANDARD.encode(kept)),
         None => serializer.serialize_none(),

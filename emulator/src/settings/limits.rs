@@ -65,7 +65,7 @@ macro_rules! for_each_limit {
             journal_bytes_max: usize = journal_bytes_max, 16_777_216, 65_536..=1_073_741_824;
             /// Bytes of one entry of the journal, estimated and without the body; the texts of a larger one are cut.
             journal_entry_bytes_max: usize = journal_entry_bytes_max, 65_536, 8_192..=16_777_216;
-            /// Bytes of a body that the journal keeps.
+            /// Bytes of a body that the journal keeps; an answer of Lookout for Vision is kept as a whole or not at all.
             journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
             /// Kinds of connections that brought no request, told apart by TLS server name and by what ended them; those of
             /// further kinds are counted together.

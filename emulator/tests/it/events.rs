@@ -114,6 +114,7 @@ async fn requests_and_changes_are_told_as_they_happen_and_from_where_a_listener_
         204
     );
     control(&emulator, "POST", "/clock/advance", r#"{"seconds":1}"#).await;
+    control(&emulator, "DELETE", "/requests", "").await;
     Call::query(
         "ec2",
         "DeleteVpcEndpoints",
@@ -133,6 +134,7 @@ async fn requests_and_changes_are_told_as_they_happen_and_from_where_a_listener_
         [
             &json!("policy"),
             &json!("clock"),
+            &json!("clear"),
             &json!("endpoint"),
             &json!("reset")
         ]

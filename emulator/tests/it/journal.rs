@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use lookoutvision_emulator::Emulator;
 use serde_json::{Value, json};
 use tokio::{
@@ -354,4 +355,29 @@ async fn it_begins_empty_and_can_be_emptied() {
             .status,
         404
     );
+}
+
+#[tokio::test]
+async fn answers_are_kept_whole_or_not_at_all_and_those_of_sts_never() {
+    let emulator = emulator_with("limits: {journal_body_bytes_max: 400}").await;
+    let answer = Call::detect("1").send(&emulator).await;
+    let listed = Call::get(&format!("/2020-11-20/projects/{}", "x".repeat(300)))
+        .send(&emulator)
+        .await;
+    Call::query("sts", "GetCallerIdentity", &[]).send(&emulator).await;
+    let entries = crate::support::journal_of(&emulator).await;
+    let [detected, refused, identity] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    assert!(answer.body.len() <= 400 && listed.body.len() > 400);
+    let kept = detected["response"]["kept"].as_str().expect("it is kept");
+    assert_eq!(BASE64_STANDARD.decode(kept).unwrap(), answer.body);
+    assert_eq!(refused["response"].get("kept"), None, "{refused}");
+    assert_eq!(identity["status"], 200);
+    assert_eq!(identity["response"].get("kept"), None, "{identity}");
+
+    let keeps_nothing = crate::support::emulator().await;
+    Call::detect("1").send(&keeps_nothing).await;
+    let entry = crate::support::journal_of(&keeps_nothing).await.pop().unwrap();
+    assert_eq!(entry["response"].get("kept"), None, "{entry}");
 }

@@ -10,6 +10,7 @@ mod container;
 mod control_api;
 mod control_routes;
 mod coverage;
+mod dashboard;
 mod detect_anomalies;
 mod doctor;
 mod ec2;

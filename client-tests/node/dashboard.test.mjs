@@ -1,0 +1,433 @@
+// The dashboard in a real browser: what a person reads, does and is spared.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { after, before, test } from "node:test";
+
+import { AccessDeniedException } from "@aws-sdk/client-lookoutvision";
+
+import { ask, browser, control, emulatorOn, endEmulators, freePort, refusedCalls, sdk } from "./dashboard-support.mjs";
+
+const ENDPOINT = "vpce-0a1b2c3d4e5f67890";
+const POLICY = `/vpc-endpoints/${ENDPOINT}/policy`;
+const IMAGES = process.env.DASHBOARD_IMAGES;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const seed = readFileSync(process.env.ENDPOINT_POLICY, "utf8");
+const pages = [...(await (await fetch(`${control}/dashboard`)).text()).matchAll(/<a href="(\/dashboard[^"]*)"/g)].map(([, path]) => path);
+
+let chrome;
+before(async () => {
+  chrome = await browser();
+});
+after(async () => {
+  await chrome.close();
+  endEmulators();
+});
+
+/** Everything as configured, and a journal with a bit of each kind */
+async function traffic() {
+  await ask("POST", "/reset");
+  await ask("PUT", "/clock", { offset_seconds: 0 });
+  const [test, alice] = [sdk(), sdk({ credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" } })];
+  const wrong = sdk({ credentials: { accessKeyId: "test", secretAccessKey: "wrong" } });
+  const { DeleteModelCommand, ListProjectsCommand } = await import("@aws-sdk/client-lookoutvision");
+  const calls = [
+    () => test.detect("myModel"),
+    () => test.detect("1"),
+    () => test.detect("myModel"),
+    () => test.client.send(new DeleteModelCommand({ ProjectName: "myProject", ModelVersion: "1" })),
+    () => test.detect("myModel"),
+    () => alice.detect("myModel"),
+    () => test.client.send(new ListProjectsCommand({})),
+    () => wrong.detect("myModel"),
+    () => test.detect("myModel"),
+    () => test.detect("1"),
+  ];
+  for (const call of calls) await call().catch(() => {});
+}
+
+const rows = (page) => page.locator("#requests tbody[role=rowgroup] tr");
+const openNewest = async (page, decision, operation = "") => {
+  const entries = await ask("GET", `/requests?order=newest&limit=1&decision=${decision}${operation}`);
+  await page.see(`/dashboard?request=${entries[0].request_id}`);
+  await page.locator(".verdict").waitFor();
+  return entries[0];
+};
+
+async function holdsToAxe(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html}\n  ${failureSummary}`).join("\n")}`);
+  assert.deepEqual(said, [], what);
+}
+
+test("a denied call appears, why is read, the policy is edited and attached, and the next call is allowed", async () => {
+  await ask("POST", "/reset");
+  const client = sdk();
+  const page = await chrome.page();
+  await page.see("/dashboard");
+  await page.getByText("No request yet.").waitFor();
+
+  await assert.rejects(client.detect("1"), AccessDeniedException);
+  await rows(page).first().click();
+  await page.getByRole("heading", { name: "No statement of the VPC endpoint policy allows this." }).waitFor();
+  assert.match(await page.locator(".verdict").innerText(), /Nearest is statement 0, Line: its Resource names model myModel, the request asked for model 1\./);
+  assert.match(await page.locator(".doc > .bad").innerText(), /myProject\/myModel/);
+  assert.deepEqual(await page.locator(".doc > .fw > .cmp mark").allInnerTexts(), ["myModel", "1"]);
+  assert.match(await page.locator(".said").innerText(), /because no VPC endpoint policy allows the lookoutvision:DetectAnomalies action$/);
+
+  // From the document that denied it to one that allows it.
+  await page.locator("#detail h3 a").click();
+  await page.waitForURL(/\/dashboard\/policies/);
+  await page.locator("#edit").click();
+  await page.locator("#draft").fill((await page.locator("#draft").inputValue()).replace("myProject/myModel", "myProject/1"));
+  await page.locator("#attach:enabled").waitFor();
+  await page.getByRole("button", { name: "Attach draft" }).click();
+  await page.getByText("It takes effect with the next request.").waitFor();
+  await page.getByRole("button", { name: "Attach", exact: true }).click();
+  await page.getByText("Attached; it holds").waitFor();
+
+  const { DetectAnomalyResult } = await client.detect("1");
+  assert.equal(DetectAnomalyResult.IsAnomalous, false);
+
+  // One key puts back what was attached before.
+  assert.equal(await page.evaluate(() => document.activeElement.id), "undo");
+  await page.keyboard.press("Enter");
+  await page.getByText("Put back", { exact: true }).waitFor();
+  assert.equal(await ask("GET", POLICY).then(JSON.stringify), JSON.stringify(JSON.parse(seed)));
+  await page.context().close();
+});
+
+test("lint speaks while one types, and a draft with an error cannot be attached", async () => {
+  await ask("POST", "/reset");
+  const page = await chrome.page();
+  await page.see("/dashboard/policies");
+  await page.locator("#edit").click();
+  const draft = page.locator("#draft");
+  const text = await draft.inputValue();
+  await draft.fill(text.replace('"lookoutvision:DetectAnomalies"', '"lookoutvision:DetectAnomaly"'));
+  await page.locator("#lint-list li").first().waitFor();
+  assert.match(await page.locator("#lint-list").innerText(), /DetectAnomal/);
+  await page.locator("#lint-list button").first().click();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "draft");
+  await draft.fill(text.slice(0, -10));
+  await page.locator("#lint-state").getByText("error").waitFor();
+  assert.equal(await page.locator("#attach").isDisabled(), true);
+  // What is typed is painted at once, whether or not lint has answered.
+  await page.route("**/lint?*", () => {});
+  await draft.fill("{}");
+  assert.match(await page.locator("#paint").innerText(), /^\{\}\s*$/);
+  await page.locator("#lint-state").getByText("checking").waitFor();
+  await page.locator("#discard").click();
+  assert.equal(await page.locator("#editor").isHidden(), true);
+  await page.context().close();
+});
+
+test("everything about requests can be done by keyboard", async () => {
+  await traffic();
+  const page = await chrome.page();
+  await page.see("/dashboard");
+  await rows(page).first().waitFor();
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+  const isAt = (id) => page.evaluate((wanted) => document.activeElement.id === wanted, id);
+  for (let tabs = 0; !(await isAt("requests")); tabs += 1) {
+    assert.ok(tabs < 30, "the table is one of the first stops");
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("End");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("ArrowDown");
+  const active = () => page.evaluate(() => document.getElementById(document.activeElement.getAttribute("aria-activedescendant"))?.getAttribute("aria-rowindex"));
+  assert.equal(await active(), "3");
+  await page.keyboard.press("Enter");
+  await page.locator(".verdict").waitFor();
+  assert.ok(await isAt("detail-h"), "the heading of the detail has the focus");
+  assert.match(page.url(), /request=/);
+  await page.keyboard.press("Escape");
+  assert.ok(await isAt("requests"), "Esc leads back to the table");
+  assert.doesNotMatch(page.url(), /request=/);
+  await page.keyboard.press("/");
+  assert.ok(await isAt("find"));
+  await page.keyboard.type("operation=DetectAnomalies status=403");
+  await page.waitForFunction(() => location.search.includes("status=403"));
+  const found = await ask("GET", "/requests?operation=DetectAnomalies&status=403");
+  assert.equal(await rows(page).count(), found.length);
+  // The address has the filter, so a link keeps it.
+  await page.reload();
+  await rows(page).first().waitFor();
+  assert.equal(await page.locator("#find").inputValue(), "operation=DetectAnomalies status=403");
+  assert.equal(await rows(page).count(), found.length);
+  await page.locator("#find").fill("opration=x");
+  await page.getByText("There is no filter opration").waitFor();
+  await page.locator("#find").fill("no such thing");
+  await page.getByText("No request matches.").waitFor();
+  await page.context().close();
+});
+
+test("each kind of refusal says in one sentence why", async () => {
+  await traffic();
+  const page = await chrome.page();
+  const verdict = () => page.locator(".verdict").innerText();
+  await openNewest(page, "explicitDeny");
+  assert.match(await verdict(), /A statement of the VPC endpoint policy denies this\.\s+Statement 1, NoDelete/);
+  await openNewest(page, "implicitDeny", "&principal=arn:aws:iam::123456789012:user/alice");
+  assert.match(await verdict(), /No statement of the identity-based policy allows this\.\s+Nearest is statement 0, FromTheLine: its Condition on aws:SourceVpce names vpce-0123456789abcdef0, the request had vpce-0a1b2c3d4e5f67890\./);
+  await openNewest(page, "allowed", "&status=429");
+  assert.match(await verdict(), /The policies allow this; the service refuses it\.\s+Rate exceeded/);
+  const [forged] = await ask("GET", "/requests?error_code=InvalidSignatureException");
+  await page.see(`/dashboard?request=${forged.request_id}`);
+  await page.locator(".verdict").waitFor();
+  assert.match(await verdict(), /The signature is not accepted; no policy was asked\./);
+  assert.match(await page.locator("#detail").innerText(), /Canonical request[\s\S]*\/2020-11-20\/projects\/myProject\/models\/myModel\/detect/);
+  await page.context().close();
+});
+
+test("what another policy said stays readable after it was replaced", async () => {
+  await ask("POST", "/reset");
+  await sdk().detect("1").catch(() => {});
+  await ask("DELETE", POLICY);
+  const page = await chrome.page();
+  await openNewest(page, "implicitDeny");
+  await page.getByText("the policy has changed since").waitFor();
+  assert.match(await page.locator(".doc > .bad").innerText(), /myModel/);
+  await page.context().close();
+});
+
+test("names, Sids, user agents and policy texts are texts, whatever stands in them", async () => {
+  const markup = `<img src=x onerror="globalThis.struck=1"><script>globalThis.struck=1</script>`;
+  const policy = {
+    Version: "2012-10-17",
+    Statement: [
+      { Sid: "Markup", Effect: "Allow", Principal: "*", Action: "lookoutvision:DetectAnomalies", Resource: `arn:aws:lookoutvision:us-west-2:123456789012:model/${markup}/*` },
+      { Effect: "Deny", Principal: "*", Action: "lookoutvision:*", Resource: "*", Condition: { StringLike: { "aws:UserAgent": `*${markup}*` }, StringEquals: { "aws:Referer": markup } } },
+    ],
+  };
+  await ask("POST", "/reset");
+  await ask("PUT", POLICY, JSON.stringify(policy, null, 2));
+  const client = sdk();
+  client.client.middlewareStack.add(
+    (next) => (call) => {
+      call.request.headers["user-agent"] = markup;
+      call.request.headers.referer = markup;
+      return next(call);
+    },
+    { step: "build" },
+  );
+  await client.detect("1").catch(() => {});
+  await client.detect("1", "my<Project>").catch(() => {});
+  await new Promise((resolve) => {
+    request(new URL(`/2020-11-20/projects/${encodeURIComponent(markup)}?x=${encodeURIComponent(markup)}`, process.env.AWS_ENDPOINT_URL_LOOKOUTVISION), { headers: { "user-agent": markup } }, (answer) => answer.resume().on("end", resolve)).end();
+  });
+  const page = await chrome.page();
+  const entries = await ask("GET", "/requests");
+  assert.ok(entries.length >= 3);
+  for (const { request_id: id } of entries) {
+    await page.see(`/dashboard?request=${id}`);
+    await page.locator(".verdict").waitFor();
+    await page.locator("#detail details").evaluateAll((all) => all.forEach((details) => { details.open = true; }));
+  }
+  for (const path of pages) {
+    await page.see(path);
+    await page.waitForTimeout(400);
+  }
+  await page.see("/dashboard/policies");
+  await page.locator("#edit").click();
+  await page.locator("#draft").fill(JSON.stringify({ ...policy, Id: markup }, null, 2));
+  await page.locator("#lint-state .b").first().waitFor();
+  assert.match(await page.locator("#attached-text").innerText(), /<img src=x onerror=/);
+  assert.equal(await page.evaluate(() => globalThis.struck), undefined);
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  await ask("POST", "/reset");
+  await page.context().close();
+});
+
+test("no secret is on any page", async () => {
+  await traffic();
+  const page = await chrome.page();
+  for (const path of pages) {
+    await page.see(path);
+    await page.waitForTimeout(300);
+    const text = await page.locator("body").innerText();
+    assert.doesNotMatch(text, /wJalrXUtnFEMI|AWS_SECRET_ACCESS_KEY=test/, path);
+  }
+  await page.context().close();
+});
+
+test("no page has a finding of axe, at either width, in either colour, with its details open", async () => {
+  await traffic();
+  for (const [width, scheme] of [[1280, "light"], [1280, "dark"], [375, "light"], [375, "dark"]]) {
+    const page = await chrome.page({ width, scheme });
+    for (const path of pages) {
+      await page.see(path);
+      await page.waitForTimeout(400);
+      await holdsToAxe(page, `${path} at ${width}, ${scheme}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(wide <= width, `${path} is ${wide} wide at ${width}`);
+    }
+    for (const decision of ["implicitDeny", "explicitDeny", "allowed"]) {
+      await openNewest(page, decision);
+      await page.locator("#detail details").evaluateAll((all) => all.forEach((details) => { details.open = true; }));
+      await holdsToAxe(page, `a request, ${decision}, at ${width}, ${scheme}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(wide <= width, `a request is ${wide} wide at ${width}`);
+    }
+    await page.see("/dashboard/policies");
+    await page.locator("#edit").click();
+    await page.locator("#draft").fill((await page.locator("#draft").inputValue()).replace("myProject/myModel", "*"));
+    await page.locator("#lint-state .b").first().waitFor();
+    await holdsToAxe(page, `the editor at ${width}, ${scheme}`);
+    await page.context().close();
+  }
+});
+
+test("what is copied is what it says", async () => {
+  await traffic();
+  const page = await chrome.page({ permissions: ["clipboard-read", "clipboard-write"] });
+  const entry = await openNewest(page, "explicitDeny");
+  const copied = async (name) => {
+    await page.evaluate(() => navigator.clipboard.writeText(""));
+    await page.getByRole("button", { name, exact: true }).click();
+    await page.waitForFunction(() => navigator.clipboard.readText());
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  assert.equal(await copied("message"), entry.message);
+  assert.match(await copied("curl"), /^curl --aws-sigv4 'aws:amz:us-west-2:lookoutvision' --user "\$AWS_ACCESS_KEY_ID:\$AWS_SECRET_ACCESS_KEY" --request DELETE 'https:\/\/.*\/2020-11-20\/projects\/myProject\/models\/1'$/);
+  const simulated = await ask("POST", "/simulate", await copied("simulate line"));
+  assert.deepEqual([simulated.id, simulated.decision, simulated.message], [entry.request_id, "explicitDeny", entry.message]);
+  const testCase = await copied("test case");
+  const folder = mkdtempSync(`${tmpdir()}/dashboard-case-`);
+  writeFileSync(`${folder}/tests.yaml`, `policies: {vpc_endpoint: endpoint.json}\ntests:\n${testCase.replace(/^/gm, "  ")}\n`);
+  writeFileSync(`${folder}/endpoint.json`, seed);
+  const run = spawnSync(process.env.EMULATOR, ["policy", "test", `${folder}/tests.yaml`], { encoding: "utf8", env: { PATH: process.env.PATH } });
+  assert.equal(run.status, 0, `${testCase}\n${run.stdout}${run.stderr}`);
+  await page.context().close();
+});
+
+test("the mask of an answer lies over its image", async () => {
+  await ask("POST", "/reset");
+  await sdk().detect("myModel");
+  const page = await chrome.page();
+  await openNewest(page, "allowed");
+  const canvas = page.locator(".picture canvas");
+  await canvas.waitFor();
+  const pixels = () => canvas.evaluate((drawn) => [...drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height).data]);
+  const masked = await pixels();
+  assert.match(await page.locator(".legend").innerText(), /scratch\s+#23A436, 1\.5 %[\s\S]*dent\s+#FF7A00, 5\.0 %/);
+  await page.getByLabel("Mask over the image").uncheck();
+  const bare = await pixels();
+  const differ = bare.filter((_, at) => at % 4 === 0 && [0, 1, 2].some((channel) => bare[at + channel] !== masked[at + channel])).length;
+  // Two regions, of 0.30 by 0.05 and 0.20 by 0.25 of the image
+  const share = differ / (bare.length / 4);
+  assert.ok(Math.abs(share - 0.065) < 0.006, `${share} of the picture is under the mask`);
+  await page.context().close();
+});
+
+test("two tabs agree, and a paused one holds still", async () => {
+  await traffic();
+  const page = await chrome.page();
+  await page.see("/dashboard");
+  await rows(page).first().waitFor();
+  const other = await chrome.page();
+  await other.see("/dashboard");
+  await rows(other).first().waitFor();
+  const before = (await ask("GET", "/requests")).length;
+  for (const tab of [page, other]) await tab.locator("#n-all").getByText(String(before), { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await sdk().detect("1").catch(() => {});
+  await other.locator("#n-all").getByText(String(before + 1), { exact: true }).waitFor();
+  await page.getByText("paused, 1 new").waitFor();
+  assert.equal(await page.locator("#n-all").innerText(), String(before));
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.locator("#n-all").getByText(String(before + 1), { exact: true }).waitFor();
+  await other.getByRole("button", { name: "Clear" }).click();
+  await other.getByRole("button", { name: "Clear the journal" }).click();
+  for (const tab of [page, other]) await tab.getByText("No request yet.").waitFor();
+  for (const tab of [page, other]) await tab.context().close();
+});
+
+test("an emulator that was started anew is joined again", async () => {
+  const port = await freePort();
+  const folder = mkdtempSync(`${tmpdir()}/dashboard-`);
+  const url = `http://127.0.0.1:${port}`;
+  let emulator = await emulatorOn(port, folder);
+  const page = await chrome.page({ url });
+  await page.see("/dashboard");
+  await page.getByText("live", { exact: true }).waitFor();
+  await unsigned(emulator.endpoint);
+  await rows(page).first().waitFor();
+  await emulator.stop();
+  await page.getByText(/^not connected, last \d\d:\d\d:\d\d$/).waitFor();
+  assert.equal(await rows(page).count(), 1, "what is there stays readable");
+  // A start within the second that uptimes are counted in looks like the same process.
+  await page.waitForTimeout(2_600);
+  emulator = await emulatorOn(port, folder);
+  await page.getByText("live", { exact: true }).waitFor();
+  await page.getByText("No request yet.").waitFor();
+  await unsigned(emulator.endpoint);
+  await unsigned(emulator.endpoint);
+  await page.locator("#n-all").getByText("2", { exact: true }).waitFor();
+  await page.context().close();
+  await emulator.stop();
+});
+
+const unsigned = (endpoint) =>
+  new Promise((resolve, reject) => {
+    // It trusts another emulator's CA; who answers does not matter here.
+    request(new URL("/2020-11-20/projects", endpoint), { rejectUnauthorized: false }, (answer) => answer.resume().on("end", resolve)).on("error", reject).end();
+  });
+
+test("ten thousand requests are a table like any other", async () => {
+  await ask("POST", "/reset");
+  await refusedCalls(10_000);
+  const page = await chrome.page();
+  await page.see("/dashboard");
+  await page.locator("#n-all").getByText("10,000", { exact: true }).waitFor();
+  const table = page.locator("#requests");
+  assert.equal(await table.getAttribute("aria-rowcount"), "10001");
+  await table.focus();
+  await page.keyboard.press("End");
+  const oldest = (await ask("GET", "/requests?limit=1"))[0].request_id;
+  await page.locator(`#row-${oldest}.on`).waitFor();
+  assert.ok((await rows(page).count()) < 120, "only the rows in sight are drawn");
+  await page.locator("#rows").evaluate((scroller) => { scroller.scrollTop = scroller.scrollHeight / 2; });
+  await page.waitForFunction(() => Number(document.querySelector("#requests tbody[role=rowgroup] tr")?.getAttribute("aria-rowindex")) > 4_900);
+  assert.ok((await rows(page).count()) < 120);
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await page.locator(".verdict").waitFor();
+  await page.context().close();
+  await ask("POST", "/reset");
+});
+
+test("the pages of the documentation's pictures", async () => {
+  mkdirSync(IMAGES, { recursive: true });
+  await traffic();
+  for (const scheme of ["light", "dark"]) {
+    const page = await chrome.page({ scheme, height: 860 });
+    const picture = (name) => page.screenshot({ path: `${IMAGES}/dashboard-${name}-${scheme}.png` });
+    await openNewest(page, "implicitDeny", "&operation=DetectAnomalies&principal=arn:aws:iam::123456789012:user/test");
+    await picture("requests");
+    await page.see("/dashboard/policies");
+    await page.locator("#edit").click();
+    await page.locator("#draft").fill((await page.locator("#draft").inputValue()).replace("myProject/myModel", "myProject/*"));
+    await page.locator("#attach:enabled").waitFor();
+    await page.mouse.click(5, 400);
+    await picture("policies");
+    await page.locator("#discard").click();
+    for (const path of pages.slice(2)) {
+      await page.see(path);
+      await page.waitForTimeout(500);
+      await picture(path.split("/").pop());
+    }
+    await page.context().close();
+  }
+});
+
+test("no page has loaded from elsewhere, broken its policy, or thrown", () => {
+  assert.deepEqual(chrome.complaints, []);
+});

@@ -1,0 +1,105 @@
+//! The dashboard in a real browser: Debian's Chromium, driven by playwright-core, with the AWS SDK for JavaScript as the
+//! client whose calls it shows, and axe-core as the judge of what assistive technology makes of it.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use client_tests::stage::emulator_program;
+use libtest_mimic::{Arguments, Failed, Trial};
+use xtask::environments::{EnvironmentError, Environments, is_on_path};
+
+fn main() -> ExitCode {
+    let environments = Environments::of_this_checkout();
+    let missing = ["node", "npm"].into_iter().find(|tool| !is_on_path(tool));
+    let browser = match missing {
+        Some(tool) => Err(EnvironmentError::ToolMissing(tool)),
+        None => environments.chromium(),
+    };
+    let is_ignored = match &browser {
+        Err(EnvironmentError::ToolMissing(tool)) if !xtask::nothing_may_be_skipped() => {
+            eprintln!("SKIPPED the dashboard: `{tool}` is not on the PATH");
+            true
+        }
+        _ => false,
+    };
+    let trial = Trial::test("the_dashboard_in_a_browser", move || {
+        let browser = browser.map_err(|error| Failed::from(error.to_string()))?;
+        browse(browser).map_err(|error| Failed::from(error.to_string()))
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial.with_ignored_flag(is_ignored)]).exit_code()
+}
+
+fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
+    let root = xtask::workspace_root();
+    let home = Environments::of_this_checkout().node_driver()?;
+    let home = home.parent().ok_or("the script lies nowhere")?;
+    // Beside the packages, where Node looks for them, and with short names, which are in the pictures.
+    for file in [
+        "node/dashboard.test.mjs",
+        "node/dashboard-support.mjs",
+        "dashboard/emulator.yaml",
+        "dashboard/endpoint.json",
+    ] {
+        let name = Path::new(file).file_name().ok_or("every file has a name")?;
+        fs::copy(root.join("client-tests").join(file), home.join(name))?;
+    }
+    let is_update = std::env::var_os("UPDATE_IMAGES").is_some();
+    let images = match is_update {
+        true => root.join("emulator/docs/images"),
+        false => xtask::target_directory().join("client-tests/images"),
+    };
+    let scratch = tempfile::tempdir()?;
+    let emulator = emulator_program()?;
+    let output = Command::new(&emulator)
+        .args(["exec", "--log-requests", "none", "--config"])
+        .arg(root.join("client-tests/dashboard/emulator.yaml"))
+        .args([
+            "--",
+            "node",
+            "--test",
+            "--test-reporter=spec",
+            "dashboard.test.mjs",
+        ])
+        .current_dir(home)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", scratch.path())
+        .env("CHROMIUM", browser)
+        .env("EMULATOR", emulator)
+        .env("IMAGE", root.join("emulator/tests/fixtures/images/normal-1.jpg"))
+        .env(
+            "ENDPOINT_POLICY",
+            root.join("client-tests/dashboard/endpoint.json"),
+        )
+        .env("DASHBOARD_IMAGES", &images)
+        .stdin(Stdio::null())
+        .output()?;
+    if output.status.success() {
+        return if is_update { squeeze(&images) } else { Ok(()) };
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Err(format!(
+        "{}:\n{}{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+    .into())
+}
+
+/// Makes the pictures small, for they are committed
+fn squeeze(images: &Path) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(images)? {
+        let status = Command::new("pngquant")
+            .args(["--force", "--strip", "--speed", "1", "--ext", ".png"])
+            .arg(entry?.path())
+            .status()
+            .map_err(|error| format!("pngquant makes the pictures small: {error}"))?;
+        if !status.success() {
+            return Err(format!("pngquant: {status}").into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+// What would allow a refused call: the edits that `GET /requests/ID/edits` has found, smallest first.
+
+import { ask, badge, copyButton, count, el, has, plural } from './base.js';
+import { testCase } from './explain.js';
+import { placesOf } from './policy_text.js';
+import { items } from './yaml.js';
+
+/** How many are shown at once */
+const EDITS_SHOWN = 3;
+
+/** `code` between backticks */
+const withCode = (text) => text.split('`').map((part, index) => (index % 2 ? el('code', null, part) : part));
+
+/** The lines of a unified diff that differ */
+function diffLines(diff) {
+  const lines = diff.split('\n').filter((line) => /^[-+](?!--|\+\+)/.test(line));
+  const indent = Math.min(...lines.map((line) => /^.( *)/.exec(line)[1].length));
+  return lines.map((line) => el(line[0] === '-' ? 'del' : 'ins', null, line.slice(1 + (Number.isFinite(indent) ? indent : 0))));
+}
+
+/** What it would do to the recorded calls */
+function effect(edit) {
+  const gain = `allows ${plural(edit.now_allowed, 'recorded call')} that ${edit.now_allowed === 1 ? 'was' : 'were'} denied`;
+  return edit.now_denied ? `${gain}, and denies ${count(edit.now_denied)} that ${edit.now_denied === 1 ? 'was' : 'were'} allowed` : `${gain}, and denies none`;
+}
+
+/** Puts the document of an edit on the desk of Policies */
+function tryIt(endpoint, text) {
+  sessionStorage.setItem(`draft ${endpoint}`, text);
+  location.href = `/dashboard/policies?document=${encodeURIComponent(endpoint)}`;
+}
+
+function editOf(edit, text, entry, isFirst) {
+  const endpoint = entry.entry_point?.vpc_endpoint_id;
+  const description = edit.description[0].toUpperCase() + edit.description.slice(1);
+  const isOfEndpoint = edit.policy_type === 'vpc-endpoint' && endpoint;
+  const warnings = edit.findings.length > 0 && [' ', badge('er', plural(edit.findings.length, 'finding')), ' ', el('span.q', null, edit.findings[0].message)];
+  return el('li.edit', null, el('div', null,
+    el('p', null, el('b', null, withCode(description)), el('br'), el('span.q', null, effect(edit)), warnings),
+    isOfEndpoint ? el(isFirst ? 'button.go' : 'button', { type: 'button', onclick: () => tryIt(endpoint, text) }, 'Try in What if') : copyButton('Copy document', text)),
+  el('div.diff', null, diffLines(edit.diff)));
+}
+
+/** What stands where a refusal may be right: the test case that expects it */
+function expectIt(text) {
+  return el('li.edit', null, el('div', null, el('p', null, el('b', null, 'Is the refusal what you want?'), el('br'), el('span.q', null, 'Keep the policy and expect it: a case of ', el('code', null, 'policy test'))), copyButton('Copy test case', text)), el('pre.diff', null, text));
+}
+
+/** The section for a refusal; without the route there is the test case that expects it. */
+export async function editsOf(entry) {
+  if (entry.decision !== 'implicitDeny' && entry.decision !== 'explicitDeny') return null;
+  const section = (title, ...list) => el('section', null, el('h3', null, title), el('ul.edits', { role: 'list' }, ...list));
+  if (!(await has('GET', '/requests/{request_id}/edits'))) return section('If the refusal is right', expectIt(testCase(entry)));
+  try {
+    // Documents are shown as they are written, so they are taken out of the text of the answer.
+    const text = await ask(`/requests/${encodeURIComponent(entry.request_id)}/edits`, { accept: 'text/plain' });
+    const answer = JSON.parse(text);
+    const places = placesOf(text.trim());
+    const documents = answer.edits.map((_, index) => { const { from, to } = places.get(`/edits/${index}/policy_document`); return `${text.slice(from, to)}\n`; });
+    const list = answer.edits.map((edit, index) => editOf(edit, documents[index], entry, index === 0));
+    const rest = list.slice(EDITS_SHOWN);
+    const more = rest.length && el('li', null, el('details.more', null, el('summary', null, 'Further edits ', el('span.q', null, count(rest.length))), el('ul.edits', { role: 'list' }, rest)));
+    const notes = answer.notes.map((note) => el('li.q', null, withCode(note)));
+    const test = answer.test ? items([answer.test], 0) : testCase(entry);
+    return section(list.length ? 'What would allow it' : 'If the refusal is right', list.slice(0, EDITS_SHOWN), more || null, notes, expectIt(test));
+  } catch (error) {
+    return section('If the refusal is right', el('li.q', null, `What would allow it could not be worked out: ${error.message}`), expectIt(testCase(entry)));
+  }
+}

@@ -1,0 +1,298 @@
+// The page of policies: a document with its coverage, a draft with lint and what-if beside it, attached with a question.
+
+import { $, ask, askText, confirmed, copyButton, count, el, empty, gathered, has, plural, say, wrong } from './base.js';
+import { coverageLines } from './coverage_lines.js';
+import { editor } from './editor.js';
+import { listen } from './live.js';
+import { flips, ifAttached, inShort } from './whatif.js';
+
+const WHAT_IF_MILLISECONDS = 250;
+
+let endpoints = [];
+let documents = []; // of the coverage report
+let isCounting = false;
+let current = null; // {endpoint} or {document}
+let attached = null; // the text that is in force
+let before = null; // the text that was attached before, to put it back
+let isEditing = false;
+let lint = null; // what lint said of the draft that is there
+let flipped = null; // what what-if said of it
+let isWhatIf = false;
+
+const chooser = $('#document');
+const draftKey = () => `draft ${current.endpoint?.vpc_endpoint_id}`;
+const policyPath = (id = current.endpoint.vpc_endpoint_id) => `/vpc-endpoints/${encodeURIComponent(id)}/policy`;
+
+const desk = editor({
+  lintPath: () => `/lint?vpc_endpoint_id=${encodeURIComponent(current.endpoint.vpc_endpoint_id)}`,
+  changed(text) {
+    lint = null;
+    flipped = null;
+    sessionStorage.setItem(draftKey(), text);
+    allowAttach();
+  },
+  settled(answer) {
+    lint = answer;
+    allowAttach();
+    askWhatIf();
+  },
+});
+
+// Which documents there are
+
+async function readDocuments() {
+  const [list, report] = await Promise.all([ask('/vpc-endpoints'), fetch('/coverage', { cache: 'no-store' }).catch(() => null)]);
+  endpoints = list;
+  if (report?.ok) {
+    const isOn = report.headers.get('x-coverage-enabled');
+    const body = await report.json();
+    documents = body.documents;
+    isCounting = isOn === null ? documents.some(({ requests }) => requests > 0) : isOn === 'true';
+  }
+}
+
+const nameOf = ({ policy_type: type, attached_to: to, file }) => [to?.replace(/^arn:aws:iam::\d+:/, '') ?? file ?? type, type === 'identity' ? '' : ` (${type})`].join('');
+
+function fillChooser() {
+  const wanted = chooser.value || new URLSearchParams(location.search).get('document');
+  const readOnly = documents.filter(({ policy_type: type }) => type !== 'vpc-endpoint');
+  const options = [
+    el('optgroup', { label: 'Endpoints' }, endpoints.map(({ vpc_endpoint_id: id }) => el('option', { value: id }, id))),
+    readOnly.length && el('optgroup', { label: 'Of the configuration, read only' }, readOnly.map((document) => el('option', { value: document.sha256 }, nameOf(document)))),
+  ].filter(Boolean);
+  chooser.replaceChildren(...options);
+  const values = [...chooser.options].map(({ value }) => value);
+  if (values.includes(wanted)) chooser.value = wanted;
+}
+
+function choose() {
+  const endpoint = endpoints.find(({ vpc_endpoint_id: id }) => id === chooser.value);
+  const document = documents.find(({ sha256, policy_type: type }) => type !== 'vpc-endpoint' && sha256 === chooser.value);
+  current = endpoint ? { endpoint } : document ? { document } : null;
+  before = null;
+  $('#undo').hidden = true;
+  history.replaceState(null, '', current ? `?document=${encodeURIComponent(chooser.value)}` : location.pathname);
+  return show();
+}
+
+async function show() {
+  wrong($('#page-wrong'), null);
+  const isEndpoint = !!current?.endpoint;
+  $('#restore').hidden = !isEndpoint;
+  $('#draft-menu').hidden = !isEndpoint || !(await has('GET', '/vpc-endpoints/{vpc_endpoint_id}/policy/draft'));
+  // Until the text is there, there is nothing to edit.
+  $('#edit').hidden = true;
+  if (!current) {
+    $('#attached').replaceChildren(empty('There is no endpoint.', 'An endpoint of the configuration, or one that a client makes over EC2, is shown here with its policy.'));
+    return;
+  }
+  try {
+    attached = await askText(isEndpoint ? policyPath() : `/policies/${current.document.sha256}`);
+  } catch (error) {
+    wrong($('#page-wrong'), error);
+    return;
+  }
+  const about = isEndpoint ? [current.endpoint.vpc_id, current.endpoint.region ?? 'every Region', current.endpoint.private_dns_enabled ? 'private DNS' : 'no private DNS'] : [current.document.policy_type, 'read only'];
+  const counted = await countedDocument(isEndpoint);
+  if (counted?.file) about.push(counted.file);
+  $('#about').textContent = about.join(', ');
+  drawAttached(counted);
+  const kept = isEndpoint ? sessionStorage.getItem(draftKey()) : null;
+  if (kept !== null && kept !== attached) edit(kept);
+  else stopEditing();
+}
+
+/** The counts of the text that is in force: documents of a place that were replaced are in the report, too */
+async function countedDocument(isEndpoint) {
+  if (!isEndpoint) return documents.find((document) => document === current.document) ?? null;
+  const own = documents.filter(({ policy_type: type, attached_to: to }) => type === 'vpc-endpoint' && to === current.endpoint.vpc_endpoint_id);
+  for (const document of own) {
+    const text = await askText(`/policies/${document.sha256}`).catch(() => null);
+    if (text === attached) return document;
+  }
+  return null;
+}
+
+function drawAttached(counted) {
+  $('#attached-h').textContent = current.endpoint ? 'Attached' : 'Document';
+  const hasCounts = counted && (isCounting || counted.requests > 0);
+  $('#attached-about').textContent = hasCounts ? `asked ${plural(counted.requests, 'time')}` : isCounting ? '' : 'coverage is off';
+  $('#legend').hidden = !hasCounts;
+  $('#attached-text').replaceChildren(...coverageLines(attached, hasCounts ? counted.statements : null));
+  if (location.hash.startsWith('#line-')) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: 'center' });
+}
+
+// The draft
+
+function edit(text) {
+  isEditing = true;
+  $('#draft-note').hidden = true;
+  $('#editor').hidden = false;
+  $('#whatif').hidden = false;
+  $('#columns').classList.remove('alone');
+  if (innerWidth < 620) $('#attached-fold').open = false;
+  $('#edit').hidden = true;
+  lint = null;
+  flipped = null;
+  allowAttach();
+  drawWhatIf();
+  desk.begin(text, attached);
+}
+
+function stopEditing() {
+  isEditing = false;
+  sessionStorage.removeItem(draftKey());
+  $('#editor').hidden = true;
+  $('#whatif').hidden = true;
+  $('#columns').classList.add('alone');
+  $('#attached-fold').open = true;
+  $('#edit').hidden = !current?.endpoint;
+}
+
+function allowAttach() {
+  const button = $('#attach');
+  button.disabled = !lint?.isValid || desk.text === attached;
+  wrong($('#attach-wrong'), null);
+}
+
+// What if
+
+let asking = null;
+const askWhatIf = gathered(async () => {
+  if (!isEditing) return;
+  asking?.abort();
+  if (!lint?.isValid) { flipped = null; drawWhatIf(); return; }
+  if (!isWhatIf) { drawWhatIf(); return; }
+  const controller = new AbortController();
+  asking = controller;
+  const { text } = lint;
+  try {
+    const answer = await ifAttached(current.endpoint.vpc_endpoint_id, JSON.parse(text), controller.signal);
+    if (desk.text !== text) return;
+    flipped = answer;
+    drawWhatIf();
+  } catch (error) {
+    if (controller.signal.aborted) return;
+    flipped = null;
+    drawWhatIf(error);
+  }
+}, WHAT_IF_MILLISECONDS);
+
+function drawWhatIf(error) {
+  const body = $('#whatif-body');
+  const about = $('#whatif-about');
+  about.textContent = '';
+  if (!isWhatIf) body.replaceChildren(empty('This emulator has no what-if.', 'The route POST /what-if is not there. Lint and Attach work without it.'));
+  else if (error) body.replaceChildren(empty('What-if did not answer.', error.message));
+  else if (lint && !lint.isValid) body.replaceChildren(empty('The draft has errors.', 'What it would do is worked out as soon as lint finds none.'));
+  else if (!flipped) body.replaceChildren(el('p.pad.q', null, 'Asking the recorded calls again'));
+  else {
+    about.textContent = `this draft had been attached for ${flipped.requests === 1 ? 'the one recorded request' : `all ${count(flipped.requests)} recorded requests`}`;
+    body.replaceChildren(...flips(flipped));
+  }
+}
+
+// Attach, restore, put back
+
+async function attach(text, done) {
+  const place = isEditing ? $('#attach-wrong') : $('#page-wrong');
+  const previous = attached;
+  try {
+    await ask(policyPath(), { method: 'PUT', body: text });
+    wrong(place, null);
+    before = previous;
+    await settle(done);
+  } catch (error) {
+    wrong(place, error);
+  }
+}
+
+async function settle(done) {
+  if (isEditing) stopEditing();
+  await readDocuments();
+  await show();
+  say(done);
+  const undo = $('#undo');
+  undo.hidden = before === null || before === attached;
+  undo.focus();
+}
+
+$('#attach').addEventListener('click', async () => {
+  $('#attach-ask-what').textContent = inShort(flipped);
+  const text = desk.text;
+  if (await confirmed($('#attach-ask'))) await attach(text, 'Attached; it holds from the next request on');
+});
+
+$('#restore').addEventListener('click', async () => {
+  if (!(await confirmed($('#restore-ask')))) return;
+  const previous = attached;
+  try {
+    await ask(policyPath(), { method: 'DELETE' });
+    before = previous;
+    await settle('Full access is restored');
+  } catch (error) {
+    wrong($('#page-wrong'), error);
+  }
+});
+
+$('#undo').addEventListener('click', async () => {
+  const text = before;
+  await attach(text, 'Put back');
+});
+
+$('#edit').addEventListener('click', () => { edit(attached); desk.focus(); });
+$('#discard').addEventListener('click', () => { stopEditing(); $('#edit').focus(); });
+$('#copy-place').replaceWith(copyButton('Copy as command', () => `curl --request PUT --data-binary @draft.json ${location.origin}${policyPath()}`, 'button.bare'));
+chooser.addEventListener('change', choose);
+
+$('#draft-form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const query = new URLSearchParams(new FormData(event.target));
+  try {
+    const answer = await ask(`${policyPath()}/draft?${query}`);
+    wrong($('#draft-wrong'), null);
+    $('#draft-menu').open = false;
+    const text = `${JSON.stringify(answer.policy_document, null, 2)}\n`;
+    sessionStorage.setItem(draftKey(), text);
+    edit(text);
+    $('#draft-note').textContent = [answer.summary, ...answer.generalisations].join('; ');
+    $('#draft-note').hidden = false;
+    desk.focus();
+  } catch (error) {
+    wrong($('#draft-wrong'), error);
+  }
+});
+
+// What happens meanwhile
+
+const refresh = gathered(async () => {
+  await readDocuments().catch(() => {});
+  if (!current) return;
+  if (!current.endpoint) { current.document = documents.find(({ sha256 }) => sha256 === current.document.sha256) ?? current.document; drawAttached(current.document); return; }
+  const text = await askText(policyPath()).catch(() => null);
+  if (text !== null && text !== attached) {
+    attached = text;
+    if (isEditing) { desk.against(text); say('Another text was attached meanwhile'); }
+  }
+  drawAttached(await countedDocument(true));
+  if (isEditing && lint) askWhatIf();
+}, 800);
+
+async function start() {
+  await readDocuments();
+  fillChooser();
+  await choose();
+}
+
+listen(null, {
+  request: refresh,
+  change(change) {
+    if (change.kind === 'endpoint' || change.kind === 'reload' || change.kind === 'reset') readDocuments().then(() => { fillChooser(); if (!current || chooser.value !== (current.endpoint?.vpc_endpoint_id ?? current.document.sha256)) choose(); }).catch(() => {});
+    refresh();
+  },
+  restarted: refresh,
+  state() {},
+});
+
+$('#columns').classList.add('alone');
+has('POST', '/what-if').then((is) => { isWhatIf = is; return start(); }).catch((error) => wrong($('#page-wrong'), error));

@@ -1,0 +1,103 @@
+// The page of the set-up: variables for clients, the CA, what is in force, what the doctor sees.
+
+import { $, ask, askText, badge, bytes, confirmed, copy, count, el, empty, gathered, has, readHealth, say, tabs, wrong } from './base.js';
+import { bar } from './charts.js';
+import { listen } from './live.js';
+
+const CLIENTS = [['boto3', 'boto3'], ['cli', 'AWS CLI'], ['node', 'Node.js'], ['java', 'Java'], ['rust', 'Rust'], ['go', 'Go'], ['dotnet', '.NET'], ['curl', 'curl'], ['all', 'all']];
+const GRADES = { ok: ['ok', 'ok'], warning: ['er', 'warning'], problem: ['im', 'problem'] };
+const MODES = { identity_side: 'Identity side', undeclared_unsigned_payload: 'Undeclared unsigned body', clock_skew_seconds: 'Clock skew', public_endpoint: 'Public endpoint', vpc_endpoints: 'Endpoints' };
+/** Limits in reach of everyday use come first. */
+const LIMITS_SHOWN = 8;
+
+let client = 'boto3';
+let variables = '';
+
+/** What is on the screen, and on a picture of it, has no secret; what is copied has. */
+const masked = (text) => text.replace(/(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN)((?:=|\s+=?\s*|:\s*)["']?)([^"'\s;]+)/g, (_, name, between) => `${name}${between}${'•'.repeat(8)}`);
+
+async function showEnv() {
+  const query = new URLSearchParams({ client, format: $('#format').value });
+  if (!$('#certs-form').hidden) query.set('certs_directory', $('#certs').value);
+  const place = $('#env');
+  place.setAttribute('aria-labelledby', `tab-${client}`);
+  try {
+    variables = (await askText(`/env?${query}`)).trimEnd();
+    place.textContent = masked(variables);
+  } catch (error) {
+    if (error.code === 'NoCertificateFiles') {
+      $('#certs-form').hidden = false;
+      $('#certs-why').textContent = error.message;
+      return showEnv();
+    }
+    place.textContent = error.message;
+  }
+}
+
+function years(instant) {
+  const months = Math.max(0, Math.floor((Date.parse(instant) - Date.now()) / (30.44 * 86_400_000)));
+  return months >= 24 ? `${Math.floor(months / 12)} years and ${months % 12} months` : `${months} months`;
+}
+
+async function showHealth() {
+  const health = await readHealth();
+  $('#about').textContent = `control on ${location.origin}; ${health.status === 'ok' ? 'everything is in order' : health.status}`;
+  const colons = health.ca.fingerprint_sha256;
+  $('#ca').replaceChildren(el('dt', null, 'SHA-256'), el('dd.fp', null, colons), el('dt', null, 'Valid until'), el('dd.n', null, `${health.ca.not_after.slice(0, 10)}, ${years(health.ca.not_after)}`));
+  const modes = Object.entries(health.modes).map(([name, value]) => [MODES[name] ?? name.replaceAll('_', ' '), [value].flat().join(', ') + (name.endsWith('_seconds') ? ' s' : '')]);
+  modes.push(['State', health.state.failure ?? `in ${health.state.kept_in === 'file' ? 'a file' : 'memory'}`]);
+  if (health.log.requests_lost) modes.push(['Log lines lost', count(health.log.requests_lost)]);
+  $('#modes').replaceChildren(...modes.flatMap(([name, value]) => [el('dt', null, name), el('dd', null, value)]));
+}
+
+async function showDoctor() {
+  const findings = await ask('/doctor');
+  const order = ['problem', 'warning', 'ok'];
+  findings.sort((one, other) => order.indexOf(one.status) - order.indexOf(other.status));
+  $('#doctor').replaceChildren(...findings.map(({ status, check, message, cure }) => el('li.finding', null, el('span', null, badge(...GRADES[status])), el('div', null, el('p', null, message), el('p', null, cure ?? `${check}: nothing to do`)))));
+}
+
+const isBytes = (name) => /_bytes(_max)?$|bytes_max$/.test(name);
+
+async function showLimits() {
+  if (!(await has('GET', '/limits'))) return;
+  const answer = await ask('/limits');
+  const limits = Array.isArray(answer) ? answer : answer.limits ?? Object.entries(answer).map(([name, limit]) => ({ name, ...limit }));
+  const said = (limit, number) => (isBytes(limit.name) ? bytes(number) : count(number));
+  const used = (limit) => limit.used ?? limit.current ?? limit.in_use ?? null;
+  const last = (limit) => limit.last_reached ?? limit.reached_at ?? limit.last_reached_at ?? null;
+  const counted = limits.filter((limit) => typeof used(limit) === 'number' && typeof limit.value === 'number' && limit.value > 0);
+  counted.sort((one, other) => used(other) / other.value - used(one) / one.value);
+  const reached = limits.filter((limit) => last(limit));
+  $('#limits-about').textContent = reached.length ? `reached: ${reached.map(({ name }) => name).join(', ')}` : 'none reached';
+  $('#limits').replaceChildren(...counted.slice(0, LIMITS_SHOWN).map((limit) => bar({ name: limit.name.replace(/_max$/, '').replaceAll('_', ' '), value: used(limit), of: limit.value, kind: 'used', text: `${said(limit, used(limit))} of ${said(limit, limit.value)}` })));
+  const rest = limits.filter((limit) => !counted.slice(0, LIMITS_SHOWN).includes(limit));
+  $('#limits-rest').hidden = rest.length === 0;
+  $('#limits-count').textContent = String(rest.length);
+  $('#limits-list').replaceChildren(...rest.flatMap((limit) => [el('dt.m', null, limit.name), el('dd', null, [limit.value === null ? 'none' : typeof limit.value === 'number' ? said(limit, limit.value) : String(limit.value), last(limit) && `, last reached ${last(limit)}`].filter(Boolean).join(''))]));
+  $('#limits-card').hidden = false;
+}
+
+const showAll = () => Promise.all([showEnv(), showHealth(), showDoctor(), showLimits()]).then(() => wrong($('#page-wrong'), null), (error) => wrong($('#page-wrong'), error));
+
+$('#clients').replaceChildren(...CLIENTS.map(([name, title], index) => el('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': 'env', 'aria-selected': String(index === 0), tabindex: index === 0 ? '0' : '-1', data: { client: name } }, title)));
+tabs($('#clients'), (tab) => { client = tab.dataset.client; showEnv(); });
+$('#format').addEventListener('change', showEnv);
+$('#certs-form').addEventListener('submit', (event) => { event.preventDefault(); showEnv(); });
+$('#copy-env').addEventListener('click', () => copy(variables));
+$('#reset').addEventListener('click', async () => {
+  if (!(await confirmed($('#reset-ask')))) return;
+  try {
+    await ask('/reset', { method: 'POST' });
+    say('Everything is as configured');
+    wrong($('#reset-wrong'), null);
+  } catch (error) {
+    wrong($('#reset-wrong'), error);
+  }
+  showAll();
+});
+
+const refresh = gathered(() => Promise.all([showHealth(), showDoctor(), showLimits()]).catch(() => {}), 1_000);
+listen(null, { request: refresh, change: refresh, restarted: showAll, state() {} });
+if ($('#doctor').children.length === 0) $('#doctor').replaceChildren(empty('Loading'));
+showAll();
