@@ -14,7 +14,7 @@ let client = 'boto3';
 let variables = '';
 
 /** What is on the screen, and on a picture of it, has no secret; what is copied has. */
-const masked = (text) => text.replace(/(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN)((?:=|\s+=?\s*|:\s*)["']?)([^"'\s;]+)/g, (_, name, between) => `${name}${between}${'•'.repeat(8)}`);
+const masked = (text) => text.replace(/(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN)(["']?(?:=|[ \t]+=?[ \t]*|:[ \t]*)["']?)([^"'\s;]+)/g, (_, name, between) => `${name}${between}${'•'.repeat(8)}`);
 
 async function showEnv() {
   const query = new URLSearchParams({ client, format: $('#format').value });
