@@ -47,6 +47,7 @@ mod index;
 pub(crate) mod modes;
 mod path;
 mod policies;
+mod projects;
 #[expect(
     unused_qualifications,
     reason = "utoipa names parameters by a path of its own"

@@ -174,7 +174,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 const SHELL: &str = include_str!("dashboard/shell.html");
 
 /// In the order of the navigation
-static PAGES: [Page; 6] = [
+static PAGES: [Page; 7] = [
     Page {
         name: "",
         title: "Requests",
@@ -195,6 +195,13 @@ static PAGES: [Page; 6] = [
         route: "/matrix",
         script: "matrix.js",
         main: include_str!("dashboard/matrix.html"),
+    },
+    Page {
+        name: "project",
+        title: "Project",
+        route: "/projects",
+        script: "project.js",
+        main: include_str!("dashboard/project.html"),
     },
     Page {
         name: "faults",
@@ -219,7 +226,7 @@ static PAGES: [Page; 6] = [
     },
 ];
 
-static ASSETS: [Asset; 19] = [
+static ASSETS: [Asset; 20] = [
     Asset {
         name: "style.css",
         content_type: "text/css; charset=utf-8",
@@ -243,6 +250,7 @@ static ASSETS: [Asset; 19] = [
     script("pictures.js", include_str!("dashboard/pictures.js")),
     script("policies.js", include_str!("dashboard/policies.js")),
     script("policy_text.js", include_str!("dashboard/policy_text.js")),
+    script("project.js", include_str!("dashboard/project.js")),
     script("requests.js", include_str!("dashboard/requests.js")),
     script("setup.js", include_str!("dashboard/setup.js")),
     script("whatif.js", include_str!("dashboard/whatif.js")),

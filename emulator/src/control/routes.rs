@@ -22,7 +22,7 @@ use super::{
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    policies, requests, reset, simulate, state, verify,
+    policies, projects, requests, reset, simulate, state, verify,
 };
 use crate::runtime::Shared;
 
@@ -88,6 +88,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         ))
         .routes(routes!(coverage::show, coverage::set, coverage::clear))
         .routes(routes!(policies::show))
+        .routes(routes!(projects::list))
         .routes(routes!(simulate::simulate))
         .routes(routes!(simulate::lint))
         .routes(routes!(clock::show, clock::set))

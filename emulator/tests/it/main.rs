@@ -34,6 +34,7 @@ mod policy_command;
 mod policy_routes;
 mod policy_tests;
 mod process;
+mod projects;
 mod public_certs;
 mod readme;
 mod recovery;

@@ -1,6 +1,6 @@
 // The page of coverage: how much of the policies requests came to, and what none came to.
 
-import { $, ask, badge, confirmed, count, el, empty, gathered, icon, plural, rows, say, tail, wrong } from './base.js';
+import { $, ask, askText, badge, confirmed, count, el, empty, gathered, icon, plural, rows, say, tail, wrong } from './base.js';
 import { bar, mini } from './charts.js';
 import { listen } from './live.js';
 
@@ -13,8 +13,20 @@ minimum.value = new URLSearchParams(location.search).get('minimum') ?? '';
 const share = ({ covered, of }) => (of ? Math.floor((100 * covered) / of) : 100);
 const wanted = () => (/^\d{1,3}$/.test(minimum.value) && Number(minimum.value) <= 100 ? Number(minimum.value) : null);
 
+/** Documents that were replaced have no page of their own */
+async function markReplaced(documents) {
+  const places = new Set(documents.filter(({ policy_type: type }) => type === 'vpc-endpoint').map(({ attached_to: to }) => to));
+  for (const place of places) {
+    const own = documents.filter(({ policy_type: type, attached_to: to }) => type === 'vpc-endpoint' && to === place);
+    if (own.length < 2) continue;
+    const attached = await askText(`/vpc-endpoints/${encodeURIComponent(place)}/policy`).catch(() => null);
+    for (const document of own) document.replaced = (await askText(`/policies/${document.sha256}`).catch(() => null)) !== attached;
+  }
+}
+
 /** Where a line of a document is shown */
 const lineLink = (document, line) => `/dashboard/policies?document=${encodeURIComponent(document.policy_type === 'vpc-endpoint' ? document.attached_to : document.sha256)}#line-${line}`;
+const linked = (document, line, text) => (document.replaced ? el('span', null, el('span.m', null, text), ' ', el('span.q', null, 'replaced')) : el('a.m', { href: lineLink(document, line), tabindex: '-1' }, text));
 const nameOf = (document) => document.file?.split('/').pop() ?? tail(document.attached_to) ?? document.policy_type;
 
 /** Everything that no request came to, or only from one side */
@@ -57,10 +69,10 @@ function drawNever(report) {
   const table = el('table.t.lines', { role: 'table' }, el('caption.vh', null, 'What never matched'),
     el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ['Document, line', 'Statement', 'What'].map((title) => el('th', { scope: 'col', role: 'columnheader' }, title)))),
     el('tbody', { role: 'rowgroup' }, list.map(({ document, statement, line, kind, word, what }) => el('tr', { role: 'row', data: { row: '' } },
-      el('th', { scope: 'row', role: 'rowheader' }, el('a.m', { href: lineLink(document, line), tabindex: '-1' }, `${nameOf(document)}:${line}`)),
+      el('th', { scope: 'row', role: 'rowheader' }, linked(document, line, `${nameOf(document)}:${line}`)),
       el('td', { role: 'cell', 'data-h': 'statement' }, [statement.statement, statement.sid].filter((part) => part !== null).join(' ')),
       el('td', { role: 'cell' }, badge(kind, word), ' ', what)))));
-  rows(table, (row) => $('a', row).click());
+  rows(table, (row) => $('a', row)?.click());
   place.replaceChildren(table);
 }
 
@@ -71,10 +83,10 @@ function drawDocuments(report) {
   const table = el('table.t.lines', { role: 'table' }, el('caption.vh', null, 'Documents'),
     el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ['Document', 'Asked', 'Statements', 'Elements', 'Conditions'].map((title, index) => el(index === 1 ? 'th.r' : 'th', { scope: 'col', role: 'columnheader' }, title)))),
     el('tbody', { role: 'rowgroup' }, report.documents.map((document) => el('tr', { role: 'row', data: { row: '' } },
-      el('th', { scope: 'row', role: 'rowheader' }, el('a.m', { href: lineLink(document, 1), tabindex: '-1' }, nameOf(document)), el('br'), el('span.q', null, [document.policy_type, document.attached_to && `on ${document.attached_to}`, `sha256 ${document.sha256.slice(0, 12)}`].filter(Boolean).join(', '))),
+      el('th', { scope: 'row', role: 'rowheader' }, linked(document, 1, nameOf(document)), el('br'), el('span.q', null, [document.policy_type, document.attached_to && `on ${document.attached_to}`, `sha256 ${document.sha256.slice(0, 12)}`].filter(Boolean).join(', '))),
       el('td.r.n', { role: 'cell', 'data-h': 'asked' }, count(document.requests)),
       cell('statements', document.totals.statements), cell('elements', document.totals.elements), cell('conditions', document.totals.conditions)))));
-  rows(table, (row) => $('a', row).click());
+  rows(table, (row) => $('a', row)?.click());
   place.replaceChildren(table);
 }
 
@@ -84,6 +96,7 @@ async function read() {
     const response = await fetch(`/coverage${query}`, { cache: 'no-store' });
     if (!response.ok) throw new Error(`the control API answered ${response.status}`);
     const report = await response.json();
+    await markReplaced(report.documents);
     const isOn = response.headers.get('x-coverage-enabled') === 'true';
     const isCounted = isOn || report.documents.some(({ requests }) => requests > 0);
     $('#counting').setAttribute('aria-pressed', isOn);

@@ -2,7 +2,6 @@
 
 import { ask, badge, copyButton, count, el, has, plural } from './base.js';
 import { testCase } from './explain.js';
-import { placesOf } from './policy_text.js';
 import { items } from './yaml.js';
 
 /** How many are shown at once */
@@ -30,15 +29,22 @@ function tryIt(endpoint, text) {
   location.href = `/dashboard/policies?document=${encodeURIComponent(endpoint)}`;
 }
 
-function editOf(edit, text, entry, isFirst) {
+function editOf(edit, entry, isFirst) {
   const endpoint = entry.entry_point?.vpc_endpoint_id;
-  const description = edit.description[0].toUpperCase() + edit.description.slice(1);
+  const text = edit.policy_text;
+  const [, place, what] = /^(\/\S*): (.*)$/s.exec(edit.description) ?? [null, null, edit.description];
   const isOfEndpoint = edit.policy_type === 'vpc-endpoint' && endpoint;
   const warnings = edit.findings.length > 0 && [' ', badge('er', plural(edit.findings.length, 'finding')), ' ', el('span.q', null, edit.findings[0].message)];
   return el('li.edit', null, el('div', null,
-    el('p', null, el('b', null, withCode(description)), el('br'), el('span.q', null, effect(edit)), warnings),
+    el('p', null, el('b', null, withCode(what[0].toUpperCase() + what.slice(1))), place && el('span.q.m', null, ` ${place}`), el('br'), el('span.q', null, effect(edit)), warnings),
     isOfEndpoint ? el(isFirst ? 'button.go' : 'button', { type: 'button', onclick: () => tryIt(endpoint, text) }, 'Try in What if') : copyButton('Copy document', text)),
   el('div.diff', null, diffLines(edit.diff)));
+}
+
+/** The members of a test in the order in which people write them */
+function inOrder(test) {
+  const { name, operation, resource, expect, ...rest } = test;
+  return { name, operation, ...(resource !== undefined && { resource }), ...rest, expect };
 }
 
 /** What stands where a refusal may be right: the test case that expects it */
@@ -52,16 +58,12 @@ export async function editsOf(entry) {
   const section = (title, ...list) => el('section', null, el('h3', null, title), el('ul.edits', { role: 'list' }, ...list));
   if (!(await has('GET', '/requests/{request_id}/edits'))) return section('If the refusal is right', expectIt(testCase(entry)));
   try {
-    // Documents are shown as they are written, so they are taken out of the text of the answer.
-    const text = await ask(`/requests/${encodeURIComponent(entry.request_id)}/edits`, { accept: 'text/plain' });
-    const answer = JSON.parse(text);
-    const places = placesOf(text.trim());
-    const documents = answer.edits.map((_, index) => { const { from, to } = places.get(`/edits/${index}/policy_document`); return `${text.slice(from, to)}\n`; });
-    const list = answer.edits.map((edit, index) => editOf(edit, documents[index], entry, index === 0));
+    const answer = await ask(`/requests/${encodeURIComponent(entry.request_id)}/edits`);
+    const list = answer.edits.map((edit, index) => editOf(edit, entry, index === 0));
     const rest = list.slice(EDITS_SHOWN);
     const more = rest.length && el('li', null, el('details.more', null, el('summary', null, 'Further edits ', el('span.q', null, count(rest.length))), el('ul.edits', { role: 'list' }, rest)));
     const notes = answer.notes.map((note) => el('li.q', null, withCode(note)));
-    const test = answer.test ? items([answer.test], 0) : testCase(entry);
+    const test = answer.test ? items([inOrder(answer.test)], 0) : testCase(entry);
     return section(list.length ? 'What would allow it' : 'If the refusal is right', list.slice(0, EDITS_SHOWN), more || null, notes, expectIt(test));
   } catch (error) {
     return section('If the refusal is right', el('li.q', null, `What would allow it could not be worked out: ${error.message}`), expectIt(testCase(entry)));

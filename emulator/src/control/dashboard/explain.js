@@ -451,6 +451,9 @@ function commonStart(one, other) {
   return at;
 }
 
+/** A rule by its id, with where it comes from */
+export const ruleName = (rule) => (rule && typeof rule === 'object' ? `${rule.id} (${rule.source})` : rule);
+
 function requestOf(entry) {
   const body = entry.body ?? {};
   const what = body.bytes === null || body.bytes === undefined ? 'no body read' : [body.content_type, plural(body.bytes, 'byte')].filter(Boolean).join(', ');
@@ -461,7 +464,7 @@ function requestOf(entry) {
     definition('From', entry.source_ip, true),
     definition('Entry point', entry.entry_point ? [entry.entry_point.vpc_endpoint_id ?? 'public endpoint', entry.entry_point.vpc_id].filter(Boolean).join(', ') : 'none', true),
     body.sha256 && definition('Body', `sha256 ${body.sha256}`, true),
-    definition('Rule', entry.response?.rule ?? 'none', !!entry.response?.rule),
+    definition('Rule', ruleName(entry.response?.rule) ?? 'none', !!entry.response?.rule),
     entry.traceparent && definition('Trace', entry.traceparent, true),
     entry.warnings?.length > 0 && definition('Warnings', entry.warnings.join('; ')),
     entry.notes?.length > 0 && definition('Notes', entry.notes.join('; ')),

@@ -152,7 +152,10 @@ function show() {
     const isOfTls = kind !== 'tls' || !tls || tls === form.elements.tls.value;
     field.hidden = !kinds.split(' ').includes(kind) || !isOfConnection || !isOfTls;
   }
-  if (kind === 'delay' && !form.elements.delay_from.value) form.elements.delay_from.value = '50';
+  // A delay of its own needs one; before something else it is there only if somebody writes it.
+  const delay = form.elements.delay_from;
+  if (kind === 'delay' && !delay.value) { delay.value = '50'; delay.dataset.proposed = ''; }
+  if (kind !== 'delay' && delay.dataset.proposed === '') { delay.value = ''; delete delay.dataset.proposed; }
   $('#file').textContent = `faults:\n${items([definition()], 2)}\n`;
   const seconds = textOf('ttl_seconds');
   $('#form-says').textContent = seconds ? `Ends by itself after ${seconds} s on the machine's clock.` : 'Stays until it is stopped or the emulator is reset.';
@@ -172,9 +175,10 @@ form.addEventListener('input', show);
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
   try {
-    const { name } = await ask('/faults', { method: 'POST', body: definition() });
+    const fault = definition();
+    await ask('/faults', { method: 'POST', body: fault });
     show();
-    say(`${name} is in force`);
+    say(`${fault.name} is in force`);
     await read();
   } catch (error) {
     const place = $('#form-wrong');

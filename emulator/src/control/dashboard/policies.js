@@ -252,7 +252,7 @@ $('#draft-form').addEventListener('submit', async (event) => {
     const answer = await ask(`${policyPath()}/draft?${query}`);
     wrong($('#draft-wrong'), null);
     $('#draft-menu').open = false;
-    const text = `${JSON.stringify(answer.policy_document, null, 2)}\n`;
+    const text = answer.policy_text;
     sessionStorage.setItem(draftKey(), text);
     edit(text);
     $('#draft-note').textContent = [answer.summary, ...answer.generalisations].join('; ');

@@ -3,7 +3,7 @@
 import { $, actionName, arn, ask, badge, clockTime, confirmed, count, duration, el, emulatorNow, empty, gathered, hidden, icon, plural, readClock, readHealth, say, tail, wrong } from './base.js';
 import { overTime } from './charts.js';
 import { editsOf } from './edits.js';
-import { explain, KIND_WORDS, kindOf } from './explain.js';
+import { explain, KIND_WORDS, kindOf, ruleName } from './explain.js';
 import { FROM_THE_BEGINNING, listen } from './live.js';
 import { pictures } from './pictures.js';
 
@@ -49,11 +49,11 @@ function readFilter(text, kind) {
   return { exact, words, kind };
 }
 
-const haystack = (entry) => (entry.text ??= [entry.request_id, entry.operation, entry.principal, entry.resource, entry.status, entry.error_code, KIND_WORDS[entry.kind], entry.rule, entry.fault, entry.source_ip, entry.vpc_endpoint_id, entry.target].filter((part) => part !== null && part !== undefined).join(' ').toLowerCase());
+const haystack = (entry) => (entry.text ??= [entry.request_id, entry.operation, entry.principal, entry.resource, entry.status, entry.error_code, KIND_WORDS[entry.kind], ruleName(entry.rule), entry.fault, entry.source_ip, entry.vpc_endpoint_id, entry.target].filter((part) => part !== null && part !== undefined).join(' ').toLowerCase());
 
 function fits(entry) {
   return (!wanted.kind || entry.kind === wanted.kind)
-    && wanted.exact.every(([name, value]) => String(entry[name] ?? '') === value)
+    && wanted.exact.every(([name, value]) => String((name === 'rule' ? entry.rule?.id : null) ?? entry[name] ?? '') === value)
     && wanted.words.every((word) => haystack(entry).includes(word));
 }
 

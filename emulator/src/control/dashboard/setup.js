@@ -61,20 +61,17 @@ const isBytes = (name) => /_bytes(_max)?$|bytes_max$/.test(name);
 
 async function showLimits() {
   if (!(await has('GET', '/limits'))) return;
-  const answer = await ask('/limits');
-  const limits = Array.isArray(answer) ? answer : answer.limits ?? Object.entries(answer).map(([name, limit]) => ({ name, ...limit }));
+  const limits = await ask('/limits');
   const said = (limit, number) => (isBytes(limit.name) ? bytes(number) : count(number));
-  const used = (limit) => limit.used ?? limit.current ?? limit.in_use ?? null;
-  const last = (limit) => limit.last_reached ?? limit.reached_at ?? limit.last_reached_at ?? null;
-  const counted = limits.filter((limit) => typeof used(limit) === 'number' && typeof limit.value === 'number' && limit.value > 0);
-  counted.sort((one, other) => used(other) / other.value - used(one) / one.value);
-  const reached = limits.filter((limit) => last(limit));
+  const counted = limits.filter(({ used, value }) => used !== null && value > 0);
+  counted.sort((one, other) => other.used / other.value - one.used / one.value);
+  const reached = limits.filter(({ last_reached: last }) => last);
   $('#limits-about').textContent = reached.length ? `reached: ${reached.map(({ name }) => name).join(', ')}` : 'none reached';
-  $('#limits').replaceChildren(...counted.slice(0, LIMITS_SHOWN).map((limit) => bar({ name: limit.name.replace(/_max$/, '').replaceAll('_', ' '), value: used(limit), of: limit.value, kind: 'used', text: `${said(limit, used(limit))} of ${said(limit, limit.value)}` })));
-  const rest = limits.filter((limit) => !counted.slice(0, LIMITS_SHOWN).includes(limit));
-  $('#limits-rest').hidden = rest.length === 0;
+  const shown = counted.slice(0, LIMITS_SHOWN);
+  $('#limits').replaceChildren(...shown.map((limit) => bar({ name: limit.name.replace(/_max$/, '').replaceAll('_', ' '), value: limit.used, of: limit.value, kind: 'used', text: `${said(limit, limit.used)} of ${said(limit, limit.value)}` })));
+  const rest = limits.filter((limit) => !shown.includes(limit) || limit.last_reached);
   $('#limits-count').textContent = String(rest.length);
-  $('#limits-list').replaceChildren(...rest.flatMap((limit) => [el('dt.m', null, limit.name), el('dd', null, [limit.value === null ? 'none' : typeof limit.value === 'number' ? said(limit, limit.value) : String(limit.value), last(limit) && `, last reached ${last(limit)}`].filter(Boolean).join(''))]));
+  $('#limits-list').replaceChildren(...rest.flatMap((limit) => [el('dt.m', { title: limit.description }, limit.name), el('dd', null, said(limit, limit.value), limit.value !== limit.default && el('span.q', null, `, default ${said(limit, limit.default)}`), limit.last_reached && el('span.c-er', null, `, reached ${count(limit.reached)} times, last at ${limit.last_reached.slice(0, 19)}Z`))]));
   $('#limits-card').hidden = false;
 }
 

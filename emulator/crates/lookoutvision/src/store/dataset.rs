@@ -153,6 +153,21 @@ impl Dataset {
         }
     }
 
+    /// When what it is doing ends, if the clock ends it
+    pub fn ends_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let started = match &self.phase {
+            Phase::Creating(started, _) | Phase::Updating(started) | Phase::Deleting(started) => started,
+            Phase::RollingBack { update, rollback, .. } => {
+                if update.is_over(now) {
+                    rollback
+                } else {
+                    update
+                }
+            }
+        };
+        started.until.filter(|_| !started.is_over(now))
+    }
+
     /// What it holds now
     pub fn entries(&self, now: Timestamp) -> &Arc<Entries> {
         if self.changes_are_seen(now) {

@@ -173,6 +173,21 @@ impl Model {
         }
     }
 
+    /// When what it is doing ends, if the clock ends it
+    pub fn ends_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Training(started, _)
+            | Phase::Starting(started, _)
+            | Phase::Stopping(started)
+            | Phase::Deleting(started) => started.until.filter(|_| !started.is_over(now)),
+            Phase::Trained
+            | Phase::TrainingFailed(_)
+            | Phase::Hosted
+            | Phase::HostingFailed(_)
+            | Phase::SystemUpdating => None,
+        }
+    }
+
     /// When the evaluation was done, once the status says that the training has succeeded
     pub fn evaluated(&self, now: Timestamp) -> Option<Timestamp> {
         let evaluated = match &self.phase {
