@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use iam_policy::{Decision, Evaluation, Explanation, PolicyDocument, Resource};
+use iam_policy::{Arn, Decision, Evaluation, Explanation, PolicyDocument, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -142,6 +142,11 @@ impl Authorization {
         self.pair().resource().to_string()
     }
 
+    /// The ARN of what that action is about, if it is about one
+    pub(crate) fn arn(&self) -> Option<&Arn> {
+        self.pair().resource().arn()
+    }
+
     /// The tags of what the actions are about, as they were
     pub(crate) fn resource_tags(&self) -> impl Iterator<Item = &Arc<BTreeMap<String, String>>> {
         self.asked.request.pairs().filter_map(Pair::resource_tags)
@@ -153,6 +158,11 @@ impl Authorization {
             Resource::Any => resource == "*",
             Resource::Arn(arn) => arn.as_str() == resource,
         })
+    }
+
+    /// What each of the actions is about: an ARN, or `*`
+    pub(crate) fn resources(&self) -> impl Iterator<Item = String> {
+        self.asked.request.pairs().map(|pair| pair.resource().to_string())
     }
 
     /// Each pair that was asked about, with its decision; of an abridged one the pair that decided

@@ -21,6 +21,7 @@ mod exec;
 mod expected_calls;
 mod healthcheck;
 mod init;
+mod limits;
 mod log_writer;
 mod logging;
 mod policy;
@@ -67,11 +68,13 @@ enum Command {
     Env(env::EnvOptions),
     /// Tell why calls do not arrive or are refused: look at variables, certificates, proxies, profiles, clients and clocks
     Doctor(doctor::DoctorOptions),
-    /// Print the journal of a running emulator, a line for each request, or verify that expected calls were made
+    /// Print the journal of a running emulator, a line for each request, count them, or verify that expected calls were made
     Requests(requests::RequestsOptions),
     /// Write the state of a running emulator to a file, or put one in its place
     #[command(subcommand)]
     State(state::StateCommand),
+    /// Print every limit of a running emulator, how near it is, and when it was last reached
+    Limits(limits::LimitsOptions),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
     Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
@@ -226,6 +229,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Doctor(options)) => variables::checked(|| doctor::run(&options)),
         Some(Command::Requests(options)) => variables::checked(|| requests::run(&options)),
         Some(Command::State(command)) => variables::checked(|| state::run(&command)),
+        Some(Command::Limits(options)) => variables::checked(|| limits::run(&options)),
         Some(Command::Init(options)) => variables::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => variables::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),

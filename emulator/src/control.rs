@@ -27,6 +27,7 @@ use crate::{
         body::{Client, RequestBody},
     },
     runtime::Shared,
+    settings::LimitsReached,
 };
 
 mod accept;
@@ -44,6 +45,8 @@ mod error;
 mod events;
 mod health;
 mod index;
+mod limits;
+mod metrics;
 pub(crate) mod modes;
 mod path;
 mod policies;
@@ -58,6 +61,7 @@ mod routes;
 mod screen;
 mod simulate;
 mod state;
+mod statistics;
 mod upload;
 pub(crate) mod verify;
 
@@ -122,11 +126,17 @@ impl ControlApi {
             is_body_complete: body.is_complete(),
         }
     }
-}
 
-/// Answers what came instead of a request's head
-pub(crate) fn answer_unreadable(error: &HeadError) -> Response<Full<Bytes>> {
-    unreadable(error).into_whole_response()
+    /// Answers what came instead of a request's head
+    pub(crate) fn answer_unreadable(&self, error: &HeadError) -> Response<Full<Bytes>> {
+        self.limits_reached().note(error.limits().iter().copied());
+        unreadable(error).into_whole_response()
+    }
+
+    /// When limits were reached
+    pub(crate) fn limits_reached(&self) -> &LimitsReached {
+        &self.shared.limits_reached
+    }
 }
 
 fn unreadable(error: &HeadError) -> ControlError {

@@ -21,7 +21,7 @@ use crate::{
         verify,
     },
     journal::{
-        EntryView,
+        CountBy, Counts, EntryView, Journal,
         events::ChangeKind,
         verification::{NotVerified, Report, Verification},
     },
@@ -34,7 +34,7 @@ use crate::{
         self, Stop,
         connection::{Api, Connector, cut_off::CutOff},
     },
-    services::vocabulary,
+    services::{self, vocabulary},
     tls::{self, CertificateAuthority, TlsLimits},
     workbench::coverage::{CoverageReport, show_all},
 };
@@ -148,13 +148,12 @@ impl Emulator {
             control: control_address,
             published,
         };
-        let space = Space::new(
-            config.settings.clone(),
-            service,
-            made,
-            clock,
+        let journal = Journal::new(
+            &config.settings.limits,
             config.process.log_requests,
+            &services::operation_names(),
         );
+        let space = Space::new(config.settings.clone(), service, made, clock, journal);
         if let Some(imported) = imported {
             start::import(&space, imported)?;
         }
@@ -210,6 +209,21 @@ impl Emulator {
     /// Forgets the requests until now, and answers how many there were
     pub fn clear_requests(&self) -> usize {
         self.shared.space.journal.clear()
+    }
+
+    /// How many requests there were of each group, by counters that no eviction touches
+    ///
+    /// ```
+    /// # use lookoutvision_emulator::{CountBy, Emulator};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let emulator = Emulator::builder().start().await.unwrap();
+    /// let counts = emulator.request_counts(&[CountBy::Operation, CountBy::Status]);
+    /// assert_eq!((counts.total, counts.rest), (0, 0));
+    /// # }
+    /// ```
+    pub fn request_counts(&self, by: &[CountBy]) -> Counts {
+        self.shared.space.journal.counters.counts(by)
     }
 
     /// Whether the calls that are expected were made

@@ -152,6 +152,7 @@ impl<'e> Exchange<'e> {
     /// A refusal's answer, and what the journal says of it
     fn refuse(&self, refusal: Refusal, entry: &mut OpenEntry<'_>) -> Response<Full<Bytes>> {
         let received = self.received;
+        self.shared.limits_reached.note(refusal.limits());
         note_what_the_head_says(entry, self, &refusal);
         let wire = refusal.to_wire(
             self.service,

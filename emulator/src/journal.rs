@@ -13,7 +13,7 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -23,39 +23,58 @@ use uuid::Uuid;
 
 use crate::{
     network::host_name::EmulatedService,
-    request::ReceivedRequest,
-    settings::{Limits, LogRequests},
+    request::{ReceivedRequest, trace_parent::TRACEPARENT},
+    settings::{Limits, LimitsReached, LogRequests},
 };
 
 pub(crate) mod call_pattern;
+mod counters;
+mod counts;
 mod entry;
 pub(crate) mod events;
 mod explainer;
 mod filter;
 mod request_log;
 mod shared_parts;
+mod statistics;
 mod typed;
 pub(crate) mod verification;
 mod view;
 
-pub use self::typed::JournalEntry;
 pub(crate) use self::{
+    counters::{Counters, RuleOfModel},
+    counts::CountByError,
     entry::{BodyRecord, Entry, SignatureRecord},
     explainer::Explainer,
     filter::{Order, PARAMETERS, Query},
     request_log::{REQUEST_LOG_TARGET, RequestLog},
+    statistics::{SECONDS, STEPS, Statistics, StatisticsError, StatisticsQuery},
     view::EntryView,
 };
-use self::{events::Changes, filter::Since, shared_parts::SharedParts, verification::Incomplete};
+pub use self::{
+    counts::{CountBy, CountOfGroup, Counts},
+    typed::JournalEntry,
+};
+use self::{
+    events::{Changes, Told},
+    filter::Since,
+    shared_parts::SharedParts,
+    verification::Incomplete,
+};
 
 /// Every request that was answered or broken off, newest last
 #[derive(Debug)]
 pub(crate) struct Journal {
     /// What the log says of requests
     pub(crate) log: RequestLog,
+    /// What no eviction touches
+    pub(crate) counters: Counters,
+    pub(crate) limits_reached: Arc<LimitsReached>,
     records: Mutex<Records>,
     limits: Mutex<JournalLimits>,
     changes: Mutex<Changes>,
+    /// What listeners were told last, written out
+    told: Mutex<Told>,
     /// Wakes whoever waits for entries and changes
     arrivals: Notify,
 }
@@ -71,6 +90,8 @@ struct Records {
     evicted: u64,
     /// The latest time of those that were evicted
     evicted_until: Option<Timestamp>,
+    /// The places of those that were cleared, the latest [`CLEARED_MAX`] times
+    cleared: VecDeque<Range<u64>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +110,9 @@ pub(crate) struct Selection {
     pub(crate) next: Option<Uuid>,
 }
 
+/// Times that the journal was cleared which are told from evictions
+const CLEARED_MAX: usize = 64;
+
 /// Entries that are taken out of the journal while nobody else can
 const WINDOW_ENTRIES: u64 = 256;
 
@@ -96,15 +120,23 @@ const WINDOW_ENTRIES: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct OpenEntry<'a> {
     journal: &'a Journal,
-    started: std::time::Instant,
+    started: Instant,
     // Always there until `drop` takes it.
     entry: Option<Entry>,
 }
 
 impl Journal {
-    pub(crate) fn new(limits: &Limits, log_requests: LogRequests) -> Self {
+    /// A journal of requests whose operations are these
+    pub(crate) fn new(limits: &Limits, log_requests: LogRequests, operations: &[&'static str]) -> Self {
+        let limits_reached = Arc::<LimitsReached>::default();
         let journal = Self {
-            log: RequestLog::new(log_requests, limits.log_queue_requests_max),
+            log: RequestLog::new(
+                log_requests,
+                limits.log_queue_requests_max,
+                limits_reached.clone(),
+            ),
+            counters: Counters::new(limits, operations),
+            limits_reached,
             records: Mutex::default(),
             limits: Mutex::new(JournalLimits {
                 entries_max: 0,
@@ -112,6 +144,7 @@ impl Journal {
                 entry_bytes_max: 0,
             }),
             changes: Mutex::default(),
+            told: Mutex::default(),
             arrivals: Notify::new(),
         };
         journal.set_limits(limits);
@@ -141,6 +174,7 @@ impl Journal {
             method: request.method.clone(),
             target: without_secrets(&request.target),
             host: request.host.clone(),
+            traceparent: request.header(&TRACEPARENT).and_then(|text| text.parse().ok()),
             entry_point: None,
             principal: None,
             access_key_id: None,
@@ -281,6 +315,19 @@ impl Journal {
         )
     }
 
+    /// How many entries from this place on the limits have pushed out, and the place of the oldest that is there; those that
+    /// were cleared are none of them
+    fn evicted_since(&self, place: u64) -> (u64, u64) {
+        let records = self.records();
+        let gone = place..records.first;
+        let cleared = records.cleared.iter().map(|cleared| {
+            let (start, end) = (cleared.start.max(gone.start), cleared.end.min(gone.end));
+            end.saturating_sub(start)
+        });
+        let evicted = gone.end.saturating_sub(gone.start).saturating_sub(cleared.sum());
+        (evicted, records.first)
+    }
+
     /// Ends with the next entry that is recorded, or the next change that is noted, after it was enabled
     pub(crate) fn arrival(&self) -> Notified<'_> {
         self.arrivals.notified()
@@ -292,14 +339,31 @@ impl Journal {
         (records.entries.len(), records.evicted)
     }
 
+    /// What the entries cost together, in bytes
+    pub(crate) fn bytes(&self) -> usize {
+        self.records().bytes
+    }
+
+    /// Forgets every entry, and begins the counts of groups anew
+    pub(crate) fn reset(&self) {
+        self.clear();
+        self.counters.reset();
+    }
+
     /// Forgets every entry, and how many went before; how many it were
     pub(crate) fn clear(&self) -> usize {
         let mut records = self.records();
         let first = records.first + records.entries.len() as u64;
+        let mut cleared = std::mem::take(&mut records.cleared);
+        if cleared.len() == CLEARED_MAX {
+            cleared.pop_front();
+        }
+        cleared.push_back(records.first..first);
         let forgotten = std::mem::replace(
             &mut *records,
             Records {
                 first,
+                cleared,
                 ..Records::default()
             },
         );
@@ -313,7 +377,9 @@ impl Journal {
             .limits
             .lock()
             .expect("nothing panics while it holds this lock");
-        entry.fit(limits.entry_bytes_max);
+        if entry.fit(limits.entry_bytes_max) {
+            self.limits_reached.journal_entry_bytes_max.note();
+        }
         entry.bytes = entry.cost();
         let mut evicted = Vec::new();
         let mut records = self.records();
@@ -334,8 +400,15 @@ impl Journal {
             records.evicted_until = records.evicted_until.max(Some(oldest.time));
             evicted.push(oldest);
         }
+        let are_too_many = !evicted.is_empty() && records.entries.len() >= limits.entries_max;
         // What was evicted is freed after the lock is.
         drop(records);
+        if !evicted.is_empty() {
+            match are_too_many {
+                true => self.limits_reached.journal_entries_max.note(),
+                false => self.limits_reached.journal_bytes_max.note(),
+            }
+        }
         self.arrivals.notify_waiters();
         self.log.note(&entry);
     }
@@ -374,7 +447,10 @@ impl std::ops::DerefMut for OpenEntry<'_> {
 impl Drop for OpenEntry<'_> {
     fn drop(&mut self) {
         if let Some(mut entry) = self.entry.take() {
-            entry.duration = self.started.elapsed();
+            let ended = Instant::now();
+            entry.duration = ended.saturating_duration_since(self.started);
+            // Before the journal, which may cut its texts.
+            self.journal.counters.count(&entry, ended);
             self.journal.push(entry);
         }
     }

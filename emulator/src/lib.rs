@@ -74,7 +74,7 @@ pub use emulator::{
 };
 pub use iam_policy::{Decision, Explanation, PolicyError};
 pub use jiff::Timestamp;
-pub use journal::JournalEntry;
+pub use journal::{CountBy, CountOfGroup, Counts, JournalEntry};
 pub use runtime::state_document::LeftOut;
 pub use serde_json::{Value, json};
 pub use tls::{CertificateAuthority, Fingerprint};

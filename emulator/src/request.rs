@@ -1,6 +1,7 @@
 //! A request as it came off the wire, with everything that later steps ask about it.
 
 pub(crate) mod body;
+pub(crate) mod trace_parent;
 
 use std::{
     fmt,
@@ -127,6 +128,14 @@ impl HeadError {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::too_large(limits),
             StatusCode::URI_TOO_LONG => Self::TargetTooLong,
             _ => Self::Malformed(found.to_string()),
+        }
+    }
+
+    /// The limits of which one was reached
+    pub(crate) fn limits(&self) -> &'static [&'static str] {
+        match self {
+            Self::TooLarge { .. } => &["header_bytes_max", "headers_max"],
+            Self::TargetTooLong | Self::TransferCoding(_) | Self::Malformed(_) => &[],
         }
     }
 

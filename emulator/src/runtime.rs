@@ -6,6 +6,7 @@
 
 pub(crate) mod acknowledged;
 pub(crate) mod addresses;
+pub(crate) mod handshakes;
 pub(crate) mod policy_texts;
 mod records;
 pub(crate) mod s3_tasks;
@@ -20,13 +21,16 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::{addresses::Addresses, unheard::UnheardConnections};
+use self::{addresses::Addresses, handshakes::Handshakes, unheard::UnheardConnections};
 pub(crate) use self::{
     snapshot::Snapshot,
     space::{NotAttached, Space, UnknownVpcEndpoint},
 };
 use crate::{
-    request::body::BodyBudget, settings::Settings, storage::StorageError, tls::CertificateAuthority,
+    request::body::BodyBudget,
+    settings::{LimitsReached, Settings},
+    storage::StorageError,
+    tls::CertificateAuthority,
 };
 
 /// What all requests share
@@ -39,6 +43,10 @@ pub(crate) struct Shared {
     pub(crate) control_bodies: BodyBudget,
     /// What clients tried that never became a request
     pub(crate) unheard: UnheardConnections,
+    /// How TLS handshakes ended
+    pub(crate) handshakes: Handshakes,
+    /// When limits were reached
+    pub(crate) limits_reached: Arc<LimitsReached>,
     pub(crate) addresses: Addresses,
     /// The folder of the CA's files for everyone
     pub(crate) public_certs: Option<PathBuf>,
@@ -55,12 +63,15 @@ impl Shared {
         public_certs: Option<PathBuf>,
     ) -> Self {
         let limits = space.snapshot().settings.limits;
+        let limits_reached = space.journal.limits_reached.clone();
         Self {
             space: Arc::new(space),
             authority,
             bodies: BodyBudget::of_aws_api(&limits),
             control_bodies: BodyBudget::of_control_api(&limits),
-            unheard: UnheardConnections::new(limits.unheard_kinds_max),
+            unheard: UnheardConnections::new(limits.unheard_kinds_max, limits_reached.clone()),
+            handshakes: Handshakes::default(),
+            limits_reached,
             addresses,
             public_certs,
             started: Instant::now(),
@@ -103,6 +114,7 @@ mod tests {
     use crate::{
         clock::Clock,
         config::Config,
+        journal::Journal,
         network::{addressed_host::AddressedHost, entry_point::Arrival},
         settings::LogRequests,
         storage::{Memory, Storage, testing::on_a_disk_that_fails},
@@ -132,7 +144,8 @@ mod tests {
             control: "127.0.0.1:8080".parse().unwrap(),
             published: None,
         };
-        let space = Space::new(config.settings, service, made, clock, LogRequests::None);
+        let journal = Journal::new(&config.settings.limits, LogRequests::None, &[]);
+        let space = Space::new(config.settings, service, made, clock, journal);
         Shared::new(space, authority, addresses, None)
     }
 

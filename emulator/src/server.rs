@@ -51,6 +51,7 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let (connector, stop) = (connector.clone(), stop.clone());
+                let limits_reached = connector.shared.limits_reached.clone();
                 match (room.clone().try_acquire_owned(), connector.api.clone()) {
                     (Ok(permit), _) => {
                         connections.spawn(async move {
@@ -60,6 +61,7 @@ pub(crate) async fn serve(
                     }
                     (Err(_), Api::Aws { .. }) => {
                         drop(stream);
+                        limits_reached.connections_max.note();
                         if let Some(count) = refusals.count(Instant::now()) {
                             warn!(
                                 connections_max = limits.connections_max,
@@ -68,7 +70,10 @@ pub(crate) async fn serve(
                         }
                     }
                     (Err(_), Api::Control(control)) => {
-                        health_checks.make_place(limits.health_connections_max);
+                        limits_reached.connections_max.note();
+                        if health_checks.make_place(limits.health_connections_max) {
+                            limits_reached.health_connections_max.note();
+                        }
                         let check = connections.spawn(connector.check_health(control, stream, peer, stop));
                         health_checks.0.push_back(check);
                         if let Some(count) = refusals.count(Instant::now()) {
@@ -138,14 +143,17 @@ impl Stop {
 struct HealthChecks(VecDeque<AbortHandle>);
 
 impl HealthChecks {
-    /// Ends the oldest ones, so that there is place for one more: a health check comes at once and takes a moment
-    fn make_place(&mut self, places: usize) {
+    /// Ends the oldest ones, so that there is place for one more: a health check comes at once and takes a moment. Whether
+    /// one had to be ended
+    fn make_place(&mut self, places: usize) -> bool {
         self.0.retain(|check| !check.is_finished());
+        let is_full = self.0.len() >= places;
         while self.0.len() >= places {
             if let Some(oldest) = self.0.pop_front() {
                 oldest.abort();
             }
         }
+        is_full
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) mod limits;
 mod log_requests;
 mod policy_files;
 
-pub(crate) use self::limits::Limits;
+pub(crate) use self::limits::{Limits, LimitsReached};
 pub(crate) use self::log_requests::LogRequests;
 pub(crate) use self::policy_files::{PolicyFiles, sha256};
 use crate::{

@@ -9,6 +9,7 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
+use counters::Histogram;
 use serde::{Serialize, de::DeserializeOwned};
 
 mod memory;
@@ -48,6 +49,11 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Why no change can be kept at present; answers at once
     fn failure(&self) -> Option<String>;
+
+    /// How long changes took to be kept, where that takes as long as a disk does
+    fn commit_durations(&self) -> Option<&Histogram> {
+        None
+    }
 }
 
 /// A table of records

@@ -11,6 +11,7 @@ use std::sync::{
 use iam_policy::{DocumentCounts, PolicyDocument, PolicyType};
 
 use super::Question;
+use crate::settings::LimitsReached;
 
 /// Counts for each document
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct Coverage {
     is_on: AtomicBool,
     documents_max: AtomicUsize,
     documents: RwLock<Documents>,
+    limits_reached: Arc<LimitsReached>,
     /// Goes up with each document that is asked
     clock: AtomicU64,
 }
@@ -41,11 +43,12 @@ pub(crate) struct CountedDocument {
 }
 
 impl Coverage {
-    pub(crate) fn new(is_on: bool, documents_max: usize) -> Self {
+    pub(crate) fn new(is_on: bool, documents_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             is_on: AtomicBool::new(is_on),
             documents_max: AtomicUsize::new(documents_max),
             documents: RwLock::default(),
+            limits_reached,
             clock: AtomicU64::new(0),
         }
     }
@@ -78,6 +81,11 @@ impl Coverage {
         let default = PolicyDocument::full_access();
         counted.retain(|known| known.document.text() != default.text());
         (counted, documents.evicted)
+    }
+
+    /// How many documents are counted for
+    pub(crate) fn len(&self) -> usize {
+        self.read().counted.len()
     }
 
     /// Shows a document that nobody may have asked yet
@@ -119,7 +127,11 @@ impl Coverage {
         }
         let documents_max = self.documents_max.load(Ordering::Relaxed);
         let mut documents = self.write();
+        let evicted = documents.evicted;
         documents.add(document, attached_to, documents_max);
+        if documents.evicted > evicted {
+            self.limits_reached.coverage_documents_max.note();
+        }
         if let Some(known) = documents.find(document, attached_to) {
             known.asked_last.store(now, Ordering::Relaxed);
             count(&known.counts);
@@ -190,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_document_that_is_read_again_goes_on_with_its_counts() {
-        let coverage = Coverage::new(true, 4);
+        let coverage = Coverage::new(true, 4, Arc::default());
         coverage.with_counts(&document("a"), Some("vpce-1"), |counts| counts.count_decided(0));
         coverage.with_counts(&document("a"), Some("vpce-1"), |counts| counts.count_decided(0));
         coverage.with_counts(&document("a"), Some("vpce-2"), |counts| counts.count_decided(0));
@@ -204,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_one_that_was_asked_longest_ago_makes_room() {
-        let coverage = Coverage::new(true, 2);
+        let coverage = Coverage::new(true, 2, Arc::default());
         let (a, b, c) = (document("a"), document("b"), document("c"));
         for document in [&a, &b, &a, &c] {
             coverage.with_counts(document, None, |_| ());
@@ -216,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_default_policy_was_written_by_nobody() {
-        let coverage = Coverage::new(true, 2);
+        let coverage = Coverage::new(true, 2, Arc::default());
         coverage.show(&PolicyDocument::full_access(), Some("vpce-1"));
         coverage.show(&document("a"), Some("vpce-1"));
         assert_eq!(coverage.documents().0.len(), 1);

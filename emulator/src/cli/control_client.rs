@@ -142,9 +142,19 @@ impl ControlClient {
         })))
     }
 
-    /// Waits for the next event of `GET /events` after `last` and answers its id; without `last`, the id to begin with
-    pub(super) fn next_event(&self, last: Option<&str>) -> Result<String, ControlError> {
-        self.block_on(self.wait_for_event(last))
+    /// Waits for the next event of `GET /events` after `last` and answers its id; without `last`, the id to begin with.
+    /// `None`: it was given up before there was one
+    pub(super) fn next_event(
+        &self,
+        last: Option<&str>,
+        given_up: impl Future<Output = ()>,
+    ) -> Result<Option<String>, ControlError> {
+        self.block_on(async {
+            tokio::select! {
+                event = self.wait_for_event(last) => event.map(Some),
+                () = given_up => Ok(None),
+            }
+        })
     }
 
     fn block_on<T>(&self, work: impl Future<Output = Result<T, ControlError>>) -> Result<T, ControlError> {

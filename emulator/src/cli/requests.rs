@@ -1,5 +1,5 @@
 //! `requests`: the journal of a running emulator, a line for each request; `requests verify`: whether the calls that a test
-//! expects were made.
+//! expects were made; `requests counts`: how many there were.
 //!
 //! ```text
 //! $ lookoutvision-emulator requests status=403 limit=1
@@ -16,6 +16,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::Value;
 
+mod counts;
+mod follow;
+
+use self::counts::CountsOptions;
 use super::{
     EXIT_FAILED, EXIT_OK,
     control_client::{ControlClient, ControlUrlOption},
@@ -43,6 +47,8 @@ pub(super) struct RequestsOptions {
 enum RequestsCommand {
     /// Tell whether the calls that a test expects were made; exit 0, or 1 with what comes nearest
     Verify(VerifyOptions),
+    /// Tell how many requests there were of each operation, principal, status, rule or fault, whatever the journal still has
+    Counts(CountsOptions),
 }
 
 /// Options of `requests verify`
@@ -71,7 +77,7 @@ struct CommonOptions {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people
     Text,
     /// JSON, as the control API has it
@@ -98,6 +104,7 @@ pub(super) fn run(options: &RequestsOptions) -> u8 {
     let done = match &options.command {
         None => list(options),
         Some(RequestsCommand::Verify(options)) => verify(options),
+        Some(RequestsCommand::Counts(options)) => counts::run(options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -121,20 +128,7 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
         let text = format!("`{name}` cannot be followed: entries are printed as they come, oldest first");
         return Err(Failure::Mistake(text));
     }
-    // Before the first list, so that nothing comes between it and what follows.
-    let mut event = control.next_event(None)?;
-    let mut last = None;
-    loop {
-        let after = last.iter().map(|id: &String| ("after".to_owned(), id.clone()));
-        let parameters: Vec<_> = options.parameters.iter().cloned().chain(after).collect();
-        let (printed, newest) = entries(&control, &parameters, options.common.format)?;
-        if print(&printed).is_err() {
-            // Nobody reads on.
-            return Ok(EXIT_OK);
-        }
-        last = newest.or(last);
-        event = control.next_event(Some(&event))?;
-    }
+    follow::follow(&control, &options.parameters, options.common.format)
 }
 
 /// What is printed of the entries that are asked for, and the request id of the last of them

@@ -200,6 +200,18 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
             "limits.counted_models_max",
             limits_before.counted_models_max != limits_after.counted_models_max,
         ),
+        (
+            "limits.counted_groups_max",
+            limits_before.counted_groups_max != limits_after.counted_groups_max,
+        ),
+        (
+            "limits.metric_series_max",
+            limits_before.metric_series_max != limits_after.metric_series_max,
+        ),
+        (
+            "limits.statistics_seconds_max",
+            limits_before.statistics_seconds_max != limits_after.statistics_seconds_max,
+        ),
     ];
     changed
         .into_iter()
@@ -376,7 +388,7 @@ mod tests {
         assert_eq!(
             changed(
                 "listen: 127.0.0.1:1\ncontrol: 127.0.0.1:2\ncerts: ca\npublic_certs: public\nlog_format: json\nlog_requests: none\nlog_level: debug\nhttp2: true\nnames: [a.test]\n\
-                 limits: {log_queue_requests_max: 9, connections_max: 9, tls_sessions_max: 9, unheard_kinds_max: 9, counted_models_max: 9, journal_entries_max: 9}\n"
+                 limits: {log_queue_requests_max: 9, connections_max: 9, tls_sessions_max: 9, unheard_kinds_max: 9, counted_models_max: 9, counted_groups_max: 9, metric_series_max: 9, statistics_seconds_max: 90, journal_entries_max: 9}\n"
             ),
             [
                 "listen",
@@ -393,6 +405,9 @@ mod tests {
                 "limits.tls_sessions_max",
                 "limits.unheard_kinds_max",
                 "limits.counted_models_max",
+                "limits.counted_groups_max",
+                "limits.metric_series_max",
+                "limits.statistics_seconds_max",
             ]
         );
     }

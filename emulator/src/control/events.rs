@@ -16,7 +16,7 @@ use hyper::{Response, body::Bytes};
 use jiff::Timestamp;
 use serde::Serialize;
 use sigv4_verify::redact_secrets;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -119,37 +119,48 @@ async fn tell(
     mut sender: http_body_util::channel::Sender<Bytes, Infallible>,
 ) {
     // So that whoever listens knows from where to go on before anything has happened.
-    let mut text = format!("retry: 1000\nid: {cursor}\n\n");
+    let mut text = Bytes::from(format!("retry: 1000\nid: {cursor}\n\n"));
     loop {
+        if !text.is_empty() {
+            tokio::select! {
+                () = shared.stopping.cancelled() => return,
+                sent = sender.send_data(text) => {
+                    if sent.is_err() {
+                        return;
+                    }
+                }
+            }
+            // What happens meanwhile is told in one go: hundreds of listeners that are woken by each call would take the
+            // time of those who serve.
+            tokio::select! {
+                () = shared.stopping.cancelled() => return,
+                () = sleep(PAUSE) => {}
+            }
+        }
         // Before the look, so that nothing comes between it and the wait.
         let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
-        for (event, after) in shared.space.journal.events_after(cursor) {
-            cursor = after;
-            write_event(&mut text, &event, cursor);
-        }
+        (text, cursor) = shared.space.journal.told_after(cursor, write_events);
         if text.is_empty() {
             tokio::select! {
                 () = shared.stopping.cancelled() => return,
                 waited = timeout(STILL_HERE_EVERY, arrival) => {
                     if waited.is_err() {
                         // A listener that is gone is found out by writing to it.
-                        text.push_str(": still here\n\n");
-                    }
-                }
-            }
-        }
-        if !text.is_empty() {
-            tokio::select! {
-                () = shared.stopping.cancelled() => return,
-                sent = sender.send_data(std::mem::take(&mut text).into()) => {
-                    if sent.is_err() {
-                        return;
+                        text = Bytes::from_static(b": still here\n\n");
                     }
                 }
             }
         }
     }
+}
+
+fn write_events(events: &[(Event, Cursor)]) -> Bytes {
+    let mut text = String::new();
+    for (event, cursor) in events {
+        write_event(&mut text, event, *cursor);
+    }
+    text.into()
 }
 
 fn write_event(text: &mut String, event: &Event, cursor: Cursor) {
@@ -170,6 +181,9 @@ fn to_json(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("events have string keys and finite numbers");
     escape_json(text)
 }
+
+/// How long events are gathered before they are told
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How often a listener to whom nothing happens hears from us
 const STILL_HERE_EVERY: Duration = Duration::from_secs(15);

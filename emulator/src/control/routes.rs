@@ -22,7 +22,7 @@ use super::{
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    policies, projects, requests, reset, simulate, state, verify,
+    limits, metrics, policies, projects, requests, reset, simulate, state, statistics, verify,
 };
 use crate::runtime::Shared;
 
@@ -73,11 +73,15 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(health::ready))
         .routes(routes!(env::show))
         .routes(routes!(doctor::show))
+        .routes(routes!(limits::show))
         .routes(routes!(certificates::ca_pem))
         .routes(routes!(certificates::ca_bundle_pem))
         .routes(routes!(certificates::truststore_p12))
         .routes(routes!(requests::list, requests::clear))
         .routes(routes!(verify::verify))
+        .routes(routes!(statistics::counts))
+        .routes(routes!(statistics::show))
+        .routes(routes!(metrics::show))
         .routes(routes!(events::stream))
         .routes(routes!(requests::show))
         .routes(routes!(endpoint_policy::list))

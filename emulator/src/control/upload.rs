@@ -66,6 +66,7 @@ impl Upload {
                 BodyError::TooLarge { bytes_max, .. } => BodyError::TooLarge { limit, bytes_max },
                 error => error,
             };
+            shared.limits_reached.note(error.limits());
             let (status, code) = match error {
                 BodyError::TooLarge { .. } | BodyError::TooManyValues { .. } => {
                     (StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge")

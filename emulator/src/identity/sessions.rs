@@ -73,6 +73,11 @@ impl Sessions {
         self.0.get(access_key_id).map(|session| &session.request)
     }
 
+    /// How many there are
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What they were asked for with
     pub(crate) fn requests(&self) -> impl Iterator<Item = Arc<SessionRequest>> {
         self.0.values().map(|session| session.request.clone())

@@ -16,7 +16,7 @@ use crate::{
     authorization::Authorization,
     identity::Principal,
     network::{addressed_host::AddressedHost, entry_point::EntryPoint, host_name::EmulatedService},
-    request::Connection,
+    request::{Connection, trace_parent::TraceParent},
 };
 
 /// One request
@@ -29,6 +29,8 @@ pub(crate) struct Entry {
     pub(crate) method: http::Method,
     pub(crate) target: Arc<str>,
     pub(crate) host: Arc<AddressedHost>,
+    /// The trace that the client says the request belongs to
+    pub(crate) traceparent: Option<TraceParent>,
     /// `None`: the request was refused before its entry point was known
     pub(crate) entry_point: Option<EntryPoint>,
     pub(crate) principal: Option<Arc<Principal>>,
@@ -137,6 +139,7 @@ impl Entry {
         size_of::<Self>()
             + self.target.len()
             + self.host.text.len()
+            + self.traceparent.as_ref().map_or(0, |_| TraceParent::BYTES)
             + self.operation.as_ref().map_or(0, |operation| operation.len())
             + text(&self.access_key_id)
             + text(&self.message)
@@ -150,13 +153,14 @@ impl Entry {
                 .map_or(0, |authorization| authorization.bytes())
     }
 
-    /// Cuts the texts of an entry that costs more than `bytes_max`, each to its share, and marks them with `…`
+    /// Cuts the texts of an entry that costs more than `bytes_max`, each to its share, and marks them with `…`; whether it
+    /// had to
     ///
     /// Condition keys are cut like the rest; what policies made of the whole of them can then not be worked out any
     /// more, so such an entry keeps its decision without an explanation, and says so.
-    pub(super) fn fit(&mut self, bytes_max: usize) {
+    pub(super) fn fit(&mut self, bytes_max: usize) -> bool {
         if self.cost_of_texts() <= bytes_max {
-            return;
+            return false;
         }
         let share = bytes_max / SHARES;
         if self.target.len() > share {
@@ -184,6 +188,7 @@ impl Entry {
         {
             self.authorization = Some(Arc::new(authorization.abridged(share)));
         }
+        true
     }
 }
 

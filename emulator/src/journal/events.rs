@@ -3,9 +3,18 @@
 //! Nothing is kept for a listener. It has a [`Cursor`], and asks for what came after it: entries are taken from the journal,
 //! changes from the newest [`CHANGES_MAX`] of them. So a listener that is too slow misses what the journal's limits push out
 //! in the meantime, and is told how many.
+//!
+//! Listeners that keep up are all at the same place. What comes after it is written out for the first of them that asks, and
+//! the others are given the same bytes.
 
-use std::{collections::VecDeque, fmt, str::FromStr, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    str::FromStr,
+    sync::{Arc, PoisonError},
+};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -67,6 +76,18 @@ pub(super) struct Changes {
     kept: VecDeque<Change>,
 }
 
+/// What listeners were told last, written out
+#[derive(Debug, Default)]
+pub(super) struct Told(VecDeque<Telling>);
+
+/// What comes after a cursor, written out
+#[derive(Debug, Clone)]
+struct Telling {
+    after: Cursor,
+    bytes: Bytes,
+    until: Cursor,
+}
+
 impl Default for Changes {
     fn default() -> Self {
         Self {
@@ -106,21 +127,51 @@ impl Journal {
         }
     }
 
+    /// What came after a cursor, as `write` writes it, and the cursor after it; no bytes where nothing came
+    pub(crate) fn told_after(
+        &self,
+        cursor: Cursor,
+        write: impl FnOnce(&[(Event, Cursor)]) -> Bytes,
+    ) -> (Bytes, Cursor) {
+        // Held while it is written, so that nobody else writes the same. Whoever panicked has added nothing.
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(telling) = told.0.iter().rev().find(|telling| telling.after == cursor) {
+            return (telling.bytes.clone(), telling.until);
+        }
+        let events = self.events_after(cursor);
+        let Some((_, until)) = events.last() else {
+            return (Bytes::new(), cursor);
+        };
+        let telling = Telling {
+            after: cursor,
+            bytes: write(&events),
+            until: *until,
+        };
+        if told.0.len() == TELLINGS_MAX {
+            told.0.pop_front();
+        }
+        told.0.push_back(telling.clone());
+        (telling.bytes, telling.until)
+    }
+
     /// What came after a cursor, at most [`EVENTS_MAX`] and a count of those that are gone, and the cursor after each
-    pub(crate) fn events_after(&self, cursor: Cursor) -> Vec<(Event, Cursor)> {
+    fn events_after(&self, cursor: Cursor) -> Vec<(Event, Cursor)> {
         let places = self.places();
         let (mut cursor, mut events) = (cursor, Vec::new());
         let changes = self.changes();
-        if cursor.epoch != changes.epoch {
-            // Another process told it of others: all of ours are new to it.
+        let is_ours =
+            cursor.epoch == changes.epoch && cursor.place <= places.end && cursor.change <= changes.end();
+        if !is_ours {
+            // Another process told it of others, or nobody did: all of ours are new to it.
             cursor = Cursor {
                 epoch: changes.epoch,
                 place: places.start,
                 change: changes.first,
             };
         }
-        let gone = places.start.saturating_sub(cursor.place) + changes.first.saturating_sub(cursor.change);
-        (cursor.place, cursor.change) = (cursor.place.max(places.start), cursor.change.max(changes.first));
+        let (evicted, first) = self.evicted_since(cursor.place);
+        let gone = evicted + changes.first.saturating_sub(cursor.change);
+        (cursor.place, cursor.change) = (cursor.place.max(first), cursor.change.max(changes.first));
         if gone > 0 {
             events.push((Event::Dropped(gone), cursor));
         }
@@ -176,3 +227,63 @@ pub(crate) struct InvalidCursor;
 const CHANGES_MAX: usize = 256;
 /// Entries that a listener is given at one time
 const EVENTS_MAX: usize = 64;
+/// Texts that are kept for listeners which are a little behind the others
+const TELLINGS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Limits, LogRequests};
+
+    fn journal() -> Journal {
+        Journal::new(&Limits::default(), LogRequests::None, &[])
+    }
+
+    fn note(journal: &Journal, kind: ChangeKind) {
+        let time = Timestamp::UNIX_EPOCH;
+        journal.note_change(Change { time, kind });
+    }
+
+    #[test]
+    fn what_listeners_at_the_same_place_are_told_is_written_once() {
+        let journal = journal();
+        let start = journal.end_of_events();
+        let write = |events: &[(Event, Cursor)]| Bytes::from(format!("{events:?}"));
+        assert_eq!(
+            journal.told_after(start, |_| unreachable!()),
+            (Bytes::new(), start)
+        );
+        note(&journal, ChangeKind::Reset);
+        let first = journal.told_after(start, write);
+        // What happens in between does not belong to it.
+        note(&journal, ChangeKind::Clock);
+        let second = journal.told_after(start, |_| panic!("it is written again"));
+        assert_eq!(first, second);
+        assert_eq!(first.0.as_ptr(), second.0.as_ptr());
+        let next = journal.told_after(first.1, write);
+        assert!(next.0.windows(5).any(|text| text == b"Clock"), "{next:?}");
+        assert_eq!(next.1, journal.end_of_events());
+    }
+
+    #[test]
+    fn a_cursor_that_nobody_gave_is_told_everything() {
+        let journal = journal();
+        note(&journal, ChangeKind::Reset);
+        let end = journal.end_of_events();
+        assert!(journal.events_after(end).is_empty());
+        for ahead in [
+            Cursor { place: 1, ..end },
+            Cursor { change: 2, ..end },
+            Cursor {
+                epoch: end.epoch.wrapping_add(1),
+                ..end
+            },
+        ] {
+            let events = journal.events_after(ahead);
+            assert!(
+                matches!(&events[..], [(Event::Change(change), after)] if change.kind == ChangeKind::Reset && *after == end),
+                "{ahead}: {events:?}"
+            );
+        }
+    }
+}

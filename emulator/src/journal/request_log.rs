@@ -23,7 +23,12 @@ use tokio::sync::oneshot;
 use tracing::{Level, enabled, info, warn};
 
 use super::Entry;
-use crate::{authorization::Authorization, identity::Principal, settings::LogRequests};
+use crate::{
+    authorization::Authorization,
+    identity::Principal,
+    request::trace_parent::TraceParent,
+    settings::{LimitsReached, LogRequests},
+};
 
 /// Writes lines about requests
 #[derive(Debug)]
@@ -33,6 +38,7 @@ pub(crate) struct RequestLog {
     /// Made with the first line
     queue: OnceLock<Option<SyncSender<Item>>>,
     lost: Arc<AtomicU64>,
+    limits_reached: Arc<LimitsReached>,
 }
 
 /// What the thread that writes is handed
@@ -46,12 +52,13 @@ enum Item {
 
 impl RequestLog {
     /// A log of so many lines, of which `queue_max` may wait to be written
-    pub(crate) fn new(requests: LogRequests, queue_max: usize) -> Self {
+    pub(crate) fn new(requests: LogRequests, queue_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             requests,
             queue_max,
             queue: OnceLock::new(),
             lost: Arc::default(),
+            limits_reached,
         }
     }
 
@@ -71,6 +78,7 @@ impl RequestLog {
             .is_some_and(|queue| queue.try_send(Item::Line(entry.clone())).is_ok());
         if !is_taken {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            self.limits_reached.log_queue_requests_max.note();
         }
     }
 
@@ -174,6 +182,7 @@ fn write_line(entry: &Entry) {
         entry_point,
         decision = authorization.map(|authorization| authorization.decision().as_str()),
         error_code = entry.error_code,
+        traceparent = entry.traceparent.as_ref().map(TraceParent::as_str),
         summary,
         duration_micros = u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
         "{}",

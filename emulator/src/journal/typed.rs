@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Entry, EntryView};
-use crate::{authorization::Authorization, identity::Principal};
+use crate::{authorization::Authorization, identity::Principal, request::trace_parent::TraceParent};
 
 /// One request: what was asked, what was decided, and why
 ///
@@ -46,6 +46,11 @@ impl JournalEntry {
     /// Path and query, without secrets
     pub fn target(&self) -> &str {
         &self.0.target
+    }
+
+    /// The `traceparent` header, where it has the form of W3C Trace Context
+    pub fn traceparent(&self) -> Option<&str> {
+        self.0.traceparent.as_ref().map(TraceParent::as_str)
     }
 
     /// The endpoint that the request came through, if it came through one

@@ -22,6 +22,7 @@ use crate::{
     authorization::{Authorization, Pair},
     identity::Principal,
     network::entry_point::EntryPoint,
+    request::trace_parent::TraceParent,
     settings::sha256,
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct EntryView<'a> {
     method: &'a str,
     target: &'a str,
     host: Option<&'a str>,
+    traceparent: Option<&'a str>,
     tls: TlsView<'a>,
     principal: Option<&'a str>,
     access_key_id: Option<&'a str>,
@@ -153,6 +155,7 @@ impl<'a> EntryView<'a> {
             method: entry.method.as_str(),
             target: &entry.target,
             host: Some(&*entry.host.text).filter(|text| !text.is_empty()),
+            traceparent: entry.traceparent.as_ref().map(TraceParent::as_str),
             tls: TlsView {
                 version: entry.connection.tls.version,
                 sni: entry.connection.tls.sni.as_deref(),

@@ -80,7 +80,7 @@ pub(crate) enum EndpointVariant {
 }
 
 /// A service that the emulator plays
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum EmulatedService {
     /// Amazon Lookout for Vision
     LookoutVision,

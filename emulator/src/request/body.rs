@@ -73,6 +73,20 @@ pub(crate) enum BodyError {
     Broken(#[source] hyper::Error),
 }
 
+impl BodyError {
+    /// The limits of which one was reached
+    pub(crate) fn limits(&self) -> Vec<&'static str> {
+        match self {
+            Self::TooLarge { limit, .. } => vec![limit],
+            Self::TooManyValues { .. } => vec!["body_values_max"],
+            Self::NoRoom { limit } => vec![limit, "client_body_share_percent_max"],
+            Self::TimedOut { .. } => vec!["body_timeout_seconds"],
+            Self::StoodStill { .. } => vec!["body_idle_timeout_seconds"],
+            Self::Broken(_) => Vec::new(),
+        }
+    }
+}
+
 /// A request's body on its way in
 #[derive(Debug)]
 pub(crate) struct RequestBody {

@@ -102,7 +102,7 @@ impl AcknowledgedChanges {
         Ok(())
     }
 
-    /// Adds a session
+    /// Adds a session; whether another one that was still good made room for it
     ///
     /// # Errors
     /// When it cannot be persisted; there is none then.
@@ -111,9 +111,11 @@ impl AcknowledgedChanges {
         request: SessionRequest,
         role: &Role,
         sessions_max: usize,
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         let mut sessions = (*self.sessions).clone();
-        let gone = sessions.make_room(request.issued_at, sessions_max.saturating_sub(1));
+        let others_max = sessions_max.saturating_sub(1);
+        let gone = sessions.make_room(request.issued_at, others_max);
+        let was_full = !gone.is_empty() && sessions.len() == others_max;
         self.persist(&|| {
             let mut changes = vec![record_of_session(&request)];
             changes.extend(
@@ -124,7 +126,7 @@ impl AcknowledgedChanges {
         })?;
         sessions.add(Arc::new(request), role);
         self.sessions = Arc::new(sessions);
-        Ok(())
+        Ok(was_full)
     }
 
     /// When what the configuration declares came to be: at the start of this process, unless the state of another one was

@@ -2,21 +2,37 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use iam_policy::PolicyDocument;
 
 use crate::{
     network::entry_point::EndpointTable,
-    settings::{Settings, sha256},
+    settings::{LimitsReached, Settings, sha256},
 };
 
 /// Policies that were in force, those that came last at the end
 #[derive(Debug, Default)]
-pub(crate) struct PolicyTexts(Mutex<VecDeque<([u8; 32], PolicyDocument)>>);
+pub(crate) struct PolicyTexts {
+    kept: Mutex<VecDeque<([u8; 32], PolicyDocument)>>,
+    limits_reached: Arc<LimitsReached>,
+}
 
 impl PolicyTexts {
+    /// None yet
+    pub(super) fn new(limits_reached: Arc<LimitsReached>) -> Self {
+        Self {
+            kept: Mutex::default(),
+            limits_reached,
+        }
+    }
+
+    /// How many are kept
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Keeps these, and forgets those that came first beyond so many
     pub(super) fn keep<'d>(&self, documents: impl Iterator<Item = &'d PolicyDocument>, texts_max: usize) {
         let mut kept = self.lock();
@@ -30,7 +46,10 @@ impl PolicyTexts {
             kept.push_back((sha256, document.clone()));
         }
         let surplus = kept.len().saturating_sub(texts_max);
-        kept.drain(..surplus);
+        if surplus > 0 {
+            kept.drain(..surplus);
+            self.limits_reached.policy_texts_max.note();
+        }
     }
 
     /// The policy of this SHA-256
@@ -42,7 +61,7 @@ impl PolicyTexts {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<([u8; 32], PolicyDocument)>> {
         // Whoever panicked left a list of whole entries.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

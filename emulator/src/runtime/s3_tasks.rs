@@ -2,7 +2,7 @@
 
 use std::{
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
@@ -10,19 +10,25 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::settings::LimitsReached;
+
 /// The tasks for S3 that are not done yet
 pub(crate) struct S3Tasks {
     running: Mutex<JoinSet<()>>,
     /// One for each that may ask S3 at one time
     turns: Semaphore,
+    at_one_time_max: usize,
+    limits_reached: Arc<LimitsReached>,
 }
 
 impl S3Tasks {
     /// So many of them ask S3 at one time, and the others wait for their turn
-    pub(crate) fn new(at_one_time_max: usize) -> Self {
+    pub(crate) fn new(at_one_time_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             running: Mutex::default(),
             turns: Semaphore::new(at_one_time_max),
+            at_one_time_max,
+            limits_reached,
         }
     }
 
@@ -39,7 +45,17 @@ impl S3Tasks {
         settled
     }
 
+    /// How many ask S3 now
+    pub(crate) fn asking(&self) -> usize {
+        self.at_one_time_max
+            .saturating_sub(self.turns.available_permits())
+    }
+
     pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return turn;
+        }
+        self.limits_reached.s3_tasks_max.note();
         self.turns.acquire().await.expect("the semaphore is never closed")
     }
 

@@ -13,6 +13,7 @@ use std::{
 use arc_swap::ArcSwap;
 use aws_identifiers::Region;
 use bytes::Bytes;
+use counters::{Distribution, Histogram};
 use jiff::Timestamp;
 use lookoutvision::{
     error::{ResourceType, ServiceError},
@@ -94,6 +95,12 @@ impl Service {
     /// Why no change can be made at present
     pub(crate) fn storage_failure(&self) -> Option<String> {
         self.storage.failure()
+    }
+
+    /// How long changes took to be on the disk; empty where there is none
+    pub(crate) fn commit_durations(&self) -> Distribution {
+        let durations = self.storage.commit_durations();
+        durations.map_or_else(Distribution::default, Histogram::snapshot)
     }
 
     /// Makes a change of nothing, to see whether changes can be made again

@@ -66,6 +66,11 @@ impl Snapshot {
         }
     }
 
+    /// How many role sessions there are, those that have expired among them
+    pub(crate) fn role_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Whose access key this is
     pub(crate) fn access_key(&self, access_key_id: &str) -> Option<(&Arc<Principal>, &AccessKey)> {
         let (principal, index) = match self.keys.get(access_key_id) {

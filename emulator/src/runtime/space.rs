@@ -27,7 +27,7 @@ use crate::{
         events::{Change, ChangeKind},
     },
     network::changes::EndpointChanges,
-    settings::{LogRequests, Settings},
+    settings::Settings,
     storage::StorageError,
 };
 
@@ -77,22 +77,23 @@ impl Space {
         service: Service,
         made: AcknowledgedChanges,
         clock: Clock,
-        log_requests: LogRequests,
+        journal: Journal,
     ) -> Self {
         let limits = settings.limits;
-        let coverage = Coverage::new(settings.coverage, limits.coverage_documents_max);
+        let reached = &journal.limits_reached;
+        let coverage = Coverage::new(settings.coverage, limits.coverage_documents_max, reached.clone());
         let snapshot = Snapshot::new(settings, &made, service.started_at());
-        let policy_texts = PolicyTexts::default();
+        let policy_texts = PolicyTexts::new(reached.clone());
         snapshot.keep_policies(&policy_texts);
         Self {
             clock,
-            journal: Journal::new(&limits, log_requests),
             explainer: Explainer::default(),
             calls: CallCounts::new(limits.counted_models_max),
             coverage,
             policy_texts,
             service,
-            s3_tasks: S3Tasks::new(limits.s3_tasks_max),
+            s3_tasks: S3Tasks::new(limits.s3_tasks_max, reached.clone()),
+            journal,
             regions_remarked_on: Mutex::default(),
             snapshot: ArcSwap::from_pointee(snapshot),
             made: Mutex::new(made),
@@ -180,7 +181,9 @@ impl Space {
         let now = self.snapshot();
         let texts_max = now.settings.limits.policy_texts_max;
         self.policy_texts.keep(session.session_policies.iter(), texts_max);
-        made.add_session(session, role, now.settings.limits.role_sessions_max)?;
+        if made.add_session(session, role, now.settings.limits.role_sessions_max)? {
+            self.journal.limits_reached.role_sessions_max.note();
+        }
         self.snapshot.store(Arc::new(Snapshot {
             settings: now.settings.clone(),
             declared: now.declared.clone(),
@@ -204,7 +207,7 @@ impl Space {
         made.forget();
         self.renew_snapshot(self.snapshot().settings.clone(), &made);
         self.calls.reset();
-        self.journal.clear();
+        self.journal.reset();
         self.note_change(ChangeKind::Reset);
         Ok(())
     }

@@ -8,16 +8,19 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustls::server::ClientHello;
 use tokio::sync::watch;
 
+use crate::settings::LimitsReached;
+
 /// What ended connections that brought no request
 #[derive(Debug)]
 pub(crate) struct UnheardConnections {
     kinds_max: usize,
+    limits_reached: Arc<LimitsReached>,
     counts: Mutex<Counts>,
     /// Connections to the AWS API that have not ended
     open: watch::Sender<usize>,
@@ -62,9 +65,10 @@ pub(crate) enum Ending {
 
 impl UnheardConnections {
     /// Tells so many kinds apart, and counts the rest together
-    pub(crate) fn new(kinds_max: usize) -> Self {
+    pub(crate) fn new(kinds_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             kinds_max,
+            limits_reached,
             counts: Mutex::default(),
             open: watch::Sender::new(0),
         }
@@ -74,6 +78,11 @@ impl UnheardConnections {
     pub(crate) fn opened(&self) -> Open<'_> {
         self.open.send_modify(|open| *open += 1);
         Open(self)
+    }
+
+    /// How many connections have not ended
+    pub(crate) fn open(&self) -> usize {
+        *self.open.borrow()
     }
 
     /// Waits until every connection has ended, and so has been counted if it is to be
@@ -91,7 +100,10 @@ impl UnheardConnections {
             None if has_room => {
                 counts.kinds.insert(kind, 1);
             }
-            None => counts.others += 1,
+            None => {
+                counts.others += 1;
+                self.limits_reached.unheard_kinds_max.note();
+            }
         }
     }
 
@@ -159,7 +171,7 @@ mod tests {
 
     #[test]
     fn kinds_beyond_the_limit_are_counted_together() {
-        let unheard = UnheardConnections::new(2);
+        let unheard = UnheardConnections::new(2, Arc::default());
         for name in ["a", "b", "a", "c", "d"] {
             unheard.count(Some(name.to_owned()), Ending::NoRequest);
         }

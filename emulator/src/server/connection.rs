@@ -34,7 +34,7 @@ use tracing::{debug, info};
 
 use self::{cut_off::CutOff, idle::idle_for, in_flight::InFlight, linger::linger};
 use crate::{
-    control::{self, ControlApi},
+    control::ControlApi,
     exchange,
     request::{
         Connection, HeadError, TlsSession,
@@ -51,7 +51,7 @@ use crate::{
             turns::{InTurn, Turns},
         },
     },
-    settings::Limits,
+    settings::{Limits, LimitsReached},
     tls::{CertsPaths, UNRECOGNIZED_NAME_ALERT},
 };
 
@@ -240,12 +240,19 @@ impl Answerer {
         Ok(response.map(|body| InTurn::new(body, turns)))
     }
 
+    fn limits_reached(&self) -> &LimitsReached {
+        match &self.service {
+            Service::Aws(shared, _) => &shared.limits_reached,
+            Service::Control(control, _) | Service::Health(control, _) => control.limits_reached(),
+        }
+    }
+
     /// Answers what came instead of a request's head
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
         self.exchange.was_asked.store(true, Ordering::Relaxed);
         let mut response = match &self.service {
             Service::Aws(shared, connection) => exchange::answer_unreadable(shared, connection, head, error),
-            Service::Control(..) | Service::Health(..) => control::answer_unreadable(&error),
+            Service::Control(control, _) | Service::Health(control, _) => control.answer_unreadable(&error),
         };
         response.headers_mut().insert(header::CONNECTION, CLOSE);
         response
@@ -296,7 +303,10 @@ async fn serve_http1(
     };
     let ended = match ended {
         Ok(ended) => ended,
-        Err(WhyToEnd::Idle) => return Ok(()),
+        Err(WhyToEnd::Idle) => {
+            answerer.limits_reached().idle_timeout.note();
+            return Ok(());
+        }
         Err(WhyToEnd::Stop) => {
             Pin::new(&mut served).graceful_shutdown();
             tokio::select! {
@@ -366,7 +376,7 @@ async fn serve_http2(
     mut stop: watch::Receiver<Stop>,
     cut_off: CutOff,
 ) -> hyper::Result<()> {
-    let service = service_fn(move |request| answerer.clone().answer(request));
+    let service = service_fn(|request| answerer.clone().answer(request));
     let in_flight = InFlight::new();
     let _counted = in_flight.counted(cut_off);
     let builder = http2_builder(in_flight.clone(), limits);
@@ -375,7 +385,10 @@ async fn serve_http2(
         let ended = tokio::select! {
             biased;
             () = Stop::told(&mut stop) => None,
-            () = in_flight.idle_for(limits.idle_timeout) => None,
+            () = in_flight.idle_for(limits.idle_timeout) => {
+                answerer.limits_reached().idle_timeout.note();
+                None
+            }
             ended = served.as_mut() => Some(ended),
         };
         match ended {
@@ -461,7 +474,8 @@ async fn handshake(
         Err((Ending::of_handshake(&error), stream))
     };
     let shaken = timeout(limits.handshake_timeout, handshake).await;
-    let unheard = |ending| {
+    let unheard = |ending: Ending| {
+        shared.handshakes.count_ended(&ending);
         if !is_for_doctor {
             remark(shared, peer, &ending);
             shared.unheard.count(server_name.clone(), ending);
@@ -479,10 +493,12 @@ async fn handshake(
             return None;
         }
         Err(_) => {
+            shared.limits_reached.handshake_timeout.note();
             unheard(Ending::HandshakeTimeout);
             return None;
         }
     };
+    shared.handshakes.count_done();
     let session = stream.get_ref().1;
     let tls = TlsSession {
         version: match session.protocol_version() {

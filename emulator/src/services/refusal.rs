@@ -56,6 +56,11 @@ pub(crate) trait OwnError: fmt::Debug + Send + Sync {
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// The limit that was reached, by its key of the configuration
+    fn limit(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl<E: OwnError + 'static> From<E> for Refusal {
@@ -115,6 +120,16 @@ impl BodyForm {
 }
 
 impl Refusal {
+    /// The limits of which one was reached, by their keys of the configuration
+    pub(crate) fn limits(&self) -> Vec<&'static str> {
+        match self {
+            Self::Before(Fault::Head(error)) => error.limits().to_vec(),
+            Self::Before(Fault::Body(error)) => error.limits(),
+            Self::Before(Fault::NoEntryPoint(_) | Fault::Signature(_) | Fault::AccessDenied(_)) => Vec::new(),
+            Self::Own(error) => error.limit().into_iter().collect(),
+        }
+    }
+
     /// Status, error type, headers and body, as a service says it
     pub(crate) fn to_wire(
         &self,

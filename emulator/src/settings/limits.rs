@@ -1,7 +1,11 @@
 //! Every bound: its name, its default and what it may be set to, each in one line.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use lookoutvision::declared;
 
 /// Hands the list of all limits to a macro: documentation, field, type, key of the configuration, default, least, most
@@ -72,6 +76,12 @@ macro_rules! for_each_limit {
             unheard_kinds_max: usize = unheard_kinds_max, 64, 1..=4_096;
             /// Requests whose lines wait to be written to the log; those of others are left out and counted.
             log_queue_requests_max: usize = log_queue_requests_max, 4_096, 1..=1_048_576;
+            /// Groups of requests that `GET /requests/counts` tells apart; requests of further groups are counted together.
+            counted_groups_max: usize = counted_groups_max, 1_000, 1..=100_000;
+            /// Label sets of each metric of `GET /metrics`; what has further ones is counted as `other`.
+            metric_series_max: usize = metric_series_max, 1_000, 1..=100_000;
+            /// Seconds that `GET /statistics` can look back.
+            statistics_seconds_max: usize = statistics_seconds_max, 1_200, 60..=86_400;
             /// TLS sessions that clients can resume.
             tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
             /// Models whose calls are counted.
@@ -130,6 +140,82 @@ macro_rules! define_limits {
 
 for_each_limit!(define_limits);
 
+macro_rules! define_limits_reached {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:ident, $default:literal, $least:literal..=$most:literal;)+) => {
+        /// How often each limit was reached, and when last; whoever keeps a limit notes it here
+        #[derive(Debug, Default)]
+        pub(crate) struct LimitsReached {
+            $(#[doc = concat!("`", stringify!($key), "`")] pub(crate) $field: Reached,)+
+        }
+
+        impl LimitsReached {
+            /// Notes that limits were reached, by the keys of the configuration
+            pub(crate) fn note(&self, keys: impl IntoIterator<Item = &'static str>) {
+                for key in keys {
+                    match key {
+                        $(stringify!($key) => self.$field.note(),)+
+                        _ => debug_assert!(false, "there is no limit `{key}`"),
+                    }
+                }
+            }
+
+            /// Every limit, with its value among these
+            pub(crate) fn list(&self, limits: &Limits) -> Vec<ListedLimit<'_>> {
+                vec![$(ListedLimit {
+                    name: stringify!($key),
+                    of_what: concat!($($doc),+).trim(),
+                    value: limits.$field.to_number(),
+                    default: $default,
+                    reached: &self.$field,
+                },)+]
+            }
+        }
+    };
+}
+
+for_each_limit!(define_limits_reached);
+
+/// A limit with its value and when it was reached
+#[derive(Debug)]
+pub(crate) struct ListedLimit<'r> {
+    /// The key of the configuration
+    pub(crate) name: &'static str,
+    /// What it bounds, in a sentence
+    pub(crate) of_what: &'static str,
+    /// Seconds where it is a duration
+    pub(crate) value: u64,
+    pub(crate) default: u64,
+    pub(crate) reached: &'r Reached,
+}
+
+/// How often a limit was reached, and when last, on the machine's clock
+#[derive(Debug, Default)]
+pub(crate) struct Reached {
+    times: AtomicU64,
+    last_micros: AtomicI64,
+}
+
+impl Reached {
+    /// It is reached now
+    pub(crate) fn note(&self) {
+        self.times.fetch_add(1, Ordering::Relaxed);
+        self.last_micros
+            .store(Timestamp::now().as_microsecond(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn times(&self) -> u64 {
+        self.times.load(Ordering::Relaxed)
+    }
+
+    /// `None`: never
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        match self.times() {
+            0 => None,
+            _ => Timestamp::from_microsecond(self.last_micros.load(Ordering::Relaxed)).ok(),
+        }
+    }
+}
+
 impl Limits {
     /// Those that the service itself keeps
     pub(crate) fn of_lookoutvision(&self) -> declared::Limits {
@@ -151,16 +237,27 @@ impl Limits {
 pub(crate) trait Limit {
     /// The limit that a number of the configuration stands for; durations are seconds
     fn from_number(number: u64) -> Self;
+
+    /// The number that stands for it
+    fn to_number(self) -> u64;
 }
 
 impl Limit for usize {
     fn from_number(number: u64) -> Self {
         Self::try_from(number).unwrap_or(Self::MAX)
     }
+
+    fn to_number(self) -> u64 {
+        self as u64
+    }
 }
 
 impl Limit for Duration {
     fn from_number(number: u64) -> Self {
         Self::from_secs(number)
+    }
+
+    fn to_number(self) -> u64 {
+        self.as_secs()
     }
 }

@@ -18,8 +18,10 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
+use counters::Histogram;
 use tracing::warn;
 
 use super::{RecordChange, Records, Storage, StorageError, Table};
@@ -39,6 +41,8 @@ pub(crate) struct StateFile {
     opened: Mutex<Opened>,
     /// Why no change is made at present; apart, so that whoever asks does not wait for a change
     failure: Mutex<Option<String>>,
+    /// How long changes took, those that failed among them
+    commit_durations: Histogram,
     path: PathBuf,
     opener: Box<Opener>,
 }
@@ -91,6 +95,7 @@ impl StateFile {
                 database,
             }),
             failure: Mutex::default(),
+            commit_durations: Histogram::default(),
             path,
             opener,
         })
@@ -213,7 +218,10 @@ impl Storage for StateFile {
 
     fn commit(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
         let changes = change();
-        self.change(|database, id, undo| database.write(id, &changes, undo))
+        let began = Instant::now();
+        let kept = self.change(|database, id, undo| database.write(id, &changes, undo));
+        self.commit_durations.record(began.elapsed());
+        kept
     }
 
     fn replace(&self, records: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
@@ -232,6 +240,10 @@ impl Storage for StateFile {
 
     fn failure(&self) -> Option<String> {
         self.failed().clone()
+    }
+
+    fn commit_durations(&self) -> Option<&Histogram> {
+        Some(&self.commit_durations)
     }
 }
 

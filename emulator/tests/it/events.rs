@@ -43,6 +43,12 @@ impl Listener {
         listener
     }
 
+    /// Where the stream began
+    fn first_id(&self) -> String {
+        let id = self.text.lines().find_map(|line| line.strip_prefix("id: "));
+        id.expect("a stream begins with its place").to_owned()
+    }
+
     /// Reads on until there is this text and an end of a block after it
     async fn read_until(&mut self, wanted: &str) {
         let is_there = |text: &str| text.find(wanted).is_some_and(|at| text[at..].contains("\n\n"));
@@ -174,23 +180,77 @@ async fn requests_and_changes_are_told_as_they_happen_and_from_where_a_listener_
 #[tokio::test]
 async fn a_listener_is_told_how_much_it_missed_and_one_of_another_process_of_everything() {
     let emulator = emulator_with("limits: {journal_entries_max: 2}").await;
-    let listener = Listener::listen(&emulator, None).await;
-    let start = listener
-        .text
-        .lines()
-        .find_map(|line| line.strip_prefix("id: "))
-        .unwrap()
-        .to_owned();
-    drop(listener);
+    let behind = behind_the_first_request(&emulator).await;
     for _ in 0..5 {
         Call::get("/2020-11-20/projects").send(&emulator).await;
     }
-    let mut late = Listener::listen(&emulator, Some(&start)).await;
-    late.read_until(": dropped 3").await;
+    let mut late = Listener::listen(&emulator, Some(&behind)).await;
+    late.read_until(": dropped 2\n").await;
     late.read_until("event: request").await;
     let mut foreign = Listener::listen(&emulator, Some("00000000-9-9")).await;
     foreign.read_until("event: request").await;
     assert!(!foreign.text.contains("dropped"), "{}", foreign.text);
+}
+
+#[tokio::test]
+async fn entries_that_were_deleted_are_not_told_as_dropped() {
+    let emulator = emulator_with("limits: {journal_entries_max: 3}").await;
+    let behind = behind_the_first_request(&emulator).await;
+    for _ in 0..5 {
+        Call::get("/2020-11-20/projects").send(&emulator).await;
+    }
+    assert_eq!(
+        control(&emulator, "DELETE", "/requests", "").await.json()["removed"],
+        3
+    );
+    Call::get("/2020-11-20/projects").send(&emulator).await;
+    let mut late = Listener::listen(&emulator, Some(&behind)).await;
+    late.read_until("event: request").await;
+    // Of the four behind the first, one made room for another, and three were deleted.
+    assert!(late.text.contains(": dropped 1\n"), "{}", late.text);
+    let requests = late.events().into_iter().filter(|(_, name, _)| name == "request");
+    assert_eq!(requests.count(), 1, "{}", late.text);
+}
+
+/// An id at which no listener ever is, so that nothing is kept for it: behind the first request, and before a change that
+/// comes before that
+async fn behind_the_first_request(emulator: &Emulator) -> String {
+    let start = Listener::listen(emulator, None).await.first_id();
+    control(emulator, "POST", "/clock/advance", r#"{"seconds":1}"#).await;
+    let (epoch, _) = start.split_once('-').expect("an id has parts");
+    format!("{epoch}-1-0")
+}
+
+#[tokio::test]
+async fn a_listener_that_names_an_event_of_the_future_is_told_everything() {
+    let emulator = emulator().await;
+    let start = Listener::listen(&emulator, None).await.first_id();
+    let (epoch, _) = start.split_once('-').unwrap();
+    Call::get("/2020-11-20/projects").send(&emulator).await;
+    let mut ahead = Listener::listen(&emulator, Some(&format!("{epoch}-99-0"))).await;
+    ahead.read_until("event: request").await;
+    let end = ahead.events()[0].0.clone();
+    assert!(end.starts_with(&format!("{epoch}-1-")), "{end}");
+}
+
+#[tokio::test]
+async fn listeners_who_keep_up_are_told_the_same_and_all_of_it() {
+    let emulator = emulator().await;
+    let mut listeners = Vec::new();
+    for _ in 0..50 {
+        listeners.push(Listener::listen(&emulator, None).await);
+    }
+    let mut last = String::new();
+    for _ in 0..100 {
+        let answer = Call::get("/2020-11-20/projects").send(&emulator).await;
+        last = answer.header("x-amzn-requestid").unwrap().to_owned();
+    }
+    let mut first = None;
+    for mut listener in listeners {
+        let events = listener.next_events(&last).await;
+        assert_eq!(events.len(), 100);
+        assert_eq!(*first.get_or_insert_with(|| events.clone()), events);
+    }
 }
 
 #[tokio::test]
@@ -228,6 +288,57 @@ async fn the_command_follows_requests_as_they_come() {
     assert!(
         second.contains(denied.header("x-amzn-requestid").unwrap()),
         "{second}"
+    );
+    process.kill().await.unwrap();
+}
+
+/// `requests --follow` of an emulator, and the lines that it prints
+fn follow(
+    control_url: &str,
+) -> (
+    tokio::process::Child,
+    tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+) {
+    let mut command = tokio::process::Command::new(PROGRAM);
+    command.args(["requests", "--follow"]);
+    command.env("LOOKOUTVISION_EMULATOR_CONTROL_URL", control_url);
+    let piped = std::process::Stdio::piped;
+    let started = command.stdout(piped()).stderr(piped()).kill_on_drop(true).spawn();
+    let mut process = started.expect("the program was built with its tests");
+    let stdout = process.stdout.take().expect("it is piped");
+    (process, BufReader::new(stdout).lines())
+}
+
+#[tokio::test]
+async fn the_command_ends_with_whoever_reads_it() {
+    let emulator = emulator().await;
+    Call::detect("1").send(&emulator).await;
+    let (mut process, mut lines) = follow(&emulator.control_url());
+    assert!(lines.next_line().await.unwrap().is_some());
+    drop(lines);
+    // No further request comes: without a look at the pipe this hangs.
+    assert_eq!(process.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_command_follows_the_emulator_that_comes_after_the_one_that_was_stopped() {
+    let emulator = emulator().await;
+    Call::detect("1").send(&emulator).await;
+    let control_url = emulator.control_url();
+    let (mut process, mut lines) = follow(&control_url);
+    assert!(lines.next_line().await.unwrap().is_some());
+    emulator.stop().await;
+    let mut remarks = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+    let remark = remarks.next_line().await.unwrap().unwrap();
+    assert!(remark.starts_with("no emulator answers at "), "{remark}");
+
+    let control = control_url.trim_start_matches("http://");
+    let next = emulator_with(&format!("control: {control}\n")).await;
+    let answer = Call::get("/2020-11-20/projects").send(&next).await;
+    let line = lines.next_line().await.unwrap().unwrap();
+    assert!(
+        line.contains(answer.header("x-amzn-requestid").unwrap()),
+        "{line}"
     );
     process.kill().await.unwrap();
 }

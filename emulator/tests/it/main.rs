@@ -28,6 +28,7 @@ mod init;
 mod journal;
 mod life_cycle;
 mod long_texts;
+mod metrics;
 mod persistence;
 mod policies;
 mod policy_command;

@@ -92,6 +92,16 @@ impl CallCounts {
         };
     }
 
+    /// How many models are counted now
+    pub fn len(&self) -> usize {
+        self.lock().by_arn.len()
+    }
+
+    /// Whether no model was called
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Forgets every call
     pub fn reset(&self) {
         *self.lock() = Counts::default();

@@ -58,6 +58,9 @@ pub enum ServiceError {
         quota_code: String,
         /// `ServiceCode`
         service_code: String,
+        /// The limit of the emulator that was reached, such as `limits.models_max`; none where a rule asks for
+        /// the error
+        limit: Option<&'static str>,
     },
     /// 429: too many requests
     ThrottlingException {
@@ -175,9 +178,10 @@ impl ServiceError {
         }
     }
 
-    /// More than there may be
+    /// More than a limit allows, such as `limits.models_max`
     // Guess: no public source has the codes of this service's quotas.
     pub fn quota(
+        limit: &'static str,
         message: impl Into<Cow<'static, str>>,
         resource_id: &str,
         resource_type: ResourceType,
@@ -188,6 +192,7 @@ impl ServiceError {
             resource_type: Some(resource_type),
             quota_code: "L-00000000".to_owned(),
             service_code: "lookoutvision".to_owned(),
+            limit: Some(limit),
         }
     }
 

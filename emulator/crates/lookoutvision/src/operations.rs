@@ -54,8 +54,13 @@ fn scope(operation: &str, view: &View<'_>, rest: &[&str]) -> String {
 }
 
 /// More of something than a named limit allows
-fn over_limit(limit: &str, most: usize, id: &str, resource_type: ResourceType) -> ServiceError {
-    ServiceError::quota(format!("There are {most} already ({limit})."), id, resource_type)
+fn over_limit(limit: &'static str, most: usize, id: &str, resource_type: ResourceType) -> ServiceError {
+    ServiceError::quota(
+        limit,
+        format!("There are {most} already ({limit})."),
+        id,
+        resource_type,
+    )
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 use std::{
     io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, SystemTime},
 };
@@ -191,7 +192,7 @@ impl Run {
         let coverage = options
             .coverage
             .is_asked_for()
-            .then(|| Coverage::new(true, usize::MAX));
+            .then(|| Coverage::new(true, usize::MAX, Arc::default()));
         for path in &options.files {
             match cases_of(path, options, &mut configurations, &mut files, coverage.as_ref()) {
                 Ok(cases) => report.add(path.clone(), cases),

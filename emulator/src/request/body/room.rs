@@ -154,6 +154,11 @@ impl BodyBudget {
         }
     }
 
+    /// Bytes of the bodies that are in flight, in whole kibibytes
+    pub(crate) fn bytes_in_flight(&self) -> u64 {
+        self.all.kibibytes_taken() * 1024
+    }
+
     /// Where large bodies are held
     pub(super) fn memory(&self) -> &Arc<BodyMemory> {
         &self.memory
@@ -344,6 +349,12 @@ impl Pool {
             second_half: Semaphore::new(size.second_half as usize),
             size,
         }
+    }
+
+    fn kibibytes_taken(&self) -> u64 {
+        let free = self.first_half.available_permits() + self.second_half.available_permits();
+        let all = u64::from(self.size.first_half) + u64::from(self.size.second_half);
+        all.saturating_sub(free as u64)
     }
 }
 

@@ -36,6 +36,10 @@ impl OwnError for Ec2Error {
         })
     }
 
+    fn limit(&self) -> Option<&'static str> {
+        matches!(self, Self::VpcEndpointLimitExceeded).then_some("made_vpc_endpoints_max")
+    }
+
     fn remarks(&self) -> Vec<String> {
         let Self::InvalidPolicyDocument(error) = self else {
             return Vec::new();

@@ -121,6 +121,13 @@ impl OwnError for ServiceError {
     fn to_wire(&self, _: Uuid) -> WireRefusal {
         service_error(self)
     }
+
+    fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::ServiceQuotaExceededException { limit, .. } => limit.as_ref()?.strip_prefix("limits."),
+            _ => None,
+        }
+    }
 }
 
 /// An error of the API model

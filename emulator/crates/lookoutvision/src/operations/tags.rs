@@ -77,6 +77,7 @@ pub(super) fn refuse_too_many(tags: usize, tags_max: usize, version: &str) -> Re
         return Ok(());
     }
     Err(ServiceError::quota(
+        "limits.tags_max",
         format!("The model would have {tags} tags, and can have {tags_max} (limits.tags_max)."),
         version,
         ResourceType::Model,

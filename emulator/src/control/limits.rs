@@ -1,0 +1,102 @@
+//! `GET /limits`: every limit, how near it is, and when it was reached.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::{Answer, json_answer};
+use crate::{runtime::Shared, settings::limits::ListedLimit};
+
+/// One limit
+#[derive(Debug, Serialize, ToSchema)]
+struct LimitView {
+    /// Its key under `limits:` in the configuration
+    #[schema(example = "connections_max")]
+    name: &'static str,
+    /// What it bounds
+    description: &'static str,
+    value: u64,
+    default: u64,
+    /// How much of it is taken now; `null`: it bounds one request or one thing at a time
+    used: Option<u64>,
+    /// How often it was reached since the start; `null`: the emulator does not see when it is
+    reached: Option<u64>,
+    /// When it was reached last, on the machine's clock
+    last_reached: Option<Timestamp>,
+}
+
+/// Every limit with its value, how near it is now, and when it was last reached
+///
+/// Where a refusal stands for one of two limits (`header_bytes_max` or `headers_max`; those of bodies in flight or
+/// `client_body_share_percent_max`), both are told as reached.
+#[utoipa::path(get, path = "/limits", tag = "emulator", responses((status = 200, body = Vec<LimitView>)))]
+pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
+    let limits = shared.space.snapshot().settings.limits;
+    let views = shared.limits_reached.list(&limits).into_iter().map(|limit| {
+        let used = used(&shared, limit.name);
+        LimitView::of(&limit, used)
+    });
+    json_answer(&views.collect::<Vec<_>>())
+}
+
+impl LimitView {
+    fn of(limit: &ListedLimit<'_>, used: Option<u64>) -> Self {
+        let is_seen = !UNSEEN.contains(&limit.name);
+        Self {
+            name: limit.name,
+            description: limit.of_what,
+            value: limit.value,
+            default: limit.default,
+            used,
+            reached: is_seen.then(|| limit.reached.times()),
+            last_reached: limit.reached.last(),
+        }
+    }
+}
+
+/// How much of a limit is taken now, where it bounds something that grows and shrinks
+fn used(shared: &Shared, limit: &str) -> Option<u64> {
+    let (entries, _) = shared.space.journal.counts();
+    let used = match limit {
+        "connections_max" => shared.unheard.open(),
+        "in_flight_body_bytes_max" => return Some(shared.bodies.bytes_in_flight()),
+        "in_flight_control_body_bytes_max" => return Some(shared.control_bodies.bytes_in_flight()),
+        "journal_entries_max" => entries,
+        "journal_bytes_max" => shared.space.journal.bytes(),
+        "unheard_kinds_max" => shared.unheard.counts().0.len(),
+        "counted_models_max" => shared.space.calls.len(),
+        "counted_groups_max" => shared.space.journal.counters.groups(),
+        "metric_series_max" => shared.space.journal.counters.series(),
+        "projects_max" => shared.space.service.peek().projects(),
+        "datasets_bytes_max" => shared.space.service.peek().datasets_bytes(),
+        "s3_tasks_max" => shared.space.s3_tasks.asking(),
+        "coverage_documents_max" => shared.space.coverage.len(),
+        "policy_texts_max" => shared.space.policy_texts.len(),
+        "role_sessions_max" => shared.space.snapshot().role_sessions(),
+        _ => return None,
+    };
+    Some(used as u64)
+}
+
+/// Limits that are kept where nobody notes that they are reached: by the libraries for TLS and HTTP, by a pure library that
+/// has no clock, or after the last request
+const UNSEEN: [&str; 15] = [
+    "body_memory_kept_bytes_max",
+    "client_tokens_max",
+    "counted_models_max",
+    "dataset_entries_max",
+    "datasets_bytes_max",
+    "drain_bytes_max",
+    "http2_buffer_bytes_max",
+    "journal_body_bytes_max",
+    "linger_bytes_max",
+    "linger_timeout_seconds",
+    "manifest_bytes_max",
+    "s3_timeout_seconds",
+    "shutdown_timeout_seconds",
+    "statistics_seconds_max",
+    "tls_sessions_max",
+];
