@@ -47,16 +47,22 @@ pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Res
         // Before the look, so that nothing comes between it and the wait.
         let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
-        let looking = shared.clone();
-        let outlook;
-        (verifier, outlook) = shared
-            .space
-            .explainer
-            .run(move || {
-                let outlook = verifier.look(&looking.space.journal);
-                (verifier, outlook)
-            })
-            .await;
+        // A moment at a time, so that others have their turns, and that it ends with whoever waits for it.
+        let outlook = loop {
+            let looking = shared.clone();
+            let looked;
+            (verifier, looked) = shared
+                .space
+                .explainer
+                .run(move || {
+                    let looked = verifier.look(&looking.space.journal);
+                    (verifier, looked)
+                })
+                .await;
+            if let Some(outlook) = looked {
+                break outlook;
+            }
+        };
         if outlook != Outlook::Waiting {
             return Ok(verifier.report()?);
         }

@@ -186,8 +186,13 @@ impl CallPattern {
     pub(crate) fn differences(&self, entry: &Entry) -> Vec<Difference> {
         let authorization = entry.authorization.as_deref();
         let endpoint = entry.entry_point.as_ref().and_then(EntryPoint::vpc_endpoint_id);
-        let source_ip = entry.connection.peer.ip().to_canonical().to_string();
-        let sha256 = entry.body.sha256.as_ref().map(|sha256| client_text::hex(sha256));
+        // Written out only where a pattern asks for them: there may be hundreds of patterns and thousands of calls.
+        let source_ip = self
+            .source_ip
+            .is_some()
+            .then(|| entry.connection.peer.ip().to_canonical().to_string());
+        let sha256 = self.body.sha256.is_some().then_some(entry.body.sha256).flatten();
+        let sha256 = sha256.map(|sha256| client_text::hex(&sha256));
         let decision = authorization.map(|authorization| authorization.decision().as_str());
         let mut differences = Differences::default();
         differences.text("operation", &self.operation, entry.operation.as_deref());
@@ -208,7 +213,7 @@ impl CallPattern {
             &self.vpc_endpoint_id,
             endpoint.map(VpcEndpointId::as_str),
         );
-        differences.text("source_ip", &self.source_ip, Some(&source_ip));
+        differences.text("source_ip", &self.source_ip, source_ip.as_deref());
         differences.text("target", &self.target, Some(&entry.target));
         differences.number("status", &self.status, entry.status.map(|status| status.as_u16()));
         differences.text("decision", &self.decision, decision);
@@ -329,12 +334,7 @@ impl Differences {
         let Some(expected) = expected else {
             return;
         };
-        let found = found.map(|authorization| {
-            let pairs = authorization.pairs();
-            pairs
-                .map(|(pair, _)| pair.resource().to_string())
-                .collect::<Vec<_>>()
-        });
+        let found = found.map(|authorization| authorization.resources().collect::<Vec<_>>());
         let is_met = match (expected, &found) {
             (None, None) => true,
             (Some(pattern), Some(found)) => found.iter().any(|resource| fits(pattern, resource)),

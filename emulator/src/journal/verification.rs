@@ -4,19 +4,22 @@
 //! says "satisfied" only of what it has seen: where entries are missing that it should have counted, the answer is
 //! [`Incomplete`], unless everything that is expected is a minimum that is met without them.
 
-use std::fmt::Write;
+use std::time::{Duration, Instant};
 
-use client_text::{escape, json::Object};
+use client_text::json::Object;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+mod report;
+
+pub(crate) use self::report::Report;
+use self::report::{NearMissOfCall, ResultOfExpectation, Summaries};
 use super::{
     Entry, Journal,
-    call_pattern::{CallPattern, Difference, object},
+    call_pattern::{CallPattern, object},
 };
-use crate::{authorization::Authorization, identity::Principal};
 
 /// The calls that a test expects
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -114,53 +117,6 @@ pub(crate) enum NotVerified {
     Stopped,
 }
 
-/// How a verification ended
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = VerificationReport)]
-pub(crate) struct Report {
-    satisfied: bool,
-    /// How many calls were looked at
-    requests: u64,
-    results: Vec<ResultOfExpectation>,
-    /// Calls that no expectation is about, where `no_others` asks for none; 100 at most
-    unexpected: Vec<CallSummary>,
-    /// Calls that came too early or too late for their place in `expect`, where `in_order` is asked for; 100 at most
-    out_of_order: Vec<CallSummary>,
-    /// The same for people
-    text: String,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ExpectationResult)]
-struct ResultOfExpectation {
-    name: String,
-    satisfied: bool,
-    #[schema(example = "exactly 2")]
-    expected: String,
-    found: u64,
-    /// Those that were counted; the first 100
-    request_ids: Vec<Uuid>,
-    /// Where calls are missing: those that come nearest
-    near_misses: Vec<NearMissOfCall>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CallNearMiss)]
-struct NearMissOfCall {
-    request_id: Uuid,
-    differs: Vec<Difference>,
-}
-
-/// A call in a few words
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct CallSummary {
-    request_id: Uuid,
-    operation: Option<String>,
-    resource: Option<String>,
-    principal: Option<String>,
-    status: Option<u16>,
-}
-
 /// Counts calls as they are recorded
 #[derive(Debug)]
 pub(crate) struct Verifier {
@@ -186,12 +142,6 @@ struct Counted {
     fitting: u64,
     request_ids: Vec<Uuid>,
     near_misses: Vec<NearMissOfCall>,
-}
-
-#[derive(Debug, Default)]
-struct Summaries {
-    count: u64,
-    first: Vec<CallSummary>,
 }
 
 /// Whether there is anything to wait for
@@ -349,8 +299,12 @@ impl Verifier {
         }
     }
 
-    /// Counts the entries that were recorded since the last time
-    pub(crate) fn look(&mut self, journal: &Journal) -> Outlook {
+    /// Counts entries that were recorded since the last time, for a moment; `None`: there are more of them
+    ///
+    /// Hundreds of patterns and thousands of entries take seconds. Whoever asks again for the rest gives way in between, and
+    /// need not ask.
+    pub(crate) fn look(&mut self, journal: &Journal) -> Option<Outlook> {
+        let began = Instant::now();
         let places = journal.places();
         if places.start > self.next {
             self.incomplete.get_or_insert(Incomplete::Overtaken);
@@ -363,11 +317,14 @@ impl Verifier {
             if self.since.is_none_or(|since| entry.time >= since) {
                 self.count(&entry);
             }
+            if self.next < places.end && began.elapsed() >= LOOK_TIME {
+                return None;
+            }
         }
         if self.next < places.end {
             self.incomplete.get_or_insert(Incomplete::Overtaken);
         }
-        self.outlook()
+        Some(self.outlook())
     }
 
     fn count(&mut self, entry: &Entry) {
@@ -540,106 +497,16 @@ impl Counted {
     }
 }
 
-impl Summaries {
-    fn add(&mut self, entry: &Entry) {
-        self.count += 1;
-        if self.first.len() < LISTED_MAX {
-            self.first.push(CallSummary::of(entry));
-        }
-    }
-}
-
-impl CallSummary {
-    fn of(entry: &Entry) -> Self {
-        Self {
-            request_id: entry.request_id,
-            operation: entry.operation.as_deref().map(str::to_owned),
-            resource: entry.authorization.as_deref().map(Authorization::resource),
-            principal: entry
-                .principal
-                .as_deref()
-                .map(|principal| Principal::arn(principal).to_owned()),
-            status: entry.status.map(|status| status.as_u16()),
-        }
-    }
-
-    fn describe(&self) -> String {
-        let operation = self
-            .operation
-            .as_deref()
-            .unwrap_or("a call of no known operation");
-        let mut text = format!("{}: {operation}", self.request_id);
-        if let Some(resource) = self.resource.as_deref().filter(|resource| *resource != "*") {
-            text += &format!(" on {resource}");
-        }
-        if let Some(principal) = &self.principal {
-            text += &format!(" by {principal}");
-        }
-        match self.status {
-            Some(status) => text + &format!(", answered {status}"),
-            None => text + ", broken off",
-        }
-    }
-}
-
-impl Report {
-    pub(crate) fn is_satisfied(&self) -> bool {
-        self.satisfied
-    }
-
-    /// What a person reads
-    pub(crate) fn into_text(self) -> String {
-        self.text
-    }
-
-    fn describe(&self, unexpected: &Summaries, out_of_order: &Summaries) -> String {
-        let mut text = String::new();
-        if self.satisfied {
-            let count = self.results.len();
-            let requests = match self.requests {
-                1 => "1 request".to_owned(),
-                requests => format!("{requests} requests"),
-            };
-            let _ = writeln!(text, "satisfied: {count} of {count}, {requests} looked at");
-            return text;
-        }
-        // A String takes everything.
-        for result in self.results.iter().filter(|result| !result.satisfied) {
-            let _ = writeln!(
-                text,
-                "{}: expected {}, found {}",
-                escape(&result.name),
-                result.expected,
-                result.found
-            );
-            if let Some(nearest) = result.near_misses.first() {
-                let differs: Vec<_> = nearest.differs.iter().map(Difference::describe).collect();
-                let _ = writeln!(text, "  nearest: {}: {}", nearest.request_id, differs.join("; "));
-            } else if self.requests == 0 {
-                let _ = writeln!(text, "  no request was recorded at all");
-            } else if !result.request_ids.is_empty() {
-                let ids: Vec<_> = result.request_ids.iter().map(Uuid::to_string).collect();
-                let _ = writeln!(text, "  found: {}", ids.join(", "));
-            }
-        }
-        for (title, summaries) in [("unexpected", unexpected), ("out of order", out_of_order)] {
-            for summary in &summaries.first {
-                let _ = writeln!(text, "{title}: {}", escape(&summary.describe()));
-            }
-            let more = summaries.count - summaries.first.len() as u64;
-            if more > 0 {
-                let _ = writeln!(text, "{title}: {more} more");
-            }
-        }
-        text
-    }
-}
-
 /// Expectations of one verification
 pub(crate) const EXPECTATIONS_MAX: usize = 256;
 /// How long a verification may wait
 pub(crate) const WITHIN_MILLISECONDS_MAX: u64 = 60_000;
+/// How long entries are counted before whoever waits for the explainer has a turn
+const LOOK_TIME: Duration = Duration::from_millis(20);
 /// Request ids and calls that a report lists of one kind
 const LISTED_MAX: usize = 100;
 /// Near misses of one expectation
 const NEAR_MISSES_MAX: usize = 3;
+
+#[cfg(test)]
+mod tests;
