@@ -71,7 +71,7 @@ impl Workplace {
     /// `doctor -- sh -c SCRIPT`, in which `$PYTHON` has boto3 and the AWS CLI
     fn doctor(&self, script: &str) -> Result<Output, Box<dyn Error>> {
         let output = Command::new(emulator_program()?)
-            .args(["doctor", "--", "sh", "-c", script])
+            .args(["doctor", "--all", "--", "sh", "-c", script])
             .current_dir(&self.folder)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

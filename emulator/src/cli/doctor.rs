@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! $ lookoutvision-emulator doctor
-//! ok       control      http://127.0.0.1:8080 answers: lookoutvision-emulator 0.1.0
-//! problem  trust        AWS_CA_BUNDLE names /certs/ca.pem, which holds the CA of another emulator (8A:…), not of this one (3F:…)
-//!                       → the usual cause is a volume of an earlier start: …
-//! 1 problem
+//! problem  trust  AWS_CA_BUNDLE names /certs/ca.pem, which holds the CA of another emulator (8A:…), not of this one (3F:…)
+//!                 → the usual cause is a volume of an earlier start: …
+//! ok: control, variables, credentials, … (`--all` shows them)
+//! 1 problem, no warning
 //! ```
 //!
 //! Everything that is looked at is gathered first ([`Surroundings`]); each check is a function of it and of nothing else.
@@ -49,6 +49,9 @@ pub(super) struct DoctorOptions {
         env = "LOOKOUTVISION_EMULATOR_FORMAT"
     )]
     format: ReportFormat,
+    /// Print what is as it should be as well, a line for each finding; JSON has it always
+    #[arg(long, env = "LOOKOUTVISION_EMULATOR_ALL")]
+    all: bool,
     /// Command to run with an emulator of its own, whose calls are looked at; not together with `--control`
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -60,6 +63,27 @@ enum ReportFormat {
     Text,
     /// A list of objects with `check`, `status`, `message` and `cure`
     Json,
+}
+
+/// How findings are reported
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReportForm {
+    /// Problems and warnings, and in one line which checks found nothing
+    Brief,
+    /// Every finding
+    Whole,
+    /// Every finding, for programs
+    Json,
+}
+
+impl DoctorOptions {
+    fn report_form(&self) -> ReportForm {
+        match (self.format, self.all) {
+            (ReportFormat::Json, _) => ReportForm::Json,
+            (ReportFormat::Text, true) => ReportForm::Whole,
+            (ReportFormat::Text, false) => ReportForm::Brief,
+        }
+    }
 }
 
 impl fmt::Display for ReportFormat {
@@ -108,7 +132,7 @@ pub(super) fn refuse_ignored_options(matches: &ArgMatches) -> Result<(), clap::E
 
 pub(super) fn run(options: &DoctorOptions) -> u8 {
     if !options.command.is_empty() {
-        return command::run(&options.command, options.format);
+        return command::run(&options.command, options.report_form());
     }
     let control = match options.control.client() {
         Ok(control) => control,
@@ -119,7 +143,7 @@ pub(super) fn run(options: &DoctorOptions) -> u8 {
     };
     let findings = examine(&Surroundings::of_this_process(&control));
     // A closed standard output means that nobody reads it.
-    let _ = write!(std::io::stdout(), "{}", report(&findings, options.format));
+    let _ = write!(std::io::stdout(), "{}", report(&findings, options.report_form()));
     if has_problem(&findings) {
         EXIT_FAILED
     } else {
@@ -136,10 +160,12 @@ fn has_problem(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.status == Status::Problem)
 }
 
-fn report(findings: &[Finding], format: ReportFormat) -> String {
-    match format {
-        ReportFormat::Text => Text(findings).to_string(),
-        ReportFormat::Json => {
+fn report(findings: &[Finding], form: ReportForm) -> String {
+    let text = |is_brief| Text { findings, is_brief }.to_string();
+    match form {
+        ReportForm::Brief => text(true),
+        ReportForm::Whole => text(false),
+        ReportForm::Json => {
             let text = serde_json::to_string_pretty(findings);
             text.expect("findings have string keys and no numbers") + "\n"
         }
@@ -147,17 +173,21 @@ fn report(findings: &[Finding], format: ReportFormat) -> String {
 }
 
 /// Findings as a person reads them
-struct Text<'f>(&'f [Finding]);
+struct Text<'f> {
+    findings: &'f [Finding],
+    /// Whether checks that found nothing are told in one line
+    is_brief: bool,
+}
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self
-            .0
-            .iter()
-            .map(|finding| finding.check.len())
-            .max()
-            .unwrap_or(0);
-        for (index, finding) in self.0.iter().enumerate() {
+        // What became of a command's calls is what was asked for.
+        let is_shown = |finding: &&Finding| {
+            !self.is_brief || finding.status != Status::Ok || finding.check == command::CALLS
+        };
+        let shown: Vec<&Finding> = self.findings.iter().filter(is_shown).collect();
+        let width = shown.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
+        for (index, finding) in shown.iter().enumerate() {
             let status = word(finding.status);
             writeln!(
                 f,
@@ -165,13 +195,26 @@ impl fmt::Display for Text<'_> {
                 finding.check, finding.message
             )?;
             // A cure that several findings share stands once, behind the last of them.
-            let next = self.0.get(index + 1);
+            let next = shown.get(index + 1);
             let is_shared = next.is_some_and(|next| next.check == finding.check && next.cure == finding.cure);
             if let (Some(cure), false) = (&finding.cure, is_shared) {
                 writeln!(f, "{:STATUS_WIDTH$}  {:width$}  → {cure}", "", "")?;
             }
         }
-        let count = |status| self.0.iter().filter(|finding| finding.status == status).count();
+        let mut good: Vec<&str> = Vec::new();
+        for finding in self.findings {
+            let is_bad = shown.iter().any(|shown| shown.check == finding.check);
+            if !is_bad && !good.contains(&&*finding.check) {
+                good.push(&finding.check);
+            }
+        }
+        if !good.is_empty() {
+            writeln!(f, "ok: {} (`--all` shows them)", good.join(", "))?;
+        }
+        let count = |status| {
+            let found = self.findings.iter().filter(|finding| finding.status == status);
+            found.count()
+        };
         let (problems, warnings) = (count(Status::Problem), count(Status::Warning));
         writeln!(
             f,
@@ -213,7 +256,17 @@ mod tests {
             Finding::problem("trust", "stale").cure("renew it"),
         ];
         assert_eq!(
-            Text(&findings).to_string(),
+            report(&findings, ReportForm::Brief),
+            "warning  refusals  the first\n\
+             warning  refusals  the second\n                   \
+             → look at it\n\
+             problem  trust     stale\n                   \
+             → renew it\n\
+             ok: control (`--all` shows them)\n\
+             1 problem, 2 warnings\n"
+        );
+        assert_eq!(
+            report(&findings, ReportForm::Whole),
             "ok       control   answers\n\
              warning  refusals  the first\n\
              warning  refusals  the second\n                   \
@@ -226,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_json_is_a_list_with_a_null_where_nothing_is_to_be_done() {
-        let text = report(&[Finding::ok("control", "answers")], ReportFormat::Json);
+        let text = report(&[Finding::ok("control", "answers")], ReportForm::Json);
         let list: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             list,

@@ -3,8 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 
+mod client;
+
+use self::client::DoctorClient;
 use super::{
     answer::{Answer, json_answer},
     diagnosis::Finding,
@@ -18,10 +21,32 @@ use crate::{
 };
 
 /// What may keep calls from arriving, or from being allowed, as far as the emulator can see it
-#[utoipa::path(get, path = "/doctor", tag = "emulator", responses((status = 200, body = Vec<Finding>)))]
-pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
+///
+/// With `access_key_id`, also whether that key is known and good; with `host`, `address` and `region`, which entry point the
+/// calls of such a client come through.
+#[utoipa::path(
+    get, path = "/doctor", tag = "emulator",
+    params(
+        ("access_key_id" = Option<String>, Query, description = "the access key that a client signs with"),
+        ("host" = Option<String>, Query, description = "the name that it calls the AWS API by, such as localhost"),
+        ("address" = Option<String>, Query, description = "the address that this name has for it"),
+        ("region" = Option<String>, Query, description = "a Region that it signs for; may be given more than once"),
+    ),
+    responses((status = 200, body = Vec<Finding>), (status = 400, description = "`InvalidParameter`"))
+)]
+pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+    let client = DoctorClient::parse(query.as_deref().unwrap_or_default())?;
     let snapshot = shared.space.snapshot();
-    let mut findings = shared.space.explainer.run(move || policies(&snapshot)).await;
+    let now = shared.space.clock.now();
+    let mut findings = shared
+        .space
+        .explainer
+        .run(move || {
+            let mut findings = client.findings(&snapshot, now);
+            findings.extend(policies(&snapshot));
+            findings
+        })
+        .await;
     findings.extend(connections(&shared.unheard));
     json_answer(&findings)
 }

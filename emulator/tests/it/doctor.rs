@@ -167,9 +167,35 @@ mod of_a_client {
         variables: BTreeMap<String, String>,
     }
 
+    const EXPIRED_KEY: &str = r#"
+principals:
+  - arn: arn:aws:iam::123456789012:user/test
+    access_keys: [{access_key_id: AKIAI44QH8DHBEXAMPLE, secret_access_key: test}]
+  - arn: arn:aws:sts::123456789012:assumed-role/inspector/line-7
+    access_keys:
+      - {access_key_id: ASIAIOSFODNN7EXAMPLE, secret_access_key: secret, session_token: token, expires_at: 2026-01-02T03:04:05Z}
+"#;
+
+    /// Two endpoints of one Region, neither of which holds the address that clients call
+    const TWO_ENDPOINTS: &str = r#"
+vpcs:
+  - {vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2, cidr_block: 172.28.0.0/16}
+  - {vpc_id: vpc-1a1b2c3d4e5f67890, region: us-west-2, cidr_block: 172.29.0.0/16}
+vpc_endpoints:
+  - {vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e5f67890}
+  - {vpc_endpoint_id: vpce-1a1b2c3d4e5f67890, vpc_id: vpc-1a1b2c3d4e5f67890}
+"#;
+
     impl Client {
         async fn new() -> Self {
+            Self::with_configuration("").await
+        }
+
+        async fn with_configuration(yaml: &str) -> Self {
             let folder = tempfile::tempdir().expect("the folder is ours");
+            if !yaml.is_empty() {
+                fs::write(folder.path().join("emulator.yaml"), yaml).expect("the folder is ours");
+            }
             fs::create_dir(folder.path().join("bin")).expect("the folder is ours");
             let emulator = Process::start(folder.path());
             let variables = emulator.control("GET", "/env", "").await.json();
@@ -281,7 +307,7 @@ mod of_a_client {
         let client = Client::new()
             .await
             .set("AWS_ENDPOINT_URL_LOOKOUT_VISION", "https://localhost:8443");
-        let output = client.run(&[]);
+        let output = client.run(&["--all"]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         let expected = "warning  variables    `AWS_ENDPOINT_URL_LOOKOUT_VISION` is read by no client; \
@@ -293,6 +319,16 @@ mod of_a_client {
             "{text}"
         );
         assert!(text.ends_with("no problem, 1 warning\n"), "{text}");
+
+        // Without `--all`, what is as it should be takes one line.
+        let output = client.run(&[]);
+        let brief = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            brief.starts_with("warning  variables  `AWS_ENDPOINT_URL_LOOKOUT_VISION`"),
+            "{brief}"
+        );
+        assert_eq!(brief.lines().count(), 4, "{brief}");
+        assert!(brief.contains("\nok: control, credentials, "), "{brief}");
     }
 
     #[tokio::test]
@@ -560,6 +596,45 @@ mod of_a_client {
     }
 
     #[tokio::test]
+    async fn an_access_key_that_the_emulator_does_not_know_or_that_has_expired_is_told() {
+        let client = Client::new()
+            .await
+            .set("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+        client.check(
+            "access_key",
+            "problem",
+            "does not know the access key `AKIAIOSFODNN7EXAMPLE`",
+        );
+        let client = Client::with_configuration(EXPIRED_KEY)
+            .await
+            .set("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
+            .set("AWS_SECRET_ACCESS_KEY", "secret")
+            .set("AWS_SESSION_TOKEN", "token");
+        client.check("access_key", "problem", "expired at 2026-01-02T03:04:05Z");
+        // Nothing of it is as it should be.
+        let (findings, _) = client.examine();
+        assert!(found(&findings, "credentials").is_empty(), "{findings:#}");
+    }
+
+    #[tokio::test]
+    async fn a_region_in_which_several_endpoints_could_be_meant_is_told() {
+        let client = Client::with_configuration(TWO_ENDPOINTS)
+            .await
+            .set("AWS_REGION", "us-west-2")
+            .set("AWS_DEFAULT_REGION", "us-west-2");
+        client.check(
+            "entry_point",
+            "problem",
+            "is answered 421: `localhost`, called at ",
+        );
+        let (findings, _) = client.examine();
+        assert!(found(&findings, "region").is_empty(), "{findings:#}");
+        // What it says is what happens.
+        let answer = client.emulator.send(&Call::detect("1")).await.expect("an answer");
+        assert_eq!(answer.status, 421, "{answer:?}");
+    }
+
+    #[tokio::test]
     async fn the_last_refusals_are_told_one_line_each() {
         let client = Client::new().await;
         for number in 0..11 {
@@ -629,7 +704,7 @@ mod of_a_command {
         assert!(!text(&output.stdout).contains("control"), "{output:?}");
         let report = text(&output.stderr);
         assert!(
-            report.contains("ok       calls        1 request of the command arrived\n"),
+            report.contains("  1 request of the command arrived\n"),
             "{report}"
         );
         assert!(report.contains("MissingAuthenticationTokenException"), "{report}");
@@ -648,7 +723,7 @@ mod of_a_command {
                         itself, and not the emulator; the client does not read the endpoint variable";
         assert!(report.contains(expected), "{report}");
         assert!(
-            report.contains("warning  calls        no request of the command arrived"),
+            report.contains("warning  calls  no request of the command arrived"),
             "{report}"
         );
         // A command that fails keeps its own status.

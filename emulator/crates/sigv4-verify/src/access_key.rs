@@ -146,6 +146,15 @@ impl AccessKey {
             AccessKeyKind::Temporary { session_token, .. } => Some(session_token),
         }
     }
+
+    /// When the key stops being good, for whoever tells about it.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match &self.kind {
+            AccessKeyKind::LongTerm => None,
+            AccessKeyKind::Temporary { expires_at, .. } => *expires_at,
+        }
+    }
 }
 
 /// A key that exists, whose token is the right one, and that has not expired. Only

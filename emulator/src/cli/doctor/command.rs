@@ -7,7 +7,7 @@ use clap::{Args as _, FromArgMatches as _};
 use tokio::time::timeout;
 
 use super::{
-    ReportFormat, examine, has_problem,
+    ReportForm, examine, has_problem,
     proxy_server::{RefusingProxy, Tried},
     report,
     surroundings::{ControlAnswers, Surroundings, Variables},
@@ -19,7 +19,10 @@ use crate::{
     network::host_name::{EmulatedHost, HostName},
 };
 
-pub(super) fn run(command: &[OsString], format: ReportFormat) -> u8 {
+/// The check that tells what became of the command's calls
+pub(super) const CALLS: &str = "calls";
+
+pub(super) fn run(command: &[OsString], form: ReportForm) -> u8 {
     let options = match serve_options() {
         Ok(options) => options,
         Err(error) => {
@@ -36,7 +39,7 @@ pub(super) fn run(command: &[OsString], format: ReportFormat) -> u8 {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    runtime.block_on(observe(own.config.clone(), command, format))
+    runtime.block_on(observe(own.config.clone(), command, form))
 }
 
 /// What the environment says to `serve`; `doctor` has none of its options
@@ -45,7 +48,7 @@ fn serve_options() -> Result<ServeOptions, clap::Error> {
     ServeOptions::from_arg_matches(&command.try_get_matches_from(["serve"])?)
 }
 
-async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat) -> u8 {
+async fn observe(config: Arc<Config>, command: &[OsString], form: ReportForm) -> u8 {
     let emulator = match serve::start(config, None, None).await {
         Ok(emulator) => emulator,
         Err(code) => return code,
@@ -80,7 +83,7 @@ async fn observe(config: Arc<Config>, command: &[OsString], format: ReportFormat
             let calls = calls(&proxy.tried(), surroundings.control.as_ref().ok(), &findings);
             findings.extend(calls);
             // Standard output is the command's alone.
-            eprint!("{}", report(&findings, format));
+            eprint!("{}", report(&findings, form));
             match code {
                 0 if has_problem(&findings) => EXIT_FAILED,
                 code => code,
@@ -101,7 +104,7 @@ fn calls(tried: &Tried, answers: Option<&ControlAnswers>, findings: &[Finding]) 
     for (place, attempts) in &tried.hosts {
         calls.push(match is_played(place) {
             true => Finding::problem(
-                "calls",
+                CALLS,
                 format!(
                     "{}: the command tried to reach {place}, AWS itself, and not the emulator{}",
                     never_arrived(*attempts),
@@ -113,7 +116,7 @@ fn calls(tried: &Tried, answers: Option<&ControlAnswers>, findings: &[Finding]) 
                  the command line, and name no profile there that says otherwise",
             ),
             false => Finding::warning(
-                "calls",
+                CALLS,
                 format!("{}: the command tried to reach {place}, and `doctor` lets nothing out", never_arrived(*attempts)),
             )
             .cure("run it under `exec`, which keeps nothing from the internet, if that is meant"),
@@ -121,7 +124,7 @@ fn calls(tried: &Tried, answers: Option<&ControlAnswers>, findings: &[Finding]) 
     }
     if tried.others > 0 {
         calls.push(Finding::warning(
-            "calls",
+            CALLS,
             format!(
                 "{}: they were meant for still other places",
                 never_arrived(tried.others)
@@ -130,12 +133,12 @@ fn calls(tried: &Tried, answers: Option<&ControlAnswers>, findings: &[Finding]) 
     }
     let arrived = answers.map_or(0, |answers| answers.requests.len());
     calls.push(match arrived {
-        0 => Finding::warning("calls", "no request of the command arrived").cure(
+        0 => Finding::warning(CALLS, "no request of the command arrived").cure(
             "a client that reads neither the endpoint variable nor `HTTPS_PROXY` (JavaScript, Java) cannot be seen calling \
              AWS: see that it reads the variable",
         ),
-        1 => Finding::ok("calls", "1 request of the command arrived"),
-        _ => Finding::ok("calls", format!("{arrived} requests of the command arrived")),
+        1 => Finding::ok(CALLS, "1 request of the command arrived"),
+        _ => Finding::ok(CALLS, format!("{arrived} requests of the command arrived")),
     });
     calls
 }

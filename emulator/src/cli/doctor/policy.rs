@@ -56,6 +56,8 @@ pub(super) fn region(surroundings: &Surroundings) -> Vec<Finding> {
                 ),
             )
             .cure(format!("export {variable}={}", of_policy.unwrap_or_default())),
+            // The emulator says itself which of several endpoints calls come through, if any.
+            Some(region) if served_in(answers, region) > 1 => continue,
             Some(region) => Finding::ok(
                 "region",
                 format!("{clients} call {region}, where there is a VPC endpoint"),
@@ -64,6 +66,15 @@ pub(super) fn region(surroundings: &Surroundings) -> Vec<Finding> {
         findings.push(finding);
     }
     findings
+}
+
+/// How many endpoints stand in a Region
+fn served_in(answers: &super::surroundings::ControlAnswers, region: &str) -> usize {
+    let stand_there = answers
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.region.as_deref().is_none_or(|own| own == region));
+    stand_there.count()
 }
 
 fn listed(answers: &super::surroundings::ControlAnswers) -> String {

@@ -2,11 +2,12 @@
 //! API says, what a handshake with the endpoint says, and which clients are on the `PATH`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
+use aws_identifiers::Region;
 use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
@@ -138,13 +139,18 @@ impl Surroundings {
     }
 
     /// Those of a client with this environment
-    pub(super) fn gather(variables: Variables, control: &ControlClient) -> Self {
+    pub(super) fn gather(variables: Variables, emulator: &ControlClient) -> Self {
         let shared_config = SharedConfig::read(&variables);
         // First of all, because the probes below are connections, too.
-        let control = ControlAnswers::ask(control).map_err(|error| error.to_string());
+        let control = ControlAnswers::ask(emulator).map_err(|error| error.to_string());
         let now = Timestamp::now();
         let ca = control.as_ref().ok().map(|answers| &answers.ca[..]);
         let endpoint = Endpoint::probe(&variables, &shared_config, ca);
+        let client = client_query(&variables, &shared_config, &endpoint);
+        let control = control.and_then(|answers| {
+            let asked = answers.with_findings(emulator, &client);
+            asked.map_err(|error| error.to_string())
+        });
         let trust_files = trust::files(&variables, &shared_config, &endpoint);
         let java = java::trust_store(&variables);
         Self {
@@ -212,14 +218,48 @@ impl ControlAnswers {
                 .as_i64()
                 .unwrap_or(CLOCK_SKEW_SECONDS),
             requests: requests.as_array().cloned().unwrap_or_default(),
-            findings: serde_json::from_slice(&control.get("/doctor")?).unwrap_or_default(),
+            findings: Vec::new(),
         })
+    }
+
+    /// The same with what the emulator itself has to say about such a client
+    fn with_findings(mut self, control: &ControlClient, client: &str) -> Result<Self, ControlError> {
+        let findings = control.get(&format!("/doctor?{client}"))?;
+        self.findings = serde_json::from_slice(&findings).unwrap_or_default();
+        Ok(self)
     }
 
     /// The fingerprint of the CA in use
     pub(super) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.ca)
     }
+}
+
+/// What the emulator is asked about a client: its access key, where its calls arrive, and its Regions
+fn client_query(variables: &Variables, shared_config: &SharedConfig, endpoint: &Endpoint) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(id) = variables.get("AWS_ACCESS_KEY_ID") {
+        query.append_pair("access_key_id", id);
+    }
+    // Where somebody else answers, nothing is to be said about entry points.
+    if let (true, Some((host, _)), Ok(addresses)) =
+        (endpoint.leads_here(), &endpoint.place, &endpoint.addresses)
+        && let Some(address) = addresses.first()
+    {
+        query.append_pair("host", host);
+        query.append_pair("address", &address.to_string());
+        let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| variables.get(name));
+        let of_profile = shared_config.value("region");
+        let regions: BTreeSet<&str> = regions
+            .into_iter()
+            .filter_map(|region| region.or(of_profile))
+            .collect();
+        let is_region = |region: &&str| region.parse::<Region>().is_ok();
+        for region in regions.into_iter().filter(is_region) {
+            query.append_pair("region", region);
+        }
+    }
+    query.finish()
 }
 
 /// A URL without user and password, to be shown
