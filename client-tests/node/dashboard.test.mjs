@@ -56,6 +56,7 @@ async function traffic() {
 }
 
 const rows = (page) => page.locator("#requests tbody[role=rowgroup] tr");
+const hasRows = (page, count) => page.waitForFunction((wanted) => document.querySelectorAll("#requests tbody[role=rowgroup] tr").length === wanted, count);
 const openNewest = async (page, decision, operation = "") => {
   const entries = await ask("GET", `/requests?order=newest&limit=1&decision=${decision}${operation}`);
   await page.see(`/dashboard?request=${entries[0].request_id}`);
@@ -174,12 +175,12 @@ test("everything about requests can be done by keyboard", async () => {
   await page.keyboard.type("operation=DetectAnomalies status=403");
   await page.waitForFunction(() => location.search.includes("status=403"));
   const found = await ask("GET", "/requests?operation=DetectAnomalies&status=403");
-  assert.equal(await rows(page).count(), found.length);
+  await hasRows(page, found.length);
   // The address has the filter, so a link keeps it.
   await page.reload();
   await rows(page).first().waitFor();
   assert.equal(await page.locator("#find").inputValue(), "operation=DetectAnomalies status=403");
-  assert.equal(await rows(page).count(), found.length);
+  await hasRows(page, found.length);
   await page.locator("#find").fill("opration=x");
   await page.getByText("There is no filter opration").waitFor();
   await page.locator("#find").fill("no such thing");
@@ -202,6 +203,27 @@ test("each kind of refusal says in one sentence why", async () => {
   await page.locator(".verdict").waitFor();
   assert.match(await verdict(), /The signature is not accepted; no policy was asked\./);
   assert.match(await page.locator("#detail").innerText(), /Canonical request[\s\S]*\/2020-11-20\/projects\/myProject\/models\/myModel\/detect/);
+
+  // Where it can be known what the client has signed, the first line that differs is marked.
+  const { host } = new URL(process.env.AWS_ENDPOINT_URL_LOOKOUTVISION);
+  const proxied = sdk();
+  const called = (name, step, priority) =>
+    proxied.client.middlewareStack.add(
+      (next) => (call) => {
+        call.request.headers.host = name;
+        return next(call);
+      },
+      { step, priority },
+    );
+  called("localhost", "build", "low");
+  called(host, "deserialize", "high");
+  await proxied.detect("myModel").catch(() => {});
+  const [misnamed] = await ask("GET", "/requests?order=newest&limit=1");
+  await page.see(`/dashboard?request=${misnamed.request_id}`);
+  await page.locator(".verdict").waitFor();
+  assert.match(await verdict(), /the client signed the host without its port The first line that differs is line \d+ of the canonical request\./);
+  assert.equal(await page.locator(".doc > .bad").innerText().then((text) => text.includes(`host:${host}`)), true);
+  assert.match(await page.locator(".doc > .fw .cmp").innerText(), new RegExp(`emulator has\\s+host:${host}\\s+client signed\\s+host:localhost\\s`));
   await page.context().close();
 });
 

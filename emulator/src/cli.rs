@@ -19,7 +19,6 @@ mod doctor;
 mod env;
 mod exec;
 mod expected_calls;
-mod format;
 mod healthcheck;
 mod init;
 mod limits;

@@ -39,7 +39,6 @@ mod coverage;
 mod dashboard;
 pub(crate) mod diagnosis;
 mod doctor;
-mod draft;
 mod endpoint_policy;
 mod env;
 mod error;
@@ -47,7 +46,6 @@ mod events;
 mod health;
 mod index;
 mod limits;
-mod matrix;
 mod metrics;
 pub(crate) mod modes;
 mod path;
@@ -66,7 +64,6 @@ mod state;
 mod statistics;
 mod upload;
 pub(crate) mod verify;
-mod what_if;
 
 /// Answers the requests of one emulator's control listener
 pub(crate) struct ControlApi {

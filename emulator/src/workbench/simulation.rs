@@ -12,7 +12,7 @@ mod written;
 
 pub(crate) use self::{
     answer::Answer,
-    written::{Mistake, Refusal, WrittenQuestion, id_of, parsed},
+    written::{Mistake, Refusal, WrittenQuestion, id_of},
 };
 
 /// Whether an answer says what every statement made of the request

@@ -2,79 +2,62 @@
 
 import { duration, el, plural, svg, wallTime } from './base.js';
 
-const BINS = 40;
 const WIDTH = 480;
 
-const median = (sorted, part) => (sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] : null);
-
-/** Puts `{at, kind, micros}` into `BINS` bins that end at `now`, all in milliseconds */
-function binned(entries, now, span) {
-  const bins = Array.from({ length: BINS }, () => ({ ok: 0, im: 0, ex: 0, er: 0, fa: 0, micros: [] }));
-  for (const { at, kind, micros } of entries) {
-    const index = BINS - 1 - Math.floor((now - at) / (span / BINS));
-    if (index < 0) continue;
-    const bin = bins[Math.min(BINS - 1, index)];
-    bin[kind] += 1;
-    bin.micros.push(micros);
-  }
-  for (const bin of bins) bin.micros.sort((one, other) => one - other);
-  return bins;
-}
-
-function axis(now, span) {
-  return el('div.axis', { 'aria-hidden': 'true' }, [now - span, now - span / 2, now].map((at) => el('span', null, wallTime(at).slice(0, 5))));
+function axis(begin, end) {
+  return el('div.axis', { 'aria-hidden': 'true' }, [begin, (begin + end) / 2, end].map((at) => el('span', null, wallTime(at).slice(0, 5))));
 }
 
 const canvas = (label, ...marks) => svg('svg', { viewBox: `0 0 ${WIDTH} 100`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label }, ...marks);
 
-/** Allowed above the line, refused below it; and how long they took */
-export function overTime(place, entries, now, span) {
-  const bins = binned(entries, now, span);
-  const refused = (bin) => bin.im + bin.ex + bin.er + bin.fa;
-  const most = Math.max(1, ...bins.map((bin) => Math.max(bin.ok, refused(bin))));
-  const sum = (kind) => bins.reduce((total, bin) => total + bin[kind], 0);
-  const paths = { ok: '', de: '', er: '', fa: '' };
-  bins.forEach((bin, index) => {
-    const x = index * (WIDTH / BINS);
-    const bar = (y, height) => `M${x} ${y.toFixed(1)}h9v${height.toFixed(1)}h-9z`;
-    const high = (number) => (number === 0 ? 0 : Math.max(3, (number / most) * 52));
-    if (bin.ok) paths.ok += bar(58 - high(bin.ok), high(bin.ok));
-    let below = 60;
-    for (const [name, number] of [['de', bin.im + bin.ex], ['er', bin.er], ['fa', bin.fa]]) {
+/** What is drawn of a step: from above the line and below it */
+const below = (step) => [['de', step.denied], ['er', step.refused + step.broken_off]];
+
+/** Allowed above the line, refused below it; and how long they took: what `GET /statistics` answers, in so many columns */
+export function overTime(place, { steps, step_seconds: length, total }, columns) {
+  const wide = WIDTH / columns;
+  // An emulator that has just started has few steps; they stand on the right, where the present is.
+  const left = (index) => (columns - steps.length + index) * wide;
+  const most = Math.max(1, ...steps.map((step) => Math.max(step.answered, step.requests - step.answered)));
+  const paths = { ok: '', de: '', er: '' };
+  const high = (number, whole) => Math.max(3, (number / most) * whole);
+  steps.forEach((step, index) => {
+    const bar = (y, height) => `M${left(index).toFixed(1)} ${y.toFixed(1)}h${(wide * 0.75).toFixed(1)}v${height.toFixed(1)}h-${(wide * 0.75).toFixed(1)}z`;
+    if (step.answered) paths.ok += bar(58 - high(step.answered, 52), high(step.answered, 52));
+    let at = 60;
+    for (const [name, number] of below(step)) {
       if (!number) continue;
-      const height = Math.max(3, (number / most) * 38);
-      paths[name] += bar(below, height);
-      below += height;
+      paths[name] += bar(at, high(number, 38));
+      at += high(number, 38);
     }
   });
-  const minutes = Math.round(span / 60000);
-  const total = sum('ok') + sum('im') + sum('ex') + sum('er') + sum('fa');
-  const label = `Requests over ${minutes} minutes: ${sum('ok')} allowed, ${sum('im') + sum('ex')} denied, ${plural(sum('er'), 'error')}, ${plural(sum('fa'), 'fault')}; at most ${most} of a kind in half a minute`;
-  const requests = el('figure.chart', null, el('figcaption', null, el('b', null, 'Requests'), el('span', null, total ? 'allowed above, refused below' : `none in ${minutes} minutes`)),
-    canvas(label, ...Object.entries(paths).filter(([, path]) => path).map(([name, path]) => svg('path', { class: `f-${name}`, d: path })), svg('path', { class: 'l-base', d: `M0 59h${WIDTH}` })), axis(now, span));
+  const end = Date.parse(steps.at(-1).from) + length * 1000;
+  const begin = end - columns * length * 1000;
+  const minutes = Math.round((end - begin) / 60_000);
+  const label = `Requests over ${minutes} minutes: ${total.answered} allowed, ${total.denied} denied, ${plural(total.refused + total.broken_off, 'error')}; at most ${most} of a kind in ${length} seconds`;
+  const requests = el('figure.chart', null, el('figcaption', null, el('b', null, 'Requests'), el('span', null, total.requests ? 'allowed above, refused below' : `none in ${minutes} minutes`)),
+    canvas(label, ...Object.entries(paths).filter(([, path]) => path).map(([name, path]) => svg('path', { class: `f-${name}`, d: path })), svg('path', { class: 'l-base', d: `M0 59h${WIDTH}` })), axis(begin, end));
 
-  const all = entries.filter(({ at }) => now - at < span).map(({ micros }) => micros).sort((one, other) => one - other);
-  const [middle, slow] = [median(all, 0.5), median(all, 0.99)];
-  const caption = middle === null ? [el('span', null, 'none yet')] : [el('span', null, `median ${duration(middle)}`), el('span', null, `dashed: 99th of 100, ${duration(slow)}`)];
-  const highest = Math.max(1, ...bins.map((bin) => median(bin.micros, 0.99) ?? 0));
+  const durations = total.duration_micros;
+  const highest = Math.max(1, ...steps.map((step) => step.duration_micros?.p99 ?? 0));
   // Where nothing was asked there is no line.
-  const lines = (part) => {
+  const line = (part) => {
     let path = '';
-    let pen = 'M';
-    bins.forEach((bin, index) => {
-      const value = median(bin.micros, part);
-      if (value === null) { pen = 'M'; return; }
-      const x = index * (WIDTH / BINS) + 6;
-      const y = (96 - (value / highest) * 88).toFixed(1);
-      path += pen === 'M' ? `M${x - 5} ${y}L${x} ${y}` : `L${x} ${y}`;
-      pen = 'L';
+    let isDown = false;
+    steps.forEach((step, index) => {
+      if (!step.duration_micros) { isDown = false; return; }
+      const x = left(index) + wide / 2;
+      const y = (96 - (step.duration_micros[part] / highest) * 88).toFixed(1);
+      path += isDown ? `L${x.toFixed(1)} ${y}` : `M${(x - wide * 0.4).toFixed(1)} ${y}L${x.toFixed(1)} ${y}`;
+      isDown = true;
     });
-    return path;
+    return path || 'M0 0';
   };
-  const durations = el('figure.chart', null, el('figcaption', null, el('b', null, 'Duration'), caption),
-    canvas(middle === null ? 'No duration yet' : `Durations over ${minutes} minutes: median ${duration(middle)}, 99th of 100 ${duration(slow)}`,
-      svg('path', { class: 'l-b', d: lines(0.99) || 'M0 0' }), svg('path', { class: 'l-a', d: lines(0.5) || 'M0 0' }), svg('path', { class: 'l-base', d: `M0 99h${WIDTH}` })), axis(now, span));
-  place.replaceChildren(requests, durations);
+  const caption = durations ? [el('span', null, `median ${duration(durations.p50)}`), el('span', null, `dashed: 99th of 100, ${duration(durations.p99)}`)] : [el('span', null, 'none yet')];
+  const times = el('figure.chart', null, el('figcaption', null, el('b', null, 'Duration'), caption),
+    canvas(durations ? `Durations over ${minutes} minutes: median ${duration(durations.p50)}, 99th of 100 ${duration(durations.p99)}` : 'No duration yet',
+      svg('path', { class: 'l-b', d: line('p99') }), svg('path', { class: 'l-a', d: line('p50') }), svg('path', { class: 'l-base', d: `M0 99h${WIDTH}` })), axis(begin, end));
+  place.replaceChildren(requests, times);
 }
 
 /** A bar with what it means beside it: `{name, value, of, text, kind, gate}`, `gate` a share of the whole */

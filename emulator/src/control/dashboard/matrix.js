@@ -6,7 +6,7 @@ import { listen } from './live.js';
 
 const KINDS = { allowed: 'ok', implicitDeny: 'im', explicitDeny: 'ex' };
 const WORDS = { allowed: 'allowed', implicitDeny: 'implicit deny', explicitDeny: 'explicit deny' };
-const GROUPS = [['Inference', /^DetectAnomalies$/], ['Packaging', /ModelPackagingJob/], ['Models', /Model/], ['Datasets', /Dataset/], ['Tags', /Tag/], ['Projects', /Project/]];
+const GROUPS = [['Inference', /^DetectAnomalies$/], ['Packaging', /ModelPackagingJob/], ['Models', /Model/], ['Datasets', /Dataset/], ['Tags', /[Tt]ag/], ['Projects', /Project/]];
 /** So that operations of one kind stand together */
 const ORDER = ['Inference', 'Models', 'Packaging', 'Datasets', 'Projects', 'Tags'];
 

@@ -1,6 +1,6 @@
 // The page of requests: the journal as it grows, filters in the address, and why a call was decided as it was.
 
-import { $, actionName, arn, ask, badge, clockTime, confirmed, count, duration, el, emulatorNow, empty, gathered, hidden, icon, plural, readClock, readHealth, say, tail, wrong } from './base.js';
+import { $, arn, ask, badge, clockTime, confirmed, count, duration, el, empty, gathered, hidden, icon, plural, readClock, readHealth, say, wrong } from './base.js';
 import { overTime } from './charts.js';
 import { editsOf } from './edits.js';
 import { explain, KIND_WORDS, kindOf, ruleName } from './explain.js';
@@ -9,7 +9,8 @@ import { pictures } from './pictures.js';
 
 /** How many entries the page holds; the oldest make room */
 const ENTRIES_MAX = 20_000;
-const CHART_MILLISECONDS = 20 * 60_000;
+const CHART_SECONDS = 20 * 60;
+const CHART_STEPS = 40;
 /** Rows that are drawn above and below those in sight */
 const MARGIN_ROWS = 12;
 /** A journal on paper is the newest of it */
@@ -188,18 +189,18 @@ function drawSoon() {
   requestAnimationFrame(() => { isDrawing = false; draw(); });
 }
 
-const drawCharts = gathered(() => {
-  const newest = entries.length ? entries.at(-1).at : 0;
-  const now = Math.max(emulatorNow(), newest);
-  const since = entries.findLastIndex((entry) => now - entry.at >= CHART_MILLISECONDS) + 1;
-  overTime($('#charts'), entries.slice(since).map(({ at, kind, duration_micros: micros }) => ({ at, kind, micros })), now, CHART_MILLISECONDS);
-}, 120);
+const drawCharts = gathered(async () => {
+  try {
+    overTime($('#charts'), await ask(`/statistics?seconds=${CHART_SECONDS}&steps=${CHART_STEPS}`), CHART_STEPS);
+  } catch (error) {
+    if (error.status) $('#charts').replaceChildren(el('p.pad.q', null, error.message));
+  }
+}, 400);
 
 // What arrives
 
 function take(entry) {
   entry.kind = kindOf(entry);
-  entry.at = Date.parse(entry.time);
   entries.push(entry);
   counts[entry.kind] += 1;
   if (fits(entry)) {
