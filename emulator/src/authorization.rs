@@ -8,7 +8,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use iam_policy::{Arn, Decision, Evaluation, Explanation, PolicyDocument, Resource};
+use aws_identifiers::Region;
+use iam_policy::{Arn, Decision, Evaluation, Explanation, LayerDecision, PolicyDocument, Resource};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -147,6 +148,11 @@ impl Authorization {
         self.pair().resource().arn()
     }
 
+    /// The Region that was called
+    pub(crate) fn region(&self) -> &Region {
+        self.asked.request.region()
+    }
+
     /// The tags of what the actions are about, as they were
     pub(crate) fn resource_tags(&self) -> impl Iterator<Item = &Arc<BTreeMap<String, String>>> {
         self.asked.request.pairs().filter_map(Pair::resource_tags)
@@ -172,6 +178,24 @@ impl Authorization {
             Kept::Whole => (pair, self.asked.evaluate(pair, Changes::default()).decision),
             Kept::Abridged => (pair, self.evaluation.decision),
         })
+    }
+
+    /// What each layer of policies says about a pair by itself; of an abridged one that is not known any more
+    pub(crate) fn layers(&self, pair: &Pair) -> Vec<LayerDecision> {
+        match self.kept {
+            Kept::Whole => self.asked.layers(pair),
+            Kept::Abridged => Vec::new(),
+        }
+    }
+
+    /// What the policies would say about the same call with these changes; `None` of an abridged one
+    pub(crate) fn decide<'a>(&'a self, changes: Changes<'a>) -> Option<Verdict<'a>> {
+        (self.kept == Kept::Whole).then(|| Verdict::of(&self.asked, changes))
+    }
+
+    /// The verdict and what it was made by
+    pub(crate) fn evaluation(&self) -> &Evaluation {
+        &self.evaluation
     }
 
     /// For each statement what matched and what did not, and which one decided

@@ -19,6 +19,7 @@ mod doctor;
 mod env;
 mod exec;
 mod expected_calls;
+mod format;
 mod healthcheck;
 mod init;
 mod limits;

@@ -39,6 +39,7 @@ mod coverage;
 mod dashboard;
 pub(crate) mod diagnosis;
 mod doctor;
+mod draft;
 mod endpoint_policy;
 mod env;
 mod error;
@@ -46,6 +47,7 @@ mod events;
 mod health;
 mod index;
 mod limits;
+mod matrix;
 mod metrics;
 pub(crate) mod modes;
 mod path;
@@ -64,6 +66,7 @@ mod state;
 mod statistics;
 mod upload;
 pub(crate) mod verify;
+mod what_if;
 
 /// Answers the requests of one emulator's control listener
 pub(crate) struct ControlApi {

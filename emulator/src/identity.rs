@@ -168,6 +168,12 @@ impl Principal {
         }
     }
 
+    /// Of a session the ARN of its role, where its path is known
+    pub(crate) fn role_arn(&self) -> Option<&str> {
+        let role = self.identity.identity()?.role_arn();
+        role.map(iam_policy::Arn::as_str)
+    }
+
     /// The ARN as written, which is what refusals and the journal call the caller
     pub(crate) fn arn(&self) -> &str {
         self.identity.arn().map_or("anonymous", iam_policy::Arn::as_str)

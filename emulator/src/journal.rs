@@ -49,7 +49,7 @@ pub(crate) use self::{
     filter::{Order, PARAMETERS, Query},
     request_log::{REQUEST_LOG_TARGET, RequestLog},
     statistics::{SECONDS, STEPS, Statistics, StatisticsError, StatisticsQuery},
-    view::EntryView,
+    view::{EntryView, OfDocument, Sha256s},
 };
 pub use self::{
     counts::{CountBy, CountOfGroup, Counts},

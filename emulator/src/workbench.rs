@@ -11,12 +11,20 @@
 
 mod callers;
 pub(crate) mod coverage;
+pub(crate) mod draft;
+pub(crate) mod edits;
+pub(crate) mod matrix;
+mod recorded;
 mod scene;
 pub(crate) mod simulation;
 mod subject;
+pub(crate) mod what_if;
+mod words;
 
 pub(crate) use self::{
     callers::CallerName,
-    scene::{EntryPointName, Scene},
-    subject::{OperationName, Subject, SubjectName},
+    recorded::{RecordedCall, SavedEntry},
+    scene::{EntryPointName, SOURCE_IP, Scene},
+    subject::{OperationName, Subject, SubjectName, last_part},
+    words::pretty_json,
 };

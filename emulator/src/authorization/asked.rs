@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_identifiers::VpcEndpointId;
 use iam_policy::{
-    Decision, Evaluation, Explanation, Policies, PolicyType, Request, RequestContext, Resource,
+    Decision, Evaluation, Explanation, LayerDecision, Policies, PolicyType, Request, RequestContext, Resource,
 };
 use serde_json::{Map, Value};
 
@@ -65,6 +65,13 @@ impl Asked {
 
     pub(super) fn evaluate(&self, pair: &Pair, changes: Changes<'_>) -> Evaluation {
         self.put(pair, Context::WhereRead, changes, |question| question.evaluate())
+    }
+
+    /// What each layer says by itself
+    pub(super) fn layers(&self, pair: &Pair) -> Vec<LayerDecision> {
+        self.put(pair, Context::WhereRead, Changes::default(), |question| {
+            question.decide_layers()
+        })
     }
 
     /// For each statement what matched and what did not, and what a reader must know of keys that are never set

@@ -30,6 +30,48 @@ pub(crate) struct PolicyChanges {
 }
 
 impl PolicyChanges {
+    /// A document in the place of another, wherever that is asked; `None`: it is not
+    pub(crate) fn replacing(
+        policies: &Policies<'_>,
+        before: &PolicyDocument,
+        after: &PolicyDocument,
+    ) -> Option<Self> {
+        let is_before = |document: &&PolicyDocument| document.is_same(before) || *document == before;
+        if !policies.documents().any(|(_, document)| is_before(&document)) {
+            return None;
+        }
+        let replaced = |document: &PolicyDocument| match is_before(&document) {
+            true => after.clone(),
+            false => document.clone(),
+        };
+        let list = |documents: &[PolicyDocument]| -> Vec<PolicyDocument> {
+            documents.iter().map(replaced).collect()
+        };
+        let levels = |levels: &[Vec<PolicyDocument>]| levels.iter().map(|level| list(level)).collect();
+        Some(Self {
+            vpc_endpoint: policies.vpc_endpoint.map(replaced),
+            identity: Some(policies.identity.map(list)),
+            permissions_boundary: Some(list(policies.permissions_boundary)),
+            session: Some(list(policies.session)),
+            service_control: Some(levels(policies.service_control)),
+            resource_control: Some(levels(policies.resource_control)),
+        })
+    }
+
+    /// Those of others where these leave a layer as it is
+    pub(crate) fn or(self, others: &Self) -> Self {
+        Self {
+            vpc_endpoint: self.vpc_endpoint.or_else(|| others.vpc_endpoint.clone()),
+            identity: self.identity.or_else(|| others.identity.clone()),
+            permissions_boundary: self
+                .permissions_boundary
+                .or_else(|| others.permissions_boundary.clone()),
+            session: self.session.or_else(|| others.session.clone()),
+            service_control: self.service_control.or_else(|| others.service_control.clone()),
+            resource_control: self.resource_control.or_else(|| others.resource_control.clone()),
+        }
+    }
+
     /// Every document
     pub(crate) fn documents(&self) -> impl Iterator<Item = &PolicyDocument> {
         let lists = [&self.permissions_boundary, &self.session];

@@ -3,7 +3,7 @@
 //! The server asks it about calls, `policy simulate` about lines; whoever asks what another policy would say asks the
 //! same question with that policy in it.
 
-use iam_policy::{Evaluation, Explanation, Policies, Request};
+use iam_policy::{Evaluation, Explanation, LayerDecision, Policies, Request};
 
 /// A request and the policies that it is measured against
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,11 @@ impl Question<'_> {
     /// The decision
     pub(crate) fn evaluate(&self) -> Evaluation {
         iam_policy::evaluate(&self.policies, &self.request)
+    }
+
+    /// What each layer says by itself
+    pub(crate) fn decide_layers(&self) -> Vec<LayerDecision> {
+        iam_policy::decide_layers(&self.policies, &self.request)
     }
 
     /// The decision, with what matched and what did not for each statement

@@ -1,9 +1,10 @@
 //! A call that nobody made, put to the policies as the server puts one that came in.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use iam_policy::{Evaluation, Explanation, Policies};
+use iam_policy::{Evaluation, Explanation, Policies, PolicyDocument};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{
     Changes, Coverage,
@@ -47,6 +48,20 @@ impl SupposedCall {
         })
     }
 
+    /// What it is authorised on: each action with its resource
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.0.request.pairs()
+    }
+
+    /// The names of its condition keys
+    pub(crate) fn context_keys(&self) -> BTreeSet<String> {
+        let pairs = self.0.request.pairs();
+        pairs
+            .flat_map(|pair| self.0.context_json(pair, Changes::default()))
+            .map(|(key, _)| key)
+            .collect()
+    }
+
     /// What the policies say about it
     pub(crate) fn decide<'a>(&'a self, changes: Changes<'a>) -> Verdict<'a> {
         Verdict::of(&self.0, changes)
@@ -69,6 +84,16 @@ impl<'a> Verdict<'a> {
         &self.evaluation
     }
 
+    /// Every document that was asked, with its place among those of its type
+    pub(crate) fn documents(&self) -> Vec<(usize, PolicyDocument)> {
+        self.with_policies(|policies| {
+            let documents = policies.documents();
+            documents
+                .map(|(place, document)| (place, document.clone()))
+                .collect()
+        })
+    }
+
     /// The action of the pair that decided
     pub(crate) fn action(&self) -> String {
         self.pair().action().to_string()
@@ -87,6 +112,11 @@ impl<'a> Verdict<'a> {
     /// For each statement what matched and what did not
     pub(crate) fn explain(&self) -> Explanation {
         self.asked.explain(self.pair(), self.changes)
+    }
+
+    /// The condition keys as evaluated
+    pub(crate) fn context_json(&self) -> Map<String, Value> {
+        self.asked.context_json(self.pair(), self.changes)
     }
 
     /// Counts what the call comes to in every document that was asked

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     EXIT_OK,
     control_client::{ControlError, ControlUrlOption},
-    requests::Format,
+    format::{Format, FormatOption},
 };
 
 /// Options of `limits`
@@ -24,15 +24,8 @@ use super::{
 pub(super) struct LimitsOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Form of what is printed
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value_t = Format::Text,
-        value_enum,
-        env = "LOOKOUTVISION_EMULATOR_FORMAT"
-    )]
-    format: Format,
+    #[command(flatten)]
+    format: FormatOption,
 }
 
 pub(super) fn run(options: &LimitsOptions) -> u8 {
@@ -52,7 +45,7 @@ pub(super) fn run(options: &LimitsOptions) -> u8 {
 fn listed(options: &LimitsOptions) -> Result<Vec<u8>, ControlError> {
     let control = options.control.client()?;
     let answer = control.get("/limits")?;
-    if options.format == Format::Json {
+    if options.format.format == Format::Json {
         return Ok(answer.to_vec());
     }
     let limits: Vec<Value> = serde_json::from_slice(&answer).map_err(|error| {

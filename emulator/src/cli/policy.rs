@@ -6,9 +6,14 @@ use clap::{Args, Subcommand, ValueEnum};
 use iam_policy::PolicyType;
 
 mod coverage;
+mod draft;
 mod lint;
+mod matrix;
+mod saved_journal;
+mod scenes;
 mod simulate;
 pub(super) mod test;
+mod what_if;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
@@ -20,6 +25,12 @@ pub(super) enum PolicyCommand {
     Test(test::TestOptions),
     /// Print which parts of the policies the requests to a running emulator have come to; exit 1 when that is too little
     Coverage(coverage::CoverageOptions),
+    /// Print a policy that allows the calls that were allowed, and as little else as the options permit
+    Draft(draft::PolicyDraftOptions),
+    /// Print what everyone may do over every way in, or the cells that are not what a file says; exit 1 when there are any
+    Matrix(matrix::MatrixOptions),
+    /// Print which calls of the journal would be decided otherwise under a policy that is not attached
+    WhatIf(what_if::WhatIfOptions),
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +114,9 @@ pub(super) fn run(command: &PolicyCommand) -> u8 {
         PolicyCommand::Simulate(options) => simulate::run(options),
         PolicyCommand::Test(options) => test::run(options),
         PolicyCommand::Coverage(options) => coverage::run(options),
+        PolicyCommand::Draft(options) => draft::run(options),
+        PolicyCommand::Matrix(options) => matrix::run(options),
+        PolicyCommand::WhatIf(options) => what_if::run(options),
     }
 }
 

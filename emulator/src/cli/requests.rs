@@ -7,14 +7,17 @@
 //! $ lookoutvision-emulator requests verify expected.json
 //! two detections: expected exactly 2, found 1
 //!   nearest: 655d…: resource is …model/myProject/2, expected *model/myProject/1
+//! $ lookoutvision-emulator requests explain 655d…
+//! implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies; nearest is statement 0 of …
 //! ```
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::Value;
+use uuid::Uuid;
 
 mod counts;
 mod follow;
@@ -24,8 +27,9 @@ use super::{
     EXIT_FAILED, EXIT_OK,
     control_client::{ControlClient, ControlUrlOption},
     control_command::{Failure, print, read},
+    format::{Format, FormatOption},
 };
-use crate::journal::verification::WITHIN_MILLISECONDS_MAX;
+use crate::{journal::verification::WITHIN_MILLISECONDS_MAX, workbench::edits::edit_lines};
 
 /// Options of `requests`
 #[derive(Debug, Args)]
@@ -49,6 +53,18 @@ enum RequestsCommand {
     Verify(VerifyOptions),
     /// Tell how many requests there were of each operation, principal, status, rule or fault, whatever the journal still has
     Counts(CountsOptions),
+    /// Tell why a request was denied, and which changes of the policies would let it through
+    Explain(ExplainOptions),
+}
+
+/// Options of `requests explain`
+#[derive(Debug, Args)]
+struct ExplainOptions {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// What `x-amzn-RequestId` of the answer says
+    #[arg(value_name = "ID")]
+    request_id: Uuid,
 }
 
 /// Options of `requests verify`
@@ -65,35 +81,12 @@ struct VerifyOptions {
 struct CommonOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Form of what is printed
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value_t = Format::Text,
-        value_enum,
-        env = "LOOKOUTVISION_EMULATOR_FORMAT"
-    )]
-    format: Format,
+    #[command(flatten)]
+    format: FormatOption,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Text,
-    /// JSON, as the control API has it
-    Json,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        })
-    }
-}
-
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// A filter or a page, as `GET /requests` takes them
+pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err("a filter has the form NAME=VALUE, such as operation=DetectAnomalies".to_owned()),
@@ -105,6 +98,7 @@ pub(super) fn run(options: &RequestsOptions) -> u8 {
         None => list(options),
         Some(RequestsCommand::Verify(options)) => verify(options),
         Some(RequestsCommand::Counts(options)) => counts::run(options),
+        Some(RequestsCommand::Explain(options)) => explain(options),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -115,7 +109,7 @@ pub(super) fn run(options: &RequestsOptions) -> u8 {
 fn list(options: &RequestsOptions) -> Result<u8, Failure> {
     let control = options.common.control.client()?;
     if !options.follow {
-        let (printed, _) = entries(&control, &options.parameters, options.common.format)?;
+        let (printed, _) = entries(&control, &options.parameters, options.common.format.format)?;
         // A closed standard output means that nobody reads it.
         let _ = print(&printed);
         return Ok(EXIT_OK);
@@ -128,7 +122,7 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
         let text = format!("`{name}` cannot be followed: entries are printed as they come, oldest first");
         return Err(Failure::Mistake(text));
     }
-    follow::follow(&control, &options.parameters, options.common.format)
+    follow::follow(&control, &options.parameters, options.common.format.format)
 }
 
 /// What is printed of the entries that are asked for, and the request id of the last of them
@@ -201,7 +195,7 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
     let report: Value = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))?;
     // A closed standard output means that nobody reads it.
-    let _ = match options.common.format {
+    let _ = match options.common.format.format {
         Format::Json => print(&answer.body),
         Format::Text => print(report["text"].as_str().unwrap_or_default().as_bytes()),
     };
@@ -209,6 +203,23 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
         Some(true) => Ok(EXIT_OK),
         _ => Ok(EXIT_FAILED),
     }
+}
+
+fn explain(options: &ExplainOptions) -> Result<u8, Failure> {
+    let control = options.common.control.client()?;
+    let target = format!("/requests/{}/edits", options.request_id);
+    let answer = control.send(Method::GET, &target, Bytes::new())?;
+    if !answer.status.is_success() {
+        return Err(Failure::of(&answer));
+    }
+    let edits: Value = serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::Unknown(format!("{} answered no edits: {error}", control.url())))?;
+    // A closed standard output means that nobody reads it.
+    let _ = match options.common.format.format {
+        Format::Json => print(&answer.body),
+        Format::Text => print(edit_lines(&edits).as_bytes()),
+    };
+    Ok(EXIT_OK)
 }
 
 /// What makes pages of a list, which has no end while it is followed

@@ -17,6 +17,7 @@ use std::{
     str::FromStr,
 };
 
+use aws_identifiers::Region;
 use clap::ValueEnum;
 use iam_policy::PolicyDocument;
 use serde_json::{Map, Value};
@@ -294,6 +295,18 @@ pub(crate) fn client_region(snapshot: &Snapshot) -> String {
     named
         .or_else(of_endpoint)
         .unwrap_or_else(|| DEFAULT_REGION.to_owned())
+}
+
+/// The same, parsed
+pub(crate) fn region_of_clients(snapshot: &Snapshot) -> Region {
+    client_region(snapshot)
+        .parse()
+        .unwrap_or_else(|_| default_region())
+}
+
+/// The Region that is meant where nothing names one
+pub(crate) fn default_region() -> Region {
+    DEFAULT_REGION.parse().expect("the default Region is one")
 }
 
 /// The one Region that the resources of a policy name, if they name one

@@ -26,11 +26,13 @@ use super::{
     accept::accepts,
     answer::{Answer, json_answer},
     path::PathText,
+    what_if::recorded_calls,
 };
 use crate::{
     journal::{EntryView, Order, PARAMETERS, Query, events::ChangeKind},
     runtime::Shared,
     services::operation_names,
+    workbench::{RecordedCall, edits::Edits},
 };
 
 /// Entries of the journal, as many as are asked for: newest last, unless `order=newest`
@@ -109,14 +111,52 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathTe
         Some(entry) => shared.space.explainer.run(entry).await,
         None => None,
     };
-    let found = found.ok_or_else(|| {
-        ControlError::new(
-            StatusCode::NOT_FOUND,
-            "NotFound",
-            format!("the journal has no request `{id}`"),
-        )
-    })?;
+    let found = found.ok_or_else(|| not_found(&id))?;
     json_answer(&found)
+}
+
+/// What would let a denied request through: changes of one policy each, those first that break nothing and let the least
+/// through, with what else they would do to the calls of the journal; nothing is attached
+#[utoipa::path(
+    get, path = "/requests/{request_id}/edits", tag = "journal",
+    params(("request_id" = Uuid, Path, description = "what `x-amzn-RequestId` of the answer says")),
+    responses(
+        (status = 200, body = Edits),
+        (status = 404, description = "no such entry, or no longer"),
+        (status = 409, description = "`NotDecided`: the request was refused before any policy was asked"),
+    )
+)]
+pub(super) async fn edits(State(shared): State<Arc<Shared>>, PathText(id): PathText) -> Answer {
+    let work = {
+        let (shared, id) = (shared.clone(), id.clone());
+        move || {
+            let space = &shared.space;
+            let entry = space.journal.entry(id.parse().ok()?)?;
+            let call = RecordedCall::of(&entry);
+            Some(call.map(|call| {
+                let (_, evicted) = space.journal.counts();
+                let calls = recorded_calls(space, &Query::default());
+                Edits::of(&call, &calls, evicted, &space.snapshot())
+            }))
+        }
+    };
+    match shared.space.explainer.run(work).await {
+        None => Err(not_found(&id)),
+        Some(None) => Err(ControlError::new(
+            StatusCode::CONFLICT,
+            "NotDecided",
+            format!("the request `{id}` was refused before any policy was asked"),
+        )),
+        Some(Some(edits)) => json_answer(&edits),
+    }
+}
+
+fn not_found(id: &str) -> ControlError {
+    ControlError::new(
+        StatusCode::NOT_FOUND,
+        "NotFound",
+        format!("the journal has no request `{}`", client_text::Shown(id)),
+    )
 }
 
 /// What is left of a journal that was cleared

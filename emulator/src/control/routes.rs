@@ -18,11 +18,12 @@ use super::{
     client_environment::{Client, Format},
     clock, coverage,
     dashboard::{self, Dashboard},
-    doctor, endpoint_policy, env,
+    doctor, draft, endpoint_policy, env,
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    limits, metrics, policies, projects, requests, reset, simulate, state, statistics, verify,
+    limits, matrix, metrics, policies, projects, requests, reset, simulate, state, statistics, verify,
+    what_if,
 };
 use crate::runtime::Shared;
 
@@ -84,17 +85,22 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(metrics::show))
         .routes(routes!(events::stream))
         .routes(routes!(requests::show))
+        .routes(routes!(requests::edits))
         .routes(routes!(endpoint_policy::list))
         .routes(routes!(
             endpoint_policy::show,
             endpoint_policy::attach,
             endpoint_policy::restore
         ))
+        .routes(routes!(draft::of_endpoint))
+        .routes(routes!(draft::of_principal))
         .routes(routes!(coverage::show, coverage::set, coverage::clear))
         .routes(routes!(policies::show))
         .routes(routes!(projects::list))
         .routes(routes!(simulate::simulate))
         .routes(routes!(simulate::lint))
+        .routes(routes!(what_if::ask))
+        .routes(routes!(matrix::show))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
         .routes(routes!(state::show, state::put))

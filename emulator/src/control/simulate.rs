@@ -3,7 +3,7 @@
 use std::{str::FromStr, sync::Arc};
 
 use axum::extract::{RawQuery, State};
-use iam_policy::{Finding, PolicyType};
+use iam_policy::{Finding, PolicyError, PolicyType};
 
 use super::{
     ControlError,
@@ -68,14 +68,19 @@ pub(super) async fn simulate(
             }
         },
     )?;
-    let policies = question.policies().map_err(|Refusal { policy, error }| {
-        ControlError::bad_request("InvalidPolicyDocument", error.message())
-            .with("policy", policy)
-            .with("path", error.path())
-            .with("line", error.line())
-            .with("column", error.column())
-    })?;
+    let policies = question
+        .policies()
+        .map_err(|Refusal { policy, error }| refused_policy(&policy, &error))?;
     json_answer(&simulation::Answer::of(&question, &policies, explain))
+}
+
+/// A policy in what was sent, by its JSON Pointer, that AWS would refuse
+pub(super) fn refused_policy(policy: &str, error: &PolicyError) -> ControlError {
+    ControlError::bad_request("InvalidPolicyDocument", error.message())
+        .with("policy", policy)
+        .with("path", error.path())
+        .with("line", error.line())
+        .with("column", error.column())
 }
 
 /// What AWS's checks and a careful reader would say about a policy, which is the body: `policy lint`

@@ -104,7 +104,9 @@ pub(crate) struct BodyPattern {
 pub(crate) type Member<T> = Option<Option<T>>;
 
 /// A member that is there, `null` or not
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Member<T>, D::Error> {
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Member<T>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

@@ -9,7 +9,10 @@ use std::{borrow::Cow, collections::BTreeMap, mem::take, sync::Arc};
 use aws_identifiers::{VpcEndpointId, VpcId};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use client_text::{escape_json, hex as hex_text};
-use iam_policy::{DecidedBy, Decision, Explanation, NearMiss, PolicyType, StatementExplanation};
+use iam_policy::{
+    DecidedBy, Decision, Explanation, LayerDecision, NearMiss, PolicyDocument, PolicyType,
+    StatementExplanation,
+};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -41,12 +44,17 @@ pub(crate) struct EntryView<'a> {
     traceparent: Option<&'a str>,
     tls: TlsView<'a>,
     principal: Option<&'a str>,
+    /// Of a session the ARN of its role, if its path is known, which the session's own ARN leaves out
+    role_arn: Option<&'a str>,
     access_key_id: Option<&'a str>,
     service: &'static str,
     operation: Option<&'a str>,
     action: Option<String>,
     resource: Option<String>,
     pairs: Vec<PairView>,
+    /// Of each of these pairs, in their order, what each layer of policies says by itself
+    #[schema(value_type = Vec<Vec<Object>>)]
+    layers: Vec<Vec<LayerDecision>>,
     status: Option<u16>,
     error_code: Option<&'a str>,
     message: Option<&'a str>,
@@ -70,22 +78,43 @@ pub(crate) struct EntryView<'a> {
 /// Something that names a document by its type and its place, and by the SHA-256 of its text, by which
 /// `GET /policies/SHA256` gives it
 #[derive(Debug, Serialize)]
-struct OfDocument<T> {
+pub(crate) struct OfDocument<T> {
     #[serde(flatten)]
     what: T,
     document_sha256: Option<Arc<str>>,
 }
 
+impl<T> OfDocument<T> {
+    pub(crate) fn new(what: T, document_sha256: Option<Arc<str>>) -> Self {
+        Self {
+            what,
+            document_sha256,
+        }
+    }
+}
+
 /// The SHA-256 of every document that was consulted
-struct Sha256s(BTreeMap<(PolicyType, usize), Arc<str>>);
+pub(crate) struct Sha256s(BTreeMap<(PolicyType, usize), Arc<str>>);
 
 impl Sha256s {
-    fn of(authorization: &Authorization) -> Self {
-        let documents = authorization.documents().into_iter();
+    pub(crate) fn of(documents: Vec<(usize, PolicyDocument)>) -> Self {
+        let documents = documents.into_iter();
         Self(BTreeMap::from_iter(documents.map(|(place, document)| {
             let sha256 = hex_text(&sha256(document.text()));
             ((document.policy_type(), place), sha256.into())
         })))
+    }
+
+    /// A statement with the document that it stands in
+    pub(crate) fn name_statement(&self, by: DecidedBy) -> OfDocument<DecidedBy> {
+        let (policy_type, policy) = (by.policy_type, by.policy);
+        self.name(by, policy_type, policy)
+    }
+
+    /// A statement that came close with the document that it stands in
+    pub(crate) fn name_near_miss(&self, near_miss: NearMiss) -> OfDocument<NearMiss> {
+        let (policy_type, policy) = (near_miss.statement.policy_type, near_miss.statement.policy);
+        self.name(near_miss, policy_type, policy)
     }
 
     fn name<T>(&self, what: T, policy_type: PolicyType, policy: usize) -> OfDocument<T> {
@@ -145,7 +174,7 @@ impl<'a> EntryView<'a> {
         let authorization = entry.authorization.as_deref();
         let mut explanation = authorization.map(Authorization::explain);
         let summary = explanation.as_ref().map(Explanation::summary);
-        let sha256s = authorization.map_or_else(|| Sha256s(BTreeMap::new()), Sha256s::of);
+        let sha256s = Sha256s::of(authorization.map_or_else(Vec::new, Authorization::documents));
         Self {
             request_id: entry.request_id,
             time: entry.time,
@@ -162,6 +191,7 @@ impl<'a> EntryView<'a> {
                 alpn: entry.connection.tls.alpn.as_deref(),
             },
             principal: entry.principal.as_deref().map(Principal::arn),
+            role_arn: entry.principal.as_deref().and_then(Principal::role_arn),
             access_key_id: entry.access_key_id.as_deref(),
             service: entry.service.signing_name(),
             operation: entry.operation.as_deref(),
@@ -170,6 +200,10 @@ impl<'a> EntryView<'a> {
             pairs: authorization.map_or_else(Vec::new, |authorization| {
                 authorization.pairs().map(PairView::of).collect()
             }),
+            layers: authorization.map_or_else(Vec::new, |authorization| {
+                let pairs = authorization.pairs();
+                pairs.map(|(pair, _)| authorization.layers(pair)).collect()
+            }),
             status: entry.status.map(|status| status.as_u16()),
             error_code: entry.error_code,
             message: entry.message.as_deref(),
@@ -177,17 +211,11 @@ impl<'a> EntryView<'a> {
             decided_by: explanation
                 .as_mut()
                 .and_then(|explanation| explanation.evaluation.decided_by.take())
-                .map(|by| {
-                    let (policy_type, policy) = (by.policy_type, by.policy);
-                    sha256s.name(by, policy_type, policy)
-                }),
+                .map(|by| sha256s.name_statement(by)),
             near_miss: explanation
                 .as_mut()
                 .and_then(|explanation| explanation.near_miss.take())
-                .map(|near_miss| {
-                    let (policy_type, policy) = (near_miss.statement.policy_type, near_miss.statement.policy);
-                    sha256s.name(near_miss, policy_type, policy)
-                }),
+                .map(|near_miss| sha256s.name_near_miss(near_miss)),
             notes: explanation
                 .as_mut()
                 .map_or_else(Vec::new, |explanation| take(&mut explanation.notes)),

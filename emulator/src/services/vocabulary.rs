@@ -7,8 +7,9 @@
 
 use std::sync::LazyLock;
 
+use client_text::spelling;
 use iam_policy::{
-    Finding, PolicyDocument, PolicyType,
+    Action, Finding, PolicyDocument, PolicyType,
     lint::{ResourceType, Service, ServiceAction},
 };
 use lookoutvision::operation::{AuthorizedOn, Operation};
@@ -88,6 +89,38 @@ pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Prin
             )
         })
         .collect()
+}
+
+/// Whether there is such an action, as far as the actions of its service are known: those of this service, EC2 and STS are
+///
+/// # Errors
+/// With the action that was meant, where one is near enough.
+pub(crate) fn check_action(action: &Action) -> Result<(), String> {
+    let known = &*WITH_EC2_AND_STS;
+    let own = known.actions.iter().map(|action| (action.prefix, action.name));
+    let others = known
+        .other_actions
+        .iter()
+        .map(|action| (action.service(), action.name()));
+    // IAM User Guide, *Action*: neither prefix nor name is case-sensitive.
+    let of_service = own.chain(others);
+    let of_service = of_service.filter(|(prefix, _)| prefix.eq_ignore_ascii_case(action.service()));
+    let names: Vec<&str> = of_service.map(|(_, name)| name).collect();
+    let meant = if names.is_empty() {
+        match spelling::meant(action.service(), &[PREFIX]) {
+            Some(prefix) => Some(format!("{prefix}:{}", action.name())),
+            // Of other services nothing is known.
+            None => return Ok(()),
+        }
+    } else if names.iter().any(|name| name.eq_ignore_ascii_case(action.name())) {
+        return Ok(());
+    } else {
+        spelling::meant(action.name(), &names).map(|name| format!("{}:{name}", action.service()))
+    };
+    Err(match meant {
+        Some(meant) => format!("`{action}` is no action; did you mean `{meant}`?"),
+        None => format!("`{action}` is no action"),
+    })
 }
 
 /// The service; the emulator's 22 operations, and what only policies know of

@@ -102,17 +102,7 @@ impl Scene {
     pub(crate) fn only_caller(&self) -> Result<Caller, String> {
         let principals = &self.snapshot.settings.identities.principals;
         match (principals.as_slice(), self.callers) {
-            ([only], Callers::Declared) => Ok(Caller {
-                credentials: only.access_keys.first().map_or_else(
-                    || {
-                        only.identity
-                            .identity()
-                            .map_or(Credentials::LongTerm, credentials_of)
-                    },
-                    |key| key.credentials,
-                ),
-                principal: only.clone(),
-            }),
+            ([only], Callers::Declared) => Ok(declared(only)),
             (principals, Callers::Declared) => Err(format!(
                 "who calls? the configuration has {} principals; name one in `principal`, here or in `defaults`",
                 principals.len()
@@ -121,6 +111,38 @@ impl Scene {
                 Err("who calls? name the ARN in `principal`, here or in `defaults`".to_owned())
             }
         }
+    }
+
+    /// Everyone of the configuration, by ARN: its principals, each with the first of its access keys, and a session of each
+    /// of its roles
+    pub(crate) fn callers(&self) -> Vec<(String, Caller)> {
+        let identities = &self.snapshot.settings.identities;
+        let mut callers: Vec<(String, Caller)> = Vec::new();
+        for principal in &identities.principals {
+            let arn = principal.arn();
+            let is_shared = identities
+                .principals
+                .iter()
+                .filter(|other| other.arn() == arn)
+                .count()
+                > 1;
+            // Where several have one ARN, a key tells them apart.
+            let name = match principal.access_keys.first().filter(|_| is_shared) {
+                Some(key) => format!("{arn} ({})", key.access_key_id.as_str()),
+                None => arn.to_owned(),
+            };
+            callers.push((name, declared(principal)));
+        }
+        for role in &identities.roles {
+            if let Ok(session) = role.session(SESSION_NAME, self.now) {
+                let caller = Caller {
+                    principal: Arc::new(session),
+                    credentials: Credentials::Temporary,
+                };
+                callers.push((role.identity.arn().to_string(), caller));
+            }
+        }
+        callers
     }
 
     /// The principal of this ARN, or a session of a role, as AssumeRole would hand it out now
@@ -142,13 +164,7 @@ impl Scene {
                     spelling::quoted(&keys)
                 ));
             }
-            return Ok(Caller {
-                credentials: match principal.access_keys.first() {
-                    Some(key) => key.credentials,
-                    None => credentials_of(identity),
-                },
-                principal: (*principal).clone(),
-            });
+            return Ok(declared(principal));
         }
         let role = identities
             .roles
@@ -173,6 +189,30 @@ impl Scene {
     }
 }
 
+/// A session with the path of its role, which its own ARN leaves out, where `role` is the ARN of its role
+///
+/// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`.
+pub(crate) fn with_role(session: Identity, role: &str) -> Identity {
+    let role: Option<Identity> = role.parse().ok().filter(|role| session.can_be_session_of(role));
+    let known = role
+        .zip(session.session_name())
+        .and_then(|(role, session_name)| Identity::session_of(&role, session_name).ok());
+    known.unwrap_or(session)
+}
+
+/// A principal of the configuration as it calls with the first of its keys
+fn declared(principal: &Arc<Principal>) -> Caller {
+    let of_identity = || {
+        let identity = principal.identity.identity();
+        identity.map_or(Credentials::LongTerm, credentials_of)
+    };
+    let key = principal.access_keys.first();
+    Caller {
+        credentials: key.map_or_else(of_identity, |key| key.credentials),
+        principal: principal.clone(),
+    }
+}
+
 fn credentials_of(identity: &Identity) -> Credentials {
     match identity.kind() {
         IdentityKind::Root | IdentityKind::User => Credentials::LongTerm,
@@ -184,6 +224,9 @@ fn credentials_of(identity: &Identity) -> Credentials {
 
 const NOT_A_CALLER: &str =
     "not the ARN of a user, an assumed-role session, a federated user or the account root";
+
+/// What a session of a role is called that stands for all of them
+const SESSION_NAME: &str = "session";
 
 /// Names that a message lists
 pub(super) const LISTED_MAX: usize = 8;

@@ -1,6 +1,10 @@
 //! A configuration with everything that calls made since, and what is called in it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use aws_identifiers::{Region, VpcEndpointId};
 use client_text::spelling;
@@ -17,7 +21,7 @@ use crate::{
     authorization::{Coverage, RequestTags, SupposedCall},
     identity::Caller,
     network::entry_point::EntryPoint,
-    runtime::{Snapshot, acknowledged::AcknowledgedChanges},
+    runtime::{Snapshot, Space, acknowledged::AcknowledgedChanges},
     services::lookoutvision::call,
     settings::Settings,
 };
@@ -57,6 +61,48 @@ impl Scene {
             state: Arc::default(),
             now,
         }
+    }
+
+    /// What a running emulator has now
+    pub(crate) fn running(space: &Space, default_region: impl FnOnce(&Snapshot) -> Region) -> Self {
+        let snapshot = space.snapshot();
+        Self {
+            default_region: default_region(&snapshot),
+            snapshot,
+            callers: Callers::Declared,
+            state: space.service.state(),
+            now: space.clock.now(),
+        }
+    }
+
+    /// Every way in with each Region that it leads to: the endpoints, and then the public endpoint
+    pub(crate) fn entry_points(&self) -> Vec<(EntryPoint, Region)> {
+        let mut regions: BTreeSet<Region> = self.settings().regions().into_iter().collect();
+        regions.extend(
+            self.snapshot
+                .endpoints
+                .iter()
+                .filter_map(|placed| placed.region.clone()),
+        );
+        if regions.is_empty() {
+            regions.insert(self.default_region.clone());
+        }
+        let endpoints = self.snapshot.endpoints.iter();
+        let endpoints = endpoints.map(|placed| EntryPoint::VpcEndpoint(placed.clone()));
+        let with_region = |entry_point: EntryPoint| {
+            let leads_to = |region: &&Region| match &entry_point {
+                EntryPoint::VpcEndpoint(placed) => placed.stands_in(region),
+                EntryPoint::Public => true,
+            };
+            let regions: Vec<Region> = regions.iter().filter(leads_to).cloned().collect();
+            regions
+                .into_iter()
+                .map(move |region| (entry_point.clone(), region))
+        };
+        endpoints
+            .chain([EntryPoint::Public])
+            .flat_map(with_region)
+            .collect()
     }
 
     /// The same, with callers of whom nothing is known but their ARN
@@ -160,12 +206,39 @@ impl Scene {
         subject: &Subject,
         source_ip: IpAddr,
     ) -> SupposedCall {
+        let no_tags = RequestTags::default();
+        self.call_with_tags(
+            caller,
+            entry_point,
+            region,
+            operation,
+            subject,
+            &no_tags,
+            source_ip,
+        )
+    }
+
+    /// The same of a call that brings tags along
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of a call, and named by its type"
+    )]
+    pub(crate) fn call_with_tags(
+        &self,
+        caller: Caller,
+        entry_point: EntryPoint,
+        region: &Region,
+        operation: Operation,
+        subject: &Subject,
+        tags: &RequestTags,
+        source_ip: IpAddr,
+    ) -> SupposedCall {
         let request = call::asked_about(
             operation,
             region.clone(),
             &subject.resource,
             subject.tags.as_ref(),
-            &RequestTags::default(),
+            tags,
         );
         SupposedCall::new(
             self.settings().clone(),
@@ -177,3 +250,6 @@ impl Scene {
         )
     }
 }
+
+/// Where the address that a call comes from is not said: that of a program on the emulator's machine
+pub(crate) const SOURCE_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

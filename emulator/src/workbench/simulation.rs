@@ -12,7 +12,7 @@ mod written;
 
 pub(crate) use self::{
     answer::Answer,
-    written::{Mistake, Refusal, WrittenQuestion, id_of},
+    written::{Mistake, Refusal, WrittenQuestion, id_of, parsed},
 };
 
 /// Whether an answer says what every statement made of the request

@@ -351,6 +351,11 @@ impl Calls<'_> {
     }
 }
 
+/// Of an ARN what stands behind the account
+pub(crate) fn last_part(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
 /// Whether a pattern of a policy's `Action` covers a name (IAM User Guide, *Action*: it is not case-sensitive)
 fn matches(pattern: &str, name: &str) -> bool {
     // Names are letters, so nothing is escaped.

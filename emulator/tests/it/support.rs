@@ -330,6 +330,11 @@ impl Answer {
     }
 
     #[track_caller]
+    pub(crate) fn check_ok(&self) {
+        assert_eq!(self.status, 200, "{}", self.text());
+    }
+
+    #[track_caller]
     pub(crate) fn check(&self, status: u16, error_type: &str) -> String {
         assert_eq!(
             (self.status, self.header("x-amzn-errortype")),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::document::PolicyType;
@@ -10,7 +10,7 @@ use crate::resource::Resource;
 use crate::statement::Sid;
 
 /// What becomes of a request; the names are those of IAM's policy simulator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Decision {
     /// Every layer allows it and no statement denies it.
@@ -44,7 +44,7 @@ impl fmt::Display for Decision {
 }
 
 /// A layer of policies, each of which must allow a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Resource control policies
@@ -81,6 +81,20 @@ impl Layer {
         }
     }
 
+    /// The layer's name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ResourceControl => "resource-control",
+            Self::ServiceControl => "service-control",
+            Self::VpcEndpoint => "vpc-endpoint",
+            Self::ResourceBased => "resource-based",
+            Self::Identity => "identity",
+            Self::PermissionsBoundary => "permissions-boundary",
+            Self::Session => "session",
+            Self::RoleTrust => "role-trust",
+        }
+    }
+
     /// The layer's name, as AWS's messages print it.
     pub fn name(self) -> &'static str {
         self.with_article().split_once(' ').map_or("", |(_, name)| name)
@@ -102,7 +116,7 @@ impl From<PolicyType> for Layer {
 }
 
 /// The statement that decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DecidedBy {
     /// The type of its document.
     pub policy_type: PolicyType,

@@ -294,7 +294,7 @@ fn rank(order: [Layer; 8], layer: Layer) -> usize {
 
 /// Rule 5: whether the caller is not of the account that owns the resource. Lookout for Vision, like every
 /// service this crate has no resource policies of, then has nothing that could allow the request.
-fn needs_resource_policy(policies: &Policies<'_>, request: &Request<'_>) -> bool {
+pub(crate) fn needs_resource_policy(policies: &Policies<'_>, request: &Request<'_>) -> bool {
     let Some(account) = request.principal.account() else {
         // An anonymous caller has no identity policies to speak for it. Where the identity side is not
         // modelled, the endpoint alone decides.
@@ -312,7 +312,7 @@ fn owner<'r>(request: &Request<'r>) -> Option<&'r str> {
 }
 
 /// What a trust policy grants a caller of the role's own account; `None`: nothing, or it is of another account.
-fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<GrantedTo> {
+pub(crate) fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<GrantedTo> {
     let principal = request.principal;
     if principal.account().is_none() || owner(request) != principal.account() {
         return None;

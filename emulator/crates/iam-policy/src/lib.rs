@@ -87,6 +87,7 @@
 //! | to | read |
 //! |---|---|
 //! | know the order of the layers | [`evaluate`] |
+//! | know what each of them says | [`decide_layers`] |
 //! | know what a finding means | [`FindingCode`] |
 //! | show why | [`explain`] |
 //! | advise an author | [`lint`] |
@@ -115,6 +116,7 @@ mod evaluate;
 mod explain;
 mod finding;
 mod json;
+mod layers;
 pub mod lint;
 mod loader;
 mod nearest;
@@ -140,6 +142,7 @@ pub use explain::{
 };
 pub use finding::{Finding, FindingCode, PolicyError, Severity};
 pub use json::JSON_DEPTH_MAX;
+pub use layers::{LayerDecision, decide_layers};
 pub use loader::{DOCUMENT_BYTES_MAX, ENDPOINT_POLICY_CHARACTERS_MAX, FINDINGS_MAX};
 pub use outline::{ConditionOutline, Entry, Place, StatementOutline};
 pub use pattern::matches_glob;

@@ -27,11 +27,11 @@ use jiff::Timestamp;
 use self::{
     cases::{Case, Choice},
     report::{Report, policy_files},
-    scenes::Configurations,
+    tested::Tests,
     tree::{Mistakes, Spot},
     written::{TestFile, Tested},
 };
-use super::output_failed;
+use super::{output_failed, scenes::Configurations};
 use crate::{
     authorization::Coverage,
     cli::{
@@ -46,7 +46,7 @@ mod cases;
 mod expectation;
 mod policies;
 mod report;
-mod scenes;
+mod tested;
 mod tree;
 mod written;
 
@@ -185,7 +185,8 @@ fn state_of(file: &Path) -> Option<(Option<SystemTime>, u64)> {
 impl Run {
     fn of(options: &TestOptions) -> Self {
         let mut files = options.files.clone();
-        let mut configurations = Configurations::new(Timestamp::now(), options.config.config_nodes_max);
+        let now = Timestamp::now();
+        let mut configurations = Configurations::new(now, options.config.config_nodes_max);
         let mut problems = Vec::new();
         let mut report = Report::default();
         // Every document is in files that were named here, so that there is no need to bound them.
@@ -194,7 +195,14 @@ impl Run {
             .is_asked_for()
             .then(|| Coverage::new(true, usize::MAX, Arc::default()));
         for path in &options.files {
-            match cases_of(path, options, &mut configurations, &mut files, coverage.as_ref()) {
+            match cases_of(
+                path,
+                options,
+                now,
+                &mut configurations,
+                &mut files,
+                coverage.as_ref(),
+            ) {
                 Ok(cases) => report.add(path.clone(), cases),
                 Err(found) => problems.extend(
                     found
@@ -222,6 +230,7 @@ impl Run {
 fn cases_of(
     path: &Path,
     options: &TestOptions,
+    now: Timestamp,
     configurations: &mut Configurations,
     files: &mut Vec<PathBuf>,
     coverage: Option<&Coverage>,
@@ -230,7 +239,7 @@ fn cases_of(
     let file = TestFile::read(path, nodes_max)?;
     files.extend(file.policy_files.iter().cloned());
     let mut mistakes = Mistakes::in_file(&file.path);
-    let tests = match configurations.of(&file, options.config.config.as_deref()) {
+    let tests = match Tests::of(&file, options.config.config.as_deref(), configurations, now) {
         Ok(tests) => tests,
         Err(problems) => {
             for problem in problems {

@@ -43,7 +43,7 @@ pub(super) fn run(options: &CountsOptions) -> Result<u8, Failure> {
         return Err(Failure::of(&answer));
     }
     // A closed standard output means that nobody reads it.
-    let _ = match options.common.format {
+    let _ = match options.common.format.format {
         Format::Json => print(&answer.body),
         Format::Text => {
             let counts: Value = serde_json::from_slice(&answer.body).map_err(|error| {

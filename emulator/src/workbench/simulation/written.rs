@@ -7,9 +7,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
 use aws_identifiers::AccountId;
 use client_text::json::{Object, pointer};
-use iam_policy::{
-    Action, Identity, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource,
-};
+use iam_policy::{Action, Policies, PolicyDocument, PolicyError, PolicyType, Principal, Request, Resource};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -17,7 +15,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use self::context::Context;
-use crate::authorization::Question;
+use crate::{authorization::Question, services::vocabulary, workbench::callers::with_role};
 
 mod context;
 
@@ -132,7 +130,7 @@ fn once<'de, T: Deserialize<'de>, M: MapAccess<'de>>(
 struct WrittenRequest {
     #[serde(deserialize_with = "parsed")]
     principal: Principal,
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "known_action")]
     action: Action,
     #[serde(deserialize_with = "parsed")]
     resource: Resource,
@@ -237,19 +235,11 @@ impl<'a> WrittenQuestion<'a> {
 
 impl WrittenRequest {
     /// A session's ARN leaves its role's path out; where the context has the role's ARN, that tells it.
-    ///
-    /// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`.
     fn with_the_role_of_its_context(mut self) -> Self {
-        let role = match self.context.0.values("aws:PrincipalArn") {
-            [role] => role.parse::<Identity>().ok(),
-            _ => None,
-        };
-        let session = self.principal.identity();
-        if let Some(role) = role.filter(|role| session.is_some_and(|session| session.can_be_session_of(role)))
-            && let Some(session_name) = session.and_then(Identity::session_name)
-            && let Ok(session) = Identity::session_of(&role, session_name)
+        if let ([role], Principal::Identity(session)) =
+            (self.context.0.values("aws:PrincipalArn"), &self.principal)
         {
-            self.principal = Principal::Identity(session);
+            self.principal = Principal::Identity(with_role(session.clone(), role));
         }
         self
     }
@@ -349,8 +339,17 @@ fn read_levels(
     }
 }
 
+/// An action that there is: of one that is misspelt nothing would be allowed, and a test would say nothing
+fn known_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Action, D::Error> {
+    let action = parsed(deserializer)?;
+    vocabulary::check_action(&action).map_err(D::Error::custom)?;
+    Ok(action)
+}
+
 /// A text that is parsed as what it stands for
-fn parsed<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn parsed<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
     text.parse().map_err(D::Error::custom)
 }

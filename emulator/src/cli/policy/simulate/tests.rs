@@ -501,3 +501,45 @@ fn the_byte_order_mark_of_a_file_is_no_part_of_its_first_line() {
         "only at the beginning of the file"
     );
 }
+
+#[test]
+fn an_action_that_is_misspelt_is_a_mistake_and_says_which_was_meant() {
+    let line = |action: &str| {
+        format!(
+            r#"{{"id":1,"policies":{{}},"request":{{"principal":"anonymous","action":"{action}","resource":"*"}}}}"#
+        )
+    };
+    for (action, message) in [
+        (
+            "lookoutvision:DetectAnomaly",
+            "`lookoutvision:DetectAnomaly` is no action; did you mean `lookoutvision:DetectAnomalies`?",
+        ),
+        (
+            "lookoutvison:ListModels",
+            "`lookoutvison:ListModels` is no action; did you mean `lookoutvision:ListModels`?",
+        ),
+        (
+            "ec2:CreateVpcEndpont",
+            "`ec2:CreateVpcEndpont` is no action; did you mean `ec2:CreateVpcEndpoint`?",
+        ),
+        (
+            "lookoutvision:Frobnicate",
+            "`lookoutvision:Frobnicate` is no action",
+        ),
+    ] {
+        let (_, told) = error(&line(action));
+        assert_eq!(told, format!("InvalidInput \"/request/action\" {message}"));
+    }
+    for action in [
+        "LookoutVision:detectanomalies",
+        "s3:Whatever",
+        "sts:GetCallerIdentity",
+        "ecs:RunTask",
+    ] {
+        assert_eq!(
+            simulated(&line(action), Explain::No)[0]["decision"],
+            "allowed",
+            "{action}"
+        );
+    }
+}

@@ -1,10 +1,6 @@
 //! From tests to cases, and from cases to what the policies say about them.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-};
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use aws_identifiers::{AccountId, Region};
 use iam_policy::{
@@ -13,14 +9,14 @@ use iam_policy::{
 use lookoutvision::operation::Operation;
 
 use super::{
-    scenes::Tests,
+    tested::Tests,
     tree::{Mistakes, Spot},
     written::{TestFile, WrittenTest},
 };
 use crate::{
     authorization::{Changes, Coverage, Verdict},
     config::yaml::Position,
-    workbench::{CallerName, EntryPointName, OperationName, SubjectName},
+    workbench::{CallerName, EntryPointName, OperationName, SOURCE_IP, SubjectName, last_part},
 };
 
 /// A case with what came of it
@@ -394,11 +390,6 @@ fn name(test: &WrittenTest, asked: &AskedOf, has_several_resources: bool) -> Str
     }
 }
 
-/// Of an ARN what stands behind the account
-fn last_part(arn: &str) -> &str {
-    arn.splitn(6, ':').nth(5).unwrap_or(arn)
-}
-
 /// Reports tell cases by their names
 fn number_equal_names(cases: &mut [Case]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -410,9 +401,6 @@ fn number_equal_names(cases: &mut [Case]) {
         }
     }
 }
-
-/// Where the address that a test's call comes from is not said: that of a program on the emulator's machine
-const SOURCE_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Cases of one file
 const CASES_MAX: usize = 100_000;

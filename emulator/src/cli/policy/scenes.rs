@@ -1,4 +1,4 @@
-//! What test files are about: configurations, each read once, and what is around policies that have none.
+//! What is asked about without a server: configurations, each read once, and what is around policies that have none.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,12 @@ use aws_identifiers::{AccountId, Region};
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
 
-use super::written::{TestFile, Tested};
 use crate::{
-    authorization::{Coverage, PolicyChanges},
+    authorization::PolicyChanges,
+    cli::{ConfigOption, control_command::Failure},
     config::{Config, Overrides, Problems},
-    control::client_environment::{client_region, region_of_resources},
-    runtime::Snapshot,
-    workbench::{EntryPointName, Scene},
+    control::client_environment::{default_region, region_of_clients, region_of_resources},
+    workbench::Scene,
 };
 
 /// The configurations of one run
@@ -29,19 +28,11 @@ pub(super) struct Configurations {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// What the tests of one file are about
-pub(super) enum Tests {
-    /// A configuration
-    Configured(Arc<Scene>),
-    /// Policies alone
-    Policies(Box<Alone>),
-}
-
 /// Policies without a configuration
 pub(super) struct Alone {
     pub(super) policies: PolicyChanges,
     now: Timestamp,
-    /// The endpoints that the tests name
+    /// The endpoints that calls come over
     vpc_endpoint_ids: Vec<String>,
     default_region: Region,
     /// By account: what is called belongs to one
@@ -75,55 +66,18 @@ impl Configurations {
         let config = Config::load(&overrides)?;
         self.files
             .extend(config.files.iter().map(|file| file.path().to_path_buf()));
-        let scene = Arc::new(Scene::declared(config.settings, self.now, region));
+        let scene = Arc::new(Scene::declared(config.settings, self.now, region_of_clients));
         self.read.insert(path.to_path_buf(), scene.clone());
         Ok(scene)
-    }
-
-    /// What the tests of a file are about; `None`: it says nothing, and no configuration is given for it
-    ///
-    /// # Errors
-    /// With everything that is wrong with its configuration.
-    pub(super) fn of(&mut self, file: &TestFile, option: Option<&Path>) -> Result<Option<Tests>, Problems> {
-        Ok(match (&file.tested, option) {
-            (Some(Tested::Policies(policies)), _) => {
-                Some(Tests::Policies(Box::new(Alone::new(policies, file, self.now))))
-            }
-            // An option goes before the file.
-            (_, Some(path)) => Some(Tests::Configured(self.read(path)?)),
-            (Some(Tested::Config(path, _)), None) => Some(Tests::Configured(self.read(path)?)),
-            (None, None) => None,
-        })
-    }
-}
-
-impl Tests {
-    /// Shows every document, so that one that no test asks is in the report of coverage too
-    pub(super) fn show(&self, coverage: &Coverage) {
-        match self {
-            Self::Configured(scene) => scene.show_all(coverage),
-            Self::Policies(alone) => {
-                for document in alone.policies.documents() {
-                    coverage.show(document, None);
-                }
-            }
-        }
     }
 }
 
 impl Alone {
-    fn new(policies: &PolicyChanges, file: &TestFile, now: Timestamp) -> Self {
-        let mut vpc_endpoint_ids: Vec<String> = Vec::new();
-        for name in file.tests.iter().flat_map(|test| &test.given.entry_points.values) {
-            if let EntryPointName::VpcEndpoint(id) = name
-                && !vpc_endpoint_ids.iter().any(|known| known == id.as_str())
-            {
-                vpc_endpoint_ids.push(id.to_string());
-            }
-        }
+    /// These policies, asked about calls over these endpoints
+    pub(super) fn new(policies: PolicyChanges, vpc_endpoint_ids: Vec<String>, now: Timestamp) -> Self {
         let region = policies.vpc_endpoint.as_ref().and_then(named_region);
         Self {
-            policies: policies.clone(),
+            policies,
             now,
             vpc_endpoint_ids,
             default_region: region.unwrap_or_else(default_region),
@@ -155,19 +109,24 @@ impl Alone {
     }
 }
 
-/// The Region that is meant where a test names none: as `exec` and `env` have it
-fn region(snapshot: &Snapshot) -> Region {
-    client_region(snapshot)
-        .parse()
-        .unwrap_or_else(|_| default_region())
+/// What a configuration declares: that of the option, or the one of the working directory
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub(super) fn configured(option: &ConfigOption) -> Result<Scene, Failure> {
+    let overrides = Overrides {
+        config: option.config.clone(),
+        config_nodes_max: option.config_nodes_max,
+        ..Overrides::default()
+    };
+    let config = Config::load(&overrides).map_err(|problems| Failure::Mistake(problems.to_string()))?;
+    Ok(Scene::declared(
+        config.settings,
+        Timestamp::now(),
+        region_of_clients,
+    ))
 }
 
 fn named_region(document: &PolicyDocument) -> Option<Region> {
     region_of_resources(document)?.parse().ok()
-}
-
-fn default_region() -> Region {
-    crate::control::client_environment::DEFAULT_REGION
-        .parse()
-        .expect("the default Region is one")
 }

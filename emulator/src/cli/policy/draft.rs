@@ -1,0 +1,246 @@
+//! `policy draft`: a policy that allows the calls that were allowed, and as little else as the options permit.
+//!
+//! ```text
+//! $ lookoutvision-emulator policy draft > policies/endpoint.json
+//! allows all 412 recorded calls that were allowed, denies all 7 that were denied; also allows 0 calls outside of them …
+//! ```
+
+use std::path::PathBuf;
+
+use aws_identifiers::VpcEndpointId;
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{saved_journal::SavedJournal, scenes::configured};
+use crate::{
+    cli::{
+        ConfigOption, EXIT_OK,
+        control_client::{ControlClient, ControlUrlOption},
+        control_command::{Failure, print},
+        format::{Format, FormatOption},
+    },
+    workbench::draft::{
+        AttachedTo, DraftCondition, DraftOptions, DraftPrincipals, DraftResources, NoDraft, draft,
+    },
+};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PolicyDraftOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// Saved journal, as JSON lines, in the place of that of a running emulator; `-` is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOOKOUTVISION_EMULATOR_REQUESTS",
+        conflicts_with_all = ["control_url", "since"]
+    )]
+    requests: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigOption,
+    /// What the policy is for
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        env = "LOOKOUTVISION_EMULATOR_TYPE",
+        default_value = "endpoint"
+    )]
+    draft_type: DraftType,
+    /// VPC endpoint that the policy is for [default: the only one that calls came over]
+    #[arg(long, value_name = "ID", env = "LOOKOUTVISION_EMULATOR_VPC_ENDPOINT_ID")]
+    vpc_endpoint_id: Option<VpcEndpointId>,
+    /// Only calls by this principal, or by sessions of this role; an identity policy is for it
+    #[arg(long, value_name = "ARN", env = "LOOKOUTVISION_EMULATOR_PRINCIPAL")]
+    principal: Option<String>,
+    /// How exactly resources are named
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "LOOKOUTVISION_EMULATOR_RESOURCES",
+        default_value = "exact"
+    )]
+    resources: DraftResources,
+    /// How exactly principals are named
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "LOOKOUTVISION_EMULATOR_PRINCIPALS",
+        default_value = "exact"
+    )]
+    principals: DraftPrincipals,
+    /// Keep an identity policy to where the calls came from
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LOOKOUTVISION_EMULATOR_CONDITION",
+        default_value = "none"
+    )]
+    condition: DraftCondition,
+    /// Only calls since this instant, or after this request id
+    #[arg(long, value_name = "WHEN", env = "LOOKOUTVISION_EMULATOR_SINCE")]
+    since: Option<String>,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+/// What a policy is for
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DraftType {
+    /// A VPC endpoint
+    Endpoint,
+    /// A user or role
+    Identity,
+}
+
+/// What is read of an answer
+#[derive(Deserialize)]
+struct Answered {
+    policy_text: String,
+    summary: String,
+    generalisations: Vec<String>,
+    evicted: u64,
+    undecidable: u64,
+    findings: Vec<Value>,
+}
+
+pub(super) fn run(options: &PolicyDraftOptions) -> u8 {
+    report(options).unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        failure.exit_code()
+    })
+}
+
+fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
+    if options.draft_type == DraftType::Identity && options.principal.is_none() {
+        let message = "whose policy? Give the ARN of a principal or a role in `--principal`";
+        return Err(Failure::Mistake(message.to_owned()));
+    }
+    let answer = match &options.requests {
+        Some(file) => saved(options, file)?,
+        None => asked(options)?,
+    };
+    if options.format.format == Format::Json {
+        // A closed standard output means that nobody reads it.
+        let _ = print((answer + "\n").as_bytes());
+        return Ok(EXIT_OK);
+    }
+    let answered: Answered = serde_json::from_str(&answer)
+        .map_err(|error| Failure::Unknown(format!("the answer is no draft: {error}")))?;
+    let _ = print(format!("{}\n", answered.policy_text.trim_end()).as_bytes());
+    eprintln!("{}", answered.summary);
+    for generalisation in &answered.generalisations {
+        eprintln!("so that AWS takes a document of its length: {generalisation}");
+    }
+    for (number, what) in [
+        (answered.evicted, "evicted from the journal"),
+        (answered.undecidable, "not kept whole by the journal"),
+    ] {
+        if number > 0 {
+            eprintln!("note: calls that were {what} and are not considered: {number}");
+        }
+    }
+    for finding in &answered.findings {
+        let message = finding["message"].as_str().unwrap_or_default();
+        eprintln!("policy lint: {}", client_text::escape(message));
+    }
+    Ok(EXIT_OK)
+}
+
+/// What a running emulator answers
+fn asked(options: &PolicyDraftOptions) -> Result<String, Failure> {
+    let control = options.control.client()?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("resources", &word(&options.resources));
+    query.append_pair("principals", &word(&options.principals));
+    query.append_pair("condition", &word(&options.condition));
+    for (name, value) in [("principal", &options.principal), ("since", &options.since)] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let path = match options.draft_type {
+        DraftType::Identity => "/identity-policy/draft".to_owned(),
+        DraftType::Endpoint => {
+            let id = match &options.vpc_endpoint_id {
+                Some(id) => id.to_string(),
+                None => only_endpoint(&control)?,
+            };
+            format!("/vpc-endpoints/{id}/policy/draft")
+        }
+    };
+    let answer = control.send(Method::GET, &format!("{path}?{}", query.finish()), Bytes::new())?;
+    if !answer.status.is_success() {
+        return Err(Failure::of(&answer));
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    Ok(text.trim_end().to_owned())
+}
+
+/// The one endpoint that there is
+fn only_endpoint(control: &ControlClient) -> Result<String, Failure> {
+    let endpoints: Vec<Value> = serde_json::from_slice(&control.get("/vpc-endpoints")?)
+        .map_err(|error| Failure::Unknown(format!("{} answered no list: {error}", control.url())))?;
+    let ids = endpoints
+        .iter()
+        .filter_map(|endpoint| endpoint["vpc_endpoint_id"].as_str());
+    let ids: Vec<&str> = ids.collect();
+    only(&ids)
+}
+
+fn only(ids: &[&str]) -> Result<String, Failure> {
+    match ids {
+        [only] => Ok((*only).to_owned()),
+        [] => Err(Failure::Mistake(
+            "there is no VPC endpoint to draft a policy for".to_owned(),
+        )),
+        several => Err(Failure::Mistake(format!(
+            "for which endpoint? Give `--vpc-endpoint-id`: {}",
+            client_text::spelling::quoted(several)
+        ))),
+    }
+}
+
+/// What a saved journal says, and a configuration about what else there is
+fn saved(options: &PolicyDraftOptions, file: &std::path::Path) -> Result<String, Failure> {
+    let journal = SavedJournal::read(file)?;
+    let attached_to = match (options.draft_type, &options.vpc_endpoint_id) {
+        (DraftType::Identity, _) => AttachedTo::Principal,
+        (DraftType::Endpoint, Some(id)) => AttachedTo::VpcEndpoint(id.clone()),
+        (DraftType::Endpoint, None) => {
+            let calls = journal.calls.iter();
+            let mut ids: Vec<&str> = calls
+                .filter_map(|call| Some(call.vpc_endpoint_id()?.as_str()))
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let only = only(&ids)?;
+            AttachedTo::VpcEndpoint(
+                only.parse()
+                    .map_err(|error| Failure::Mistake(format!("{error}")))?,
+            )
+        }
+    };
+    let draft_options = DraftOptions {
+        attached_to,
+        principal: options.principal.clone(),
+        resources: options.resources,
+        principals: options.principals,
+        condition: options.condition,
+    };
+    let scene = configured(&options.config)?;
+    let drafted = draft(&draft_options, &journal.calls, &scene, 0, journal.undecidable);
+    let report = drafted.map_err(|error| match error {
+        NoDraft::ConditionWithoutEffect => Failure::Mistake(error.to_string()),
+        NoDraft::NothingAllowed(_) | NoDraft::TooLong(_) => Failure::Unknown(error.to_string()),
+    })?;
+    Ok(serde_json::to_string(&report).expect("a report has string keys"))
+}
+
+/// A word as it is written
+fn word(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}

@@ -1,0 +1,265 @@
+//! `policy what-if`: which calls of the journal would be decided otherwise under a policy that is not attached.
+//!
+//! ```text
+//! $ lookoutvision-emulator policy what-if --vpc-endpoint-id vpce-0a1b2c3d4e5f67890 draft.json
+//! 412 calls: 3 would be denied, 0 would be allowed, 409 unchanged
+//! now denied,  3 calls: lookoutvision:DetectAnomalies on arn:…:model/myProject/1 by arn:…:user/alice
+//!   before: allowed by statement 0 of VPC endpoint policy 0 (`Line`)
+//!   after:  implicitDeny; nearest is statement 0 of VPC endpoint policy 0 (`Line`): the resource part …
+//! ```
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use aws_identifiers::VpcEndpointId;
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use http::Method;
+use iam_policy::{PolicyDocument, PolicyType};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::saved_journal::SavedJournal;
+use crate::{
+    cli::{
+        EXIT_FAILED, EXIT_OK,
+        control_client::ControlUrlOption,
+        control_command::{Failure, print, read},
+        format::{Format, FormatOption},
+        requests::parameter,
+    },
+    config::text_file,
+    services::vocabulary::{self, Surroundings},
+    workbench::what_if::{Draft, DraftFinding, WhatIfReport, lines},
+};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WhatIfOptions {
+    #[command(flatten)]
+    control: ControlUrlOption,
+    /// Saved journal, as JSON lines, in the place of that of a running emulator; `-` is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LOOKOUTVISION_EMULATOR_REQUESTS",
+        conflicts_with_all = ["control_url", "identity_policy", "filter"]
+    )]
+    requests: Option<PathBuf>,
+    /// VPC endpoint that the policy would be attached to
+    #[arg(long, value_name = "ID", env = "LOOKOUTVISION_EMULATOR_VPC_ENDPOINT_ID")]
+    vpc_endpoint_id: Option<VpcEndpointId>,
+    /// Ask about the default policy, which allows everything, in the place of a file
+    #[arg(
+        long,
+        env = "LOOKOUTVISION_EMULATOR_DEFAULT_POLICY",
+        conflicts_with = "draft",
+        requires = "vpc_endpoint_id"
+    )]
+    default_policy: bool,
+    /// Identity policy that a principal or role would have; several of one ARN are all that it would have
+    #[arg(long, value_name = "ARN=FILE", env = "LOOKOUTVISION_EMULATOR_IDENTITY_POLICY")]
+    identity_policy: Vec<IdentityPolicy>,
+    /// Ask about these calls only: filters and pages as `GET /requests` takes them
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        env = "LOOKOUTVISION_EMULATOR_FILTER",
+        value_parser = parameter
+    )]
+    filter: Vec<(String, String)>,
+    /// Exit 1 when a call that was allowed would be denied, one that was denied would be allowed, or either
+    #[arg(long, value_name = "FLIPS", env = "LOOKOUTVISION_EMULATOR_FAIL_ON")]
+    fail_on: Option<FailOn>,
+    #[command(flatten)]
+    format: FormatOption,
+    /// Policy that the endpoint would have; `-` is standard input
+    #[arg(value_name = "DRAFT", requires = "vpc_endpoint_id")]
+    draft: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// A call would be denied
+    Denied,
+    /// A call would be allowed
+    Allowed,
+    /// Either
+    Any,
+}
+
+/// Somebody, and the file of a policy
+#[derive(Debug, Clone)]
+struct IdentityPolicy {
+    arn: String,
+    file: PathBuf,
+}
+
+pub(super) fn run(options: &WhatIfOptions) -> u8 {
+    report(options).unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        failure.exit_code()
+    })
+}
+
+fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
+    let report = match &options.requests {
+        Some(file) => saved(options, file)?,
+        None => asked(options)?,
+    };
+    let printed = match options.format.format {
+        Format::Json => client_text::escape_json(report.to_string()) + "\n",
+        Format::Text => lines(&report),
+    };
+    // A closed standard output means that nobody reads it.
+    let _ = print(printed.as_bytes());
+    if options.format.format == Format::Text {
+        for finding in report["findings"].as_array().into_iter().flatten() {
+            eprintln!("{}", client_text::escape(&finding_line(options, finding)));
+        }
+    }
+    let has = |name: &str| report[name].as_u64().is_some_and(|number| number > 0);
+    let fails = match options.fail_on {
+        None => false,
+        Some(FailOn::Denied) => has("now_denied"),
+        Some(FailOn::Allowed) => has("now_allowed"),
+        Some(FailOn::Any) => has("now_denied") || has("now_allowed"),
+    };
+    Ok(if fails { EXIT_FAILED } else { EXIT_OK })
+}
+
+/// What a running emulator says
+fn asked(options: &WhatIfOptions) -> Result<Value, Failure> {
+    let mut question = Map::new();
+    if let Some(id) = &options.vpc_endpoint_id {
+        question.insert("vpc_endpoint_id".to_owned(), id.as_str().into());
+    }
+    // Documents go as they are written, so that places in them are those of the files.
+    let mut documents: Vec<(String, String)> = Vec::new();
+    if options.default_policy {
+        documents.push(("policy_document".to_owned(), "null".to_owned()));
+    } else if let Some(file) = &options.draft {
+        documents.push(("policy_document".to_owned(), json_text(file)?));
+    }
+    let mut identity: Vec<(&str, Vec<String>)> = Vec::new();
+    for IdentityPolicy { arn, file } in &options.identity_policy {
+        let text = json_text(file)?;
+        match identity.iter_mut().find(|(known, _)| known == arn) {
+            Some((_, texts)) => texts.push(text),
+            None => identity.push((arn, vec![text])),
+        }
+    }
+    if !identity.is_empty() {
+        let members = identity
+            .iter()
+            .map(|(arn, texts)| format!("{}:[{}]", Value::from(*arn), texts.join(",")));
+        let members: Vec<String> = members.collect();
+        documents.push((
+            "identity_policies".to_owned(),
+            format!("{{{}}}", members.join(",")),
+        ));
+    }
+    let filter = options.filter.iter();
+    let filter: Map<String, Value> = filter
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
+    question.insert("filter".to_owned(), filter.into());
+    let members = question
+        .iter()
+        .map(|(name, value)| (name.clone(), value.to_string()));
+    let members = members.chain(documents);
+    let members: Vec<String> = members
+        .map(|(name, text)| format!("{}:{text}", Value::from(name)))
+        .collect();
+    let body = Bytes::from(format!("{{{}}}", members.join(",")));
+    let control = options.control.client()?;
+    let answer = control.send(Method::POST, "/what-if", body)?;
+    if !answer.status.is_success() {
+        return Err(Failure::of(&answer));
+    }
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))
+}
+
+/// What a saved journal says
+fn saved(options: &WhatIfOptions, file: &Path) -> Result<Value, Failure> {
+    let Some(id) = &options.vpc_endpoint_id else {
+        return Err(Failure::Mistake(
+            "a saved journal can be asked about the policy of an endpoint: give `--vpc-endpoint-id`"
+                .to_owned(),
+        ));
+    };
+    let (document, findings) = match &options.draft {
+        None if options.default_policy => (PolicyDocument::full_access(), Vec::new()),
+        None => {
+            let message = "which policy would the endpoint have? Name its file, or give `--default-policy`";
+            return Err(Failure::Mistake(message.to_owned()));
+        }
+        Some(draft) => {
+            let text = json_text(draft)?;
+            let document = PolicyDocument::parse(&text, PolicyType::VpcEndpoint)
+                .map_err(|error| Failure::Mistake(format!("{}:{error}", draft.display())))?;
+            let findings =
+                vocabulary::lint(&text, PolicyType::VpcEndpoint, Surroundings::Unknown).into_iter();
+            let findings = findings.map(|finding| DraftFinding {
+                policy: "/policy_document".to_owned(),
+                finding,
+            });
+            (document, findings.collect())
+        }
+    };
+    let journal = SavedJournal::read(file)?;
+    let draft = Draft {
+        vpc_endpoint: Some((id.clone(), document)),
+        ..Draft::default()
+    };
+    let report = draft.try_on(
+        &journal.calls,
+        WhatIfReport::of_nothing(0, journal.undecidable, findings),
+    );
+    Ok(serde_json::to_value(report).expect("a report has string keys"))
+}
+
+/// The text of a file that is to hold JSON
+fn json_text(file: &Path) -> Result<String, Failure> {
+    let mistake = |what: String| Failure::Mistake(format!("{}: {what}", file.display()));
+    let text = text_file::decode(read(file)?).map_err(|error| mistake(error.to_string()))?;
+    let json: &RawValue =
+        serde_json::from_str(&text).map_err(|error| mistake(format!("not JSON: {error}")))?;
+    Ok(json.get().to_owned())
+}
+
+/// `draft.json:4:17: warning: …`
+fn finding_line(options: &WhatIfOptions, finding: &Value) -> String {
+    let text = |name: &str| finding[name].as_str().unwrap_or_default();
+    let file = match (text("policy"), &options.draft) {
+        ("/policy_document", Some(file)) => file.display().to_string(),
+        (pointer, _) => pointer.to_owned(),
+    };
+    format!(
+        "{file}:{}:{}: {}: {} [{}]",
+        finding["line"],
+        finding["column"],
+        text("severity"),
+        text("message"),
+        text("code")
+    )
+}
+
+impl FromStr for IdentityPolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A role's or a user's path may have an `=` in it; a file's seldom has.
+        match text.rsplit_once('=') {
+            Some((arn, file)) if !arn.is_empty() && !file.is_empty() => Ok(Self {
+                arn: arn.to_owned(),
+                file: file.into(),
+            }),
+            _ => Err(
+                "expected an ARN and a file, as in `arn:aws:iam::123456789012:user/alice=alice.json`"
+                    .to_owned(),
+            ),
+        }
+    }
+}

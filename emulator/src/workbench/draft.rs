@@ -1,0 +1,458 @@
+//! A policy drafted from calls: it allows those that were allowed, and as little else as the options permit.
+//!
+//! ```text
+//! DetectAnomalies on model/myProject/1 by user/alice  ┐
+//! DetectAnomalies on model/myProject/2 by user/alice  ┘ → Sid MyProject, one statement
+//! DescribeModel   on model/myProject/1 by user/bob      → Sid MyProject2
+//! ```
+//!
+//! Nothing is attached: a draft is for somebody to read.
+
+use std::collections::BTreeSet;
+
+use aws_identifiers::VpcEndpointId;
+use clap::ValueEnum;
+use iam_policy::{ENDPOINT_POLICY_CHARACTERS_MAX, Finding, PolicyDocument, PolicyType};
+use lookoutvision::operation::Operation;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use self::{
+    cover::{Fact, Source, cover},
+    written::write,
+};
+use super::{RecordedCall, SOURCE_IP, Scene, words::count};
+use crate::{
+    authorization::{Changes, PolicyChanges},
+    identity::Principal,
+    services::vocabulary::{self, Surroundings},
+};
+
+mod cover;
+mod written;
+
+/// What is drafted of which calls
+#[derive(Debug, Clone)]
+pub(crate) struct DraftOptions {
+    pub(crate) attached_to: AttachedTo,
+    /// Only calls by this principal, or by sessions of this role
+    pub(crate) principal: Option<String>,
+    pub(crate) resources: DraftResources,
+    pub(crate) principals: DraftPrincipals,
+    pub(crate) condition: DraftCondition,
+}
+
+/// What a draft is for
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AttachedTo {
+    /// An endpoint: of calls over it
+    VpcEndpoint(VpcEndpointId),
+    /// `principal`: of its calls over whatever way in
+    Principal,
+}
+
+/// How exactly a draft names resources
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum DraftResources {
+    /// Each by its ARN
+    Exact,
+    /// Every model of a project
+    Project,
+    /// `*`
+    Any,
+}
+
+/// How exactly a draft names principals; a session is always its role
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum DraftPrincipals {
+    /// Each by its ARN
+    Exact,
+    /// Everyone of an account
+    Account,
+    /// `*`
+    Any,
+}
+
+/// Which condition keeps an identity policy to the networks that calls came from
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DraftCondition {
+    /// `aws:SourceVpce`: the endpoints
+    SourceVpce,
+    /// `aws:SourceVpc`: the networks of the endpoints
+    SourceVpc,
+    /// None
+    None,
+}
+
+/// A draft, and how it decides the calls that it was made of
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PolicyDraft)]
+pub(crate) struct DraftReport {
+    #[schema(value_type = Object)]
+    policy_document: Box<RawValue>,
+    /// The same as it is to be read
+    policy_text: String,
+    /// What it allows and what it denies, in one sentence
+    summary: String,
+    /// What had to be named less exactly than was asked for, so that AWS takes a document of its length
+    generalisations: Vec<String>,
+    /// Calls that were allowed
+    recorded_allowed: u64,
+    /// Those of them that the draft allows
+    allows: u64,
+    /// Calls that were denied
+    recorded_denied: u64,
+    /// Those of them that are denied with the draft in force
+    denies: u64,
+    /// Other calls that the draft allows, among the principals, models and operations of the configuration
+    also_allows: u64,
+    /// Entries that the journal no longer has
+    evicted: u64,
+    /// Calls of which the journal keeps too little to decide them again
+    undecidable: u64,
+    /// What `policy lint` says about it
+    #[schema(value_type = Vec<Object>)]
+    findings: Vec<Finding>,
+}
+
+/// Why there is no draft
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoDraft {
+    /// No call was allowed
+    #[error(
+        "there is nothing to draft from: the journal has no call that was allowed{0}; make the calls that are to be allowed \
+         first, under a policy that allows them"
+    )]
+    NothingAllowed(String),
+    /// An endpoint's policy sees no other calls
+    #[error(
+        "the policy of an endpoint is asked about calls over that endpoint only, so a condition about the endpoint or its \
+         network would always be true; conditions are for identity policies"
+    )]
+    ConditionWithoutEffect,
+    /// However it is drafted
+    #[error("even the shortest draft has more characters than AWS takes ({0})")]
+    TooLong(usize),
+}
+
+impl DraftOptions {
+    /// The type of the document
+    fn policy_type(&self) -> PolicyType {
+        match self.attached_to {
+            AttachedTo::VpcEndpoint(_) => PolicyType::VpcEndpoint,
+            AttachedTo::Principal => PolicyType::Identity,
+        }
+    }
+
+    /// Whether a call is one of those that it is about
+    fn is_about(&self, call: &RecordedCall) -> bool {
+        let is_over_it = match &self.attached_to {
+            AttachedTo::VpcEndpoint(id) => call.vpc_endpoint_id() == Some(id),
+            AttachedTo::Principal => true,
+        };
+        is_over_it && self.is_by(call.principal())
+    }
+
+    fn is_by(&self, principal: &Principal) -> bool {
+        let wanted = self.principal.as_deref();
+        wanted.is_none_or(|wanted| wanted == principal.arn() || *wanted == *principal.policy_arn)
+    }
+
+    /// Options that name things less and less exactly, beginning with these
+    fn less_and_less_exact(&self) -> Vec<Self> {
+        let resources = [
+            DraftResources::Exact,
+            DraftResources::Project,
+            DraftResources::Any,
+        ];
+        let principals = [
+            DraftPrincipals::Exact,
+            DraftPrincipals::Account,
+            DraftPrincipals::Any,
+        ];
+        let mut tried = Vec::new();
+        // Principals stay as they are for as long as resources alone can be named less exactly.
+        for principals in principals.into_iter().filter(|wider| *wider >= self.principals) {
+            for resources in resources.into_iter().filter(|wider| *wider >= self.resources) {
+                tried.push(Self {
+                    resources,
+                    principals,
+                    ..self.clone()
+                });
+            }
+        }
+        tried
+    }
+
+    /// What these name less exactly than others did
+    fn generalisations_of(&self, asked: &Self) -> Vec<String> {
+        let mut generalisations = Vec::new();
+        if self.resources != asked.resources {
+            generalisations.push(match self.resources {
+                DraftResources::Any => "resources: `*`".to_owned(),
+                _ => "resources: every model of a project".to_owned(),
+            });
+        }
+        if self.principals != asked.principals {
+            generalisations.push(match self.principals {
+                DraftPrincipals::Any => "principals: `*`".to_owned(),
+                _ => "principals: everyone of an account".to_owned(),
+            });
+        }
+        generalisations
+    }
+}
+
+/// Drafts a policy of calls, beside which the journal had others, and says how it decides them, and what else is in a scene
+///
+/// # Errors
+/// No call was allowed, or an option has no effect.
+pub(crate) fn draft(
+    options: &DraftOptions,
+    calls: &[RecordedCall],
+    scene: &Scene,
+    evicted: u64,
+    undecidable: u64,
+) -> Result<DraftReport, NoDraft> {
+    let policy_type = options.policy_type();
+    if policy_type == PolicyType::VpcEndpoint && options.condition != DraftCondition::None {
+        return Err(NoDraft::ConditionWithoutEffect);
+    }
+    let calls: Vec<&RecordedCall> = calls.iter().filter(|call| options.is_about(call)).collect();
+    let allowed: Vec<&RecordedCall> = calls
+        .iter()
+        .filter(|call| call.decision().is_allowed())
+        .copied()
+        .collect();
+    if allowed.is_empty() {
+        return Err(NoDraft::NothingAllowed(match &options.attached_to {
+            AttachedTo::VpcEndpoint(id) => format!(" over {id}"),
+            AttachedTo::Principal => String::new(),
+        }));
+    }
+    let Drafted {
+        document,
+        compact,
+        generalisations,
+    } = shortest_that_fits(options, &allowed)?;
+    let mut counts = Counts {
+        undecidable,
+        ..Counts::default()
+    };
+    counts.count(&calls, &changes(&document));
+    let also_allows = also_allows(options, &allowed, &document, scene);
+    let summary = counts.summary(also_allows);
+    let surroundings = Surroundings::Configured {
+        settings: scene.settings(),
+    };
+    Ok(DraftReport {
+        findings: vocabulary::lint(document.text(), policy_type, surroundings),
+        policy_document: RawValue::from_string(compact).expect("a document is JSON"),
+        policy_text: document.text().to_owned(),
+        summary,
+        generalisations,
+        recorded_allowed: counts.recorded_allowed,
+        allows: counts.allows,
+        recorded_denied: counts.recorded_denied,
+        denies: counts.denies,
+        also_allows,
+        evicted,
+        undecidable: counts.undecidable,
+    })
+}
+
+/// A document, and what it took to make it short enough
+struct Drafted {
+    document: PolicyDocument,
+    /// Its text without white space
+    compact: String,
+    generalisations: Vec<String>,
+}
+
+/// The draft that names things most exactly of those that AWS takes
+fn shortest_that_fits(asked: &DraftOptions, allowed: &[&RecordedCall]) -> Result<Drafted, NoDraft> {
+    let policy_type = asked.policy_type();
+    for options in asked.less_and_less_exact() {
+        let facts: BTreeSet<Fact> = allowed.iter().flat_map(|call| options.facts(call)).collect();
+        let statements = cover(facts);
+        // A person reads it more easily with line ends and spaces, which AWS counts in the policy of an endpoint.
+        let [pretty, compact] = write(&statements, policy_type);
+        let fits = |text: &String| characters(text, policy_type) <= characters_max(policy_type);
+        let fitting = Some(pretty).filter(fits);
+        if let Some(text) = fitting.or_else(|| Some(compact.clone()).filter(fits)) {
+            let document = PolicyDocument::parse(&text, policy_type)
+                .unwrap_or_else(|error| panic!("AWS would take a draft: {error}\n{text}"));
+            return Ok(Drafted {
+                document,
+                compact,
+                generalisations: options.generalisations_of(asked),
+            });
+        }
+    }
+    Err(NoDraft::TooLong(characters_max(policy_type)))
+}
+
+/// How many characters AWS counts
+fn characters(text: &str, policy_type: PolicyType) -> usize {
+    match policy_type {
+        PolicyType::VpcEndpoint => text.chars().count(),
+        // IAM User Guide, *IAM and AWS STS quotas*: white space is not counted.
+        _ => text
+            .chars()
+            .filter(|character| !character.is_whitespace())
+            .count(),
+    }
+}
+
+/// How many characters AWS takes
+fn characters_max(policy_type: PolicyType) -> usize {
+    match policy_type {
+        PolicyType::VpcEndpoint => ENDPOINT_POLICY_CHARACTERS_MAX,
+        // IAM User Guide, *IAM and AWS STS quotas*: a managed policy.
+        _ => 6_144,
+    }
+}
+
+/// The draft in the place of what was in force
+fn changes(document: &PolicyDocument) -> PolicyChanges {
+    match document.policy_type() {
+        PolicyType::VpcEndpoint => PolicyChanges {
+            vpc_endpoint: Some(document.clone()),
+            ..PolicyChanges::default()
+        },
+        _ => PolicyChanges {
+            identity: Some(Some(vec![document.clone()])),
+            ..PolicyChanges::default()
+        },
+    }
+}
+
+impl DraftOptions {
+    /// What has to be allowed so that a call is
+    fn facts(&self, call: &RecordedCall) -> Vec<Fact> {
+        let principal = call.principal();
+        let source = match self.condition {
+            DraftCondition::None => Source::Anywhere,
+            DraftCondition::SourceVpce => Source::of(
+                "aws:SourceVpce",
+                call.vpc_endpoint_id().map(VpcEndpointId::as_str),
+            ),
+            DraftCondition::SourceVpc => Source::of("aws:SourceVpc", call.vpc_id()),
+        };
+        let principal = match self.attached_to {
+            AttachedTo::VpcEndpoint(_) => cover::principal(principal, self.principals),
+            // It speaks about whom it is attached to.
+            AttachedTo::Principal => cover::FactPrincipal::Everyone,
+        };
+        let facts = call.pairs().into_iter().map(|pair| Fact {
+            principal: principal.clone(),
+            action: pair.action().to_string(),
+            resource: cover::resource(pair.resource(), self.resources),
+            source: source.clone(),
+        });
+        facts.collect()
+    }
+}
+
+/// How a draft decides recorded calls
+#[derive(Default)]
+struct Counts {
+    recorded_allowed: u64,
+    allows: u64,
+    recorded_denied: u64,
+    denies: u64,
+    undecidable: u64,
+}
+
+impl Counts {
+    fn count(&mut self, calls: &[&RecordedCall], changes: &PolicyChanges) {
+        for call in calls {
+            let is_allowed = call.decide(changes, |verdict| verdict.evaluation().decision.is_allowed());
+            let Some(is_allowed) = is_allowed else {
+                self.undecidable += 1;
+                continue;
+            };
+            if call.decision().is_allowed() {
+                self.recorded_allowed += 1;
+                self.allows += u64::from(is_allowed);
+            } else {
+                self.recorded_denied += 1;
+                self.denies += u64::from(!is_allowed);
+            }
+        }
+    }
+
+    fn summary(&self, also_allows: u64) -> String {
+        let of = |number: u64, all: u64| match number == all {
+            true => format!("all {all}"),
+            false => format!("{number} of {all}"),
+        };
+        format!(
+            "allows {} recorded calls that were allowed, denies {} that were denied; also allows {} outside of them among \
+             the principals, models and operations of the configuration",
+            of(self.allows, self.recorded_allowed),
+            of(self.denies, self.recorded_denied),
+            count(also_allows, "call"),
+        )
+    }
+}
+
+/// How many calls a draft allows that nobody made, among everyone and everything of a scene
+fn also_allows(
+    options: &DraftOptions,
+    allowed: &[&RecordedCall],
+    document: &PolicyDocument,
+    scene: &Scene,
+) -> u64 {
+    let recorded: BTreeSet<(&str, String, String)> = allowed
+        .iter()
+        .flat_map(|call| {
+            let by = &*call.principal().policy_arn;
+            let pairs = call.pairs().into_iter();
+            pairs.map(move |pair| (by, pair.action().to_string(), pair.resource().to_string()))
+        })
+        .collect();
+    let mut entry_points = scene.entry_points();
+    if let AttachedTo::VpcEndpoint(id) = &options.attached_to {
+        entry_points.retain(|(entry_point, _)| entry_point.vpc_endpoint_id() == Some(id));
+    }
+    let changes = changes(document);
+    let changes = Changes {
+        context: &[],
+        policies: Some(&changes),
+    };
+    let mut also = BTreeSet::new();
+    for (_, caller) in scene.callers() {
+        if !options.is_by(&caller.principal) {
+            continue;
+        }
+        for (entry_point, region) in &entry_points {
+            for operation in Operation::ALL {
+                let subjects = scene.subjects(operation, region, None, false).unwrap_or_default();
+                for subject in subjects {
+                    let (caller, entry_point) = (caller.clone(), entry_point.clone());
+                    let call = scene.call(
+                        caller.clone(),
+                        entry_point,
+                        region,
+                        operation,
+                        &subject,
+                        SOURCE_IP,
+                    );
+                    let verdict = call.decide(changes);
+                    let by = caller.principal.policy_arn.to_string();
+                    let what = (verdict.action(), verdict.resource());
+                    let is_recorded = recorded.contains(&(by.as_str(), what.0.clone(), what.1.clone()));
+                    if verdict.evaluation().decision.is_allowed() && !is_recorded {
+                        also.insert((by, what));
+                    }
+                }
+            }
+        }
+    }
+    also.len() as u64
+}
+
+#[cfg(test)]
+mod tests;

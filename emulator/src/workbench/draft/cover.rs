@@ -1,0 +1,177 @@
+//! What has to be allowed, put together into as few statements as say exactly that.
+//!
+//! A statement allows each of its actions on each of its resources to each of its principals from each of its sources. Those
+//! that are made here overlap nowhere, so none of them, and nothing in any of them, can be left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use iam_policy::{IdentityKind, Resource};
+
+use super::{DraftPrincipals, DraftResources};
+use crate::identity::Principal;
+
+/// An action on a resource by a principal from a source
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Fact {
+    pub(super) principal: FactPrincipal,
+    pub(super) action: String,
+    /// A pattern of `Resource`
+    pub(super) resource: String,
+    pub(super) source: Source,
+}
+
+/// Whom a statement is about
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FactPrincipal {
+    Everyone,
+    /// An entry of `Principal`
+    Entry(String),
+    /// The root user of an account alone, whose ARN as an entry stands for the whole account
+    RootUser(String),
+}
+
+/// Where a call comes from, as a condition says it
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    Anywhere,
+    /// The key has this value
+    Is(&'static str, String),
+    /// The key is absent: the call came over the public endpoint
+    Absent(&'static str),
+}
+
+/// A statement: each of its parts with each
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rectangle {
+    pub(super) resources: BTreeSet<String>,
+    pub(super) actions: BTreeSet<String>,
+    pub(super) sources: BTreeSet<Source>,
+    pub(super) principals: BTreeSet<FactPrincipal>,
+}
+
+impl Source {
+    pub(super) fn of(key: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => Self::Is(key, value.to_owned()),
+            None => Self::Absent(key),
+        }
+    }
+
+    /// Whether one condition can hold for both
+    fn goes_with(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Is(..), Self::Is(..)))
+    }
+}
+
+/// A principal as exactly as it is asked for
+pub(super) fn principal(principal: &Principal, exactness: DraftPrincipals) -> FactPrincipal {
+    let identity = principal.identity.identity();
+    match (exactness, identity) {
+        (DraftPrincipals::Any, _) | (_, None) => FactPrincipal::Everyone,
+        (DraftPrincipals::Account, Some(identity)) => FactPrincipal::Entry(format!(
+            "arn:{}:iam::{}:root",
+            identity.arn().partition(),
+            identity.account()
+        )),
+        (DraftPrincipals::Exact, Some(identity)) if identity.kind() == IdentityKind::Root => {
+            FactPrincipal::RootUser(identity.arn().to_string())
+        }
+        // Of a session the role.
+        (DraftPrincipals::Exact, Some(_)) => FactPrincipal::Entry(principal.policy_arn.to_string()),
+    }
+}
+
+/// A pattern for a resource, as exact as it is asked for
+pub(super) fn resource(resource: &Resource, exactness: DraftResources) -> String {
+    let Some(arn) = resource.arn().filter(|_| exactness != DraftResources::Any) else {
+        return "*".to_owned();
+    };
+    let model = arn
+        .resource()
+        .strip_prefix("model/")
+        .and_then(|model| model.split_once('/'));
+    let is_own = arn.service() == "lookoutvision";
+    let before = format!(
+        "arn:{}:{}:{}:{}:",
+        arn.partition(),
+        arn.service(),
+        arn.region(),
+        arn.account()
+    );
+    match model {
+        Some((project, _)) if is_own && exactness == DraftResources::Project => {
+            format!("{before}model/{}/*", literal(project))
+        }
+        _ if is_own => format!("{before}{}", literal(arn.resource())),
+        // What EC2 is about to make is `…/*` to policies.
+        _ => arn.to_string(),
+    }
+}
+
+/// A text in which every character stands for itself (IAM User Guide, *Variables and tags*)
+fn literal(text: &str) -> String {
+    let characters = text.chars().map(|character| match character {
+        '*' | '?' | '$' => format!("${{{character}}}"),
+        other => other.to_string(),
+    });
+    characters.collect()
+}
+
+/// Statements that allow these and nothing else
+pub(super) fn cover(mut facts: BTreeSet<Fact>) -> Vec<Rectangle> {
+    // `*` covers every resource, so beside it no other is named for the same action.
+    let everywhere: BTreeSet<_> = facts
+        .iter()
+        .filter(|fact| fact.resource == "*")
+        .map(|fact| (fact.principal.clone(), fact.action.clone(), fact.source.clone()))
+        .collect();
+    facts.retain(|fact| {
+        let own = (fact.principal.clone(), fact.action.clone(), fact.source.clone());
+        fact.resource == "*" || !everywhere.contains(&own)
+    });
+    // Of each principal, resource and source the actions, …
+    let mut actions: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for fact in facts {
+        let place = (fact.principal, fact.resource, fact.source);
+        actions.entry(place).or_default().insert(fact.action);
+    }
+    // … resources with the same actions together, `*` by itself, …
+    let mut resources: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for ((principal, resource, source), actions) in actions {
+        let place = (principal, source, actions, resource == "*");
+        resources.entry(place).or_default().insert(resource);
+    }
+    // … sources together that one condition can name, …
+    let mut sources: BTreeMap<_, Vec<BTreeSet<Source>>> = BTreeMap::new();
+    for ((principal, source, actions, _), resources) in resources {
+        let sets = sources.entry((principal, actions, resources)).or_default();
+        match sets
+            .iter_mut()
+            .find(|set| set.iter().all(|other| other.goes_with(&source)))
+        {
+            Some(set) => drop(set.insert(source)),
+            None => sets.push(BTreeSet::from([source])),
+        }
+    }
+    // … and principals with all of that in common. The root user needs a condition of its own.
+    let mut principals: BTreeMap<_, BTreeSet<FactPrincipal>> = BTreeMap::new();
+    for ((principal, actions, resources), sets) in sources {
+        for sources in sets {
+            let root = match &principal {
+                FactPrincipal::RootUser(arn) => Some(arn.clone()),
+                FactPrincipal::Everyone | FactPrincipal::Entry(_) => None,
+            };
+            let place = (resources.clone(), actions.clone(), sources, root);
+            principals.entry(place).or_default().insert(principal.clone());
+        }
+    }
+    let statements = principals.into_iter();
+    statements
+        .map(|((resources, actions, sources, _), principals)| Rectangle {
+            resources,
+            actions,
+            sources,
+            principals,
+        })
+        .collect()
+}

@@ -1,0 +1,196 @@
+//! What everyone may do over every way in: principals and roles × entry points × operations and what they are about.
+//!
+//! ```text
+//! arn:aws:iam::123456789012:user/alice over vpce-0a1b2c3d4e5f67890 in us-west-2
+//!   DetectAnomalies  model/myProject/1  allowed
+//!   DetectAnomalies  model/myProject/2  implicitDeny (vpc-endpoint)
+//! ```
+
+use std::{collections::BTreeMap, fmt};
+
+use iam_policy::{DecidedBy, Decision, Layer};
+use lookoutvision::operation::Operation;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{SOURCE_IP, Scene, last_part};
+use crate::{authorization::Changes, network::entry_point::EntryPoint};
+
+mod formats;
+
+pub(crate) use self::formats::{MatrixFormat, read_matrix};
+
+/// What everyone may do
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Matrix {
+    cells: Vec<Cell>,
+}
+
+/// What one call would be answered
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MatrixCell)]
+pub(crate) struct Cell {
+    #[serde(flatten)]
+    place: CellPlace,
+    #[schema(value_type = String)]
+    decision: Decision,
+    /// The layer of policies that denies
+    #[schema(value_type = Option<String>)]
+    layer: Option<Layer>,
+    #[schema(value_type = Option<Object>)]
+    decided_by: Option<DecidedBy>,
+}
+
+/// Who calls what, over which way in
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub(crate) struct CellPlace {
+    /// The ARN of a principal, or of a role, whose sessions call
+    principal: String,
+    /// The id of an endpoint, or `public`
+    entry_point: String,
+    region: String,
+    operation: String,
+    /// `*`, or an ARN without what stands before its resource
+    resource: String,
+}
+
+/// A matrix as it is kept in a file: what stands in each cell
+pub(crate) type KeptMatrix = BTreeMap<CellPlace, String>;
+
+/// A cell that is not what it was
+#[derive(Debug, Serialize)]
+pub(crate) struct ChangedCell {
+    #[serde(flatten)]
+    place: CellPlace,
+    /// `None`: it was not there
+    before: Option<String>,
+    /// `None`: it is not there any more
+    after: Option<String>,
+}
+
+impl Matrix {
+    /// What the policies say, in a scene, about every call over the ways in that `is_asked_for` holds for
+    ///
+    /// # Errors
+    /// There are more cells than `matrix_cells_max`.
+    pub(crate) fn of(
+        scene: &Scene,
+        is_asked_for: impl Fn(&EntryPoint) -> bool,
+    ) -> Result<Self, TooManyCells> {
+        let mut cells = Vec::new();
+        let callers = scene.callers();
+        let mut entry_points = scene.entry_points();
+        entry_points.retain(|(entry_point, _)| is_asked_for(entry_point));
+        for (name, caller) in &callers {
+            for (entry_point, region) in &entry_points {
+                for operation in Operation::ALL {
+                    // Without a project there is nothing that an operation on one could be about.
+                    let subjects = scene.subjects(operation, region, None, false).unwrap_or_default();
+                    for subject in subjects {
+                        if cells.len() == CELLS_MAX {
+                            return Err(TooManyCells);
+                        }
+                        let call = scene.call(
+                            caller.clone(),
+                            entry_point.clone(),
+                            region,
+                            operation,
+                            &subject,
+                            SOURCE_IP,
+                        );
+                        let verdict = call.decide(Changes::default());
+                        let evaluation = verdict.evaluation();
+                        cells.push(Cell {
+                            place: CellPlace {
+                                principal: name.clone(),
+                                entry_point: entry_point
+                                    .vpc_endpoint_id()
+                                    .map_or_else(|| PUBLIC.to_owned(), ToString::to_string),
+                                region: region.to_string(),
+                                operation: operation.to_string(),
+                                resource: last_part(&subject.to_string()).to_owned(),
+                            },
+                            decision: evaluation.decision,
+                            layer: evaluation.layer,
+                            decided_by: evaluation.decided_by.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(Self { cells })
+    }
+
+    /// How many cells there are
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// What is not as it was
+    pub(crate) fn changes_since(&self, kept: &KeptMatrix) -> Vec<ChangedCell> {
+        let now: KeptMatrix = self
+            .cells
+            .iter()
+            .map(|cell| (cell.place.clone(), cell.to_string()))
+            .collect();
+        let gone = kept.iter().filter(|(place, _)| !now.contains_key(place));
+        let gone = gone.map(|(place, before)| ChangedCell {
+            place: place.clone(),
+            before: Some(before.clone()),
+            after: None,
+        });
+        let changed = now.iter().filter(|(place, after)| kept.get(place) != Some(after));
+        let changed = changed.map(|(place, after)| ChangedCell {
+            place: place.clone(),
+            before: kept.get(place).cloned(),
+            after: Some(after.clone()),
+        });
+        changed.chain(gone).collect()
+    }
+}
+
+impl fmt::Display for Cell {
+    /// `allowed`, `implicitDeny (vpc-endpoint)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.layer {
+            Some(layer) => write!(f, "{} ({})", self.decision, layer.as_str()),
+            None => self.decision.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ChangedCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CellPlace {
+            principal,
+            entry_point,
+            region,
+            operation,
+            resource,
+        } = &self.place;
+        write!(
+            f,
+            "{principal} over {entry_point} in {region}: {operation} on {resource}: "
+        )?;
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => write!(f, "{after}, was {before}"),
+            (None, Some(after)) => write!(f, "{after}, was not there"),
+            (Some(before), None) => write!(f, "not there, was {before}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// More calls could be made than a matrix shows
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the matrix would have more than {CELLS_MAX} cells (matrix_cells_max); ask about one endpoint, or declare fewer \
+     principals and models"
+)]
+pub(crate) struct TooManyCells;
+
+/// What the public endpoint is called where others have ids
+pub(crate) const PUBLIC: &str = "public";
+
+/// Cells of a matrix
+const CELLS_MAX: usize = 100_000;

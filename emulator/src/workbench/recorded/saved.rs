@@ -1,0 +1,278 @@
+//! Entries of a journal that were saved, one JSON object a line, as `GET /requests` with `Accept: application/x-ndjson`
+//! gives them.
+//!
+//! An entry names the policies that were consulted and has not their texts. It has what each layer of them said, though, so
+//! a call can be put to another policy of one layer while the others go on saying what they said.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use aws_identifiers::{Region, VpcEndpointId};
+use iam_policy::{DecidedBy, Decision, Identity, Layer, LayerDecision, PolicyDocument, PolicyType, Resource};
+use jiff::Timestamp;
+use lookoutvision::operation::Operation;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    authorization::{Changes, PolicyChanges, RequestTags, SupposedCall, Verdict},
+    identity::Principal,
+    workbench::{
+        CallerName, EntryPointName, OperationName, Scene, Subject, callers::with_role, simulation::parsed,
+    },
+};
+
+/// A call of a saved entry
+#[derive(Debug)]
+pub(crate) struct SavedCall {
+    pub(super) request_id: Uuid,
+    pub(super) time: Timestamp,
+    pub(super) principal: Arc<Principal>,
+    pub(super) vpc_endpoint_id: VpcEndpointId,
+    pub(super) decision: Decision,
+    pub(super) decided_by: Option<DecidedBy>,
+    pub(super) document_sha256: Option<Arc<str>>,
+    pub(super) action: String,
+    pub(super) resource: String,
+    pub(super) call: SupposedCall,
+    /// The condition keys as they were evaluated
+    context: Vec<(String, Vec<String>)>,
+    /// Policies that say of this call what each layer said
+    policies: PolicyChanges,
+}
+
+/// What is read of a saved entry of a call that policies decided
+#[derive(Debug, Deserialize)]
+pub(crate) struct SavedEntry {
+    request_id: Uuid,
+    time: Timestamp,
+    #[serde(deserialize_with = "parsed")]
+    principal: Identity,
+    role_arn: Option<String>,
+    entry_point: SavedEntryPoint,
+    source_ip: IpAddr,
+    operation: String,
+    action: String,
+    resource: String,
+    decision: Decision,
+    decided_by: Option<SavedDecidedBy>,
+    pairs: Vec<SavedPair>,
+    /// Of each pair what each layer said
+    layers: Vec<Vec<LayerDecision>>,
+    context: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SavedEntryPoint {
+    vpc_endpoint_id: VpcEndpointId,
+}
+
+#[derive(Debug, Deserialize)]
+struct SavedDecidedBy {
+    #[serde(flatten)]
+    by: DecidedBy,
+    document_sha256: Option<Arc<str>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SavedPair {
+    action: String,
+}
+
+/// What tells whether a line is an entry that other policies can be asked about
+#[derive(Debug, Deserialize)]
+struct Sketch {
+    service: String,
+    decision: Option<Decision>,
+    entry_point: Option<SketchedEntryPoint>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SketchedEntryPoint {
+    vpc_endpoint_id: Option<String>,
+}
+
+impl SavedEntry {
+    /// Reads a line; `None`: it is an entry of a request that came over no endpoint, or that no policy decided
+    ///
+    /// # Errors
+    /// The line is no entry of a journal.
+    pub(crate) fn read(line: &str) -> Result<Option<Self>, String> {
+        let not_an_entry = |error| format!("this is no entry of a journal: {error}");
+        let sketch: Sketch = serde_json::from_str(line).map_err(not_an_entry)?;
+        let is_over_an_endpoint = sketch
+            .entry_point
+            .is_some_and(|entry_point| entry_point.vpc_endpoint_id.is_some());
+        if sketch.service != "lookoutvision" || sketch.decision.is_none() || !is_over_an_endpoint {
+            return Ok(None);
+        }
+        serde_json::from_str(line).map(Some).map_err(not_an_entry)
+    }
+
+    /// The endpoint that the call came over
+    pub(crate) fn vpc_endpoint_id(&self) -> &VpcEndpointId {
+        &self.entry_point.vpc_endpoint_id
+    }
+
+    /// The account that what is called belongs to, as far as it decided anything
+    pub(crate) fn account(&self) -> String {
+        let caller = self.principal.account();
+        let is_foreign = self
+            .layers()
+            .any(|(_, by)| by.layer == Layer::ResourceBased && !by.decision.is_allowed());
+        if !is_foreign {
+            return caller.to_owned();
+        }
+        let of_resource = self.resource.split(':').nth(4).unwrap_or_default();
+        match of_resource.is_empty() || of_resource == caller {
+            // Any other account: the caller is not of it, and that decided.
+            true if caller == NO_ACCOUNT => "000000000001".to_owned(),
+            true => NO_ACCOUNT.to_owned(),
+            false => of_resource.to_owned(),
+        }
+    }
+
+    /// Whether what the policies said is kept, which it is not of an entry that was cut
+    pub(crate) fn is_whole(&self) -> bool {
+        let are_there = self.layers.iter().all(|layers| !layers.is_empty());
+        !self.pairs.is_empty() && self.pairs.len() == self.layers.len() && are_there
+    }
+
+    fn layers(&self) -> impl Iterator<Item = (&SavedPair, LayerDecision)> {
+        let pairs = self.pairs.iter().zip(&self.layers);
+        pairs.flat_map(|(pair, layers)| layers.iter().map(move |by| (pair, *by)))
+    }
+
+    /// The call, in a scene of [`account`](Self::account) that has the endpoint and in which everyone may call
+    ///
+    /// # Errors
+    /// The entry says something that no emulator writes.
+    pub(crate) fn into_call(self, scene: &Scene) -> Result<SavedCall, String> {
+        let policies = self.policies()?;
+        let operation = self.operation.parse::<OperationName>()?.operations;
+        let operation: Operation = operation.first().copied().ok_or("the entry has no operation")?;
+        let resource: Resource = self.resource.parse().map_err(|error| format!("{error}"))?;
+        let region = self
+            .context
+            .get("aws:RequestedRegion")
+            .and_then(|values| values.first());
+        let region: Region = region
+            .ok_or("the entry has no `aws:RequestedRegion`")?
+            .parse()
+            .map_err(|error| format!("{error}"))?;
+        let principal = match &self.role_arn {
+            Some(role) => with_role(self.principal, role),
+            None => self.principal,
+        };
+        let caller = scene.caller(&CallerName::Arn(principal))?;
+        let entry_point = EntryPointName::VpcEndpoint(self.entry_point.vpc_endpoint_id.clone());
+        let (entry_point, region) = scene.entry_point(&entry_point, Some(&region))?;
+        let tags = self
+            .context
+            .keys()
+            .filter_map(|key| key.strip_prefix("aws:RequestTag/"));
+        let tags = RequestTags {
+            tags: tags.map(|tag| (tag.to_owned(), String::new())).collect(),
+            keys: Vec::new(),
+        };
+        let subject = Subject { resource, tags: None };
+        let principal = caller.principal.clone();
+        let call = scene.call_with_tags(
+            caller,
+            entry_point,
+            &region,
+            operation,
+            &subject,
+            &tags,
+            self.source_ip,
+        );
+        let mut context: Vec<(String, Vec<String>)> = self.context.into_iter().collect();
+        let absent: Vec<String> = call
+            .context_keys()
+            .into_iter()
+            .filter(|key| !context.iter().any(|(known, _)| known == key))
+            .collect();
+        context.extend(absent.into_iter().map(|key| (key, Vec::new())));
+        let (decided_by, document_sha256) = match self.decided_by {
+            Some(SavedDecidedBy { by, document_sha256 }) => (Some(by), document_sha256),
+            None => (None, None),
+        };
+        Ok(SavedCall {
+            request_id: self.request_id,
+            time: self.time,
+            principal,
+            vpc_endpoint_id: self.entry_point.vpc_endpoint_id,
+            decision: self.decision,
+            decided_by,
+            document_sha256,
+            action: self.action,
+            resource: self.resource,
+            call,
+            context,
+            policies,
+        })
+    }
+
+    /// Policies of which each layer says what it said of each action
+    fn policies(&self) -> Result<PolicyChanges, String> {
+        let one = |layer, policy_type| self.policy(layer, policy_type);
+        let list = |layer, policy_type| one(layer, policy_type).map(|found| found.into_iter().collect());
+        let level = |layer, policy_type| {
+            let found = one(layer, policy_type);
+            found.map(|found| found.into_iter().map(|document| vec![document]).collect())
+        };
+        Ok(PolicyChanges {
+            vpc_endpoint: one(Layer::VpcEndpoint, PolicyType::VpcEndpoint)?,
+            identity: Some(one(Layer::Identity, PolicyType::Identity)?.map(|document| vec![document])),
+            permissions_boundary: Some(list(Layer::PermissionsBoundary, PolicyType::PermissionsBoundary)?),
+            session: Some(list(Layer::Session, PolicyType::Session)?),
+            service_control: Some(level(Layer::ServiceControl, PolicyType::ServiceControl)?),
+            resource_control: Some(level(Layer::ResourceControl, PolicyType::ResourceControl)?),
+        })
+    }
+
+    /// A document that says of each action what the layer said; `None`: the layer had no say
+    fn policy(&self, layer: Layer, policy_type: PolicyType) -> Result<Option<PolicyDocument>, String> {
+        let mut statements = Vec::new();
+        for (pair, by) in self.layers().filter(|(_, by)| by.layer == layer) {
+            let (effect, action) = match by.decision {
+                Decision::Allowed => ("Allow", pair.action.as_str()),
+                Decision::ExplicitDeny => ("Deny", pair.action.as_str()),
+                // A document needs a statement, and this one is about no action of a call.
+                Decision::ImplicitDeny => ("Allow", "lookoutvision-emulator:Nothing"),
+            };
+            let mut statement = json!({"Effect": effect, "Action": action, "Resource": "*"});
+            if let Some(members) = statement.as_object_mut().filter(|_| policy_type.has_principal()) {
+                members.insert("Principal".to_owned(), "*".into());
+            }
+            statements.push(statement);
+        }
+        if statements.is_empty() {
+            return Ok(None);
+        }
+        let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let document = PolicyDocument::parse_stored(&text, policy_type);
+        document.map(Some).map_err(|error| format!("`pairs`: {error}"))
+    }
+}
+
+impl SavedCall {
+    /// The network that it came from
+    pub(super) fn vpc_id(&self) -> Option<&str> {
+        let (_, values) = self.context.iter().find(|(key, _)| key == "aws:SourceVpc")?;
+        values.first().map(String::as_str)
+    }
+
+    /// Looks at what would be decided with these policies in the place of those of their layers
+    pub(super) fn decide<T>(&self, policies: &PolicyChanges, look: impl FnOnce(&Verdict<'_>) -> T) -> T {
+        let policies = policies.clone().or(&self.policies);
+        let changes = Changes {
+            context: &self.context,
+            policies: Some(&policies),
+        };
+        look(&self.call.decide(changes))
+    }
+}
+
+/// An account that nobody has
+const NO_ACCOUNT: &str = "000000000000";

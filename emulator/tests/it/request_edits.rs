@@ -1,0 +1,190 @@
+//! What would let a denied call through: held against what becomes of the call when it is done.
+
+use lookoutvision_emulator::Emulator;
+use serde_json::{Value, json};
+
+use crate::{
+    random_policies::Random,
+    support::{Call, control, emulator, emulator_with, journal_of},
+};
+
+const ENDPOINT: &str = "vpce-00000000000000000";
+
+async fn edits(emulator: &Emulator, entry: &Value) -> Value {
+    let id = entry["request_id"].as_str().expect("an entry has an id");
+    let answer = control(emulator, "GET", &format!("/requests/{id}/edits"), "").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+async fn attach(emulator: &Emulator, id: &str, policy: &str) {
+    let answer = control(emulator, "PUT", &format!("/vpc-endpoints/{id}/policy"), policy).await;
+    assert_eq!(answer.status, 204, "{}", answer.text());
+}
+
+const POLICY: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "Line",
+      "Effect": "Allow",
+      "Principal": {"AWS": "arn:aws:iam::123456789012:user/test"},
+      "Action": "lookoutvision:DetectAnomalies",
+      "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1"
+    }
+  ]
+}"#;
+
+#[tokio::test]
+async fn edits_come_with_their_diffs_and_what_else_they_would_do_smallest_first() {
+    let emulator = emulator().await;
+    attach(&emulator, ENDPOINT, POLICY).await;
+    for model in ["1", "myModel", "2", "myModel"] {
+        Call::detect(model).send(&emulator).await;
+    }
+    let entries = journal_of(&emulator).await;
+    let found = edits(&emulator, &entries[1]).await;
+    let edits = found["edits"].as_array().unwrap();
+    let told: Vec<_> = edits
+        .iter()
+        .map(|edit| (&edit["kind"], &edit["now_denied"], &edit["now_allowed"]))
+        .map(|(kind, denied, allowed)| json!([kind, denied, allowed]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!(["add-pattern", 0, 2]),
+            json!(["add-statement", 0, 2]),
+            json!(["widen-pattern", 0, 3]),
+            // It would take model 1's place.
+            json!(["replace-pattern", 1, 2]),
+        ],
+        "{found:#}"
+    );
+    assert_eq!(
+        edits[0]["diff"],
+        "@@ -6,7 +6,7 @@\n       \"Effect\": \"Allow\",\n       \"Principal\": {\"AWS\": \"arn:aws:iam::123456789012:user/test\"},\n       \
+         \"Action\": \"lookoutvision:DetectAnomalies\",\n-      \"Resource\": \
+         \"arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1\"\n+      \"Resource\": \
+         [\"arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1\", \
+         \"arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel\"]\n     }\n   ]\n }\n"
+    );
+    assert_eq!(
+        edits[0]["description"],
+        "/Statement/0/Resource: the resource `arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel` too"
+    );
+    assert_eq!(edits[0]["findings"], json!([]));
+    assert_eq!(
+        edits[0]["document_sha256"],
+        entries[1]["near_miss"]["document_sha256"]
+    );
+    assert_eq!(
+        found["test"],
+        json!({
+            "name": "user/test may not DetectAnomalies on model/myProject/myModel",
+            "operation": "DetectAnomalies",
+            "resource": "model/myProject/myModel",
+            "principal": "arn:aws:iam::123456789012:user/test",
+            "vpc_endpoint_id": ENDPOINT,
+            "region": "us-west-2",
+            "source_ip": "127.0.0.1",
+            "expect": "implicitDeny",
+        })
+    );
+    // The one that was allowed needs none.
+    let found = self::edits(&emulator, &entries[0]).await;
+    assert_eq!(
+        (&found["edits"], &found["notes"]),
+        (&json!([]), &json!(["the call was allowed"]))
+    );
+}
+
+#[tokio::test]
+async fn a_deny_is_narrowed_in_the_ways_that_are_left() {
+    let emulator = emulator().await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+  {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+  {"Effect": "Deny", "Principal": "*", "Action": ["lookoutvision:DetectAnomalies", "lookoutvision:DeleteModel"], "Resource": "*",
+   "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}}
+]}"#;
+    attach(&emulator, ENDPOINT, policy).await;
+    Call::detect("1")
+        .send(&emulator)
+        .await
+        .check(403, "AccessDeniedException");
+    let entries = journal_of(&emulator).await;
+    let found = edits(&emulator, &entries[0]).await;
+    let descriptions: Vec<&str> = found["edits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edit| edit["description"].as_str().unwrap())
+        .collect();
+    for expected in [
+        "/Statement/1/Action/0: without `lookoutvision:DetectAnomalies`",
+        "/Statement/1/Condition/StringNotEquals/aws:SourceVpce: except `vpce-00000000000000000` too",
+        "/Statement/1: not for `arn:aws:iam::123456789012:user/test`",
+    ] {
+        assert!(descriptions.contains(&expected), "{found:#}");
+    }
+    // Without DeleteModel the call would be denied as it is.
+    assert_eq!(descriptions.len(), 3, "{found:#}");
+}
+
+#[tokio::test]
+async fn every_edit_lets_the_call_through_when_it_is_attached() {
+    let mut tried = 0;
+    for seed in 40..46 {
+        let mut random = Random(seed);
+        let configuration = random.configuration();
+        let emulator = emulator_with(&configuration.to_string()).await;
+        let mut calls = Vec::new();
+        for _ in 0..30 {
+            let call = random.call();
+            call.send(&emulator).await;
+            calls.push(call);
+        }
+        let entries = journal_of(&emulator).await;
+        for (entry, call) in entries.iter().zip(&calls) {
+            let id = entry["entry_point"]["vpc_endpoint_id"].as_str();
+            let (Some(id), "implicitDeny" | "explicitDeny") =
+                (id, entry["decision"].as_str().unwrap_or_default())
+            else {
+                continue;
+            };
+            let found = edits(&emulator, entry).await;
+            for edit in found["edits"].as_array().unwrap() {
+                if edit["policy_type"] != "vpc-endpoint" {
+                    continue;
+                }
+                let other = emulator_with(&configuration.to_string()).await;
+                attach(&other, id, edit["policy_text"].as_str().unwrap()).await;
+                call.send(&other).await;
+                let after = journal_of(&other).await;
+                assert_eq!(after[0]["decision"], "allowed", "seed {seed}: {edit:#}");
+                other.stop().await;
+                tried += 1;
+            }
+        }
+        emulator.stop().await;
+    }
+    assert!(tried >= 20, "{tried}");
+}
+
+#[tokio::test]
+async fn what_was_never_decided_has_no_edits() {
+    let emulator = emulator().await;
+    Call::detect("1")
+        .credentials("test", "wrong")
+        .send(&emulator)
+        .await;
+    let entries = journal_of(&emulator).await;
+    let id = entries[0]["request_id"].as_str().unwrap();
+    let refused = control(&emulator, "GET", &format!("/requests/{id}/edits"), "").await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (409, &json!("NotDecided"))
+    );
+    let unknown = control(&emulator, "GET", "/requests/0/edits", "").await;
+    assert_eq!(unknown.status, 404);
+}
