@@ -33,6 +33,7 @@ use crate::{
         host_name::{EmulatedHost, HostName, endpoint_domain, service_names},
     },
     request::{Connection, HeadError, ReceivedRequest, TlsSession, body::BodyBudget},
+    runtime::rules::KeptRules,
     settings::Limits,
     storage::{RecordChange, Records, Table},
 };
@@ -232,6 +233,8 @@ pub fn record(bytes: &[u8]) {
             placed(key, record);
         }
         Table::RoleSessions => written_is_read::<Arc<SessionRequest>>(table, key, record),
+        Table::Rules => written_is_read::<KeptRules>(table, key, record),
+        Table::Scenarios => written_is_read::<Arc<str>>(table, key, record),
     }
 }
 

@@ -12,6 +12,7 @@ mod limits;
 pub(crate) mod listen_address;
 mod listened;
 mod problems;
+pub(crate) mod put_rules;
 mod reachability;
 mod schema;
 mod source;

@@ -60,6 +60,8 @@ mod projects;
 mod requests;
 mod reset;
 mod routes;
+mod rules;
+mod scenarios;
 mod screen;
 mod simulate;
 mod state;

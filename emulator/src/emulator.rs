@@ -45,16 +45,18 @@ mod builder;
 mod declared;
 mod expect;
 mod requests;
+mod rules;
 mod start;
 mod state;
 
-use self::start::{bind, open_authority, open_state};
+use self::start::{bind, open_authority, open_state, rule_reader};
 pub(crate) use self::state::ImportedState;
 pub use self::{
     builder::Builder,
     declared::{Answer, Model, Principal, Project, Rectangle, Rule},
     expect::{Expect, VerifyError},
     requests::Requests,
+    rules::{ModelRef, RuleChangeError},
     state::StateChangeError,
 };
 
@@ -126,7 +128,8 @@ impl Emulator {
         let listener = bind("listen", config.process.listen, &mut problems).await;
         let control_listener = bind("control", config.process.control, &mut problems).await;
         let clock = Clock::default();
-        let state = open_state(&config, clock.now(), &mut problems);
+        let rule_reader = rule_reader(&config);
+        let state = open_state(&config, &rule_reader, clock.now(), &mut problems);
         let (
             Some(authority),
             Some((listener, address)),
@@ -153,7 +156,14 @@ impl Emulator {
             config.process.log_requests,
             &services::operation_names(),
         );
-        let space = Space::new(config.settings.clone(), service, made, clock, journal);
+        let space = Space::new(
+            config.settings.clone(),
+            service,
+            made,
+            rule_reader,
+            clock,
+            journal,
+        );
         if let Some(imported) = imported {
             start::import(&space, imported)?;
         }

@@ -328,7 +328,8 @@ impl<'e> Exchange<'e> {
             )?;
 
             // 5. Do it.
-            match perform::perform(permit, received.request_id, &shared.space).await {
+            let access_key_id = entry.access_key_id.clone().unwrap_or_default();
+            match perform::perform(permit, received.request_id, &access_key_id, &shared.space).await {
                 Ok(output) => break output,
                 Err(Refused::Service(error)) => return Err(error.into()),
                 // Another CreateModel came in between and took the version that the permit is for. It was the one to

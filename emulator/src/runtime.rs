@@ -9,6 +9,7 @@ pub(crate) mod addresses;
 pub(crate) mod handshakes;
 pub(crate) mod policy_texts;
 mod records;
+pub(crate) mod rules;
 pub(crate) mod s3_tasks;
 pub(crate) mod service;
 mod snapshot;
@@ -109,8 +110,14 @@ mod tests {
 
     use aws_identifiers::VpcEndpointId;
     use iam_policy::{PolicyDocument, PolicyType};
+    use serde_json::Value;
 
-    use super::{acknowledged::AcknowledgedChanges, service::Service, *};
+    use super::{
+        acknowledged::AcknowledgedChanges,
+        rules::{ReadRules, RuleMistake},
+        service::Service,
+        *,
+    };
     use crate::{
         clock::Clock,
         config::Config,
@@ -126,6 +133,10 @@ mod tests {
         Config::embedded(yaml, None).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
+    fn no_rules(_: &Value, _: &Settings) -> Result<ReadRules, Vec<RuleMistake>> {
+        Ok((Vec::new(), Vec::new()))
+    }
+
     fn shared(config: Config, storage: Arc<dyn Storage>) -> Shared {
         let clock = Clock::default();
         let mut records = storage.load().unwrap();
@@ -137,7 +148,8 @@ mod tests {
         )
         .unwrap();
         let made =
-            AcknowledgedChanges::restore(storage, &mut records, &config.settings, clock.now()).unwrap();
+            AcknowledgedChanges::restore(storage, &mut records, &config.settings, &no_rules, clock.now())
+                .unwrap();
         let authority = Arc::new(CertificateAuthority::in_memory(config.served_names().unwrap()).unwrap());
         let addresses = Addresses {
             listen: "127.0.0.1:8443".parse().unwrap(),
@@ -145,7 +157,8 @@ mod tests {
             published: None,
         };
         let journal = Journal::new(&config.settings.limits, LogRequests::None, &[]);
-        let space = Space::new(config.settings, service, made, clock, journal);
+        let reader = Box::new(no_rules);
+        let space = Space::new(config.settings, service, made, reader, clock, journal);
         Shared::new(space, authority, addresses, None)
     }
 

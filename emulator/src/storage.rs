@@ -1,7 +1,8 @@
 //! Where acknowledged changes are kept: in memory, which keeps them for as long as the process lives, or in a state file.
 //!
-//! What is kept are records: a text of JSON under a key, in one of five tables. A record is a project, a dataset or a
-//! client token ([`service`] writes and reads these), a VPC endpoint that was made or changed, or a role session. What
+//! What is kept are records: a text of JSON under a key, in one of seven tables. A record is a project, a dataset or a
+//! client token ([`service`] writes and reads these), a VPC endpoint that was made or changed, a role session, the rules
+//! that were put for a model, or the state of a scenario. What
 //! the configuration declares and nothing has touched is not kept.
 //!
 //! Whoever makes a change commits it before anybody sees it, and shows it before the call is answered. So whatever a
@@ -69,15 +70,21 @@ pub(crate) enum Table {
     VpcEndpoints,
     /// By access key id
     RoleSessions,
+    /// By Region (`*`: every Region), project and version: the rules that were put for a model
+    Rules,
+    /// By name: the state of a scenario
+    Scenarios,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Projects,
         Self::Datasets,
         Self::ClientTokens,
         Self::VpcEndpoints,
         Self::RoleSessions,
+        Self::Rules,
+        Self::Scenarios,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -87,6 +94,8 @@ impl Table {
             Self::ClientTokens => "client_tokens",
             Self::VpcEndpoints => "vpc_endpoints",
             Self::RoleSessions => "role_sessions",
+            Self::Rules => "rules",
+            Self::Scenarios => "scenarios",
         }
     }
 }

@@ -109,6 +109,10 @@ pub(super) struct ConfigFile {
     /// their policies, role sessions. It is made on first start, with mode 0600 because of the sessions' secrets.
     /// Absent: all of it is kept in memory. Takes effect at start only.
     pub(super) state: Option<FilePath>,
+    /// What random numbers are drawn from: with the same seed the same matches of a rule get the same confidence and
+    /// the same delay, on every machine.
+    #[schemars(extend("default" = 0))]
+    pub(super) seed: Option<u64>,
     /// Whether it is counted which parts of the policies requests come to. `PUT /coverage` changes it while the
     /// emulator runs, `GET /coverage` shows what was counted.
     #[schemars(extend("default" = false))]

@@ -259,6 +259,12 @@ impl<'a> Report<'a> {
         self.tree.is_some_and(|tree| tree.has(place.pointer()))
     }
 
+    /// What stands at a place, as JSON; `null`: nothing
+    pub(super) fn json_at(&self, place: &Place) -> serde_json::Value {
+        self.tree
+            .map_or(serde_json::Value::Null, |tree| tree.json_at(place.pointer()))
+    }
+
     /// The problems and the warnings, both in the order of their places
     pub(super) fn finish(self) -> (Problems, Vec<Problem>) {
         (Problems(self.problems.into_inner()), self.warnings.into_inner())

@@ -107,6 +107,7 @@ texts! {
     ListenAddress(SocketAddr) = "listen-address", listen_address::parse, {};
     FilePath(String) = "path", file_path, {"minLength": 1};
     Name(EmulatedName) = "name", emulated_name, {};
+    ScenarioText(String) = "scenario", scenario_text, {"minLength": 1};
     S3AccessKeyId(String) = "s3-access-key-id", s3_access_key_id, {"minLength": 1};
     S3Url(S3Endpoint) = "s3-url", s3_url, {};
 }
@@ -146,6 +147,13 @@ fn secret(text: &str) -> Result<String, String> {
 
 fn file_path(text: &str) -> Result<String, String> {
     not_empty(text, "an empty text is no path")
+}
+
+fn scenario_text(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        1..=256 => Ok(text.to_owned()),
+        _ => Err("a scenario's state has 1 to 256 characters".to_owned()),
+    }
 }
 
 fn s3_access_key_id(text: &str) -> Result<String, String> {

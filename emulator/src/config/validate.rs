@@ -22,10 +22,14 @@ use std::{
 };
 
 use iam_policy::{PolicyDocument, PolicyType};
-use lookoutvision::declared::{Declarations, MinimumImages};
+use lookoutvision::{
+    canned::CannedRule,
+    declared::{Declarations, MinimumImages},
+};
 use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
 use self::policies::Policies;
+pub(super) use self::projects::warn_of_list;
 use super::{
     Config, Problem, Problems, Process,
     file::{self, ConfigFile, List},
@@ -43,6 +47,18 @@ use crate::{
     services::{policy_names::KnownNames, vocabulary},
     settings::{Limits, PolicyFiles, Settings, Strictness},
 };
+
+/// The rules of a configuration's first model, which stand at this place of it
+pub(super) fn rules_of_list(
+    written: ConfigFile,
+    list: &Place,
+    files: &Files,
+    report: &Report<'_>,
+) -> Option<Vec<CannedRule>> {
+    let project = written.projects?.into_iter().next()??;
+    let model = project.models?.into_iter().next()??;
+    rules::validate(model.detect_anomalies, list, files, report)
+}
 
 /// Makes a configuration of the file, or reports why there is none
 ///
@@ -148,6 +164,7 @@ pub(super) fn validate(
             timing: written.timing.unwrap_or_default().into(),
             minimum_images,
             limits: limits.of_lookoutvision(),
+            seed: written.seed.unwrap_or(0),
         }),
         account_id,
         s3: s3?,

@@ -97,6 +97,31 @@ impl Node {
         self.walk(pointer).all(|found| found.is_some())
     }
 
+    /// What stands at `pointer`, as JSON; `null`: nothing
+    pub(crate) fn json_at(&self, pointer: &str) -> serde_json::Value {
+        match self.walk(pointer).last() {
+            Some(Some((_, node))) => node.to_json(),
+            Some(None) => serde_json::Value::Null,
+            None => self.to_json(),
+        }
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        match &self.content {
+            Content::Null => serde_json::Value::Null,
+            Content::Bool(value) => (*value).into(),
+            Content::Number(number) => number.value.into(),
+            Content::Text(text) => text.as_str().into(),
+            Content::List(items) => items.iter().map(Self::to_json).collect(),
+            Content::Mapping(members) => {
+                let members = members.iter();
+                members
+                    .map(|(key, member)| (key.text.as_str(), member.to_json()))
+                    .collect()
+            }
+        }
+    }
+
     /// What each token of `pointer` leads to
     fn walk<'n>(&'n self, pointer: &str) -> impl Iterator<Item = Option<(Position, &'n Self)>> {
         let mut node = Some(self);

@@ -22,6 +22,8 @@ struct Health {
     uptime_seconds: u64,
     modes: Modes,
     clock: ClockSetting,
+    /// What random numbers are drawn from
+    seed: u64,
     ca: Ca,
     journal: JournalHealth,
     log: LogHealth,
@@ -98,6 +100,7 @@ fn view(shared: &Shared) -> Answer {
         uptime_seconds: shared.started.elapsed().as_secs(),
         modes: Modes::of(&shared.space.snapshot()),
         clock: shared.space.clock.state().setting,
+        seed: shared.space.snapshot().settings.lookoutvision.seed,
         ca: Ca {
             fingerprint_sha256: shared.authority.fingerprint_sha256().to_string(),
             not_after: shared.authority.not_after(),

@@ -22,8 +22,8 @@ use super::{
     error::ErrorAnswer,
     events, health,
     index::{self, Index},
-    limits, matrix, metrics, policies, projects, requests, reset, simulate, state, statistics, verify,
-    what_if,
+    limits, matrix, metrics, policies, projects, requests, reset, rules, scenarios, simulate, state,
+    statistics, verify, what_if,
 };
 use crate::runtime::Shared;
 
@@ -42,6 +42,7 @@ use crate::runtime::Shared;
         (name = "trust", description = "The certificate authority, in the forms that clients trust it by"),
         (name = "journal", description = "What was asked, what was decided, and why"),
         (name = "policies", description = "VPC endpoints and their policies"),
+        (name = "rules", description = "What DetectAnomalies answers, and the scenarios that rules move on"),
         (name = "state", description = "What the service remembers, and its clock"),
     )
 )]
@@ -103,6 +104,10 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(matrix::show))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
+        .routes(routes!(rules::show, rules::put, rules::add, rules::restore))
+        .routes(routes!(rules::remove))
+        .routes(routes!(scenarios::list))
+        .routes(routes!(scenarios::set, scenarios::reset))
         .routes(routes!(state::show, state::put))
         .routes(routes!(reset::reset))
 }

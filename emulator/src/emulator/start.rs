@@ -8,10 +8,11 @@ use tracing::{debug, info, warn};
 
 use super::{ImportedState, StartError};
 use crate::{
-    config::{Config, Problem, Problems},
+    config::{Config, Problem, Problems, put_rules},
     runtime::{
         Space,
         acknowledged::AcknowledgedChanges,
+        rules::{RuleMistake, RuleReader},
         service::Service,
         state_document::{LeftOut, NotPut},
     },
@@ -54,6 +55,7 @@ pub(super) fn open_authority(config: &Config, problems: &mut Problems) -> Option
 /// What the service remembers, and what calls made beside it
 pub(super) fn open_state(
     config: &Config,
+    reader: &RuleReader,
     now: Timestamp,
     problems: &mut Problems,
 ) -> Option<(Service, AcknowledgedChanges)> {
@@ -66,12 +68,35 @@ pub(super) fn open_state(
         let service = Service::restore(now, storage.clone(), &mut records, &config.settings.limits)?;
         Ok::<_, StorageError>((
             service,
-            AcknowledgedChanges::restore(storage, &mut records, &config.settings, now)?,
+            AcknowledgedChanges::restore(storage, &mut records, &config.settings, reader, now)?,
         ))
     };
     open()
         .inspect_err(|error| problems.push(Problem::of_process(format!("state: {error}"))))
         .ok()
+}
+
+/// Reads rules as those of the configuration file are read, with the same paths in them
+pub(super) fn rule_reader(config: &Config) -> Box<RuleReader> {
+    let config_file = config.file.clone();
+    let mistakes = |problems: Vec<Problem>| {
+        let mistakes = problems.into_iter().map(|problem| RuleMistake {
+            message: match &problem.file {
+                // Of a recorded answer, which has a path of its own.
+                Some(file) => format!("`{}`: {}: {}", file.display(), problem.path, problem.message),
+                None => problem.message,
+            },
+            path: match problem.file {
+                Some(_) => String::new(),
+                None => problem.path,
+            },
+        });
+        mistakes.collect()
+    };
+    Box::new(move |written, settings| {
+        let read = put_rules::read(written, config_file.as_deref(), settings).map_err(mistakes)?;
+        Ok((read.rules, mistakes(read.warnings)))
+    })
 }
 
 /// Puts a state in force before anybody can ask for it

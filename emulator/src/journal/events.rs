@@ -56,6 +56,10 @@ pub(crate) enum ChangeKind {
     State,
     /// The journal was cleared
     Clear,
+    /// Rules of a model were put or taken away
+    Rule,
+    /// A test has set a scenario; what rules set is in the journal
+    Scenario,
 }
 
 /// How far a listener has been told

@@ -161,11 +161,38 @@ struct TlsView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 struct ResponseView<'a> {
     bytes: usize,
-    rule: Option<&'a str>,
+    rule: Option<RuleView<'a>>,
     /// The body, where it is kept, in base64
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "base64")]
     #[schema(value_type = Option<String>)]
     kept: Option<&'a [u8]>,
+}
+
+/// The rule that answered
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum RuleView<'a> {
+    /// One of the configuration, by its place, or `default`
+    Declared(&'a str),
+    /// One that was put while the emulator runs
+    Put {
+        #[schema(example = "r-1")]
+        id: &'a str,
+        #[schema(example = "control")]
+        source: &'static str,
+    },
+}
+
+impl<'a> RuleView<'a> {
+    fn of(rule: &'a str) -> Self {
+        match rule.starts_with("r-") {
+            true => Self::Put {
+                id: rule,
+                source: "control",
+            },
+            false => Self::Declared(rule),
+        }
+    }
 }
 
 impl<'a> EntryView<'a> {
@@ -234,7 +261,7 @@ impl<'a> EntryView<'a> {
             body: &entry.body,
             response: ResponseView {
                 bytes: entry.response_bytes,
-                rule: entry.rule.as_deref(),
+                rule: entry.rule.as_deref().map(RuleView::of),
                 kept: entry.response_body.as_deref(),
             },
         }

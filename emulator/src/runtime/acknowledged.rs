@@ -1,4 +1,5 @@
-//! What calls made beside the service's own state: endpoints, what is otherwise about endpoints, and role sessions.
+//! What calls made beside the service's own state: endpoints, what is otherwise about endpoints, role sessions, rules of
+//! models and states of scenarios.
 //!
 //! With a state file all of it is in there, and on the disk before anybody sees it. What of it has no place in the
 //! configuration in force is told in the log, at the start and at each reload.
@@ -6,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
+use lookoutvision::{canned::PutRules, scenarios::Scenarios};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -14,14 +16,18 @@ use crate::{
         sessions::{SessionRequest, Sessions},
     },
     network::changes::{EndpointChanges, EndpointRecord},
+    runtime::rules::{KeptRules, ModelName, RuleChanges, RuleMistake, RuleReader},
     settings::Settings,
     storage::{RecordChange, Records, Storage, StorageError, Table},
 };
 
-/// Endpoint changes and role sessions that survive reloads and restarts
+/// Endpoint changes, role sessions, rules and scenarios that survive reloads and restarts
 pub(crate) struct AcknowledgedChanges {
     endpoints: EndpointChanges,
     sessions: Arc<Sessions>,
+    rules: Arc<RuleChanges>,
+    /// The states of scenarios, which calls move on
+    scenarios: Arc<Scenarios>,
     /// When the emulator was started whose state was put here
     started_at: Option<Timestamp>,
     storage: Arc<dyn Storage>,
@@ -36,6 +42,7 @@ impl AcknowledgedChanges {
         storage: Arc<dyn Storage>,
         records: &mut Records,
         settings: &Settings,
+        reader: &RuleReader,
         now: Timestamp,
     ) -> Result<Self, StorageError> {
         let endpoints = records.take(Table::VpcEndpoints)?;
@@ -44,9 +51,23 @@ impl AcknowledgedChanges {
         let requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
         let (mut sessions, ended) = Sessions::under(requests, &settings.identities);
         let gone = sessions.make_room(now, settings.limits.role_sessions_max);
+        let mut rules = RuleChanges::default();
+        for (key, kept) in records.take::<KeptRules>(Table::Rules)? {
+            let model = key.parse();
+            let model = model.map_err(|message: String| records.unreadable(Table::Rules, &key, message))?;
+            if let Err(RuleMistake { path, message }) = rules.take_in(model, kept, settings, reader) {
+                warn!(
+                    "the rules that were put for {key} are left aside until the next start: {path}: {message}"
+                );
+            }
+        }
+        let scenarios = records.take::<Arc<str>>(Table::Scenarios)?;
+        let scenarios = scenarios.into_iter().map(|(name, state)| (name.into(), state));
         let mut made = Self {
             endpoints,
             sessions: Arc::new(sessions),
+            rules: Arc::new(rules),
+            scenarios: Arc::new(Scenarios::of(scenarios.collect())),
             started_at: None,
             storage,
         };
@@ -61,6 +82,8 @@ impl AcknowledgedChanges {
         Self {
             endpoints: EndpointChanges::default(),
             sessions: Arc::default(),
+            rules: Arc::default(),
+            scenarios: Arc::default(),
             started_at: None,
             storage: Arc::new(crate::storage::Memory),
         }
@@ -72,6 +95,29 @@ impl AcknowledgedChanges {
 
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
+    }
+
+    pub(crate) fn rules(&self) -> &Arc<RuleChanges> {
+        &self.rules
+    }
+
+    pub(crate) fn scenarios(&self) -> &Arc<Scenarios> {
+        &self.scenarios
+    }
+
+    /// Puts other rules of one model in the place of these
+    ///
+    /// # Errors
+    /// When they cannot be persisted; nothing is changed then.
+    pub(crate) fn put_rules(&mut self, rules: RuleChanges, model: &ModelName) -> Result<(), StorageError> {
+        self.persist(&|| {
+            vec![match rules.get(model) {
+                Some(put) => record_of_rules(model, put),
+                None => RecordChange::remove(Table::Rules, model.to_string()),
+            }]
+        })?;
+        self.rules = Arc::new(rules);
+        Ok(())
     }
 
     /// Comes under another configuration
@@ -140,16 +186,23 @@ impl AcknowledgedChanges {
         &mut self,
         endpoints: EndpointChanges,
         sessions: Sessions,
+        rules: RuleChanges,
         started_at: Option<Timestamp>,
     ) {
         self.endpoints = endpoints;
+        self.rules = Arc::new(rules);
         self.sessions = Arc::new(sessions);
         self.started_at = started_at;
     }
 
     /// Forgets everything; the state file is cleared as a whole, by whoever asks for this
     pub(crate) fn forget(&mut self) {
-        self.replace(EndpointChanges::default(), Sessions::default(), None);
+        self.replace(
+            EndpointChanges::default(),
+            Sessions::default(),
+            RuleChanges::default(),
+            None,
+        );
     }
 
     /// Drops what has no place in the configuration, and tells what is not as it was made or declared
@@ -214,6 +267,16 @@ pub(crate) fn records_of_endpoints(touched: &[(String, Option<EndpointRecord>)])
         None => RecordChange::remove(Table::VpcEndpoints, id),
     });
     changes.collect()
+}
+
+/// The record of a model's rules
+pub(crate) fn record_of_rules(model: &ModelName, put: &PutRules) -> RecordChange {
+    RecordChange::put(Table::Rules, model.to_string(), &KeptRules::of(put))
+}
+
+/// The record of a scenario's state
+pub(crate) fn record_of_scenario(name: &str, state: &str) -> RecordChange {
+    RecordChange::put(Table::Scenarios, name, &state)
 }
 
 /// The record of a session

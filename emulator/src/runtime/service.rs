@@ -252,7 +252,26 @@ impl Service {
     }
 
     fn persist(&self, change: &ServiceChange<'_>) -> Result<(), ServiceError> {
-        self.storage.commit(&|| change.records()).map_err(|error| {
+        self.persist_records(&|| change.records())
+    }
+
+    /// Persists records of what stands beside the service's state
+    ///
+    /// # Errors
+    /// When the state file cannot be written; what they say must not be seen then.
+    pub(crate) fn commit_records(&self, records: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError> {
+        self.storage.commit(records)
+    }
+
+    /// Persists records that a call of the service makes beside its state
+    ///
+    /// # Errors
+    /// When the state file cannot be written; what they say must not be seen then.
+    pub(crate) fn persist_records(
+        &self,
+        records: &dyn Fn() -> Vec<RecordChange>,
+    ) -> Result<(), ServiceError> {
+        self.commit_records(records).map_err(|error| {
             error!("a change was not made, because the state file cannot be written: {error}");
             ServiceError::InternalServerException {
                 message: format!("The state could not be written: {error}").into(),

@@ -3,11 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
-use lookoutvision::store::Declared;
+use lookoutvision::{canned::PutRules, model::ModelAddress, store::Declared};
 
 use super::{
     acknowledged::AcknowledgedChanges,
     policy_texts::{self, PolicyTexts},
+    rules::RuleChanges,
 };
 use crate::{
     identity::{AccessKey, Principal, sessions::Sessions},
@@ -22,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) endpoints: EndpointTable,
     /// The projects that the configuration declares, as the service's state begins with them
     pub(crate) declared: Arc<Declared>,
+    /// Rules of models that were put while the emulator runs
+    pub(crate) rules: Arc<RuleChanges>,
     /// By access key id: whose it is, and which of the principal's keys
     pub(super) keys: Arc<AccessKeys>,
     pub(super) sessions: Arc<Sessions>,
@@ -62,6 +65,7 @@ impl Snapshot {
             declared,
             endpoints,
             keys: Arc::new(keys),
+            rules: made.rules().clone(),
             sessions: made.sessions().clone(),
         }
     }
@@ -69,6 +73,12 @@ impl Snapshot {
     /// How many role sessions there are, those that have expired among them
     pub(crate) fn role_sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// The rules that were put for a model while the emulator runs
+    pub(crate) fn put_rules(&self, model: &ModelAddress) -> Option<&PutRules> {
+        self.rules
+            .of(model.region(), model.project_name(), model.version())
     }
 
     /// Whose access key this is

@@ -12,11 +12,11 @@ use arc_swap::ArcSwap;
 use aws_identifiers::{Region, VpcEndpointId};
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
-use lookoutvision::call_counts::CallCounts;
+use lookoutvision::{call_counts::CallCounts, scenarios::Scenarios};
 
 use super::{
-    acknowledged::AcknowledgedChanges, policy_texts::PolicyTexts, s3_tasks::S3Tasks, service::Service,
-    snapshot::Snapshot,
+    acknowledged::AcknowledgedChanges, policy_texts::PolicyTexts, rules::RuleReader, s3_tasks::S3Tasks,
+    service::Service, snapshot::Snapshot,
 };
 use crate::{
     authorization::Coverage,
@@ -38,6 +38,12 @@ pub(crate) struct Space {
     pub(crate) explainer: Explainer,
     /// How often each model was asked
     pub(crate) calls: CallCounts,
+    /// How often each rule answered that draws something
+    pub(crate) draws: CallCounts,
+    /// The states of scenarios, which rules ask about and move on
+    pub(crate) scenarios: Arc<Scenarios>,
+    /// Reads rules as those of the configuration are read
+    pub(super) rule_reader: Box<RuleReader>,
     /// Which parts of the policies requests came to
     pub(crate) coverage: Coverage,
     /// Policies that are or were in force
@@ -76,6 +82,7 @@ impl Space {
         settings: Arc<Settings>,
         service: Service,
         made: AcknowledgedChanges,
+        rule_reader: Box<RuleReader>,
         clock: Clock,
         journal: Journal,
     ) -> Self {
@@ -89,6 +96,9 @@ impl Space {
             clock,
             explainer: Explainer::default(),
             calls: CallCounts::new(limits.counted_models_max),
+            draws: CallCounts::new(limits.counted_models_max),
+            scenarios: made.scenarios().clone(),
+            rule_reader,
             coverage,
             policy_texts,
             service,
@@ -163,6 +173,7 @@ impl Space {
             endpoints: made
                 .endpoints()
                 .table(&now.settings.networks, self.started_at(&made)),
+            rules: now.rules.clone(),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         };
@@ -188,6 +199,7 @@ impl Space {
             settings: now.settings.clone(),
             declared: now.declared.clone(),
             endpoints: now.endpoints.clone(),
+            rules: now.rules.clone(),
             keys: now.keys.clone(),
             sessions: made.sessions().clone(),
         }));
@@ -201,12 +213,16 @@ impl Space {
     pub(super) fn reset(&self) -> Result<(), StorageError> {
         // Held first, so that nothing is made between the clearing of the file and that of the memory.
         let mut made = self.made();
+        let mut scenarios = self.scenarios.lock();
         self.service.reset()?;
+        scenarios.clear();
+        drop(scenarios);
         // What they were begun for is gone.
         self.s3_tasks.give_up();
         made.forget();
         self.renew_snapshot(self.snapshot().settings.clone(), &made);
         self.calls.reset();
+        self.draws.reset();
         self.journal.reset();
         self.note_change(ChangeKind::Reset);
         Ok(())

@@ -9,7 +9,7 @@
 //! somebody asks for them: a session without them is good again in the emulator that still knows them, and is left out
 //! everywhere else.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_identifiers::AccountId;
 use client_text::{
@@ -17,17 +17,20 @@ use client_text::{
     json::{Object, pointer, with_meant_member},
 };
 use jiff::Timestamp;
-use lookoutvision::store::{
-    Declared, State,
-    document::{DatasetDocument, Documents, Misfit, ModelDocument, ProjectDocument},
-    idempotency::Tokens,
+use lookoutvision::{
+    scenarios::States,
+    store::{
+        Declared, State,
+        document::{DatasetDocument, Documents, Misfit, ModelDocument, ProjectDocument},
+        idempotency::Tokens,
+    },
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::{
     client_tokens::ClientTokenDocument, clock::ClockDocument, endpoints::EndpointDocument,
-    policy_text::PolicyText, role_sessions::SessionDocument,
+    policy_text::PolicyText, role_sessions::SessionDocument, rules::RulesDocument,
 };
 use crate::{
     clock::ClockState,
@@ -36,8 +39,9 @@ use crate::{
     network::changes::EndpointChanges,
     runtime::{
         Snapshot, Space,
-        acknowledged::{record_of_session, records_of_endpoints},
+        acknowledged::{record_of_rules, record_of_scenario, record_of_session, records_of_endpoints},
         records::ServiceChange,
+        rules::{RuleChanges, RuleReader},
     },
     storage::{RecordChange, StorageError},
 };
@@ -47,6 +51,7 @@ mod clock;
 mod endpoints;
 mod policy_text;
 mod role_sessions;
+mod rules;
 
 /// The whole state; not `Debug`, because there may be secrets in it
 #[derive(Serialize, Deserialize)]
@@ -71,9 +76,17 @@ pub(crate) struct StateDocument {
     vpc_endpoints: Vec<EndpointDocument>,
     #[serde(default)]
     role_sessions: Vec<SessionDocument>,
+    #[serde(default)]
+    rules: Vec<RulesDocument>,
+    /// Their states, by name
+    #[serde(default)]
+    scenarios: BTreeMap<Arc<str>, Arc<str>>,
     /// How often each model was called, by ARN
     #[serde(default)]
     counters: BTreeMap<String, u64>,
+    /// How often each rule answered that draws something, by ARN and rule
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    draws: BTreeMap<String, u64>,
     /// Absent: the clock stays as it is
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<ClockDocument>,
@@ -123,8 +136,11 @@ struct Ready {
     tokens: Tokens,
     endpoints: EndpointChanges,
     sessions: Sessions,
+    rules: RuleChanges,
+    scenarios: States,
     started_at: Option<Timestamp>,
     counters: BTreeMap<String, u64>,
+    draws: BTreeMap<String, u64>,
     clock: Option<ClockState>,
     left_out: Vec<LeftOut>,
 }
@@ -166,7 +182,7 @@ impl StateDocument {
     }
 
     /// Checks all of it against a configuration
-    fn ready(self, snapshot: &Snapshot) -> Result<Ready, Misfit> {
+    fn ready(self, snapshot: &Snapshot, reader: &RuleReader) -> Result<Ready, Misfit> {
         let settings = &snapshot.settings;
         if let Some(account_id) = &self.account_id
             && *account_id != settings.account_id
@@ -184,13 +200,17 @@ impl StateDocument {
         let state = documents.into_state(&snapshot.declared)?;
         let (sessions, left_out) = role_sessions::read(self.role_sessions, snapshot)?;
         check_counters(&self.counters, settings.limits.counted_models_max)?;
+        check_scenarios(&self.scenarios, settings.limits.scenarios_max)?;
         Ok(Ready {
             state,
             tokens: client_tokens::read(self.client_tokens, settings)?,
             endpoints: endpoints::read(self.vpc_endpoints, settings)?,
             sessions,
+            rules: rules::read(self.rules, settings, reader, &snapshot.rules)?,
+            scenarios: self.scenarios,
             started_at: self.started_at,
             counters: self.counters,
+            draws: self.draws,
             clock: self.clock.map(ClockDocument::read).transpose()?,
             left_out,
         })
@@ -222,6 +242,17 @@ fn check_counters(counters: &BTreeMap<String, u64>, models_max: usize) -> Result
     }
 }
 
+fn check_scenarios(scenarios: &States, scenarios_max: usize) -> Result<(), Misfit> {
+    if scenarios.len() > scenarios_max {
+        let message = format!(
+            "{} are more than limits.scenarios_max ({scenarios_max})",
+            scenarios.len()
+        );
+        return Err(Misfit::at("/scenarios", message));
+    }
+    Ok(())
+}
+
 impl Space {
     /// The whole state
     pub(crate) fn state_document(&self, secrets: Secrets) -> StateDocument {
@@ -245,7 +276,10 @@ impl Space {
             client_tokens,
             vpc_endpoints: endpoints::documents(made.endpoints(), &snapshot.settings.networks),
             role_sessions: role_sessions::documents(made.sessions(), secrets),
+            rules: rules::documents(made.rules()),
+            scenarios: self.scenarios.lock().clone(),
             counters: self.calls.all(),
+            draws: self.draws.all(),
             clock: Some(self.clock.state().into()),
         }
     }
@@ -262,23 +296,37 @@ impl Space {
             tokens,
             mut endpoints,
             sessions,
+            rules,
+            scenarios,
             started_at,
             counters,
+            draws,
             clock,
             left_out,
-        } = document.ready(&snapshot)?;
+        } = document.ready(&snapshot, &self.rule_reader)?;
         let mut records = records_of_endpoints(&endpoints.take_touched());
         records.extend(sessions.requests().map(|request| record_of_session(&request)));
         records.extend(tokens.iter().map(|(key, call)| client_tokens::record(key, call)));
+        records.extend(rules.iter().map(|(model, put)| record_of_rules(model, put)));
+        records.extend(
+            scenarios
+                .iter()
+                .map(|(name, state)| record_of_scenario(name, state)),
+        );
         records.extend(records_of(&state, &snapshot.declared));
+        // Held, so that no call moves one on between the clearing of the file and that of the memory.
+        let mut states = self.scenarios.lock();
         self.service.replace(state, tokens, &|| records.clone())?;
+        *states = scenarios;
+        drop(states);
         // What they were begun for is gone.
         self.s3_tasks.give_up();
-        made.replace(endpoints, sessions, started_at);
+        made.replace(endpoints, sessions, rules, started_at);
         if let Some(clock) = clock {
             self.clock.set(clock).expect("it was checked");
         }
         self.calls.replace(&counters);
+        self.draws.replace(&draws);
         self.renew_snapshot(snapshot.settings.clone(), &made);
         self.note_change(ChangeKind::State);
         Ok(left_out)

@@ -86,6 +86,10 @@ macro_rules! for_each_limit {
             tls_sessions_max: usize = tls_sessions_max, 256, 0..=65_536;
             /// Models whose calls are counted.
             counted_models_max: usize = counted_models_max, 4_096, 1..=1_000_000;
+            /// Rules that the control API has put, over all models.
+            put_rules_max: usize = put_rules_max, 4_096, 0..=1_000_000;
+            /// Scenarios that rules or the control API have set.
+            scenarios_max: usize = scenarios_max, 1_024, 1..=1_000_000;
             /// Projects that operations have made or changed, in all Regions.
             projects_max: usize = projects_max, 1_000, 1..=100_000;
             /// Models of one project.
@@ -229,6 +233,7 @@ impl Limits {
             datasets_bytes_max: self.datasets_bytes_max,
             client_tokens_max: self.client_tokens_max,
             body_values_max: self.body_values_max,
+            scenarios_max: self.scenarios_max,
         }
     }
 }

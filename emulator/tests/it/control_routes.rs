@@ -44,6 +44,10 @@ fn target(path: &str) -> String {
         .replace("{request_id}", "00000000-0000-0000-0000-000000000000")
         .replace("{sha256}", DEFAULT_POLICY_SHA256)
         .replace("/dashboard/{name}", "/dashboard/policies")
+        .replace("{project}", "myProject")
+        .replace("{version}", "1")
+        .replace("{rule_id}", "r-1")
+        .replace("{name}", "line")
 }
 
 #[track_caller]

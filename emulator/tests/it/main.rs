@@ -47,6 +47,7 @@ mod recovery;
 mod reload;
 mod request_edits;
 mod request_log;
+mod rules;
 mod rust_tests;
 mod s3;
 mod signatures;

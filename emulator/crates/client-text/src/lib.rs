@@ -142,6 +142,30 @@ pub fn hex(bytes: &[u8]) -> String {
     digits.flatten().collect()
 }
 
+/// Whether a text is what a pattern stands for, in which `*` is any characters and everything else is itself
+///
+/// ```
+/// assert!(client_text::fits("arn:aws:iam::*:user/a*", "arn:aws:iam::123456789012:user/alice"));
+/// assert!(!client_text::fits("alice", "alice2"));
+/// ```
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(first) else {
+        return false;
+    };
+    let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for piece in between.split('*') {
+        // The first place is the best one: it leaves most to what follows.
+        let Some((_, behind)) = text.split_once(piece) else {
+            return false;
+        };
+        text = behind;
+    }
+    text.ends_with(last)
+}
+
 /// A SHA-256 of its 64 hexadecimal digits
 pub fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
@@ -220,6 +244,29 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
             let indented = serde_json::to_string_pretty(&[text]).unwrap();
             assert_eq!(escape_indented_json(indented), format!("[\n  {in_json}\n]"));
+        }
+    }
+
+    #[test]
+    fn a_star_is_any_characters_and_nothing_else_is_special() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "abc", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*b*c", "abbc", true),
+            ("a*b*c", "acb", false),
+            ("**", "abc", true),
+            ("ab*bc", "abc", false),
+            ("a?c", "abc", false),
+            ("a?c", "a?c", true),
+            ("", "a", false),
+            ("", "", true),
+            ("*ab*", "aab", true),
+        ] {
+            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
         }
     }
 

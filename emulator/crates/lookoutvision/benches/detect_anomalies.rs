@@ -6,12 +6,15 @@
 use divan::{Bencher, black_box};
 use lookoutvision::{
     call_counts::CallCounts,
-    canned::{Anomaly, CannedRule, Rectangle, Segmentation, Then, Verdict, When},
-    detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesRequest, ModelKind, Target},
+    canned::{Anomaly, CannedRule, Rectangle, RuleLists, Segmentation, Then, Verdict},
+    detect_anomalies::{
+        self, Caller, DetectAnomaliesInput, DetectAnomaliesRequest, Memory, ModelKind, Target,
+    },
     image::{Image, ImageFormat},
     mask::Mask,
     model::{ModelAddress, ModelStatus},
     routes::Route,
+    scenarios::Scenarios,
 };
 
 fn main() {
@@ -58,19 +61,25 @@ fn paint_mask(bencher: Bencher<'_, '_>, (width, height): (u32, u32)) {
 fn perform(bencher: Bencher<'_, '_>, then: Then) {
     let account_id = "123456789012".parse().expect("an account id");
     let region = "us-west-2".parse().expect("a Region");
-    let rules = [CannedRule {
-        when: When::default(),
-        then,
-        delay: None,
-    }];
+    let rules = [CannedRule::new(then)];
     let target = Target {
         project_exists: true,
         is_declared: true,
         model: Some((ModelStatus::Hosted, ModelKind::Declared)),
-        model_rules: &rules,
-        project_rules: &[],
+        rules: RuleLists {
+            model: &rules,
+            ..RuleLists::default()
+        },
+        seed: 0,
+        scenarios_max: 0,
     };
-    let call_counts = CallCounts::default();
+    let (calls, scenarios) = (CallCounts::default(), Scenarios::default());
+    let memory = Memory {
+        calls: &calls,
+        draws: &calls,
+        scenarios: &scenarios,
+        persist: &|_| Ok(()),
+    };
     let image = jpeg();
     bencher.bench(|| {
         let model = ModelAddress::new(&account_id, &region, "myProject", "1");
@@ -83,10 +92,13 @@ fn perform(bencher: Bencher<'_, '_>, then: Then) {
                 content_type: Some("image/jpeg"),
             },
             body_sha256: None,
-            principal: "arn:aws:iam::123456789012:user/test",
-            vpc_endpoint_id: None,
+            caller: Caller {
+                principal: "arn:aws:iam::123456789012:user/test",
+                access_key_id: "test",
+                vpc_endpoint_id: None,
+            },
         };
-        detect_anomalies::perform(&input, &target, &call_counts).expect("nothing is wrong with the call")
+        detect_anomalies::perform(&input, &target, memory).expect("nothing is wrong with the call")
     });
 }
 

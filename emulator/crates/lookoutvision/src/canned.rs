@@ -1,23 +1,30 @@
 //! Canned answers: which rule answers a call of DetectAnomalies, and with what.
 //!
-//! A model has a list of rules, and so has its project. The model's list is read first, then the project's; the first
-//! rule whose every condition holds answers, and when none does the answer is a normal result of a classification
-//! model. Rules are made when the configuration is loaded, so nothing in one can turn out to be wrong at a request.
+//! A model has a list of rules, and so has its project. Those that a test has put in front are read first, then the
+//! model's list, then the project's; the first rule whose every condition holds answers, and when none does the answer is
+//! a normal result of a classification model. Rules are made when the configuration is loaded or they are put, so nothing
+//! in one can turn out to be wrong at a request.
 
+mod drawn;
 mod recorded;
 mod segmentation;
 
-use std::{cell::OnceCell, fmt, str::FromStr, time::Duration};
+use std::{cell::OnceCell, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use aws_identifiers::VpcEndpointId;
 
 pub use self::segmentation::BACKGROUND_NAME;
 pub use self::{
+    drawn::{ConfidenceRange, Delay, Draw},
     recorded::{RECORDED_ANSWER_BYTES_MAX, RecordedAnswer, RecordedAnswerError},
     segmentation::{Anomaly, AnomalyName, Color, REGIONS_MAX, Rectangle, Segmentation, SegmentationError},
 };
 pub use crate::image::ImageFormat;
-use crate::{image::Image, infallible::sha256};
+use crate::{
+    image::Image,
+    infallible::sha256,
+    scenarios::{self, States},
+};
 
 /// One rule of a `detect_anomalies` list
 #[derive(Debug, Clone)]
@@ -26,8 +33,43 @@ pub struct CannedRule {
     pub when: When,
     /// What is answered
     pub then: Then,
+    /// The confidence is drawn from it, in place of that of `then`
+    pub confidence: Option<ConfidenceRange>,
     /// How long the answer is held back
-    pub delay: Option<Duration>,
+    pub delay: Option<Delay>,
+    /// The next states of scenarios, by name
+    pub set_scenario: BTreeMap<Box<str>, Box<str>>,
+    /// As it was written, for people
+    pub written: Arc<serde_json::Value>,
+}
+
+/// Rules of a model that were put while the emulator runs
+#[derive(Debug, Clone, Default)]
+pub struct PutRules {
+    /// Asked before all others
+    pub rules: Vec<PutRule>,
+    /// Whether they stand in the place of the model's rules of the configuration
+    pub replaces_declared: bool,
+}
+
+/// A rule that was put while the emulator runs
+#[derive(Debug, Clone)]
+pub struct PutRule {
+    /// `1` is called `r-1`
+    pub id: u64,
+    /// What it says
+    pub rule: Arc<CannedRule>,
+}
+
+/// Every rule that may answer a call, in the order in which they are asked
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RuleLists<'s> {
+    /// Those that were put while the emulator runs
+    pub put: Option<&'s PutRules>,
+    /// The model's own in the configuration
+    pub model: &'s [CannedRule],
+    /// Those of its project
+    pub project: &'s [CannedRule],
 }
 
 /// What a rule asks of a call; an absent part asks nothing
@@ -43,10 +85,14 @@ pub struct When {
     pub width: Option<Between>,
     /// Height of the image in pixels, both ends included
     pub height: Option<Between>,
-    /// The caller's ARN, exactly
+    /// The caller's ARN; `*` stands for any characters
     pub principal: Option<Box<str>>,
+    /// The access key that it was signed with
+    pub access_key_id: Option<Box<str>>,
     /// The endpoint that the call came through
     pub vpc_endpoint_id: Option<VpcEndpointId>,
+    /// The present states of scenarios, by name
+    pub scenario: BTreeMap<Box<str>, Box<str>>,
     /// Which call of this model it is, counted from 1 since the start or the last reset
     pub call: Option<Between>,
 }
@@ -125,6 +171,8 @@ pub struct Call<'r> {
     pub body_sha256: OnceCell<[u8; 32]>,
     /// The caller's ARN
     pub principal: &'r str,
+    /// The access key that it was signed with
+    pub access_key_id: &'r str,
     /// The endpoint that the call came through, if it came through one
     pub vpc_endpoint_id: Option<&'r VpcEndpointId>,
     /// Which call of this model it is, counted from 1
@@ -134,6 +182,8 @@ pub struct Call<'r> {
 /// Which rule answered; its `Display` is what the journal shows
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleRef {
+    /// The one of this number that was put while the emulator runs
+    Put(u64),
     /// The model's own rule at this index
     Model(usize),
     /// The project's rule at this index
@@ -142,28 +192,56 @@ pub enum RuleRef {
     Default,
 }
 
-/// The first rule that matches the call: the model's own, then the project's
-pub fn first_match<'c>(
-    model_rules: &'c [CannedRule],
-    project_rules: &'c [CannedRule],
-    call: &Call<'_>,
-) -> (RuleRef, Option<&'c CannedRule>) {
-    let first = |rules: &'c [CannedRule]| {
-        let mut rules = rules.iter().enumerate();
-        rules.find(|(_, rule)| rule.when.matches(call))
-    };
-    if let Some((index, rule)) = first(model_rules) {
-        (RuleRef::Model(index), Some(rule))
-    } else if let Some((index, rule)) = first(project_rules) {
-        (RuleRef::Project(index), Some(rule))
-    } else {
-        (RuleRef::Default, None)
+impl<'s> RuleLists<'s> {
+    /// The first rule that matches the call, with the scenarios in these states
+    pub fn first_match(self, call: &Call<'_>, states: &States) -> (RuleRef, Option<&'s CannedRule>) {
+        let found = self.all().find(|(_, rule)| rule.when.matches(call, states));
+        match found {
+            Some((rule_ref, rule)) => (rule_ref, Some(rule)),
+            None => (RuleRef::Default, None),
+        }
+    }
+
+    /// Whether any of them asks about scenarios or moves one on
+    pub fn use_scenarios(self) -> bool {
+        self.all()
+            .any(|(_, rule)| !rule.when.scenario.is_empty() || !rule.set_scenario.is_empty())
+    }
+
+    /// Whether any of them moves a scenario on
+    pub fn set_scenarios(self) -> bool {
+        self.all().any(|(_, rule)| !rule.set_scenario.is_empty())
+    }
+
+    fn all(self) -> impl Iterator<Item = (RuleRef, &'s CannedRule)> {
+        let put = self.put.map_or(&[][..], |put| &put.rules);
+        let put = put.iter().map(|put| (RuleRef::Put(put.id), &*put.rule));
+        let has_declared = !self.put.is_some_and(|put| put.replaces_declared);
+        let model = if has_declared { self.model } else { &[] };
+        let model = model.iter().enumerate();
+        let project = self.project.iter().enumerate();
+        put.chain(model.map(|(index, rule)| (RuleRef::Model(index), rule)))
+            .chain(project.map(|(index, rule)| (RuleRef::Project(index), rule)))
+    }
+}
+
+impl CannedRule {
+    /// A rule that answers every call with this
+    pub fn new(then: Then) -> Self {
+        Self {
+            when: When::default(),
+            then,
+            confidence: None,
+            delay: None,
+            set_scenario: BTreeMap::new(),
+            written: Arc::default(),
+        }
     }
 }
 
 impl When {
     /// Whether everything that the rule asks for holds
-    pub fn matches(&self, call: &Call<'_>) -> bool {
+    pub fn matches(&self, call: &Call<'_>, states: &States) -> bool {
         // The hash comes last, because it may have to be computed.
         self.content_type.is_none_or(|format| format == call.image.format)
             && self
@@ -175,12 +253,23 @@ impl When {
             && self
                 .height
                 .is_none_or(|range| range.contains(call.image.height.into()))
-            && self.principal.as_deref().is_none_or(|arn| arn == call.principal)
+            && self
+                .principal
+                .as_deref()
+                .is_none_or(|pattern| client_text::fits(pattern, call.principal))
+            && self
+                .access_key_id
+                .as_deref()
+                .is_none_or(|id| id == call.access_key_id)
             && self
                 .vpc_endpoint_id
                 .as_ref()
                 .is_none_or(|id| Some(id) == call.vpc_endpoint_id)
             && self.call.is_none_or(|range| range.contains(call.number))
+            && self
+                .scenario
+                .iter()
+                .all(|(name, state)| scenarios::state_of(states, name) == &**state)
             && self
                 .image_sha256
                 .is_none_or(|sha256| sha256 == call.body_sha256())
@@ -336,6 +425,7 @@ pub struct UnknownError(String);
 impl fmt::Display for RuleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Put(id) => write!(f, "r-{id}"),
             Self::Model(index) => write!(f, "model.detect_anomalies[{index}]"),
             Self::Project(index) => write!(f, "project.detect_anomalies[{index}]"),
             Self::Default => f.write_str("default"),

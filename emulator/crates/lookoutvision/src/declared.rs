@@ -20,6 +20,8 @@ pub struct Declarations {
     pub minimum_images: MinimumImages,
     /// The most of each thing
     pub limits: Limits,
+    /// What everything random is drawn from
+    pub seed: u64,
 }
 
 /// A declared project
@@ -111,6 +113,8 @@ pub struct Limits {
     pub client_tokens_max: usize,
     /// Values in the JSON document of one request
     pub body_values_max: usize,
+    /// Scenarios that have been set
+    pub scenarios_max: usize,
 }
 
 /// The declared model of this version

@@ -17,7 +17,7 @@
 
 mod answer;
 
-use std::{cell::OnceCell, sync::LazyLock, time::Duration};
+use std::{cell::OnceCell, collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use aws_identifiers::VpcEndpointId;
 use bytes::Bytes;
@@ -25,11 +25,12 @@ use jiff::Timestamp;
 
 use crate::{
     call_counts::CallCounts,
-    canned::{Call, CannedRule, RuleRef, Segmentation, Then, Verdict, first_match},
+    canned::{Call, CannedRule, Delay, Draw, PutRules, RuleLists, RuleRef, Segmentation, Then, Verdict},
     declared::find_model,
     error::ServiceError,
     image::{Image, ImageFormat},
     model::{ModelAddress, ModelStatus},
+    scenarios::{self, Scenarios, States},
     store::{Declared, Named},
 };
 
@@ -44,10 +45,35 @@ pub struct DetectAnomaliesInput<'r> {
     pub request: DetectAnomaliesRequest<'r>,
     /// SHA-256 of the image, which a verified signature has needed; otherwise it is computed where a rule asks for it
     pub body_sha256: Option<[u8; 32]>,
+    /// Who calls
+    pub caller: Caller<'r>,
+}
+
+/// Who calls, and which way
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'r> {
     /// The caller's ARN
     pub principal: &'r str,
+    /// The access key that the call was signed with
+    pub access_key_id: &'r str,
     /// The endpoint that the call came through, if it came through one
     pub vpc_endpoint_id: Option<&'r VpcEndpointId>,
+}
+
+/// Persists the states that scenarios are about to be put into, by name
+pub type Persist<'p> = dyn Fn(&BTreeMap<Box<str>, Box<str>>) -> Result<(), ServiceError> + Sync + 'p;
+
+/// What calls leave behind for those that come after them
+#[derive(Clone, Copy)]
+pub struct Memory<'m> {
+    /// How often each model was called
+    pub calls: &'m CallCounts,
+    /// How often each rule answered that draws something, by ARN and rule
+    pub draws: &'m CallCounts,
+    /// The states of scenarios
+    pub scenarios: &'m Scenarios,
+    /// Persists states that are about to be set, or says why that cannot be
+    pub persist: &'m Persist<'m>,
 }
 
 /// What the rules made of a call
@@ -72,15 +98,24 @@ pub struct Target<'s> {
     pub is_declared: bool,
     /// Its status, and what it answers
     pub model: Option<(ModelStatus, ModelKind)>,
-    /// The model's own rules
-    pub model_rules: &'s [CannedRule],
-    /// Those of its project, which are asked after them
-    pub project_rules: &'s [CannedRule],
+    /// The rules, in the order in which they are asked
+    pub rules: RuleLists<'s>,
+    /// What everything random is drawn from
+    pub seed: u64,
+    /// So many scenarios may have been set
+    pub scenarios_max: usize,
 }
 
 impl<'s> Target<'s> {
     /// What the state and the configuration say about a model of this version
-    pub fn of(named: &Named, declared: &'s Declared, version: &str, now: Timestamp) -> Self {
+    pub fn of(
+        named: &Named,
+        declared: &'s Declared,
+        put: Option<&'s PutRules>,
+        version: &str,
+        now: Timestamp,
+    ) -> Self {
+        let declarations = declared.declarations();
         let declaration = named.declaration(declared);
         let declared_model = declaration.and_then(|project| find_model(project, version));
         let model = named.model.as_ref();
@@ -88,8 +123,13 @@ impl<'s> Target<'s> {
             project_exists: named.project_exists,
             is_declared: declared_model.is_some(),
             model: model.map(|model| (model.status(now).0, model.kind)),
-            model_rules: declared_model.map_or(&[], |model| &model.detect_anomalies),
-            project_rules: declaration.map_or(&[], |project| &project.detect_anomalies),
+            rules: RuleLists {
+                put,
+                model: declared_model.map_or(&[], |model| &model.detect_anomalies),
+                project: declaration.map_or(&[], |project| &project.detect_anomalies),
+            },
+            seed: declarations.seed,
+            scenarios_max: declarations.limits.scenarios_max,
         }
     }
 }
@@ -102,7 +142,7 @@ impl<'s> Target<'s> {
 pub fn perform(
     input: &DetectAnomaliesInput<'_>,
     target: &Target<'_>,
-    call_counts: &CallCounts,
+    memory: Memory<'_>,
 ) -> Result<DetectAnomaliesOutput, ServiceError> {
     let DetectAnomaliesInput {
         model: address,
@@ -152,36 +192,93 @@ pub fn perform(
         image,
         body,
         body_sha256: input.body_sha256.map_or_else(OnceCell::new, OnceCell::from),
-        principal: input.principal,
-        vpc_endpoint_id: input.vpc_endpoint_id,
-        number: call_counts.next(address.arn()),
+        principal: input.caller.principal,
+        access_key_id: input.caller.access_key_id,
+        vpc_endpoint_id: input.caller.vpc_endpoint_id,
+        number: memory.calls.next(address.arn()),
     };
-    let (rule, found) = first_match(target.model_rules, target.project_rules, &call);
+    let (rule_ref, found) = find_rule(&call, target, memory)?;
+    let Some(rule) = found else {
+        return Ok(DetectAnomaliesOutput {
+            result: Ok(verdict(normal(kind), kind, image)),
+            rule: rule_ref,
+            delay: None,
+            note: None,
+        });
+    };
+    // What is drawn depends on which match of the rule this is; most rules draw nothing, and nothing is counted for them.
+    let is_drawn = rule.confidence.is_some() || rule.delay.is_some_and(Delay::is_drawn);
+    let draw = is_drawn.then(|| {
+        let key = format!("{} {rule_ref}", address.arn());
+        Draw::of(target.seed, &key, memory.draws.next(&key))
+    });
     Ok(DetectAnomaliesOutput {
-        result: found.map_or_else(
-            || Ok(verdict(normal(kind), kind, image)),
-            |rule| answer_of(rule, kind, image, address.version()),
-        ),
-        rule,
-        delay: found.and_then(|rule| rule.delay),
-        note: found.and_then(|rule| match rule.then {
+        result: answer_of(rule, draw, kind, image, address.version()),
+        rule: rule_ref,
+        delay: match (rule.delay, draw) {
+            (Some(Delay::Exactly(delay)), _) => Some(delay),
+            (Some(delay), Some(draw)) => Some(delay.drawn(draw)),
+            _ => None,
+        },
+        note: match rule.then {
             Then::Segmentation(_) if kind == ModelKind::Classification => Some(MASKS_LEFT_OUT),
             _ => None,
-        }),
+        },
     })
 }
 
-fn answer_of(rule: &CannedRule, kind: ModelKind, image: Image, version: &str) -> Result<Bytes, ServiceError> {
+/// The rule that answers, after it has moved on the scenarios that it moves on
+fn find_rule<'s>(
+    call: &Call<'_>,
+    target: &Target<'s>,
+    memory: Memory<'_>,
+) -> Result<(RuleRef, Option<&'s CannedRule>), ServiceError> {
+    if !target.rules.use_scenarios() {
+        return Ok(target.rules.first_match(call, &States::new()));
+    }
+    // Asked and moved on in one step.
+    let mut states = memory.scenarios.lock();
+    let (rule_ref, found) = target.rules.first_match(call, &states);
+    if let Some(rule) = found
+        && !rule.set_scenario.is_empty()
+    {
+        let next = scenarios::with(&states, &rule.set_scenario, target.scenarios_max);
+        let next = next.map_err(|error| ServiceError::InternalServerException {
+            message: error.to_string().into(),
+            retry_after_seconds: None,
+        })?;
+        (memory.persist)(&rule.set_scenario)?;
+        *states = next;
+    }
+    Ok((rule_ref, found))
+}
+
+fn answer_of(
+    rule: &CannedRule,
+    draw: Option<Draw>,
+    kind: ModelKind,
+    image: Image,
+    version: &str,
+) -> Result<Bytes, ServiceError> {
+    let drawn = rule.confidence.zip(draw).map(|(range, draw)| range.drawn(draw));
+    let with_drawn = |said: Verdict| Verdict {
+        confidence: drawn.unwrap_or(said.confidence),
+        ..said
+    };
     match &rule.then {
-        Then::Classification(said) => Ok(verdict(*said, kind, image)),
+        Then::Classification(said) => Ok(verdict(with_drawn(*said), kind, image)),
         Then::Segmentation(segmentation) if kind == ModelKind::Classification => {
-            Ok(answer::classification(segmentation.verdict()))
+            Ok(answer::classification(with_drawn(segmentation.verdict())))
         }
-        Then::Segmentation(segmentation) => Ok(segmentation.answer_for(
-            image.width,
-            image.height,
-            |segmentation| answer::segmentation(segmentation, image.width, image.height),
-        )),
+        Then::Segmentation(segmentation) => {
+            let paint =
+                |segmentation: &Segmentation| answer::segmentation(segmentation, image.width, image.height);
+            Ok(match drawn {
+                // No two of these are the same.
+                Some(_) => paint(&segmentation.with_verdict(with_drawn(segmentation.verdict()))),
+                None => segmentation.answer_for(image.width, image.height, paint),
+            })
+        }
         Then::Recorded(recorded) => Ok(recorded.body().clone()),
         Then::Error(error) => Err(ServiceError::canned(error, version)),
     }

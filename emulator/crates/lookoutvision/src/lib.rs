@@ -44,6 +44,7 @@ pub mod operations;
 pub mod pagination;
 pub mod request;
 pub mod routes;
+pub mod scenarios;
 pub mod store;
 mod work;
 

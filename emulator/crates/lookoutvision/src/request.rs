@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_identifiers::{AccountId, Region, VpcEndpointId};
+use aws_identifiers::{AccountId, Region};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -17,9 +17,9 @@ use crate::{
         read::{Parts, document},
         requests::DetectAnomaliesRequest,
     },
-    call_counts::CallCounts,
+    canned::PutRules,
     declared::find_model,
-    detect_anomalies::{self, DetectAnomaliesInput, DetectAnomaliesOutput, Target},
+    detect_anomalies::{self, Caller, DetectAnomaliesInput, DetectAnomaliesOutput, Memory, Target},
     error::ServiceError,
     model::{ModelAddress, project_arn},
     operation::{AuthorizedOn, Operation},
@@ -288,11 +288,11 @@ impl Detect {
     pub fn perform(
         &self,
         declared: &Declared,
-        principal: &str,
-        vpc_endpoint_id: Option<&VpcEndpointId>,
-        call_counts: &CallCounts,
+        put: Option<&PutRules>,
+        caller: Caller<'_>,
+        memory: Memory<'_>,
     ) -> Result<DetectAnomaliesOutput, ServiceError> {
-        let target = Target::of(&self.named, declared, self.model.version(), self.received_at);
+        let target = self.target(declared, put);
         let input = DetectAnomaliesInput {
             model: &self.model,
             request: DetectAnomaliesRequest {
@@ -302,10 +302,23 @@ impl Detect {
                 content_type: self.image.content_type.as_deref(),
             },
             body_sha256: self.image.body_sha256,
-            principal,
-            vpc_endpoint_id,
+            caller,
         };
-        detect_anomalies::perform(&input, &target, call_counts)
+        detect_anomalies::perform(&input, &target, memory)
+    }
+
+    /// The model that it is about
+    pub fn model(&self) -> &ModelAddress {
+        &self.model
+    }
+
+    /// Whether its answer may move a scenario on, which is persisted first
+    pub fn may_set_scenarios(&self, declared: &Declared, put: Option<&PutRules>) -> bool {
+        self.target(declared, put).rules.set_scenarios()
+    }
+
+    fn target<'s>(&self, declared: &'s Declared, put: Option<&'s PutRules>) -> Target<'s> {
+        Target::of(&self.named, declared, put, self.model.version(), self.received_at)
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict, When},
+    canned::{Anomaly, CannedRule, Color, Rectangle, Segmentation, Then, Verdict},
     declared::{Declarations, DeclaredModel, DeclaredProject, Limits, MinimumImages, Timing},
     model::ModelStatus,
     operations::Refused,
@@ -79,6 +79,7 @@ pub(super) fn limits() -> Limits {
         datasets_bytes_max: 268_435_456,
         client_tokens_max: 10_000,
         body_values_max: 10_000,
+        scenarios_max: 4,
     }
 }
 
@@ -105,6 +106,7 @@ pub(super) fn declared_with_limits(change: impl FnOnce(&mut Limits)) -> Declared
         timing: Timing::default(),
         minimum_images: MinimumImages::Ignore,
         limits,
+        seed: 0,
     };
     Declared::new(Arc::new(declarations), Timestamp::UNIX_EPOCH)
 }
@@ -128,6 +130,7 @@ impl World {
             timing: Timing::default(),
             minimum_images: MinimumImages::Ignore,
             limits: limits(),
+            seed: 0,
         };
         let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
         Self {
@@ -173,11 +176,7 @@ pub(super) fn model(version: &str, status: ModelStatus, rules: Vec<CannedRule>) 
 
 /// A rule for every call
 pub(super) fn always(then: Then) -> CannedRule {
-    CannedRule {
-        when: When::default(),
-        then,
-        delay: None,
-    }
+    CannedRule::new(then)
 }
 
 pub(super) fn verdict(is_anomalous: bool, confidence: f64) -> Verdict {

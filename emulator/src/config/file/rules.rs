@@ -1,10 +1,18 @@
 //! A model and its `detect_anomalies` rules, as they are written.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize,
+    de::{self, Deserializer},
+};
+use serde_json::{Value, json};
 
 use super::{
-    super::texts::{AnomalyName, Color, ModelStatus, ModelVersion, Sha256, VpcEndpointId},
+    super::texts::{
+        AccessKeyId, AnomalyName, Color, ModelStatus, ModelVersion, ScenarioText, Sha256, VpcEndpointId,
+    },
     Entries, List,
 };
 
@@ -51,12 +59,16 @@ pub(crate) struct When {
     pub(crate) height: Option<BetweenFromOne>,
     /// Exact width and height of the image, instead of `width` and `height`.
     pub(crate) dimensions: Option<Dimensions>,
-    /// The caller's ARN, exactly.
+    /// The caller's ARN; `*` stands for any characters.
     pub(crate) principal: Option<String>,
+    /// The access key id that the call was signed with.
+    pub(crate) access_key_id: Option<AccessKeyId>,
     /// The endpoint that the call came through.
     pub(crate) vpc_endpoint_id: Option<VpcEndpointId>,
     /// Which calls of this model, counted from 1 since the start or the last reset.
     pub(crate) call: Option<BetweenFromOne>,
+    /// The present state of each of these scenarios; one that nobody has set is `Started`.
+    pub(crate) scenario: Option<Entries<ScenarioText>>,
 }
 
 /// The image formats that the service takes
@@ -121,15 +133,114 @@ pub(crate) struct Then {
     pub(crate) retry_after_seconds: Option<u32>,
     /// `IsAnomalous`.
     pub(crate) is_anomalous: Option<bool>,
-    /// `Confidence`.
-    #[schemars(range(min = 0, max = 1))]
-    pub(crate) confidence: Option<f64>,
+    /// `Confidence`: a number from 0 to 1, or a range that it is drawn from, by `seed` and the number of the match.
+    pub(crate) confidence: Option<Confidence>,
     /// The anomalies of a segmentation model; an empty list is its answer for a normal image. Absent: a
     /// classification model, which has neither `Anomalies` nor `AnomalyMask`.
     pub(crate) anomalies: Option<List<Anomaly>>,
-    /// How long the answer is held back.
-    #[schemars(range(max = 600_000))]
-    pub(crate) delay_milliseconds: Option<u64>,
+    /// How long the answer is held back, or a range that it is drawn from, by `seed` and the number of the match.
+    pub(crate) delay_milliseconds: Option<Delay>,
+    /// The next state of each of these scenarios, from the next call on.
+    pub(crate) set_scenario: Option<Entries<ScenarioText>>,
+}
+
+/// A confidence, or a range that it is drawn from
+pub(crate) enum Confidence {
+    Exactly(f64),
+    Range { from: Option<f64>, to: Option<f64> },
+}
+
+/// Milliseconds, or a range that they are drawn from
+pub(crate) enum Delay {
+    Exactly(u64),
+    Range { from: Option<u64>, to: Option<u64> },
+}
+
+/// Both ends of a range, as far as they are sound
+#[derive(Deserialize)]
+struct Ends<T> {
+    from: Option<T>,
+    to: Option<T>,
+}
+
+impl<'de> Deserialize<'de> for Confidence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let range = match Value::deserialize(deserializer)? {
+            Value::Number(number) => return Ok(Self::Exactly(number.as_f64().unwrap_or_default())),
+            range => Ends::deserialize(range).map_err(de::Error::custom)?,
+        };
+        Ok(Self::Range {
+            from: range.from,
+            to: range.to,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Delay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let range = match Value::deserialize(deserializer)? {
+            Value::Number(number) => return Ok(Self::Exactly(number.as_u64().unwrap_or_default())),
+            range => Ends::deserialize(range).map_err(de::Error::custom)?,
+        };
+        Ok(Self::Range {
+            from: range.from,
+            to: range.to,
+        })
+    }
+}
+
+impl JsonSchema for Confidence {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Confidence".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        number_or_range(
+            &json!({"type": "number", "minimum": 0, "maximum": 1}),
+            "expected a number, or a range as in `{from: 0.9, to: 0.99}`",
+        )
+    }
+}
+
+impl JsonSchema for Delay {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Delay".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        number_or_range(
+            &json!({"type": "integer", "minimum": 0, "maximum": 600_000}),
+            "expected a number of milliseconds, or a range as in `{from: 20, to: 80}`",
+        )
+    }
+}
+
+fn number_or_range(number: &Value, expected: &str) -> Schema {
+    let end = |description: &str| {
+        let mut end = number.clone();
+        end["description"] = description.into();
+        end
+    };
+    json_schema!({
+        "anyOf": [
+            number,
+            {
+                "type": "object",
+                "properties": {"from": end("The smallest value."), "to": end("The largest value.")},
+                "required": ["from", "to"],
+                "additionalProperties": false
+            }
+        ],
+        "errorMessage": expected
+    })
 }
 
 /// The errors that the API model lists for DetectAnomalies

@@ -49,7 +49,7 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
         "a/b~c: 1\n",
         "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `certs`, `control`, `coverage`, `endpoint_policy`, \
          `http2`, `limits`, `listen`, `log_format`, `log_level`, `log_requests`, `managed_policies`, `names`, `organization`, \
-         `principals`, `projects`, `public_certs`, `public_endpoint`, `roles`, `s3`, `state`, `strictness`, `timing`, \
+         `principals`, `projects`, `public_certs`, `public_endpoint`, `roles`, `s3`, `seed`, `state`, `strictness`, `timing`, \
          `vpc_endpoints`, `vpcs`",
     );
 }

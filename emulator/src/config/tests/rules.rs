@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookoutvision::canned::{Between, CannedRule, DetectAnomaliesError, ImageFormat, Then};
+use lookoutvision::canned::{Between, CannedRule, Delay, DetectAnomaliesError, ImageFormat, Then};
 
 use super::*;
 
@@ -59,7 +59,7 @@ fn every_condition_is_read() {
 #[test]
 fn every_answer_is_read() {
     let answer = rule("{then: {response: responses/normal.json, delay_milliseconds: 20}}");
-    assert_eq!(answer.delay, Some(Duration::from_millis(20)));
+    assert_eq!(answer.delay, Some(Delay::Exactly(Duration::from_millis(20))));
     let Then::Recorded(recorded) = answer.then else {
         panic!("a recorded answer")
     };
@@ -87,6 +87,58 @@ fn every_answer_is_read() {
         panic!("a classification model's answer")
     };
     assert!(verdict.is_anomalous && (verdict.confidence.get() - 1.0).abs() < f32::EPSILON);
+}
+
+#[test]
+fn ranges_and_scenarios_are_read_and_the_rule_is_kept_as_it_was_written() {
+    let written = "{when: {principal: 'arn:aws:iam::*:user/*', access_key_id: test, scenario: {line: warm}}, then: \
+                   {is_anomalous: true, confidence: {from: 0.9, to: 0.99}, delay_milliseconds: {from: 20, to: 80}, \
+                   set_scenario: {line: hot, 2: '3'}}}";
+    let read = rule(written);
+    assert_eq!(read.when.access_key_id.as_deref(), Some("test"));
+    assert_eq!(read.when.scenario["line"].as_ref(), "warm");
+    assert_eq!(read.delay, Some(Delay::Milliseconds { from: 20, to: 80 }));
+    assert!(read.confidence.is_some());
+    assert_eq!(
+        (&*read.set_scenario["line"], &*read.set_scenario["2"]),
+        ("hot", "3")
+    );
+    let as_json = serde_json::json!({
+        "when": {"principal": "arn:aws:iam::*:user/*", "access_key_id": "test", "scenario": {"line": "warm"}},
+        "then": {
+            "is_anomalous": true, "confidence": {"from": 0.9, "to": 0.99}, "delay_milliseconds": {"from": 20, "to": 80},
+            "set_scenario": {"line": "hot", "2": "3"},
+        },
+    });
+    assert_eq!(*read.written, as_json);
+    assert_eq!(
+        rule("{then: {error: ThrottlingException, delay_milliseconds: 0}}").delay,
+        None
+    );
+    assert_eq!(valid("seed: 42").settings.lookoutvision.seed, 42);
+}
+
+#[test]
+fn ranges_and_scenarios_that_cannot_be_are_refused() {
+    refused(
+        "{then: {is_anomalous: true, confidence: {from: 0.9, to: 0.8}, delay_milliseconds: {from: 3, to: 2}}}",
+        "/then/confidence: `from` (0.9) is more than `to` (0.8)\n\
+         /then/delay_milliseconds: `from` (3) is more than `to` (2)",
+    );
+    refused(
+        "{then: {is_anomalous: true, confidence: {from: 0.9}, delay_milliseconds: soon}}",
+        "/then/confidence: the key `to` is missing\n\
+         /then/delay_milliseconds: expected a number of milliseconds, or a range as in `{from: 20, to: 80}`, found a text",
+    );
+    refused(
+        "{then: {is_anomalous: true, confidence: {from: 0.9, too: 1}}}",
+        "/then/confidence: the key `to` is missing\n/then/confidence/too: unknown key; the keys here are `from`, `to`",
+    );
+    refused(
+        "{when: {scenario: warm}, then: {error: ThrottlingException, set_scenario: {line: ''}}}",
+        "/when/scenario: expected a mapping, found a text\n\
+         /then/set_scenario/line: a scenario's state has 1 to 256 characters",
+    );
 }
 
 #[test]
@@ -156,6 +208,23 @@ fn conditions_that_do_not_hold_in_this_configuration_are_warned_of() {
             "emulator.yaml:4:32: /projects/0/detect_anomalies/0/when/vpc_endpoint_id: never matches: no VPC endpoint \
              `vpce-11111111` is declared",
             "emulator.yaml:7:5: /projects/0/detect_anomalies/2: never reached: the rule at index 1 answers every call",
+        ]
+    );
+}
+
+#[test]
+fn patterns_and_keys_that_nobody_has_are_warned_of() {
+    let yaml = "projects:\n- name: p\n  detect_anomalies:\n\
+                \x20 - when: {principal: '*user/test', access_key_id: test}\n    then: {error: ThrottlingException}\n\
+                \x20 - when: {principal: '*:assumed-role/inspector/*', access_key_id: ASIA1}\n    then: {error: ConflictException}\n\
+                \x20 - when: {principal: '*user/bob', access_key_id: AKIA1}\n    then: {error: ConflictException}\n";
+    assert_eq!(
+        warnings(yaml),
+        [
+            "emulator.yaml:8:12: /projects/0/detect_anomalies/2/when/principal: never matches: no principal `*user/bob` is \
+             declared",
+            "emulator.yaml:8:36: /projects/0/detect_anomalies/2/when/access_key_id: never matches: no principal has the \
+             access key `AKIA1`",
         ]
     );
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_identifiers::{ProjectName, Region};
+use client_text::fits;
 use lookoutvision::{
     canned::{CannedRule, When},
     declared::{DeclaredModel, DeclaredProject},
@@ -141,42 +142,69 @@ pub(super) fn warn_of_rules_that_never_match(
     report: &Report<'_>,
 ) {
     let check = |rules: &[CannedRule], place: &Place| {
-        let mut always = None;
-        for (index, rule) in rules.iter().enumerate() {
-            let place = place.child("detect_anomalies").child(index);
-            if let Some(always) = always {
-                let message = format!("never reached: the rule at index {always} answers every call");
-                report.warning(&place, message);
-            }
-            let When {
-                principal,
-                vpc_endpoint_id,
-                ..
-            } = &rule.when;
-            if let Some(arn) = principal
-                && !principals.iter().any(|principal| principal.arn() == &**arn)
-            {
-                let message = format!("never matches: no principal `{arn}` is declared");
-                report.warning(&place.child("when").child("principal"), message);
-            }
-            if let Some(id) = vpc_endpoint_id
-                && !vpc_endpoints
-                    .iter()
-                    .any(|endpoint| endpoint.vpc_endpoint_id == *id)
-            {
-                let message = format!("never matches: no VPC endpoint `{id}` is declared");
-                report.warning(&place.child("when").child("vpc_endpoint_id"), message);
-            }
-            if always.is_none() && asks_nothing(&rule.when) {
-                always = Some(index);
-            }
-        }
+        let list = place.child("detect_anomalies");
+        warn_of_list(rules, &list, principals, vpc_endpoints, report);
     };
     for (index, project) in projects.iter().enumerate() {
         let place = place.child(index);
         check(&project.detect_anomalies, &place);
         for (index, model) in project.models.iter().enumerate() {
             check(&model.detect_anomalies, &place.child("models").child(index));
+        }
+    }
+}
+
+/// The same of one list of rules
+pub(in crate::config) fn warn_of_list(
+    rules: &[CannedRule],
+    list: &Place,
+    principals: &[Arc<Principal>],
+    vpc_endpoints: &[VpcEndpoint],
+    report: &Report<'_>,
+) {
+    let mut always = None;
+    for (index, rule) in rules.iter().enumerate() {
+        let place = list.child(index);
+        if let Some(always) = always {
+            let message = format!("never reached: the rule at index {always} answers every call");
+            report.warning(&place, message);
+        }
+        let When {
+            principal,
+            access_key_id,
+            vpc_endpoint_id,
+            ..
+        } = &rule.when;
+        // Sessions of roles come and go.
+        if let Some(arn) = principal
+            && !(arn.contains('*') && arn.contains("assumed-role"))
+            && !principals.iter().any(|principal| fits(arn, principal.arn()))
+        {
+            let message = format!("never matches: no principal `{arn}` is declared");
+            report.warning(&place.child("when").child("principal"), message);
+        }
+        let has_key = |id: &str| {
+            let mut keys = principals.iter().flat_map(|principal| &principal.access_keys);
+            keys.any(|key| key.access_key_id.as_str() == id)
+        };
+        // Those of sessions begin with `ASIA` (IAM User Guide, *IAM identifiers*).
+        if let Some(id) = access_key_id
+            && !id.starts_with("ASIA")
+            && !has_key(id)
+        {
+            let message = format!("never matches: no principal has the access key `{id}`");
+            report.warning(&place.child("when").child("access_key_id"), message);
+        }
+        if let Some(id) = vpc_endpoint_id
+            && !vpc_endpoints
+                .iter()
+                .any(|endpoint| endpoint.vpc_endpoint_id == *id)
+        {
+            let message = format!("never matches: no VPC endpoint `{id}` is declared");
+            report.warning(&place.child("when").child("vpc_endpoint_id"), message);
+        }
+        if always.is_none() && asks_nothing(&rule.when) {
+            always = Some(index);
         }
     }
 }
@@ -189,13 +217,15 @@ fn asks_nothing(when: &When) -> bool {
         width: None,
         height: None,
         principal: None,
+        access_key_id: None,
         vpc_endpoint_id: None,
         call: None,
+        scenario,
     } = when
     else {
         return false;
     };
-    true
+    scenario.is_empty()
 }
 
 /// API model, `TagList`

@@ -1,21 +1,22 @@
 //! The `detect_anomalies` rules.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::Duration};
 
 use lookoutvision::canned::{
-    Anomaly, Between, CannedError, CannedRule, Confidence, DetectAnomaliesError, ImageFormat, RecordedAnswer,
-    Rectangle, Segmentation, Then, Verdict, When,
+    Anomaly, Between, CannedError, CannedRule, Confidence, ConfidenceError, ConfidenceRange, Delay,
+    DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle, Segmentation, Then, Verdict, When,
 };
 
 use super::{
     super::{
         Problem,
         file::{
-            List,
+            Entries, List,
             rules::{self, ContentType, ErrorCode},
         },
         files::Files,
         problems::{Place, Report},
+        texts::ScenarioText,
     },
     Unique, each,
 };
@@ -30,23 +31,66 @@ pub(super) fn validate(
     each(written.unwrap_or_default(), place, report, |place, written| {
         let when = when(written.when.unwrap_or_default(), &place.child("when"), report);
         let then_place = place.child("then");
-        let (then, delay) = then(written.then?, &then_place, files, report)?;
+        let mut answer = written.then?;
+        let set_scenario = scenarios(
+            answer.set_scenario.take(),
+            &then_place.child("set_scenario"),
+            report,
+        );
+        let delay = delay(answer.delay_milliseconds.take(), &then_place, report);
+        let (then, confidence) = then(answer, &then_place, files, report)?;
         Some(CannedRule {
             when: when?,
             then,
+            confidence,
             delay,
+            set_scenario,
+            written: Arc::new(report.json_at(place)),
         })
     })
+}
+
+/// Scenarios with a state for each; what is wrong with one was reported
+fn scenarios(
+    written: Option<Entries<ScenarioText>>,
+    place: &Place,
+    report: &Report<'_>,
+) -> BTreeMap<Box<str>, Box<str>> {
+    let states = written.unwrap_or_default().into_iter();
+    states
+        .filter_map(|(name, state)| {
+            if !(1..=256).contains(&name.chars().count()) {
+                report.problem(&place.child(&name), "a scenario's name has 1 to 256 characters");
+            }
+            Some((name.into(), state?.0.into()))
+        })
+        .collect()
+}
+
+/// How long the answer is held back; `0` is not at all
+fn delay(written: Option<rules::Delay>, then_place: &Place, report: &Report<'_>) -> Option<Delay> {
+    match written? {
+        rules::Delay::Exactly(0) => None,
+        rules::Delay::Exactly(milliseconds) => Some(Delay::Exactly(Duration::from_millis(milliseconds))),
+        rules::Delay::Range { from, to } => {
+            let (from, to) = (from?, to?);
+            refuse_upside_down(from, to, &then_place.child("delay_milliseconds"), report);
+            Some(Delay::Milliseconds { from, to })
+        }
+    }
+}
+
+fn refuse_upside_down<N: Copy + PartialOrd + Display>(from: N, to: N, place: &Place, report: &Report<'_>) {
+    if from > to {
+        report.problem(place, format!("`from` ({from}) is more than `to` ({to})"));
+    }
 }
 
 fn when(asked: rules::When, place: &Place, report: &Report<'_>) -> Option<When> {
     let between = |key: &str, ends: Option<(Option<u64>, Option<u64>)>, least: u64| {
         let (from, to) = ends?;
         let (from, to) = (from.unwrap_or(least), to.unwrap_or(u64::MAX));
-        if from > to {
-            let message = format!("`from` ({from}) is more than `to` ({to})");
-            report.problem(&place.child(key), message);
-        }
+        refuse_upside_down(from, to, &place.child(key), report);
         Some(Between { from, to })
     };
     let from_one = |key: &str, range: Option<rules::BetweenFromOne>| {
@@ -82,6 +126,8 @@ fn when(asked: rules::When, place: &Place, report: &Report<'_>) -> Option<When> 
         width: exact_width.or(width),
         height: exact_height.or(height),
         principal: asked.principal.map(String::into_boxed_str),
+        access_key_id: asked.access_key_id.map(|id| id.0.as_str().into()),
+        scenario: scenarios(asked.scenario, &place.child("scenario"), report),
         vpc_endpoint_id: asked.vpc_endpoint_id.map(|id| id.0),
         call,
     })
@@ -111,9 +157,7 @@ fn then(
     place: &Place,
     files: &Files,
     report: &Report<'_>,
-) -> Option<(Then, Option<Duration>)> {
-    let delay = answer.delay_milliseconds.filter(|delay| *delay > 0);
-    let delay = delay.map(Duration::from_millis);
+) -> Option<(Then, Option<ConfidenceRange>)> {
     let mut given = KINDS
         .into_iter()
         .filter(|(key, _)| report.is_said(&place.child(key)));
@@ -131,6 +175,7 @@ fn then(
             report.problem(place, format!("the key `{key}` is missing"));
         }
     };
+    let mut drawn = None;
     let then = match kind {
         Kind::Recorded => {
             recorded(&answer.response?, &place.child("response"), files, report).map(Then::Recorded)
@@ -153,11 +198,11 @@ fn then(
             let anomalies = answer
                 .anomalies
                 .map(|list| anomalies(list, &anomalies_place, report));
-            let confidence = Confidence::try_from(answer.confidence?)
-                .map_err(|error| report.problem(&place.child("confidence"), error.to_string()));
+            let (confidence, range) = confidence(&answer.confidence?, &place.child("confidence"), report)?;
+            drawn = range;
             let verdict = Verdict {
                 is_anomalous: answer.is_anomalous?,
-                confidence: confidence.ok()?,
+                confidence,
             };
             match anomalies {
                 Some(anomalies) => match Segmentation::new(verdict, anomalies?) {
@@ -168,7 +213,27 @@ fn then(
             }
         }
     };
-    Some((then?, delay))
+    Some((then?, drawn))
+}
+
+/// A confidence, and the range that another one is drawn from each time
+fn confidence(
+    written: &rules::Confidence,
+    place: &Place,
+    report: &Report<'_>,
+) -> Option<(Confidence, Option<ConfidenceRange>)> {
+    let refuse = |error: ConfidenceError| report.problem(place, error.to_string());
+    match *written {
+        rules::Confidence::Exactly(number) => {
+            Some((Confidence::try_from(number).map_err(refuse).ok()?, None))
+        }
+        rules::Confidence::Range { from, to } => {
+            let (from, to) = (from?, to?);
+            refuse_upside_down(from, to, place, report);
+            let range = ConfidenceRange::new(from, to).map_err(refuse).ok()?;
+            Some((Confidence::try_from(from).ok()?, Some(range)))
+        }
+    }
 }
 
 fn recorded(written: &str, place: &Place, files: &Files, report: &Report<'_>) -> Option<RecordedAnswer> {

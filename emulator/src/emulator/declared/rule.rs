@@ -1,7 +1,8 @@
 //! Rules that a test declares: what DetectAnomalies answers, and which calls get it.
 
 use std::{
-    ops::{Bound, RangeBounds},
+    collections::BTreeMap,
+    ops::{Bound, RangeBounds, RangeInclusive},
     time::Duration,
 };
 
@@ -34,6 +35,10 @@ struct When {
     vpc_endpoint_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<Between>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_key_id: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    scenario: BTreeMap<String, String>,
 }
 
 /// Both ends are in it
@@ -59,11 +64,21 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     is_anomalous: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    confidence: Option<f64>,
+    confidence: Option<OneOrRange<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     anomalies: Option<Vec<Anomaly>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    delay_milliseconds: Option<u64>,
+    delay_milliseconds: Option<OneOrRange<u64>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    set_scenario: BTreeMap<String, String>,
+}
+
+/// A number, or both ends of a range that it is drawn from
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+enum OneOrRange<N> {
+    One(N),
+    Range { from: N, to: N },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -132,7 +147,21 @@ impl Rule {
         self
     }
 
-    /// Only calls of the principal with this ARN
+    /// Only calls while a scenario is in this state; one that nobody has set is `Started`
+    #[must_use]
+    pub fn when_scenario(mut self, name: impl Into<String>, state: impl Into<String>) -> Self {
+        self.when.scenario.insert(name.into(), state.into());
+        self
+    }
+
+    /// Only calls that are signed with this access key
+    #[must_use]
+    pub fn when_access_key_id(mut self, access_key_id: impl Into<String>) -> Self {
+        self.when.access_key_id = Some(access_key_id.into());
+        self
+    }
+
+    /// Only calls of the principal with this ARN, in which `*` stands for any characters
     #[must_use]
     pub fn when_principal(mut self, arn: impl Into<String>) -> Self {
         self.when.principal = Some(arn.into());
@@ -158,7 +187,7 @@ impl Answer {
     pub fn normal(confidence: f64) -> Self {
         Self {
             is_anomalous: Some(false),
-            confidence: Some(confidence),
+            confidence: Some(OneOrRange::One(confidence)),
             ..Self::default()
         }
     }
@@ -217,9 +246,40 @@ impl Answer {
     /// Holds the answer back for so long, in whole milliseconds
     #[must_use]
     pub fn delayed_by(mut self, delay: Duration) -> Self {
-        self.delay_milliseconds = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self.delay_milliseconds = Some(OneOrRange::One(milliseconds(delay)));
         self
     }
+
+    /// Holds each answer back for a time that is drawn from this range, in whole milliseconds, by the configuration's `seed`
+    #[must_use]
+    pub fn delayed_between(mut self, delay: RangeInclusive<Duration>) -> Self {
+        self.delay_milliseconds = Some(OneOrRange::Range {
+            from: milliseconds(*delay.start()),
+            to: milliseconds(*delay.end()),
+        });
+        self
+    }
+
+    /// Draws the confidence of each answer from this range, by the configuration's `seed`
+    #[must_use]
+    pub fn confidence_between(mut self, confidence: RangeInclusive<f64>) -> Self {
+        self.confidence = Some(OneOrRange::Range {
+            from: *confidence.start(),
+            to: *confidence.end(),
+        });
+        self
+    }
+
+    /// Puts a scenario into this state when the answer is given, for the calls after it
+    #[must_use]
+    pub fn set_scenario(mut self, name: impl Into<String>, state: impl Into<String>) -> Self {
+        self.set_scenario.insert(name.into(), state.into());
+        self
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl When {

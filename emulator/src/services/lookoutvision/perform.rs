@@ -1,10 +1,11 @@
 //! Permit → output: the only way to run an operation.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use hyper::body::Bytes;
 use lookoutvision::{
+    detect_anomalies::{Caller, Memory},
     error::ServiceError,
     operation::Operation,
     operations::Refused,
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::{call::Call, work::Work};
 use crate::{
     authorization::{Permit, Permitted},
-    runtime::Space,
+    runtime::{Snapshot, Space, acknowledged::record_of_scenario},
 };
 
 /// What an operation answers
@@ -39,6 +40,7 @@ pub(crate) struct Output {
 pub(crate) async fn perform(
     permit: Permit<Call>,
     request_id: Uuid,
+    access_key_id: &str,
     space: &Arc<Space>,
 ) -> Result<Output, Refused> {
     let permitted = permit.redeem();
@@ -54,7 +56,18 @@ pub(crate) async fn perform(
                 principal: permitted.principal,
                 entry_point: permitted.entry_point,
             };
-            return answer_by_rules(&permitted, declared, status, space).map_err(Refused::Service);
+            let rules = snapshot.put_rules(permitted.request.model());
+            // What moves a scenario on is on the disk before anybody sees it.
+            if space.service.waits_for_disk() && permitted.request.may_set_scenarios(declared, rules) {
+                let (snapshot, access_key_id) = (snapshot.clone(), Box::<str>::from(access_key_id));
+                let answered = space.run_blocking(move |space| {
+                    answer_by_rules(&permitted, &access_key_id, &snapshot, status, space)
+                });
+                // In a box, because other detections would carry the room for it.
+                return Box::pin(answered).await.map_err(Refused::Service);
+            }
+            return answer_by_rules(&permitted, access_key_id, &snapshot, status, space)
+                .map_err(Refused::Service);
         }
         Performance::Read(read) => {
             let state = space.service.state();
@@ -91,16 +104,34 @@ async fn change_state(change: ChangeRequest, request_id: Uuid, work: Work) -> Re
 
 fn answer_by_rules(
     permitted: &Permitted<Detect>,
-    declared: &lookoutvision::store::Declared,
+    access_key_id: &str,
+    snapshot: &Snapshot,
     status: StatusCode,
     space: &Space,
 ) -> Result<Output, ServiceError> {
-    let output = permitted.request.perform(
-        declared,
-        permitted.principal.arn(),
-        permitted.entry_point.vpc_endpoint_id(),
-        &space.calls,
-    )?;
+    let caller = Caller {
+        principal: permitted.principal.arn(),
+        access_key_id,
+        vpc_endpoint_id: permitted.entry_point.vpc_endpoint_id(),
+    };
+    let persist = |states: &BTreeMap<Box<str>, Box<str>>| {
+        space.service.persist_records(&|| {
+            let states = states.iter();
+            states
+                .map(|(name, state)| record_of_scenario(name, state))
+                .collect()
+        })
+    };
+    let memory = Memory {
+        calls: &space.calls,
+        draws: &space.draws,
+        scenarios: &space.scenarios,
+        persist: &persist,
+    };
+    let rules = snapshot.put_rules(permitted.request.model());
+    let output = permitted
+        .request
+        .perform(&snapshot.declared, rules, caller, memory)?;
     Ok(Output {
         result: output.result,
         status,

@@ -136,7 +136,13 @@ impl Database {
             let mut all = Vec::new();
             for table in Table::ALL {
                 place.is(format!("the table `{}`", table.name()));
-                for record in transaction.open_table(definition(table))?.iter()? {
+                let records = match transaction.open_table(definition(table)) {
+                    Ok(records) => records,
+                    // The file is from before there was such a table, and gets it with the first change.
+                    Err(TableError::TableDoesNotExist(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                };
+                for record in records.iter()? {
                     let (key, bytes) = record?;
                     let key = key.value().to_owned();
                     place.is(format!("what follows the record `{key}` of `{}`", table.name()));

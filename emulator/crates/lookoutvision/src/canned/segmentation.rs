@@ -133,6 +133,15 @@ impl Segmentation {
         self.verdict
     }
 
+    /// The same anomalies with another verdict
+    #[must_use]
+    pub fn with_verdict(&self, verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            ..self.clone()
+        }
+    }
+
     /// The kinds of anomalies, in the order in which they are painted
     pub fn anomalies(&self) -> &[Anomaly] {
         &self.anomalies

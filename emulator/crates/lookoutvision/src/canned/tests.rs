@@ -18,10 +18,12 @@ fn matches(when: &When) -> bool {
         body: b"0123456789",
         body_sha256: OnceCell::new(),
         principal: PRINCIPAL,
+        access_key_id: "AKIAIOSFODNN7EXAMPLE",
         vpc_endpoint_id: Some(&endpoint()),
         number: 3,
     };
-    when.matches(&call)
+    let states = States::from([("line".into(), "warm".into())]);
+    when.matches(&call, &states)
 }
 
 fn only(value: u64) -> Option<Between> {
@@ -39,7 +41,7 @@ fn a_rule_that_asks_nothing_matches_everything() {
 #[test]
 fn each_condition_matches_what_it_asks_for_and_nothing_else() {
     type With = fn(&mut When);
-    let table: [(&str, With, With); 8] = [
+    let table: [(&str, With, With); 12] = [
         (
             "image_sha256",
             // SHA-256 of `0123456789`, as `sha256sum` prints it.
@@ -83,6 +85,26 @@ fn each_condition_matches_what_it_asks_for_and_nothing_else() {
             |when| when.vpc_endpoint_id = "vpce-00000000000000000".parse().ok(),
         ),
         ("call", |when| when.call = only(3), |when| when.call = only(2)),
+        (
+            "principal as a pattern",
+            |when| when.principal = Some("arn:aws:iam::*:user/a*".into()),
+            |when| when.principal = Some("arn:aws:iam::*:user/b*".into()),
+        ),
+        (
+            "access_key_id",
+            |when| when.access_key_id = Some("AKIAIOSFODNN7EXAMPLE".into()),
+            |when| when.access_key_id = Some("AKIAIOSFODNN7*".into()),
+        ),
+        (
+            "scenario",
+            |when| when.scenario = BTreeMap::from([("line".into(), "warm".into())]),
+            |when| when.scenario = BTreeMap::from([("line".into(), "Started".into())]),
+        ),
+        (
+            "a scenario that nobody has set",
+            |when| when.scenario = BTreeMap::from([("other".into(), "Started".into())]),
+            |when| when.scenario = BTreeMap::from([("other".into(), "warm".into())]),
+        ),
     ];
     for (name, right, wrong) in table {
         let mut when = When::default();
@@ -127,6 +149,7 @@ fn a_rule_for_an_endpoint_does_not_match_the_public_endpoint() {
         body: b"",
         body_sha256: OnceCell::new(),
         principal: PRINCIPAL,
+        access_key_id: "AKIAIOSFODNN7EXAMPLE",
         vpc_endpoint_id: None,
         number: 1,
     };
@@ -135,9 +158,9 @@ fn a_rule_for_an_endpoint_does_not_match_the_public_endpoint() {
             vpc_endpoint_id: Some(endpoint()),
             ..When::default()
         }
-        .matches(&call)
+        .matches(&call, &States::new())
     );
-    assert!(When::default().matches(&call));
+    assert!(When::default().matches(&call, &States::new()));
 }
 
 #[test]
@@ -151,6 +174,7 @@ fn a_known_hash_is_not_computed_again() {
         body: b"0123456789",
         body_sha256: OnceCell::from([7; 32]),
         principal: PRINCIPAL,
+        access_key_id: "AKIAIOSFODNN7EXAMPLE",
         vpc_endpoint_id: None,
         number: 1,
     };
@@ -159,7 +183,7 @@ fn a_known_hash_is_not_computed_again() {
             image_sha256: Some([7; 32]),
             ..When::default()
         }
-        .matches(&call)
+        .matches(&call, &States::new())
     );
 }
 
@@ -174,6 +198,7 @@ fn the_model_s_rules_come_before_the_project_s_and_the_first_one_answers() {
         body: b"",
         body_sha256: OnceCell::new(),
         principal: PRINCIPAL,
+        access_key_id: "AKIAIOSFODNN7EXAMPLE",
         vpc_endpoint_id: None,
         number,
     };
@@ -186,7 +211,12 @@ fn the_model_s_rules_come_before_the_project_s_and_the_first_one_answers() {
     };
     let model_rules = [on_call(1), on_call(2), on_call(1)];
     let project_rules = [on_call(3), on_call(2)];
-    let answered = |number| first_match(&model_rules, &project_rules, &call(number)).0;
+    let rules = RuleLists {
+        put: None,
+        model: &model_rules,
+        project: &project_rules,
+    };
+    let answered = |number| rules.first_match(&call(number), &States::new()).0;
     assert_eq!(answered(1), RuleRef::Model(0));
     assert_eq!(answered(2), RuleRef::Model(1));
     assert_eq!(answered(3), RuleRef::Project(0));

@@ -1,4 +1,8 @@
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use aws_identifiers::Region;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -6,7 +10,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    canned::{Between, CannedError, DetectAnomaliesError, RecordedAnswer, When},
+    canned::{Between, CannedError, ConfidenceRange, DetectAnomaliesError, PutRule, RecordedAnswer, When},
     declared::DeclaredProject,
     error::ResourceType,
     testing::{
@@ -42,6 +46,21 @@ impl Request<'_> {
         world: &World,
         call_counts: &CallCounts,
     ) -> Result<DetectAnomaliesOutput, ServiceError> {
+        let memory = Memory {
+            calls: call_counts,
+            draws: &CallCounts::default(),
+            scenarios: &Scenarios::default(),
+            persist: &|_| Ok(()),
+        };
+        self.perform_with(world, None, memory)
+    }
+
+    fn perform_with(
+        &self,
+        world: &World,
+        put: Option<&PutRules>,
+        memory: Memory<'_>,
+    ) -> Result<DetectAnomaliesOutput, ServiceError> {
         let view = world.state.view(&world.declared, &self.region, world.now);
         let version = view.resolve_version(self.project_name, self.model_version);
         let model = ModelAddress::new(&account(), &self.region, self.project_name, version);
@@ -54,15 +73,15 @@ impl Request<'_> {
                 content_type: self.content_type,
             },
             body_sha256: None,
-            principal: "arn:aws:iam::123456789012:user/alice",
-            vpc_endpoint_id: None,
+            caller: Caller {
+                principal: "arn:aws:iam::123456789012:user/alice",
+                access_key_id: "AKIAIOSFODNN7EXAMPLE",
+                vpc_endpoint_id: None,
+            },
         };
         let named = view.named(self.project_name, version);
-        perform(
-            &input,
-            &Target::of(&named, &world.declared, version, world.now),
-            call_counts,
-        )
+        let target = Target::of(&named, &world.declared, put, version, world.now);
+        perform(&input, &target, memory)
     }
 }
 
@@ -303,13 +322,173 @@ mod answers {
     #[test]
     fn a_delay_comes_with_the_answer() {
         let rule = CannedRule {
-            delay: Some(Duration::from_millis(250)),
+            delay: Some(Delay::Exactly(Duration::from_millis(250))),
             ..always(Then::Classification(Verdict::NORMAL))
         };
         let output = Request::default()
             .perform(&projects(vec![rule]), &CallCounts::default())
             .unwrap();
         assert_eq!(output.delay, Some(Duration::from_millis(250)));
+    }
+
+    /// A rule for a scenario's state, which answers with this confidence and moves the scenario on
+    fn on_state(state: &str, confidence: f64, next: Option<&str>) -> CannedRule {
+        let scenario = |state: &str| BTreeMap::from([("line".into(), state.into())]);
+        CannedRule {
+            when: When {
+                scenario: scenario(state),
+                ..When::default()
+            },
+            set_scenario: next.map(scenario).unwrap_or_default(),
+            ..always(Then::Classification(verdict(true, confidence)))
+        }
+    }
+
+    #[test]
+    fn a_scenario_begins_as_started_and_is_moved_on_by_one_call_at_a_time() {
+        let rules = vec![
+            on_state("Started", 0.1, Some("warm")),
+            on_state("warm", 0.2, Some("hot")),
+            on_state("hot", 0.3, None),
+        ];
+        let world = projects(rules);
+        let (calls, scenarios) = (CallCounts::default(), Scenarios::default());
+        let persisted = Mutex::new(Vec::new());
+        let answered = || {
+            let memory = Memory {
+                calls: &calls,
+                draws: &calls,
+                scenarios: &scenarios,
+                persist: &|states| {
+                    persisted.lock().unwrap().push(states["line"].to_string());
+                    Ok(())
+                },
+            };
+            Request::default()
+                .perform_with(&world, None, memory)
+                .unwrap()
+                .rule
+        };
+        let rules: Vec<RuleRef> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(answered)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let count = |index| {
+            rules
+                .iter()
+                .filter(|rule| **rule == RuleRef::Model(index))
+                .count()
+        };
+        assert_eq!([count(0), count(1), count(2)], [1, 1, 6]);
+        assert_eq!(*persisted.lock().unwrap(), ["warm", "hot"]);
+    }
+
+    #[test]
+    fn a_scenario_that_cannot_be_persisted_or_is_one_too_many_is_not_moved_on() {
+        let world = projects(vec![on_state("Started", 0.1, Some("warm"))]);
+        let (calls, scenarios) = (CallCounts::default(), Scenarios::default());
+        let memory = |persist| Memory {
+            calls: &calls,
+            draws: &calls,
+            scenarios: &scenarios,
+            persist,
+        };
+        let refused = |memory| Request::default().perform_with(&world, None, memory).unwrap_err();
+        let error = refused(memory(&|_| Err(ServiceError::serialization("no disk"))));
+        assert_eq!(error.message(), "no disk");
+        assert!(scenarios.lock().is_empty());
+        // The test's limit.
+        for name in ["a", "b", "c", "d"] {
+            scenarios.lock().insert(name.into(), "x".into());
+        }
+        let error = refused(memory(&|_| panic!("there is no room for it")));
+        assert!(error.message().contains("limits.scenarios_max (4)"), "{error}");
+    }
+
+    #[test]
+    fn what_is_drawn_depends_on_the_number_of_the_match_alone() {
+        let drawn = |seed| CannedRule {
+            confidence: Some(ConfidenceRange::new(0.9, 0.99).unwrap()),
+            delay: Some(Delay::Milliseconds { from: 20, to: 80 }),
+            ..always(Then::Classification(verdict(true, 0.5 + f64::from(seed) / 100.0)))
+        };
+        let world = projects(vec![drawn(0)]);
+        let run = || {
+            let calls = CallCounts::default();
+            let draws = CallCounts::default();
+            let answer = || {
+                let memory = Memory {
+                    calls: &calls,
+                    draws: &draws,
+                    scenarios: &Scenarios::default(),
+                    persist: &|_| Ok(()),
+                };
+                let output = Request::default().perform_with(&world, None, memory).unwrap();
+                (output.result.unwrap(), output.delay)
+            };
+            let mut answers: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4)
+                    .map(|_| scope.spawn(|| (0..16).map(|_| answer()).collect::<Vec<_>>()))
+                    .collect();
+                threads
+                    .into_iter()
+                    .flat_map(|thread| thread.join().unwrap())
+                    .collect()
+            });
+            answers.sort();
+            answers
+        };
+        let first = run();
+        assert_eq!(first, run());
+        let delays: BTreeSet<_> = first
+            .iter()
+            .map(|(_, delay)| delay.unwrap().as_millis())
+            .collect();
+        assert!(
+            delays.len() > 20 && delays.iter().all(|delay| (20..=80).contains(delay)),
+            "{delays:?}"
+        );
+    }
+
+    #[test]
+    fn rules_that_were_put_come_first_and_may_take_the_place_of_the_model_s() {
+        let mut world = projects(vec![always(Then::Classification(verdict(true, 0.1)))]);
+        let mut put = PutRules {
+            rules: vec![PutRule {
+                id: 7,
+                rule: Arc::new(CannedRule {
+                    when: When {
+                        call: Some(Between { from: 2, to: 2 }),
+                        ..When::default()
+                    },
+                    ..always(Then::Classification(verdict(true, 0.2)))
+                }),
+            }],
+            replaces_declared: false,
+        };
+        let calls = CallCounts::default();
+        let answered = |world: &World, put: &PutRules| {
+            let memory = Memory {
+                calls: &calls,
+                draws: &calls,
+                scenarios: &Scenarios::default(),
+                persist: &|_| Ok(()),
+            };
+            Request::default()
+                .perform_with(world, Some(put), memory)
+                .unwrap()
+                .rule
+        };
+        assert_eq!(answered(&world, &put), RuleRef::Model(0));
+        assert_eq!(answered(&world, &put), RuleRef::Put(7));
+        put.replaces_declared = true;
+        assert_eq!(answered(&world, &put), RuleRef::Default);
+        // Those of the project are asked after either.
+        let mut declared = my_project(Vec::new());
+        declared.detect_anomalies = vec![always(Then::Classification(verdict(true, 0.3)))];
+        world = World::of(vec![declared]);
+        assert_eq!(answered(&world, &put), RuleRef::Project(0));
+        assert_eq!(RuleRef::Put(7).to_string(), "r-7");
     }
 
     #[test]

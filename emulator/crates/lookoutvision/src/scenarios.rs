@@ -1,0 +1,68 @@
+//! Scenarios: named states that rules ask about and move on, so that an answer can depend on the calls before it.
+//!
+//! ```yaml
+//! - when: {scenario: {line: Started}}
+//!   then: {error: ThrottlingException, set_scenario: {line: warm}}
+//! - when: {scenario: {line: warm}}
+//!   then: {is_anomalous: false, confidence: 0.9}
+//! ```
+//!
+//! A scenario that nobody has set is `Started`, as it is in WireMock (*Stateful behaviour*). A call asks and moves on in one
+//! step, so that of two calls at one time only one finds the state in which it was.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The states that were set, by name
+pub type States = BTreeMap<Arc<str>, Arc<str>>;
+
+/// The state of a scenario that nobody has set
+pub const STARTED: &str = "Started";
+
+/// Every scenario
+#[derive(Debug, Default)]
+pub struct Scenarios(Mutex<States>);
+
+/// More scenarios than there may be
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are limits.scenarios_max ({0}) scenarios with a state already")]
+pub struct TooManyScenarios(pub usize);
+
+impl Scenarios {
+    /// Scenarios in these states
+    pub fn of(states: States) -> Self {
+        Self(Mutex::new(states))
+    }
+
+    /// The states, held until this is dropped
+    // A poisoned lock only means that somebody panicked; the states are put in their place as a whole.
+    pub fn lock(&self) -> MutexGuard<'_, States> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of a scenario
+pub fn state_of<'s>(states: &'s States, name: &str) -> &'s str {
+    states.get(name).map_or(STARTED, |state| state)
+}
+
+/// The states after some were set
+///
+/// # Errors
+/// When there would be more than so many.
+pub fn with<'n>(
+    states: &States,
+    set: impl IntoIterator<Item = (&'n Box<str>, &'n Box<str>)>,
+    scenarios_max: usize,
+) -> Result<States, TooManyScenarios> {
+    let mut next = states.clone();
+    for (name, state) in set {
+        next.insert((**name).into(), (**state).into());
+    }
+    if next.len() > scenarios_max.max(states.len()) {
+        return Err(TooManyScenarios(scenarios_max));
+    }
+    Ok(next)
+}
