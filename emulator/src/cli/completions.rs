@@ -1,7 +1,8 @@
 //! `completions` and `man`: what a shell and a manual need to know of the command line.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -30,8 +31,22 @@ pub(super) struct ManOptions {
 pub(super) fn completions(options: &CompletionsOptions) -> u8 {
     let mut command = CommandLine::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(options.shell, &mut command, name, &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut command, name, &mut script);
+    let script = String::from_utf8_lossy(&script);
+    let script = match options.shell {
+        Shell::Bash => with_one_name_for_each_subcommand(&script),
+        _ => script.into_owned(),
+    };
+    // A closed standard output means that nobody reads it.
+    let _ = io::stdout().write_all(script.as_bytes());
     EXIT_OK
+}
+
+/// clap_complete 4.6 writes the state of a subcommand in two ways where the program's name has a hyphen, so that none is found
+/// again: once with the hyphen of the name replaced, and once as if it stood between two subcommands.
+fn with_one_name_for_each_subcommand(script: &str) -> String {
+    script.replace("lookoutvision__subcmd__emulator", "lookoutvision__emulator")
 }
 
 pub(super) fn man(options: &ManOptions) -> u8 {

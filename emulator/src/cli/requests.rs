@@ -16,6 +16,7 @@ use std::{path::PathBuf, time::Duration};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::Method;
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -173,7 +174,7 @@ fn line(entry: &Value) -> String {
         .as_str()
         .map_or(String::new(), |why| format!(": {}", client_text::escape(why)));
     let members = [
-        text(&entry["time"]),
+        time(&entry["time"]),
         text(&entry["status"]),
         text(&entry["operation"]),
         decision,
@@ -182,6 +183,12 @@ fn line(entry: &Value) -> String {
         text(&entry["request_id"]),
     ];
     format!("{}{why}\n", members.join(" "))
+}
+
+/// With as many digits in each line; the control API has all that there are
+fn time(value: &Value) -> String {
+    let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"))
 }
 
 fn verify(options: &VerifyOptions) -> Result<u8, Failure> {

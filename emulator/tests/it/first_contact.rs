@@ -327,6 +327,42 @@ fn a_healthcheck_waits_for_an_emulator() {
 }
 
 #[test]
+fn a_healthcheck_under_exec_asks_the_emulator_of_exec() {
+    let output = Command::new(PROGRAM)
+        .args(["exec", "--", PROGRAM, "healthcheck"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn bash_completes_the_options_of_subcommands() {
+    let script = Command::new(PROGRAM)
+        .args(["completions", "bash"])
+        .output()
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("completions"), script.stdout).unwrap();
+    for (words, expected) in [
+        ("policy t", "test"),
+        ("requests ver", "verify"),
+        ("env --form", "--format"),
+    ] {
+        let last = words.split(' ').count();
+        let complete = format!(
+            "source completions; COMP_WORDS=(lookoutvision-emulator {words}); COMP_CWORD={last}; \
+             _lookoutvision__emulator lookoutvision-emulator \"${{COMP_WORDS[$COMP_CWORD]}}\" x; echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = Command::new("bash")
+            .args(["-c", &complete])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(text(&output.stdout).trim(), expected, "{words}: {output:?}");
+    }
+}
+
+#[test]
 fn shells_complete_and_the_manual_has_a_page_for_each_subcommand() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = Command::new(PROGRAM)
