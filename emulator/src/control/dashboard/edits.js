@@ -1,6 +1,6 @@
 // What would allow a refused call: the edits that `GET /requests/ID/edits` has found, smallest first.
 
-import { ask, badge, copyButton, count, el, has, plural } from './base.js';
+import { ask, badge, copyButton, count, el, plural } from './base.js';
 import { testCase } from './explain.js';
 import { items } from './yaml.js';
 
@@ -52,11 +52,10 @@ function expectIt(text) {
   return el('li.edit', null, el('div', null, el('p', null, el('b', null, 'Is the refusal what you want?'), el('br'), el('span.q', null, 'Keep the policy and expect it: a case of ', el('code', null, 'policy test'))), copyButton('Copy test case', text)), el('pre.diff', null, text));
 }
 
-/** The section for a refusal; without the route there is the test case that expects it. */
+/** The section for a refusal: edits that allow it, and the test case that expects it */
 export async function editsOf(entry) {
   if (entry.decision !== 'implicitDeny' && entry.decision !== 'explicitDeny') return null;
   const section = (title, ...list) => el('section', null, el('h3', null, title), el('ul.edits', { role: 'list' }, ...list));
-  if (!(await has('GET', '/requests/{request_id}/edits'))) return section('If the refusal is right', expectIt(testCase(entry)));
   try {
     const answer = await ask(`/requests/${encodeURIComponent(entry.request_id)}/edits`);
     const list = answer.edits.map((edit, index) => editOf(edit, entry, index === 0));

@@ -1,6 +1,6 @@
 // The page of policies: a document with its coverage, a draft with lint and what-if beside it, attached with a question.
 
-import { $, ask, askText, confirmed, copyButton, count, el, empty, gathered, has, plural, say, wrong } from './base.js';
+import { $, ask, askText, confirmed, copyButton, count, el, empty, gathered, plural, say, wrong } from './base.js';
 import { coverageLines } from './coverage_lines.js';
 import { editor } from './editor.js';
 import { listen } from './live.js';
@@ -17,7 +17,6 @@ let before = null; // the text that was attached before, to put it back
 let isEditing = false;
 let lint = null; // what lint said of the draft that is there
 let flipped = null; // what what-if said of it
-let isWhatIf = false;
 
 const chooser = $('#document');
 const draftKey = () => `draft ${current.endpoint?.vpc_endpoint_id}`;
@@ -79,7 +78,7 @@ async function show() {
   wrong($('#page-wrong'), null);
   const isEndpoint = !!current?.endpoint;
   $('#restore').hidden = !isEndpoint;
-  $('#draft-menu').hidden = !isEndpoint || !(await has('GET', '/vpc-endpoints/{vpc_endpoint_id}/policy/draft'));
+  $('#draft-menu').hidden = !isEndpoint;
   // Until the text is there, there is nothing to edit.
   $('#edit').hidden = true;
   if (!current) {
@@ -162,7 +161,6 @@ const askWhatIf = gathered(async () => {
   if (!isEditing) return;
   asking?.abort();
   if (!lint?.isValid) { flipped = null; drawWhatIf(); return; }
-  if (!isWhatIf) { drawWhatIf(); return; }
   const controller = new AbortController();
   asking = controller;
   const { text } = lint;
@@ -182,8 +180,7 @@ function drawWhatIf(error) {
   const body = $('#whatif-body');
   const about = $('#whatif-about');
   about.textContent = '';
-  if (!isWhatIf) body.replaceChildren(empty('This emulator has no what-if.', 'The route POST /what-if is not there. Lint and Attach work without it.'));
-  else if (error) body.replaceChildren(empty('What-if did not answer.', error.message));
+  if (error) body.replaceChildren(empty('What-if did not answer.', error.message));
   else if (lint && !lint.isValid) body.replaceChildren(empty('The draft has errors.', 'What it would do is worked out as soon as lint finds none.'));
   else if (!flipped) body.replaceChildren(el('p.pad.q', null, 'Asking the recorded calls again'));
   else {
@@ -295,4 +292,4 @@ listen(null, {
 });
 
 $('#columns').classList.add('alone');
-has('POST', '/what-if').then((is) => { isWhatIf = is; return start(); }).catch((error) => wrong($('#page-wrong'), error));
+start().catch((error) => wrong($('#page-wrong'), error));

@@ -1,6 +1,6 @@
 // The page of the set-up: variables for clients, the CA, what is in force, what the doctor sees.
 
-import { $, ask, askText, badge, bytes, confirmed, copy, count, el, empty, gathered, has, readHealth, say, tabs, wrong } from './base.js';
+import { $, ask, askText, badge, bytes, confirmed, copy, count, el, empty, gathered, readHealth, say, tabs, wrong } from './base.js';
 import { bar } from './charts.js';
 import { listen } from './live.js';
 
@@ -60,7 +60,6 @@ async function showDoctor() {
 const isBytes = (name) => /_bytes(_max)?$|bytes_max$/.test(name);
 
 async function showLimits() {
-  if (!(await has('GET', '/limits'))) return;
   const limits = await ask('/limits');
   const said = (limit, number) => (isBytes(limit.name) ? bytes(number) : count(number));
   const counted = limits.filter(({ used, value }) => used !== null && value > 0);
