@@ -12,7 +12,7 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
@@ -75,6 +75,8 @@ pub(crate) struct Journal {
     changes: Mutex<Changes>,
     /// What listeners were told last, written out
     told: Mutex<Told>,
+    /// How many listen
+    listeners: AtomicUsize,
     /// Wakes whoever waits for entries and changes
     arrivals: Notify,
 }
@@ -145,6 +147,7 @@ impl Journal {
             }),
             changes: Mutex::default(),
             told: Mutex::default(),
+            listeners: AtomicUsize::new(0),
             arrivals: Notify::new(),
         };
         journal.set_limits(limits);

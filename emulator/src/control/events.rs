@@ -118,6 +118,7 @@ async fn tell(
     mut cursor: Cursor,
     mut sender: http_body_util::channel::Sender<Bytes, Infallible>,
 ) {
+    let listener = shared.space.journal.listen();
     // So that whoever listens knows from where to go on before anything has happened.
     let mut text = Bytes::from(format!("retry: 1000\nid: {cursor}\n\n"));
     loop {
@@ -134,7 +135,7 @@ async fn tell(
             // time of those who serve.
             tokio::select! {
                 () = shared.stopping.cancelled() => return,
-                () = sleep(PAUSE) => {}
+                () = sleep(listener.pause()) => {}
             }
         }
         // Before the look, so that nothing comes between it and the wait.
@@ -181,9 +182,6 @@ fn to_json(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("events have string keys and finite numbers");
     escape_json(text)
 }
-
-/// How long events are gathered before they are told
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How often a listener to whom nothing happens hears from us
 const STILL_HERE_EVERY: Duration = Duration::from_secs(15);

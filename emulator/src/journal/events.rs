@@ -11,7 +11,8 @@ use std::{
     collections::VecDeque,
     fmt,
     str::FromStr,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -92,6 +93,25 @@ struct Telling {
     until: Cursor,
 }
 
+/// Somebody who listens; no longer when it is dropped
+#[derive(Debug)]
+pub(crate) struct Listener<'j>(&'j Journal);
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        self.0.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Listener<'_> {
+    /// How long events are gathered before they are told: the longer, the more listeners there are, so that telling all of
+    /// them never takes more than a share of the time of those who serve
+    pub(crate) fn pause(&self) -> Duration {
+        let listeners = u32::try_from(self.0.listeners.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        (PAUSE + PAUSE_PER_LISTENER.saturating_mul(listeners)).min(PAUSE_MAX)
+    }
+}
+
 impl Default for Changes {
     fn default() -> Self {
         Self {
@@ -119,6 +139,12 @@ impl Journal {
         changes.kept.push_back(change);
         drop(changes);
         self.arrivals.notify_waiters();
+    }
+
+    /// Somebody begins to listen
+    pub(crate) fn listen(&self) -> Listener<'_> {
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        Listener(self)
     }
 
     /// Where whoever begins to listen now has been told everything
@@ -231,6 +257,12 @@ pub(crate) struct InvalidCursor;
 const CHANGES_MAX: usize = 256;
 /// Entries that a listener is given at one time
 const EVENTS_MAX: usize = 64;
+/// How long events are gathered for one listener …
+const PAUSE: Duration = Duration::from_millis(20);
+/// … how much longer for each one that there is …
+const PAUSE_PER_LISTENER: Duration = Duration::from_micros(500);
+/// … and for however many
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Texts that are kept for listeners which are a little behind the others
 const TELLINGS_MAX: usize = 16;
 
@@ -267,6 +299,17 @@ mod tests {
         let next = journal.told_after(first.1, write);
         assert!(next.0.windows(5).any(|text| text == b"Clock"), "{next:?}");
         assert_eq!(next.1, journal.end_of_events());
+    }
+
+    #[test]
+    fn the_more_listen_the_longer_events_are_gathered() {
+        let journal = journal();
+        let first = journal.listen();
+        assert_eq!(first.pause(), PAUSE + PAUSE_PER_LISTENER);
+        let others: Vec<_> = (0..499).map(|_| journal.listen()).collect();
+        assert_eq!(first.pause(), Duration::from_millis(270));
+        drop(others);
+        assert_eq!(first.pause(), PAUSE + PAUSE_PER_LISTENER);
     }
 
     #[test]
