@@ -58,9 +58,13 @@ fn every_command_of_the_pull_request_checks_passes_in_a_new_folder() -> Result<(
     assert_eq!(blocks.len(), 2, "a GitHub workflow and a GitLab job");
     for block in blocks {
         let folder = tempfile::tempdir()?;
-        let mut found = vec!["lookoutvision-emulator init".to_owned()];
+        // What the page says to have committed.
+        let mut found = vec![
+            "lookoutvision-emulator init".to_owned(),
+            "lookoutvision-emulator policy matrix > matrix.txt".to_owned(),
+        ];
         commands(&serde_saphyr::from_str(&block)?, &mut found);
-        assert!(found.len() > 2, "{block}");
+        assert!(found.len() > 3, "{block}");
         for command in found {
             let output = Command::new("bash")
                 .args(["-euc", &command])

@@ -31,7 +31,12 @@ fn folder() -> tempfile::TempDir {
 
 #[track_caller]
 fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let output = Command::new(PROGRAM).args(arguments).current_dir(folder).output();
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .current_dir(folder)
+        // As in a shell that an emulator's variables were pasted into: what is offline asks nobody.
+        .env("LOOKOUTVISION_EMULATOR_CONTROL_URL", "http://127.0.0.1:1")
+        .output();
     let output: Output = output.expect("the program was built with its tests");
     assert_eq!(output.status.code(), Some(code), "{arguments:?} {output:?}");
     String::from_utf8(output.stdout).expect("it prints text")

@@ -31,12 +31,12 @@ use crate::{
 pub(in crate::cli) struct PolicyDraftOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Saved journal, as JSON lines, in the place of that of a running emulator; `-` is standard input
+    /// Saved journal, as JSON lines, in the place of that of a running emulator, wherever one is; `-` is standard input
     #[arg(
         long,
         value_name = "FILE",
         env = "LOOKOUTVISION_EMULATOR_REQUESTS",
-        conflicts_with_all = ["control_url", "since"]
+        conflicts_with = "since"
     )]
     requests: Option<PathBuf>,
     #[command(flatten)]

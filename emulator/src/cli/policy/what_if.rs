@@ -38,12 +38,12 @@ use crate::{
 pub(in crate::cli) struct WhatIfOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Saved journal, as JSON lines, in the place of that of a running emulator; `-` is standard input
+    /// Saved journal, as JSON lines, in the place of that of a running emulator, wherever one is; `-` is standard input
     #[arg(
         long,
         value_name = "FILE",
         env = "LOOKOUTVISION_EMULATOR_REQUESTS",
-        conflicts_with_all = ["control_url", "identity_policy", "filter"]
+        conflicts_with_all = ["identity_policy", "filter"]
     )]
     requests: Option<PathBuf>,
     /// VPC endpoint that the policy would be attached to
