@@ -226,12 +226,17 @@ impl fmt::Display for RuleId {
     }
 }
 
+/// The highest number that is read; numbers of rules that are put later are higher
+const RULE_NUMBER_MAX: u64 = 9_999_999_999;
+
 impl FromStr for RuleId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_prefix("r-").and_then(|number| number.parse().ok());
-        let id = number.map(Self).filter(|id| id.to_string() == text);
+        let id = number
+            .map(Self)
+            .filter(|id| id.0 <= RULE_NUMBER_MAX && id.to_string() == text);
         id.ok_or_else(|| format!("`{text}` is not the id of a rule, such as `r-1`"))
     }
 }
@@ -289,7 +294,15 @@ mod tests {
             assert!(text.parse::<ModelName>().is_err(), "{text}");
         }
         assert_eq!("r-12".parse(), Ok(RuleId(12)));
-        for text in ["r-", "r-01", "r-+1", "12", "R-1"] {
+        for text in [
+            "r-",
+            "r-01",
+            "r-+1",
+            "12",
+            "R-1",
+            "r-10000000000",
+            "r-18446744073709551615",
+        ] {
             assert!(text.parse::<RuleId>().is_err(), "{text}");
         }
     }

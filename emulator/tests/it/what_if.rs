@@ -347,7 +347,8 @@ async fn the_command_asks_a_running_emulator_and_fails_on_what_it_is_told_to() {
                 "any",
                 "draft.json",
             ],
-            0,
+            // There was no such call, so nothing is known.
+            1,
         ),
         (&["gone.json"], 64),
         (&["--filter", "colour=red", "draft.json"], 64),

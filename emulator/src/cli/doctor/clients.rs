@@ -38,7 +38,13 @@ impl Tools {
             let variables = variables.clone();
             thread::spawn(move || answer(program, arguments, &variables))
         };
-        let boto3 = run("python3", &["-c", "import boto3; print(boto3.__version__)"]);
+        let boto3 = run(
+            "python3",
+            &[
+                "-c",
+                "import boto3, botocore; print(boto3.__version__, botocore.__version__)",
+            ],
+        );
         let aws = run("aws", &["--version"]);
         // Prints a form to be filled in; nothing is called.
         let aws_service = run(
@@ -106,7 +112,7 @@ pub(super) fn clients(surroundings: &Surroundings) -> Vec<Finding> {
 }
 
 fn boto3(answer: &ToolAnswer) -> Finding {
-    let ToolAnswer::Printed(version) = answer else {
+    let ToolAnswer::Printed(versions) = answer else {
         return Finding::ok(
             "clients",
             match answer {
@@ -115,14 +121,18 @@ fn boto3(answer: &ToolAnswer) -> Finding {
             },
         );
     };
-    // boto3's changelog: the service is gone from 1.40.61; AWS SDKs and Tools Reference Guide, *Service-specific
-    // endpoints*: the variable is read from 1.28.
-    let cure = "pip install 'boto3==1.40.50'";
-    match parsed(version) {
-        Some(parsed) if parsed >= [1, 40, 61] => {
-            Finding::warning("clients", format!("boto3 {version} no longer has the service")).cure(cure)
-        }
-        Some(parsed) if parsed < [1, 28, 0] => Finding::warning(
+    // The services are botocore's, and boto3 takes a later one of it than its own number.
+    let (version, botocore) = versions.split_once(' ').unwrap_or((versions, versions));
+    // botocore's changelog: the service is gone from 1.40.61; AWS SDKs and Tools Reference Guide, *Service-specific
+    // endpoints*: the variable is read from boto3 1.28.
+    let cure = "pip install 'boto3==1.40.50' 'botocore==1.40.50'";
+    match (parsed(version), parsed(botocore)) {
+        (_, Some(parsed)) if parsed >= [1, 40, 61] => Finding::warning(
+            "clients",
+            format!("boto3 {version} no longer has the service: its botocore is {botocore}"),
+        )
+        .cure(cure),
+        (Some(parsed), _) if parsed < [1, 28, 0] => Finding::warning(
             "clients",
             format!("boto3 {version} does not read `AWS_ENDPOINT_URL_LOOKOUTVISION` and calls AWS itself"),
         )
@@ -227,14 +237,27 @@ mod tests {
         let printed = |text: &str| ToolAnswer::Printed(text.to_owned());
         let skeleton = printed("{}");
         for (finding, status, expected) in [
-            (boto3(&printed("1.40.60")), Status::Ok, "boto3 1.40.60 has"),
             (
-                boto3(&printed("1.40.61")),
+                boto3(&printed("1.40.60 1.40.60")),
+                Status::Ok,
+                "boto3 1.40.60 has",
+            ),
+            (
+                boto3(&printed("1.40.61 1.40.61")),
                 Status::Warning,
                 "no longer has the service",
             ),
-            (boto3(&printed("1.41.0")), Status::Warning, "no longer"),
-            (boto3(&printed("1.27.165")), Status::Warning, "calls AWS itself"),
+            (
+                boto3(&printed("1.40.50 1.40.76")),
+                Status::Warning,
+                "its botocore is 1.40.76",
+            ),
+            (boto3(&printed("1.41.0 1.41.0")), Status::Warning, "no longer"),
+            (
+                boto3(&printed("1.27.165 1.30.165")),
+                Status::Warning,
+                "calls AWS itself",
+            ),
             (boto3(&ToolAnswer::Failed), Status::Ok, "no boto3"),
             (boto3(&ToolAnswer::Missing), Status::Ok, "not on the PATH"),
             (

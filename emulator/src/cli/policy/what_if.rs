@@ -120,12 +120,23 @@ fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
     }
     let has = |name: &str| report[name].as_u64().is_some_and(|number| number > 0);
     let fails = match options.fail_on {
-        None => false,
+        None => return Ok(EXIT_OK),
         Some(FailOn::Denied) => has("now_denied"),
         Some(FailOn::Allowed) => has("now_allowed"),
         Some(FailOn::Any) => has("now_denied") || has("now_allowed"),
     };
-    Ok(if fails { EXIT_FAILED } else { EXIT_OK })
+    // Who asks for a verdict must not be told yes where nothing is known.
+    let unknown = match () {
+        () if fails => return Ok(EXIT_FAILED),
+        () if has("undecidable") => {
+            "some calls were not kept whole, so nothing can be said of them: raise `limits.journal_entry_bytes_max`"
+        }
+        () if !has("requests") => {
+            "there is no call that the draft has a say in: is it the right endpoint, and were the calls made?"
+        }
+        () => return Ok(EXIT_OK),
+    };
+    Err(Failure::Unknown(format!("--fail-on: {unknown}")))
 }
 
 /// What a running emulator says

@@ -89,6 +89,11 @@ pub enum Training {
     Fails(String),
 }
 
+/// More digits are a name, and no number
+const VERSION_DIGITS_MAX: usize = 10;
+/// The highest number that a version can have
+pub(crate) const VERSION_NUMBER_MAX: u64 = 9_999_999_999;
+
 impl Model {
     /// A model as the configuration declares it
     pub fn declared(declared: &DeclaredModel, started: Timestamp) -> Self {
@@ -129,7 +134,8 @@ impl Model {
     /// The number of its version; declared names have none
     pub fn number(&self) -> Option<u64> {
         let digits = self.version.as_bytes();
-        let is_number = digits.len() <= 10 && digits.first().is_some_and(|first| *first != b'0');
+        let is_number =
+            digits.len() <= VERSION_DIGITS_MAX && digits.first().is_some_and(|first| *first != b'0');
         // Ten digits fit into 64 bits.
         let number = self.version.parse().ok();
         number.filter(|_| is_number && digits.iter().all(u8::is_ascii_digit))

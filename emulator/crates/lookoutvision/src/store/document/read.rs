@@ -18,7 +18,7 @@ use crate::{
     store::{
         Declared, State,
         dataset::Dataset,
-        model::{Model, ModelKind},
+        model::{Model, ModelKind, VERSION_NUMBER_MAX},
         packaging::PackagingJob,
         project::{DatasetType, Project},
     },
@@ -99,8 +99,8 @@ fn read_project(document: &ProjectDocument, path: &str, limits: &Limits) -> Resu
     let mut project = Project::new(name.as_str(), created);
     // 0 is no version; it stands for the one after the highest until that is known.
     project.next_version = next_version.unwrap_or(0);
-    if *next_version == Some(0) {
-        let message = "versions are numbered from 1";
+    if next_version.is_some_and(|next| !(1..=VERSION_NUMBER_MAX).contains(&next)) {
+        let message = format!("versions are numbered from 1 to {VERSION_NUMBER_MAX}");
         return Err(Misfit::at(format!("{path}/next_version"), message));
     }
     let jobs = packaging_jobs.len();

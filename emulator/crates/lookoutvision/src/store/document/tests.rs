@@ -80,7 +80,7 @@ fn what_was_unfinished_has_failed() {
 #[test]
 fn what_there_is_no_room_for_is_refused_by_its_path() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str, &str); 15] = [
+    let cases: [(Change, &str, &str); 16] = [
         (
             |value| {
                 let project = value["projects"][0].clone();
@@ -123,6 +123,11 @@ fn what_there_is_no_room_for_is_refused_by_its_path() {
             |value| value["projects"][0]["next_version"] = json!(0),
             "/projects/0/next_version",
             "numbered from 1",
+        ),
+        (
+            |value| value["projects"][0]["next_version"] = json!(u64::MAX),
+            "/projects/0/next_version",
+            "numbered from 1 to 9999999999",
         ),
         (
             |value| {
