@@ -363,6 +363,10 @@ test("projects have their models, and a rule that is added answers", async () =>
   assert.equal(drawing, 1);
   await page.getByRole("row", { name: /^myModel/ }).click();
   await page.locator("#r-anomaly").fill("hole");
+  // The rules above it come later, and move it.
+  await page.getByRole("heading", { name: "Answers of myModel" }).waitFor();
+  await page.locator("#rules-list").getByText("scratch, dent").waitFor();
+  await page.locator("#drawing").scrollIntoViewIfNeeded();
   const box = await page.locator("#drawing").boundingBox();
   await page.mouse.move(box.x + box.width * 0.25, box.y + box.height * 0.25);
   await page.mouse.down();
