@@ -40,7 +40,7 @@ use crate::{
         ec2,
         lookoutvision::{call::Call, perform},
         query::parameters::{Parameters, TooManyParameters},
-        refusal::{BodyForm, Fault, Refusal},
+        refusal::{BodyForm, FrontEndError, Refusal},
         sts,
     },
 };
@@ -60,7 +60,7 @@ pub(crate) async fn answer(
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let outcome = match checked {
         Ok(()) => exchange.decide(incoming, &mut entry).await,
-        Err(error) => Err(Fault::Head(error).into()),
+        Err(error) => Err(FrontEndError::Head(error).into()),
     };
     let response = match outcome {
         Ok((status, body)) => {
@@ -90,7 +90,7 @@ pub(crate) fn answer_unreadable(
     let snapshot = shared.space.snapshot();
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
-    let response = exchange.refuse(Fault::Head(error).into(), &mut entry);
+    let response = exchange.refuse(FrontEndError::Head(error).into(), &mut entry);
     let kept_max = snapshot.settings.limits.journal_body_bytes_max;
     note_answer(&mut entry, &response, kept_max);
     response
@@ -168,7 +168,7 @@ impl<'e> Exchange<'e> {
         advise(received, &refusal, &wire.message);
         entry.error_code = wire.error_type;
         entry.message = Some(wire.message.as_str().into());
-        if let Refusal::Before(Fault::Signature(error)) = refusal
+        if let Refusal::Before(FrontEndError::Signature(error)) = refusal
             && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
         {
             entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
@@ -215,7 +215,7 @@ impl<'e> Exchange<'e> {
                     .check_names(received.arrival(), &received.other_names, None)
                     .map(|()| found)
             })
-            .map_err(Fault::NoEntryPoint)?;
+            .map_err(FrontEndError::NoEntryPoint)?;
         let host_region = match &host_entry_point {
             HostEntryPoint::Known(entry_point, region) => {
                 entry.entry_point = Some(entry_point.clone());
@@ -241,14 +241,14 @@ impl<'e> Exchange<'e> {
         // 1 again, with what the scope tells.
         if let Err(error) = endpoints.check_names(received.arrival(), &received.other_names, Some(scope)) {
             entry.entry_point = None;
-            return Err(Fault::NoEntryPoint(error).into());
+            return Err(FrontEndError::NoEntryPoint(error).into());
         }
         let entry_point = match host_entry_point {
             HostEntryPoint::Known(entry_point, _) => entry_point,
             HostEntryPoint::ByScope => {
                 let entry_point = endpoints
                     .by_scope(scope, received.arrival())
-                    .map_err(Fault::NoEntryPoint)?;
+                    .map_err(FrontEndError::NoEntryPoint)?;
                 entry.entry_point = Some(entry_point.clone());
                 entry_point
             }
@@ -261,7 +261,7 @@ impl<'e> Exchange<'e> {
         let body = incoming
             .receive(&snapshot.settings.limits, account)
             .await
-            .map_err(Fault::Body)?;
+            .map_err(FrontEndError::Body)?;
         note_body(entry, snapshot, &body);
         let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
         entry.principal = Some(caller.principal.clone());
@@ -421,7 +421,7 @@ impl<'e> Exchange<'e> {
         let values_max = self.snapshot.settings.limits.body_values_max;
         let (method, target) = (&self.received.method, &self.received.target);
         let parameters = Parameters::parse(method, target, &body.bytes, values_max)
-            .map_err(|TooManyParameters| Fault::Body(BodyError::TooManyValues { values_max }))?;
+            .map_err(|TooManyParameters| FrontEndError::Body(BodyError::TooManyValues { values_max }))?;
         let Some(parameters) = parameters else {
             return Ok(None);
         };
@@ -466,7 +466,7 @@ fn permit<I: Authorizable>(
         authorization.count(coverage);
     }
     entry.authorization = Some(authorization);
-    Ok(verdict.map_err(Fault::AccessDenied)?)
+    Ok(verdict.map_err(FrontEndError::AccessDenied)?)
 }
 
 fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody) {
@@ -493,7 +493,7 @@ fn note_what_the_head_says(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>, r
             .map(|route| route.operation().name().into());
     }
     if entry.entry_point.is_none()
-        && !matches!(refusal, Refusal::Before(Fault::NoEntryPoint(_)))
+        && !matches!(refusal, Refusal::Before(FrontEndError::NoEntryPoint(_)))
         && let Some(region) = authenticate::claimed_region(received)
         && let Ok(HostEntryPoint::ByScope) = exchange.snapshot.endpoints.by_host(received.arrival())
     {
@@ -514,11 +514,11 @@ fn advise(received: &ReceivedRequest, refusal: &Refusal, message: &str) {
     let request_id = received.request_id;
     match refusal {
         // No policy was asked at all.
-        Refusal::Before(Fault::NoEntryPoint(_)) => warn!(%request_id, "misdirected: {message}"),
+        Refusal::Before(FrontEndError::NoEntryPoint(_)) => warn!(%request_id, "misdirected: {message}"),
         _ => debug!(%request_id, "refused: {message}"),
     }
 }
 
-fn signature_refusal(error: SignatureError) -> Fault {
-    Fault::Signature(Box::new(error))
+fn signature_refusal(error: SignatureError) -> FrontEndError {
+    FrontEndError::Signature(Box::new(error))
 }

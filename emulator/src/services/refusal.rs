@@ -21,14 +21,14 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// It did not come as far as the service
-    Before(Fault),
+    Before(FrontEndError),
     /// The service's own error
     Own(Box<dyn OwnError>),
 }
 
 /// What stands before every service
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum FrontEndError {
     /// The host leads to no entry point
     NoEntryPoint(EntryPointError),
     /// The request is not signed as AWS asks
@@ -41,9 +41,9 @@ pub(crate) enum Fault {
     AccessDenied(Denial),
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Before(fault)
+impl From<FrontEndError> for Refusal {
+    fn from(error: FrontEndError) -> Self {
+        Self::Before(error)
     }
 }
 
@@ -137,14 +137,14 @@ impl Refusal {
         request_id: Uuid,
         mismatch_detail: MismatchDetail,
     ) -> WireRefusal {
-        let fault = match self {
+        let error = match self {
             Self::Own(error) => return error.to_wire(request_id),
-            Self::Before(fault) => fault,
+            Self::Before(error) => error,
         };
         match service {
-            EmulatedService::LookoutVision => lookoutvision::refusal::to_wire(fault, mismatch_detail),
-            EmulatedService::Ec2 => ec2::refusal::to_wire(fault, request_id),
-            EmulatedService::Sts => sts::refusal::to_wire(fault, request_id, mismatch_detail),
+            EmulatedService::LookoutVision => lookoutvision::refusal::to_wire(error, mismatch_detail),
+            EmulatedService::Ec2 => ec2::refusal::to_wire(error, request_id),
+            EmulatedService::Sts => sts::refusal::to_wire(error, request_id, mismatch_detail),
         }
     }
 }

@@ -15,14 +15,14 @@ use crate::services::{
         refusal::{Row, body_row, head_row, no_entry_point_row, sentence, wire},
         xml::Xml,
     },
-    refusal::{BodyForm, Fault, OwnError, WireRefusal},
+    refusal::{BodyForm, FrontEndError, OwnError, WireRefusal},
 };
 
 /// What EC2 says of what stands before it
-pub(in crate::services) fn to_wire(fault: &Fault, request_id: Uuid) -> WireRefusal {
-    let row = row(fault);
+pub(in crate::services) fn to_wire(before: &FrontEndError, request_id: Uuid) -> WireRefusal {
+    let row = row(before);
     let code = row.1;
-    wire(Some(fault), row, BodyForm::Ec2Xml, |message| {
+    wire(Some(before), row, BodyForm::Ec2Xml, |message| {
         body(code, message, request_id)
     })
 }
@@ -55,11 +55,11 @@ impl OwnError for Ec2Error {
     }
 }
 
-fn row(fault: &Fault) -> Row {
-    match fault {
+fn row(before: &FrontEndError) -> Row {
+    match before {
         // hashicorp/terraform-provider-aws#34234: status, code and sentence of an action without a resource as they went
         // over the wire; kubernetes-sigs/karpenter#2813: those of one with a resource.
-        Fault::AccessDenied(denial) => {
+        FrontEndError::AccessDenied(denial) => {
             let encoded = denial.encoded_message().map_or_else(String::new, |message| {
                 format!(". Encoded authorization failure message: {message}")
             });
@@ -72,7 +72,7 @@ fn row(fault: &Fault) -> Row {
                 ),
             )
         }
-        Fault::Signature(error) => match &**error {
+        FrontEndError::Signature(error) => match &**error {
             SignatureError::MissingAuthenticationToken => (
                 // Amazon EC2 API reference, *Error codes*, MissingAuthenticationToken; the status is a guess.
                 StatusCode::FORBIDDEN,
@@ -113,9 +113,9 @@ fn row(fault: &Fault) -> Row {
                 "AWS was not able to validate the provided access credentials".to_owned(),
             ),
         },
-        Fault::Head(error) => head_row(error),
-        Fault::Body(error) => body_row(error),
-        Fault::NoEntryPoint(error) => no_entry_point_row(error),
+        FrontEndError::Head(error) => head_row(error),
+        FrontEndError::Body(error) => body_row(error),
+        FrontEndError::NoEntryPoint(error) => no_entry_point_row(error),
     }
 }
 

@@ -15,19 +15,19 @@ use uuid::Uuid;
 
 use crate::{
     request::{HeadError, body::BodyError},
-    services::refusal::{BodyForm, Fault, MESSAGE_CHARACTERS_MAX, OwnError, WireRefusal},
+    services::refusal::{BodyForm, FrontEndError, MESSAGE_CHARACTERS_MAX, OwnError, WireRefusal},
 };
 
 /// What the service says of what stands before it
-pub(in crate::services) fn to_wire(fault: &Fault, mismatch_detail: MismatchDetail) -> WireRefusal {
-    match fault {
+pub(in crate::services) fn to_wire(before: &FrontEndError, mismatch_detail: MismatchDetail) -> WireRefusal {
+    match before {
         // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
-        Fault::NoEntryPoint(error) => front_end(
+        FrontEndError::NoEntryPoint(error) => front_end(
             StatusCode::MISDIRECTED_REQUEST,
             "MisdirectedRequestException",
             &error.to_string(),
         ),
-        Fault::Signature(error) => {
+        FrontEndError::Signature(error) => {
             let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
             let body = error
                 .message(mismatch_detail)
@@ -45,7 +45,7 @@ pub(in crate::services) fn to_wire(fault: &Fault, mismatch_detail: MismatchDetai
                 retry_after: None,
             }
         }
-        Fault::Head(error) => match error {
+        FrontEndError::Head(error) => match error {
             // Guess: the code. RFC 6585, section 5: the status.
             HeadError::TooLarge { .. } => front_end(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -70,7 +70,7 @@ pub(in crate::services) fn to_wire(fault: &Fault, mismatch_detail: MismatchDetai
                 &error.to_string(),
             ),
         },
-        Fault::Body(error) => match error {
+        FrontEndError::Body(error) => match error {
             // AWS Lambda API reference, *Common errors*: the codes; their texts are ours.
             BodyError::TooLarge { .. } | BodyError::TooManyValues { .. } => front_end(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -93,7 +93,7 @@ pub(in crate::services) fn to_wire(fault: &Fault, mismatch_detail: MismatchDetai
                 &error.to_string(),
             ),
         },
-        Fault::AccessDenied(denial) => service(
+        FrontEndError::AccessDenied(denial) => service(
             StatusCode::FORBIDDEN,
             "AccessDeniedException",
             &denial.sentence(),

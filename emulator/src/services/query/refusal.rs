@@ -7,7 +7,7 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use crate::{
     network::entry_point::EntryPointError,
     request::{HeadError, body::BodyError},
-    services::refusal::{BodyForm, Fault, MESSAGE_CHARACTERS_MAX, WireRefusal},
+    services::refusal::{BodyForm, FrontEndError, MESSAGE_CHARACTERS_MAX, WireRefusal},
 };
 
 /// Status, code and sentence
@@ -15,20 +15,20 @@ pub(in crate::services) type Row = (StatusCode, &'static str, String);
 
 /// A row as it goes over the wire; `body` writes it
 pub(in crate::services) fn wire(
-    fault: Option<&Fault>,
+    before: Option<&FrontEndError>,
     (status, code, message): Row,
     form: BodyForm,
     body: impl FnOnce(&str) -> String,
 ) -> WireRefusal {
-    let message = match fault {
+    let message = match before {
         // It repeats the request's head, which is bounded, so that a client can compare it line by line.
-        Some(Fault::Signature(_)) => message,
+        Some(FrontEndError::Signature(_)) => message,
         _ => cut(&message, MESSAGE_CHARACTERS_MAX).into_owned(),
     };
     let body = body(&message);
-    let told = match fault {
+    let told = match before {
         // STS repeats the Authorization header in some of its sentences; the journal gets the one without secrets.
-        Some(Fault::Signature(error)) => error.to_string(),
+        Some(FrontEndError::Signature(error)) => error.to_string(),
         _ => message,
     };
     WireRefusal {

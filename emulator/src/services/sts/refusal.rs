@@ -15,14 +15,14 @@ use crate::services::{
         refusal::{Row, body_row, head_row, no_entry_point_row, sentence, wire},
         xml::Xml,
     },
-    refusal::{BodyForm, Fault, OwnError, WireRefusal},
+    refusal::{BodyForm, FrontEndError, OwnError, WireRefusal},
 };
 
 /// What STS says of what stands before it
-pub(in crate::services) fn to_wire(fault: &Fault, request_id: Uuid, detail: MismatchDetail) -> WireRefusal {
-    let row = row(fault, detail);
+pub(in crate::services) fn to_wire(before: &FrontEndError, request_id: Uuid, detail: MismatchDetail) -> WireRefusal {
+    let row = row(before, detail);
     let (status, code) = (row.0, row.1);
-    wire(Some(fault), row, BodyForm::StsXml, |message| {
+    wire(Some(before), row, BodyForm::StsXml, |message| {
         body(status, code, message, request_id)
     })
 }
@@ -37,14 +37,14 @@ impl OwnError for StsError {
     }
 }
 
-fn row(fault: &Fault, detail: MismatchDetail) -> Row {
+fn row(before: &FrontEndError, detail: MismatchDetail) -> Row {
     let denied = StatusCode::FORBIDDEN;
-    match fault {
+    match before {
         // Netflix/security_monkey#77: status, code, shape and sentence. It does not say why, so that nobody learns whether
         // there is such a role.
-        Fault::AccessDenied(denial) => (denied, "AccessDenied", denial.sentence_without_reason()),
+        FrontEndError::AccessDenied(denial) => (denied, "AccessDenied", denial.sentence_without_reason()),
         // scratchstack-aws-signature, "AWS Auth Error Ordering", which was drawn from observing IAM and STS.
-        Fault::Signature(error) => {
+        FrontEndError::Signature(error) => {
             let status = StatusCode::from_u16(error.status()).expect("the table has HTTP statuses only");
             match &**error {
                 SignatureError::MalformedPath(_) | SignatureError::MalformedQueryString(_) => {
@@ -74,9 +74,9 @@ fn row(fault: &Fault, detail: MismatchDetail) -> Row {
                 _ => (status, "SignatureDoesNotMatch", sentence(error, detail)),
             }
         }
-        Fault::Head(error) => head_row(error),
-        Fault::Body(error) => body_row(error),
-        Fault::NoEntryPoint(error) => no_entry_point_row(error),
+        FrontEndError::Head(error) => head_row(error),
+        FrontEndError::Body(error) => body_row(error),
+        FrontEndError::NoEntryPoint(error) => no_entry_point_row(error),
     }
 }
 
