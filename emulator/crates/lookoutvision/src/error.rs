@@ -10,6 +10,7 @@ use crate::{
     canned::{CannedError, DetectAnomaliesError},
     image::ImageError,
     model::ModelStatus,
+    operation::Operation,
 };
 
 /// An error of the API model
@@ -85,6 +86,19 @@ pub enum ServiceError {
     },
 }
 
+/// The errors that the API model lists, by name
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants are the names of the API reference")]
+pub enum ModelledError {
+    AccessDeniedException,
+    ConflictException,
+    InternalServerException,
+    ResourceNotFoundException,
+    ServiceQuotaExceededException,
+    ThrottlingException,
+    ValidationException,
+}
+
 /// API model, `ResourceType`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResourceType {
@@ -122,7 +136,101 @@ impl ResourceType {
     }
 }
 
+impl ModelledError {
+    /// Every one of them
+    pub const ALL: [Self; 7] = [
+        Self::AccessDeniedException,
+        Self::ConflictException,
+        Self::InternalServerException,
+        Self::ResourceNotFoundException,
+        Self::ServiceQuotaExceededException,
+        Self::ThrottlingException,
+        Self::ValidationException,
+    ];
+
+    /// Its name in the API model
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccessDeniedException => "AccessDeniedException",
+            Self::ConflictException => "ConflictException",
+            Self::InternalServerException => "InternalServerException",
+            Self::ResourceNotFoundException => "ResourceNotFoundException",
+            Self::ServiceQuotaExceededException => "ServiceQuotaExceededException",
+            Self::ThrottlingException => "ThrottlingException",
+            Self::ValidationException => "ValidationException",
+        }
+    }
+
+    /// Whether its answer can carry `Retry-After`
+    pub fn has_retry_after(self) -> bool {
+        matches!(self, Self::InternalServerException | Self::ThrottlingException)
+    }
+
+    /// Whether the API model lists it for an operation
+    pub fn is_of(self, operation: Operation) -> bool {
+        use Operation as O;
+        match self {
+            Self::ServiceQuotaExceededException => matches!(
+                operation,
+                O::CreateDataset
+                    | O::CreateModel
+                    | O::CreateProject
+                    | O::StartModel
+                    | O::StartModelPackagingJob
+                    | O::TagResource
+            ),
+            Self::ConflictException => !matches!(
+                operation,
+                O::DescribeModelPackagingJob | O::ListModelPackagingJobs
+            ),
+            _ => true,
+        }
+    }
+
+    /// A message for it where nobody gives one
+    // Guess: no answer of the service with these errors is public; other services speak like this.
+    pub fn usual_message(self) -> &'static str {
+        match self {
+            Self::AccessDeniedException => "Access denied",
+            Self::ConflictException => "The resource is not in a state that allows this operation",
+            Self::InternalServerException => "Internal server error",
+            Self::ResourceNotFoundException => "The resource could not be found",
+            Self::ServiceQuotaExceededException => "The quota of this account is exceeded",
+            Self::ThrottlingException => "Rate exceeded",
+            Self::ValidationException => "Invalid request",
+        }
+    }
+}
+
 impl ServiceError {
+    /// An error that nothing in the service has caused, about a resource
+    pub fn made_up(
+        error: ModelledError,
+        message: impl Into<Cow<'static, str>>,
+        retry_after_seconds: Option<u32>,
+        resource_id: &str,
+        resource_type: ResourceType,
+    ) -> Self {
+        let message = message.into();
+        match error {
+            ModelledError::AccessDeniedException => Self::AccessDeniedException { message },
+            ModelledError::ConflictException => Self::conflict(message, resource_id, resource_type),
+            ModelledError::InternalServerException => Self::InternalServerException {
+                message,
+                retry_after_seconds,
+            },
+            ModelledError::ResourceNotFoundException => Self::not_found(message, resource_id, resource_type),
+            ModelledError::ServiceQuotaExceededException => Self::quota(message, resource_id, resource_type),
+            ModelledError::ThrottlingException => Self::ThrottlingException {
+                message,
+                quota_code: None,
+                service_code: None,
+                retry_after_seconds,
+            },
+            ModelledError::ValidationException => Self::validation(message),
+        }
+    }
+
     /// `Message`
     pub fn message(&self) -> &str {
         match self {
@@ -286,6 +394,22 @@ mod tests {
 
     use super::*;
     use crate::testing::api_model;
+
+    #[test]
+    fn the_errors_of_each_operation_are_those_of_the_api_model() {
+        let model = api_model();
+        for operation in Operation::ALL {
+            let listed = &model["operations"][operation.name()]["errors"];
+            let listed = listed.as_array().expect("every operation has errors");
+            for error in ModelledError::ALL {
+                let is_listed = listed.iter().any(|name| name == error.name());
+                assert_eq!(error.is_of(operation), is_listed, "{operation} {}", error.name());
+                let header = &model["shapes"][error.name()]["members"]["RetryAfterSeconds"];
+                assert_eq!(error.has_retry_after(), header.is_object(), "{}", error.name());
+            }
+            assert!(listed.len() <= ModelledError::ALL.len(), "{listed:?}");
+        }
+    }
 
     #[test]
     fn the_resource_types_are_those_of_the_api_model() {

@@ -204,6 +204,19 @@ impl Request {
         &self.region
     }
 
+    /// The project that it is about, as far as it names one
+    pub fn project_name(&self) -> Option<&str> {
+        let label = self.route.label("projectName");
+        let named = label.or(self.in_body.project_name.as_deref());
+        named.or_else(|| Some(project_and_version(self.resource()?)?.0))
+    }
+
+    /// The version of the model that it is about, `latest` resolved
+    pub fn model_version(&self) -> Option<&str> {
+        let resolved = self.subject.model.as_ref().map(ModelAddress::version);
+        resolved.or_else(|| project_and_version(self.resource()?)?.1)
+    }
+
     /// The ARN that the policies are asked about, which may be none that is well-formed; `None`: `*`
     pub fn resource(&self) -> Option<&str> {
         self.subject.resource.as_deref()
@@ -424,6 +437,20 @@ fn tags_of(document: &Map<String, Value>) -> Vec<(String, String)> {
     let text = |tag: &Value, name: &str| tag.get(name).and_then(Value::as_str).map(str::to_owned);
     tags.filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)))
         .collect()
+}
+
+/// The project that an ARN names, and the version of its model where it is a model's
+fn project_and_version(arn: &str) -> Option<(&str, Option<&str>)> {
+    // `arn:partition:service:region:account:resource` (IAM User Guide, *IAM ARNs*)
+    let resource = arn.splitn(6, ':').nth(5)?;
+    match resource.split_once('/')? {
+        ("project", name) => Some((name, None)),
+        ("model", rest) => {
+            let (name, version) = rest.split_once('/')?;
+            Some((name, Some(version)))
+        }
+        _ => None,
+    }
 }
 
 /// The model that an ARN names, if it is one of this account and Region

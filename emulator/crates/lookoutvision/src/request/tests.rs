@@ -69,3 +69,42 @@ fn only_what_has_tags_in_the_api_model_brings_tags_along() {
     assert_eq!(tags(Operation::TagResource, "/2020-11-20/tags/arn"), 1);
     assert_eq!(tags(Operation::CreateProject, "/2020-11-20/projects"), 0);
 }
+
+#[test]
+fn a_call_names_its_project_and_its_model_wherever_they_stand() {
+    let versions = ["9", "10"].map(|version| model(version, ModelStatus::Trained, Vec::new()));
+    let world = World::of(vec![project("p", versions.into())]);
+    let about = |operation: Operation, path: &str, body: &'static str| {
+        let call = call(operation, path, body, &world);
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        (own(call.project_name()), own(call.model_version()))
+    };
+    let found = |project: &str, version: Option<&str>| (Some(project.to_owned()), version.map(str::to_owned));
+    let models = "/2020-11-20/projects/p/models";
+    assert_eq!(
+        about(Operation::DetectAnomalies, &format!("{models}/latest/detect"), ""),
+        found("p", Some("10"))
+    );
+    assert_eq!(about(Operation::ListModels, models, ""), found("p", None));
+    assert_eq!(
+        about(
+            Operation::CreateProject,
+            "/2020-11-20/projects",
+            r#"{"ProjectName": "q"}"#
+        ),
+        found("q", None)
+    );
+    let tags = "/2020-11-20/tags/arn%3Aaws%3Alookoutvision%3Aus-west-2%3A123456789012%3Amodel%2Fp%2F9";
+    assert_eq!(
+        about(Operation::ListTagsForResource, tags, ""),
+        found("p", Some("9"))
+    );
+    assert_eq!(
+        about(Operation::ListTagsForResource, "/2020-11-20/tags/arn", ""),
+        (None, None)
+    );
+    assert_eq!(
+        about(Operation::ListProjects, "/2020-11-20/projects", ""),
+        (None, None)
+    );
+}
