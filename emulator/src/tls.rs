@@ -32,8 +32,9 @@ use std::sync::Arc;
 use rustls::{
     ServerConfig,
     crypto::ring,
-    server::ServerSessionMemoryCache,
-    time_provider::DefaultTimeProvider,
+    server::{NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache},
+    sign::{CertifiedKey, SingleCertAndKey},
+    time_provider::{DefaultTimeProvider, TimeProvider},
     version::{TLS12, TLS13},
 };
 
@@ -46,6 +47,7 @@ pub(crate) use self::{
     leaves::HandshakeRefusal,
     names::{InvalidName, ServedNames},
     notice::{CaNotice, Origin, RemakeReason, Remark},
+    server_certificates::CertificateFlaw,
 };
 pub(crate) use self::{
     certificate::is_from_an_emulator,
@@ -93,16 +95,30 @@ pub(crate) fn server_config(
 ) -> Arc<ServerConfig> {
     let clock = Arc::new(DefaultTimeProvider);
     let leaves = Leaves::new(authority, clock.clone(), Box::new(refused));
-    // The provider is named here, so that a process-wide default of the program we are linked into changes nothing.
-    let mut config = ServerConfig::builder_with_details(Arc::new(ring::default_provider()), clock)
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .expect("ring has cipher suites for both versions")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(leaves));
+    let mut config = config_of(Arc::new(leaves), clock);
     config.session_storage = ServerSessionMemoryCache::new(limits.sessions_max);
     config.alpn_protocols = match alpn {
         Alpn::Http11 => vec![b"http/1.1".to_vec()],
         Alpn::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
     };
     Arc::new(config)
+}
+
+/// The TLS configuration of a handshake in which the client gets this certificate, whatever it asks for
+fn flawed_config(certificate: Arc<CertifiedKey>, alpn_protocols: &[Vec<u8>]) -> Arc<ServerConfig> {
+    let resolver = Arc::new(SingleCertAndKey::from(certificate));
+    let mut config = config_of(resolver, Arc::new(DefaultTimeProvider));
+    // A client that resumed a session would look at no certificate.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.alpn_protocols = alpn_protocols.to_vec();
+    Arc::new(config)
+}
+
+fn config_of(resolver: Arc<dyn ResolvesServerCert>, clock: Arc<dyn TimeProvider>) -> ServerConfig {
+    // The provider is named here, so that a process-wide default of the program we are linked into changes nothing.
+    ServerConfig::builder_with_details(Arc::new(ring::default_provider()), clock)
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .expect("ring has cipher suites for both versions")
+        .with_no_client_auth()
+        .with_cert_resolver(resolver)
 }

@@ -1,16 +1,21 @@
 //! The authority as it is kept: its certificate, and the server certificates that it signed when it was made.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use aws_identifiers::Region;
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
+use rustls::ServerConfig;
 
 use super::{
     CertsError, CertsPaths, bundle,
     certificate::AuthorityCertificate,
+    flawed_config,
     names::{self, CertifiedName, NameRefusal, ServedNames},
-    server_certificates::{ServerCertificate, ServerCertificates},
+    server_certificates::{CertificateFlaw, ServerCertificate, ServerCertificates},
     signing::SigningAuthority,
     truststore,
 };
@@ -25,6 +30,8 @@ pub struct CertificateAuthority {
     server: ServerCertificates,
     pub(super) names: ServedNames,
     paths: Option<CertsPaths>,
+    /// One that nobody trusts, for faults; made when it is first asked for
+    unknown: OnceLock<Option<Box<Self>>>,
 }
 
 /// The SHA-256 digest of a certificate, printed as `openssl x509 -fingerprint -sha256` does
@@ -58,6 +65,7 @@ impl CertificateAuthority {
             server,
             names,
             paths: None,
+            unknown: OnceLock::new(),
         }
     }
 
@@ -120,6 +128,40 @@ impl CertificateAuthority {
             (None, EmulatedHost::Vpce(endpoint)) => Err(no_region(&host, endpoint.region)),
             (None, _) => Err(NameRefusal::Unknown(host.to_string())),
         }
+    }
+
+    /// Whether it has certificates that have expired and such that are not valid yet; those that earlier versions made have none
+    pub(crate) fn has_flawed_certificates(&self) -> bool {
+        let host = names::localhost();
+        [CertificateFlaw::Expired, CertificateFlaw::NotYetValid]
+            .iter()
+            .all(|flaw| self.server.find_flawed(&host, *flaw).is_some())
+    }
+
+    /// The TLS configuration of a handshake in which a client of this server name gets a certificate with a flaw; `None`: there
+    /// is none
+    pub(crate) fn flawed_config(
+        &self,
+        flaw: CertificateFlaw,
+        server_name: Option<&str>,
+        alpn_protocols: &[Vec<u8>],
+    ) -> Option<Arc<ServerConfig>> {
+        let host = self
+            .names
+            .screen(server_name)
+            .ok()?
+            .unwrap_or_else(names::localhost);
+        let certificate = match flaw {
+            CertificateFlaw::UnknownAuthority => {
+                let unknown = self.unknown.get_or_init(|| {
+                    let made = Self::in_memory(self.names.clone());
+                    made.map(Box::new).ok()
+                });
+                unknown.as_ref()?.server.find(&host)?
+            }
+            _ => self.server.find_flawed(&host, flaw)?,
+        };
+        Some(flawed_config(certificate.certified.clone(), alpn_protocols))
     }
 
     /// Whether there are certificates for every name in a Region

@@ -27,6 +27,21 @@ pub(super) struct ServerCertificates {
     key: PrivatePkcs8KeyDer<'static>,
     certificates: Vec<ServerCertificate>,
     by_name: BTreeMap<CertifiedName, usize>,
+    expired: BTreeMap<CertifiedName, usize>,
+    not_yet_valid: BTreeMap<CertifiedName, usize>,
+}
+
+/// What no client takes a certificate with
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CertificateFlaw {
+    /// It has expired
+    Expired,
+    /// It is not valid yet
+    NotYetValid,
+    /// It is one for another name
+    WrongName,
+    /// It is signed by an authority that nobody knows
+    UnknownAuthority,
 }
 
 /// One certificate with its key
@@ -53,7 +68,7 @@ impl ServerCertificates {
         let der = PrivatePkcs8KeyDer::from(key.serialize_der());
         let signing_key = any_ecdsa_type(&der.clone_key().into()).map_err(|_| Damage::PrivateKey)?;
         let public_key = key.subject_public_key_info();
-        let mut names = Vec::new();
+        let (mut names, mut expired, mut not_yet_valid) = (Vec::new(), Vec::new(), Vec::new());
         let mut read = Vec::new();
         for (index, der) in certificates.into_iter().enumerate() {
             let fields = CertificateFields::read(&der).map_err(|_| Damage::ServerCertificate)?;
@@ -63,7 +78,14 @@ impl ServerCertificates {
             if !authority.is_issuer(&fields.issuer) {
                 return Err(Damage::OtherAuthority);
             }
-            names.extend(fields.names.into_iter().map(|name| (name, index)));
+            let kind = if fields.validity.not_after < authority.validity.not_before {
+                &mut expired
+            } else if fields.validity.not_before >= authority.validity.not_after {
+                &mut not_yet_valid
+            } else {
+                &mut names
+            };
+            kind.extend(fields.names.into_iter().map(|name| (name, index)));
             read.push(ServerCertificate {
                 certified: Arc::new(CertifiedKey::new(vec![der], signing_key.clone())),
                 validity: fields.validity,
@@ -74,6 +96,8 @@ impl ServerCertificates {
             key: der,
             certificates: read,
             by_name: BTreeMap::from_iter(names),
+            expired: BTreeMap::from_iter(expired),
+            not_yet_valid: BTreeMap::from_iter(not_yet_valid),
         };
         // Clients that name no server get this one.
         match certificates.find(&localhost()) {
@@ -86,6 +110,26 @@ impl ServerCertificates {
     pub(super) fn find(&self, host: &HostName) -> Option<&ServerCertificate> {
         CertifiedName::that_cover(host)
             .find_map(|name| self.by_name.get(&name))
+            .map(|index| &self.certificates[*index])
+    }
+
+    /// A certificate that no client takes from a server of this name; `None`: there is none of this kind
+    pub(super) fn find_flawed(&self, host: &HostName, flaw: CertificateFlaw) -> Option<&ServerCertificate> {
+        let by_name = match flaw {
+            CertificateFlaw::Expired => &self.expired,
+            CertificateFlaw::NotYetValid => &self.not_yet_valid,
+            CertificateFlaw::WrongName => {
+                let covering: Vec<_> = CertifiedName::that_cover(host).collect();
+                let own = covering.iter().find_map(|name| self.by_name.get(name));
+                let mut others = self.by_name.values();
+                return others
+                    .find(|other| Some(*other) != own)
+                    .map(|index| &self.certificates[*index]);
+            }
+            CertificateFlaw::UnknownAuthority => return None,
+        };
+        CertifiedName::that_cover(host)
+            .find_map(|name| by_name.get(&name))
             .map(|index| &self.certificates[*index])
     }
 

@@ -21,7 +21,7 @@ use crate::tls::{
 #[derive(Debug)]
 struct Forger(Arc<CertifiedKey>);
 
-impl rustls::server::ResolvesServerCert for Forger {
+impl ResolvesServerCert for Forger {
     fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.clone())
     }

@@ -98,6 +98,28 @@ fn every_name_of_the_set_is_taken_by_a_client_from_the_first_second_to_the_last(
     let (key, certificates) = key_and_certificates(text.as_bytes()).unwrap();
     let (last, certificates) = certificates.split_last().unwrap();
     assert_eq!(last, &authority.der, "the authority's certificate is the last");
+    let (certificates, flawed) = certificates.split_at(certificates.len() / 3);
+    let (expired, not_yet_valid) = flawed.split_at(certificates.len());
+    let whole_life = [
+        authority.validity.not_before,
+        authority.validity.not_after - SignedDuration::from_secs(1),
+    ];
+    for (index, der) in certificates.iter().enumerate() {
+        let names = CertificateFields::read(der).unwrap().names;
+        for flawed in [&expired[index], &not_yet_valid[index]] {
+            assert_eq!(CertificateFields::read(flawed).unwrap().names, names);
+            let host: HostName = names[0]
+                .to_string()
+                .replace('*', "vpce-1a2b3c4d")
+                .parse()
+                .unwrap();
+            assert!(
+                whole_life
+                    .iter()
+                    .all(|now| !verify::is_accepted(authority, flawed, &host, *now))
+            );
+        }
+    }
     for der in certificates {
         let fields = CertificateFields::read(der).unwrap();
         let (first, last) = (fields.validity.not_before, fields.validity.not_after);

@@ -89,7 +89,9 @@ fn the_certificates_of_a_former_authority_end_just_before_it() {
     let (certs, _) = former();
     let (authority, _) = certs.open_at(now() + days(600)).unwrap();
     let (_, certificates) = key_and_certificates(&certs.read("server-key.pem")).unwrap();
-    for der in certificates.split_last().unwrap().1 {
+    let certificates = certificates.split_last().unwrap().1;
+    // Behind them stand as many that have expired, and as many that are not valid yet.
+    for der in &certificates[..certificates.len() / 3] {
         let validity = CertificateFields::read(der).unwrap().validity;
         assert_eq!(
             validity.not_after,
