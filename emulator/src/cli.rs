@@ -19,6 +19,7 @@ mod doctor;
 mod env;
 mod exec;
 mod expected_calls;
+mod faults;
 mod format;
 mod healthcheck;
 mod init;
@@ -76,6 +77,8 @@ enum Command {
     State(state::StateCommand),
     /// Print every limit of a running emulator, how near it is, and when it was last reached
     Limits(limits::LimitsOptions),
+    /// Print what goes wrong on purpose in a running emulator, add to it, or take it away
+    Faults(faults::FaultsOptions),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
     Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
@@ -231,6 +234,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Requests(options)) => variables::checked(|| requests::run(&options)),
         Some(Command::State(command)) => variables::checked(|| state::run(&command)),
         Some(Command::Limits(options)) => variables::checked(|| limits::run(&options)),
+        Some(Command::Faults(options)) => variables::checked(|| faults::run(&options)),
         Some(Command::Init(options)) => variables::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => variables::checked(|| healthcheck::run(&options)),
         Some(Command::Completions(options)) => completions::completions(&options),

@@ -5,6 +5,7 @@
 //! names was read and every policy parsed comes out. A request keeps the `Config` it began with, so a reload never shows
 //! it half of two worlds.
 
+pub(crate) mod faults;
 mod file;
 mod files;
 mod form;

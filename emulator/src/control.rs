@@ -20,7 +20,7 @@ use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use tower_service::Service;
 
-use self::{error::ControlError, upload::Upload};
+use self::{error::ControlError, faults::FaultReader, upload::Upload};
 use crate::{
     request::{
         HeadError,
@@ -44,6 +44,7 @@ mod endpoint_policy;
 mod env;
 mod error;
 mod events;
+pub(crate) mod faults;
 mod health;
 mod index;
 mod limits;
@@ -83,8 +84,8 @@ pub(crate) struct Answered {
 }
 
 impl ControlApi {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let router = routes::router(shared.clone());
+    pub(crate) fn new(shared: Arc<Shared>, fault_reader: FaultReader) -> Self {
+        let router = routes::router(shared.clone(), fault_reader);
         Self { shared, router }
     }
 

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::{
     clock::{Clock, ClockError, ClockSetting, SignatureClocks},
-    config::{Config, Problems},
+    config::{Config, Problem, Problems},
     control::{
         ControlApi,
         client_environment::{ClientEnvironment, View},
@@ -29,6 +29,7 @@ use crate::{
     runtime::{
         NotAttached, Shared, Snapshot, Space, UnknownVpcEndpoint,
         addresses::{Addresses, PublishedPorts},
+        faults::without_certificate,
     },
     server::{
         self, Stop,
@@ -44,6 +45,7 @@ mod aws_sdk;
 mod builder;
 mod declared;
 mod expect;
+mod faults;
 mod requests;
 mod rules;
 mod start;
@@ -53,8 +55,9 @@ use self::start::{bind, open_authority, open_state, rule_reader};
 pub(crate) use self::state::ImportedState;
 pub use self::{
     builder::Builder,
-    declared::{Answer, Model, Principal, Project, Rectangle, Rule},
+    declared::{Answer, Fault, FaultStage, Model, Principal, Project, Rectangle, Rule, TlsFault},
     expect::{Expect, VerifyError},
+    faults::{FaultError, FaultReport},
     requests::Requests,
     rules::{ModelRef, RuleChangeError},
     state::StateChangeError,
@@ -125,6 +128,12 @@ impl Emulator {
     ) -> Result<Self, StartError> {
         let mut problems = Problems::default();
         let authority = open_authority(&config, &mut problems);
+        let declared = config.settings.faults.iter().map(|fault| &**fault);
+        let missing = authority.as_ref();
+        let missing = missing.and_then(|authority| without_certificate(declared, authority));
+        missing
+            .into_iter()
+            .for_each(|message| problems.push(Problem::of_process(message)));
         let listener = bind("listen", config.process.listen, &mut problems).await;
         let control_listener = bind("control", config.process.control, &mut problems).await;
         let clock = Clock::default();
@@ -139,6 +148,9 @@ impl Emulator {
         else {
             return Err(StartError(problems));
         };
+        if !problems.is_empty() {
+            return Err(StartError(problems));
+        }
 
         let limits = TlsLimits {
             sessions_max: config.settings.limits.tls_sessions_max,
@@ -177,7 +189,7 @@ impl Emulator {
         };
         let control_api = Connector {
             shared: shared.clone(),
-            api: Api::Control(Arc::new(ControlApi::new(shared.clone()))),
+            api: Api::Control(Arc::new(ControlApi::new(shared.clone(), faults::READER))),
             cut_off: CutOff::default(),
         };
         let listeners = vec![
@@ -338,7 +350,7 @@ impl Emulator {
         self.shared.space.note_change(ChangeKind::Clock);
     }
 
-    /// State, journal, counters and policies back to the configuration
+    /// State, journal, counters, policies and faults back to the configuration
     ///
     /// A state file that cannot be written stays as it was, and so does the state; the log says so.
     pub fn reset(&self) {

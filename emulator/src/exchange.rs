@@ -5,6 +5,8 @@
 //! anything is decided, and whatever way a request ends, the entry is closed once, before the answer leaves.
 
 mod authenticate;
+mod faults;
+mod head;
 mod not_played;
 mod respond;
 
@@ -17,12 +19,12 @@ use hyper::{Response, body::Bytes};
 use lookoutvision::{
     operations::Refused,
     request::{Received, Request},
-    routes::Route,
 };
 use sigv4_verify::SignatureError;
 use tracing::{debug, warn};
 
-use self::not_played::ServiceNotPlayed;
+pub(crate) use self::faults::meet_in_handshake;
+use self::{faults::CallSubject, not_played::ServiceNotPlayed};
 use crate::{
     authorization::{self, Authorizable, Coverage, Permit},
     identity::Caller,
@@ -35,15 +37,28 @@ use crate::{
         Connection, HeadError, ReceivedRequest,
         body::{Account, BodyError, ReceivedBody, RequestBody},
     },
-    runtime::{Shared, Snapshot, Space},
+    runtime::{Shared, Snapshot, Space, faults::MetFault},
     services::{
         ec2,
+        injected::Injected,
         lookoutvision::{call::Call, perform},
         query::parameters::{Parameters, TooManyParameters},
         refusal::{BodyForm, FrontEndError, Refusal},
         sts,
     },
+    settings::faults::Effect,
 };
+
+/// What becomes of a request of the AWS API
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// It is answered
+    Whole(Response<Full<Bytes>>),
+    /// It is answered, and a fault of the connection befalls the answer
+    Faulty(Response<Full<Bytes>>, MetFault),
+    /// It gets no answer, but a fault of the connection
+    CutOff(MetFault),
+}
 
 /// Answers one request of the AWS API
 pub(crate) async fn answer(
@@ -51,21 +66,26 @@ pub(crate) async fn answer(
     connection: &Arc<Connection>,
     head: Parts,
     incoming: &mut RequestBody,
-) -> Response<Full<Bytes>> {
+) -> Answered {
     let snapshot = shared.space.snapshot();
     let limits = &snapshot.settings.limits;
     let checked = HeadError::check(&head, limits);
     let received = ReceivedRequest::new(head, connection.clone(), shared.space.clock.now());
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
+    let mut call = CallSubject::default();
     let outcome = match checked {
-        Ok(()) => exchange.decide(incoming, &mut entry).await,
+        Ok(()) => exchange.decide(incoming, &mut call, &mut entry).await,
         Err(error) => Err(FrontEndError::Head(error).into()),
     };
-    let response = match outcome {
+    let mut response = match outcome {
         Ok((status, body)) => {
             let form = BodyForm::of(exchange.service);
             respond::success(status, body, form, received.request_id, shared.space.clock.now())
+        }
+        Err(Refusal::Injected(Injected { met, .. })) if matches!(met.effect(), Effect::Connection(_)) => {
+            head::note_operation(&mut entry, &exchange);
+            return Answered::CutOff(met);
         }
         Err(refusal) => {
             if let Some((bytes, sha256)) = incoming.drain(limits).await {
@@ -76,7 +96,16 @@ pub(crate) async fn answer(
         }
     };
     note_answer(&mut entry, &response, limits.journal_body_bytes_max);
-    response
+    faults::name_fault(&entry, &mut response);
+    match call.fault_of_answer() {
+        None => Answered::Whole(response),
+        Some(met) => {
+            if matches!(met.effect(), Effect::Connection(fault) if !fault.leaves_the_whole_answer()) {
+                entry.status = None;
+            }
+            Answered::Faulty(response, met)
+        }
+    }
 }
 
 /// Answers what came instead of a request's head; `head` is what is left of it
@@ -138,7 +167,7 @@ impl<'e> Exchange<'e> {
             EmulatedHost::Other => authenticate::claimed_service_name(received),
             _ => None,
         };
-        let service = service(received, claimed_service.as_deref());
+        let service = head::service(received, claimed_service.as_deref());
         entry.service = service;
         Self {
             shared,
@@ -153,7 +182,10 @@ impl<'e> Exchange<'e> {
     fn refuse(&self, refusal: Refusal, entry: &mut OpenEntry<'_>) -> Response<Full<Bytes>> {
         let received = self.received;
         self.shared.limits_reached.note(refusal.limits());
-        note_what_the_head_says(entry, self, &refusal);
+        head::note_operation(entry, self);
+        if !matches!(refusal, Refusal::Before(FrontEndError::NoEntryPoint(_))) {
+            head::note_entry_point(entry, self);
+        }
         let wire = refusal.to_wire(
             self.service,
             received.request_id,
@@ -176,18 +208,22 @@ impl<'e> Exchange<'e> {
         respond::refusal(wire, received.request_id, self.shared.space.clock.now())
     }
 
-    /// The five steps
+    /// The five steps, and the faults between them
     async fn decide(
         &self,
         incoming: &mut RequestBody,
+        call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
+        self.meet_before_authentication(call, incoming, entry).await?;
         let authenticated = self.authenticate(incoming, entry).await?;
-        match self.service {
-            EmulatedService::LookoutVision => self.lookoutvision(authenticated, entry).await,
-            EmulatedService::Ec2 => self.ec2(authenticated, entry).await,
-            EmulatedService::Sts => self.sts(authenticated, entry).await,
-        }
+        let outcome = match self.service {
+            EmulatedService::LookoutVision => self.lookoutvision(authenticated, call, entry).await,
+            EmulatedService::Ec2 => self.ec2(authenticated, call, entry).await,
+            EmulatedService::Sts => self.sts(authenticated, call, entry).await,
+        };
+        self.meet_before_answer(call, entry).await?;
+        outcome
     }
 
     /// Steps 1 and 2
@@ -281,6 +317,7 @@ impl<'e> Exchange<'e> {
     async fn lookoutvision(
         &self,
         authenticated: Authenticated,
+        subject: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
         let Self {
@@ -309,6 +346,7 @@ impl<'e> Exchange<'e> {
         let mut request = Request::read(call, &view)?;
         drop(state);
         entry.operation = Some(request.operation().name().into());
+        self.note_subject(&request, subject);
         let output = loop {
             let again = request.can_be_overtaken().then(|| request.clone());
 
@@ -326,6 +364,7 @@ impl<'e> Exchange<'e> {
                 call,
                 entry,
             )?;
+            self.meet_instead_of_operation(subject, entry).await?;
 
             // 5. Do it.
             let access_key_id = entry.access_key_id.clone().unwrap_or_default();
@@ -359,9 +398,11 @@ impl<'e> Exchange<'e> {
     async fn ec2(
         &self,
         authenticated: Authenticated,
+        call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&authenticated.body, entry)?;
+        self.note_region(&authenticated.region, call);
         let invocation = ec2::Invocation::resolve(parameters, authenticated.region, self.snapshot)?;
         let permit = permit(
             &self.shared.space.coverage,
@@ -372,6 +413,7 @@ impl<'e> Exchange<'e> {
             invocation,
             entry,
         )?;
+        self.meet_instead_of_operation(call, entry).await?;
         let (request_id, now) = (self.received.request_id, self.received.received_at);
         let performed = move |space: &Space| ec2::perform(permit, request_id, now, space);
         let answer = self.shared.space.run_blocking(performed).await?;
@@ -382,18 +424,23 @@ impl<'e> Exchange<'e> {
     async fn sts(
         &self,
         authenticated: Authenticated,
+        call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
         let parameters = self.parameters(&authenticated.body, entry)?;
-        let call = sts::Call::resolve(
+        self.note_region(&authenticated.region, call);
+        let resolved = sts::Call::resolve(
             parameters,
             &authenticated.caller,
             self.snapshot,
             authenticated.region,
         );
-        let answer = match call? {
+        let answer = match resolved? {
             // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and none can be taken away.
-            sts::Call::GetCallerIdentity => sts::get_caller_identity(&authenticated.caller, self.received),
+            sts::Call::GetCallerIdentity => {
+                self.meet_instead_of_operation(call, entry).await?;
+                sts::get_caller_identity(&authenticated.caller, self.received)
+            }
             sts::Call::AssumeRole(invocation) => {
                 let permit = permit(
                     &self.shared.space.coverage,
@@ -404,6 +451,7 @@ impl<'e> Exchange<'e> {
                     *invocation,
                     entry,
                 )?;
+                self.meet_instead_of_operation(call, entry).await?;
                 let (request_id, now) = (self.received.request_id, self.received.received_at);
                 let performed = move |space: &Space| sts::assume_role(permit, request_id, now, space);
                 self.shared.space.run_blocking(performed).await?
@@ -439,18 +487,6 @@ impl<'e> Exchange<'e> {
 /// Longer than any action's name
 const ACTION_CHARACTERS_KEPT: usize = 128;
 
-/// Which service is asked: the one that the host names, or where it names none, the one that the scope does
-fn service(received: &ReceivedRequest, claimed: Option<&str>) -> EmulatedService {
-    match &received.host.emulated {
-        EmulatedHost::Regional(host) => host.service,
-        EmulatedHost::Vpce(host) => host.service,
-        EmulatedHost::NotPlayed => EmulatedService::LookoutVision,
-        EmulatedHost::Other => claimed
-            .and_then(EmulatedService::from_signing_name)
-            .unwrap_or(EmulatedService::LookoutVision),
-    }
-}
-
 fn permit<I: Authorizable>(
     coverage: &Coverage,
     snapshot: &Arc<Snapshot>,
@@ -479,33 +515,6 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
         .min(body.bytes.len());
     if kept > 0 {
         entry.body.kept = Some(body.bytes[..kept].into());
-    }
-}
-
-/// What a refused request was about, so that the journal finds it by its operation and its endpoint: read from the
-/// head alone, and believed by nobody but the reader.
-fn note_what_the_head_says(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>, refusal: &Refusal) {
-    let received = exchange.received;
-    if entry.operation.is_none() && exchange.service == EmulatedService::LookoutVision {
-        let path = received.target.split('?').next().unwrap_or_default();
-        entry.operation = Route::resolve(received.method.as_str(), path)
-            .ok()
-            .map(|route| route.operation().name().into());
-    }
-    if entry.entry_point.is_none()
-        && !matches!(refusal, Refusal::Before(FrontEndError::NoEntryPoint(_)))
-        && let Some(region) = authenticate::claimed_region(received)
-        && let Ok(HostEntryPoint::ByScope) = exchange.snapshot.endpoints.by_host(received.arrival())
-    {
-        let scope = Scope {
-            service: exchange.service,
-            region: &region,
-        };
-        entry.entry_point = exchange
-            .snapshot
-            .endpoints
-            .by_scope(scope, received.arrival())
-            .ok();
     }
 }
 

@@ -196,6 +196,7 @@ impl Journal {
             response_bytes: 0,
             response_body: None,
             rule: None,
+            fault: None,
             bytes: 0,
         };
         OpenEntry {

@@ -69,8 +69,9 @@ pub mod fuzz_checks;
 pub use aws_types::SdkConfig;
 pub use clock::{ClockError, ClockSetting, SignatureClocks};
 pub use emulator::{
-    Answer, Builder, Emulator, Expect, Model, ModelRef, PolicyChangeError, Principal, Project, Rectangle,
-    Requests, Rule, RuleChangeError, StartError, StateChangeError, VerifyError,
+    Answer, Builder, Emulator, Expect, Fault, FaultError, FaultReport, FaultStage, Model, ModelRef,
+    PolicyChangeError, Principal, Project, Rectangle, Requests, Rule, RuleChangeError, StartError,
+    StateChangeError, TlsFault, VerifyError,
 };
 pub use iam_policy::{Decision, Explanation, PolicyError};
 pub use jiff::Timestamp;

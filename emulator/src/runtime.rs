@@ -6,6 +6,7 @@
 
 pub(crate) mod acknowledged;
 pub(crate) mod addresses;
+pub(crate) mod faults;
 pub(crate) mod handshakes;
 pub(crate) mod policy_texts;
 mod records;
@@ -90,10 +91,14 @@ impl Shared {
                 );
             }
         }
+        let declared = settings.faults.iter().map(|fault| &**fault);
+        if let Some(message) = faults::without_certificate(declared, &self.authority) {
+            warn!("{message}");
+        }
         self.space.reload(settings);
     }
 
-    /// State, journal, counters and policies back to the configuration; the clock stays as it was set
+    /// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set
     ///
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.

@@ -3,6 +3,7 @@
 //! Each owns how its calls are read and performed, what it refuses with, and the form of its answers.
 
 pub(crate) mod ec2;
+pub(crate) mod injected;
 pub(crate) mod lookoutvision;
 pub(crate) mod policy_names;
 pub(crate) mod query;

@@ -7,10 +7,12 @@ use std::{sync::Arc, time::Duration};
 use aws_identifiers::{AccountId, Region};
 use lookoutvision::declared::Declarations;
 
+pub(crate) mod faults;
 pub(crate) mod limits;
 mod log_requests;
 mod policy_files;
 
+use self::faults::Fault;
 pub(crate) use self::limits::{Limits, LimitsReached};
 pub(crate) use self::log_requests::LogRequests;
 pub(crate) use self::policy_files::{PolicyFiles, sha256};
@@ -37,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) s3: S3,
     /// Where the emulator may be more or less strict than AWS
     pub(crate) strictness: Strictness,
+    /// What goes wrong on purpose
+    pub(crate) faults: Vec<Arc<Fault>>,
     /// Every bound, by name
     pub(crate) limits: Limits,
     /// Whether it is counted which parts of the policies requests come to

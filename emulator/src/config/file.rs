@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{network::PublicEndpoint, settings::LogRequests};
 
+pub(super) mod faults;
 pub(super) mod rules;
 
 /// A list, its elements `None` where they are wrong
@@ -117,6 +118,9 @@ pub(super) struct ConfigFile {
     /// emulator runs, `GET /coverage` shows what was counted.
     #[schemars(extend("default" = false))]
     pub(super) coverage: Option<bool>,
+    /// What goes wrong on purpose: errors, delays, broken connections and handshakes, each with the calls that meet it. A
+    /// call meets one at most: the first that strikes. Absent: nothing.
+    pub(super) faults: Option<List<faults::Written<faults::Fault>>>,
     /// Every bound, by name.
     pub(super) limits: Option<LimitsFile>,
 }

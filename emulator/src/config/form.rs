@@ -19,7 +19,7 @@ use std::{
 use client_text::spelling::{self, quoted};
 use serde::{
     Deserialize,
-    de::{self, Deserializer},
+    de::{self, DeserializeOwned, Deserializer},
 };
 use serde_json::{Map, Number, Value};
 
@@ -33,13 +33,34 @@ use super::{
 
 /// Reads the whole file. `None`: it is no mapping.
 pub(super) fn read(tree: &Node, report: &Report<'_>) -> Option<ConfigFile> {
+    read_part(tree, &ROOT, report)
+}
+
+/// Reads a section that stands alone, as a request to the control API brings one. `None`: it is not of the section's kind.
+pub(super) fn read_section<T: DeserializeOwned>(
+    tree: &Node,
+    section: &str,
+    report: &Report<'_>,
+) -> Option<T> {
+    read_part(tree, ROOT.properties.get(section)?, report)
+}
+
+/// The same of one element of a section that is a list
+pub(super) fn read_element<T: DeserializeOwned>(
+    tree: &Node,
+    section: &str,
+    report: &Report<'_>,
+) -> Option<T> {
+    read_part(tree, ROOT.properties.get(section)?.items.as_deref()?, report)
+}
+
+fn read_part<T: DeserializeOwned>(tree: &Node, schema: &'static Schema, report: &Report<'_>) -> Option<T> {
     let reader = Reader {
         definitions: &ROOT.definitions,
         report,
     };
     let place = Place::root();
-    let file = reader.read(tree, &ROOT, &place)?;
-    ConfigFile::deserialize(file)
+    T::deserialize(reader.read(tree, schema, &place)?)
         .map_err(|error| report.problem(&place, format!("the schema allows what cannot be read: {error}")))
         .ok()
 }

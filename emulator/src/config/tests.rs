@@ -2,6 +2,7 @@
 
 mod defaults;
 mod every_mistake;
+mod faults;
 mod mistakes;
 mod networks;
 mod principals;

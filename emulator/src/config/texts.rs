@@ -108,6 +108,8 @@ texts! {
     FilePath(String) = "path", file_path, {"minLength": 1};
     Name(EmulatedName) = "name", emulated_name, {};
     ScenarioText(String) = "scenario", scenario_text, {"minLength": 1};
+    FaultName(String) = "fault-name", fault_name, {"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"};
+    SourceIp(IpNet) = "source-ip", source_ip, {};
     S3AccessKeyId(String) = "s3-access-key-id", s3_access_key_id, {"minLength": 1};
     S3Url(S3Endpoint) = "s3-url", s3_url, {};
 }
@@ -214,6 +216,26 @@ fn cidr_block(text: &str) -> Result<IpNet, String> {
         Ok(network) => Ok(network.trunc()),
         Err(_) => Err(format!("`{text}` is not a network (like `172.28.0.0/16`)")),
     }
+}
+
+fn fault_name(text: &str) -> Result<String, String> {
+    let is_ordinary = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let begins_well = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if begins_well && text.len() <= 64 && text.bytes().all(is_ordinary) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{text}` is not a fault's name (1 to 64 of [A-Za-z0-9_.-], the first a letter or a digit)"
+    ))
+}
+
+fn source_ip(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()))
+        .map_err(|_| {
+            format!("`{text}` is neither an address nor a network (like `172.28.0.7` or `172.28.0.0/16`)")
+        })
 }
 
 fn sha256(text: &str) -> Result<[u8; 32], String> {

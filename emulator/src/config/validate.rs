@@ -5,6 +5,7 @@
 //! when nothing was. What is wrong in itself has been left out of the file by now: a check that would take it for absent
 //! asks [`Report::is_said`] instead.
 
+pub(super) mod faults;
 mod networks;
 mod policies;
 mod principals;
@@ -141,6 +142,18 @@ pub(super) fn validate(
     let (strictness, minimum_images) = strictness(&written.strictness.unwrap_or_default());
     let s3 = s3::validate(written.s3.unwrap_or_default(), &root.child("s3"), files, report);
     let limits = limits(written.limits.unwrap_or_default(), &root.child("limits"), report);
+    let faults_place = root.child("faults");
+    let faults = faults::validate(written.faults.unwrap_or_default(), &faults_place, report);
+    if let Some(faults) = &faults
+        && faults.len() > limits.faults_max
+    {
+        let message = format!(
+            "{} faults are more than faults_max ({})",
+            faults.len(),
+            limits.faults_max
+        );
+        report.problem(&faults_place, message);
+    }
     let (vpcs, vpc_endpoints) = networks?;
     let settings = Settings {
         names: names?,
@@ -169,6 +182,7 @@ pub(super) fn validate(
         account_id,
         s3: s3?,
         strictness,
+        faults: faults?.into_iter().map(Arc::new).collect(),
         limits,
         coverage: written.coverage.unwrap_or(false),
         policy_files: PolicyFiles::default(),

@@ -13,7 +13,13 @@ use super::{
     answer::{Answer, json_answer},
     modes::Modes,
 };
-use crate::{clock::ClockSetting, runtime::Shared};
+use crate::{
+    clock::ClockSetting,
+    runtime::{
+        Shared,
+        faults::{FaultState, FaultView},
+    },
+};
 
 #[derive(Serialize, ToSchema)]
 struct Health {
@@ -27,6 +33,8 @@ struct Health {
     ca: Ca,
     journal: JournalHealth,
     log: LogHealth,
+    /// The faults in force, and what each has done
+    faults: Vec<FaultHealth>,
     state: StateHealth,
 }
 
@@ -49,11 +57,33 @@ struct LogHealth {
 }
 
 #[derive(Serialize, ToSchema)]
+struct FaultHealth {
+    #[schema(value_type = String, example = "busy")]
+    name: Arc<str>,
+    state: FaultState,
+    /// Calls that matched
+    matched: u64,
+    /// Calls that met it
+    struck: u64,
+}
+
+#[derive(Serialize, ToSchema)]
 struct StateHealth {
     kept_in: &'static str,
     /// Why no change is made at present
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+}
+
+impl FaultHealth {
+    fn of(view: FaultView) -> Self {
+        Self {
+            name: view.name,
+            state: view.state,
+            matched: view.matched,
+            struck: view.struck,
+        }
+    }
 }
 
 /// Whether calls can be answered as they should be
@@ -82,7 +112,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     }
 }
 
-/// Version, uptime, effective modes, the CA's expiry, the journal and the state
+/// Version, uptime, effective modes, the CA's expiry, the journal, faults and the state
 #[utoipa::path(get, path = "/health", tag = "emulator", responses((status = 200, body = Health)))]
 pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Answer {
     view(&shared)
@@ -109,6 +139,14 @@ fn view(shared: &Shared) -> Answer {
         log: LogHealth {
             requests_lost: shared.space.journal.log.lost(),
         },
+        faults: shared
+            .space
+            .snapshot()
+            .faults
+            .views()
+            .into_iter()
+            .map(FaultHealth::of)
+            .collect(),
         state: StateHealth {
             kept_in: match shared.space.service.waits_for_disk() {
                 true => "file",

@@ -20,7 +20,9 @@ use super::{
     dashboard::{self, Dashboard},
     doctor, draft, endpoint_policy, env,
     error::ErrorAnswer,
-    events, health,
+    events,
+    faults::{self, FaultReader},
+    health,
     index::{self, Index},
     limits, matrix, metrics, policies, projects, requests, reset, rules, scenarios, simulate, state,
     statistics, verify, what_if,
@@ -43,15 +45,17 @@ use crate::runtime::Shared;
         (name = "journal", description = "What was asked, what was decided, and why"),
         (name = "policies", description = "VPC endpoints and their policies"),
         (name = "rules", description = "What DetectAnomalies answers, and the scenarios that rules move on"),
+        (name = "faults", description = "What goes wrong on purpose"),
         (name = "state", description = "What the service remembers, and its clock"),
     )
 )]
 struct Document;
 
 /// What answers requests, with `/` and `/openapi.json` about all of it
-pub(super) fn router(shared: Arc<Shared>) -> Router {
+pub(super) fn router(shared: Arc<Shared>, fault_reader: FaultReader) -> Router {
     let (router, document) = routes_and_document();
     router
+        .layer(axum::Extension(fault_reader))
         .layer(axum::Extension(Arc::new(Index::of(&document))))
         .layer(axum::Extension(Arc::new(Dashboard::of(&document))))
         .fallback(no_such_route)
@@ -102,6 +106,8 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(simulate::lint))
         .routes(routes!(what_if::ask))
         .routes(routes!(matrix::show))
+        .routes(routes!(faults::list, faults::replace, faults::add, faults::clear))
+        .routes(routes!(faults::remove))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
         .routes(routes!(rules::show, rules::put, rules::add, rules::restore))

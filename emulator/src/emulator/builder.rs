@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{
     Emulator, StartError,
-    declared::{Principal, Project},
+    declared::{Fault, Principal, Project},
 };
 use crate::config::{Config, Problem, Problems};
 
@@ -23,6 +23,7 @@ pub struct Builder {
     endpoint_policy: Option<Value>,
     principals: Vec<Principal>,
     projects: Vec<Project>,
+    faults: Vec<Fault>,
 }
 
 /// A configuration that is not declared in code
@@ -80,6 +81,15 @@ impl Builder {
         self
     }
 
+    /// Something that goes wrong on purpose from the start; a call meets the first that strikes
+    ///
+    /// With `config_yaml`, that has no `faults` then.
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
     /// Binds two free ports of loopback and serves
     ///
     /// # Errors
@@ -103,7 +113,7 @@ impl Builder {
             (None, text) => Config::embedded(text.as_deref(), policy),
             (Some(path), None) => Config::embedded_file(path, policy),
             (Some(path), Some(_)) => Err(Problem::of_process(format!(
-                "`{}` is the whole configuration: principals and projects belong into it, or its text into `config_yaml`",
+                "`{}` is the whole configuration: principals, projects and faults belong into it, or its text into `config_yaml`",
                 path.display()
             ))
             .into()),
@@ -115,6 +125,7 @@ impl Builder {
         let sections = [
             section("principals", &self.principals),
             section("projects", &self.projects),
+            section("faults", &self.faults),
         ];
         let sections = sections.into_iter().flatten();
         let parts: Vec<String> = yaml.cloned().into_iter().chain(sections).collect();
@@ -134,6 +145,7 @@ impl fmt::Debug for Builder {
             .field("endpoint_policy", &self.endpoint_policy)
             .field("principals", &self.principals)
             .field("projects", &self.projects)
+            .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
 }

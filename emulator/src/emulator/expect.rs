@@ -97,6 +97,11 @@ impl Expect {
         self.with(|pattern| pattern.rule = Some(Some(rule.into())))
     }
 
+    /// Those that met this fault
+    pub fn fault(self, name: impl Into<String>) -> Self {
+        self.with(|pattern| pattern.fault = Some(Some(name.into())))
+    }
+
     /// Exactly so many
     pub fn times(mut self, count: u64) -> Self {
         self.last.times.set_exactly(count);

@@ -105,6 +105,12 @@ impl<'e> Requests<'e> {
         self.filter("rule", rule)
     }
 
+    /// The fault that the request met
+    #[track_caller]
+    pub fn fault(self, name: &str) -> Self {
+        self.filter("fault", name)
+    }
+
     /// `lookoutvision`, `ec2` or `sts`
     #[track_caller]
     pub fn service(self, service: &str) -> Self {

@@ -123,6 +123,11 @@ pub(crate) fn claimed_region(request: &ReceivedRequest) -> Option<Region> {
     claimed_credential(request)?.split('/').nth(2)?.parse().ok()
 }
 
+/// The access key id that a request says it was signed with
+pub(crate) fn claimed_access_key_id(request: &ReceivedRequest) -> Option<String> {
+    Some(claimed_credential(request)?.split('/').next()?.to_owned())
+}
+
 /// The signing name of the service that a request says it was signed for
 ///
 /// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].

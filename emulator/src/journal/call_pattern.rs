@@ -8,17 +8,14 @@
 //! and `null` asks that the call has no such member.
 
 use aws_identifiers::VpcEndpointId;
-use client_text::{escape, json::Object};
+use client_text::{escape, json::Object, spelling::suggestion};
 use iam_policy::matches_glob;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sigv4_verify::redact_secrets;
 use utoipa::ToSchema;
 
-use super::{
-    Entry,
-    filter::{DECISIONS, suggestion},
-};
+use super::{Entry, filter::DECISIONS};
 use crate::{
     authorization::Authorization,
     identity::Principal,
@@ -62,7 +59,7 @@ pub(crate) struct CallPattern {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     target: Member<String>,
-    /// The HTTP status; `null`: the client hung up before there was an answer
+    /// The HTTP status; `null`: the client hung up before there was an answer, or a fault kept it from the client
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u16>)]
     pub(crate) status: Member<u16>,
@@ -78,6 +75,10 @@ pub(crate) struct CallPattern {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub(crate) rule: Member<String>,
+    /// The fault that the call met
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "busy")]
+    pub(crate) fault: Member<String>,
     #[serde(default, deserialize_with = "object")]
     body: BodyPattern,
 }
@@ -221,6 +222,7 @@ impl CallPattern {
         differences.text("decision", &self.decision, decision);
         differences.text("error_code", &self.error_code, entry.error_code);
         differences.text("rule", &self.rule, entry.rule.as_deref());
+        differences.text("fault", &self.fault, entry.fault.as_deref());
         let in_lower_case = self
             .body
             .sha256
@@ -263,6 +265,7 @@ impl CallPattern {
             ("decision", self.decision.as_ref().map(text)),
             ("error_code", self.error_code.as_ref().map(text)),
             ("rule", self.rule.as_ref().map(text)),
+            ("fault", self.fault.as_ref().map(text)),
             ("body.sha256", self.body.sha256.as_ref().map(text)),
             ("body.content_type", self.body.content_type.as_ref().map(text)),
             ("body.bytes", self.body.bytes.as_ref().map(number)),

@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     pub(crate) operation: Option<Cow<'static, str>>,
     /// `None`: the request was refused before it was authorised
     pub(crate) authorization: Option<Arc<Authorization>>,
-    /// `None`: the client hung up before there was an answer
+    /// `None`: the client hung up before there was an answer, or a fault kept the whole of it from the client
     pub(crate) status: Option<StatusCode>,
     pub(crate) error_code: Option<&'static str>,
     pub(crate) message: Option<Box<str>>,
@@ -51,6 +51,8 @@ pub(crate) struct Entry {
     /// The answer's body, where it is kept: as a whole or not at all
     pub(crate) response_body: Option<Bytes>,
     pub(crate) rule: Option<Box<str>>,
+    /// The fault that the request met, which is the fault's own text
+    pub(crate) fault: Option<Arc<str>>,
     /// What the entry costs, estimated when it is closed
     pub(super) bytes: usize,
 }

@@ -61,6 +61,8 @@ pub(crate) enum ChangeKind {
     Rule,
     /// A test has set a scenario; what rules set is in the journal
     Scenario,
+    /// Faults were added or taken away
+    Fault,
 }
 
 /// How far a listener has been told

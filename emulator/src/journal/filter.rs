@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use aws_identifiers::VpcEndpointId;
-use client_text::spelling;
+use client_text::spelling::suggestion;
 use http::StatusCode;
 use iam_policy::Arn;
 use jiff::Timestamp;
@@ -40,6 +40,7 @@ pub(super) struct Filter {
     access_key_id: Option<String>,
     decision: Option<&'static str>,
     error_code: Option<String>,
+    fault: Option<String>,
     operation: Option<&'static str>,
     principal: Option<String>,
     resource: Option<String>,
@@ -158,6 +159,7 @@ impl Query {
                 filter.decision = Some(decision.ok_or_else(|| wrong(expected))?);
             }
             "error_code" => filter.error_code = text()?,
+            "fault" => filter.fault = text()?,
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| *limit > 0);
                 self.limit = Some(limit.ok_or_else(|| wrong("a whole number from 1"))?);
@@ -247,6 +249,7 @@ impl Filter {
                 authorization.map(|authorization| authorization.decision().as_str()),
             )
             && asks(self.error_code.as_deref(), entry.error_code)
+            && asks(self.fault.as_deref(), entry.fault.as_deref())
             && asks(self.operation, entry.operation.as_deref())
             && asks(
                 self.principal.as_deref(),
@@ -264,21 +267,14 @@ impl Filter {
     }
 }
 
-/// What a name was meant to be, or what there is
-pub(super) fn suggestion(written: &str, names: &[&str]) -> String {
-    match spelling::meant(written, names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", spelling::quoted(names)),
-    }
-}
-
 /// The parameters of a query, and what each asks for
-pub(crate) const PARAMETERS: [(&str, &str); 17] = [
+pub(crate) const PARAMETERS: [(&str, &str); 18] = [
     ("access_key_id", "The access key id that the request names"),
     ("after", "Entries recorded after that of this request id"),
     ("before", "Entries recorded before that of this request id"),
     ("decision", "allowed, implicitDeny or explicitDeny"),
     ("error_code", "The code of the answer"),
+    ("fault", "The fault that the request met"),
     (
         "limit",
         "At most so many entries; `Link: rel=\"next\"` leads to the others",
@@ -305,7 +301,7 @@ pub(crate) const PARAMETERS: [(&str, &str); 17] = [
     ),
 ];
 
-fn parameter_names() -> [&'static str; 17] {
+fn parameter_names() -> [&'static str; 18] {
     PARAMETERS.map(|(name, _)| name)
 }
 
@@ -354,7 +350,7 @@ mod tests {
             (
                 "colour=red",
                 "there is no parameter `colour`; there are `access_key_id`, `after`, `before`, `decision`, `error_code`, \
-                 `limit`, `operation`, `order`, `principal`, `resource`, `rule`, `service`, `since`, `source_ip`, \
+                 `fault`, `limit`, `operation`, `order`, `principal`, `resource`, `rule`, `service`, `since`, `source_ip`, \
                  `status`, `target`, `vpc_endpoint_id`",
             ),
             ("status=200&status=403", "`status` is given more than once"),

@@ -182,6 +182,7 @@ fn write_line(entry: &Entry) {
         entry_point,
         decision = authorization.map(|authorization| authorization.decision().as_str()),
         error_code = entry.error_code,
+        fault = entry.fault.as_deref(),
         traceparent = entry.traceparent.as_ref().map(TraceParent::as_str),
         summary,
         duration_micros = u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),

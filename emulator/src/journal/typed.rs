@@ -104,7 +104,7 @@ impl JournalEntry {
         self.0.authorization.as_deref().map(Authorization::explain)
     }
 
-    /// The HTTP status of the answer; `None`: the client hung up before there was one
+    /// The HTTP status of the answer; `None`: the client hung up before there was one, or a fault kept it from the client
     pub fn status(&self) -> Option<u16> {
         self.0.status.map(|status| status.as_u16())
     }
@@ -122,6 +122,11 @@ impl JournalEntry {
     /// The canned rule that answered
     pub fn rule(&self) -> Option<&str> {
         self.0.rule.as_deref()
+    }
+
+    /// The fault that the request met
+    pub fn fault(&self) -> Option<&str> {
+        self.0.fault.as_deref()
     }
 
     /// What is odd about the request or its answer

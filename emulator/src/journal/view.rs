@@ -56,6 +56,8 @@ pub(crate) struct EntryView<'a> {
     #[schema(value_type = Vec<Vec<Object>>)]
     layers: Vec<Vec<LayerDecision>>,
     status: Option<u16>,
+    /// The fault that the request met
+    fault: Option<&'a str>,
     error_code: Option<&'a str>,
     message: Option<&'a str>,
     decision: Option<&'static str>,
@@ -232,6 +234,7 @@ impl<'a> EntryView<'a> {
                 pairs.map(|(pair, _)| authorization.layers(pair)).collect()
             }),
             status: entry.status.map(|status| status.as_u16()),
+            fault: entry.fault.as_deref(),
             error_code: entry.error_code,
             message: entry.message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),

@@ -205,6 +205,17 @@ impl RequestBody {
         None
     }
 
+    /// Takes so many bytes and throws them away, or as many as come within `body_timeout` and `body_idle_timeout`
+    pub(crate) async fn discard(&mut self, bytes: u64, limits: &Limits) {
+        let mut clock = BodyClock::new(limits);
+        while (self.bytes_read as u64) < bytes {
+            match self.next(&mut clock).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
     /// The next bytes; `None`: there are no more
     async fn next(&mut self, clock: &mut BodyClock<'_>) -> Result<Option<Bytes>, BodyError> {
         if self.progress == Progress::Complete {

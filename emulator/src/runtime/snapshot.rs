@@ -7,6 +7,7 @@ use lookoutvision::{canned::PutRules, model::ModelAddress, store::Declared};
 
 use super::{
     acknowledged::AcknowledgedChanges,
+    faults::FaultSet,
     policy_texts::{self, PolicyTexts},
     rules::RuleChanges,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Snapshot {
     pub(crate) declared: Arc<Declared>,
     /// Rules of models that were put while the emulator runs
     pub(crate) rules: Arc<RuleChanges>,
+    /// What goes wrong on purpose
+    pub(crate) faults: Arc<FaultSet>,
     /// By access key id: whose it is, and which of the principal's keys
     pub(super) keys: Arc<AccessKeys>,
     pub(super) sessions: Arc<Sessions>,
@@ -61,6 +64,7 @@ impl Snapshot {
             })
             .collect();
         Self {
+            faults: Arc::new(FaultSet::of(&settings.faults)),
             settings,
             declared,
             endpoints,

@@ -15,8 +15,13 @@ use jiff::Timestamp;
 use lookoutvision::{call_counts::CallCounts, scenarios::Scenarios};
 
 use super::{
-    acknowledged::AcknowledgedChanges, policy_texts::PolicyTexts, rules::RuleReader, s3_tasks::S3Tasks,
-    service::Service, snapshot::Snapshot,
+    acknowledged::AcknowledgedChanges,
+    faults::{FaultSet, FaultsUnchanged},
+    policy_texts::PolicyTexts,
+    rules::RuleReader,
+    s3_tasks::S3Tasks,
+    service::Service,
+    snapshot::Snapshot,
 };
 use crate::{
     authorization::Coverage,
@@ -27,11 +32,11 @@ use crate::{
         events::{Change, ChangeKind},
     },
     network::changes::EndpointChanges,
-    settings::Settings,
+    settings::{Limits, Settings},
     storage::StorageError,
 };
 
-/// State, endpoints, policies, sessions, journal, counters and clock
+/// State, endpoints, policies, sessions, faults, journal, counters and clock
 pub(crate) struct Space {
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
@@ -125,7 +130,8 @@ impl Space {
         if settings.coverage != self.snapshot().settings.coverage {
             self.coverage.turn(settings.coverage);
         }
-        self.renew_snapshot(settings, &made);
+        let faults = self.snapshot().faults.reloaded(&settings.faults);
+        self.renew_snapshot(settings, &made, &Arc::new(faults));
         self.note_change(ChangeKind::Reload);
     }
 
@@ -174,6 +180,7 @@ impl Space {
                 .endpoints()
                 .table(&now.settings.networks, self.started_at(&made)),
             rules: now.rules.clone(),
+            faults: now.faults.clone(),
             keys: now.keys.clone(),
             sessions: now.sessions.clone(),
         };
@@ -181,6 +188,31 @@ impl Space {
         self.snapshot.store(Arc::new(snapshot));
         self.note_change(kind);
         Ok(result)
+    }
+
+    /// Puts other faults in force, from the next request on, unless `change` refuses; changes go one after the other
+    ///
+    /// # Errors
+    /// When `change` does; then nothing is changed.
+    pub(super) fn change_faults(
+        &self,
+        change: impl FnOnce(&FaultSet, &Limits) -> Result<FaultSet, FaultsUnchanged>,
+    ) -> Result<(), FaultsUnchanged> {
+        let _made = self.made();
+        let now = self.snapshot();
+        let faults = Arc::new(change(&now.faults, &now.settings.limits)?);
+        self.snapshot.store(Arc::new(Snapshot {
+            settings: now.settings.clone(),
+            declared: now.declared.clone(),
+            endpoints: now.endpoints.clone(),
+            rules: now.rules.clone(),
+            faults: faults.clone(),
+            keys: now.keys.clone(),
+            sessions: now.sessions.clone(),
+        }));
+        now.faults.give_way_to(&faults);
+        self.note_change(ChangeKind::Fault);
+        Ok(())
     }
 
     /// Hands out a session of a role, good from the next request on
@@ -200,13 +232,14 @@ impl Space {
             declared: now.declared.clone(),
             endpoints: now.endpoints.clone(),
             rules: now.rules.clone(),
+            faults: now.faults.clone(),
             keys: now.keys.clone(),
             sessions: made.sessions().clone(),
         }));
         Ok(())
     }
 
-    /// State, journal, counters and policies back to the configuration; the clock stays as it was set
+    /// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set
     ///
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
@@ -220,7 +253,9 @@ impl Space {
         // What they were begun for is gone.
         self.s3_tasks.give_up();
         made.forget();
-        self.renew_snapshot(self.snapshot().settings.clone(), &made);
+        let settings = self.snapshot().settings.clone();
+        let faults = FaultSet::of(&settings.faults);
+        self.renew_snapshot(settings, &made, &Arc::new(faults));
         self.calls.reset();
         self.draws.reset();
         self.journal.reset();
@@ -263,10 +298,20 @@ impl Space {
     }
 
     /// Puts a snapshot in force that is made anew of everything
-    pub(super) fn renew_snapshot(&self, settings: Arc<Settings>, made: &AcknowledgedChanges) {
-        let snapshot = Snapshot::new(settings, made, self.started_at(made));
+    pub(super) fn renew_snapshot(
+        &self,
+        settings: Arc<Settings>,
+        made: &AcknowledgedChanges,
+        faults: &Arc<FaultSet>,
+    ) {
+        let before = self.snapshot();
+        let snapshot = Snapshot {
+            faults: faults.clone(),
+            ..Snapshot::new(settings, made, self.started_at(made))
+        };
         snapshot.keep_policies(&self.policy_texts);
         self.snapshot.store(Arc::new(snapshot));
+        before.faults.give_way_to(faults);
     }
 
     /// When what the configuration declares came to be

@@ -327,7 +327,7 @@ impl Space {
         }
         self.calls.replace(&counters);
         self.draws.replace(&draws);
-        self.renew_snapshot(snapshot.settings.clone(), &made);
+        self.renew_snapshot(snapshot.settings.clone(), &made, &snapshot.faults);
         self.note_change(ChangeKind::State);
         Ok(left_out)
     }

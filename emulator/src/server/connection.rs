@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     io,
     net::SocketAddr,
     pin::{Pin, pin},
@@ -14,6 +15,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -33,6 +35,7 @@ use tracing::debug;
 
 use self::{
     cut_off::CutOff,
+    faults::{Cut, CutSignal, FaultyBody},
     handshake::{handshake, remark},
     idle::idle_for,
     in_flight::InFlight,
@@ -40,7 +43,7 @@ use self::{
 };
 use crate::{
     control::ControlApi,
-    exchange,
+    exchange::{self, Answered},
     request::{
         Connection, HeadError,
         body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
@@ -57,6 +60,7 @@ use crate::{
 };
 
 pub(crate) mod cut_off;
+mod faults;
 mod handshake;
 mod idle;
 mod in_flight;
@@ -107,6 +111,8 @@ struct Exchange {
     was_asked: AtomicBool,
     /// An answer left before its request had come in whole
     was_cut_short: AtomicBool,
+    /// A fault ends the connection
+    cut: Arc<CutSignal>,
 }
 
 impl Exchange {
@@ -116,6 +122,7 @@ impl Exchange {
             turns: Arc::new(Turns::new()),
             was_asked: AtomicBool::new(false),
             was_cut_short: AtomicBool::new(false),
+            cut: Arc::default(),
         }
     }
 }
@@ -221,8 +228,13 @@ impl Answerer {
         let mut body = RequestBody::new(incoming, &head.headers);
         let (mut response, is_body_complete) = match &self.service {
             Service::Aws(shared, connection) => {
-                let answer = exchange::answer(shared, connection, head, &mut body).await;
-                (answer.map(Either::Left), body.is_complete())
+                let answered = exchange::answer(shared, connection, head, &mut body).await;
+                let response = match answered {
+                    Answered::Whole(response) => response.map(Either::Left),
+                    // In a box, because calls without a fault would carry the room for it.
+                    faulty => Box::pin(self.befall(shared, faulty)).await,
+                };
+                (response, body.is_complete())
             }
             // In a box, because calls of the AWS API would carry the room for it.
             Service::Control(control, client) => {
@@ -249,6 +261,22 @@ impl Answerer {
         }
     }
 
+    /// Lets a fault befall an answer; a call that gets none never comes back
+    async fn befall(&self, shared: &Shared, answered: Answered) -> Response<AnswerBody> {
+        let (signal, stopping) = (&self.exchange.cut, &shared.stopping);
+        let met = match answered {
+            Answered::Whole(response) => return response.map(Either::Left),
+            Answered::Faulty(response, met) => {
+                if let Some(response) = FaultyBody::befall(response, &met, signal, stopping) {
+                    return response.map(|body| Either::Right(axum::body::Body::new(body)));
+                }
+                met
+            }
+            Answered::CutOff(met) => met,
+        };
+        faults::without_answer(&met, signal, stopping).await
+    }
+
     /// Answers what came instead of a request's head
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
         self.exchange.was_asked.store(true, Ordering::Relaxed);
@@ -273,6 +301,7 @@ async fn serve_http1(
     cut_off: CutOff,
 ) -> hyper::Result<()> {
     stream.withhold_out_of_turn(answerer.exchange.turns.clone());
+    let unflushed = stream.unflushed();
     let service = service_fn(|request| {
         answerer.exchange.turns.request_was_read();
         answerer.exchange.was_asked.store(true, Ordering::Relaxed);
@@ -291,9 +320,11 @@ async fn serve_http1(
     let is_idle = || idle_for(limits.idle_timeout, || answerer.exchange.turns.idle_since());
     // Looked at when it was woken and not with each piece of a request, which would cost more than it tells.
     let mut stopping = stop.clone();
+    let cut = &answerer.exchange.cut;
     let mut why_to_end = FuturesUnordered::from_iter([async {
         tokio::select! {
             biased;
+            cut = cut.received() => WhyToEnd::Fault(cut),
             () = Stop::told(&mut stopping) => WhyToEnd::Stop,
             () = is_idle() => WhyToEnd::Idle,
         }
@@ -304,22 +335,33 @@ async fn serve_http1(
         ended = &mut served => Ok(ended),
     };
     let ended = match ended {
-        Ok(ended) => ended,
+        Ok(ended) => Ok(ended),
         Err(WhyToEnd::Idle) => {
             answerer.limits_reached().idle_timeout.note();
             return Ok(());
         }
+        Err(WhyToEnd::Fault(cut)) => Err(cut),
         Err(WhyToEnd::Stop) => {
             Pin::new(&mut served).graceful_shutdown();
             tokio::select! {
                 biased;
-                ended = &mut served => ended,
+                cut = cut.received() => Err(cut),
+                ended = &mut served => Ok(ended),
                 // There is a beginning of a head, and nothing more of it.
                 () = is_idle() => return Ok(()),
             }
         }
     };
     drop(why_to_end);
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(cut) => {
+            written_out(&mut served, &unflushed).await;
+            let mut stream = served.into_parts().io.into_inner();
+            cut.carry_out(&mut stream, limits, &mut stop).await;
+            return Ok(());
+        }
+    };
 
     let parts = served.into_parts();
     let mut stream = parts.io.into_inner();
@@ -342,8 +384,18 @@ async fn serve_http1(
 
 /// Why a connection ends that its client would keep
 enum WhyToEnd {
+    Fault(Cut),
     Stop,
     Idle,
+}
+
+/// Goes on serving until everything is written that was handed over before a fault ended the connection
+async fn written_out<T>(served: &mut (impl Future<Output = T> + Unpin), unflushed: &AtomicBool) {
+    poll_fn(|context| match Pin::new(&mut *served).poll(context) {
+        Poll::Pending if unflushed.load(Ordering::Relaxed) => Poll::Pending,
+        _ => Poll::Ready(()),
+    })
+    .await;
 }
 
 /// Writes an answer in hyper's place, and closes our side of the connection
@@ -378,6 +430,8 @@ async fn serve_http2(
     mut stop: watch::Receiver<Stop>,
     cut_off: CutOff,
 ) -> hyper::Result<()> {
+    let cut = answerer.exchange.cut.clone();
+    let unflushed = stream.unflushed();
     let service = service_fn(|request| answerer.clone().answer(request));
     let in_flight = InFlight::new();
     let _counted = in_flight.counted(cut_off);
@@ -386,26 +440,39 @@ async fn serve_http2(
         let mut served = pin!(builder.serve_connection(TokioIo::new(&mut stream), service));
         let ended = tokio::select! {
             biased;
+            cut = cut.received() => Some(Err(cut)),
             () = Stop::told(&mut stop) => None,
             () = in_flight.idle_for(limits.idle_timeout) => {
                 answerer.limits_reached().idle_timeout.note();
                 None
             }
-            ended = served.as_mut() => Some(ended),
+            ended = served.as_mut() => Some(Ok(ended)),
         };
-        match ended {
+        let ended = match ended {
             Some(ended) => ended,
             None => {
                 // GOAWAY: requests that were sent before the client reads it are still answered.
                 served.as_mut().graceful_shutdown();
                 tokio::select! {
                     biased;
-                    ended = served => ended,
+                    cut = cut.received() => Err(cut),
+                    ended = served.as_mut() => Ok(ended),
                     // The client does not confirm the GOAWAY, or never began to speak HTTP/2: there is nothing to
                     // wait for.
-                    () = in_flight.idle_for(limits.idle_timeout) => Ok(()),
+                    () = in_flight.idle_for(limits.idle_timeout) => Ok(Ok(())),
                 }
             }
+        };
+        if ended.is_err() {
+            written_out(&mut served, &unflushed).await;
+        }
+        ended
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(cut) => {
+            cut.carry_out(&mut stream, limits, &mut stop).await;
+            return Ok(());
         }
     };
     // Frames that make no sense are answered with a GOAWAY that says so.

@@ -7,7 +7,10 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -33,6 +36,8 @@ pub(crate) type Transport = Either<TlsStream<TcpStream>, TcpStream>;
 pub(crate) struct Stream {
     transport: Transport,
     stall_max: Duration,
+    /// Whether the system has not taken everything that was written
+    unflushed: Arc<AtomicBool>,
     /// Runs from the moment that the other side takes nothing more
     stalled: Option<Pin<Box<Sleep>>>,
     /// `None`: nobody counts what is dropped half-written
@@ -60,6 +65,7 @@ impl Stream {
         Self {
             transport,
             stall_max,
+            unflushed: Arc::default(),
             stalled: None,
             sending: None,
             turns: None,
@@ -77,7 +83,13 @@ impl Stream {
         self
     }
 
+    /// Whether the system has not taken everything that was written, for whoever does not have the stream
+    pub(crate) fn unflushed(&self) -> Arc<AtomicBool> {
+        self.unflushed.clone()
+    }
+
     fn set_unflushed(&mut self, is_unflushed: bool) {
+        self.unflushed.store(is_unflushed, Ordering::Relaxed);
         if let Some(sending) = &mut self.sending {
             sending.is_unflushed = is_unflushed;
         }

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
-use super::{ec2, lookoutvision, sts};
+use super::{ec2, injected::Injected, lookoutvision, sts};
 use crate::{
     authorization::Denial,
     network::{entry_point::EntryPointError, host_name::EmulatedService},
@@ -24,6 +24,8 @@ pub(crate) enum Refusal {
     Before(FrontEndError),
     /// The service's own error
     Own(Box<dyn OwnError>),
+    /// A fault that a test asked for
+    Injected(Injected),
 }
 
 /// What stands before every service
@@ -44,6 +46,12 @@ pub(crate) enum FrontEndError {
 impl From<FrontEndError> for Refusal {
     fn from(error: FrontEndError) -> Self {
         Self::Before(error)
+    }
+}
+
+impl From<Injected> for Refusal {
+    fn from(injected: Injected) -> Self {
+        Self::Injected(injected)
     }
 }
 
@@ -123,9 +131,11 @@ impl Refusal {
     /// The limits of which one was reached, by their keys of the configuration
     pub(crate) fn limits(&self) -> Vec<&'static str> {
         match self {
-            Self::Before(Fault::Head(error)) => error.limits().to_vec(),
-            Self::Before(Fault::Body(error)) => error.limits(),
-            Self::Before(Fault::NoEntryPoint(_) | Fault::Signature(_) | Fault::AccessDenied(_)) => Vec::new(),
+            Self::Before(FrontEndError::Head(error)) => error.limits().to_vec(),
+            Self::Before(FrontEndError::Body(error)) => error.limits(),
+            Self::Before(
+                FrontEndError::NoEntryPoint(_) | FrontEndError::Signature(_) | FrontEndError::AccessDenied(_),
+            ) => Vec::new(),
             Self::Own(error) => error.limit().into_iter().collect(),
         }
     }
@@ -139,6 +149,7 @@ impl Refusal {
     ) -> WireRefusal {
         let error = match self {
             Self::Own(error) => return error.to_wire(request_id),
+            Self::Injected(injected) => return injected.to_wire(service, request_id),
             Self::Before(error) => error,
         };
         match service {

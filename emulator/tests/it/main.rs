@@ -5,6 +5,7 @@ mod api_constraints;
 mod bodies;
 mod certificates;
 mod closing;
+mod connection_faults;
 mod connections;
 mod container;
 mod control_api;
@@ -20,6 +21,7 @@ mod entry_points;
 mod environment;
 #[cfg(unix)]
 mod events;
+mod faults;
 mod file_modes;
 mod first_contact;
 mod hostile_texts;

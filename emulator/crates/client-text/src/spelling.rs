@@ -26,6 +26,14 @@ pub fn quoted(names: &[&str]) -> String {
         .join(", ")
 }
 
+/// For the end of a sentence about a name that there is not: what it was meant to be, or what there is
+pub fn suggestion(written: &str, names: &[&str]) -> String {
+    match meant(written, names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", quoted(names)),
+    }
+}
+
 fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
     names
         .iter()

@@ -48,7 +48,7 @@ fn an_unknown_key_is_told_with_the_nearest_or_with_all_that_there_are() {
     check(
         "a/b~c: 1\n",
         "emulator.yaml:1:1: /a~1b~0c: unknown key; the keys here are `account_id`, `certs`, `control`, `coverage`, `endpoint_policy`, \
-         `http2`, `limits`, `listen`, `log_format`, `log_level`, `log_requests`, `managed_policies`, `names`, `organization`, \
+         `faults`, `http2`, `limits`, `listen`, `log_format`, `log_level`, `log_requests`, `managed_policies`, `names`, `organization`, \
          `principals`, `projects`, `public_certs`, `public_endpoint`, `roles`, `s3`, `seed`, `state`, `strictness`, `timing`, \
          `vpc_endpoints`, `vpcs`",
     );
@@ -70,7 +70,7 @@ fn a_mistake_is_one_line_without_control_characters_whatever_the_file_says() {
 
 #[test]
 fn sections_that_are_not_there_yet_are_unknown_keys() {
-    for section in ["faults", "metrics"] {
+    for section in ["metrics", "spaces"] {
         let text = mistakes(&format!("{section}: {{}}\n"));
         assert!(
             text.starts_with(&format!("emulator.yaml:1:1: /{section}: unknown key")),

@@ -43,7 +43,7 @@ struct When {
 
 /// Both ends are in it
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Between {
+pub(super) struct Between {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -290,7 +290,7 @@ impl When {
 
 impl Between {
     /// `None`: everything is in it
-    fn of(range: &impl RangeBounds<u64>) -> Option<Self> {
+    pub(super) fn of(range: &impl RangeBounds<u64>) -> Option<Self> {
         let from = match range.start_bound() {
             Bound::Included(from) => Some(*from),
             Bound::Excluded(before) => Some(before.saturating_add(1)),

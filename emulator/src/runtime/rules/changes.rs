@@ -159,7 +159,7 @@ impl Space {
             return Err(NotChanged::TooMany(message));
         }
         made.put_rules(changes, model)?;
-        self.renew_snapshot(settings.clone(), &made);
+        self.renew_snapshot(settings.clone(), &made, &self.snapshot().faults);
         self.note_change(ChangeKind::Rule);
         Ok(PutIn { id, warnings })
     }

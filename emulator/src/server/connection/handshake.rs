@@ -5,20 +5,29 @@ use std::{net::SocketAddr, sync::Arc};
 use rustls::{ProtocolVersion, ServerConfig, server::Acceptor};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::linger::linger;
+use super::{
+    faults::{end_handshake, flaw_of},
+    linger::linger,
+};
 use crate::{
-    request::{Connection, TlsSession},
+    exchange,
+    request::{Connection, TlsSession, body::Client},
     runtime::{
         Shared,
+        faults::MetFault,
         unheard::{Ending, is_probe},
     },
-    settings::Limits,
+    settings::{
+        Limits,
+        faults::{Effect, TlsFault},
+    },
     tls::{CertsPaths, UNRECOGNIZED_NAME_ALERT},
 };
 
-/// A session with whoever it is with, and whether `doctor` made it only to see that it can
+/// A session with whoever it is with, and whether nothing is to be thought of it when no request follows: `doctor` made it only
+/// to see that it can, or a fault befell it
 pub(super) async fn handshake(
     shared: &Shared,
     tls: Arc<ServerConfig>,
@@ -29,7 +38,8 @@ pub(super) async fn handshake(
     let local = stream.local_addr().ok()?;
     // A full answer goes out in one write; without this its last segment can wait 40 ms for an acknowledgement.
     stream.set_nodelay(true).ok()?;
-    let (mut server_name, mut is_for_doctor) = (None, false);
+    let (mut server_name, mut is_for_doctor, mut is_faulty) = (None, false, false);
+    let client = || shared.bodies.client(peer.ip());
     let handshake = async {
         if speaks_plain_http(&stream).await {
             info!(
@@ -40,7 +50,7 @@ pub(super) async fn handshake(
             );
             // The client may be gone; there is nobody else to tell.
             let _ = stream.write_all(plain_http_answer().as_bytes()).await;
-            return Err((Ending::PlainHttp, Some(stream)));
+            return Err(NoSession::Ended(Ending::PlainHttp, Some(stream)));
         }
         let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
         let (error, stream) = match (&mut acceptor).await {
@@ -49,35 +59,55 @@ pub(super) async fn handshake(
                 server_name = hello.server_name().map(str::to_owned);
                 is_for_doctor = is_probe(&hello);
                 match shared.authority.screen(server_name.as_deref()) {
-                    Ok(_) => match begun.into_stream(tls).into_fallible().await {
-                        Ok(session) => return Ok(session),
-                        Err((error, stream)) => (error, Some(stream)),
-                    },
+                    Ok(()) => {
+                        let met = match is_for_doctor {
+                            true => None,
+                            false => meet_fault(shared, local, peer, server_name.as_deref(), client()),
+                        };
+                        is_faulty = met.is_some();
+                        let tls = match met {
+                            None => tls,
+                            Some(met) => match befall(shared, peer, &met, server_name.as_deref(), tls) {
+                                Ok(tls) => tls,
+                                Err(fault) => return Err(NoSession::Fault(met, fault, begun.io)),
+                            },
+                        };
+                        match begun.into_stream(tls).into_fallible().await {
+                            Ok(session) => return Ok(session),
+                            Err((error, stream)) => (error, Some(stream)),
+                        }
+                    }
                     Err(refusal) => {
                         // Logged first, so that whoever has the alert finds the reason.
                         info!(%peer, "no TLS session: {refusal}");
                         // rustls would say `access_denied`; this alert tells the client what is wrong.
                         let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
-                        return Err((Ending::NoCertificate(refusal.to_string()), Some(begun.io)));
+                        let ending = Ending::NoCertificate(refusal.to_string());
+                        return Err(NoSession::Ended(ending, Some(begun.io)));
                     }
                 }
             }
             Err(error) => (error, acceptor.take_io()),
         };
         debug!(%peer, %error, "no TLS session");
-        Err((Ending::of_handshake(&error), stream))
+        Err(NoSession::Ended(Ending::of_handshake(&error), stream))
     };
     let shaken = timeout(limits.handshake_timeout, handshake).await;
     let unheard = |ending: Ending| {
         shared.handshakes.count_ended(&ending);
-        if !is_for_doctor {
+        // Of what a fault did there is an entry in the journal.
+        if !is_for_doctor && !is_faulty {
             remark(shared, peer, &ending);
             shared.unheard.count(server_name.clone(), ending);
         }
     };
     let stream = match shaken {
         Ok(Ok(stream)) => stream,
-        Ok(Err((ending, stream))) => {
+        Ok(Err(NoSession::Fault(met, fault, stream))) => {
+            end_handshake(met, fault, stream, shared.stopping.clone()).await;
+            return None;
+        }
+        Ok(Err(NoSession::Ended(ending, stream))) => {
             unheard(ending);
             if let Some(mut stream) = stream {
                 // The alert, or whatever else it was told, is to be read by a client that is still sending.
@@ -104,8 +134,57 @@ pub(super) async fn handshake(
             .alpn_protocol()
             .map(|protocol| String::from_utf8_lossy(protocol).into()),
     };
-    let client = shared.bodies.client(peer.ip());
-    Some((stream, Connection::new(local, peer, tls, client), is_for_doctor))
+    let connection = Connection::new(local, peer, tls, client());
+    Some((stream, connection, is_for_doctor || is_faulty))
+}
+
+/// Why there is no session
+enum NoSession {
+    /// The handshake came to an end, and perhaps the client waits for a word about it
+    Ended(Ending, Option<TcpStream>),
+    /// A fault ends it
+    Fault(MetFault, TlsFault, TcpStream),
+}
+
+/// The TLS configuration of a handshake that a fault befalls
+///
+/// # Errors
+/// With the fault, when it ends the handshake instead.
+fn befall(
+    shared: &Shared,
+    peer: SocketAddr,
+    met: &MetFault,
+    server_name: Option<&str>,
+    tls: Arc<ServerConfig>,
+) -> Result<Arc<ServerConfig>, TlsFault> {
+    info!(%peer, "the fault `{}` befalls the handshake", met.name());
+    let Effect::Tls(fault) = *met.effect() else {
+        return Ok(tls);
+    };
+    let flaw = flaw_of(fault).ok_or(fault)?;
+    let flawed = shared
+        .authority
+        .flawed_config(flaw, server_name, &tls.alpn_protocols);
+    Ok(flawed.unwrap_or_else(|| {
+        warn!(%peer, "the certificate authority has no such certificate: the handshake goes on as always");
+        tls
+    }))
+}
+
+/// Looks for a fault in a handshake whose first message is there
+fn meet_fault(
+    shared: &Shared,
+    local: SocketAddr,
+    peer: SocketAddr,
+    server_name: Option<&str>,
+    client: Client,
+) -> Option<MetFault> {
+    let tls = TlsSession {
+        version: "none",
+        sni: server_name.map(Into::into),
+        alpn: None,
+    };
+    exchange::meet_in_handshake(shared, || Connection::new(local, peer, tls, client))
 }
 
 /// Says what a client that got no answer most likely needs

@@ -9,13 +9,16 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
 use super::error::Ec2Error;
-use crate::services::{
-    query::{
-        parameters::ParameterFault,
-        refusal::{Row, body_row, head_row, no_entry_point_row, sentence, wire},
-        xml::Xml,
+use crate::{
+    services::{
+        query::{
+            parameters::ParameterFault,
+            refusal::{Row, body_row, head_row, no_entry_point_row, sentence, wire},
+            xml::Xml,
+        },
+        refusal::{BodyForm, FrontEndError, OwnError, WireRefusal},
     },
-    refusal::{BodyForm, FrontEndError, OwnError, WireRefusal},
+    settings::faults::InjectedError,
 };
 
 /// What EC2 says of what stands before it
@@ -268,6 +271,78 @@ fn own_row(error: &Ec2Error) -> Row {
         ),
     };
     (StatusCode::BAD_REQUEST, code, message)
+}
+
+/// Errors that faults inject: code, status, and a sentence
+// Amazon EC2 API reference, *Error codes*: the codes. The statuses of the throttling ones are those by which botocore knows
+// them (`_retry.json`); the sentences are guesses, and the rest is as `row` and `own_row` have it.
+const INJECTED: [(&str, StatusCode, &str); 13] = [
+    (
+        "RequestLimitExceeded",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Request limit exceeded.",
+    ),
+    (
+        "EC2ThrottledException",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Request limit exceeded.",
+    ),
+    ("Throttling", StatusCode::BAD_REQUEST, "Rate exceeded"),
+    ("ThrottlingException", StatusCode::BAD_REQUEST, "Rate exceeded"),
+    (
+        "InternalError",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "An internal error has occurred",
+    ),
+    (
+        "InternalFailure",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The request processing has failed because of an unknown error, exception, or failure.",
+    ),
+    (
+        "ServiceUnavailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The request has failed due to a temporary failure of the server.",
+    ),
+    (
+        "Unavailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The server is overloaded and can't handle the request.",
+    ),
+    (
+        "UnauthorizedOperation",
+        StatusCode::FORBIDDEN,
+        "You are not authorized to perform this operation.",
+    ),
+    (
+        "AuthFailure",
+        StatusCode::UNAUTHORIZED,
+        "AWS was not able to validate the provided access credentials",
+    ),
+    ("RequestExpired", StatusCode::BAD_REQUEST, "Request has expired."),
+    (
+        "VpcEndpointLimitExceeded",
+        StatusCode::BAD_REQUEST,
+        "The maximum number of VPC endpoints has been reached.",
+    ),
+    (
+        "IncorrectState",
+        StatusCode::BAD_REQUEST,
+        "The resource is not in a state that allows this operation.",
+    ),
+];
+
+/// An error that a fault injects
+pub(in crate::services) fn injected(error: &InjectedError, request_id: Uuid) -> Option<WireRefusal> {
+    let (code, status, message) = INJECTED.into_iter().find(|(code, ..)| *code == error.code)?;
+    let message = error.message.as_deref().unwrap_or(message).to_owned();
+    let body = |message: &str| body(code, message, request_id);
+    Some(wire(None, (status, code, message), BodyForm::Ec2Xml, body))
+}
+
+/// Codes of the errors that faults inject
+pub(in crate::services) fn injected_codes() -> impl Iterator<Item = &'static str> {
+    INJECTED.into_iter().map(|(code, ..)| code)
 }
 
 // aws/aws-sdk-java-v2#2981, hashicorp/terraform-provider-aws#34234: as it went over the wire.

@@ -130,6 +130,43 @@ impl OwnError for ServiceError {
     }
 }
 
+/// Errors that the front end can answer any call with: code, status, and a sentence; faults inject them
+// Status and sentence of the first three are those of real ones (`sigv4_verify::SignatureError`); of the others the codes are
+// of the common errors, and the sentences are guesses.
+pub(in crate::services) const COMMON_ERRORS: [(&str, StatusCode, &str); 6] = [
+    (
+        "ExpiredTokenException",
+        StatusCode::FORBIDDEN,
+        "The security token included in the request is expired",
+    ),
+    (
+        "UnrecognizedClientException",
+        StatusCode::FORBIDDEN,
+        "The security token included in the request is invalid.",
+    ),
+    (
+        "InvalidSignatureException",
+        StatusCode::FORBIDDEN,
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key \
+         and signing method. Consult the service documentation for details.",
+    ),
+    (
+        "RequestTimeoutException",
+        StatusCode::REQUEST_TIMEOUT,
+        "The request timed out.",
+    ),
+    (
+        "InternalFailure",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The request processing has failed because of an unknown error, exception or failure.",
+    ),
+    (
+        "ServiceUnavailableException",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The request has failed due to a temporary failure of the server.",
+    ),
+];
+
 /// An error of the API model
 fn service_error(error: &ServiceError) -> WireRefusal {
     let mut members = Map::new();

@@ -10,16 +10,23 @@ use sigv4_verify::{MismatchDetail, SignatureError};
 use uuid::Uuid;
 
 use super::{NAMESPACE, error::StsError};
-use crate::services::{
-    query::{
-        refusal::{Row, body_row, head_row, no_entry_point_row, sentence, wire},
-        xml::Xml,
+use crate::{
+    services::{
+        query::{
+            refusal::{Row, body_row, head_row, no_entry_point_row, sentence, wire},
+            xml::Xml,
+        },
+        refusal::{BodyForm, FrontEndError, OwnError, WireRefusal},
     },
-    refusal::{BodyForm, FrontEndError, OwnError, WireRefusal},
+    settings::faults::InjectedError,
 };
 
 /// What STS says of what stands before it
-pub(in crate::services) fn to_wire(before: &FrontEndError, request_id: Uuid, detail: MismatchDetail) -> WireRefusal {
+pub(in crate::services) fn to_wire(
+    before: &FrontEndError,
+    request_id: Uuid,
+    detail: MismatchDetail,
+) -> WireRefusal {
     let row = row(before, detail);
     let (status, code) = (row.0, row.1);
     wire(Some(before), row, BodyForm::StsXml, |message| {
@@ -138,6 +145,78 @@ fn own_row(error: &StsError) -> Row {
             ),
         ),
     }
+}
+
+/// Errors that faults inject: code, status, and a sentence
+// AWS STS API reference, *Common errors* and AssumeRole; the API model (botocore, `sts/2011-06-15`) has code and status of its
+// own errors, botocore's `_retry.json` those of `Throttling` and `IDPCommunicationError`. The sentences are guesses.
+const INJECTED: [(&str, StatusCode, &str); 13] = [
+    ("Throttling", StatusCode::BAD_REQUEST, "Rate exceeded"),
+    ("ThrottlingException", StatusCode::BAD_REQUEST, "Rate exceeded"),
+    (
+        "IDPCommunicationError",
+        StatusCode::BAD_REQUEST,
+        "The identity provider could not be reached.",
+    ),
+    (
+        "ServiceUnavailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The request has failed due to a temporary failure of the server.",
+    ),
+    (
+        "InternalFailure",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The request processing has failed because of an unknown error, exception or failure.",
+    ),
+    ("AccessDenied", StatusCode::FORBIDDEN, "Access denied"),
+    (
+        "ExpiredToken",
+        StatusCode::FORBIDDEN,
+        "The security token included in the request is expired",
+    ),
+    (
+        "InvalidClientTokenId",
+        StatusCode::FORBIDDEN,
+        "The security token included in the request is invalid.",
+    ),
+    (
+        "ExpiredTokenException",
+        StatusCode::BAD_REQUEST,
+        "The token that was passed is expired.",
+    ),
+    (
+        "MalformedPolicyDocument",
+        StatusCode::BAD_REQUEST,
+        "The policy is not in the valid JSON format.",
+    ),
+    (
+        "PackedPolicyTooLarge",
+        StatusCode::BAD_REQUEST,
+        "Packed size of session tags consumes more than 100% of allotted space.",
+    ),
+    (
+        "RegionDisabledException",
+        StatusCode::FORBIDDEN,
+        "STS is not activated in this region.",
+    ),
+    (
+        "ValidationError",
+        StatusCode::BAD_REQUEST,
+        "The request is not valid.",
+    ),
+];
+
+/// An error that a fault injects
+pub(in crate::services) fn injected(error: &InjectedError, request_id: Uuid) -> Option<WireRefusal> {
+    let (code, status, message) = INJECTED.into_iter().find(|(code, ..)| *code == error.code)?;
+    let message = error.message.as_deref().unwrap_or(message).to_owned();
+    let body = |message: &str| body(status, code, message, request_id);
+    Some(wire(None, (status, code, message), BodyForm::StsXml, body))
+}
+
+/// Codes of the errors that faults inject
+pub(in crate::services) fn injected_codes() -> impl Iterator<Item = &'static str> {
+    INJECTED.into_iter().map(|(code, ..)| code)
 }
 
 // Netflix/security_monkey#77: as it went over the wire.
