@@ -103,7 +103,7 @@ def every_error_of_every_operation():
             assert metadata["HTTPStatusCode"] == shape.metadata["error"]["httpStatusCode"], answer
             # Every member that the model requires is there.
             for member in shape.required_members:
-                assert answer.get(member, answer["Error"].get(member)), (name, shape.name, member, answer)
+                assert answer.get(member) is not None, (name, shape.name, member, answer)
             if "retry_after_seconds" in effect:
                 assert answer["RetryAfterSeconds"] == 7, answer
             expected = 5 if shape.name in TRIED_AGAIN else 1
@@ -154,7 +154,7 @@ def ec2_and_sts():
         assert error.response["Error"]["Code"] == code and error.response["Error"]["Message"] == "m", error.response
         assert attempts() == expected, (service, code)
     client = boto3.client("sts")
-    role = {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "s"}
+    role = {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "line-7"}
     fault({"error": "PackedPolicyTooLarge"}, stage="before_authentication")
     error = raised(client.assume_role, **role)
     assert type(error) is client.exceptions.PackedPolicyTooLargeException, error
@@ -180,6 +180,7 @@ def connections():
         control("DELETE", "/requests")
     fault({"connection": "slow", "bytes_per_second": 20000})
     client.list_projects()
+    assert attempts() == 1
     # A connection that breaks is tried again, as one to AWS is.
     client = boto3.client("lookoutvision")
     for kind in ("reset", "close", "truncate"):
@@ -192,7 +193,7 @@ def certificates():
     for kind, expected in [
         ("expired_certificate", "certificate has expired"),
         ("not_yet_valid", "certificate is not yet valid"),
-        ("wrong_name", "Hostname mismatch"),
+        ("wrong_name", "match"),
         ("unknown_authority", "certificate verify failed"),
     ]:
         client = boto3.client("lookoutvision", config=Config(retries={"max_attempts": 0}))

@@ -75,6 +75,7 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
         "s3_tasks_max" => shared.space.s3_tasks.asking(),
         "coverage_documents_max" => shared.space.coverage.len(),
         "policy_texts_max" => shared.space.policy_texts.len(),
+        "faults_max" => shared.space.snapshot().faults.len(),
         "put_rules_max" => shared.space.snapshot().rules.count(),
         "scenarios_max" => shared.space.scenarios.lock().len(),
         "role_sessions_max" => shared.space.snapshot().role_sessions(),

@@ -258,8 +258,8 @@ impl GroupsSince {
 }
 
 /// The fault that met a request, by its name
-fn fault(_: &Entry) -> Option<&str> {
-    None
+fn fault(entry: &Entry) -> Option<&str> {
+    entry.fault.as_deref()
 }
 
 /// The project and the version of the model that a decision is about

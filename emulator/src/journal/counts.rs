@@ -5,12 +5,11 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use client_text::spelling::suggestion;
 use counters::{Groups, Key};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use super::filter::suggestion;
 
 /// What requests are counted by
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -254,6 +254,11 @@ impl FaultSet {
         }
     }
 
+    /// How many are in force
+    pub(crate) fn len(&self) -> usize {
+        self.in_force().count()
+    }
+
     /// Whether no call can meet one
     pub(crate) fn is_empty(&self) -> bool {
         self.in_force().next().is_none()
@@ -303,13 +308,17 @@ impl Shared {
         &self,
         change: impl FnOnce(&FaultSet, &Limits) -> Result<FaultSet, FaultsUnchanged>,
     ) -> Result<(), FaultsUnchanged> {
-        self.space.change_faults(|now, limits| {
+        let changed = self.space.change_faults(|now, limits| {
             let next = change(now, limits)?;
             match without_certificate(next.definitions(), &self.authority) {
                 Some(message) => Err(FaultsUnchanged::NoCertificate(message)),
                 None => Ok(next),
             }
-        })
+        });
+        if let Err(FaultsUnchanged::TooMany { .. }) = changed {
+            self.limits_reached.faults_max.note();
+        }
+        changed
     }
 }
 

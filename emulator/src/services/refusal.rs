@@ -137,6 +137,7 @@ impl Refusal {
                 FrontEndError::NoEntryPoint(_) | FrontEndError::Signature(_) | FrontEndError::AccessDenied(_),
             ) => Vec::new(),
             Self::Own(error) => error.limit().into_iter().collect(),
+            Self::Injected(_) => Vec::new(),
         }
     }
 

@@ -97,6 +97,11 @@ async fn a_fault_of_the_file_strikes_and_is_told_everywhere() {
         (&json!("spent"), &json!(0))
     );
     assert_eq!(fault["definition"]["fault"]["message"], "Slow down");
+    let counts = control(&emulator, "GET", "/requests/counts?by=fault", "").await;
+    assert!(counts.text().contains(r#""fault":"busy""#), "{}", counts.text());
+    let metrics = control(&emulator, "GET", "/metrics", "").await;
+    let counted = "lookoutvision_emulator_faults_total{name=\"busy\"} 1\n";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
     let health = control(&emulator, "GET", "/health", "").await.json();
     assert_eq!(
         health["faults"],

@@ -220,7 +220,14 @@ impl ServiceError {
                 retry_after_seconds,
             },
             ModelledError::ResourceNotFoundException => Self::not_found(message, resource_id, resource_type),
-            ModelledError::ServiceQuotaExceededException => Self::quota(message, resource_id, resource_type),
+            ModelledError::ServiceQuotaExceededException => Self::ServiceQuotaExceededException {
+                message,
+                resource_id: Some(resource_id.to_owned()),
+                resource_type: Some(resource_type),
+                quota_code: QUOTA_CODE.to_owned(),
+                service_code: "lookoutvision".to_owned(),
+                limit: None,
+            },
             ModelledError::ThrottlingException => Self::ThrottlingException {
                 message,
                 quota_code: None,
@@ -287,7 +294,6 @@ impl ServiceError {
     }
 
     /// More than a limit allows, such as `limits.models_max`
-    // Guess: no public source has the codes of this service's quotas.
     pub fn quota(
         limit: &'static str,
         message: impl Into<Cow<'static, str>>,
@@ -298,7 +304,7 @@ impl ServiceError {
             message: message.into(),
             resource_id: Some(resource_id.to_owned()),
             resource_type: Some(resource_type),
-            quota_code: "L-00000000".to_owned(),
+            quota_code: QUOTA_CODE.to_owned(),
             service_code: "lookoutvision".to_owned(),
             limit: Some(limit),
         }
@@ -387,6 +393,9 @@ impl ServiceError {
         }
     }
 }
+
+// Guess: no public source has the codes of this service's quotas.
+const QUOTA_CODE: &str = "L-00000000";
 
 #[cfg(test)]
 mod tests {

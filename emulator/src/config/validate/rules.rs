@@ -80,7 +80,12 @@ fn delay(written: Option<rules::Delay>, then_place: &Place, report: &Report<'_>)
     }
 }
 
-pub(super) fn refuse_upside_down<N: Copy + PartialOrd + Display>(from: N, to: N, place: &Place, report: &Report<'_>) {
+pub(super) fn refuse_upside_down<N: Copy + PartialOrd + Display>(
+    from: N,
+    to: N,
+    place: &Place,
+    report: &Report<'_>,
+) {
     if from > to {
         report.problem(place, format!("`from` ({from}) is more than `to` ({to})"));
     }
