@@ -50,6 +50,7 @@ pub(super) struct RequestEvent<'a> {
     error_code: Option<&'a str>,
     decision: Option<&'static str>,
     rule: Option<&'a str>,
+    fault: Option<&'a str>,
 }
 
 impl<'a> RequestEvent<'a> {
@@ -76,6 +77,7 @@ impl<'a> RequestEvent<'a> {
             error_code: entry.error_code,
             decision: authorization.map(|authorization| authorization.decision().as_str()),
             rule: entry.rule.as_deref(),
+            fault: entry.fault.as_deref(),
         }
     }
 }
