@@ -337,7 +337,7 @@ pub(crate) fn without_certificate<'f>(
     (!authority.has_flawed_certificates()).then(|| {
         format!(
             "there is no certificate for the fault `{}`: an earlier version made the certificate authority, without any that \
-             have expired or are not valid yet. Remove the files of the folder `certs` to have a new one made at the next \
+             have expired or are not valid yet. Remove the files of its folder (`--certs`) to have a new one made at the next \
              start, which clients have to trust anew",
             fault.name
         )
