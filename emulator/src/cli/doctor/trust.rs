@@ -10,6 +10,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{
+    clients::ToolAnswer,
     endpoint::{Endpoint, Handshake},
     profile::SharedConfig,
     surroundings::{ControlAnswers, Surroundings, Variables},
@@ -105,15 +106,31 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Whether a client that reads one of the variables trusts this emulator
 pub(super) fn trust(surroundings: &Surroundings) -> Vec<Finding> {
     let answers = surroundings.control.as_ref().ok();
-    if surroundings.trust_files.is_empty() {
-        let message = "no variable names a file to trust, so only clients that find the CA elsewhere accept the emulator";
-        return vec![Finding::warning("trust", message).cure(CURE_BY_ENV)];
-    }
-    surroundings
+    let mut findings: Vec<Finding> = surroundings
         .trust_files
         .iter()
         .map(|file| judge(file, answers))
-        .collect()
+        .collect();
+    if findings.is_empty() {
+        let message = "no variable names a file to trust, so only clients that find the CA elsewhere accept the emulator";
+        findings.push(Finding::warning("trust", message).cure(CURE_BY_ENV));
+    }
+    findings.extend(python_without_a_file(surroundings));
+    findings
+}
+
+/// boto3 and the AWS CLI bring roots of their own, and read no other variable (botocore 1.40.50, `configprovider.py` and
+/// `endpoint.py`)
+fn python_without_a_file(surroundings: &Surroundings) -> Option<Finding> {
+    let is_there = |tool: &ToolAnswer| matches!(tool, ToolAnswer::Printed(_));
+    let is_called = is_there(&surroundings.tools.boto3) || is_there(&surroundings.tools.aws);
+    let mut variables = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"].into_iter();
+    let is_told = variables.any(|name| surroundings.variables.get(name).is_some())
+        || surroundings.shared_config.setting("ca_bundle").is_some();
+    (is_called && !is_told).then(|| {
+        let message = "boto3 and the AWS CLI trust the file that `AWS_CA_BUNDLE` names, and it is not set";
+        Finding::problem("trust", message).cure(CURE_BY_ENV)
+    })
 }
 
 fn judge(file: &TrustFile, answers: Option<&ControlAnswers>) -> Finding {
@@ -209,6 +226,26 @@ mod tests {
         CertificateDer::from_pem_slice(authority.ca_pem().as_bytes())
             .expect("it is PEM")
             .to_vec()
+    }
+
+    #[test]
+    fn boto3_without_a_variable_of_its_own_is_told() {
+        let told = |variables: &[(&str, &str)], boto3: ToolAnswer| {
+            let mut surroundings = surroundings(variables);
+            surroundings.tools.boto3 = boto3;
+            let findings = trust(&surroundings);
+            findings.iter().any(|finding| {
+                finding.status == Status::Problem
+                    && finding
+                        .message
+                        .contains("`AWS_CA_BUNDLE` names, and it is not set")
+            })
+        };
+        let boto3 = || ToolAnswer::Printed("1.40.50 1.40.50".to_owned());
+        assert!(told(&[("SSL_CERT_FILE", "/certs/ca-bundle.pem")], boto3()));
+        assert!(!told(&[("AWS_CA_BUNDLE", "/certs/ca-bundle.pem")], boto3()));
+        assert!(!told(&[("REQUESTS_CA_BUNDLE", "/certs/ca-bundle.pem")], boto3()));
+        assert!(!told(&[], ToolAnswer::Missing));
     }
 
     #[test]
