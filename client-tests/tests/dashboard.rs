@@ -34,8 +34,10 @@ fn main() -> ExitCode {
 fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
     let root = xtask::workspace_root();
     let home = Environments::of_this_checkout().node_driver()?;
-    let home = home.parent().ok_or("the script lies nowhere")?;
-    // Beside the packages, where Node looks for them, and with short names, which are in the pictures.
+    // Below the packages, where Node looks for them, in a folder of their own: another test's emulator would take the
+    // configuration for its own. They have short names, which are in the pictures.
+    let home = home.parent().ok_or("the script lies nowhere")?.join("dashboard");
+    fs::create_dir_all(&home)?;
     for file in [
         "node/dashboard.test.mjs",
         "node/dashboard-support.mjs",
