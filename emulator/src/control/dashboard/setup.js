@@ -41,7 +41,7 @@ function years(instant) {
 
 async function showHealth() {
   const health = await readHealth();
-  $('#about').textContent = `control on ${location.origin}; ${health.status === 'ok' ? 'everything is in order' : health.status}`;
+  $('#about').textContent = `control on ${location.origin}; ${health.status === 'ok' ? 'ready' : health.status}`;
   const colons = health.ca.fingerprint_sha256;
   $('#ca').replaceChildren(el('dt', null, 'SHA-256'), el('dd.fp', null, colons), el('dt', null, 'Valid until'), el('dd.n', null, `${health.ca.not_after.slice(0, 10)}, ${years(health.ca.not_after)}`));
   const modes = Object.entries(health.modes).map(([name, value]) => [MODES[name] ?? name.replaceAll('_', ' '), [value].flat().join(', ') + (name.endsWith('_seconds') ? ' s' : '')]);
