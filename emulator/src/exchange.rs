@@ -367,8 +367,8 @@ impl<'e> Exchange<'e> {
             self.meet_instead_of_operation(subject, entry).await?;
 
             // 5. Do it.
-            let access_key_id = entry.access_key_id.clone().unwrap_or_default();
-            match perform::perform(permit, received.request_id, &access_key_id, &shared.space).await {
+            let access_key_id = entry.access_key_id.as_deref().unwrap_or_default();
+            match perform::perform(permit, received.request_id, access_key_id, &shared.space).await {
                 Ok(output) => break output,
                 Err(Refused::Service(error)) => return Err(error.into()),
                 // Another CreateModel came in between and took the version that the permit is for. It was the one to
