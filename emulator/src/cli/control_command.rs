@@ -5,13 +5,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::Args;
 use http::StatusCode;
 use serde_json::Value;
 
 use super::{
     EXIT_FAILED, EXIT_USAGE,
-    control_client::{Answer, ControlError},
+    control_client::{Answer, ControlError, ControlUrlOption},
+    format::FormatOption,
 };
+
+/// Whom to ask, and how to print what it says
+#[derive(Debug, Args)]
+pub(super) struct CommonOptions {
+    #[command(flatten)]
+    pub(super) control: ControlUrlOption,
+    #[command(flatten)]
+    pub(super) format: FormatOption,
+}
 
 /// Why a command could not do what it was asked to
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +79,14 @@ impl Failure {
             other => other,
         }
     }
+}
+
+/// The status that a subcommand ends with, when it has told why it could not do what it was asked to
+pub(super) fn status(done: Result<u8, Failure>) -> u8 {
+    done.unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        failure.exit_code()
+    })
 }
 
 /// Reads a file; `-` is standard input

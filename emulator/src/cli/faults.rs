@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use super::{
     EXIT_OK,
-    control_client::{Answer, ControlUrlOption},
-    control_command::{Failure, print, read},
-    format::{Format, FormatOption},
+    control_client::Answer,
+    control_command::{CommonOptions, Failure, print, read, status},
+    format::Format,
 };
 
 /// Options of `faults`
@@ -28,14 +28,6 @@ pub(super) struct FaultsOptions {
     command: Option<FaultsCommand>,
     #[command(flatten)]
     common: CommonOptions,
-}
-
-#[derive(Debug, Args)]
-struct CommonOptions {
-    #[command(flatten)]
-    control: ControlUrlOption,
-    #[command(flatten)]
-    format: FormatOption,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,10 +76,7 @@ pub(super) fn run(options: &FaultsOptions) -> u8 {
             send(&options.common, Method::DELETE, "/faults", Bytes::new()).map(|_| EXIT_OK)
         }
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        error.exit_code()
-    })
+    status(done)
 }
 
 fn list(options: &CommonOptions) -> Result<u8, Failure> {

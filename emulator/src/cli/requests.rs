@@ -26,9 +26,9 @@ mod follow;
 use self::counts::CountsOptions;
 use super::{
     EXIT_FAILED, EXIT_OK,
-    control_client::{ControlClient, ControlUrlOption},
-    control_command::{Failure, print, read},
-    format::{Format, FormatOption},
+    control_client::ControlClient,
+    control_command::{CommonOptions, Failure, print, read, status},
+    format::Format,
 };
 use crate::{journal::verification::WITHIN_MILLISECONDS_MAX, workbench::edits::edit_lines};
 
@@ -78,14 +78,6 @@ struct VerifyOptions {
     file: PathBuf,
 }
 
-#[derive(Debug, Args)]
-struct CommonOptions {
-    #[command(flatten)]
-    control: ControlUrlOption,
-    #[command(flatten)]
-    format: FormatOption,
-}
-
 /// A filter or a page, as `GET /requests` takes them
 pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -101,10 +93,7 @@ pub(super) fn run(options: &RequestsOptions) -> u8 {
         Some(RequestsCommand::Counts(options)) => counts::run(options),
         Some(RequestsCommand::Explain(options)) => explain(options),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        error.exit_code()
-    })
+    status(done)
 }
 
 fn list(options: &RequestsOptions) -> Result<u8, Failure> {

@@ -19,7 +19,7 @@ use crate::{
     cli::{
         ConfigOption, EXIT_OK,
         control_client::{ControlClient, ControlUrlOption},
-        control_command::{Failure, print},
+        control_command::{Failure, print, status},
         format::{Format, FormatOption},
     },
     workbench::draft::{
@@ -107,10 +107,7 @@ struct Answered {
 }
 
 pub(super) fn run(options: &PolicyDraftOptions) -> u8 {
-    report(options).unwrap_or_else(|failure| {
-        eprintln!("{failure}");
-        failure.exit_code()
-    })
+    status(report(options))
 }
 
 fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     cli::{
         ConfigOption, EXIT_FAILED, EXIT_OK,
-        control_command::{Failure, print, read},
+        control_command::{Failure, print, read, status},
         policy::scenes::configured,
     },
     config::text_file,
@@ -35,10 +35,7 @@ pub(in crate::cli) struct MatrixOptions {
 }
 
 pub(super) fn run(options: &MatrixOptions) -> u8 {
-    matrix(options).unwrap_or_else(|failure| {
-        eprintln!("{failure}");
-        failure.exit_code()
-    })
+    status(matrix(options))
 }
 
 fn matrix(options: &MatrixOptions) -> Result<u8, Failure> {

@@ -25,7 +25,7 @@ use crate::{
     cli::{
         EXIT_FAILED, EXIT_OK,
         control_client::ControlUrlOption,
-        control_command::{Failure, print, read},
+        control_command::{Failure, print, read, status},
         format::{Format, FormatOption},
         requests::parameter,
     },
@@ -96,10 +96,7 @@ struct IdentityPolicy {
 }
 
 pub(super) fn run(options: &WhatIfOptions) -> u8 {
-    report(options).unwrap_or_else(|failure| {
-        eprintln!("{failure}");
-        failure.exit_code()
-    })
+    status(report(options))
 }
 
 fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
