@@ -14,6 +14,7 @@ use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
 };
+use tokio_rustls::client::TlsStream;
 
 use crate::support::{
     Answer, Call, connect_http2, connect_trusting, control, emulator, emulator_with, journal_of, read_answer,
@@ -37,6 +38,18 @@ async fn call(emulator: &Emulator) -> std::io::Result<Answer> {
 
 async fn last_entry(emulator: &Emulator) -> Value {
     journal_of(emulator).await.pop().expect("there is an entry")
+}
+
+/// A connection on which a call has been sent whose answer nobody has read
+async fn asked(emulator: &Emulator) -> TlsStream<TcpStream> {
+    let mut stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[])
+        .await
+        .expect("TLS");
+    stream
+        .write_all(&Call::detect("1").to_bytes())
+        .await
+        .expect("it is sent");
+    stream
 }
 
 /// Bytes of the answer that has met no fault
@@ -82,13 +95,7 @@ async fn a_reset_is_an_rst_and_no_byte_of_the_answer_comes_before_it() {
 #[tokio::test]
 async fn a_close_ends_tls_and_tcp_in_order() {
     let emulator = with(Fault::close("closed")).await;
-    let mut stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[])
-        .await
-        .expect("TLS");
-    stream
-        .write_all(&Call::detect("1").to_bytes())
-        .await
-        .expect("it is sent");
+    let mut stream = asked(&emulator).await;
     let mut bytes = Vec::new();
     // rustls calls an end of TCP without the end of TLS an error.
     let count = timeout(HANG, stream.read_to_end(&mut bytes))
@@ -126,13 +133,7 @@ async fn an_answer_is_cut_after_so_many_bytes_of_its_body() {
     emulator
         .set_faults([Fault::reset("cut").after_bytes(5)])
         .expect("a fault");
-    let mut stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[])
-        .await
-        .expect("TLS");
-    stream
-        .write_all(&Call::detect("1").to_bytes())
-        .await
-        .expect("it is sent");
+    let mut stream = asked(&emulator).await;
     let mut bytes = Vec::new();
     let error = timeout(HANG, stream.read_to_end(&mut bytes))
         .await
@@ -154,13 +155,7 @@ async fn a_slow_answer_comes_at_its_rate() {
         emulator
             .set_faults([Fault::slow("slow", bytes_per_second)])
             .expect("a fault");
-        let mut stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[])
-            .await
-            .expect("TLS");
-        stream
-            .write_all(&Call::detect("1").to_bytes())
-            .await
-            .expect("it is sent");
+        let mut stream = asked(&emulator).await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.expect("a head"));
@@ -234,13 +229,7 @@ async fn a_stall_ends_after_its_time_or_with_its_fault_and_holds_nothing_then() 
         .set_faults([Fault::stall("for-ever").times(3)])
         .expect("a fault");
     for _ in 0..3 {
-        let mut stream = connect_trusting(emulator.ca_pem(), emulator.address(), "localhost", &[])
-            .await
-            .expect("TLS");
-        stream
-            .write_all(&Call::detect("1").to_bytes())
-            .await
-            .expect("it is sent");
+        let stream = asked(&emulator).await;
         let struck = emulator.faults()[0].struck;
         while emulator.faults()[0].struck == struck {
             tokio::task::yield_now().await;
