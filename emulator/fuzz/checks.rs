@@ -12,6 +12,7 @@ use std::{
 use client_text::escape;
 use jiff::Timestamp;
 use lookoutvision::{
+    dataset_images::LabeledImages,
     routes::Route,
     store::{
         dataset::Dataset,
@@ -227,6 +228,7 @@ pub fn record(bytes: &[u8]) {
             shown(key, record);
         }
         Table::Datasets => written_is_read::<(Dataset, String, String)>(table, key, record),
+        Table::LearnedImages => written_is_read::<LabeledImages>(table, key, record),
         Table::ClientTokens => written_is_read::<FirstCall>(table, key, record),
         Table::VpcEndpoints => {
             written_is_read::<EndpointRecord>(table, key, record);

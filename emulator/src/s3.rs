@@ -31,8 +31,8 @@ pub(crate) enum S3Error {
     NotAFile,
     #[error("{0}")]
     Folder(std::io::Error),
-    #[error("it has more than {bytes_max} bytes (limits.manifest_bytes_max)")]
-    TooLarge { bytes_max: usize },
+    #[error("it has more than {bytes_max} bytes (limits.{name})", bytes_max = .0.bytes_max, name = .0.name)]
+    TooLarge(ReadLimit),
     #[error("it took longer than limits.s3_timeout_seconds ({} s)", .0.as_secs())]
     TimedOut(Duration),
     #[error("the server could not be asked: {0}")]
@@ -45,15 +45,23 @@ pub(crate) enum S3Error {
     },
 }
 
+/// How large an object may be, and the limit that says so
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadLimit {
+    /// Its key under `limits:`
+    pub(crate) name: &'static str,
+    pub(crate) bytes_max: usize,
+}
+
 /// Reads an object whole
 ///
 /// # Errors
-/// When it is not there, is larger than `bytes_max`, or cannot be had in time.
+/// When it is not there, is larger than `limit` says, or cannot be had in time.
 pub(crate) async fn read(
     s3: &S3,
     region: &Region,
     object: &InputS3Object,
-    bytes_max: usize,
+    limit: ReadLimit,
     time: Duration,
 ) -> Result<Vec<u8>, S3Error> {
     let InputS3Object {
@@ -68,9 +76,9 @@ pub(crate) async fn read(
             }),
             (Some(folder), _) => {
                 let (folder, key) = (folder.clone(), key.clone());
-                blocking(move || folder::read(&folder, &key, bytes_max)).await
+                blocking(move || folder::read(&folder, &key, limit)).await
             }
-            (None, Some(server)) => server::get(server, region, object, bytes_max).await,
+            (None, Some(server)) => server::get(server, region, object, limit).await,
             (None, None) => Err(no_place(s3, bucket)),
         }
     };

@@ -1,7 +1,7 @@
 //! Where acknowledged changes are kept: in memory, which keeps them for as long as the process lives, or in a state file.
 //!
-//! What is kept are records: a text of JSON under a key, in one of seven tables. A record is a project, a dataset or a
-//! client token ([`service`] writes and reads these), a VPC endpoint that was made or changed, a role session, the rules
+//! What is kept are records: a text of JSON under a key, in one of eight tables. A record is a project, a dataset, what
+//! a model has learned of images, or a client token ([`service`] writes and reads these), a VPC endpoint that was made or changed, a role session, the rules
 //! that were put for a model, or the state of a scenario. What
 //! the configuration declares and nothing has touched is not kept.
 //!
@@ -64,6 +64,8 @@ pub(crate) enum Table {
     Projects,
     /// By account, Region, project and type: the dataset, its lines, and its lines before the present update
     Datasets,
+    /// By account, Region, project and version: what a model answers for the images of its datasets
+    LearnedImages,
     /// By account, Region, operation and token
     ClientTokens,
     /// By id: endpoints that were made, and overrides of declared ones
@@ -77,9 +79,10 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Projects,
         Self::Datasets,
+        Self::LearnedImages,
         Self::ClientTokens,
         Self::VpcEndpoints,
         Self::RoleSessions,
@@ -91,6 +94,7 @@ impl Table {
         match self {
             Self::Projects => "projects",
             Self::Datasets => "datasets",
+            Self::LearnedImages => "learned_images",
             Self::ClientTokens => "client_tokens",
             Self::VpcEndpoints => "vpc_endpoints",
             Self::RoleSessions => "role_sessions",

@@ -270,6 +270,11 @@ pub(super) struct Project {
     /// counts from then on.
     #[schemars(extend("default" = true))]
     pub(super) exists: Option<bool>,
+    /// Whether models that are trained here answer the images of their datasets as the manifest labels them, and
+    /// segmentation models with the masks that it names. The images are read when the dataset is made; rules, those of
+    /// the project among them, are asked first.
+    #[schemars(extend("default" = false))]
+    pub(super) answers_from_datasets: Option<bool>,
     /// With this status message CreateDataset ends in CREATE_FAILED.
     pub(super) dataset_create_fails: Option<String>,
     /// With this status message CreateModel ends in TRAINING_FAILED.

@@ -1,9 +1,10 @@
-//! What the service remembers, as records: projects, their datasets, and client tokens.
+//! What the service remembers, as records: projects, their datasets, what models have learned, and client tokens.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_identifiers::{AccountId, Region};
 use lookoutvision::{
+    dataset_images::LabeledImages,
     manifest::Entries,
     store::{
         Declared, Overlay, State,
@@ -57,6 +58,7 @@ impl ServiceChange<'_> {
                     (_, None) => changes.push(RecordChange::remove(Table::Datasets, key)),
                 }
             }
+            changes.extend(learned_records(&key, before, project.as_deref()));
             changes.push(if project.is_none() && !self.declared.has(self.region, name) {
                 RecordChange::remove(Table::Projects, key)
             } else {
@@ -70,6 +72,28 @@ impl ServiceChange<'_> {
         changes.extend(forgotten.map(|key| RecordChange::remove(Table::ClientTokens, &*key.0)));
         changes
     }
+}
+
+/// What becomes of what the models of a project have learned; it is large, and written only where it is new
+fn learned_records(key: &str, before: Option<&Arc<Project>>, project: Option<&Project>) -> Vec<RecordChange> {
+    let learned = |project: Option<&Project>| -> BTreeMap<Arc<str>, Arc<LabeledImages>> {
+        let models = project.into_iter().flat_map(|project| project.models.values());
+        let learned = models.filter(|model| !model.learned.is_empty());
+        learned
+            .map(|model| (model.version.clone(), model.learned.clone()))
+            .collect()
+    };
+    let (was, is) = (learned(before.map(|before| &**before)), learned(project));
+    let gone = was.keys().filter(|version| !is.contains_key(*version));
+    let gone = gone.map(|version| RecordChange::remove(Table::LearnedImages, format!("{key}/{version}")));
+    let new = is.iter().filter(|(version, images)| {
+        let before = was.get(*version);
+        !before.is_some_and(|before| Arc::ptr_eq(before, images))
+    });
+    let new = new.map(|(version, images)| {
+        RecordChange::put(Table::LearnedImages, format!("{key}/{version}"), &**images)
+    });
+    gone.chain(new).collect()
 }
 
 impl Records {
@@ -94,6 +118,8 @@ impl Records {
             };
             datasets.insert(key, finished_dataset(dataset));
         }
+        let learned = self.take::<LabeledImages>(Table::LearnedImages)?;
+        let mut learned: BTreeMap<String, LabeledImages> = learned.into_iter().collect();
         let mut state = State::default();
         for (key, project) in self.take::<Option<Project>>(Table::Projects)? {
             let (account_id, region, name) = self.parse_key(&key)?;
@@ -101,6 +127,11 @@ impl Records {
                 for dataset_type in DatasetType::ALL {
                     let dataset = datasets.remove(&format!("{key}/{}", dataset_type.as_str()));
                     project.set_dataset(dataset_type, dataset);
+                }
+                for (version, model) in &mut project.models {
+                    if let Some(learned) = learned.remove(&format!("{key}/{version}")) {
+                        Arc::make_mut(model).learned = Arc::new(learned);
+                    }
                 }
                 Arc::new(finished_trainings(project))
             });

@@ -8,21 +8,22 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::S3Error;
+use super::{ReadLimit, S3Error};
 
-pub(super) fn read(folder: &Path, key: &str, bytes_max: usize) -> Result<Vec<u8>, S3Error> {
+pub(super) fn read(folder: &Path, key: &str, limit: ReadLimit) -> Result<Vec<u8>, S3Error> {
     let path = within(folder, key)?;
     let real = path.canonicalize().map_err(S3Error::Folder)?;
     refuse_outside(folder, &real)?;
     if !real.is_file() {
         return Err(S3Error::NotAFile);
     }
+    let ReadLimit { bytes_max, .. } = limit;
     let mut bytes = Vec::new();
     File::open(&real)
         .and_then(|file| file.take(bytes_max as u64 + 1).read_to_end(&mut bytes))
         .map_err(S3Error::Folder)?;
     if bytes.len() > bytes_max {
-        return Err(S3Error::TooLarge { bytes_max });
+        return Err(S3Error::TooLarge(limit));
     }
     Ok(bytes)
 }
@@ -80,18 +81,26 @@ fn refuse_outside(folder: &Path, real: &Path) -> Result<(), S3Error> {
 mod tests {
     use super::*;
 
+    fn of(bytes_max: usize) -> ReadLimit {
+        ReadLimit {
+            name: "manifest_bytes_max",
+            bytes_max,
+        }
+    }
+
     #[test]
     fn an_object_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a/b/c.json", b"one").unwrap();
         write(folder.path(), "a/b/c.json", b"two").unwrap();
-        assert_eq!(read(folder.path(), "a/b/c.json", 3).unwrap(), b"two");
-        assert!(matches!(
-            read(folder.path(), "a/b/c.json", 2),
-            Err(S3Error::TooLarge { bytes_max: 2 })
-        ));
-        assert!(matches!(read(folder.path(), "a/b", 9), Err(S3Error::NotAFile)));
-        assert!(matches!(read(folder.path(), "a/x", 9), Err(S3Error::Folder(_))));
+        let read = |key: &str, bytes_max| read(folder.path(), key, of(bytes_max));
+        assert_eq!(read("a/b/c.json", 3).unwrap(), b"two");
+        assert_eq!(
+            read("a/b/c.json", 2).unwrap_err().to_string(),
+            "it has more than 2 bytes (limits.manifest_bytes_max)"
+        );
+        assert!(matches!(read("a/b", 9), Err(S3Error::NotAFile)));
+        assert!(matches!(read("a/x", 9), Err(S3Error::Folder(_))));
         let left: Vec<_> = fs::read_dir(folder.path().join("a/b")).unwrap().collect();
         assert_eq!(left.len(), 1, "no draft is left");
     }
@@ -116,7 +125,7 @@ mod tests {
         ] {
             assert!(
                 matches!(
-                    read(&folder, key, 99),
+                    read(&folder, key, of(99)),
                     Err(S3Error::NotAFile | S3Error::Folder(_))
                 ),
                 "{key}"

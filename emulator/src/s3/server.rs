@@ -15,7 +15,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
 use super::{
-    S3Error, S3Server,
+    ReadLimit, S3Error, S3Server,
     sign::{Unsigned, encode, headers},
 };
 
@@ -23,17 +23,17 @@ pub(super) async fn get(
     server: &S3Server,
     region: &Region,
     object: &InputS3Object,
-    bytes_max: usize,
+    limit: ReadLimit,
 ) -> Result<Vec<u8>, S3Error> {
     let query = object
         .version_id
         .as_ref()
         .map_or(String::new(), |id| format!("versionId={}", encode(id, false)));
     let path = path(&object.bucket, &object.key);
-    let (status, body) = exchange(server, region, "GET", &path, &query, Vec::new(), bytes_max).await?;
+    let (status, body) = exchange(server, region, "GET", &path, &query, Vec::new(), limit.bytes_max).await?;
     match (status.is_success(), body) {
         (true, Some(body)) => Ok(body.into()),
-        (true, None) => Err(S3Error::TooLarge { bytes_max }),
+        (true, None) => Err(S3Error::TooLarge(limit)),
         (false, body) => Err(refused(status, body.as_deref())),
     }
 }

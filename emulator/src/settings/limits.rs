@@ -102,8 +102,10 @@ macro_rules! for_each_limit {
             concurrent_trainings_max: usize = concurrent_trainings_max, 2, 1..=1_000;
             /// Images of one dataset.
             dataset_entries_max: usize = dataset_entries_max, 20_000, 1..=1_000_000;
-            /// Bytes of the manifest lines of all datasets together.
+            /// Bytes of the manifest lines of all datasets together, and of what was read of their images.
             datasets_bytes_max: usize = datasets_bytes_max, 268_435_456, 65_536..=1_073_741_824;
+            /// Bytes of an image or a mask that is read for `answers_from_datasets`.
+            dataset_image_bytes_max: usize = dataset_image_bytes_max, 8_388_608, 1_024..=1_073_741_824;
             /// Bytes of one manifest.
             manifest_bytes_max: usize = manifest_bytes_max, 67_108_864, 1_024..=1_073_741_824;
             /// Client tokens that are remembered, each for 8 hours at most.

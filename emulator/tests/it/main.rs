@@ -1,6 +1,7 @@
 //! The emulator as its clients meet it: real TLS on real sockets, one module a concern.
 
 mod accounts;
+mod answers_from_datasets;
 mod api_constraints;
 mod bodies;
 mod certificates;

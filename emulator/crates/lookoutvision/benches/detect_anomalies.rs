@@ -71,6 +71,7 @@ fn perform(bencher: Bencher<'_, '_>, then: Then) {
             ..RuleLists::default()
         },
         seed: 0,
+        learned: None,
         scenarios_max: 0,
     };
     let (calls, scenarios) = (CallCounts::default(), Scenarios::default());

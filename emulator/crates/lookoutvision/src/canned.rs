@@ -188,6 +188,8 @@ pub enum RuleRef {
     Model(usize),
     /// The project's rule at this index
     Project(usize),
+    /// No rule matched; the image is one of a dataset, and the answer is its label
+    Dataset,
     /// No rule matched; the answer is a normal result
     Default,
 }
@@ -278,7 +280,7 @@ impl When {
 
 impl Call<'_> {
     /// SHA-256 of the image; computed at the first question, unless the signature already needed it
-    fn body_sha256(&self) -> [u8; 32] {
+    pub(crate) fn body_sha256(&self) -> [u8; 32] {
         *self.body_sha256.get_or_init(|| sha256(self.body))
     }
 }
@@ -428,6 +430,7 @@ impl fmt::Display for RuleRef {
             Self::Put(id) => write!(f, "r-{id}"),
             Self::Model(index) => write!(f, "model.detect_anomalies[{index}]"),
             Self::Project(index) => write!(f, "project.detect_anomalies[{index}]"),
+            Self::Dataset => f.write_str("dataset"),
             Self::Default => f.write_str("default"),
         }
     }

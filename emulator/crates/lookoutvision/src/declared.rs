@@ -37,6 +37,8 @@ pub struct DeclaredProject {
     pub detect_anomalies: Vec<CannedRule>,
     /// Whether it is there before CreateProject makes it
     pub exists: bool,
+    /// Whether its trained models answer the images of their datasets with label and mask, where no rule does
+    pub answers_from_datasets: bool,
     /// The status message of a CreateDataset that ends in CREATE_FAILED
     pub dataset_create_fails: Option<Box<str>>,
     /// The status message of a CreateModel that ends in TRAINING_FAILED
@@ -107,7 +109,7 @@ pub struct Limits {
     pub concurrent_trainings_max: usize,
     /// Images of one dataset
     pub dataset_entries_max: usize,
-    /// Bytes of the manifest lines of all datasets together
+    /// Bytes of the manifest lines of all datasets together, and of what was read of their images
     pub datasets_bytes_max: usize,
     /// Client tokens that are remembered, each for 8 hours at most
     pub client_tokens_max: usize,

@@ -9,7 +9,7 @@
 //! 4. The model exists in the project.
 //! 5. The model is HOSTED.
 //! 6. The image is what its content type says, whole, and of a size that the service takes.
-//! 7. The call is counted, and the rules answer it.
+//! 7. The call is counted, and the rules answer it; where none does, what the model has learned of its datasets.
 //!
 //! A worked example: `POST …/models/2/detect` with a greyscale JPEG of 320 x 240 pixels on a HOSTED model whose only
 //! rule wants a PNG passes 1 to 6, matches no rule, and is answered as a normal image.
@@ -26,9 +26,11 @@ use jiff::Timestamp;
 use crate::{
     call_counts::CallCounts,
     canned::{Call, CannedRule, Delay, Draw, PutRules, RuleLists, RuleRef, Segmentation, Then, Verdict},
+    dataset_images::{LabeledImage, LabeledImages},
     declared::find_model,
     error::ServiceError,
     image::{Image, ImageFormat},
+    manifest::Class,
     model::{ModelAddress, ModelStatus},
     scenarios::{self, Scenarios, States},
     store::{Declared, Named},
@@ -104,12 +106,14 @@ pub struct Target<'s> {
     pub seed: u64,
     /// So many scenarios may have been set
     pub scenarios_max: usize,
+    /// What it answers for the images of its datasets, where no rule answers
+    pub learned: Option<&'s LabeledImages>,
 }
 
 impl<'s> Target<'s> {
     /// What the state and the configuration say about a model of this version
     pub fn of(
-        named: &Named,
+        named: &'s Named,
         declared: &'s Declared,
         put: Option<&'s PutRules>,
         version: &str,
@@ -130,6 +134,10 @@ impl<'s> Target<'s> {
             },
             seed: declarations.seed,
             scenarios_max: declarations.limits.scenarios_max,
+            learned: model
+                .map(|model| &*model.learned)
+                .filter(|learned| !learned.is_empty())
+                .filter(|_| declaration.is_some_and(|project| project.answers_from_datasets)),
         }
     }
 }
@@ -199,9 +207,15 @@ pub fn perform(
     };
     let (rule_ref, found) = find_rule(&call, target, memory)?;
     let Some(rule) = found else {
+        let learned = target
+            .learned
+            .and_then(|learned| learned.find(call.body_sha256()));
         return Ok(DetectAnomaliesOutput {
-            result: Ok(verdict(normal(kind), kind, image)),
-            rule: rule_ref,
+            result: Ok(match learned {
+                Some(labeled) => learned_answer(labeled, kind, image),
+                None => verdict(normal(kind), kind, image),
+            }),
+            rule: learned.map_or(rule_ref, |_| RuleRef::Dataset),
             delay: None,
             note: None,
         });
@@ -281,6 +295,20 @@ fn answer_of(
         }
         Then::Recorded(recorded) => Ok(recorded.body().clone()),
         Then::Error(error) => Err(ServiceError::canned(error, version)),
+    }
+}
+
+/// What a dataset says of an image: its label, and of a segmentation model its mask
+fn learned_answer(labeled: &LabeledImage, kind: ModelKind, image: Image) -> Bytes {
+    let said = Verdict {
+        is_anomalous: labeled.label == Class::Anomaly,
+        ..normal(kind)
+    };
+    match &labeled.mask {
+        Some(mask) if kind == ModelKind::Segmentation => {
+            answer::masked(said, mask, image.width, image.height)
+        }
+        _ => verdict(said, kind, image),
     }
 }
 

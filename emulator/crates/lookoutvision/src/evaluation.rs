@@ -14,6 +14,7 @@ use crate::{
         responses::ModelPerformance,
         values::{OutputS3Object, S3Location},
     },
+    dataset_images::DatasetImages,
     manifest::{Class, Entries, Entry},
     store::ChangeNumber,
 };
@@ -42,6 +43,8 @@ pub struct Evaluation {
     pub training: Arc<Entries>,
     /// `None`: the service splits the training set itself
     pub test: Option<Arc<Entries>>,
+    /// What was read of their images so far; `None`: the model is to answer by rules alone
+    pub images: Option<Arc<DatasetImages>>,
     /// Where CreateModel wants the results
     pub output: S3Location,
 }
@@ -172,10 +175,8 @@ fn labeled(entries: &Entries) -> impl Iterator<Item = &Entry> {
 }
 
 fn mask_names(entry: &Entry) -> impl Iterator<Item = &str> {
-    entry
-        .mask
-        .iter()
-        .flat_map(|names| names.iter().map(|name| &**name))
+    let kinds = entry.mask.iter().flat_map(|mask| &mask.kinds);
+    kinds.map(|kind| &*kind.name)
 }
 
 /// As Ground Truth writes it: UTC, without a zone
@@ -197,6 +198,7 @@ mod tests {
             end: "2026-01-02T03:04:05.678Z".parse().unwrap(),
             training: Arc::new(Entries::default().with(manifest.as_bytes(), 100).unwrap()),
             test: None,
+            images: None,
             output: S3Location {
                 bucket: "out".to_owned(),
                 prefix: Some("k_fold_".to_owned()),

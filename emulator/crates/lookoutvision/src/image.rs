@@ -73,11 +73,25 @@ impl Image {
     /// # Errors
     /// When the service would not take the image.
     pub fn inspect(bytes: &[u8], declared: ImageFormat) -> Result<Self, ImageError> {
+        Self::inspect_as(bytes, Some(declared))
+    }
+
+    /// Looks at an image of either format
+    ///
+    /// # Errors
+    /// When the service would not take the image.
+    pub fn inspect_any(bytes: &[u8]) -> Result<Self, ImageError> {
+        Self::inspect_as(bytes, None)
+    }
+
+    fn inspect_as(bytes: &[u8], declared: Option<ImageFormat>) -> Result<Self, ImageError> {
         if bytes.len() > IMAGE_BYTES_MAX {
             return Err(ImageError::TooManyBytes(bytes.len()));
         }
         let image = Self::read(bytes)?;
-        if image.format != declared {
+        if let Some(declared) = declared
+            && image.format != declared
+        {
             return Err(ImageError::OtherFormat {
                 declared,
                 found: image.format,

@@ -30,6 +30,7 @@ pub mod api;
 pub mod call_counts;
 pub mod canned;
 pub mod constraints;
+pub mod dataset_images;
 pub mod declared;
 pub mod detect_anomalies;
 pub mod error;

@@ -17,6 +17,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{api::responses::DatasetImageStats, canned::Color};
@@ -42,12 +43,31 @@ pub struct Entry {
     pub created: Option<Timestamp>,
     /// Name of the label attribute, `anomaly-label` and the like
     pub label: Option<Box<str>>,
-    /// The kinds of anomalies of the mask, if there is one
-    pub mask: Option<Arc<[Box<str>]>>,
+    /// The mask, if there is one
+    pub mask: Option<Arc<EntryMask>>,
+}
+
+/// The mask that a line names
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryMask {
+    /// The mask, `s3://…`
+    pub source_ref: Arc<str>,
+    /// The kinds of anomalies that it has colours for
+    pub kinds: Vec<MaskKind>,
+}
+
+/// A kind of anomaly in a mask
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskKind {
+    /// `class-name`
+    pub name: Box<str>,
+    /// `hex-color`
+    pub color: Color,
 }
 
 /// What an image was labelled as
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Without an anomaly
     Normal,
@@ -299,28 +319,33 @@ impl Entry {
                 "`{attribute}` is a mask and its name does not end in -ref"
             ));
         }
-        if !mask.as_str().is_some_and(is_object_uri) {
-            return Err(format!("`{attribute}` is not `s3://BUCKET/KEY`"));
-        }
+        let source_ref = mask.as_str().filter(|uri| is_object_uri(uri));
+        let source_ref = source_ref.ok_or_else(|| format!("`{attribute}` is not `s3://BUCKET/KEY`"))?;
         human_annotated(metadata, name)?;
         let colors = metadata.get("internal-color-map").and_then(Value::as_object);
         let colors = colors.ok_or_else(|| format!("`internal-color-map` of `{name}` is not an object"))?;
-        let mut names = Vec::with_capacity(colors.len());
+        let mut kinds = Vec::with_capacity(colors.len());
         for (key, color) in colors {
             let at = format!("internal-color-map/{key}");
             let color = color
                 .as_object()
                 .ok_or_else(|| format!("`{at}` is not an object"))?;
             let hex = text_of(color, "hex-color", &at)?;
-            if hex.parse::<Color>().is_err() {
+            let Ok(parsed) = hex.parse() else {
                 return Err(format!("`hex-color` of `{at}` is not a colour: `{hex}`"));
-            }
+            };
             let class_name = text_of(color, "class-name", &at)?;
             if !class_name.eq_ignore_ascii_case("background") {
-                names.push(class_name.into());
+                kinds.push(MaskKind {
+                    name: class_name.into(),
+                    color: parsed,
+                });
             }
         }
-        self.mask = Some(names.into());
+        self.mask = Some(Arc::new(EntryMask {
+            source_ref: source_ref.into(),
+            kinds,
+        }));
         Ok(())
     }
 }
@@ -374,9 +399,13 @@ fn human_annotated(metadata: &Map<String, Value>, of: &str) -> Result<(), String
 }
 
 fn is_object_uri(text: &str) -> bool {
-    text.strip_prefix("s3://")
-        .and_then(|rest| rest.split_once('/'))
-        .is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+    object_of_uri(text).is_some()
+}
+
+/// The bucket and the key of `s3://BUCKET/KEY`
+pub fn object_of_uri(uri: &str) -> Option<(&str, &str)> {
+    let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
+    (!bucket.is_empty() && !key.is_empty()).then_some((bucket, key))
 }
 
 fn bucket(source_ref: &str) -> &str {

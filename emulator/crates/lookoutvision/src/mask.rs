@@ -9,10 +9,11 @@
 //! edges, and the encoder gets it as often as the band is high: a 4096 x 4096 mask takes milliseconds, and never more
 //! memory than a row and the compressed file.
 
-use std::collections::BTreeSet;
+mod repainted;
 
-use std::io::Write as _;
+use std::{collections::BTreeSet, io::Write as _};
 
+pub use self::repainted::PaintedMaskError;
 use crate::canned::{Anomaly, Color};
 
 /// A painted mask

@@ -330,7 +330,7 @@ impl Detect {
         self.target(declared, put).rules.set_scenarios()
     }
 
-    fn target<'s>(&self, declared: &'s Declared, put: Option<&'s PutRules>) -> Target<'s> {
+    fn target<'s>(&'s self, declared: &'s Declared, put: Option<&'s PutRules>) -> Target<'s> {
         Target::of(&self.named, declared, put, self.model.version(), self.received_at)
     }
 }

@@ -207,14 +207,11 @@ impl State {
         overlays.flat_map(|overlay| overlay.values().flatten()).count()
     }
 
-    /// Bytes of all datasets
+    /// Bytes of all datasets, and of what models have learned of their images
     pub fn datasets_bytes(&self) -> usize {
         let overlays = self.regions.values().flat_map(BTreeMap::values);
         let projects = overlays.flat_map(|overlay| overlay.values().flatten());
-        projects
-            .flat_map(|project| [&project.train, &project.test].into_iter().flatten())
-            .map(|dataset| dataset.bytes())
-            .sum()
+        projects.map(|project| project.datasets_bytes()).sum()
     }
 }
 
@@ -372,6 +369,8 @@ pub enum S3Task {
         begun_by: ChangeNumber,
         /// Where the manifest lies
         manifest: InputS3Object,
+        /// Whether its images are read as well
+        reads_images: bool,
     },
     /// Write the evaluation of a model that is being trained
     WriteEvaluation(Box<Evaluation>),

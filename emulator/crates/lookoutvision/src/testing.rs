@@ -90,6 +90,7 @@ pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> DeclaredProject
         models,
         detect_anomalies: Vec::new(),
         exists: true,
+        answers_from_datasets: false,
         dataset_create_fails: None,
         training_fails: None,
         hosting_fails: None,

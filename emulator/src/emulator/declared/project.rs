@@ -15,6 +15,8 @@ pub struct Project {
     models: Vec<Model>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     detect_anomalies: Vec<Rule>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    answers_from_datasets: bool,
 }
 
 /// A model, HOSTED unless it has another status
@@ -39,7 +41,15 @@ impl Project {
             region: None,
             models: Vec::new(),
             detect_anomalies: Vec::new(),
+            answers_from_datasets: false,
         }
+    }
+
+    /// Its trained models answer the images of their datasets as the manifest labels them, where no rule answers
+    #[must_use]
+    pub fn answers_from_datasets(mut self) -> Self {
+        self.answers_from_datasets = true;
+        self
     }
 
     /// The one Region that it lies in

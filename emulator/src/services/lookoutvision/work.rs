@@ -15,6 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use lookoutvision::{
     api::values::InputS3Object,
+    dataset_images::{DatasetImages, LabeledImages},
     evaluation::Evaluation,
     manifest::Entries,
     operations::{Refused, datasets, models},
@@ -24,12 +25,13 @@ use lookoutvision::{
 use tokio::{sync::oneshot, time::timeout};
 use tracing::{error, info};
 
+use super::dataset_images;
 use crate::{
     runtime::{
         Snapshot, Space,
         service::{Committed, Operation},
     },
-    s3,
+    s3::{self, ReadLimit},
 };
 
 /// Everything that a change is made with
@@ -105,14 +107,18 @@ impl Work {
                 dataset_type,
                 begun_by,
                 manifest,
+                reads_images,
             } => Outcome::Dataset {
                 project_name,
                 dataset_type,
                 begun_by,
-                entries: self.read(&manifest).await,
+                read: self.read(&manifest, reads_images).await,
             },
             S3Task::WriteEvaluation(evaluation) => {
-                let written = self.write(&evaluation).await;
+                let learned = match self.learn(&evaluation).await {
+                    Ok(learned) => self.write(&evaluation).await.map(|()| learned),
+                    Err(reason) => Err(reason),
+                };
                 let Evaluation {
                     project_name,
                     version,
@@ -123,22 +129,50 @@ impl Work {
                     project_name,
                     version,
                     begun_by,
-                    written,
+                    learned,
                 }
             }
         }
     }
 
-    async fn read(&self, manifest: &InputS3Object) -> Result<Entries, String> {
+    /// A manifest, and what its images are where models answer by them
+    async fn read(
+        &self,
+        manifest: &InputS3Object,
+        reads_images: bool,
+    ) -> Result<(Entries, DatasetImages), String> {
+        let entries = self.read_manifest(manifest).await?;
+        let images = match reads_images {
+            true => self.read_images(&[&entries], &DatasetImages::default()).await?,
+            false => DatasetImages::default(),
+        };
+        Ok((entries, images))
+    }
+
+    async fn read_images(&self, lists: &[&Entries], known: &DatasetImages) -> Result<DatasetImages, String> {
+        dataset_images::read(lists, known, &self.snapshot.settings, &self.region).await
+    }
+
+    /// What the model answers for the images of its datasets; those that came with UpdateDatasetEntries are read now
+    async fn learn(&self, evaluation: &Evaluation) -> Result<LabeledImages, String> {
+        let Some(known) = &evaluation.images else {
+            return Ok(LabeledImages::default());
+        };
+        let test = evaluation.test.as_deref();
+        let mut lists = vec![&*evaluation.training];
+        lists.extend(test);
+        let images = self.read_images(&lists, known).await?;
+        Ok(LabeledImages::of(&evaluation.training, test, &images))
+    }
+
+    async fn read_manifest(&self, manifest: &InputS3Object) -> Result<Entries, String> {
         let settings = &self.snapshot.settings;
         let limits = settings.limits;
-        let bytes = s3::read(
-            &settings.s3,
-            &self.region,
-            manifest,
-            limits.manifest_bytes_max,
-            limits.s3_timeout,
-        );
+        let limit = ReadLimit {
+            name: "manifest_bytes_max",
+            bytes_max: limits.manifest_bytes_max,
+        };
+        let bytes = s3::read(&settings.s3, &self.region, manifest, limit, limits.s3_timeout);
         let entries = bytes.await.map_err(|error| error.to_string()).and_then(|bytes| {
             Entries::default()
                 .with(&bytes, limits.dataset_entries_max)
@@ -196,13 +230,13 @@ enum Outcome {
         project_name: String,
         dataset_type: DatasetType,
         begun_by: ChangeNumber,
-        entries: Result<Entries, String>,
+        read: Result<(Entries, DatasetImages), String>,
     },
     Training {
         project_name: Arc<str>,
         version: String,
         begun_by: ChangeNumber,
-        written: Result<(), String>,
+        learned: Result<LabeledImages, String>,
     },
 }
 
@@ -215,14 +249,14 @@ impl Outcome {
                     project_name,
                     dataset_type,
                     begun_by,
-                    entries,
-                } => datasets::finish_creation(change, &project_name, dataset_type, begun_by, entries),
+                    read,
+                } => datasets::finish_creation(change, &project_name, dataset_type, begun_by, read),
                 Self::Training {
                     project_name,
                     version,
                     begun_by,
-                    written,
-                } => models::finish_training(change, &project_name, &version, begun_by, written),
+                    learned,
+                } => models::finish_training(change, &project_name, &version, begun_by, learned),
             }
             Ok(String::new())
         })
@@ -240,7 +274,7 @@ impl Outcome {
                 project_name: project_name.clone(),
                 dataset_type: *dataset_type,
                 begun_by: *begun_by,
-                entries: Err(LOST.to_owned()),
+                read: Err(LOST.to_owned()),
             },
             Self::Training {
                 project_name,
@@ -251,7 +285,7 @@ impl Outcome {
                 project_name: project_name.clone(),
                 version: version.clone(),
                 begun_by: *begun_by,
-                written: Err(LOST.to_owned()),
+                learned: Err(LOST.to_owned()),
             },
         }
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 
@@ -36,8 +37,9 @@ pub struct Anomaly {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AnomalyName(Box<str>);
 
-/// A colour of a mask
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A colour of a mask; in JSON `#` and six hexadecimal digits
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Color([u8; 3]);
 
 /// A rectangle in fractions of width and height, inside the image
@@ -228,6 +230,20 @@ impl FromStr for Color {
                 Self([red, green, blue])
             })
             .ok_or_else(|| SegmentationError::Color(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Color {
+    type Error = SegmentationError;
+
+    fn try_from(text: String) -> Result<Self, SegmentationError> {
+        text.parse()
+    }
+}
+
+impl From<Color> for String {
+    fn from(color: Color) -> Self {
+        color.to_string()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
         responses::{Anomaly, DetectAnomaliesResponse, DetectAnomalyResult, ImageSource, PixelAnomaly},
     },
     canned::{BACKGROUND_NAME, Color, Segmentation, Verdict},
+    dataset_images::ImageMask,
     infallible::json,
     mask::Mask,
 };
@@ -21,14 +22,37 @@ pub(super) fn classification(verdict: Verdict) -> Bytes {
 /// A segmentation model's answer for an image of this size
 pub(super) fn segmentation(segmentation: &Segmentation, width: u32, height: u32) -> Bytes {
     let mask = Mask::paint(segmentation.anomalies(), width, height);
-    let total = f64::from(width) * f64::from(height);
-    let entry = |name: &str, pixels: u64, color: Color| {
+    let painted = segmentation.anomalies().iter().zip(mask.anomaly_pixels);
+    let areas = painted.map(|(anomaly, pixels)| (anomaly.name.as_str(), anomaly.color, pixels));
+    let anomalies = anomalies(areas, width, height);
+    body(segmentation.verdict(), Some(anomalies), Some(Blob(mask.png)))
+}
+
+/// A segmentation model's answer with the mask of a dataset
+pub(super) fn masked(verdict: Verdict, mask: &ImageMask, width: u32, height: u32) -> Bytes {
+    let areas = mask.anomalies.iter();
+    let areas = areas.map(|anomaly| (&*anomaly.name, anomaly.color, anomaly.pixels));
+    body(
+        verdict,
+        Some(anomalies(areas, width, height)),
+        Some(mask.png.clone()),
+    )
+}
+
+/// The background and the anomalies that can be seen, with the share of the image's pixels that each has
+fn anomalies<'a>(
+    areas: impl Iterator<Item = (&'a str, Color, u64)> + Clone,
+    width: u32,
+    height: u32,
+) -> Vec<Anomaly> {
+    let total = u64::from(width) * u64::from(height);
+    let entry = |(name, color, pixels): (&str, Color, u64)| {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             reason = "at most 4096 x 4096 pixels; the service computes with 32 bits"
         )]
-        let area = (pixels as f64 / total) as f32;
+        let area = (pixels as f64 / total as f64) as f32;
         let pixel_anomaly = PixelAnomaly {
             total_percentage_area: area.into(),
             color: color.to_string(),
@@ -38,16 +62,10 @@ pub(super) fn segmentation(segmentation: &Segmentation, width: u32, height: u32)
             pixel_anomaly,
         }
     };
-    let mut anomalies = vec![entry(BACKGROUND_NAME, mask.background_pixels, Color::BACKGROUND)];
-    anomalies.extend(
-        segmentation
-            .anomalies()
-            .iter()
-            .zip(mask.anomaly_pixels)
-            .filter(|(_, pixels)| *pixels > 0)
-            .map(|(anomaly, pixels)| entry(anomaly.name.as_str(), pixels, anomaly.color)),
-    );
-    body(segmentation.verdict(), Some(anomalies), Some(Blob(mask.png)))
+    let taken: u64 = areas.clone().map(|(_, _, pixels)| pixels).sum();
+    let background = (BACKGROUND_NAME, Color::BACKGROUND, total.saturating_sub(taken));
+    let seen = areas.filter(|(_, _, pixels)| *pixels > 0);
+    std::iter::once(background).chain(seen).map(entry).collect()
 }
 
 fn body(verdict: Verdict, anomalies: Option<Vec<Anomaly>>, anomaly_mask: Option<Blob>) -> Bytes {

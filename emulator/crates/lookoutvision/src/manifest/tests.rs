@@ -27,7 +27,15 @@ fn the_documented_lines_load_and_so_does_awss_own_sample() {
     let entries = load(SEGMENTATION).unwrap();
     let entry = entries.iter().next().unwrap();
     assert_eq!((entry.class, entry.created), (Some(Class::Anomaly), None));
-    assert_eq!(entry.mask.as_deref(), Some(["cracked".into()].as_slice()));
+    let cracked = MaskKind {
+        name: "cracked".into(),
+        color: "#23A436".parse().unwrap(),
+    };
+    let mask = EntryMask {
+        source_ref: "s3://BUCKET/a.png".into(),
+        kinds: vec![cracked],
+    };
+    assert_eq!(entry.mask.as_deref(), Some(&mask));
     assert!(entries.have_masks());
 }
 

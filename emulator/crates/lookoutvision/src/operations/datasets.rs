@@ -17,6 +17,7 @@ use crate::{
             DescribeDatasetResponse, ListDatasetEntriesResponse, UpdateDatasetEntriesResponse,
         },
     },
+    dataset_images::DatasetImages,
     error::{ResourceType, ServiceError},
     manifest::{Class, Entries, Entry},
     pagination::{Page, page},
@@ -67,6 +68,7 @@ pub fn create(
                 dataset_type,
                 begun_by: change.number,
                 manifest,
+                reads_images: declaration.is_some_and(|declared| declared.answers_from_datasets),
             });
             Dataset::creating(started, Creation::Unfinished(change.number))
         }
@@ -91,13 +93,13 @@ pub fn create(
     Ok(CreateDatasetResponse { dataset_metadata })
 }
 
-/// What came of reading the manifest of a dataset that is being created
+/// What came of reading the manifest of a dataset that is being created, and its images where they are read
 pub fn finish_creation(
     change: &mut Change<'_>,
     project_name: &str,
     dataset_type: DatasetType,
     begun_by: ChangeNumber,
-    outcome: Result<Entries, String>,
+    outcome: Result<(Entries, DatasetImages), String>,
 ) {
     let Some(project) = change.project(project_name) else {
         return;
@@ -117,16 +119,17 @@ pub fn finish_creation(
         return;
     }
     let room = change.bytes_left();
-    let outcome = outcome.and_then(|entries| {
-        let fits = entries.bytes() <= room;
-        fits.then_some(entries)
+    let outcome = outcome.and_then(|(entries, images)| {
+        let fits = entries.bytes() + images.bytes() <= room;
+        fits.then_some((entries, images))
             .ok_or_else(|| no_room(change.view.limits().datasets_bytes_max))
     });
     let mut dataset = (**dataset).clone();
     match outcome {
-        Ok(entries) => {
+        Ok((entries, images)) => {
             dataset.phase = Phase::Creating(started, Creation::Succeeds);
             dataset.entries = Arc::new(entries);
+            dataset.images = Arc::new(images);
         }
         Err(message) => dataset.phase = Phase::Creating(started, Creation::Fails(message)),
     }
@@ -335,6 +338,7 @@ fn refuse_in_progress(
     Ok(())
 }
 
-fn no_room(datasets_bytes_max: usize) -> String {
+/// What does not fit beside the datasets that there are
+pub(super) fn no_room(datasets_bytes_max: usize) -> String {
     format!("the datasets would have more than {datasets_bytes_max} bytes (limits.datasets_bytes_max)")
 }

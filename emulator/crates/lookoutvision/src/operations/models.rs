@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Refused, over_limit, project, scope, tags};
+use super::{Refused, datasets, over_limit, project, scope, tags};
 use crate::{
     api::{
         EpochSeconds,
@@ -16,6 +16,7 @@ use crate::{
         },
         values::{OutputConfig, S3Location, Tag},
     },
+    dataset_images::{DatasetImages, LabeledImages},
     declared::MinimumImages,
     error::{ResourceType, ServiceError},
     evaluation::{Evaluation, PERFORMANCE, manifest_object, result_object},
@@ -89,6 +90,9 @@ pub fn create(
                 end: started.end(),
                 training: training.clone(),
                 test,
+                images: declaration
+                    .is_some_and(|declared| declared.answers_from_datasets)
+                    .then(|| images(&project)),
                 output: input.output_config.s3_location.clone(),
             })));
             Training::Unfinished(change.number)
@@ -109,6 +113,7 @@ pub fn create(
         phase: Phase::Training(started, outcome),
         evaluated: None,
         units: None,
+        learned: Arc::default(),
     };
     let model_metadata = ModelMetadata {
         status: ModelStatus::Training.to_string(),
@@ -123,18 +128,14 @@ pub fn create(
     Ok(CreateModelResponse { model_metadata })
 }
 
-/// What came of writing the evaluation of a training
+/// What came of writing the evaluation of a training, and of reading images that no dataset had read
 pub fn finish_training(
     change: &mut Change<'_>,
     project_name: &str,
     version: &str,
     begun_by: ChangeNumber,
-    outcome: Result<(), String>,
+    outcome: Result<LabeledImages, String>,
 ) {
-    let outcome = match outcome {
-        Ok(()) => Training::Succeeds,
-        Err(message) => Training::Fails(message),
-    };
     let Some(project) = change.project(project_name) else {
         return;
     };
@@ -147,7 +148,20 @@ pub fn finish_training(
     if number != begun_by {
         return;
     }
+    let room = change.bytes_left();
+    let outcome = outcome.and_then(|learned| {
+        let fits = learned.bytes() <= room;
+        fits.then_some(learned)
+            .ok_or_else(|| datasets::no_room(change.view.limits().datasets_bytes_max))
+    });
     let mut model = (**model).clone();
+    let outcome = match outcome {
+        Ok(learned) => {
+            model.learned = Arc::new(learned);
+            Training::Succeeds
+        }
+        Err(message) => Training::Fails(message),
+    };
     model.phase = Phase::Training(started, outcome);
     replace(change, project_name, model);
 }
@@ -348,6 +362,15 @@ fn metadata(view: &View<'_>, name: &str, model: &Model) -> ModelMetadata {
         status: status.to_string(),
         status_message: message.to_owned(),
         performance: model.evaluated(view.now).map(|_| PERFORMANCE),
+    }
+}
+
+/// What was read of the images of both datasets
+fn images(project: &Project) -> Arc<DatasetImages> {
+    match (&project.train, &project.test) {
+        (Some(train), Some(test)) => Arc::new(test.images.with(&train.images)),
+        (Some(dataset), None) | (None, Some(dataset)) => dataset.images.clone(),
+        (None, None) => Arc::default(),
     }
 }
 

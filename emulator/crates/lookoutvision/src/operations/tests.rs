@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{datasets, models, projects, tags};
 use crate::{
+    dataset_images::{DatasetImages, LabeledImages},
     error::ServiceError,
     manifest::{Class, Entries},
     model::ModelStatus,
@@ -233,7 +234,7 @@ fn change<R>(
                         &evaluation.project_name,
                         &evaluation.version,
                         evaluation.begun_by,
-                        Ok(()),
+                        Ok(LabeledImages::default()),
                     );
                 }
                 S3Task::ReadManifest { .. } => unreachable!("no call here names a manifest"),
@@ -265,7 +266,7 @@ fn what_comes_of_a_training_is_nothing_to_the_next_model_of_its_version() {
     let begun_by = train(&mut world);
     let mut finish = |begun_by| {
         let finished = world.change(|change| {
-            models::finish_training(change, "p", "1", begun_by, Ok(()));
+            models::finish_training(change, "p", "1", begun_by, Ok(LabeledImages::default()));
             Ok(())
         });
         finished.unwrap();
@@ -294,7 +295,7 @@ fn what_comes_of_a_manifest_is_nothing_to_the_next_dataset_of_its_name() {
     let before = create(&mut world);
     world.state = State::default();
     let begun_by = create(&mut world);
-    let mut finish = |begun_by, outcome: Result<Entries, String>| {
+    let mut finish = |begun_by, outcome: Result<(Entries, DatasetImages), String>| {
         let finished = world.change(|change| {
             datasets::finish_creation(change, "p", DatasetType::Train, begun_by, outcome);
             Ok(())
@@ -311,7 +312,7 @@ fn what_comes_of_a_manifest_is_nothing_to_the_next_dataset_of_its_name() {
     let of_before = Err("another manifest".to_owned());
     assert_eq!(finish(before, of_before), DatasetStatus::CreateInProgress);
     assert_eq!(
-        finish(begun_by, Ok(Entries::default())),
+        finish(begun_by, Ok(Default::default())),
         DatasetStatus::CreateComplete
     );
 }

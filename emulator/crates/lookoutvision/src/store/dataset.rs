@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeNumber, project::Started};
-use crate::{api::responses::DatasetImageStats, manifest::Entries};
+use crate::{api::responses::DatasetImageStats, dataset_images::DatasetImages, manifest::Entries};
 
 /// A dataset
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Dataset {
     /// What it holds until then
     #[serde(skip)]
     pub entries_before: Arc<Entries>,
+    /// What was read of its images, where models answer by them
+    #[serde(default, skip_serializing_if = "has_no_images")]
+    pub images: Arc<DatasetImages>,
 }
 
 /// What a dataset is doing, and what comes of it
@@ -115,6 +118,7 @@ impl Dataset {
             phase: Phase::Creating(started, creation),
             entries: Arc::default(),
             entries_before: Arc::default(),
+            images: Arc::default(),
         }
     }
 
@@ -210,7 +214,7 @@ impl Dataset {
         } else {
             self.entries_before.bytes()
         };
-        self.entries.bytes() + before
+        self.entries.bytes() + before + self.images.bytes()
     }
 
     fn changes_are_seen(&self, now: Timestamp) -> bool {
@@ -219,4 +223,8 @@ impl Dataset {
             Phase::RollingBack { .. } | Phase::Deleting(_) => true,
         }
     }
+}
+
+fn has_no_images(images: &Arc<DatasetImages>) -> bool {
+    images.is_empty()
 }

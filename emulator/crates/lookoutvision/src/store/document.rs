@@ -4,7 +4,7 @@
 //! A state is what differs from the configuration, and so is its document: a project that no operation has touched is not
 //! in it. Every member is named, and what is not known is refused by its JSON Pointer.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_identifiers::{AccountId, ModelVersion, ProjectName, Region};
 use jiff::Timestamp;
@@ -16,7 +16,10 @@ use super::{
     model::InferenceUnits,
     project::{DatasetType, Started},
 };
-use crate::api::strict::Unfit;
+use crate::{
+    api::strict::Unfit,
+    dataset_images::{DatasetImage, LabeledImage},
+};
 
 mod phases;
 mod read;
@@ -99,6 +102,9 @@ pub struct DatasetDocument {
     /// The lines that it holds until then
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries_before: Vec<String>,
+    /// What was read of its images, by `source-ref`, where models answer by them
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<Arc<str>, DatasetImage>,
 }
 
 /// A model
@@ -135,6 +141,9 @@ pub struct ModelDocument {
     /// What StartModel asked for last
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_units: Option<InferenceUnits>,
+    /// What it answers for the images of its datasets
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<LabeledImage>,
 }
 
 /// What a model answers

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeNumber, project::Started};
-use crate::{api::values::OutputConfig, declared::DeclaredModel, model::ModelStatus};
+use crate::{
+    api::values::OutputConfig, dataset_images::LabeledImages, declared::DeclaredModel, model::ModelStatus,
+};
 
 /// A model
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct Model {
     pub evaluated: Option<Timestamp>,
     /// What StartModel asked for last
     pub units: Option<InferenceUnits>,
+    /// What it answers for the images of its datasets; kept apart in the state file, because of its size
+    #[serde(skip)]
+    pub learned: Arc<LabeledImages>,
 }
 
 /// What a model answers
@@ -128,6 +133,7 @@ impl Model {
             evaluated: evaluated.then(|| after(started)),
             units: matches!(declared.status, ModelStatus::Hosted)
                 .then_some(InferenceUnits { min: 1, max: None }),
+            learned: Arc::default(),
         }
     }
 

@@ -154,6 +154,14 @@ impl Project {
         }
     }
 
+    /// Bytes of its datasets, and of what its models have learned of their images
+    pub fn datasets_bytes(&self) -> usize {
+        let datasets = [&self.train, &self.test].into_iter().flatten();
+        let of_datasets: usize = datasets.map(|dataset| dataset.bytes()).sum();
+        let of_models: usize = self.models.values().map(|model| model.learned.bytes()).sum();
+        of_datasets + of_models
+    }
+
     /// The models that are there
     pub fn models_at(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Model>> {
         self.models.values().filter(move |model| !model.is_gone(now))

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_identifiers::{ProjectName, Region};
+use client_text::json::escape_pointer;
 use serde_json::{Value, json};
 
 use super::{
@@ -13,8 +14,9 @@ use crate::{
         requests::{CreateModelRequest, StartModelPackagingJobRequest},
         strict,
     },
+    dataset_images::{DatasetImage, ImageMask},
     declared::Limits,
-    manifest::{Entries, ManifestError},
+    manifest::{Entries, ManifestError, object_of_uri},
     store::{
         Declared, State,
         dataset::Dataset,
@@ -35,8 +37,8 @@ impl Documents {
     pub fn into_state(self, declared: &Declared) -> Result<State, Misfit> {
         let limits = &declared.declarations().limits;
         let mut projects = self.read_projects(limits)?;
-        read_datasets(self.datasets, &mut projects, limits)?;
-        read_models(self.models, &mut projects, limits)?;
+        let bytes = read_datasets(self.datasets, &mut projects, limits)?;
+        read_models(self.models, &mut projects, bytes, limits)?;
         let mut state = State::default();
         let account_id = &declared.declarations().account_id;
         for ((region, name), (project, path)) in projects {
@@ -147,11 +149,12 @@ fn read_packaging_job(document: &PackagingJobDocument, path: &str) -> Result<Pac
     })
 }
 
+/// The bytes that they take come back
 fn read_datasets(
     documents: Vec<DatasetDocument>,
     projects: &mut Projects,
     limits: &Limits,
-) -> Result<(), Misfit> {
+) -> Result<usize, Misfit> {
     let mut bytes = 0;
     for (index, document) in documents.into_iter().enumerate() {
         let path = format!("/datasets/{index}");
@@ -163,6 +166,7 @@ fn read_datasets(
             phase,
             entries,
             entries_before,
+            images,
         } = document;
         let project = find(projects, &region, &project, &path)?;
         let is_taken = match dataset_type {
@@ -179,23 +183,57 @@ fn read_datasets(
         }
         let entries = read_entries(&entries, &format!("{path}/entries"), limits)?;
         let entries_before = read_entries(&entries_before, &format!("{path}/entries_before"), limits)?;
+        check_images(&images, &format!("{path}/images"))?;
         let dataset = Dataset {
             created,
             phase: phase.into(),
             entries: Arc::new(entries),
             entries_before: Arc::new(entries_before),
+            images: Arc::new(images.into()),
         };
         bytes += dataset.bytes();
-        if bytes > limits.datasets_bytes_max {
-            let most = limits.datasets_bytes_max;
-            let message = format!(
-                "with this dataset there are {bytes} bytes of manifest lines, more than limits.datasets_bytes_max ({most})"
-            );
-            return Err(Misfit::at(format!("{path}/entries"), message));
-        }
+        refuse_over_bytes(bytes, limits, "dataset", &format!("{path}/entries"))?;
         project.set_dataset(dataset_type, Some(dataset));
     }
+    Ok(bytes)
+}
+
+/// `what` is what they were just added for
+fn refuse_over_bytes(bytes: usize, limits: &Limits, what: &str, path: &str) -> Result<(), Misfit> {
+    let most = limits.datasets_bytes_max;
+    if bytes <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "with this {what} there are {bytes} bytes of manifest lines and of what was read of images, more than \
+         limits.datasets_bytes_max ({most})"
+    );
+    Err(Misfit::at(path, message))
+}
+
+fn check_images(images: &BTreeMap<Arc<str>, DatasetImage>, path: &str) -> Result<(), Misfit> {
+    for (source_ref, image) in images {
+        let path = format!("{path}/{}", escape_pointer(source_ref));
+        check_object(source_ref, &path)?;
+        check_mask(image.mask.as_deref(), &path)?;
+    }
     Ok(())
+}
+
+fn check_mask(mask: Option<&ImageMask>, path: &str) -> Result<(), Misfit> {
+    let Some(mask) = mask else {
+        return Ok(());
+    };
+    check_object(&mask.source_ref, &format!("{path}/mask/source_ref"))?;
+    mask.check()
+        .map_err(|message| Misfit::at(format!("{path}/mask/png"), message))
+}
+
+fn check_object(uri: &str, path: &str) -> Result<(), Misfit> {
+    match object_of_uri(uri) {
+        Some(_) => Ok(()),
+        None => Err(Misfit::at(path, format!("`{uri}` is not `s3://BUCKET/KEY`"))),
+    }
 }
 
 fn read_entries(lines: &[String], path: &str, limits: &Limits) -> Result<Entries, Misfit> {
@@ -225,6 +263,7 @@ fn read_entries(lines: &[String], path: &str, limits: &Limits) -> Result<Entries
 fn read_models(
     documents: Vec<ModelDocument>,
     projects: &mut Projects,
+    mut bytes: usize,
     limits: &Limits,
 ) -> Result<(), Misfit> {
     for (index, document) in documents.into_iter().enumerate() {
@@ -239,6 +278,8 @@ fn read_models(
             return Err(Misfit::at(path, message));
         }
         let model = read_model(document, &path, limits)?;
+        bytes += model.learned.bytes();
+        refuse_over_bytes(bytes, limits, "model", &format!("{path}/learned"))?;
         let version = model.version.clone();
         if project.models.insert(version.clone(), Arc::new(model)).is_some() {
             let message = format!(
@@ -275,6 +316,9 @@ fn read_model(document: ModelDocument, path: &str, limits: &Limits) -> Result<Mo
     let output_config = output_config
         .transpose()
         .map_err(|unfit| Misfit::within(&format!("{path}/output_config"), unfit))?;
+    for (index, image) in document.learned.iter().enumerate() {
+        check_mask(image.mask.as_deref(), &format!("{path}/learned/{index}"))?;
+    }
     Ok(Model {
         version: document.version.as_str().into(),
         created: document.created,
@@ -290,6 +334,7 @@ fn read_model(document: ModelDocument, path: &str, limits: &Limits) -> Result<Mo
         phase: document.phase.into(),
         evaluated: document.evaluated,
         units: document.inference_units,
+        learned: Arc::new(document.learned.into()),
     })
 }
 

@@ -92,6 +92,7 @@ fn dataset_document(
         phase: (&dataset.phase).into(),
         entries: lines(&dataset.entries),
         entries_before: lines(&dataset.entries_before),
+        images: (*dataset.images).clone().into(),
     }
 }
 
@@ -113,6 +114,7 @@ fn model_document(region: &Region, project: &ProjectName, model: &Model) -> Opti
         phase: (&model.phase).into(),
         evaluated: model.evaluated,
         inference_units: model.units,
+        learned: (*model.learned).clone().into(),
     })
 }
 
