@@ -12,7 +12,7 @@
 //! It answers no other site's pages: what a visitor's browser was made to send is refused ([`screen`]). A connection is
 //! not axum's but ours, as that of the AWS API is: its limits, its reserved places and its end are the same.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{Router, body::Body, response::IntoResponse};
 use http::{Request, StatusCode, request::Parts};
@@ -74,7 +74,10 @@ mod what_if;
 /// Answers the requests of one emulator's control listener
 pub(crate) struct ControlApi {
     shared: Arc<Shared>,
-    router: Router,
+    fault_reader: FaultReader,
+    /// Made when the first request asks for it: its routes carry what the OpenAPI document says of them, which takes as
+    /// long to put together as all the rest of a start
+    router: OnceLock<Router>,
 }
 
 /// An answer, and whether its request had come in whole when it was made
@@ -85,8 +88,18 @@ pub(crate) struct Answered {
 
 impl ControlApi {
     pub(crate) fn new(shared: Arc<Shared>, fault_reader: FaultReader) -> Self {
-        let router = routes::router(shared.clone(), fault_reader);
-        Self { shared, router }
+        Self {
+            shared,
+            fault_reader,
+            router: OnceLock::new(),
+        }
+    }
+
+    fn router(&self) -> Router {
+        let router = self
+            .router
+            .get_or_init(|| routes::router(self.shared.clone(), self.fault_reader));
+        router.clone()
     }
 
     /// Answers one request
@@ -98,7 +111,7 @@ impl ControlApi {
             Ok(()) => {
                 let mut request = Request::from_parts(head, Body::empty());
                 request.extensions_mut().insert(upload.clone());
-                let Ok(response) = self.router.clone().call(request).await;
+                let Ok(response) = self.router().call(request).await;
                 response
             }
             Err(error) => error.into_response(),
