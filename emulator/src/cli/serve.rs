@@ -213,8 +213,9 @@ async fn serve(
     if let Err(error) = &watcher {
         warn!(%error, "the configuration is not watched: changes take effect at the next start");
     }
-    // A closed standard output is no reason to stop serving.
-    let _ = writeln!(io::stdout(), "{}", ReadyBlock { emulator: &emulator });
+    // Written at once: standard output would write each of its lines by itself. A closed one is no reason to stop serving.
+    let ready_block = format!("{}\n", ReadyBlock { emulator: &emulator });
+    let _ = io::stdout().write_all(ready_block.as_bytes());
 
     let signal = loop {
         tokio::select! {
