@@ -78,8 +78,8 @@ impl SigningAuthority {
 
     /// Signs the certificates that the names need, with one key for all of them, and forgets the key that signed
     ///
-    /// Beside each certificate stand one that has expired and one that is not valid yet, for faults. A later start reads them
-    /// and signs nothing.
+    /// Two further certificates, for faults, have all the names: one has expired and one is not valid yet. A later start
+    /// reads them and signs nothing.
     pub(super) fn sign(
         self,
         names: &ServedNames,
@@ -87,15 +87,17 @@ impl SigningAuthority {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertsError::Make)?;
         let sets = names.certificates();
         let authority = self.certificate.validity;
-        let validities = [
-            Validity::within(authority),
+        let mut certificates = Vec::new();
+        for names in &sets {
+            certificates.push(self.certify_for(names, &key, Validity::within(authority))?);
+        }
+        let all_names = sets.concat();
+        for flawed in [
             Validity::over_before(authority),
             Validity::beginning_after(authority),
-        ];
-        let certificates: Vec<_> = validities
-            .iter()
-            .flat_map(|validity| sets.iter().map(|names| self.certify_for(names, &key, *validity)))
-            .collect::<Result<_, _>>()?;
+        ] {
+            certificates.push(self.certify_for(&all_names, &key, flawed)?);
+        }
         let server = ServerCertificates::new(&key, certificates, &self.certificate)
             .expect("what was signed a line above can be read");
         Ok((self.certificate, server))
