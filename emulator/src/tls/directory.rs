@@ -8,8 +8,9 @@
 //! authorities: the second one waits, and opens what the first one made.
 //!
 //! Versions before this one kept the authority's key, with its certificate, as `ca-key.pem`. Such a directory is migrated
-//! without new trust: that key signs the server certificates, `server-key.pem` is written under a temporary name, synced,
-//! renamed, the directory is synced, and only then `ca-key.pem` is removed.
+//! without new trust: that key signs the server certificates, `server-key.pem` is written under a temporary name and renamed,
+//! it and the directory are synced, and only then `ca-key.pem` is removed. An authority that was made anew is trusted by
+//! nobody yet, so nobody waits for the disk to have it.
 //!
 //! What is found, and what is done about it:
 //!
@@ -187,9 +188,11 @@ fn open_or_create(
         Access::Locked(_lock) => {
             if origin != Origin::Opened {
                 files::write(&paths.key, authority.server_key_pem().as_bytes(), Kind::Secret)?;
-                files::sync_directory(directory)?;
+                if !former_key.exists() {
+                    files::sync_in_background(paths.key.clone(), directory.to_owned());
+                }
             }
-            remarks.extend(remove_former_key(directory, &former_key)?);
+            remarks.extend(remove_former_key(directory, &former_key, &paths.key)?);
             for (path, content) in &stale {
                 files::write(path, content, Kind::Derived)?;
             }
@@ -363,7 +366,7 @@ fn former_authority(path: &Path, text: &[u8]) -> Result<(KeyPair, AuthorityCerti
 }
 
 /// Removes the key of an authority that versions before this one kept, once `server-key.pem` is on the disk
-fn remove_former_key(directory: &Path, path: &Path) -> Result<Option<Remark>, CertsError> {
+fn remove_former_key(directory: &Path, path: &Path, key: &Path) -> Result<Option<Remark>, CertsError> {
     let stays = |reason: String| {
         Some(Remark::FormerKeyStays {
             path: path.to_owned(),
@@ -382,12 +385,12 @@ fn remove_former_key(directory: &Path, path: &Path) -> Result<Option<Remark>, Ce
             "it was not made by this emulator, or is damaged".to_owned(),
         ));
     };
-    // The process that renamed `server-key.pem` may have died before this.
-    files::sync_directory(directory)?;
+    // Clients trust what it signed, so what takes its place is on the disk first.
+    files::sync(&[key, directory])?;
     if let Err(error) = fs::remove_file(path) {
         return Ok(stays(error.to_string()));
     }
-    files::sync_directory(directory)?;
+    files::sync(&[directory])?;
     Ok(Some(Remark::FormerKeyRemoved {
         path: path.to_owned(),
         authority: certificate.fingerprint_sha256(),

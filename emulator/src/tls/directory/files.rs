@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::warn;
+
 use crate::{
     owner_only,
     tls::{CertsError, notice::KeyMode},
@@ -17,7 +19,7 @@ use crate::{
 /// What a file is to us
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Mode 0600 from the moment it exists, and on the disk before it has its name
+    /// Mode 0600 from the moment it exists; [`sync`] puts it on the disk
     Secret,
     /// For everyone (what the umask leaves of 0644), and written again if a power cut takes it, so not worth the wait
     Derived,
@@ -102,9 +104,6 @@ pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), Certs
             }
         };
         file.write_all(content)?;
-        if kind == Kind::Secret {
-            file.sync_all()?;
-        }
         fs::rename(temporary, path)
     };
     write_and_rename().map_err(|source| {
@@ -125,13 +124,26 @@ fn temporary_of(path: &Path) -> PathBuf {
     temporary.into()
 }
 
-/// Makes the renames in a directory last through a power cut
-pub(super) fn sync_directory(directory: &Path) -> Result<(), CertsError> {
-    let sync = || File::open(directory)?.sync_all();
-    sync().map_err(|source| CertsError::Write {
-        path: directory.to_owned(),
-        source,
-    })
+/// Makes files last through a power cut, and directories what was renamed in them
+pub(super) fn sync(paths: &[&Path]) -> Result<(), CertsError> {
+    for path in paths {
+        let sync = || File::open(path)?.sync_all();
+        sync().map_err(|source| CertsError::Write {
+            path: path.to_path_buf(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// The same of a file in its directory while the caller goes on; a disk takes longer for it than all the rest of a start
+pub(super) fn sync_in_background(file: PathBuf, directory: PathBuf) {
+    thread::spawn(move || match sync(&[&file, &directory]) {
+        // Whoever made it has removed it again.
+        Err(CertsError::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => warn!("a power cut may take the new certificate authority away: {error}"),
+        Ok(()) => {}
+    });
 }
 
 /// Takes a secret file away from everyone but its owner; `None` when it was its owner's already
