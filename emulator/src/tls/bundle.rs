@@ -3,27 +3,31 @@
 //! Some settings (`AWS_CA_BUNDLE`, `SSL_CERT_FILE`) replace the anchors a client trusts instead of adding to them. A
 //! client that also talks to real servers needs both kinds in the file it is pointed to.
 
-use std::fmt::Write as _;
+use std::fs;
 
-use rustls::pki_types::CertificateDer;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{authority::certificate_pem, certificate::is_from_an_emulator};
 
-/// The trust anchors of this system
+/// The trust anchors of this system, each as PEM
 #[derive(Debug)]
-pub(super) struct SystemRoots(Vec<CertificateDer<'static>>);
+pub(super) struct SystemRoots(Vec<String>);
 
 impl SystemRoots {
     /// Reads them; a system without any, such as an image made `FROM scratch`, has an empty list.
     pub(super) fn load() -> Self {
         let mut roots = match openssl_probe::probe().cert_file {
             Some(file) if cfg!(target_os = "linux") => {
-                rustls_native_certs::load_certs_from_paths(Some(&file), None).certs
+                let text = fs::read_to_string(file).unwrap_or_default();
+                certificates_in(&text).map(str::to_owned).collect()
             }
-            _ => rustls_native_certs::load_native_certs().certs,
+            _ => {
+                let roots = rustls_native_certs::load_native_certs().certs;
+                roots.iter().map(|root| certificate_pem(root)).collect::<Vec<_>>()
+            }
         };
         // `SSL_CERT_FILE` may point at the bundle that we wrote the last time.
-        roots.retain(|root| !is_from_an_emulator(root));
+        roots.retain(|root| certificate_der(root).is_some_and(|der| !is_from_an_emulator(&der)));
         Self(roots)
     }
 
@@ -34,20 +38,35 @@ impl SystemRoots {
 
 /// The text of the bundle
 pub(super) fn text(system_roots: &SystemRoots, ca_pem: &str) -> String {
-    let mut text = String::with_capacity(
-        ca_pem.len()
-            + system_roots
-                .0
-                .iter()
-                .map(|root| root.len() * 3 / 2)
-                .sum::<usize>(),
-    );
-    writeln!(text, "{HEADER}").expect("writing to a String cannot fail");
-    text.push_str(ca_pem);
-    for root in &system_roots.0 {
-        text.push_str(&certificate_pem(root));
-    }
-    text
+    let roots = system_roots.0.concat();
+    format!("{HEADER}\n{ca_pem}{roots}")
+}
+
+/// Each certificate of a PEM file as it stands there, with its last line's end
+///
+/// They are taken over as they are: to decode and encode all of a system's roots took a good part of a start.
+fn certificates_in(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, begun) = rest.split_at_checked(rest.find(BEGIN)?)?;
+        let end = begun.find(END)? + END.len();
+        let line_end = begun[end..]
+            .find('\n')
+            .map_or(begun.len(), |length| end + length + 1);
+        let (certificate, after) = begun.split_at_checked(line_end)?;
+        rest = after;
+        Some(certificate)
+    })
+}
+
+/// What one PEM block holds
+fn certificate_der(pem: &str) -> Option<Vec<u8>> {
+    let (content, _) = pem.strip_prefix(BEGIN)?.split_once(END)?;
+    let content: Vec<u8> = content
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    STANDARD.decode(content).ok()
 }
 
 /// Whether we wrote this bundle, whatever the system's anchors were then
@@ -55,13 +74,15 @@ pub(super) fn is_ours(text: &[u8]) -> bool {
     text.starts_with(HEADER.as_bytes())
 }
 
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
 /// Readers of PEM skip text outside the blocks.
 const HEADER: &str =
     "# lookoutvision-emulator: its certificate authority, for testing only, and this system's trust anchors";
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
 
     use super::*;
     use crate::tls::{CertificateAuthority, ServedNames};
@@ -75,7 +96,7 @@ mod tests {
             .unwrap()
             .der()
             .clone();
-        let text = text(&SystemRoots(vec![other.clone()]), ours.ca_pem());
+        let text = text(&SystemRoots(vec![certificate_pem(&other)]), ours.ca_pem());
         let found: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
             .map(Result::unwrap)
             .collect();
@@ -83,10 +104,26 @@ mod tests {
             found,
             [
                 CertificateDer::from_pem_slice(ours.ca_pem().as_bytes()).unwrap(),
-                other
+                other.clone()
             ]
         );
+        let [_, system] = certificates_in(&text).collect::<Vec<_>>()[..] else {
+            panic!("two certificates are in\n{text}");
+        };
+        assert_eq!(certificate_der(system).unwrap(), other.to_vec());
         assert!(is_ours(text.as_bytes()));
         assert!(!is_ours(ours.ca_pem().as_bytes()));
+    }
+
+    #[test]
+    fn certificates_are_found_whatever_stands_around_them_and_one_without_an_end_is_none() {
+        let crlf = format!("{BEGIN}\r\nAQID\r\n{END}\r\n");
+        let file = format!("# Some CA\n{crlf}\nText: {BEGIN}\nBAUG\n{END}");
+        let found: Vec<_> = certificates_in(&file).collect();
+        assert_eq!(found, [crlf.as_str(), &format!("{BEGIN}\nBAUG\n{END}")]);
+        let ders: Vec<_> = found.into_iter().map(certificate_der).collect();
+        assert_eq!(ders, [Some(vec![1, 2, 3]), Some(vec![4, 5, 6])]);
+        assert_eq!(certificates_in(&format!("{BEGIN}\nAQID\n")).next(), None);
+        assert_eq!(certificate_der(&format!("{BEGIN}\nA?\n{END}\n")), None);
     }
 }

@@ -111,7 +111,7 @@ pub(crate) fn is_from_an_emulator(der: &[u8]) -> bool {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    memchr::memmem::find(haystack, needle).is_some()
 }
 
 impl CertificateFields {
