@@ -170,7 +170,8 @@ pub(crate) struct ConfigOption {
 
 #[derive(Debug, Args)]
 pub(crate) struct ControlOption {
-    /// Address of the control API [default: 127.0.0.1:8080; with exec: a free port]
+    /// Address of the control API, and of the dashboard for a browser at http://ADDR/dashboard [default: 127.0.0.1:8080; with
+    /// exec: a free port]
     #[arg(long, value_name = "ADDR", env = "LOOKOUTVISION_EMULATOR_CONTROL", value_parser = listen_address::parse)]
     pub(crate) control: Option<SocketAddr>,
 }

@@ -79,6 +79,8 @@ pub(crate) struct Process {
     pub control: SocketAddr,
     /// Folder of the certificate authority; `None` keeps it in memory
     pub certs: Option<PathBuf>,
+    /// Whether that folder goes away with the process, as that of `exec` does
+    pub certs_are_temporary: bool,
     /// Folder that also gets the public files of the authority; `None`: no other folder has them
     pub public_certs: Option<PathBuf>,
     /// File of the state; `None` keeps it in memory

@@ -3,8 +3,12 @@
 use std::{io::Write, path::PathBuf};
 
 use clap::Args;
+use serde_json::{Map, Value};
 
-use super::{EXIT_OK, control_client::ControlUrlOption};
+use super::{
+    EXIT_OK,
+    control_client::{ControlClient, ControlError, ControlUrlOption},
+};
 use crate::control::client_environment::{Client, Format};
 
 /// Options of `env`
@@ -51,13 +55,22 @@ pub(super) fn run(options: &EnvOptions) -> u8 {
     let given = given
         .iter()
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)));
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("client", &options.client.to_string())
-        .append_pair("format", &options.format.to_string())
-        .extend_pairs(given)
-        .finish();
-    let target = format!("/env?{query}");
-    match options.control.client().and_then(|control| control.get(&target)) {
+    let target = |format: Format| {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client", &options.client.to_string())
+            .append_pair("format", &format.to_string())
+            .extend_pairs(given.clone())
+            .finish();
+        format!("/env?{query}")
+    };
+    let printed = options.control.client().and_then(|control| {
+        let text = control.get(&target(options.format))?;
+        if options.format == Format::Github {
+            warn_of_variables_that_stay(&control, &target(Format::Json))?;
+        }
+        Ok(text)
+    });
+    match printed {
         Ok(text) => {
             // A closed standard output means that nobody reads it.
             let _ = std::io::stdout().write_all(&text);
@@ -68,4 +81,21 @@ pub(super) fn run(options: &EnvOptions) -> u8 {
             error.exit_code()
         }
     }
+}
+
+/// Says which variables of this process must not be there, where the format cannot take them away
+fn warn_of_variables_that_stay(control: &ControlClient, target: &str) -> Result<(), ControlError> {
+    let changes: Map<String, Value> = serde_json::from_slice(&control.get(target)?).unwrap_or_default();
+    let staying: Vec<&str> = changes
+        .iter()
+        .filter(|(name, value)| value.is_null() && std::env::var_os(name).is_some())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !staying.is_empty() {
+        eprintln!(
+            "the file of GITHUB_ENV cannot unset variables; unset in each step, because they would lead clients elsewhere: {}",
+            staying.join(", ")
+        );
+    }
+    Ok(())
 }

@@ -59,8 +59,8 @@ pub(super) struct ExecOptions {
     coverage: CoverageOptions,
     #[command(flatten)]
     state_files: StateFileOptions,
-    /// Command to run, with its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    /// Command to run, with its arguments; `--` before it is for commands that begin with a hyphen
+    #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -144,6 +144,7 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
     let own = |process: &Process| Process {
         state: None,
         public_certs: overrides.public_certs.clone(),
+        certs_are_temporary: folder.is_some(),
         ..process.clone()
     };
     let (config, log) = serve::load(&overrides, own)?;
@@ -271,11 +272,14 @@ pub(super) async fn run_command(changes: &[Change], command: &[OsString]) -> io:
         match change {
             Change::Set(name, value) => process.env(name, value),
             Change::Append(name, separator, value) => {
-                let mut whole = std::env::var_os(name).unwrap_or_default();
-                if !whole.is_empty() {
-                    whole.push(separator.to_string());
-                }
-                whole.push(value);
+                let list = std::env::var_os(name).unwrap_or_default();
+                let whole = match list.to_str() {
+                    Some(list) => Change::appended(list, *separator, value).into(),
+                    // What is no UTF-8 cannot have the value.
+                    None => [list, separator.to_string().into(), value.into()]
+                        .into_iter()
+                        .collect::<OsString>(),
+                };
                 process.env(name, whole)
             }
             Change::Remove(name) => process.env_remove(name),

@@ -65,6 +65,14 @@ const TEMPLATES: &[Template] = &[
     },
 ];
 
+/// What a repository should not have: what the emulator makes in the folder. A project may well have such a file of its own,
+/// which stays as it is.
+static GITIGNORE: Template = Template {
+    path: ".gitignore",
+    purpose: "keeps the certificate authority and the state out of a repository",
+    text: "/certs/\n/emulator.state*\n",
+};
+
 /// Names that a folder must not have either: the configuration would be found twice
 const OTHER_NAMES: &[&str] = &["emulator.yml"];
 
@@ -101,9 +109,9 @@ fn are(paths: &[PathBuf]) -> String {
 pub(super) fn run(options: &InitOptions) -> u8 {
     let directory = &options.directory;
     match write_templates(directory) {
-        Ok(()) => {
+        Ok(templates) => {
             // A closed standard output means that nobody reads it.
-            let _ = write!(io::stdout(), "{}", what_was_written(directory));
+            let _ = write!(io::stdout(), "{}", what_was_written(directory, &templates));
             EXIT_OK
         }
         Err(error) => {
@@ -116,7 +124,8 @@ pub(super) fn run(options: &InitOptions) -> u8 {
     }
 }
 
-fn write_templates(directory: &Path) -> Result<(), InitError> {
+/// Writes the files, and tells which
+fn write_templates(directory: &Path) -> Result<Vec<&'static Template>, InitError> {
     let mut found = Vec::new();
     for name in TEMPLATES.iter().map(|template| &template.path).chain(OTHER_NAMES) {
         let path = directory.join(name);
@@ -127,8 +136,12 @@ fn write_templates(directory: &Path) -> Result<(), InitError> {
     if !found.is_empty() {
         return Err(InitError::Exist(found));
     }
+    let mut templates: Vec<&Template> = TEMPLATES.iter().collect();
+    if !is_there(&directory.join(GITIGNORE.path))? {
+        templates.push(&GITIGNORE);
+    }
     let mut written = Vec::new();
-    let outcome = TEMPLATES
+    let outcome = templates
         .iter()
         .try_for_each(|template| write_new(directory, template, &mut written));
     if outcome.is_err() {
@@ -137,7 +150,7 @@ fn write_templates(directory: &Path) -> Result<(), InitError> {
             let _ = fs::remove_file(path);
         }
     }
-    outcome
+    outcome.map(|()| templates)
 }
 
 /// Whether something has this name, be it a link that leads nowhere
@@ -184,15 +197,23 @@ fn write_new(directory: &Path, template: &Template, written: &mut Vec<PathBuf>) 
     file.write_all(template.text.as_bytes()).map_err(failed)
 }
 
-fn what_was_written(directory: &Path) -> String {
-    let paths: Vec<String> = TEMPLATES
+fn what_was_written(directory: &Path, templates: &[&Template]) -> String {
+    let paths: Vec<String> = templates
         .iter()
         .map(|template| directory.join(template.path).display().to_string())
         .collect();
     let width = paths.iter().map(|path| path.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for (path, template) in paths.iter().zip(TEMPLATES) {
+    for (path, template) in paths.iter().zip(templates) {
         text += &format!("{path:width$}  {}\n", template.purpose);
+    }
+    if !templates.iter().any(|template| template.path == GITIGNORE.path) {
+        let lines: Vec<&str> = GITIGNORE.text.lines().collect();
+        text += &format!(
+            "\n{} is yours and stays as it is; what the emulator makes here are {}\n",
+            directory.join(GITIGNORE.path).display(),
+            lines.join(" and ")
+        );
     }
     text += "\nNext:\n\n";
     if directory != Path::new(".") {

@@ -41,6 +41,7 @@ impl fmt::Display for ReadyBlock<'_> {
             emulator.address()
         )?;
         writeln!(f, "  control API  {}", emulator.control_url())?;
+        writeln!(f, "  dashboard    {}/dashboard", emulator.control_url())?;
         match authority.paths() {
             // The host does not see the container's files.
             _ if emulator.published_ports().is_some() => {

@@ -2,7 +2,7 @@
 //! expects were made; `requests counts`: how many there were.
 //!
 //! ```text
-//! $ lookoutvision-emulator requests status=403 limit=1
+//! $ lookoutvision-emulator requests status=403 limit=1 | cat
 //! 2026-01-02T03:04:05.678Z 403 DetectAnomalies implicitDeny arn:aws:iam::123456789012:user/test arn:…:model/myProject/2 655d…: implicit deny: …
 //! $ lookoutvision-emulator requests verify expected.json
 //! two detections: expected exactly 2, found 1
@@ -16,12 +16,12 @@ use std::{path::PathBuf, time::Duration};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::Method;
-use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 mod counts;
 mod follow;
+mod line;
 
 use self::counts::CountsOptions;
 use super::{
@@ -131,7 +131,10 @@ fn entries(
     let entries: Vec<Value> = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("{} answered no list: {error}", control.url())))?;
     let printed: String = match format {
-        Format::Text => entries.iter().map(line).collect(),
+        Format::Text => {
+            let columns = line::columns_of_terminal();
+            entries.iter().map(|entry| line::line(entry, columns)).collect()
+        }
         Format::Json => entries
             .iter()
             .map(|entry| client_text::escape_json(entry.to_string()) + "\n")
@@ -139,45 +142,6 @@ fn entries(
     };
     let last = entries.last().and_then(|entry| entry["request_id"].as_str());
     Ok((printed.into_bytes(), last.map(str::to_owned)))
-}
-
-/// One entry in one line; `-` stands for what is not known of it
-fn line(entry: &Value) -> String {
-    let text = |value: &Value| match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => client_text::escape(text).into_owned(),
-        other => other.to_string(),
-    };
-    let is_denied = entry["decision"]
-        .as_str()
-        .is_some_and(|decision| decision != "allowed");
-    let decision = match &entry["error_code"] {
-        Value::String(code) if !is_denied => code.clone(),
-        _ => text(&entry["decision"]),
-    };
-    let why = match is_denied {
-        true => &entry["summary"],
-        false => &entry["message"],
-    };
-    let why = why
-        .as_str()
-        .map_or(String::new(), |why| format!(": {}", client_text::escape(why)));
-    let members = [
-        time(&entry["time"]),
-        text(&entry["status"]),
-        text(&entry["operation"]),
-        decision,
-        text(&entry["principal"]),
-        text(&entry["resource"]),
-        text(&entry["request_id"]),
-    ];
-    format!("{}{why}\n", members.join(" "))
-}
-
-/// With as many digits in each line; the control API has all that there are
-fn time(value: &Value) -> String {
-    let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-    time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"))
 }
 
 fn verify(options: &VerifyOptions) -> Result<u8, Failure> {

@@ -115,6 +115,7 @@ impl Source {
                 .clone()
                 .or_else(|| path(&written.certs))
                 .or_else(|| self.defaults.certs()),
+            certs_are_temporary: false,
             public_certs: said.public_certs.clone().or_else(|| path(&written.public_certs)),
             log_format: said.log_format.or(written.log_format).unwrap_or(LogFormat::Text),
             log_requests: said

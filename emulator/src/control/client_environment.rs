@@ -66,7 +66,7 @@ struct ClientCredentials {
 pub(crate) enum Change {
     /// It has this value
     Set(&'static str, String),
-    /// This is added behind what it has, after the separator
+    /// This is added behind what it has, after the separator, unless it is there already
     Append(&'static str, char, String),
     /// It would lead the client elsewhere, so it is not there
     Remove(&'static str),
@@ -106,11 +106,11 @@ pub(crate) enum Format {
     Fish,
     /// PowerShell
     Powershell,
-    /// A file of `NAME="value"` lines
+    /// A file of `NAME="value"` lines, with a comment for each variable that must not be set
     Dotenv,
     /// One object; a variable that must not be there is null
     Json,
-    /// Lines for the file that `GITHUB_ENV` names
+    /// Lines for the file that `GITHUB_ENV` names, which cannot unset a variable
     Github,
 }
 
@@ -120,6 +120,21 @@ pub(crate) enum Format {
 pub(crate) struct UnknownWord {
     found: String,
     allowed: String,
+}
+
+impl Change {
+    /// What a variable holds after a value is added to it: a list that has the value already stays as it is, so that an
+    /// environment that was changed once is not changed again
+    pub(crate) fn appended(list: &str, separator: char, value: &str) -> String {
+        let enclosed = |text: &str| format!("{separator}{text}{separator}");
+        if list.is_empty() {
+            value.to_owned()
+        } else if enclosed(list).contains(&enclosed(value)) {
+            list.to_owned()
+        } else {
+            format!("{list}{separator}{value}")
+        }
+    }
 }
 
 impl ClientEnvironment {

@@ -30,7 +30,7 @@ pub(super) fn open_authority(config: &Config, problems: &mut Problems) -> Option
                 Some(folder) => {
                     let (authority, notice) =
                         CertificateAuthority::open_or_create(folder, names, Timestamp::now())?;
-                    tell(&notice);
+                    tell(&notice, config.process.certs_are_temporary);
                     Ok(authority)
                 }
                 None => CertificateAuthority::in_memory(names),
@@ -122,12 +122,14 @@ pub(super) fn import(space: &Space, imported: ImportedState) -> Result<(), Start
     }
 }
 
-/// A new authority has to be trusted anew: whoever started the emulator must see it.
-fn tell(notice: &CaNotice) {
+/// A new authority has to be trusted anew: whoever started the emulator must see it. One that is made for a single command
+/// is new each time, and the command's environment already trusts it.
+fn tell(notice: &CaNotice, is_temporary: bool) {
     // A log entry is one line.
     for line in notice.to_string().lines() {
         match notice.origin {
             _ if notice.needs_attention() => warn!("{line}"),
+            Origin::Made if is_temporary => debug!("{line}"),
             Origin::Opened if notice.remarks.is_empty() => debug!("{line}"),
             _ => info!("{line}"),
         }

@@ -176,7 +176,8 @@ impl Verification {
         if let Some(since) = &self.since
             && Since::parse(since).is_none()
         {
-            let reason = format!("`{since}` is not an instant (like 2026-01-02T03:04:05Z) or a request id");
+            let reason =
+                format!("`{since}` is neither a request id nor an instant, such as 2026-01-02T03:04:05Z");
             return mistake("/since".to_owned(), reason);
         }
         for (index, expectation) in self.expect.iter().enumerate() {

@@ -86,6 +86,7 @@ fn the_ready_block_has_the_hosts_view_and_that_of_other_containers() {
     let expected = format!(
         "  AWS API      https://localhost:9443  (listening on 0.0.0.0:{listen})
   control API  http://127.0.0.1:9080
+  dashboard    http://127.0.0.1:9080/dashboard
   CA           http://127.0.0.1:9080/ca.pem
 "
     );

@@ -65,6 +65,21 @@ fn a_command_finds_its_emulator_through_its_environment() {
 }
 
 #[test]
+fn a_command_needs_no_hyphens_before_it_and_hears_nothing_of_a_certificate_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(PROGRAM)
+        .args(["exec", "--log-requests", "none", "sh", "-c", "echo $NO_PROXY"])
+        .current_dir(&folder)
+        // What was pasted into the shell before does not stand there twice.
+        .env("NO_PROXY", "localhost,127.0.0.1,::1,intranet.example")
+        .output()
+        .expect("the program was built with its tests");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stdout), "localhost,127.0.0.1,::1,intranet.example\n");
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
 fn a_list_of_exceptions_from_the_proxy_in_lower_case_gains_the_emulator_too() {
     let folder = tempfile::tempdir().unwrap();
     let script = r#"echo "$NO_PROXY $no_proxy"; curl -s "$AWS_ENDPOINT_URL_LOOKOUTVISION/""#;
@@ -249,6 +264,42 @@ fn the_variables_of_a_running_emulator_are_printed_for_each_client_and_shell() {
     );
     assert_eq!(variables.get("AWS_CA_BUNDLE"), None);
     assert_eq!(variables["AWS_PROFILE"], Value::Null);
+
+    // Pasted twice, nothing stands there twice.
+    let pasted = text(&env(url, &[]).stdout);
+    let script = format!("{pasted}{pasted}echo \"$NO_PROXY|$JAVA_TOOL_OPTIONS\"");
+    let read = Command::new("sh")
+        .args(["-euc", &script])
+        .env("NO_PROXY", "intranet.example")
+        .env_remove("JAVA_TOOL_OPTIONS")
+        .output()
+        .unwrap();
+    let read = text(&read.stdout);
+    let (exceptions, options) = read.trim_end().split_once('|').unwrap();
+    assert_eq!(exceptions, "intranet.example,localhost,127.0.0.1,::1");
+    assert_eq!(
+        options.matches("-Djavax.net.ssl.trustStore=").count(),
+        1,
+        "{options}"
+    );
+
+    // Where a file cannot unset a variable, it says so, or `env` does beside it.
+    let output = env(url, &["--format", "dotenv"]);
+    assert!(
+        text(&output.stdout).contains("\n# AWS_PROFILE must not be set\n"),
+        "{output:?}"
+    );
+    let output = Command::new(PROGRAM)
+        .args(["env", "--control", url, "--format", "github"])
+        .env_remove("AWS_ENDPOINT_URL")
+        .env("AWS_PROFILE", "production")
+        .output()
+        .unwrap();
+    assert!(!text(&output.stdout).contains("AWS_PROFILE"), "{output:?}");
+    assert_eq!(
+        text(&output.stderr),
+        "the file of GITHUB_ENV cannot unset variables; unset in each step, because they would lead clients elsewhere: AWS_PROFILE\n"
+    );
 
     for (format, expected) in [
         ("fish", "set -gx AWS_REGION 'us-east-1'\n"),

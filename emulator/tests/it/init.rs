@@ -53,6 +53,7 @@ async fn a_new_folder_is_valid_without_a_warning_and_allows_one_model() {
     assert_eq!(
         names,
         [
+            ".gitignore",
             "emulator.schema.json",
             "emulator.yaml",
             "policies/endpoint.json",
@@ -137,6 +138,38 @@ fn nothing_is_overwritten_and_everything_that_is_there_is_named() {
     assert!(!folder.path().join("emulator.schema.json").exists());
     let kept = fs::read_to_string(folder.path().join("policies/endpoint.json")).unwrap();
     assert_eq!(kept, "mine");
+}
+
+#[test]
+fn a_repository_keeps_its_list_of_ignored_files_and_git_ignores_what_a_new_one_names() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".gitignore"), "/target\n").unwrap();
+    let output = run(folder.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let kept = fs::read_to_string(folder.path().join(".gitignore")).unwrap();
+    assert_eq!(kept, "/target\n");
+    assert!(
+        text(&output.stdout).contains("./.gitignore is yours and stays as it is; what the emulator makes here are /certs/ and /emulator.state*\n"),
+        "{output:?}"
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), &["init"]).status.code(), Some(0));
+    drop(Process::start(folder.path()));
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output();
+        text(&output.unwrap().stdout).to_owned()
+    };
+    git(&["init", "--quiet"]);
+    let untracked = git(&["status", "--porcelain", "--untracked-files=all"]);
+    assert!(folder.path().join("certs/ca.pem").is_file());
+    assert!(
+        untracked.contains("emulator.yaml") && !untracked.contains("certs"),
+        "{untracked}"
+    );
 }
 
 #[test]

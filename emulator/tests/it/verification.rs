@@ -317,7 +317,7 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
         (
             json!({"expect": [{}], "since": "yesterday"}),
             "/since",
-            "`yesterday` is not an instant (like 2026-01-02T03:04:05Z) or a request id",
+            "`yesterday` is neither a request id nor an instant, such as 2026-01-02T03:04:05Z",
         ),
         (
             json!({"expect": [{}], "within_milliseconds": 60_001}),

@@ -94,10 +94,7 @@ impl Variables {
                 }
                 Change::Append(name, separator, value) => {
                     let whole = self.0.entry((*name).to_owned()).or_default();
-                    if !whole.is_empty() {
-                        whole.push(*separator);
-                    }
-                    whole.push_str(value);
+                    *whole = Change::appended(whole, *separator, value);
                 }
                 Change::Remove(name) => {
                     self.0.remove(*name);

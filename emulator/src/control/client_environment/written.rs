@@ -17,25 +17,31 @@ pub(super) fn line(change: &Change, format: Format) -> String {
     match (format, change) {
         (Format::Sh, Set(name, value)) => format!("export {name}={}\n", quoted(value)),
         (Format::Sh, Append(name, separator, value)) => {
+            let (value, end) = (quoted(value), quoted(&separator.to_string()));
+            // Pasted twice, it adds nothing: a list that has the value already matches the pattern.
             format!(
-                "export {name}=\"${{{name}:+${name}{separator}}}\"{}\n",
-                quoted(value)
+                "export {name}; case {end}\"${{{name}-}}\"{end} in *{end}{value}{end}*) ;; *) \
+                 {name}=\"${{{name}:+${name}{separator}}}\"{value};; esac\n"
             )
         }
         (Format::Sh, Remove(name)) => format!("unset {name}\n"),
         (Format::Fish, Set(name, value)) => format!("set -gx {name} {}\n", fish_quoted(value)),
         (Format::Fish, Append(name, separator, value)) => {
+            let pattern = fish_quoted(&format!("*{separator}{value}{separator}*"));
             let value = fish_quoted(value);
             format!(
-                "set -q {name}; and set -gx {name} \"${name}{separator}\"{value}; or set -gx {name} {value}\n"
+                "string match -q -- {pattern} \"{separator}${name}{separator}\"; or set -gx {name} (string join -- \
+                 '{separator}' ${name} {value})\n"
             )
         }
         (Format::Fish, Remove(name)) => format!("set -e {name}\n"),
         (Format::Powershell, Set(name, value)) => format!("$env:{name} = {}\n", powershell_quoted(value)),
         (Format::Powershell, Append(name, separator, value)) => {
+            let listed = powershell_quoted(&format!("{separator}{value}{separator}"));
             let value = powershell_quoted(value);
             format!(
-                "$env:{name} = if ($env:{name}) {{ $env:{name} + '{separator}' + {value} }} else {{ {value} }}\n"
+                "if (-not \"{separator}$env:{name}{separator}\".Contains({listed})) {{ $env:{name} = if ($env:{name}) {{ \
+                 $env:{name} + '{separator}' + {value} }} else {{ {value} }} }}\n"
             )
         }
         (Format::Powershell, Remove(name)) => {
@@ -45,8 +51,10 @@ pub(super) fn line(change: &Change, format: Format) -> String {
             format!("{name}=\"{}\"\n", value.replace('\\', r"\\").replace('"', "\\\""))
         }
         (Format::Github, Set(name, value) | Append(name, _, value)) => format!("{name}={value}\n"),
-        // Neither kind of file can take a variable away.
-        (Format::Dotenv | Format::Github, Remove(_)) | (Format::Json, _) => String::new(),
+        // Such a file cannot take a variable away, so it says which ones must not be there.
+        (Format::Dotenv, Remove(name)) => format!("# {name} must not be set\n"),
+        // Nor can this one, and a comment in it is an error to the runner. `env` tells it beside the file.
+        (Format::Github, Remove(_)) | (Format::Json, _) => String::new(),
     }
 }
 
