@@ -56,6 +56,27 @@ async fn a_question_is_answered_as_a_line_of_policy_simulate_is() {
         failed["line"] == 1 && failed["column"].as_u64().unwrap() > 1,
         "{failed}"
     );
+    // A role's trust policy has its say, too.
+    let trust = |effect: &str| {
+        json!({
+            "policies": {"roleTrust": {"Version": "2012-10-17", "Statement": [
+                {"Effect": effect, "Principal": {"AWS": "arn:aws:iam::123456789012:user/alice"}, "Action": "sts:AssumeRole"},
+            ]}},
+            "request": {
+                "principal": "arn:aws:iam::123456789012:user/alice",
+                "action": "sts:AssumeRole",
+                "resource": "arn:aws:iam::123456789012:role/line",
+            },
+        })
+    };
+    let trusted = ask("", &trust("Allow").to_string()).await.json();
+    assert_eq!(
+        (&trusted["decision"], &trusted["decided_by"]["policy_type"]),
+        (&json!("allowed"), &json!("role-trust")),
+        "{trusted}"
+    );
+    let refused = ask("", &trust("Deny").to_string()).await.json();
+    assert_eq!(refused["decision"], "explicitDeny", "{refused}");
     // Nothing of it is in force, and nothing was a request.
     assert!(emulator.requests().await.is_empty());
 

@@ -56,6 +56,7 @@ pub(crate) struct ReadPolicies {
     session: Vec<PolicyDocument>,
     scp: Vec<Vec<PolicyDocument>>,
     rcp: Vec<Vec<PolicyDocument>>,
+    role_trust: Option<PolicyDocument>,
 }
 
 struct WrittenLine<'a> {
@@ -154,6 +155,8 @@ struct WrittenPolicies<'a> {
     scp: Option<Levels<'a>>,
     #[serde(borrow)]
     rcp: Option<Levels<'a>>,
+    #[serde(borrow)]
+    role_trust: Option<&'a RawValue>,
 }
 
 /// A list, called so when something else is there
@@ -221,6 +224,9 @@ impl<'a> WrittenQuestion<'a> {
         let vpc_endpoint = written
             .vpc_endpoint
             .map(|raw| read_policy(raw, "/policies/vpcEndpoint", PolicyType::VpcEndpoint));
+        let role_trust = written
+            .role_trust
+            .map(|raw| read_policy(raw, "/policies/roleTrust", PolicyType::RoleTrust));
         Ok(ReadPolicies {
             vpc_endpoint: vpc_endpoint.transpose()?,
             identity: list(&written.identity, "identity", PolicyType::Identity)?,
@@ -229,6 +235,7 @@ impl<'a> WrittenQuestion<'a> {
             session: list(&written.session, "session", PolicyType::Session)?.unwrap_or_default(),
             scp: levels(&written.scp, "scp", PolicyType::ServiceControl)?,
             rcp: levels(&written.rcp, "rcp", PolicyType::ResourceControl)?,
+            role_trust: role_trust.transpose()?,
         })
     }
 }
@@ -265,7 +272,7 @@ impl ReadPolicies {
             session: &self.session,
             service_control: &self.scp,
             resource_control: &self.rcp,
-            role_trust: None,
+            role_trust: self.role_trust.as_ref(),
         }
     }
 }

@@ -200,7 +200,7 @@ fn a_line_that_is_no_question_is_answered_with_its_place() {
         (
             whole(&format!(r#""policies":{{"endpoint":null}},"request":{REQUEST}"#)),
             json!([7]),
-            r#""/policies/endpoint" unknown field `endpoint`, expected one of `vpcEndpoint`, `identity`, `boundary`, `session`, `scp`, `rcp`"#,
+            r#""/policies/endpoint" unknown field `endpoint`, expected one of `vpcEndpoint`, `identity`, `boundary`, `session`, `scp`, `rcp`, `roleTrust`"#,
         ),
         (
             whole(r#""policies":{},"policies":{}"#),
