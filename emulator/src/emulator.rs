@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::{
     clock::{Clock, ClockError, ClockSetting, SignatureClocks},
-    config::{Config, Problem, Problems},
+    config::{Config, Problem, Problems, watch::Reloaded},
     control::{
         ControlApi,
         client_environment::{ClientEnvironment, View},
@@ -474,9 +474,13 @@ impl Emulator {
     }
 
     /// What puts another configuration in force
-    pub(crate) fn reloader(&self) -> impl Fn(Arc<Config>) + Send + Sync + 'static {
+    pub(crate) fn reloader(&self) -> impl Fn(Reloaded) + Send + Sync + 'static {
         let shared = self.shared.clone();
-        move |config: Arc<Config>| shared.reload(config.settings.clone())
+        move |reloaded| match reloaded {
+            Reloaded::New(config) => shared.reload(config.settings.clone()),
+            Reloaded::Unchanged => shared.reload_unchanged(),
+            Reloaded::Refused(reasons) => shared.refuse_reload(&reasons),
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) mod unheard;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
+use arc_swap::ArcSwapOption;
+use client_text::cut_bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -29,6 +31,7 @@ pub(crate) use self::{
     space::{NotAttached, Space, UnknownVpcEndpoint},
 };
 use crate::{
+    journal::events::ChangeKind,
     request::body::BodyBudget,
     settings::{LimitsReached, Settings},
     storage::StorageError,
@@ -53,6 +56,8 @@ pub(crate) struct Shared {
     /// The folder of the CA's files for everyone
     pub(crate) public_certs: Option<PathBuf>,
     pub(crate) started: Instant,
+    /// Why the configuration that the files have now is not in force; `None`: it is
+    pub(crate) refused_reload: ArcSwapOption<String>,
     /// Cancelled when the emulator stops, for answers that would go on for ever
     pub(crate) stopping: CancellationToken,
 }
@@ -77,6 +82,7 @@ impl Shared {
             addresses,
             public_certs,
             started: Instant::now(),
+            refused_reload: ArcSwapOption::empty(),
             stopping: CancellationToken::new(),
         }
     }
@@ -95,7 +101,22 @@ impl Shared {
         if let Some(message) = faults::without_certificate(declared, &self.authority) {
             warn!("{message}");
         }
+        self.refused_reload.store(None);
         self.space.reload(settings);
+    }
+
+    /// The files say what is in force, perhaps again
+    pub(crate) fn reload_unchanged(&self) {
+        if self.refused_reload.swap(None).is_some() {
+            self.space.note_change(ChangeKind::Reload);
+        }
+    }
+
+    /// The configuration in force stays, because what the files say now is not valid; listeners are told why
+    pub(crate) fn refuse_reload(&self, reasons: &str) {
+        let reasons = cut_bytes(reasons, RELOAD_REASONS_BYTES_MAX).into_owned();
+        self.space.note_refused_reload(&reasons);
+        self.refused_reload.store(Some(Arc::new(reasons)));
     }
 
     /// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set
@@ -108,6 +129,9 @@ impl Shared {
         Ok(())
     }
 }
+
+/// What is told of the reasons why a configuration was not put in force; the log has all of them
+const RELOAD_REASONS_BYTES_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests {

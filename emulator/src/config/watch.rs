@@ -55,6 +55,17 @@ pub(super) enum Outcome {
     Refused(Problems),
 }
 
+/// What becomes of the configuration in force when it is read again
+#[derive(Debug)]
+pub(crate) enum Reloaded {
+    /// This one takes its place
+    New(Arc<Config>),
+    /// It is what the files say
+    Unchanged,
+    /// It stays, because what the files say is not valid, for these reasons, a line each
+    Refused(String),
+}
+
 /// Watches the files of a configuration that is in force, and puts each valid new version in force
 ///
 /// A configuration without files is not watched.
@@ -64,7 +75,7 @@ pub(super) enum Outcome {
 pub(crate) fn start(
     config: &Arc<Config>,
     overrides: &Overrides,
-    reload: impl Fn(Arc<Config>) + Send + Sync + 'static,
+    reloaded: impl Fn(Reloaded) + Send + Sync + 'static,
 ) -> io::Result<Watch> {
     let started_with = config.clone();
     let mut in_force = config.clone();
@@ -78,15 +89,19 @@ pub(crate) fn start(
             for setting in changed_at_start_only(&started_with, &new) {
                 warn!("`{setting}` has changed, which takes effect at the next start");
             }
-            reload(new.clone());
+            reloaded(Reloaded::New(new.clone()));
             in_force = new;
             info!("the configuration was read again and is in force");
         }
-        Outcome::Unchanged => info!("the configuration was read again and says what is in force"),
+        Outcome::Unchanged => {
+            reloaded(Reloaded::Unchanged);
+            info!("the configuration was read again and says what is in force");
+        }
         Outcome::Refused(problems) => {
             for problem in &problems {
                 error!("{problem}");
             }
+            reloaded(Reloaded::Refused(problems.to_string()));
             error!("the configuration is not valid; the one before stays in force");
         }
     })

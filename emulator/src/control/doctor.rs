@@ -15,7 +15,7 @@ use super::{
 use crate::{
     runtime::{
         Shared, Snapshot,
-        unheard::{Ending, Unheard, UnheardConnections},
+        unheard::{Ending, Tally, Unheard, UnheardConnections},
     },
     services::vocabulary,
 };
@@ -47,6 +47,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
             findings
         })
         .await;
+    findings.extend(refused_reload(&shared));
     findings.extend(connections(&shared.unheard));
     json_answer(&findings)
 }
@@ -86,12 +87,24 @@ fn policies(snapshot: &Snapshot) -> Vec<Finding> {
     findings
 }
 
+/// Whether the configuration's files say something that is not in force; nothing where it is
+fn refused_reload(shared: &Shared) -> Option<Finding> {
+    let reasons = shared.refused_reload.load_full()?;
+    let finding = Finding::problem(
+        "configuration",
+        format!(
+            "the configuration has changed and is not valid, so the one before stays in force: {reasons}"
+        ),
+    );
+    Some(finding.cure("correct it, and it is read again; `lookoutvision-emulator check` tells every mistake"))
+}
+
 /// What ended the connections that brought no request
 fn connections(unheard: &UnheardConnections) -> Vec<Finding> {
     let (kinds, others) = unheard.counts();
     let mut findings: Vec<Finding> = kinds
         .into_iter()
-        .map(|(kind, count)| connection(&kind, count))
+        .map(|(kind, tally)| connection(&kind, &tally))
         .collect();
     if others > 0 {
         findings.push(Finding::warning(
@@ -106,13 +119,26 @@ fn connections(unheard: &UnheardConnections) -> Vec<Finding> {
     findings
 }
 
-fn connection(kind: &Unheard, count: u64) -> Finding {
-    let connections = counted(count);
+/// A kind of connections; one that is settled is a warning, because another client of the same machine may have been heard
+fn connection(kind: &Unheard, tally: &Tally) -> Finding {
+    let connections = counted(tally.count);
     let name = match &kind.server_name {
         Some(name) => format!(" to `{name}`"),
         None => String::new(),
     };
-    let message = format!("{connections}{name} brought no request: {}", kind.ending);
+    let message = format!(
+        "{connections}{name} brought no request: {}; last at {:.0} from {}",
+        kind.ending,
+        tally.last,
+        tally.from.to_canonical()
+    );
+    if let Some(settled) = tally.settled {
+        return Finding::warning(
+            "connections",
+            format!("{message}; a request came from there at {settled:.0}"),
+        )
+        .cure("nothing, if that was the same client; this is told for ten minutes");
+    }
     match &kind.ending {
         Ending::Alert(_) => Finding::problem("connections", message).cure(
             "the client does not trust the CA: set the variable that it reads (`lookoutvision-emulator env` prints them \

@@ -36,6 +36,10 @@ struct Health {
     /// The faults in force, and what each has done
     faults: Vec<FaultHealth>,
     state: StateHealth,
+    /// Why the configuration that its files have now is not in force
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    refused_reload: Option<Arc<String>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -154,5 +158,6 @@ fn view(shared: &Shared) -> Answer {
             },
             failure,
         },
+        refused_reload: shared.refused_reload.load_full(),
     })
 }

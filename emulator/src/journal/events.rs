@@ -37,6 +37,25 @@ pub(crate) struct Change {
     /// On the emulator's clock
     pub(crate) time: Timestamp,
     pub(crate) kind: ChangeKind,
+    /// Nothing has changed, because it could not be done: a configuration that was read anew is not valid
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) failed: bool,
+    /// Why it could not be done
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) message: Option<Arc<str>>,
+}
+
+impl Change {
+    /// A change that was made
+    pub(crate) fn of(kind: ChangeKind, time: Timestamp) -> Self {
+        Self {
+            time,
+            kind,
+            failed: false,
+            message: None,
+        }
+    }
 }
 
 /// What was changed
@@ -279,7 +298,7 @@ mod tests {
 
     fn note(journal: &Journal, kind: ChangeKind) {
         let time = Timestamp::UNIX_EPOCH;
-        journal.note_change(Change { time, kind });
+        journal.note_change(Change::of(kind, time));
     }
 
     #[test]

@@ -138,7 +138,17 @@ impl Space {
     /// Tells whoever listens that requests from here on see something else
     pub(crate) fn note_change(&self, kind: ChangeKind) {
         let time = self.clock.now();
-        self.journal.note_change(Change { time, kind });
+        self.journal.note_change(Change::of(kind, time));
+    }
+
+    /// Tells listeners that the configuration was read anew and is not in force
+    pub(crate) fn note_refused_reload(&self, reasons: &str) {
+        let time = self.clock.now();
+        self.journal.note_change(Change {
+            failed: true,
+            message: Some(reasons.into()),
+            ..Change::of(ChangeKind::Reload, time)
+        });
     }
 
     /// Attaches a policy to an endpoint, from the next request on

@@ -2,15 +2,22 @@
 //! told from one that was never made.
 //!
 //! ```text
-//! localhost      the client sent the TLS alert UnknownCA      3
+//! localhost      the client sent the TLS alert UnknownCA      3      last at 12:03:41 from 127.0.0.1
 //! ```
+//!
+//! What was so once is no news for ever: a request that comes later from the same address settles what stands here of it.
 
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use jiff::{SignedDuration, Timestamp};
 use rustls::server::ClientHello;
 use tokio::sync::watch;
 
@@ -22,6 +29,8 @@ pub(crate) struct UnheardConnections {
     kinds_max: usize,
     limits_reached: Arc<LimitsReached>,
     counts: Mutex<Counts>,
+    /// Whether a kind is not settled, so that a connection that is heard takes the lock only then
+    has_unsettled: AtomicBool,
     /// Connections to the AWS API that have not ended
     open: watch::Sender<usize>,
 }
@@ -31,9 +40,29 @@ pub(crate) struct Open<'u>(&'u UnheardConnections);
 
 #[derive(Debug, Default)]
 struct Counts {
-    kinds: BTreeMap<Unheard, u64>,
+    kinds: BTreeMap<Unheard, Tally>,
     /// Those of further kinds than there may be
     others: u64,
+}
+
+/// How often connections of one kind came, and what followed them
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    /// When the last of them ended, on the machine's clock
+    pub(crate) last: Timestamp,
+    /// Where the last of them came from
+    pub(crate) from: IpAddr,
+    /// When the first request came from there after it
+    pub(crate) settled: Option<Timestamp>,
+}
+
+impl Tally {
+    /// Whether it is old news: the client has long been heard
+    fn is_past(&self, now: Timestamp) -> bool {
+        self.settled
+            .is_some_and(|settled| now.duration_since(settled) > SETTLED_TOLD_FOR)
+    }
 }
 
 /// A connection that brought no request
@@ -70,6 +99,7 @@ impl UnheardConnections {
             kinds_max,
             limits_reached,
             counts: Mutex::default(),
+            has_unsettled: AtomicBool::new(false),
             open: watch::Sender::new(0),
         }
     }
@@ -91,32 +121,62 @@ impl UnheardConnections {
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
-    pub(crate) fn count(&self, server_name: Option<String>, ending: Ending) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts a connection that has ended
+    pub(crate) fn count(&self, server_name: Option<String>, ending: Ending, from: IpAddr) {
+        let now = Timestamp::now();
+        let mut counts = self.lock();
+        counts.kinds.retain(|_, tally| !tally.is_past(now));
         let kind = Unheard { server_name, ending };
         let has_room = counts.kinds.len() < self.kinds_max;
-        match counts.kinds.get_mut(&kind) {
-            Some(count) => *count += 1,
-            None if has_room => {
-                counts.kinds.insert(kind, 1);
-            }
-            None => {
-                counts.others += 1;
-                self.limits_reached.unheard_kinds_max.note();
-            }
+        let before = counts.kinds.get(&kind).map(|tally| tally.count);
+        if before.is_none() && !has_room {
+            counts.others += 1;
+            self.limits_reached.unheard_kinds_max.note();
+            return;
         }
+        let tally = Tally {
+            count: before.unwrap_or_default() + 1,
+            last: now,
+            from,
+            settled: None,
+        };
+        counts.kinds.insert(kind, tally);
+        self.has_unsettled.store(true, Ordering::Relaxed);
     }
 
-    /// Each kind with its number, and the number of all others
-    pub(crate) fn counts(&self) -> (Vec<(Unheard, u64)>, u64) {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let kinds = counts.kinds.iter().map(|(kind, count)| (kind.clone(), *count));
-        (kinds.collect(), counts.others)
+    /// A connection from there has brought a request
+    pub(crate) fn heard(&self, from: IpAddr) {
+        if !self.has_unsettled.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = Timestamp::now();
+        let mut counts = self.lock();
+        for tally in counts.kinds.values_mut().filter(|tally| tally.from == from) {
+            tally.settled.get_or_insert(now);
+        }
+        let has_unsettled = counts.kinds.values().any(|tally| tally.settled.is_none());
+        self.has_unsettled.store(has_unsettled, Ordering::Relaxed);
+    }
+
+    /// Each kind with what is known of it, and the number of all others; without what has long been settled
+    pub(crate) fn counts(&self) -> (Vec<(Unheard, Tally)>, u64) {
+        let now = Timestamp::now();
+        let counts = self.lock();
+        let kinds = counts.kinds.iter().filter(|(_, tally)| !tally.is_past(now));
+        (
+            kinds.map(|(kind, tally)| (kind.clone(), *tally)).collect(),
+            counts.others,
+        )
     }
 
     /// Begins anew
     pub(crate) fn clear(&self) {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Counts::default();
+        *self.lock() = Counts::default();
+    }
+
+    /// Whoever panicked has left whole counts.
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,20 +225,57 @@ pub(crate) fn is_probe(hello: &ClientHello<'_>) -> bool {
 /// The ALPN protocol that tells connections of `doctor` from a client's; nobody ever speaks it
 pub(crate) const PROBE_PROTOCOL: &[u8] = b"x-lookoutvision-emulator-doctor";
 
+/// How long a kind is told of after its client was heard
+const SETTLED_TOLD_FOR: SignedDuration = SignedDuration::from_mins(10);
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
+
+    #[test]
+    fn a_later_request_from_the_same_address_settles_a_kind_until_it_comes_again() {
+        let unheard = UnheardConnections::new(2, Arc::default());
+        let settled = || {
+            unheard
+                .counts()
+                .0
+                .iter()
+                .map(|(_, tally)| tally.settled.is_some())
+                .collect::<Vec<_>>()
+        };
+        unheard.heard(HERE);
+        unheard.count(None, Ending::PlainHttp, HERE);
+        unheard.heard(THERE);
+        assert_eq!(settled(), [false]);
+        unheard.heard(HERE);
+        assert_eq!(settled(), [true]);
+        unheard.count(None, Ending::PlainHttp, HERE);
+        assert_eq!(settled(), [false]);
+        let (kinds, _) = unheard.counts();
+        assert_eq!((kinds[0].1.count, kinds[0].1.from), (2, HERE));
+        let tally = Tally {
+            settled: Some(kinds[0].1.last),
+            ..kinds[0].1
+        };
+        assert!(!tally.is_past(tally.last + SETTLED_TOLD_FOR));
+        assert!(tally.is_past(tally.last + SETTLED_TOLD_FOR + SignedDuration::from_secs(1)));
+    }
 
     #[test]
     fn kinds_beyond_the_limit_are_counted_together() {
         let unheard = UnheardConnections::new(2, Arc::default());
         for name in ["a", "b", "a", "c", "d"] {
-            unheard.count(Some(name.to_owned()), Ending::NoRequest);
+            unheard.count(Some(name.to_owned()), Ending::NoRequest, HERE);
         }
         let (kinds, others) = unheard.counts();
         let told: Vec<_> = kinds
             .iter()
-            .map(|(kind, count)| (kind.server_name.as_deref(), *count))
+            .map(|(kind, tally)| (kind.server_name.as_deref(), tally.count))
             .collect();
         assert_eq!(told, [(Some("a"), 2), (Some("b"), 1)]);
         assert_eq!(others, 2);

@@ -159,7 +159,7 @@ impl Connector {
                     }
                     shared
                         .unheard
-                        .count(server_name.map(String::from), Ending::NoRequest);
+                        .count(server_name.map(String::from), Ending::NoRequest, peer.ip());
                 }
             }
             Api::Control(control) => {
@@ -222,7 +222,7 @@ impl Connector {
 
 impl Answerer {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<InTurn<AnswerBody>>, Infallible> {
-        self.exchange.was_asked.store(true, Ordering::Relaxed);
+        self.note_asked();
         let (head, incoming) = request.into_parts();
         let is_http2 = head.version == Version::HTTP_2;
         let mut body = RequestBody::new(incoming, &head.headers);
@@ -254,6 +254,14 @@ impl Answerer {
         Ok(response.map(|body| InTurn::new(body, turns)))
     }
 
+    /// There is a request, be it one that cannot be read; the first one settles what its client could not do before
+    fn note_asked(&self) {
+        let is_first = !self.exchange.was_asked.swap(true, Ordering::Relaxed);
+        if let (true, Service::Aws(shared, connection)) = (is_first, &self.service) {
+            shared.unheard.heard(connection.peer.ip());
+        }
+    }
+
     fn limits_reached(&self) -> &LimitsReached {
         match &self.service {
             Service::Aws(shared, _) => &shared.limits_reached,
@@ -279,7 +287,7 @@ impl Answerer {
 
     /// Answers what came instead of a request's head
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
-        self.exchange.was_asked.store(true, Ordering::Relaxed);
+        self.note_asked();
         let mut response = match &self.service {
             Service::Aws(shared, connection) => exchange::answer_unreadable(shared, connection, head, error),
             Service::Control(control, _) | Service::Health(control, _) => control.answer_unreadable(&error),
@@ -304,7 +312,7 @@ async fn serve_http1(
     let unflushed = stream.unflushed();
     let service = service_fn(|request| {
         answerer.exchange.turns.request_was_read();
-        answerer.exchange.was_asked.store(true, Ordering::Relaxed);
+        answerer.note_asked();
         let (answerer, unanswered) = (answerer.clone(), cut_off.answering());
         async move {
             // Called in here, or the answer's state would have its room twice, and hyper copies all of it.

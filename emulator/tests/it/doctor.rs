@@ -135,6 +135,23 @@ mod of_the_emulator {
         let answer = control(&emulator, "POST", "/reset", "").await;
         assert_eq!(answer.status, 204, "{answer:?}");
         connections(&emulator, "every connection brought a request").await;
+
+        // A client that is heard later has no problem any more.
+        let refused = connect_trusting(other.ca_pem(), emulator.address(), "localhost", &[]).await;
+        assert!(refused.is_err());
+        connections(&emulator, "; last at ").await;
+        let findings = control(&emulator, "GET", "/doctor", "").await.json();
+        assert_eq!(found(&findings, "connections")[0].0, "problem", "{findings}");
+        Call::detect("1").send(&emulator).await;
+        let findings = control(&emulator, "GET", "/doctor", "").await.json();
+        let [(status, message)] = found(&findings, "connections")[..] else {
+            panic!("{findings}");
+        };
+        assert_eq!(status, "warning");
+        assert!(
+            message.contains("from 127.0.0.1; a request came from there at "),
+            "{message}"
+        );
     }
 
     #[tokio::test]
@@ -738,7 +755,7 @@ mod of_a_command {
         let output = doctor(script);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let report = text(&output.stderr);
-        let expected = "problem  connections  1 connection to `localhost` brought no request: the client sent the TLS alert UnknownCA\n";
+        let expected = "problem  connections  1 connection to `localhost` brought no request: the client sent the TLS alert UnknownCA; last at ";
         assert!(report.contains(expected), "{report}");
     }
 

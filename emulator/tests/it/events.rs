@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    process::PROGRAM,
+    process::{PROGRAM, Process},
     support::{Call, control, control_stream, emulator, emulator_with},
 };
 
@@ -23,7 +23,10 @@ type Event = (String, String, Value);
 
 impl Listener {
     async fn listen(emulator: &Emulator, last_event_id: Option<&str>) -> Self {
-        let mut stream = control_stream(emulator).await;
+        Self::listen_over(control_stream(emulator).await, last_event_id).await
+    }
+
+    async fn listen_over(mut stream: TcpStream, last_event_id: Option<&str>) -> Self {
         let resumed = last_event_id.map_or(String::new(), |id| format!("last-event-id: {id}\r\n"));
         let request = format!("GET /events HTTP/1.1\r\nhost: localhost\r\n{resumed}\r\n");
         stream
@@ -83,6 +86,46 @@ impl Listener {
         self.read_until(wanted).await;
         self.events()
     }
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_put_in_force_is_told_with_the_reason_until_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |yaml: &str| std::fs::write(folder.path().join("emulator.yaml"), yaml).unwrap();
+    write("names: [a.test]\n");
+    let process = Process::start(folder.path());
+    let address = process.control_url().strip_prefix("http://").unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut listener = Listener::listen_over(stream, None).await;
+    let is_in_order = async |check: &str| {
+        let findings = process.control("GET", "/doctor", "").await.json();
+        findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["check"] != check)
+    };
+    assert!(is_in_order("configuration").await);
+
+    write("nams: [a.test]\n");
+    let events = listener.next_events("\"kind\":\"reload\"").await;
+    let (_, name, change) = events.last().unwrap();
+    assert_eq!(
+        (name.as_str(), &change["failed"]),
+        ("change", &json!(true)),
+        "{change}"
+    );
+    let message = change["message"].as_str().unwrap();
+    assert!(message.contains("emulator.yaml:1:1: /nams: "), "{message}");
+    assert!(!is_in_order("configuration").await);
+
+    // What is in force stands in the file again, which changes nothing but that.
+    write("names: [a.test]\n");
+    listener.text.clear();
+    let events = listener.next_events("\"kind\":\"reload\"").await;
+    let (.., change) = events.last().unwrap();
+    assert_eq!(change.get("failed"), None, "{change}");
+    assert!(is_in_order("configuration").await);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     profile::SharedConfig,
-    surroundings::{Surroundings, Variables, is_near, without_credentials},
+    surroundings::{ControlAnswers, Surroundings, Variables, is_near, without_credentials},
     variables::{self, CURE_BY_ENV},
 };
 use crate::{control::diagnosis::Finding, runtime::unheard::PROBE_PROTOCOL};
@@ -70,21 +70,23 @@ impl fmt::Display for Source {
     }
 }
 
+/// The host and the port that a URL leads to
+fn place_of(uri: &Uri) -> Option<(String, u16)> {
+    let default_port = match uri.scheme_str() {
+        Some("http") => 80,
+        _ => 443,
+    };
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    Some((host.to_owned(), uri.port_u16().unwrap_or(default_port)))
+}
+
 impl Endpoint {
     /// Finds it and tries it; AWS itself is left alone
     pub(super) fn probe(variables: &Variables, shared_config: &SharedConfig, ca: Option<&[u8]>) -> Self {
         let (source, url) = setting(variables, shared_config);
         let uri: Option<Uri> = url.parse().ok();
         let scheme = uri.as_ref().and_then(Uri::scheme_str).map(str::to_owned);
-        let place = uri.as_ref().and_then(|uri| {
-            let default_port = if scheme.as_deref() == Some("http") {
-                80
-            } else {
-                443
-            };
-            let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
-            Some((host.to_owned(), uri.port_u16().unwrap_or(default_port)))
-        });
+        let place = uri.as_ref().and_then(place_of);
         let mut endpoint = Self {
             source,
             url,
@@ -99,6 +101,21 @@ impl Endpoint {
         };
         endpoint.handshake = ca.and_then(|ca| endpoint.shake_hands(&[ca.to_vec()]));
         endpoint
+    }
+
+    /// Where the emulator answers: there, or where it says itself when the client's calls go elsewhere
+    pub(super) fn place_of_emulator(&self, control: Option<&ControlAnswers>) -> Option<(String, u16)> {
+        let says = || {
+            control?
+                .environment
+                .get("AWS_ENDPOINT_URL_LOOKOUTVISION")?
+                .parse()
+                .ok()
+        };
+        match self.leads_here() {
+            true => self.place.clone(),
+            false => says().as_ref().and_then(place_of).or_else(|| self.place.clone()),
+        }
     }
 
     /// A handshake of a client that trusts these certificates (DER); `None`: there is nobody to try it with

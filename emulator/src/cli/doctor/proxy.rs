@@ -10,7 +10,10 @@ pub(super) fn proxy(surroundings: &Surroundings) -> Vec<Finding> {
         .into_iter()
         .filter(|name| variables.get(name).is_some())
         .collect();
-    let (Some(first), Some((host, port))) = (proxies.first(), &surroundings.endpoint.place) else {
+    // A client whose endpoint variable is misspelt calls AWS itself, and need not be kept from a proxy there.
+    let control = surroundings.control.as_ref().ok();
+    let place = surroundings.endpoint.place_of_emulator(control);
+    let (Some(first), Some((host, port))) = (proxies.first(), &place) else {
         return vec![Finding::ok("proxy", "no variable names a proxy")];
     };
     let named: Vec<String> = proxies.iter().map(|name| format!("`{name}`")).collect();
@@ -99,6 +102,29 @@ mod tests {
             &[proxy, ("NO_PROXY", "localhost"), ("no_proxy", "intranet.example")],
             Status::Warning,
             "`no_proxy` does not",
+        );
+    }
+
+    #[test]
+    fn a_client_that_would_call_aws_is_to_keep_the_emulator_from_the_proxy() {
+        let mut surroundings = surroundings(&[("HTTPS_PROXY", "http://proxy.example:3128")]);
+        surroundings.endpoint.place = Some(("lookoutvision.us-east-1.amazonaws.com".to_owned(), 443));
+        surroundings.endpoint.handshake = None;
+        let emulators = (
+            "AWS_ENDPOINT_URL_LOOKOUTVISION".to_owned(),
+            "https://localhost:8443".to_owned(),
+        );
+        surroundings
+            .control
+            .as_mut()
+            .unwrap()
+            .environment
+            .extend([emulators]);
+        let found = proxy(&surroundings);
+        assert_eq!(
+            found[0].cure.as_deref(),
+            Some("export NO_PROXY=\"${NO_PROXY:+$NO_PROXY,}localhost\""),
+            "{found:?}"
         );
     }
 

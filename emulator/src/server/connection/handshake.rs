@@ -98,7 +98,7 @@ pub(super) async fn handshake(
         // Of what a fault did there is an entry in the journal.
         if !is_for_doctor && !is_faulty {
             remark(shared, peer, &ending);
-            shared.unheard.count(server_name.clone(), ending);
+            shared.unheard.count(server_name.clone(), ending, peer.ip());
         }
     };
     let stream = match shaken {
