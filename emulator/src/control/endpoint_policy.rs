@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use aws_identifiers::{Region, VpcEndpointId};
-use axum::extract::State;
-use http::StatusCode;
-use iam_policy::{PolicyDocument, PolicyType};
+use axum::extract::{RawQuery, State};
+use http::{HeaderName, StatusCode};
+use iam_policy::{Finding, PolicyDocument, PolicyType};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     network::PrivateDns,
     runtime::{NotAttached, Shared},
-    services::vocabulary,
+    services::vocabulary::{self, Surroundings},
 };
 
 /// An endpoint, without its policy
@@ -73,23 +73,40 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathTe
     )
 }
 
+/// What lint says about a policy that was attached
+#[derive(Serialize, ToSchema)]
+struct AttachedPolicy {
+    /// As `POST /lint` has them
+    #[schema(value_type = Vec<Object>)]
+    findings: Vec<Finding>,
+}
+
 /// Attaches a policy to an endpoint, from the next request on; nothing changes when AWS would refuse the document
+///
+/// A policy may be valid and still not say what was meant: the header `x-lint-findings` says how many things lint finds in it,
+/// and with `lint=true` they are the answer.
 #[utoipa::path(
     put, path = "/vpc-endpoints/{vpc_endpoint_id}/policy", tag = "policies",
-    params(("vpc_endpoint_id" = String, Path, description = "vpce-…")),
+    params(
+        ("vpc_endpoint_id" = String, Path, description = "vpce-…"),
+        ("lint" = Option<bool>, Query, description = "answer with what lint finds in the policy"),
+    ),
     request_body(content = Object, content_type = "application/json", description = "the policy document"),
     responses(
-        (status = 204, description = "attached"),
-        (status = 400, description = "`InvalidPolicyDocument`, with `path`, `line` and `column`"),
+        (status = 200, body = AttachedPolicy, description = "attached, with `lint=true`"),
+        (status = 204, description = "attached", headers(("x-lint-findings" = usize, description = "how many things lint finds in the policy; absent where it finds none"))),
+        (status = 400, description = "`InvalidPolicyDocument`, with `path`, `line` and `column`; `InvalidParameter`"),
         (status = 404, description = "`InvalidVpcEndpointId.NotFound`"),
     )
 )]
 pub(super) async fn attach(
     State(shared): State<Arc<Shared>>,
     PathText(id): PathText,
+    RawQuery(query): RawQuery,
     upload: Upload,
 ) -> Answer {
     let received = upload.receive(&shared).await?;
+    let is_lint_asked_for = is_lint_asked_for(query.as_deref().unwrap_or_default())?;
     let id = parse(&id)?;
     let text = std::str::from_utf8(&received.bytes)
         .map_err(|error| ControlError::bad_request("InvalidPolicyDocument", format!("not UTF-8: {error}")))?;
@@ -99,12 +116,56 @@ pub(super) async fn attach(
             .with("line", error.line())
             .with("column", error.column())
     })?;
-    let answer = set(&shared, &id, document.clone()).await?;
+    let mut answer = set(&shared, &id, document.clone()).await?;
     let snapshot = shared.space.snapshot();
+    let mut findings = Vec::new();
+    // Somebody may have deleted the endpoint meanwhile.
     if let Some(placed) = snapshot.endpoints.get(&id) {
         vocabulary::warn_about(&document, placed, &snapshot.settings);
+        let surroundings = Surroundings::Attached {
+            settings: &snapshot.settings,
+            endpoint: (&**placed).into(),
+        };
+        findings = vocabulary::lint(text, PolicyType::VpcEndpoint, surroundings);
+    }
+    if is_lint_asked_for {
+        return json_answer(&AttachedPolicy { findings });
+    }
+    if !findings.is_empty() {
+        answer
+            .headers_mut()
+            .insert(X_LINT_FINDINGS, findings.len().into());
     }
     Ok(answer)
+}
+
+/// Reads `lint` of a query
+///
+/// # Errors
+/// When it is neither `true` nor `false`, or there is another parameter.
+fn is_lint_asked_for(query: &str) -> Result<bool, ControlError> {
+    let mut is_asked_for = false;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        is_asked_for = match (&*name, &*value) {
+            ("lint", "true") => true,
+            ("lint", "false") => false,
+            ("lint", _) => {
+                return Err(invalid(format!(
+                    "`lint`: `{value}` is neither `true` nor `false`"
+                )));
+            }
+            _ => {
+                return Err(invalid(format!(
+                    "`{name}` is not a parameter here; there is `lint`"
+                )));
+            }
+        };
+    }
+    Ok(is_asked_for)
+}
+
+fn invalid(message: String) -> ControlError {
+    ControlError::bad_request("InvalidParameter", message)
 }
 
 /// Back to full access, as `ModifyVpcEndpoint` with `ResetPolicy` does
@@ -145,3 +206,6 @@ pub(super) fn unknown(id: &str) -> ControlError {
         format!("The VpcEndpoint ID '{id}' does not exist"),
     )
 }
+
+/// How many things lint finds in a policy that was attached
+const X_LINT_FINDINGS: HeaderName = HeaderName::from_static("x-lint-findings");

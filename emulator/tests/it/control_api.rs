@@ -52,6 +52,20 @@ async fn a_policy_is_shown_attached_and_restored() {
         ONE_MODEL
     );
     assert_eq!(Call::detect("1").send(&emulator).await.status, 403);
+    // It has no `Version`, which lint tells whoever asks.
+    let told = control(&emulator, "PUT", POLICY, ONE_MODEL).await;
+    assert_eq!((told.status, told.header("x-lint-findings")), (204, Some("1")));
+    let told = control(&emulator, "PUT", &format!("{POLICY}?lint=true"), ONE_MODEL).await;
+    assert_eq!(told.status, 200);
+    assert_eq!(told.json()["findings"][0]["severity"], "warning", "{told:?}");
+    let good = ONE_MODEL.replacen('{', r#"{"Version":"2012-10-17","#, 1);
+    let told = control(&emulator, "PUT", POLICY, &good).await;
+    assert_eq!((told.status, told.header("x-lint-findings")), (204, None));
+    let refused = control(&emulator, "PUT", &format!("{POLICY}?lnt=true"), ONE_MODEL).await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (400, &json!("InvalidParameter"))
+    );
     assert_eq!(control(&emulator, "DELETE", POLICY, "").await.status, 204);
     assert_eq!(Call::detect("1").send(&emulator).await.status, 200);
 }
