@@ -28,7 +28,7 @@ use self::{faults::CallSubject, not_played::ServiceNotPlayed};
 use crate::{
     authorization::{self, Authorizable, Coverage, Permit},
     identity::Caller,
-    journal::{OpenEntry, SignatureRecord},
+    journal::{OpenEntry, SignatureRecord, masks::has_mask},
     network::{
         entry_point::{EntryPoint, HostEntryPoint, Scope},
         host_name::{EmulatedHost, EmulatedService},
@@ -132,8 +132,16 @@ fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>, kept
         .exact()
         .map_or(0, |bytes| bytes as usize);
     // Answers of STS have secrets in them.
-    if entry.response_bytes <= kept_max && entry.service == EmulatedService::LookoutVision {
+    if entry.service != EmulatedService::LookoutVision {
+        return;
+    }
+    if entry.response_bytes <= kept_max {
         entry.response_body = respond::bytes_of(response);
+    } else if entry.rule.is_some()
+        && let Some(answer) = respond::bytes_of(response)
+        && has_mask(&answer)
+    {
+        entry.keep_mask(answer);
     }
 }
 

@@ -12,10 +12,11 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, atomic::AtomicUsize},
+    sync::{Arc, Mutex, MutexGuard, Weak, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use sigv4_verify::redact_secrets;
 use tokio::sync::{Notify, futures::Notified};
@@ -34,6 +35,7 @@ mod entry;
 pub(crate) mod events;
 mod explainer;
 mod filter;
+pub(crate) mod masks;
 mod request_log;
 mod shared_parts;
 mod statistics;
@@ -58,6 +60,7 @@ pub use self::{
 use self::{
     events::{Changes, Told},
     filter::Since,
+    masks::Masks,
     shared_parts::SharedParts,
     verification::Incomplete,
 };
@@ -71,6 +74,7 @@ pub(crate) struct Journal {
     pub(crate) counters: Counters,
     pub(crate) limits_reached: Arc<LimitsReached>,
     records: Mutex<Records>,
+    masks: Mutex<Masks>,
     limits: Mutex<JournalLimits>,
     changes: Mutex<Changes>,
     /// What listeners were told last, written out
@@ -101,6 +105,7 @@ struct JournalLimits {
     entries_max: usize,
     bytes_max: usize,
     entry_bytes_max: usize,
+    masks_bytes_max: usize,
 }
 
 /// The entries that a query asks for
@@ -140,10 +145,12 @@ impl Journal {
             counters: Counters::new(limits, operations),
             limits_reached,
             records: Mutex::default(),
+            masks: Mutex::default(),
             limits: Mutex::new(JournalLimits {
                 entries_max: 0,
                 bytes_max: 0,
                 entry_bytes_max: 0,
+                masks_bytes_max: 0,
             }),
             changes: Mutex::default(),
             told: Mutex::default(),
@@ -163,6 +170,7 @@ impl Journal {
             entries_max: limits.journal_entries_max,
             bytes_max: limits.journal_bytes_max,
             entry_bytes_max: limits.journal_entry_bytes_max,
+            masks_bytes_max: limits.journal_masks_bytes_max,
         };
     }
 
@@ -195,6 +203,7 @@ impl Journal {
             },
             response_bytes: 0,
             response_body: None,
+            response_mask: Weak::new(),
             rule: None,
             fault: None,
             bytes: 0,
@@ -373,6 +382,7 @@ impl Journal {
         );
         // What is forgotten is freed after the lock is.
         drop(records);
+        *self.masks() = Masks::default();
         forgotten.entries.len()
     }
 
@@ -423,10 +433,33 @@ impl Journal {
             .expect("nothing panics while it holds this lock")
     }
 
+    /// How many bytes the answers with masks have that are kept
+    pub(crate) fn masks_bytes(&self) -> usize {
+        self.masks().bytes()
+    }
+
+    fn masks(&self) -> MutexGuard<'_, Masks> {
+        self.masks
+            .lock()
+            .expect("nothing panics while it holds this lock")
+    }
+
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records
             .lock()
             .expect("nothing panics while it holds this lock")
+    }
+}
+
+impl OpenEntry<'_> {
+    /// Keeps an answer with a mask as long as it is one of the newest
+    pub(crate) fn keep_mask(&mut self, answer: Bytes) {
+        let limits = *self
+            .journal
+            .limits
+            .lock()
+            .expect("nothing panics while it holds this lock");
+        self.response_mask = self.journal.masks().keep(answer, limits.masks_bytes_max);
     }
 }
 

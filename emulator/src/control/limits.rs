@@ -66,6 +66,7 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
         "in_flight_control_body_bytes_max" => return Some(shared.control_bodies.bytes_in_flight()),
         "journal_entries_max" => entries,
         "journal_bytes_max" => shared.space.journal.bytes(),
+        "journal_masks_bytes_max" => shared.space.journal.masks_bytes(),
         "unheard_kinds_max" => shared.unheard.counts().0.len(),
         "counted_models_max" => shared.space.calls.len(),
         "counted_groups_max" => shared.space.journal.counters.groups(),
@@ -86,7 +87,7 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
 
 /// Limits that are kept where nobody notes that they are reached: by the libraries for TLS and HTTP, by a pure library that
 /// has no clock, or after the last request
-const UNSEEN: [&str; 15] = [
+const UNSEEN: [&str; 16] = [
     "body_memory_kept_bytes_max",
     "client_tokens_max",
     "counted_models_max",
@@ -95,6 +96,7 @@ const UNSEEN: [&str; 15] = [
     "drain_bytes_max",
     "http2_buffer_bytes_max",
     "journal_body_bytes_max",
+    "journal_masks_bytes_max",
     "linger_bytes_max",
     "linger_timeout_seconds",
     "manifest_bytes_max",

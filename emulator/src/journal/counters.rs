@@ -156,6 +156,7 @@ impl Counters {
             fault,
         });
         let kind = match entry.status {
+            _ if fault.is_some() => Kind::Faulted,
             None => Kind::BrokenOff,
             Some(status) if status.is_success() => Kind::Answered,
             Some(_) if decision.is_some_and(|decision| !decision.is_allowed()) => Kind::Denied,

@@ -1,6 +1,10 @@
 //! One request, as it is written down, and what that costs.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use client_text::cut_bytes;
 use http::StatusCode;
@@ -50,6 +54,8 @@ pub(crate) struct Entry {
     pub(crate) response_bytes: usize,
     /// The answer's body, where it is kept: as a whole or not at all
     pub(crate) response_body: Option<Bytes>,
+    /// The answer's body, where it has a mask and bodies are not kept, as long as the journal has it among its newest
+    pub(crate) response_mask: Weak<Bytes>,
     pub(crate) rule: Option<Box<str>>,
     /// The fault that the request met, which is the fault's own text
     pub(crate) fault: Option<Arc<str>>,

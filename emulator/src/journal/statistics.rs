@@ -65,7 +65,7 @@ struct Step {
     from: Timestamp,
     /// All requests that ended
     requests: u64,
-    /// With a status of 2xx
+    /// With a status of 2xx, as these and the next ones all are without a fault
     answered: u64,
     /// By a policy
     denied: u64,
@@ -73,6 +73,8 @@ struct Step {
     refused: u64,
     /// Without an answer, because the client hung up
     broken_off: u64,
+    /// With a fault on the way, whatever they were answered; they are in none of the counts above
+    faulted: u64,
     /// `null` where there was no request
     duration_micros: Option<DurationMicros>,
 }
@@ -153,6 +155,7 @@ impl Step {
             denied: period.of(Kind::Denied),
             refused: period.of(Kind::Refused),
             broken_off: period.of(Kind::BrokenOff),
+            faulted: period.of(Kind::Faulted),
             duration_micros: durations.mean().map(|mean| DurationMicros {
                 mean: micros(mean),
                 p50: percentile(50),

@@ -9,6 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap, mem::take, sync::Arc};
 use aws_identifiers::{VpcEndpointId, VpcId};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use client_text::{escape_json, hex as hex_text};
+use hyper::body::Bytes;
 use iam_policy::{
     DecidedBy, Decision, Explanation, LayerDecision, NearMiss, PolicyDocument, PolicyType,
     StatementExplanation,
@@ -167,7 +168,7 @@ struct ResponseView<'a> {
     /// The body, where it is kept, in base64
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "base64")]
     #[schema(value_type = Option<String>)]
-    kept: Option<&'a [u8]>,
+    kept: Option<Bytes>,
 }
 
 /// The rule that answered
@@ -265,7 +266,10 @@ impl<'a> EntryView<'a> {
             response: ResponseView {
                 bytes: entry.response_bytes,
                 rule: entry.rule.as_deref().map(RuleView::of),
-                kept: entry.response_body.as_deref(),
+                kept: entry
+                    .response_body
+                    .clone()
+                    .or_else(|| entry.response_mask.upgrade().map(|answer| (*answer).clone())),
             },
         }
     }

@@ -71,6 +71,8 @@ macro_rules! for_each_limit {
             journal_entry_bytes_max: usize = journal_entry_bytes_max, 65_536, 8_192..=16_777_216;
             /// Bytes of a body that the journal keeps; an answer of Lookout for Vision is kept as a whole or not at all.
             journal_body_bytes_max: usize = journal_body_bytes_max, 0, 0..=16_777_216;
+            /// Bytes of the newest answers with a mask that the journal keeps, where `journal_body_bytes_max` keeps none of them.
+            journal_masks_bytes_max: usize = journal_masks_bytes_max, 1_048_576, 0..=1_073_741_824;
             /// Kinds of connections that brought no request, told apart by TLS server name and by what ended them; those of
             /// further kinds are counted together.
             unheard_kinds_max: usize = unheard_kinds_max, 64, 1..=4_096;

@@ -195,6 +195,13 @@ async fn a_stage_is_before_the_signature_instead_of_the_operation_or_after_it() 
     );
     assert_eq!(entry["entry_point"]["vpc_endpoint_id"], "vpce-00000000000000000");
     assert_eq!(entry["body"]["bytes"], 21, "what was refused is drained");
+    let statistics = control(&emulator, "GET", "/statistics", "").await.json();
+    let total = &statistics["total"];
+    assert_eq!(
+        (&total["faulted"], &total["refused"]),
+        (&json!(1), &json!(0)),
+        "{total}"
+    );
     // Spent, and the signature is as wrong as before.
     let answer = create().credentials("AKIDNOBODY", "x").send(&emulator).await;
     answer.check(403, "UnrecognizedClientException");

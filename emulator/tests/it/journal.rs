@@ -358,6 +358,41 @@ async fn it_begins_empty_and_can_be_emptied() {
 }
 
 #[tokio::test]
+async fn the_newest_masks_are_kept_where_bodies_are_not() {
+    let emulator = emulator_with(
+        "limits: {journal_masks_bytes_max: 10000}
+projects:
+  - name: myProject
+    models:
+      - version: \"1\"
+        detect_anomalies: [{then: {is_anomalous: true, confidence: 0.97, anomalies: [{name: hole, color: '#23A436', regions: [{x: 0.1, y: 0.1, width: 0.5, height: 0.5}]}]}}]
+      - version: \"2\"
+",
+    )
+    .await;
+    let answer = Call::detect("1").send(&emulator).await;
+    assert!(
+        answer.json()["DetectAnomalyResult"]["AnomalyMask"].is_string(),
+        "{answer:?}"
+    );
+    Call::detect("2").send(&emulator).await;
+    let kept = |entry: &Value| entry["response"].get("kept").is_some();
+    let entries = crate::support::journal_of(&emulator).await;
+    assert_eq!(entries.iter().map(kept).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(entries[0]["body"].get("kept"), None, "the image is not");
+    // Later ones take its place.
+    for _ in 0..10_000 / answer.body.len() {
+        Call::detect("1").send(&emulator).await;
+    }
+    let entries = crate::support::journal_of(&emulator).await;
+    assert!(
+        !kept(&entries[0]) && kept(entries.last().unwrap()),
+        "{}",
+        answer.body.len()
+    );
+}
+
+#[tokio::test]
 async fn answers_are_kept_whole_or_not_at_all_and_those_of_sts_never() {
     let emulator = emulator_with("limits: {journal_body_bytes_max: 400}").await;
     let answer = Call::detect("1").send(&emulator).await;

@@ -256,6 +256,7 @@ async fn statistics_have_what_happened_in_each_step_whatever_the_journal_has_for
         ("denied", 1),
         ("refused", 3),
         ("broken_off", 0),
+        ("faulted", 0),
     ] {
         assert_eq!(total[member], expected, "{member} of {total}");
         let steps = statistics["steps"].as_array().unwrap().iter();

@@ -23,10 +23,12 @@ pub enum Kind {
     Refused,
     /// It came to no end
     BrokenOff,
+    /// Something that was put in its way on purpose met it, whatever it ended with
+    Faulted,
 }
 
 impl Kind {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 }
 
 /// Counts for each of the last seconds: a ring of which each place belongs to one second at a time
