@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { Agent } from "node:https";
 
-import { DetectAnomaliesCommand, LookoutVisionClient } from "@aws-sdk/client-lookoutvision";
+import { DeleteModelCommand, DetectAnomaliesCommand, ListProjectsCommand, LookoutVisionClient } from "@aws-sdk/client-lookoutvision";
 import { chromium } from "playwright-core";
 
 export const control = process.env.LOOKOUTVISION_EMULATOR_CONTROL_URL;
@@ -64,6 +64,42 @@ export async function ask(method, path, body, url = control) {
     return text;
   }
 }
+
+/** The addresses of all pages */
+export const pages = [...(await (await fetch(`${control}/dashboard`)).text()).matchAll(/<a href="(\/dashboard[^"]*)"/g)].map(([, path]) => path);
+
+/** Everything as configured, and a journal with a bit of each kind */
+export async function traffic() {
+  await ask("POST", "/reset");
+  await ask("PUT", "/clock", { offset_seconds: 0 });
+  await ask("DELETE", "/coverage");
+  const [test, alice] = [sdk(), sdk({ credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" } })];
+  const wrong = sdk({ credentials: { accessKeyId: "test", secretAccessKey: "wrong" } });
+  const calls = [
+    () => test.detect("myModel"),
+    () => test.detect("1"),
+    () => test.detect("myModel"),
+    () => test.client.send(new DeleteModelCommand({ ProjectName: "myProject", ModelVersion: "1" })),
+    () => test.detect("myModel"),
+    () => alice.detect("myModel"),
+    () => test.client.send(new ListProjectsCommand({})),
+    () => wrong.detect("myModel"),
+    () => test.detect("myModel"),
+    () => test.detect("1"),
+  ];
+  for (const call of calls) await call().catch(() => {});
+}
+
+/** The rows of the table of requests that are drawn */
+export const rows = (page) => page.locator("#requests tbody[role=rowgroup] tr");
+export const hasRows = (page, count) => page.waitForFunction((wanted) => document.querySelectorAll("#requests tbody[role=rowgroup] tr").length === wanted, count);
+/** Opens the newest request that was decided so, and gives its entry */
+export const openNewest = async (page, decision, operation = "") => {
+  const entries = await ask("GET", `/requests?order=newest&limit=1&decision=${decision}${operation}`);
+  await page.see(`/dashboard?request=${entries[0].request_id}`);
+  await page.locator(".verdict").waitFor();
+  return entries[0];
+};
 
 /** Sends so many unsigned calls, which are refused and stand in the journal */
 export async function refusedCalls(count) {

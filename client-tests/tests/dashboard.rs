@@ -40,6 +40,8 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&home)?;
     for file in [
         "node/dashboard.test.mjs",
+        "node/dashboard-access.test.mjs",
+        "node/dashboard-speed.test.mjs",
         "node/dashboard-support.mjs",
         "dashboard/emulator.yaml",
         "dashboard/endpoint.json",
@@ -62,7 +64,11 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
             "node",
             "--test",
             "--test-reporter=spec",
+            // One after the other: they share an emulator.
+            "--test-concurrency=1",
             "dashboard.test.mjs",
+            "dashboard-access.test.mjs",
+            "dashboard-speed.test.mjs",
         ])
         .current_dir(home)
         .env_clear()
@@ -78,10 +84,16 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
         .env("DASHBOARD_IMAGES", &images)
         .stdin(Stdio::null())
         .output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    for line in text(&output.stdout)
+        .lines()
+        .filter(|line| line.starts_with("measured: "))
+    {
+        println!("{line}");
+    }
     if output.status.success() {
         return if is_update { squeeze(&images) } else { Ok(()) };
     }
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Err(format!(
         "{}:\n{}{}",
         output.status,

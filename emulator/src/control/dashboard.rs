@@ -226,7 +226,7 @@ static PAGES: [Page; 7] = [
     },
 ];
 
-static ASSETS: [Asset; 20] = [
+static ASSETS: [Asset; 21] = [
     Asset {
         name: "style.css",
         content_type: "text/css; charset=utf-8",
@@ -239,6 +239,7 @@ static ASSETS: [Asset; 20] = [
     },
     script("base.js", include_str!("dashboard/base.js")),
     script("charts.js", include_str!("dashboard/charts.js")),
+    script("copies.js", include_str!("dashboard/copies.js")),
     script("coverage.js", include_str!("dashboard/coverage.js")),
     script("coverage_lines.js", include_str!("dashboard/coverage_lines.js")),
     script("editor.js", include_str!("dashboard/editor.js")),

@@ -39,6 +39,9 @@ export const hidden = (text) => el('span.vh', null, text);
 /** A decision in a word, a form and a colour */
 export const badge = (kind, text, more) => el(`span.b.${kind}`, null, icon(kind), text, more);
 
+/** A text of the control API, with what stands between backticks as code */
+export const withCode = (text) => (text ?? '').split('`').map((part, index) => (index % 2 ? el('code', null, part) : part));
+
 /** An ARN whose head gives way and whose tail stays */
 export function arn(text) {
   if (text === null || text === undefined) return el('span.q', null, 'not known');
@@ -162,6 +165,9 @@ export function wrong(place, error) {
   place.replaceChildren(...(error ? [icon('er'), el('span', null, typeof error === 'string' ? error : error.message)] : []));
 }
 
+/** Says on every page that the configuration's files say something that is not in force; null: they do not */
+export const sayRefused = (reasons) => wrong($('#notice'), reasons && `The configuration has changed and is not valid, so the one before stays in force: ${reasons}`);
+
 /** What stands where there is nothing: what is so, what to do, and how */
 export const empty = (title, text, ...more) => el('div.empty', null, el('b', null, title), text && el('span', null, text), ...more);
 
@@ -267,6 +273,7 @@ export async function readHealth() {
   $('#foot-version').textContent = `${health.version}, for testing only`;
   $('#foot-uptime').textContent = `up ${seconds(health.uptime_seconds)}`;
   $('#foot-journal').textContent = `${plural(health.journal.entries, 'entry', 'entries')} in the journal`;
+  sayRefused(health.refused_reload);
   return health;
 }
 
@@ -281,6 +288,20 @@ for (const menu of $$('details.pop')) {
   });
   document.addEventListener('click', (event) => { if (!menu.contains(event.target)) menu.open = false; });
 }
+
+// On paper everything is unfolded, and what was chosen stands where the control was.
+
+let unfolded = [];
+addEventListener('beforeprint', () => {
+  unfolded = $$('main details:not(.pop, [open])');
+  for (const details of unfolded) details.open = true;
+  for (const select of $$('.title select')) select.after(el('span.on-paper', null, select.selectedOptions[0]?.textContent));
+  for (const tab of $$('[role=tab][aria-selected=true]')) tab.parentElement.after(el('p.on-paper.pad', null, el('b', null, tab.textContent)));
+});
+addEventListener('afterprint', () => {
+  for (const details of unfolded) details.open = false;
+  for (const text of $$('.on-paper')) text.remove();
+});
 
 readClock().catch(() => {});
 readHealth().catch(() => {});

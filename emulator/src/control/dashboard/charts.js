@@ -11,7 +11,7 @@ function axis(begin, end) {
 const canvas = (label, ...marks) => svg('svg', { viewBox: `0 0 ${WIDTH} 100`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label }, ...marks);
 
 /** What is drawn of a step: from above the line and below it */
-const below = (step) => [['de', step.denied], ['er', step.refused + step.broken_off]];
+const below = (step) => [['de', step.denied], ['er', step.refused + step.broken_off], ['fa', step.faulted]];
 
 /** Allowed above the line, refused below it; and how long they took: what `GET /statistics` answers, in so many columns */
 export function overTime(place, { steps, step_seconds: length, total }, columns) {
@@ -19,7 +19,7 @@ export function overTime(place, { steps, step_seconds: length, total }, columns)
   // An emulator that has just started has few steps; they stand on the right, where the present is.
   const left = (index) => (columns - steps.length + index) * wide;
   const most = Math.max(1, ...steps.map((step) => Math.max(step.answered, step.requests - step.answered)));
-  const paths = { ok: '', de: '', er: '' };
+  const paths = { ok: '', de: '', er: '', fa: '' };
   const high = (number, whole) => Math.max(3, (number / most) * whole);
   steps.forEach((step, index) => {
     const bar = (y, height) => `M${left(index).toFixed(1)} ${y.toFixed(1)}h${(wide * 0.75).toFixed(1)}v${height.toFixed(1)}h-${(wide * 0.75).toFixed(1)}z`;
@@ -34,8 +34,8 @@ export function overTime(place, { steps, step_seconds: length, total }, columns)
   const end = Date.parse(steps.at(-1).from) + length * 1000;
   const begin = end - columns * length * 1000;
   const minutes = Math.round((end - begin) / 60_000);
-  const label = `Requests over ${minutes} minutes: ${total.answered} allowed, ${total.denied} denied, ${plural(total.refused + total.broken_off, 'error')}; at most ${most} of a kind in ${length} seconds`;
-  const requests = el('figure.chart', null, el('figcaption', null, el('b', null, 'Requests'), el('span', null, total.requests ? 'allowed above, refused below' : `none in ${minutes} minutes`)),
+  const label = `Requests over ${minutes} minutes: ${total.answered} allowed, ${total.denied} denied, ${plural(total.refused + total.broken_off, 'error')}, ${plural(total.faulted, 'fault')}; at most ${most} of a kind in ${length} seconds`;
+  const requests = el('figure.chart', null, el('figcaption', null, el('b', null, 'Requests'), el('span', null, total.requests ? `allowed above, refused ${total.faulted ? 'and faults ' : ''}below` : `none in ${minutes} minutes`)),
     canvas(label, ...Object.entries(paths).filter(([, path]) => path).map(([name, path]) => svg('path', { class: `f-${name}`, d: path })), svg('path', { class: 'l-base', d: `M0 59h${WIDTH}` })), axis(begin, end));
 
   const durations = total.duration_micros;
@@ -70,6 +70,6 @@ export function bar({ name, value, of, text, kind = 'fill', gate }) {
 
 /** A bar without words, for a cell of a table */
 export function mini(value, of) {
-  const share = of > 0 ? value / of : 1;
+  const share = of > 0 ? value / of : 0;
   return svg('svg', { class: 'mini', viewBox: '0 0 72 10', 'aria-hidden': 'true' }, svg('rect', { class: 'track', width: 72, height: 10 }), svg('rect', { class: 'fill', width: (72 * share).toFixed(1), height: 10 }));
 }

@@ -49,7 +49,7 @@ function drawTotals(report) {
   const gate = wanted();
   $('#totals').replaceChildren(...KINDS.map(([name, title]) => {
     const total = report.totals[name];
-    return bar({ name: title, value: total.covered, of: total.of || 1, text: total.of ? `${count(total.covered)} of ${count(total.of)}, ${share(total)} %` : 'none', gate: gate === null ? undefined : gate / 100 });
+    return bar({ name: title, value: total.covered, of: total.of, text: total.of ? `${count(total.covered)} of ${count(total.of)}, ${share(total)} %` : 'none', gate: gate === null ? undefined : gate / 100 });
   }));
   $('#totals-about').textContent = `${report.percent} % of all units${gate === null ? '' : `; the mark is the minimum, ${gate} %`}`;
   const below = gate === null ? [] : KINDS.filter(([name]) => share(report.totals[name]) < gate).map(([, title]) => title.toLowerCase());
@@ -79,7 +79,7 @@ function drawNever(report) {
 function drawDocuments(report) {
   const place = $('#documents');
   if (report.documents.length === 0) { place.replaceChildren(empty('No document.', 'Nobody has a policy.')); return; }
-  const cell = (name, total) => el('td.n.nw', { role: 'cell', 'data-h': name }, mini(total.covered, total.of), `${count(total.covered)} of ${count(total.of)}`);
+  const cell = (name, total) => el('td.n.nw', { role: 'cell', 'data-h': name }, total.of ? [mini(total.covered, total.of), `${count(total.covered)} of ${count(total.of)}`] : el('span.q', null, 'none'));
   const table = el('table.t.lines', { role: 'table' }, el('caption.vh', null, 'Documents'),
     el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ['Document', 'Asked', 'Statements', 'Elements', 'Conditions'].map((title, index) => el(index === 1 ? 'th.r' : 'th', { scope: 'col', role: 'columnheader' }, title)))),
     el('tbody', { role: 'rowgroup' }, report.documents.map((document) => el('tr', { role: 'row', data: { row: '' } },

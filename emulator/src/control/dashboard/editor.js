@@ -1,6 +1,6 @@
 // The editor of a policy: a plain text area over its painted copy, with what lint says at its place while one types.
 
-import { $, ask, badge, el, plural } from './base.js';
+import { $, ask, badge, el, plural, withCode } from './base.js';
 import { placesOf } from './policy_text.js';
 
 const LINT_MILLISECONDS = 300;
@@ -96,7 +96,7 @@ export function editor({ lintPath, changed, settled }) {
     state.replaceChildren(...(errors ? [badge('im', plural(errors, 'error'))] : []), ...(warnings ? [badge('er', plural(warnings, 'warning'))] : []), ...(findings.length ? [] : [badge('ok', 'lint has nothing to say')]));
     list.classList.remove('stale');
     list.replaceChildren(...findings.map(({ code, severity, message, line, column }) => el('li', null, badge(severity === 'error' ? 'im' : 'er', severity),
-      el('p', null, message.split('`').map((part, index) => (index % 2 ? el('code', null, part) : part)), ' ', el('span.q.m', null, code)),
+      el('p', null, withCode(message), ' ', el('span.q.m', null, code)),
       el('button.bare', { type: 'button', 'aria-label': `Go to line ${line}, column ${column}`, onclick: () => jump(line, column) }, `${line}:${column}`))));
   }
 

@@ -1,14 +1,12 @@
 // What would allow a refused call: the edits that `GET /requests/ID/edits` has found, smallest first.
 
-import { ask, badge, copyButton, count, el, plural } from './base.js';
-import { testCase } from './explain.js';
+import { ask, badge, copyButton, count, el, plural, withCode } from './base.js';
+import { testCase } from './copies.js';
+import { asSentence } from './explain.js';
 import { items } from './yaml.js';
 
 /** How many are shown at once */
 const EDITS_SHOWN = 3;
-
-/** `code` between backticks */
-const withCode = (text) => text.split('`').map((part, index) => (index % 2 ? el('code', null, part) : part));
 
 /** The lines of a unified diff that differ */
 function diffLines(diff) {
@@ -36,7 +34,7 @@ function editOf(edit, entry, isFirst) {
   const isOfEndpoint = edit.policy_type === 'vpc-endpoint' && endpoint;
   const warnings = edit.findings.length > 0 && [' ', badge('er', plural(edit.findings.length, 'finding')), ' ', el('span.q', null, edit.findings[0].message)];
   return el('li.edit', null, el('div', null,
-    el('p', null, el('b', null, withCode(what[0].toUpperCase() + what.slice(1))), place && el('span.q.m', null, ` ${place}`), el('br'), el('span.q', null, effect(edit)), warnings),
+    el('p', null, el('b', null, withCode(asSentence(what))), place && el('span.q.m', null, ` ${place}`), el('br'), el('span.q', null, effect(edit)), warnings),
     isOfEndpoint ? el(isFirst ? 'button.go' : 'button', { type: 'button', onclick: () => tryIt(endpoint, text) }, 'Try in What if') : copyButton('Copy document', text)),
   el('div.diff', null, diffLines(edit.diff)));
 }

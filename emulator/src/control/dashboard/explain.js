@@ -1,6 +1,7 @@
 // Why a call was decided as it was: the verdict, the layers, and the policy's own text with the clause that failed.
 
-import { actionName, arn, askText, badge, copyButton, el, hidden, icon, plural, tail } from './base.js';
+import { actionName, arn, askText, badge, el, hidden, icon, plural, tail, withCode } from './base.js';
+import { copies } from './copies.js';
 import { difference, indentUnit, indented, lineOf, painted, paintedWith, placesOf, readable, statementPointer } from './policy_text.js';
 
 /** What each type of policy is called in AWS's sentences */
@@ -38,6 +39,8 @@ export const KIND_WORDS = { ok: 'allowed', im: 'implicit deny', ex: 'explicit de
 
 /** `Statement 0, Line` */
 const statementName = (statement) => [`statement ${statement.statement}`, statement.sid && [', ', el('b', null, statement.sid)]];
+/** A sentence of its own: a word gets a capital, the name of an action or a key stays as it is written */
+export const asSentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
 const capital = (pieces) => { const [first, ...rest] = pieces; return [first[0].toUpperCase() + first.slice(1), ...rest]; };
 const isSame = (one, other) => other && one.policy_type === other.policy_type && one.policy === other.policy && one.statement === other.statement;
 
@@ -71,16 +74,16 @@ function partName(text, at) {
 /** Why the nearest statement does not apply, in one sentence */
 function nearest(entry, statement) {
   const { mismatch } = statement;
-  if (!mismatch) return [entry.near_miss.reason];
+  if (!mismatch) return withCode(entry.near_miss.reason);
   const { clause, value, pattern } = mismatch;
   const mono = (text) => el('b.m', null, text);
   if (clause === 'condition') {
     const key = conditionKey(statement);
     if (value === null) return ['its ', el('b', null, 'Condition'), ' asks for ', mono(key), ', which the request did not have'];
-    if (pattern === null) return ['its ', el('b', null, 'Condition'), ' on ', mono(key), ` is false: ${mismatch.reason}`];
+    if (pattern === null) return ['its ', el('b', null, 'Condition'), ' on ', mono(key), ' is false: ', withCode(mismatch.reason)];
     return ['its ', el('b', null, 'Condition'), ' on ', mono(key), ' names ', mono(pattern), ', the request had ', mono(value)];
   }
-  if (pattern === null || value === null) return [mismatch.reason];
+  if (pattern === null || value === null) return withCode(mismatch.reason);
   const name = clause[0].toUpperCase() + clause.slice(1);
   if (clause === 'action') return ['its ', el('b', null, name), ' names ', mono(actionName(pattern)), ', the request asked for ', mono(actionName(value))];
   const at = difference(pattern, value);
@@ -143,7 +146,7 @@ export function way(entry) {
     const own = statements.filter((statement) => types.includes(statement.policy_type));
     const isEnd = isDenied && types.includes(deciding);
     if (own.length === 0 && !isEnd && absent === null) continue;
-    if (over || !entry.decision) add('not', name, over ? 'not asked' : 'not asked');
+    if (over || !entry.decision) add('not', name, 'not asked');
     else if (isEnd) {
       add('end', name, entry.decision === 'explicitDeny' ? `${entry.decided_by.sid ?? `statement ${entry.decided_by.statement}`} denies: ended here` : 'no allow: ended here');
       over = true;
@@ -211,11 +214,11 @@ function comparison(statement, mark) {
   const split = (text) => (text === null ? el('span.q', null, 'absent') : [text.slice(0, at < 0 ? text.length : at), el('mark', null, text.slice(at < 0 ? text.length : at) || ' ')]);
   const isArn = pattern?.startsWith('arn:') && value?.startsWith('arn:');
   const name = isArn && at >= 0 ? partName(pattern, at) : null;
-  const why = name && name !== 'value' ? `The ${name === 'model version' ? 'last segment, the model version,' : name} differs.` : `${mismatch.reason[0].toUpperCase()}${mismatch.reason.slice(1)}.`;
+  const why = name && name !== 'value' ? `The ${name === 'model version' ? 'last segment, the model version,' : name} differs.` : `${asSentence(mismatch.reason)}.`;
   return el('li.fw', null, el('div.cmp', null, el('dl', null,
     pattern !== null && [el('dt', null, 'policy says'), el('dd', null, split(pattern))],
     el('dt', null, mark.clause === 'condition' ? 'request had' : 'request asked'), el('dd', null, split(value)),
-    el('dt', null, ''), el('dd.why', null, why))));
+    el('dt', null, ''), el('dd.why', null, withCode(why)))));
 }
 
 const okMark = () => el('span.c-ok', null, icon('ok'), hidden('met'));
@@ -253,7 +256,9 @@ function statementLines(entry, statement, lines, offsets, places, pointer, unit)
   return shown;
 }
 
-const doesNotApply = (statement) => (statement.matched ? 'applies' : `does not apply: ${statement.mismatch?.reason ?? 'a clause does not match'}`);
+const doesNotApply = (statement) => (statement.matched ? 'applies' : withCode(`does not apply: ${statement.mismatch?.reason ?? 'a clause does not match'}`));
+
+const titleOf = (statement) => el('span', null, el('b', null, `Statement ${statement.statement}${statement.sid ? `, ${statement.sid}` : ''}`), ` (${statement.effect}) `, doesNotApply(statement));
 
 /** A document as written, the statement that decided with its marks, the others folded */
 function documentLines(entry, text, statements, focus) {
@@ -267,8 +272,7 @@ function documentLines(entry, text, statements, focus) {
     if (!places.has(pointer)) return [];
     const content = statementLines(entry, statement, lines, offsets, places, pointer, unit);
     if (statement === focus) return content;
-    const name = el('span', null, el('b', null, `Statement ${statement.statement}${statement.sid ? `, ${statement.sid}` : ''}`), ` (${statement.effect}) ${doesNotApply(statement)}`);
-    return el('li.fw', null, el('details.fold', null, el('summary', null, el('span.no', null, String(places.get(pointer).line)), el('span.mk', null, icon('chev')), name), el('ol', null, content)));
+    return el('li.fw', null, el('details.fold', null, el('summary', null, el('span.no', null, String(places.get(pointer).line)), el('span.mk', null, icon('chev')), titleOf(statement)), el('ol', null, content)));
   });
 }
 
@@ -286,8 +290,7 @@ function clauseTree(entry, statements, focus) {
     return lines;
   };
   return statements.map((statement) => {
-    const name = el('span', null, el('b', null, `Statement ${statement.statement}${statement.sid ? `, ${statement.sid}` : ''}`), ` (${statement.effect}) ${doesNotApply(statement)}`);
-    return el('li.fw', null, el('details.fold', { open: statement === focus }, el('summary', null, el('span.no'), el('span.mk', null, icon('chev')), name), el('ol', null, clauseLines(statement))));
+    return el('li.fw', null, el('details.fold', { open: statement === focus }, el('summary', null, el('span.no'), el('span.mk', null, icon('chev')), titleOf(statement)), el('ol', null, clauseLines(statement))));
   });
 }
 
@@ -342,7 +345,7 @@ function others(entry) {
   const rest = (entry.statements ?? []).filter((statement) => !focus || statement.policy_type !== focus.policy_type || statement.policy !== focus.policy);
   if (rest.length === 0 || !focus) return null;
   const lines = rest.map((statement) => el('li', null, badge(statement.matched ? (statement.effect === 'Deny' ? 'ex' : 'ok') : 'no', statement.matched ? statement.effect : 'no match'),
-    el('p', null, `${TYPES[statement.policy_type]} ${statement.policy}, `, statementName(statement), ` (${statement.effect}) ${doesNotApply(statement)}`)));
+    el('p', null, `${TYPES[statement.policy_type]} ${statement.policy}, `, statementName(statement), ` (${statement.effect}) `, doesNotApply(statement))));
   return el('details.more', null, el('summary', null, 'Other policies ', el('span.q', null, plural(rest.length, 'statement'))), el('ul.find-list', { role: 'list' }, lines));
 }
 
@@ -358,60 +361,6 @@ function said(message, entry) {
     rest = rest.slice(at + name.length);
   }
   return [...pieces, rest];
-}
-
-const scalar = (text) => (/^[A-Za-z0-9_./*][A-Za-z0-9_./:*@+=,-]*$/.test(text) && !/:$|^(true|false|null|yes|no|on|off|~|\*.*|[0-9.]+)$/i.test(text) ? text : JSON.stringify(text));
-
-/** A case of `policy test` that expects what was decided */
-export function testCase(entry) {
-  const expect = entry.decision ?? 'denied';
-  const verb = expect === 'allowed' ? 'may' : 'may not';
-  const resource = entry.resource && entry.resource !== '*' ? tail(entry.resource) : null;
-  const lines = [`- name: ${scalar(`${tail(entry.principal)} ${verb} ${actionName(entry.action)}${resource ? ` ${resource}` : ''}`)}`, `  action: ${scalar(entry.action ?? '')}`];
-  if (entry.resource) lines.push(`  resource: ${scalar(entry.resource)}`);
-  if (entry.principal) lines.push(`  principal: ${scalar(entry.principal)}`);
-  const region = entry.context?.['aws:RequestedRegion'];
-  if (region) lines.push(`  region: ${scalar(region)}`);
-  if (entry.entry_point) lines.push(`  vpc_endpoint_id: ${entry.entry_point.vpc_endpoint_id ?? 'null'}`);
-  lines.push(`  expect: ${expect}`);
-  return lines.join('\n');
-}
-
-/** What a line of `policy simulate` calls the policies of a type */
-const SIMULATED = { identity: 'identity', 'permissions-boundary': 'boundary', session: 'session', 'service-control': 'scp', 'resource-control': 'rcp' };
-
-/** A line of `policy simulate`: the call with every document that was asked; of a trust policy it knows nothing */
-export async function simulateLine(entry) {
-  const policies = {};
-  const seen = new Set();
-  for (const { policy_type: type, policy, document_sha256: sha256 } of entry.statements ?? []) {
-    if (seen.has(`${type} ${policy}`) || !sha256) continue;
-    seen.add(`${type} ${policy}`);
-    const document = JSON.parse(await textOf(sha256));
-    if (type === 'vpc-endpoint') policies.vpcEndpoint = document;
-    else (policies[SIMULATED[type]] ??= []).push(type.endsWith('-control') ? [document] : document);
-  }
-  return JSON.stringify({ id: entry.request_id, policies, request: { principal: entry.principal, action: entry.action, resource: entry.resource, context: entry.context } });
-}
-
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-
-/** The call by hand; key and CA are in the variables of Set-up */
-function curl(entry) {
-  const region = entry.context?.['aws:RequestedRegion'] ?? /^arn:[^:]*:[^:]*:([^:]+):/.exec(entry.resource ?? '')?.[1] ?? 'us-east-1';
-  const parts = ['curl', '--aws-sigv4', quoted(`aws:amz:${region}:${entry.service}`), '--user', '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"', '--request', entry.method];
-  if (entry.body?.content_type) parts.push('--header', quoted(`content-type: ${entry.body.content_type}`));
-  if (entry.body?.bytes) parts.push('--data-binary', '@body');
-  parts.push(quoted(`https://${entry.host ?? 'localhost'}${entry.target}`));
-  return parts.join(' ');
-}
-
-function copies(entry) {
-  return el('div.row.pad', null, el('span.q', null, 'Copy as'),
-    entry.message && copyButton('message', entry.message),
-    copyButton('curl', () => curl(entry)),
-    entry.decision && !(entry.statements ?? []).some((statement) => statement.policy_type === 'role-trust') && copyButton('simulate line', () => simulateLine(entry).catch((error) => `# ${error.message}`)),
-    entry.action && copyButton('test case', () => testCase(entry)));
 }
 
 const pairsOf = (entry) => entry.pairs?.length > 1 && el('section', null, el('h3', null, 'Each of these had to be allowed'), el('ul.find-list', { role: 'list' }, entry.pairs.map((pair) =>

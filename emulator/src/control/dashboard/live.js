@@ -1,6 +1,8 @@
 // `GET /events`, read as a stream: unlike an EventSource this sees the comment that counts dropped events, says from where
 // it goes on, and can tell that the emulator was started anew.
 
+import { sayRefused } from './base.js';
+
 const QUIET_MILLISECONDS = 40_000; // the emulator says `still here` every 15 seconds
 const AGAIN_MILLISECONDS = 1_000;
 
@@ -80,7 +82,11 @@ export function listen(from, told) {
       cursor = id;
     }
     if (name === 'request') told.request?.(JSON.parse(data));
-    else if (name === 'change') told.change?.(JSON.parse(data));
+    else if (name === 'change') {
+      const change = JSON.parse(data);
+      if (change.kind === 'reload') sayRefused(change.failed ? change.message : null);
+      told.change?.(change);
+    }
   }
 
   document.addEventListener('visibilitychange', () => {

@@ -1,7 +1,8 @@
 // The page of the matrix: what everyone may do over one entry point; a cell opens why.
 
 import { $, $$, ask, askText, badge, copyButton, count, el, empty, gathered, hidden, icon, tail, wrong } from './base.js';
-import { KIND_WORDS, testCase, verdict, way, why } from './explain.js';
+import { testCase } from './copies.js';
+import { KIND_WORDS, verdict, way, why } from './explain.js';
 import { listen } from './live.js';
 
 const KINDS = { allowed: 'ok', implicitDeny: 'im', explicitDeny: 'ex' };

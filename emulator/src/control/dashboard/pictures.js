@@ -55,7 +55,7 @@ export function pictures(entry) {
   const mask = result?.AnomalyMask;
   const label = mask ? (image ? 'The image with the mask of the answer over it' : 'The mask of the answer; the image is not kept') : 'The image';
   draw(place, image, mask, label).catch((error) => place.replaceChildren(el('p.q', null, `The picture could not be drawn: ${error.message}`)));
-  const hint = mask && !image && el('p.pad.q', null, entry.body?.kept ? `Only the first ${bytes(decoded(entry.body.kept).length)} of the image are kept.` : 'The image is not kept; a larger limits.journal_body_bytes_max keeps it.');
+  const hint = mask && !image && el('p.pad.q', null, entry.body?.kept ? `Only the first ${bytes(decoded(entry.body.kept).length)} of the image are kept.` : 'The mask alone: a larger limits.journal_body_bytes_max keeps the image, too.');
   // Of a call that was not answered with a result, the image matters least.
   if (!result) return el('details.more', null, el('summary', null, 'Image'), place);
   return el('section', null, el('h3', null, mask ? 'Image and mask' : 'Image'), says, (image || mask) && place, mask && legend(result.Anomalies ?? []), hint);

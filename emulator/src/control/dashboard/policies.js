@@ -239,7 +239,11 @@ $('#undo').addEventListener('click', async () => {
 
 $('#edit').addEventListener('click', () => { edit(attached); desk.focus(); });
 $('#discard').addEventListener('click', () => { stopEditing(); $('#edit').focus(); });
-$('#copy-place').replaceWith(copyButton('Copy as command', () => `curl --request PUT --data-binary @draft.json ${location.origin}${policyPath()}`, 'button.bare'));
+// As they are pasted into a shell; no line of JSON is POLICY alone.
+const withDraft = (command) => `${command} <<'POLICY'\n${desk.text.trimEnd()}\nPOLICY`;
+$('#copy-place').replaceWith(el('span.row', null, el('span.q', null, 'Copy as command'),
+  copyButton('what-if', () => withDraft(`lookoutvision-emulator policy what-if --vpc-endpoint-id ${current.endpoint.vpc_endpoint_id} --control ${location.origin} -`)),
+  copyButton('attach', () => withDraft(`curl --request PUT --data-binary @- ${location.origin}${policyPath()}`))));
 chooser.addEventListener('change', choose);
 
 $('#draft-form').addEventListener('submit', async (event) => {

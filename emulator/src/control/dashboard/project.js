@@ -113,7 +113,7 @@ function drawRules(rules, counts) {
   $('#rules-list').replaceChildren(el('table.t.lines', { role: 'table' }, el('caption.vh', null, `Rules of ${chosen.version} in order`), cells(head.slice(0, -1)),
     el('tbody', { role: 'rowgroup' }, rules.map((rule) => el('tr', { role: 'row' }, el('th', { scope: 'row', role: 'rowheader' }, el('b', null, rule.id), ' ', el('span.q', null, rule.source === 'control' ? 'control' : 'file')),
       cell('when', rule.when ? el('span.m', null, flow(rule.when)) : el('span.q', null, 'every call')), cell('then', [thenOf(rule.then ?? {}), rule.source === 'control' && [' ', el('button.bare', { type: 'button', 'aria-label': `Remove ${rule.id}`, onclick: () => remove(rule.id) }, 'Remove')]]), counts && cell('answered', count(counts.get(rule.id) ?? 0), '.r.n'))),
-    el('tr', { role: 'row' }, el('th', { scope: 'row', role: 'rowheader' }, el('b', null, 'default')), cell('when', el('span.q', null, 'nothing above matched')), cell('then', 'a normal result'), counts && cell('answered', '', '.r.n')))));
+    el('tr', { role: 'row' }, el('th', { scope: 'row', role: 'rowheader' }, el('b', null, 'default')), cell('when', el('span.q', null, 'nothing above matched')), cell('then', 'a normal result'), counts && el('td', { role: 'cell' })))));
 }
 
 async function remove(id) {
@@ -153,6 +153,8 @@ function rule() {
 function show() {
   const kind = form.elements.then.value;
   for (const field of $$('[data-then]', form)) field.hidden = !field.dataset.then.split(' ').includes(kind);
+  // Without an anomaly that has a name there is nothing to draw.
+  $('#regions-field').hidden = kind !== 'anomalous' || !textOf('anomaly');
   $('#yaml').textContent = items([rule()], 0);
   wrong($('#form-wrong'), null);
   paintRegions();

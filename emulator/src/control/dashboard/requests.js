@@ -123,6 +123,17 @@ function rowOf(entry, index) {
   return row;
 }
 
+/** Puts rows in the place of those that stand there: what stays is left alone, for what is moved is laid out anew */
+function replaceRows(rows) {
+  const staying = new Set(rows);
+  for (const row of [...body.rows]) if (!staying.has(row)) row.remove();
+  let at = body.firstElementChild;
+  for (const row of rows) {
+    if (row === at) at = at.nextElementSibling;
+    else body.insertBefore(row, at);
+  }
+}
+
 let drawn = '';
 let isPrinting = false;
 function draw() {
@@ -137,7 +148,7 @@ function draw() {
     const rows = [];
     for (let index = first; index < last; index += 1) rows.push(rowOf(fitting[total - 1 - index], index));
     inTable = new Map(rows.map((row) => [row.dataset.id, row]));
-    if (rows.length !== body.rows.length || rows.some((row, index) => row !== body.rows[index])) body.replaceChildren(...rows);
+    replaceRows(rows);
     above.rows[0].cells[0].style.height = `${first * height}px`;
     below.rows[0].cells[0].style.height = `${(total - last) * height}px`;
     above.hidden = first === 0;

@@ -1,6 +1,6 @@
 // The page of the set-up: variables for clients, the CA, what is in force, what the doctor sees.
 
-import { $, ask, askText, badge, bytes, confirmed, copy, count, el, empty, gathered, readHealth, say, tabs, wrong } from './base.js';
+import { $, ask, askText, badge, bytes, confirmed, copy, count, el, empty, gathered, readHealth, say, tabs, withCode, wrong } from './base.js';
 import { bar } from './charts.js';
 import { listen } from './live.js';
 
@@ -54,7 +54,7 @@ async function showDoctor() {
   const findings = await ask('/doctor');
   const order = ['problem', 'warning', 'ok'];
   findings.sort((one, other) => order.indexOf(one.status) - order.indexOf(other.status));
-  $('#doctor').replaceChildren(...findings.map(({ status, check, message, cure }) => el('li.finding', null, el('span', null, badge(...GRADES[status])), el('div', null, el('p', null, message), el('p', null, cure ?? `${check}: nothing to do`)))));
+  $('#doctor').replaceChildren(...findings.map(({ status, check, message, cure }) => el('li.finding', null, el('span', null, badge(...GRADES[status])), el('div', null, el('p', null, withCode(message)), el('p', null, withCode(cure ?? `${check}: nothing to do`))))));
 }
 
 const isBytes = (name) => /_bytes(_max)?$|bytes_max$/.test(name);

@@ -1,6 +1,6 @@
 // What a draft would have made of the recorded calls: `POST /what-if`.
 
-import { actionName, ask, badge, count, el, icon, plural, tail } from './base.js';
+import { actionName, ask, badge, count, el, icon, plural, tail, withCode } from './base.js';
 import { KIND_WORDS, kindOf } from './explain.js';
 
 const kind = (side) => kindOf({ ...side, status: 200 });
@@ -14,7 +14,7 @@ function cause({ before, after }) {
   if (after.decision === 'allowed') return by(after) ? ['Allowed by ', by(after), '.'] : 'No policy stands in the way any more.';
   if (after.decision === 'explicitDeny') return ['Denied by ', by(after) ?? 'a statement', '.'];
   const nearest = after.near_miss;
-  return nearest ? [`Nearest is statement ${nearest.statement}`, nearest.sid && [', ', el('b', null, nearest.sid)], `: ${nearest.reason}.`] : by(before) ? ['It was allowed by ', by(before), ', which does not allow it any more.'] : 'No statement allows it.';
+  return nearest ? [`Nearest is statement ${nearest.statement}`, nearest.sid && [', ', el('b', null, nearest.sid)], ': ', withCode(nearest.reason), '.'] : by(before) ? ['It was allowed by ', by(before), ', which does not allow it any more.'] : 'No statement allows it.';
 }
 
 function flip(entry) {
