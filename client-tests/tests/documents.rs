@@ -212,7 +212,8 @@ impl Reader {
             .next()
             .unwrap_or_default()
             .replace("cargo run --release -- ", "lookoutvision-emulator ")
-            .replace("cargo run --release", "lookoutvision-emulator");
+            .replace("cargo run --release", "lookoutvision-emulator")
+            .replace(PORT, ":0");
         let mut process = self
             .shell(&format!("exec {command}"))
             .env("LOOKOUTVISION_EMULATOR_LISTEN", "127.0.0.1:0")
@@ -296,8 +297,14 @@ impl Reader {
         let Some(server) = &self.server else {
             return text.to_owned();
         };
-        text.replace(ENDPOINT_URL, &server.endpoint_url)
-            .replace(CONTROL_URL, &server.control_url)
+        let text = text
+            .replace(ENDPOINT_URL, &server.endpoint_url)
+            .replace(CONTROL_URL, &server.control_url);
+        // Of another address that leads there.
+        match server.endpoint_url.rsplit_once(':') {
+            Some((_, port)) => text.replace(PORT, &format!(":{port}")),
+            None => text,
+        }
     }
 
     /// What was printed, with the page's ports and folder
@@ -356,3 +363,5 @@ fn matches(found: &str, page: &str) -> Result<(), Box<dyn Error>> {
 
 const ENDPOINT_URL: &str = "https://localhost:8443";
 const CONTROL_URL: &str = "http://127.0.0.1:8080";
+/// The port of the AWS API on the page, where another address than `localhost` is called
+const PORT: &str = ":8443";
