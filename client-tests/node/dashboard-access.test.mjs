@@ -172,6 +172,32 @@ test("on paper nothing is cut off, no control is left, and what was folded is op
   await page.context().close();
 });
 
+test("on a telephone the page of policies stays short, however long a policy is", async () => {
+  const [{ vpc_endpoint_id: id }] = await ask("GET", "/vpc-endpoints");
+  const statement = (index) => ({ Sid: `Line${index}`, Effect: "Allow", Principal: "*", Action: "lookoutvision:DetectAnomalies", Resource: `arn:aws:lookoutvision:us-west-2:123456789012:model/line${index}/*` });
+  const policy = { Version: "2012-10-17", Statement: Array.from({ length: 30 }, (_, index) => statement(index)) };
+  await ask("PUT", `/vpc-endpoints/${id}/policy`, JSON.stringify(policy, null, 2));
+  const height = 812;
+  const page = await chrome.page({ width: 375, height });
+  await page.see("/dashboard/policies");
+  await page.locator("#line-200").waitFor();
+  const screens = () => page.evaluate(() => document.documentElement.scrollHeight / innerHeight);
+  assert.ok((await screens()) < 1.5, `${await screens()} screens`);
+  await page.locator("#edit").click();
+  await page.locator("#lint-state .b").first().waitFor();
+  await page.locator(".tally").waitFor();
+  assert.ok((await screens()) < 3, `${await screens()} screens with a draft`);
+  await page.locator("#discard").click();
+  // A link to a line leads to it.
+  await page.goto("about:blank");
+  await page.see(`/dashboard/policies?document=${id}#line-200`);
+  await page.waitForFunction(() => {
+    const box = document.querySelector("#line-200")?.getBoundingClientRect();
+    return box && box.top > 0 && box.bottom < innerHeight;
+  });
+  await page.context().close();
+});
+
 test("no page has loaded from elsewhere, broken its policy, or thrown", () => {
   assert.deepEqual(chrome.complaints, []);
 });

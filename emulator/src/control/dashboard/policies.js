@@ -17,6 +17,7 @@ let before = null; // the text that was attached before, to put it back
 let isEditing = false;
 let lint = null; // what lint said of the draft that is there
 let flipped = null; // what what-if said of it
+let linked = location.hash; // the line that a link leads to, until it is in sight
 
 const chooser = $('#document');
 const draftKey = () => `draft ${current.endpoint?.vpc_endpoint_id}`;
@@ -118,7 +119,8 @@ function drawAttached(counted) {
   $('#attached-about').textContent = hasCounts ? `asked ${plural(counted.requests, 'time')}` : isCounting ? '' : 'coverage is off';
   $('#legend').hidden = !hasCounts;
   $('#attached-text').replaceChildren(...coverageLines(attached, hasCounts ? counted.statements : null));
-  if (location.hash.startsWith('#line-')) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: 'center' });
+  if (linked.startsWith('#line-')) document.getElementById(linked.slice(1))?.scrollIntoView({ block: 'center' });
+  linked = '';
 }
 
 // The draft
