@@ -57,8 +57,7 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
     let emulator = emulator_program()?;
     let output = Command::new(&emulator)
-        .args(["exec", "--log-requests", "none", "--config"])
-        .arg(root.join("client-tests/dashboard/emulator.yaml"))
+        .args(["exec", "--log-requests", "none", "--config", "emulator.yaml"])
         .args([
             "--",
             "node",
