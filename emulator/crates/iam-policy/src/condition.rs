@@ -68,6 +68,11 @@ impl Condition {
         }
     }
 
+    /// Whether a value has a variable.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.has_variables
+    }
+
     /// Whether the condition lets a statement of this effect apply: whether it is true, or what is safe
     /// where its variables bring in too much text to find out (see [`crate::variable`]).
     pub(crate) fn lets_apply(&self, effect: Effect, context: &RequestContext<'_>) -> bool {
@@ -238,7 +243,7 @@ impl Test {
 
     /// The test with its variables filled in; `None` when it has none. A value whose variable has neither
     /// value nor default matches nothing, so it is left out.
-    fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
+    pub(crate) fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
         let fill = |patterns: &[Pattern]| -> Option<Vec<Pattern>> {
             patterns.iter().any(Pattern::has_variables).then(|| {
                 patterns

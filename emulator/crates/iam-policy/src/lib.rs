@@ -92,6 +92,7 @@
 //! | show why | [`explain`] |
 //! | advise an author | [`lint`] |
 //! | know what tests have come to | [`DocumentCounts`] |
+//! | know what a change of a document allows or denies | [`diff()`] |
 //! | know where something stands | [`PolicyDocument::outline`] |
 
 #![cfg_attr(
@@ -111,6 +112,7 @@ mod condition;
 mod context;
 mod coverage;
 mod decision;
+mod diff;
 mod document;
 mod evaluate;
 mod explain;
@@ -134,6 +136,7 @@ pub use coverage::{
     ConditionCoverage, Covered, DocumentCounts, DocumentCoverage, ElementCoverage, StatementCoverage, Totals,
 };
 pub use decision::{DecidedBy, Decision, Evaluation, Layer};
+pub use diff::{Change, Diff, Difference, ExampleRequest, Side, Undecided, diff};
 pub use document::{PolicyDocument, PolicyType, Version};
 pub use evaluate::{Policies, Request, evaluate};
 pub use explain::{

@@ -4,10 +4,10 @@
 //! since the epoch (IAM User Guide, *Condition operators*). Without a zone the time is UTC.
 
 /// Nanoseconds since the epoch.
-pub(super) type Instant = i128;
+pub(crate) type Instant = i128;
 
 /// The instant that a text names.
-pub(super) fn read(text: &str) -> Option<Instant> {
+pub(crate) fn read(text: &str) -> Option<Instant> {
     if !text.is_ascii() {
         return None;
     }
@@ -32,6 +32,35 @@ pub(super) fn read(text: &str) -> Option<Instant> {
     }
     let of_day = time.map_or(Some(0), time_of_day)?;
     Some(i128::from(days_since_epoch(year, month, day)) * NANOSECONDS_PER_DAY + of_day)
+}
+
+/// A text that names an instant: as ISO 8601 has it, or seconds where the year has more or fewer than four digits.
+pub(crate) fn write(instant: Instant) -> String {
+    let day = instant.div_euclid(NANOSECONDS_PER_DAY);
+    let of_day = instant.rem_euclid(NANOSECONDS_PER_DAY);
+    let (seconds, nanoseconds) = (of_day / NANOSECONDS_PER_SECOND, of_day % NANOSECONDS_PER_SECOND);
+    let Some((year, month, day)) = i64::try_from(day).ok().and_then(civil) else {
+        return instant.div_euclid(NANOSECONDS_PER_SECOND).to_string();
+    };
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let fraction = match nanoseconds {
+        0 => String::new(),
+        nanoseconds => format!(".{nanoseconds:09}"),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+}
+
+/// Year, month and day of a day since the epoch, of the years from 0000 to 9999.
+fn civil(day: i64) -> Option<(i64, i64, i64)> {
+    let is_in = |year: i64| days_since_epoch(year, 1, 1) <= day && day < days_since_epoch(year + 1, 1, 1);
+    // A year has between 365 and 366 days, so the guess is off by one at most.
+    let guess = 1970 + day.checked_mul(400)?.div_euclid(146_097);
+    let year = (guess - 1..=guess + 1).find(|year| is_in(*year))?;
+    let month = (1..=12)
+        .rev()
+        .find(|month| days_since_epoch(year, *month, 1) <= day)?;
+    let of_month = day - days_since_epoch(year, month, 1) + 1;
+    (0..=9_999).contains(&year).then_some((year, month, of_month))
 }
 
 /// Why a text cannot be a date in a policy.
@@ -151,7 +180,7 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }
 
-const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
+pub(crate) const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 const NANOSECONDS_PER_DAY: i128 = 86_400 * NANOSECONDS_PER_SECOND;
 
 /// More digits than any epoch has; keeps the arithmetic far from its limits.
@@ -180,6 +209,27 @@ mod tests {
         seconds("0001-01-01", -62_135_596_800);
         assert_eq!(read("1970-01-01T00:00:00.5Z"), Some(500_000_000));
         assert_eq!(read("1970-01-01T00:00:00.0000000019Z"), Some(1));
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same_instant() {
+        for instant in [
+            0,
+            1,
+            -1,
+            951_868_799 * NANOSECONDS_PER_SECOND,
+            951_868_800 * NANOSECONDS_PER_SECOND + 5,
+            -62_135_596_801 * NANOSECONDS_PER_SECOND,
+            253_402_300_799 * NANOSECONDS_PER_SECOND,
+            253_402_300_800 * NANOSECONDS_PER_SECOND,
+            -99_999_999_999 * NANOSECONDS_PER_SECOND,
+        ] {
+            assert_eq!(read(&write(instant)), Some(instant), "{}", write(instant));
+        }
+        assert_eq!(
+            write(1_780_272_000 * NANOSECONDS_PER_SECOND),
+            "2026-06-01T00:00:00Z"
+        );
     }
 
     #[test]

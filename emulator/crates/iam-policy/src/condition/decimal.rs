@@ -47,7 +47,7 @@ impl<'a> Decimal<'a> {
 }
 
 /// How two numbers compare; `None` when one of them is not a number.
-pub(super) fn compare(left: &str, right: &str) -> Option<Ordering> {
+pub(crate) fn compare(left: &str, right: &str) -> Option<Ordering> {
     let (left, right) = (Decimal::read(left)?, Decimal::read(right)?);
     Some(match (left.negative, right.negative) {
         (false, false) => left.magnitude(&right),

@@ -1,0 +1,246 @@
+//! Both documents side by side: what they say when some of their statements apply.
+
+use super::clauses::{Clauses, entries_of};
+use super::sets::Bits;
+use super::{Change, Difference, ExampleRequest, Side, Undecided};
+use crate::decision::Decision;
+use crate::document::{PolicyDocument, PolicyType};
+use crate::evaluate::{Policies, evaluate};
+use crate::principal::PrincipalPattern;
+use crate::resource::ResourcePattern;
+use crate::statement::{Effect, Statement};
+
+/// Both documents, the statements of the old one before those of the new.
+pub(super) struct Comparison<'d> {
+    old: &'d PolicyDocument,
+    new: &'d PolicyDocument,
+    pub(super) statements: Vec<&'d Statement>,
+}
+
+/// What a document says about a request, and by which of its statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Saying {
+    Denies(usize),
+    IsSilent,
+    Allows(Option<usize>),
+}
+
+impl<'d> Comparison<'d> {
+    pub(super) fn of(old: &'d PolicyDocument, new: &'d PolicyDocument) -> Self {
+        Self {
+            old,
+            new,
+            statements: old.statements().iter().chain(new.statements()).collect(),
+        }
+    }
+
+    pub(super) fn policy_type(&self) -> PolicyType {
+        self.old.policy_type()
+    }
+
+    /// Whether a document of this type is one of several whose statements are united.
+    fn stands_beside_others(&self) -> bool {
+        matches!(
+            self.policy_type(),
+            PolicyType::Identity | PolicyType::Session | PolicyType::ServiceControl
+        )
+    }
+
+    /// What both say where these statements apply.
+    pub(super) fn sayings(&self, applying: &Bits) -> (Saying, Saying) {
+        let old = self.old.statements().len();
+        (
+            self.saying(applying, 0, old),
+            self.saying(applying, old, self.statements.len()),
+        )
+    }
+
+    fn saying(&self, applying: &Bits, first: usize, end: usize) -> Saying {
+        let applying = || {
+            let of_document = applying.iter().filter(move |index| (first..end).contains(index));
+            of_document.filter_map(|index| Some((index - first, self.statements.get(index)?.effect)))
+        };
+        if let Some((statement, _)) = applying().find(|(_, effect)| *effect == Effect::Deny) {
+            return Saying::Denies(statement);
+        }
+        match applying().next() {
+            Some((statement, _)) => Saying::Allows(Some(statement)),
+            // AWS Organizations User Guide, *Resource control policies*: full access is always attached.
+            None if self.policy_type() == PolicyType::ResourceControl => Saying::Allows(None),
+            None => Saying::IsSilent,
+        }
+    }
+
+    /// What a difference means; `None`: there is none.
+    pub(super) fn change(&self, before: Saying, after: Saying) -> Option<Change> {
+        let rank = |saying: Saying| match saying {
+            Saying::Denies(_) => 0,
+            Saying::IsSilent => 1,
+            Saying::Allows(_) => 2,
+        };
+        let (before, after) = (rank(before), rank(after));
+        let counts = self.stands_beside_others() || before == 2 || after == 2;
+        match before.cmp(&after) {
+            std::cmp::Ordering::Equal => None,
+            _ if !counts => Some(Change::OtherDenial),
+            std::cmp::Ordering::Less => Some(Change::NewAccess),
+            std::cmp::Ordering::Greater => Some(Change::LostAccess),
+        }
+    }
+
+    /// The difference that a request shows, if both documents decide it as they were found to.
+    pub(super) fn confirmed(
+        &self,
+        (before, after): (Saying, Saying),
+        example: ExampleRequest,
+    ) -> Option<Difference> {
+        let change = self.change(before, after)?;
+        let decided = |document: &PolicyDocument, saying: Saying| {
+            let evaluation = evaluate(&Attached::alone(document).policies(), &example.request());
+            let is = match evaluation.decision {
+                Decision::Allowed => matches!(saying, Saying::Allows(_)),
+                Decision::ImplicitDeny => matches!(saying, Saying::IsSilent),
+                Decision::ExplicitDeny => matches!(saying, Saying::Denies(_)),
+            };
+            is.then_some(evaluation)
+        };
+        let before = decided(self.old, before)?;
+        let after = decided(self.new, after)?;
+        Some(Difference {
+            change,
+            before,
+            after,
+            example,
+        })
+    }
+
+    /// The accounts that the documents name, and one that none does: examples are taken from these.
+    pub(super) fn accounts(&self) -> Vec<String> {
+        let mut accounts: Vec<String> = Vec::new();
+        let mut add = |account: &str| {
+            if crate::principal::is_account_id(account) && !accounts.iter().any(|known| known == account) {
+                accounts.push(account.to_owned());
+            }
+        };
+        for statement in &self.statements {
+            let entries = statement
+                .principal
+                .iter()
+                .flat_map(super::super::statement::PrincipalClause::entries);
+            for identity in entries.filter_map(PrincipalPattern::identity) {
+                add(identity.account());
+            }
+            for parts in entries_of(statement).iter().filter_map(ResourcePattern::parts) {
+                let [_, _, _, _, account, _] = parts;
+                add(account.as_str());
+            }
+        }
+        EXAMPLE_ACCOUNTS.iter().for_each(|account| add(account));
+        accounts
+    }
+
+    /// Everything that the statements of `applying` leave open, with its place.
+    pub(super) fn undecided(
+        &self,
+        clauses: &Clauses<'_>,
+        about: &Bits,
+        may_be_new_access: bool,
+    ) -> Vec<Undecided> {
+        let outlines = [self.old.outline(), self.new.outline()];
+        let [old, new] = &outlines;
+        let outline = |statement: usize| match statement.checked_sub(old.len()) {
+            None => old.get(statement).map(|outline| (Side::Old, outline)),
+            Some(statement) => new.get(statement).map(|outline| (Side::New, outline)),
+        };
+        let mut undecided = Vec::new();
+        for open in &clauses.open {
+            for (statement, condition) in open.places.iter().filter(|(statement, _)| about.has(*statement)) {
+                let Some((side, outline)) = outline(*statement) else {
+                    continue;
+                };
+                let place = outline
+                    .conditions
+                    .get(*condition)
+                    .map(|condition| condition.place.clone());
+                undecided.push(Undecided {
+                    clause: place.map(|place| (side, place)),
+                    reason: format!("`{}` is not solved: {}", open.condition.operator, open.why),
+                    may_be_new_access,
+                });
+            }
+        }
+        for statement in about.iter() {
+            let Some((side, outline)) = outline(statement) else {
+                continue;
+            };
+            let entries = self
+                .statements
+                .get(statement)
+                .map_or(&[][..], |statement| entries_of(statement));
+            for (entry, outline) in entries.iter().zip(&outline.resource) {
+                if entry.has_variables() {
+                    undecided.push(Undecided {
+                        clause: Some((side, outline.place.clone())),
+                        reason: "the resource is not solved: it has variables".to_owned(),
+                        may_be_new_access,
+                    });
+                }
+            }
+        }
+        undecided
+    }
+}
+
+/// A document as all that is attached.
+struct Attached<'d> {
+    document: &'d PolicyDocument,
+    levels: [Vec<PolicyDocument>; 1],
+}
+
+impl<'d> Attached<'d> {
+    fn alone(document: &'d PolicyDocument) -> Self {
+        Self {
+            document,
+            levels: [vec![document.clone()]],
+        }
+    }
+
+    fn policies(&self) -> Policies<'_> {
+        let nothing = Policies::default();
+        let document = self.document;
+        let list = std::slice::from_ref(document);
+        match document.policy_type() {
+            PolicyType::VpcEndpoint => Policies {
+                vpc_endpoint: Some(document),
+                ..nothing
+            },
+            PolicyType::Identity => Policies {
+                identity: Some(list),
+                ..nothing
+            },
+            PolicyType::PermissionsBoundary => Policies {
+                permissions_boundary: list,
+                ..nothing
+            },
+            PolicyType::Session => Policies {
+                session: list,
+                ..nothing
+            },
+            PolicyType::ServiceControl => Policies {
+                service_control: &self.levels,
+                ..nothing
+            },
+            PolicyType::ResourceControl => Policies {
+                resource_control: &self.levels,
+                ..nothing
+            },
+            PolicyType::RoleTrust => Policies {
+                role_trust: Some(document),
+                ..nothing
+            },
+        }
+    }
+}
+
+/// Accounts of AWS's documentation.
+const EXAMPLE_ACCOUNTS: [&str; 2] = ["123456789012", "111122223333"];

@@ -1,0 +1,301 @@
+//! Requests that show differences where clauses are not solved: values are put into variables first, and what then is a
+//! pattern like any other is solved.
+//!
+//! Which values make a difference is not known beforehand, so not all are tried, and what is not found is not thereby
+//! absent.
+
+use std::collections::HashSet;
+
+use super::Change;
+use super::actions::ActionClass;
+use super::clauses::reads;
+use super::keys::{Candidates, Values};
+use super::principals::{self, Caller};
+use super::resources::{self, Patterns, Target};
+use super::search::{Found, Search, Way, example};
+use super::sets::{Bits, Budget, Spent, reach};
+use crate::condition::Condition;
+use crate::context::{RequestContext, eq_folded};
+
+/// The keys that are not solved by themselves.
+struct Linked<'d> {
+    /// Those that variables bring in.
+    variables: Vec<&'d str>,
+    /// Those that are compared with variables, or in ways that are not solved.
+    compared: Vec<&'d str>,
+    /// Whether a clause that is open asks who calls.
+    reads_caller: bool,
+}
+
+/// Values of the keys that variables bring in.
+type Fill<'d> = Vec<(&'d str, Values)>;
+
+/// Looks for requests that show the differences of `open`, as long as there is room for classes.
+pub(super) fn search(search: &Search<'_, '_>, open: &Found, found: &mut Found, budget: &mut Budget) {
+    let linked = Linked::of(search);
+    for way in &search.ways {
+        for (number, action) in search.actions.iter().enumerate() {
+            let callers = linked.callers(search, action);
+            for fill in linked.fills(search, *way, action) {
+                let is_found =
+                    |change: &Change| found.keys().any(|(of, what, ..)| (*of, what) == (number, change));
+                let mut wanted = open
+                    .keys()
+                    .filter(|(of, ..)| *of == number)
+                    .map(|(_, change, ..)| change);
+                if wanted.all(is_found) {
+                    break;
+                }
+                for caller in &callers {
+                    let case = Case {
+                        search,
+                        linked: &linked,
+                        way: *way,
+                        action: (number, action),
+                        caller,
+                        fill: &fill,
+                    };
+                    if case.examine(found, budget).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<'d> Linked<'d> {
+    fn of(search: &Search<'d, '_>) -> Self {
+        let mut variables: Vec<&str> = Vec::new();
+        let mut compared: Vec<&str> = Vec::new();
+        let add = |keys: &mut Vec<&'d str>, key: &'d str| {
+            let follows = principals::is_key(key) || resources::is_key(key);
+            if !follows && !keys.iter().any(|known| eq_folded(known, key)) {
+                keys.push(key);
+            }
+        };
+        for open in &search.clauses.open {
+            for variable in open.condition.test.variables().flatten() {
+                add(&mut variables, variable.key());
+            }
+        }
+        for template in &search.clauses.templates {
+            let parts = template.parts().into_iter().flatten();
+            for variable in parts.flat_map(super::super::pattern::Pattern::variables) {
+                add(&mut variables, variable.key());
+            }
+        }
+        for open in &search.clauses.open {
+            let key = open.condition.key.as_str();
+            if !variables.iter().any(|variable| eq_folded(variable, key)) {
+                add(&mut compared, key);
+            }
+        }
+        let conditions = search.clauses.open.iter().map(|open| open.condition);
+        let mut of_templates = search.clauses.templates.iter().flat_map(|template| {
+            let parts = template.parts().into_iter().flatten();
+            parts.flat_map(super::super::pattern::Pattern::variables)
+        });
+        let reads_caller = conditions
+            .into_iter()
+            .any(|condition| reads(condition, principals::is_key))
+            || of_templates.any(|variable| principals::is_key(variable.key()));
+        Self {
+            variables,
+            compared,
+            reads_caller,
+        }
+    }
+
+    /// The callers to try: where no clause that is open asks who calls, one for each set of statements that it lets
+    /// apply.
+    fn callers<'c>(&self, search: &'c Search<'d, '_>, action: &ActionClass<'_>) -> Vec<&'c Caller> {
+        let mut seen = HashSet::new();
+        let callers = search.callers.iter().filter(|caller| {
+            let is_new = seen.insert(search.of_caller(caller).and(&action.statements));
+            is_new || self.reads_caller
+        });
+        callers.collect()
+    }
+
+    /// Values to put into the variables: those that conditions tell apart, and those that others are compared with.
+    fn fills(&self, search: &Search<'d, '_>, way: Way, action: &ActionClass<'_>) -> Vec<Fill<'d>> {
+        let nothing = RequestContext::new();
+        let mut fills: Vec<Fill<'d>> = vec![Vec::new()];
+        for key in &self.variables {
+            // Values of the keys that are compared with this one are worth a try under it.
+            let conditions: Vec<&Condition> = all_conditions(search)
+                .filter(|condition| {
+                    !condition.has_variables()
+                        && (eq_folded(condition.key.as_str(), key)
+                            || self
+                                .compared
+                                .iter()
+                                .any(|other| eq_folded(condition.key.as_str(), other)))
+                })
+                .collect();
+            let mut candidates = Candidates::of(key, &conditions, &nothing).present;
+            candidates.retain(|values| values.len() == 1);
+            candidates.push(vec![EXAMPLE_VALUE.to_owned()]);
+            let candidates = search.present_or_not(key, &candidates, way, action);
+            fills = fills
+                .iter()
+                .flat_map(|fill| {
+                    let longer = |values: &Values| [fill.as_slice(), &[(*key, values.clone())]].concat();
+                    candidates.iter().map(longer).collect::<Vec<_>>()
+                })
+                .take(FILLS_MAX)
+                .collect();
+        }
+        fills
+    }
+}
+
+/// Requests by one caller for one action, with the variables filled in.
+struct Case<'c, 'd, 's> {
+    search: &'c Search<'d, 's>,
+    linked: &'c Linked<'d>,
+    way: Way,
+    action: (usize, &'c ActionClass<'s>),
+    caller: &'c Caller,
+    fill: &'c Fill<'d>,
+}
+
+impl Case<'_, '_, '_> {
+    fn examine(&self, found: &mut Found, budget: &mut Budget) -> Result<(), Spent> {
+        budget.take()?;
+        let Self { search, caller, .. } = self;
+        let (number, action) = self.action;
+        let mut base = RequestContext::new();
+        caller.add_keys(&mut base);
+        for (key, values) in self.fill {
+            if !values.is_empty() {
+                base.insert_all((*key).to_owned(), values.clone());
+            }
+        }
+        let start = action
+            .statements
+            .and(&search.of_caller(caller))
+            .and(&self.bits(&base, |key| {
+                self.fill.iter().any(|(filled, _)| eq_folded(filled, key)) || principals::is_key(key)
+            }));
+        let Some(targets) = self.targets(&base, budget)? else {
+            return Ok(());
+        };
+        let mut dimensions = vec![
+            targets
+                .iter()
+                .map(|target| self.of_target(target, &base))
+                .collect::<Vec<_>>(),
+        ];
+        let mut values: Vec<(&str, Vec<Values>)> = Vec::new();
+        let is_linked = |key: &str| {
+            let mut linked = self.linked.compared.iter().chain(&self.linked.variables);
+            linked.any(|other| eq_folded(other, key))
+        };
+        let solved = search.clauses.of_keys.values().filter(|key| !is_linked(key.name));
+        let solved = solved.map(|key| (key.name, key.candidates.present.clone()));
+        let compared = self.linked.compared.iter().map(|key| {
+            let conditions: Vec<&Condition> = all_conditions(search)
+                .filter(|condition| eq_folded(condition.key.as_str(), key))
+                .collect();
+            (*key, Candidates::of(key, &conditions, &base).present)
+        });
+        for (key, candidates) in compared.chain(solved) {
+            let candidates = search.present_or_not(key, &candidates, self.way, action);
+            let sets = candidates.iter().map(|values| {
+                let mut context = base.clone();
+                if !values.is_empty() {
+                    context.insert_all(key.to_owned(), values.clone());
+                }
+                self.bits(&context, |read| eq_folded(read, key))
+            });
+            dimensions.push(sets.collect());
+            values.push((key, candidates));
+        }
+        for reached in reach(&start, &dimensions, budget)? {
+            let (before, after) = search.comparison.sayings(&reached.set);
+            let Some(change) = search.comparison.change(before, after) else {
+                continue;
+            };
+            let key = (number, change, before, after);
+            if found.contains_key(&key) {
+                continue;
+            }
+            let [target, others @ ..] = reached.choices.as_slice() else {
+                continue;
+            };
+            let Some(target) = targets.get(*target) else {
+                continue;
+            };
+            let chosen = values.iter().zip(others);
+            let chosen =
+                chosen.filter_map(|((key, candidates), choice)| Some((*key, candidates.get(*choice)?)));
+            let filled = self.fill.iter().map(|(key, values)| (*key, values));
+            let example = example(caller, action, target, filled.chain(chosen));
+            if let Some(difference) = search.comparison.confirmed((before, after), example) {
+                found.insert(key, Some(difference));
+            }
+        }
+        Ok(())
+    }
+
+    /// The resources to try; `None`: they overlap in too many ways.
+    fn targets(&self, base: &RequestContext<'_>, budget: &mut Budget) -> Result<Option<Vec<Target>>, Spent> {
+        let (_, action) = self.action;
+        let mut patterns: Patterns = self.search.patterns();
+        for template in &self.search.clauses.templates {
+            let Some(parts) = template.parts() else { continue };
+            let filled = parts.each_ref().map(|part| part.resolved(base));
+            if let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = filled {
+                patterns.add(&[a, b, c, d, e, f]);
+            }
+        }
+        match patterns.targets(&action.targets, action.action.service(), budget) {
+            Ok(targets) => Ok(Some(targets)),
+            Err(resources::Unsolved::TooMany) => Ok(None),
+            Err(resources::Unsolved::Spent) => Err(Spent),
+        }
+    }
+
+    fn of_target(&self, target: &Target, base: &RequestContext<'_>) -> Bits {
+        let mut context = base.clone();
+        target.add_keys(&mut context);
+        let of_keys = self.bits(&context, resources::is_key);
+        let statements = &self.search.comparison.statements;
+        let of_resource = Bits::of(statements.len(), |index| {
+            statements.get(index).is_some_and(|statement| {
+                let clause = statement.resource.as_ref();
+                clause.is_none_or(|clause| clause.lets_apply(statement.effect, &target.resource, &context))
+            })
+        });
+        of_keys.and(&of_resource)
+    }
+
+    /// The statements whose conditions on some keys hold.
+    fn bits(&self, context: &RequestContext<'_>, is_about: impl Fn(&str) -> bool) -> Bits {
+        let statements = &self.search.comparison.statements;
+        Bits::of(statements.len(), |index| {
+            statements.get(index).is_some_and(|statement| {
+                let mut conditions = statement.conditions.iter();
+                conditions.all(|condition| {
+                    !is_about(condition.key.as_str()) || condition.lets_apply(statement.effect, context)
+                })
+            })
+        })
+    }
+}
+
+fn all_conditions<'c, 'd>(search: &'c Search<'d, '_>) -> impl Iterator<Item = &'d Condition> + use<'c, 'd> {
+    search
+        .comparison
+        .statements
+        .iter()
+        .flat_map(|statement| &statement.conditions)
+}
+
+/// A value for variables that is like no other.
+const EXAMPLE_VALUE: &str = "example";
+
+/// Combinations of values of variables that are tried.
+const FILLS_MAX: usize = 200;

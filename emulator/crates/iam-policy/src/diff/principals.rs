@@ -1,0 +1,303 @@
+//! Callers that tell the principals of statements, and the conditions on who calls, apart.
+//!
+//! Who calls is told by one text, the ARN that `aws:PrincipalArn` has, and for a session by its name as well. Entries of
+//! `Principal` and conditions on the keys that follow from it are all patterns for that text.
+
+use std::collections::BTreeSet;
+
+use super::forms;
+use super::language::{Class, Matcher, Step, TooMany, literal, witnesses};
+use crate::condition::{Condition, Test};
+use crate::context::RequestContext;
+use crate::document::PolicyType;
+use crate::principal::{Covers, Identity, IdentityKind, Principal, PrincipalPattern};
+use crate::statement::Statement;
+
+/// A caller with the condition keys that follow from who it is.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) principal: Principal,
+}
+
+impl Caller {
+    /// Sets the keys that follow from who calls (IAM User Guide, *AWS global condition context keys*, properties of
+    /// the principal).
+    pub(super) fn add_keys(&self, context: &mut RequestContext<'_>) {
+        let Some(identity) = self.principal.identity() else {
+            return;
+        };
+        let of_role = identity.role_arn().unwrap_or(identity.arn());
+        context.insert("aws:PrincipalArn", of_role.as_str().to_owned());
+        context.insert("aws:PrincipalAccount", identity.account().to_owned());
+        context.insert("aws:PrincipalType", type_of(identity.kind()));
+        if identity.kind() == IdentityKind::User {
+            context.insert("aws:username", identity.name().to_owned());
+        }
+    }
+}
+
+fn type_of(kind: IdentityKind) -> &'static str {
+    match kind {
+        IdentityKind::Root => "Account",
+        IdentityKind::User => "User",
+        IdentityKind::FederatedUser => "FederatedUser",
+        IdentityKind::Role | IdentityKind::AssumedRole => "AssumedRole",
+    }
+}
+
+/// Whether a key follows from who calls.
+pub(super) fn is_key(key: &str) -> bool {
+    KEYS.iter().any(|known| known.eq_ignore_ascii_case(key))
+}
+
+/// Whether a condition on such a key can be made a pattern for the caller's ARN.
+pub(super) fn is_solved(condition: &Condition) -> bool {
+    !condition.has_variables()
+        && (matches!(condition.test, Test::Null(_)) || forms::matcher(&condition.test, Class::Any).is_some())
+}
+
+/// A caller for each way in which the statements' principals and conditions can come out.
+///
+/// # Errors
+/// There are more ways than are looked at.
+pub(super) fn callers(
+    statements: &[&Statement],
+    conditions: &[&Condition],
+    policy_type: PolicyType,
+    accounts: &[String],
+) -> Result<Vec<Caller>, TooMany> {
+    let clauses = statements
+        .iter()
+        .filter_map(|statement| statement.principal.as_ref());
+    let entries: Vec<&[PrincipalPattern]> = clauses
+        .map(super::super::statement::PrincipalClause::entries)
+        .collect();
+    let named = entries
+        .iter()
+        .copied()
+        .flatten()
+        .filter_map(PrincipalPattern::identity);
+    let mut sessions: BTreeSet<&str> = named.filter_map(Identity::session_name).collect();
+    let other = (0..)
+        .map(|number: usize| match number {
+            0 => "session".to_owned(),
+            number => format!("session-{number}"),
+        })
+        .find(|name| !sessions.contains(name.as_str()))
+        .unwrap_or_default();
+    sessions.insert(&other);
+
+    // The same in an account of the documents, where the account makes no difference.
+    let in_known_account = |arn: &str| {
+        let of = |account: &String| {
+            let mut parts: Vec<&str> = arn.split(':').collect();
+            *parts.get_mut(ACCOUNT_PART)? = account;
+            Some(parts.join(":"))
+        };
+        accounts.iter().filter_map(of).collect()
+    };
+    let kinds = kinds(policy_type);
+    let mut callers = Vec::new();
+    for session in sessions {
+        let mut patterns: Vec<Matcher> = Vec::new();
+        let mut add = |matcher: Matcher| {
+            if !patterns.contains(&matcher) {
+                patterns.push(matcher);
+            }
+        };
+        for entries in &entries {
+            let ways = entries
+                .iter()
+                .flat_map(|entry| entry_matcher(entry, session).ways);
+            add(Matcher { ways: ways.collect() });
+        }
+        conditions
+            .iter()
+            .filter_map(|condition| key_matcher(condition))
+            .for_each(&mut add);
+        // Which kind a caller is decides which keys there are.
+        kinds.iter().map(|kind| language(*kind)).for_each(&mut add);
+        let language = Matcher {
+            ways: kinds.iter().flat_map(|kind| language(*kind).ways).collect(),
+        };
+        for witness in witnesses(&language, &patterns, &examples(accounts), in_known_account)? {
+            callers.extend(caller(&witness.text, session).map(|principal| Caller { principal }));
+        }
+    }
+    if matches!(policy_type, PolicyType::VpcEndpoint | PolicyType::ResourceControl) {
+        // Of documents about what is called; the others are attached to somebody.
+        callers.push(Caller {
+            principal: Principal::Anonymous,
+        });
+    }
+    Ok(callers)
+}
+
+/// Who can be called upon by documents of this type.
+fn kinds(policy_type: PolicyType) -> &'static [IdentityKind] {
+    use IdentityKind::{AssumedRole, FederatedUser, Root, User};
+    match policy_type {
+        // Attached to users and roles. What a federated user may do, its session policies say as well.
+        PolicyType::Identity | PolicyType::PermissionsBoundary => &[User, AssumedRole],
+        PolicyType::Session => &[AssumedRole, FederatedUser],
+        _ => &[User, AssumedRole, FederatedUser, Root],
+    }
+}
+
+/// The ARNs that callers of a kind have under `aws:PrincipalArn`.
+fn language(kind: IdentityKind) -> Matcher {
+    let (service, resource, name) = match kind {
+        IdentityKind::User => ("iam", "user/", Some(Class::Path)),
+        IdentityKind::Role | IdentityKind::AssumedRole => ("iam", "role/", Some(Class::Path)),
+        IdentityKind::FederatedUser => ("sts", "federated-user/", Some(Class::Name)),
+        IdentityKind::Root => ("iam", "root", None),
+    };
+    let names: &[Vec<Step>] = match name {
+        None => &[vec![]],
+        // A path begins and ends with a name.
+        Some(class) => &[
+            vec![Step::One(Class::Name)],
+            vec![Step::One(Class::Name), Step::Many(class), Step::One(Class::Name)],
+        ],
+    };
+    let ways = names.iter().map(|name| {
+        let mut way = literal("arn:");
+        way.extend(partition());
+        way.extend(literal(&format!(":{service}::")));
+        way.extend([Step::One(Class::Digit); ACCOUNT_DIGITS]);
+        way.extend(literal(&format!(":{resource}")));
+        way.extend(name);
+        way
+    });
+    Matcher { ways: ways.collect() }
+}
+
+/// A partition. All begin with `aws`, and which there are is not for a policy to know.
+pub(super) fn partition() -> Vec<Step> {
+    let mut steps = literal("aws");
+    steps.push(Step::Many(Class::Region));
+    steps
+}
+
+/// The callers that an entry of `Principal` covers, where sessions have this name.
+fn entry_matcher(entry: &PrincipalPattern, session: &str) -> Matcher {
+    let everyone = Matcher::of(vec![Step::Many(Class::Any)]);
+    let identity = match entry.covers() {
+        Covers::Everyone => return everyone,
+        Covers::Nobody => return Matcher::default(),
+        Covers::Account(account) => return of_account(&literal(account)),
+        Covers::Identity(identity) => identity,
+    };
+    let (partition, account, name) = (identity.arn().partition(), identity.account(), identity.name());
+    match identity.kind() {
+        IdentityKind::Root => {
+            let mut way = literal(&format!("arn:{partition}:"));
+            way.push(Step::Many(Class::NotColon));
+            way.extend(literal(&format!("::{account}:")));
+            way.push(Step::Many(Class::Any));
+            Matcher::of(way)
+        }
+        IdentityKind::AssumedRole if identity.session_name() == Some(session) => {
+            named(&format!("arn:{partition}:iam::{account}:role/"), &literal(name))
+        }
+        IdentityKind::AssumedRole => Matcher::default(),
+        IdentityKind::User => Matcher {
+            ways: vec![
+                literal(identity.arn().as_str()),
+                literal(&format!("arn:{partition}:sts::{account}:federated-user/{name}")),
+            ],
+        },
+        IdentityKind::Role | IdentityKind::FederatedUser => Matcher::exactly(identity.arn().as_str()),
+    }
+}
+
+/// The callers of whom a condition holds whose values are patterns; `None`: its values are none.
+fn key_matcher(condition: &Condition) -> Option<Matcher> {
+    let key = condition.key.as_str();
+    let matcher = |class| forms::matcher(&condition.test, class);
+    let with = |wrap: &dyn Fn(&[Step]) -> Vec<Vec<Step>>, matcher: Matcher| Matcher {
+        ways: matcher.ways.iter().flat_map(|way| wrap(way)).collect(),
+    };
+    if key.eq_ignore_ascii_case("aws:PrincipalArn") {
+        matcher(Class::Any)
+    } else if key.eq_ignore_ascii_case("aws:PrincipalAccount") {
+        Some(with(&|way| of_account(way).ways, matcher(Class::NotColon)?))
+    } else if key.eq_ignore_ascii_case("aws:username") {
+        let of_user = |way: &[Step]| {
+            let mut prefix = literal("arn:");
+            prefix.push(Step::Many(Class::NotColon));
+            prefix.extend(literal(":iam::"));
+            prefix.push(Step::Many(Class::Digit));
+            prefix.extend(literal(":user/"));
+            named_after(&prefix, way).ways
+        };
+        Some(with(&of_user, matcher(Class::NotSlash)?))
+    } else {
+        // Of `aws:PrincipalType`, the kinds themselves are among the patterns.
+        None
+    }
+}
+
+/// Everybody of an account.
+fn of_account(account: &[Step]) -> Matcher {
+    let mut way = literal("arn:");
+    way.push(Step::Many(Class::NotColon));
+    way.push(Step::Is(':'));
+    way.push(Step::Many(Class::NotColon));
+    way.extend(literal("::"));
+    way.extend(account);
+    way.push(Step::Is(':'));
+    way.push(Step::Many(Class::Any));
+    Matcher::of(way)
+}
+
+/// Whoever has this name, behind any path or none.
+fn named(prefix: &str, name: &[Step]) -> Matcher {
+    named_after(&literal(prefix), name)
+}
+
+fn named_after(prefix: &[Step], name: &[Step]) -> Matcher {
+    let without_path = [prefix, name].concat();
+    let with_path = [prefix, &[Step::Many(Class::Path), Step::Is('/')], name].concat();
+    Matcher {
+        ways: vec![without_path, with_path],
+    }
+}
+
+/// Readable ARNs, to be taken where they will do.
+fn examples(accounts: &[String]) -> Vec<String> {
+    let of = |partition: &str, account: &String| {
+        [
+            format!("arn:{partition}:iam::{account}:user/example"),
+            format!("arn:{partition}:iam::{account}:role/example"),
+            format!("arn:{partition}:iam::{account}:root"),
+            format!("arn:{partition}:sts::{account}:federated-user/example"),
+        ]
+    };
+    let here = accounts.iter().flat_map(|account| of("aws", account));
+    here.chain(accounts.iter().flat_map(|account| of("aws-cn", account)))
+        .collect()
+}
+
+/// Who has this ARN under `aws:PrincipalArn`.
+fn caller(arn: &str, session: &str) -> Option<Principal> {
+    let identity: Identity = arn.parse().ok()?;
+    Some(Principal::Identity(match identity.kind() {
+        IdentityKind::Role => Identity::session_of(&identity, session).ok()?,
+        _ => identity,
+    }))
+}
+
+/// The keys that follow from who calls.
+const KEYS: [&str; 4] = [
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalType",
+    "aws:username",
+];
+
+/// Where the account stands in an ARN.
+const ACCOUNT_PART: usize = 4;
+
+/// Digits of an account's id.
+pub(super) const ACCOUNT_DIGITS: usize = 12;

@@ -1,0 +1,158 @@
+//! Sets of statements and patterns, and which sets can come about together.
+
+use std::collections::HashSet;
+
+/// A set of numbers below a length that is known when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Bits(Box<[u64]>);
+
+/// How many classes may still be looked at.
+#[derive(Debug)]
+pub(super) struct Budget {
+    max: usize,
+    used: usize,
+}
+
+/// More classes than may be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spent;
+
+/// A set that comes about, and which choice of each dimension brings it about.
+#[derive(Debug, Clone)]
+pub(super) struct Reached {
+    pub(super) set: Bits,
+    pub(super) choices: Vec<usize>,
+}
+
+impl Bits {
+    /// The numbers below `length` for which `holds` does.
+    pub(super) fn of(length: usize, mut holds: impl FnMut(usize) -> bool) -> Self {
+        let mut words = vec![0_u64; length.div_ceil(WORD_BITS)];
+        for (index, word) in words.iter_mut().enumerate() {
+            let first = index * WORD_BITS;
+            for number in first..length.min(first + WORD_BITS) {
+                *word |= u64::from(holds(number)) << (number - first);
+            }
+        }
+        Self(words.into())
+    }
+
+    /// What is in both.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let words = self.0.iter().zip(&other.0);
+        Self(words.map(|(left, right)| left & right).collect())
+    }
+
+    /// Whether a number is in the set.
+    pub(super) fn has(&self, number: usize) -> bool {
+        let word = self.0.get(number / WORD_BITS);
+        word.is_some_and(|word| word >> (number % WORD_BITS) & 1 == 1)
+    }
+
+    /// The numbers in the set, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        (0..self.0.len() * WORD_BITS).filter(|number| self.has(*number))
+    }
+}
+
+impl Budget {
+    /// Room for so many classes.
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, used: 0 }
+    }
+
+    /// Looks at one more.
+    pub(super) fn take(&mut self) -> Result<(), Spent> {
+        if self.used == self.max {
+            return Err(Spent);
+        }
+        self.used += 1;
+        Ok(())
+    }
+
+    /// How many may be looked at in all.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// How many were looked at.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+}
+
+/// Every set that is left of `start` when each dimension has one of its choices: each set once, with the first choices
+/// that bring it about.
+///
+/// The dimensions are independent of each other, so that sets which are equal after some of them stay equal, whatever
+/// the others bring. There are therefore far fewer of them than combinations of choices.
+pub(super) fn reach(
+    start: &Bits,
+    dimensions: &[Vec<Bits>],
+    budget: &mut Budget,
+) -> Result<Vec<Reached>, Spent> {
+    let mut reached = vec![Reached {
+        set: start.clone(),
+        choices: Vec::new(),
+    }];
+    for dimension in dimensions {
+        let mut seen = HashSet::new();
+        let choices: Vec<(usize, Bits)> = dimension
+            .iter()
+            .map(|choice| choice.and(start))
+            .enumerate()
+            .filter(|(_, choice)| seen.insert(choice.clone()))
+            .collect();
+        let mut seen = HashSet::new();
+        let mut next = Vec::new();
+        for before in &reached {
+            for (index, choice) in &choices {
+                budget.take()?;
+                let set = before.set.and(choice);
+                if seen.insert(set.clone()) {
+                    let mut choices = before.choices.clone();
+                    choices.push(*index);
+                    next.push(Reached { set, choices });
+                }
+            }
+        }
+        reached = next;
+    }
+    Ok(reached)
+}
+
+const WORD_BITS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_the_numbers_that_it_was_made_of() {
+        let set = Bits::of(130, |number| number % 43 == 0);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [0, 43, 86, 129]);
+        assert!(set.has(129) && !set.has(128) && !set.has(1_000));
+        let odd = Bits::of(130, |number| number % 2 == 1);
+        assert_eq!(set.and(&odd).iter().collect::<Vec<_>>(), [43, 129]);
+    }
+
+    #[test]
+    fn each_set_is_reached_once_and_no_more_classes_are_looked_at_than_may_be() {
+        let of = |numbers: &[usize]| Bits::of(3, |number| numbers.contains(&number));
+        let dimensions = [
+            vec![of(&[0, 1]), of(&[1, 2])],
+            vec![of(&[1]), of(&[1, 2]), of(&[0, 1])],
+        ];
+        let reached = reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(8)).unwrap();
+        let sets: Vec<Vec<usize>> = reached
+            .iter()
+            .map(|reached| reached.set.iter().collect())
+            .collect();
+        assert_eq!(sets, [vec![1], vec![0, 1], vec![1, 2]]);
+        assert_eq!(reached[1].choices, [0, 2]);
+        assert_eq!(
+            reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(7)).err(),
+            Some(Spent)
+        );
+    }
+}
