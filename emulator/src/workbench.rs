@@ -11,6 +11,7 @@
 
 mod callers;
 pub(crate) mod coverage;
+pub(crate) mod diff;
 pub(crate) mod draft;
 pub(crate) mod edits;
 pub(crate) mod matrix;

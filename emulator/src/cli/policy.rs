@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use iam_policy::PolicyType;
 
 mod coverage;
+mod diff;
 mod draft;
 mod lint;
 mod matrix;
@@ -29,6 +30,8 @@ pub(super) enum PolicyCommand {
     Draft(draft::PolicyDraftOptions),
     /// Print what everyone may do over every way in, or the cells that are not what a file says; exit 1 when there are any
     Matrix(matrix::MatrixOptions),
+    /// Print what two policies say differently, each difference with a request that shows it
+    Diff(diff::DiffOptions),
     /// Print which calls of the journal would be decided otherwise under a policy that is not attached
     WhatIf(what_if::WhatIfOptions),
 }
@@ -116,6 +119,7 @@ pub(super) fn run(command: &PolicyCommand) -> u8 {
         PolicyCommand::Coverage(options) => coverage::run(options),
         PolicyCommand::Draft(options) => draft::run(options),
         PolicyCommand::Matrix(options) => matrix::run(options),
+        PolicyCommand::Diff(options) => diff::run(options),
         PolicyCommand::WhatIf(options) => what_if::run(options),
     }
 }

@@ -86,13 +86,14 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
 }
 
 /// Limits that are kept where nobody notes that they are reached: by the libraries for TLS and HTTP, by a pure library that
-/// has no clock, or after the last request
-const UNSEEN: [&str; 16] = [
+/// has no clock, by a command, or after the last request
+const UNSEEN: [&str; 17] = [
     "body_memory_kept_bytes_max",
     "client_tokens_max",
     "counted_models_max",
     "dataset_entries_max",
     "datasets_bytes_max",
+    "diff_classes_max",
     "drain_bytes_max",
     "http2_buffer_bytes_max",
     "journal_body_bytes_max",

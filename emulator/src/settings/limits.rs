@@ -123,6 +123,8 @@ macro_rules! for_each_limit {
             coverage_documents_max: usize = coverage_documents_max, 64, 1..=65_536;
             /// Policies whose texts are kept for `GET /policies`, those that are no longer in force among them.
             policy_texts_max: usize = policy_texts_max, 256, 1..=65_536;
+            /// Classes of requests that `policy diff` looks at; beyond them it says `undecided`.
+            diff_classes_max: usize = diff_classes_max, 100_000, 1..=10_000_000;
             /// Faults in force, those that are spent or over among them.
             faults_max: usize = faults_max, 100, 0..=10_000;
             /// Role sessions kept; the one that ends first makes room for the next.

@@ -36,6 +36,7 @@ mod perimeters;
 mod persistence;
 mod policies;
 mod policy_command;
+mod policy_diff;
 mod policy_draft;
 mod policy_matrix;
 mod policy_routes;

@@ -47,6 +47,21 @@ impl Random {
         json!({"Version": "2012-10-17", "Statement": statements})
     }
 
+    /// A policy that only denies, as resource control policies do
+    pub(crate) fn denials(&mut self) -> Value {
+        let statements = (0..self.of(&[1, 2, 3])).map(|_| {
+            let mut statement = self.statement(true);
+            statement["Effect"] = json!("Deny");
+            statement["Principal"] = json!("*");
+            let members = statement.as_object_mut().expect("a statement is an object");
+            members.remove("NotAction");
+            statement["Action"] = self.some(&["lookoutvision:*", "lookoutvision:D*", "lookoutvision:List*"]);
+            statement
+        });
+        let statements: Vec<Value> = statements.collect();
+        json!({"Version": "2012-10-17", "Statement": statements})
+    }
+
     fn statement(&mut self, has_principal: bool) -> Value {
         let mut statement = Map::new();
         statement.insert("Effect".to_owned(), json!(self.of(&["Allow", "Allow", "Deny"])));

@@ -1,0 +1,121 @@
+//! `policy diff`: what two policies say differently, each difference with a request that shows it.
+//!
+//! ```text
+//! $ lookoutvision-emulator policy diff old.json new.json --deny-new-access
+//! new access: lookoutvision:DetectAnomalies on arn:…:model/myProject/2 by arn:…:user/example
+//!   before: implicitDeny
+//!   after:  allowed by statement 1 (`Wider`) at new.json:7:5
+//! 1 new access, no lost access
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use client_text::escape;
+use iam_policy::{Finding, PolicyDocument, PolicyError, PolicyType};
+
+use super::PolicyTypeOption;
+use crate::{
+    cli::{
+        ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
+        control_command::{Failure, print, read, status},
+        format::{Format, FormatOption},
+    },
+    config::{Config, Overrides, text_file},
+    workbench::diff::{NamedPolicy, PolicyDiff},
+};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DiffOptions {
+    /// What the policies are attached to; not `trust`, for `policy simulate` takes no trust policy
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        env = "LOOKOUTVISION_EMULATOR_TYPE",
+        default_value = "endpoint"
+    )]
+    policy_type: PolicyTypeOption,
+    /// Exit 1 when the new policy allows what the old one does not, and 64 when that is not known
+    #[arg(long, env = "LOOKOUTVISION_EMULATOR_DENY_NEW_ACCESS")]
+    deny_new_access: bool,
+    #[command(flatten)]
+    format: FormatOption,
+    #[command(flatten)]
+    config: ConfigOption,
+    /// Policy as it was; `-` is standard input
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// Policy as it is to be; `-` is standard input
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+}
+
+pub(super) fn run(options: &DiffOptions) -> u8 {
+    status(compare(options))
+}
+
+fn compare(options: &DiffOptions) -> Result<u8, Failure> {
+    let policy_type = PolicyType::from(options.policy_type);
+    if policy_type == PolicyType::RoleTrust {
+        let message =
+            "trust policies cannot be compared: `policy simulate`, which the examples are for, takes none";
+        return Err(Failure::Mistake(message.to_owned()));
+    }
+    if options.old == options.new && options.old == Path::new("-") {
+        let message = "standard input can be one of the two policies, not both";
+        return Err(Failure::Mistake(message.to_owned()));
+    }
+    // The old policy is in force, whatever would be refused today; the new one is yet to be attached.
+    let old = policy(&options.old, |text| {
+        PolicyDocument::parse_stored(text, policy_type)
+    })?;
+    let new = policy(&options.new, |text| PolicyDocument::parse(text, policy_type))?;
+    let diff = PolicyDiff::of(&old, &new, classes_max(&options.config)?);
+    let printed = match options.format.format {
+        Format::Text => diff.text(),
+        Format::Json => diff.json(),
+    };
+    // A closed standard output means that nobody reads it.
+    let _ = print(printed.as_bytes());
+    Ok(match diff.has_new_access() {
+        Some(true) if options.deny_new_access => EXIT_FAILED,
+        _ if diff.is_undecided() => EXIT_USAGE,
+        _ => EXIT_OK,
+    })
+}
+
+fn policy(
+    path: &Path,
+    parse: impl Fn(&str) -> Result<PolicyDocument, PolicyError>,
+) -> Result<NamedPolicy, Failure> {
+    let file = match path {
+        path if path == Path::new("-") => "<stdin>".to_owned(),
+        path => path.display().to_string(),
+    };
+    let text = text_file::decode(read(path)?);
+    let text = text.map_err(|error| Failure::Mistake(format!("{file}: {error}")))?;
+    let document = parse(&text).map_err(|error| {
+        // A line each, whatever a policy's keys and values are: it is read in a terminal.
+        let lines = error.findings().iter().map(|finding| {
+            let message = text_file::policy_message(finding, &text).into_owned();
+            let finding = Finding {
+                message,
+                ..finding.clone()
+            };
+            escape(&format!("{file}:{finding}")).into_owned()
+        });
+        Failure::Mistake(lines.collect::<Vec<_>>().join("\n"))
+    })?;
+    Ok(NamedPolicy { file, document })
+}
+
+/// How many classes of requests are looked at: `limits.diff_classes_max` of the configuration
+fn classes_max(option: &ConfigOption) -> Result<usize, Failure> {
+    let overrides = Overrides {
+        config: option.config.clone(),
+        config_nodes_max: option.config_nodes_max,
+        ..Overrides::default()
+    };
+    let config = Config::load(&overrides).map_err(|problems| Failure::Mistake(problems.to_string()))?;
+    Ok(config.settings.limits.diff_classes_max)
+}
