@@ -62,14 +62,21 @@ fn every_command_of_the_pull_request_checks_passes_in_a_new_folder() -> Result<(
         let mut found = vec![
             "lookoutvision-emulator init".to_owned(),
             "lookoutvision-emulator policy matrix > matrix.txt".to_owned(),
+            // The branch that the pull request is for, in a repository that is its own remote.
+            "git init --quiet --initial-branch main && git remote add origin .".to_owned(),
+            "git add . && git -c user.name=test -c user.email=test@example.com commit --quiet -m base".to_owned(),
         ];
         commands(&serde_saphyr::from_str(&block)?, &mut found);
-        assert!(found.len() > 3, "{block}");
+        assert!(found.len() > 5, "{block}");
         for command in found {
             let output = Command::new("bash")
                 .args(["-euc", &command])
                 .current_dir(&folder)
                 .env("PATH", &path)
+                .envs([
+                    ("GITHUB_BASE_REF", "main"),
+                    ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"),
+                ])
                 .output()?;
             assert!(output.status.success(), "{command}: {output:?}");
         }
