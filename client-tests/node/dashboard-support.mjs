@@ -8,6 +8,8 @@ import { DeleteModelCommand, DetectAnomaliesCommand, ListProjectsCommand, Lookou
 import { chromium } from "playwright-core";
 
 export const control = process.env.LOOKOUTVISION_EMULATOR_CONTROL_URL;
+/** The policy of the configuration's endpoint */
+export const POLICY = "/vpc-endpoints/vpce-0a1b2c3d4e5f67890/policy";
 const image = readFileSync(process.env.IMAGE);
 
 /** A browser whose pages fail the test when they load from elsewhere, break the Content-Security-Policy or throw */

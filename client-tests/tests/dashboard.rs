@@ -38,16 +38,13 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
     // configuration for its own. They have short names, which are in the pictures.
     let home = home.parent().ok_or("the script lies nowhere")?.join("dashboard");
     fs::create_dir_all(&home)?;
-    for file in [
-        "node/dashboard.test.mjs",
-        "node/dashboard-access.test.mjs",
-        "node/dashboard-speed.test.mjs",
-        "node/dashboard-support.mjs",
-        "dashboard/emulator.yaml",
-        "dashboard/endpoint.json",
-    ] {
-        let name = Path::new(file).file_name().ok_or("every file has a name")?;
-        fs::copy(root.join("client-tests").join(file), home.join(name))?;
+    let sources = root.join("client-tests");
+    let scripts = TESTS.iter().chain(&["dashboard-support.mjs"]);
+    let scripts = scripts.map(|name| (sources.join("node"), name));
+    let settings = ["emulator.yaml", "endpoint.json"];
+    let settings = settings.iter().map(|name| (sources.join("dashboard"), name));
+    for (folder, name) in scripts.chain(settings) {
+        fs::copy(folder.join(name), home.join(name))?;
     }
     let is_update = std::env::var_os("UPDATE_IMAGES").is_some();
     let images = match is_update {
@@ -65,10 +62,8 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
             "--test-reporter=spec",
             // One after the other: they share an emulator.
             "--test-concurrency=1",
-            "dashboard.test.mjs",
-            "dashboard-access.test.mjs",
-            "dashboard-speed.test.mjs",
         ])
+        .args(TESTS)
         .current_dir(home)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -101,6 +96,14 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
     )
     .into())
 }
+
+/// The scripts, in the order in which they run
+const TESTS: [&str; 4] = [
+    "dashboard.test.mjs",
+    "dashboard-copies.test.mjs",
+    "dashboard-access.test.mjs",
+    "dashboard-speed.test.mjs",
+];
 
 /// Makes the pictures small, for they are committed
 fn squeeze(images: &Path) -> Result<(), Box<dyn Error>> {
