@@ -114,9 +114,10 @@ impl Shared {
 
     /// The configuration in force stays, because what the files say now is not valid; listeners are told why
     pub(crate) fn refuse_reload(&self, reasons: &str) {
-        let reasons = cut_bytes(reasons, RELOAD_REASONS_BYTES_MAX).into_owned();
+        let reasons = Arc::new(cut_bytes(reasons, RELOAD_REASONS_BYTES_MAX).into_owned());
+        // Whoever has the event finds the reasons everywhere.
+        self.refused_reload.store(Some(reasons.clone()));
         self.space.note_refused_reload(&reasons);
-        self.refused_reload.store(Some(Arc::new(reasons)));
     }
 
     /// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set

@@ -35,7 +35,7 @@ export function overTime(place, { steps, step_seconds: length, total }, columns)
   const begin = end - columns * length * 1000;
   const minutes = Math.round((end - begin) / 60_000);
   const label = `Requests over ${minutes} minutes: ${total.answered} allowed, ${total.denied} denied, ${plural(total.refused + total.broken_off, 'error')}, ${plural(total.faulted, 'fault')}; at most ${most} of a kind in ${length} seconds`;
-  const requests = el('figure.chart', null, el('figcaption', null, el('b', null, 'Requests'), el('span', null, total.requests ? `allowed above, refused ${total.faulted ? 'and faults ' : ''}below` : `none in ${minutes} minutes`)),
+  const requests = el('figure.chart', null, el('figcaption', null, el('b', null, 'Requests'), el('span', null, total.requests ? `allowed above, refused${total.faulted ? ', faults' : ''} below` : `none in ${minutes} minutes`)),
     canvas(label, ...Object.entries(paths).filter(([, path]) => path).map(([name, path]) => svg('path', { class: `f-${name}`, d: path })), svg('path', { class: 'l-base', d: `M0 59h${WIDTH}` })), axis(begin, end));
 
   const durations = total.duration_micros;

@@ -59,7 +59,7 @@ export async function editsOf(entry) {
     const list = answer.edits.map((edit, index) => editOf(edit, entry, index === 0));
     const rest = list.slice(EDITS_SHOWN);
     const more = rest.length && el('li', null, el('details.more', null, el('summary', null, 'Further edits ', el('span.q', null, count(rest.length))), el('ul.edits', { role: 'list' }, rest)));
-    const notes = answer.notes.map((note) => el('li.q', null, withCode(note)));
+    const notes = answer.notes.map((note) => el('li.q', null, withCode(asSentence(note))));
     const test = answer.test ? items([inOrder(answer.test)], 0) : testCase(entry);
     return section(list.length ? 'What would allow it' : 'If the refusal is right', list.slice(0, EDITS_SHOWN), more || null, notes, expectIt(test));
   } catch (error) {
