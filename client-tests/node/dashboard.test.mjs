@@ -141,6 +141,9 @@ test("each kind of refusal says in one sentence why", async () => {
   const verdict = () => page.locator(".verdict").innerText();
   await openNewest(page, "explicitDeny");
   assert.match(await verdict(), /A statement of the VPC endpoint policy denies this\.\s+Statement 1, NoDelete/);
+  await openNewest(page, "implicitDeny", "&operation=DetectAnomalies&principal=arn:aws:iam::123456789012:user/test");
+  // The name of an action stays as it is written, also where it begins the sentence.
+  assert.match(await page.locator(".fold .why").first().textContent(), /^lookoutvision:DetectAnomalies is not lookoutvision:DeleteProject/);
   await openNewest(page, "implicitDeny", "&principal=arn:aws:iam::123456789012:user/alice");
   assert.match(await verdict(), /No statement of the identity-based policy allows this\.\s+Nearest is statement 0, FromTheLine: its Condition on aws:SourceVpce names vpce-0123456789abcdef0, the request had vpce-0a1b2c3d4e5f67890\./);
   await openNewest(page, "allowed", "&status=429");
@@ -229,6 +232,21 @@ test("names, Sids, user agents and policy texts are texts, whatever stands in th
   assert.match(await page.locator("#attached-text").innerText(), /<img src=x onerror=/);
   assert.equal(await page.evaluate(() => globalThis.struck), undefined);
   assert.equal(await page.locator("main img, main script").count(), 0);
+  await ask("POST", "/reset");
+  await page.context().close();
+});
+
+test("where there is nothing to cover there is no bar", async () => {
+  await ask("POST", "/reset");
+  await ask("PUT", POLICY, { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: "*", Action: "*", Resource: "*" }] });
+  await sdk().detect("1");
+  const page = await chrome.page();
+  await page.see("/dashboard/coverage");
+  const row = page.locator("#documents tbody tr", { hasNotText: "endpoint.json" }).filter({ hasText: "vpc-endpoint" });
+  await row.waitFor();
+  assert.equal(await row.locator("td[data-h=statements] svg").count(), 1);
+  assert.equal(await row.locator("td[data-h=conditions] svg").count(), 0);
+  assert.equal(await row.locator("td[data-h=conditions]").innerText(), "none");
   await ask("POST", "/reset");
   await page.context().close();
 });
@@ -327,6 +345,9 @@ test("a fault is added by a form, met by the SDK, and stopped", async () => {
   }
   await page.getByRole("row", { name: /busy/ }).getByRole("link").click();
   await page.waitForURL(/fault=busy/);
+  // In the chart, faults are a series of their own.
+  await page.locator("#charts path.f-fa").waitFor();
+  assert.match(await page.locator("#charts svg").first().getAttribute("aria-label"), / [1-9]\d* faults?; /);
   await rows(page).first().click();
   await page.getByText("The fault busy was put in the way.").waitFor();
   await page.see("/dashboard/faults");
