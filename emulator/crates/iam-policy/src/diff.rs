@@ -45,8 +45,8 @@ use crate::resource::Resource;
 /// What two documents say differently.
 #[derive(Debug, Clone)]
 pub struct Diff {
-    /// The differences, those of one action side by side. For each action, each kind of change that there is has one at
-    /// least, and so has each pair of statements that decide before and after.
+    /// The differences, those of one action side by side. For each action that the documents tell from others, each kind
+    /// of change that there is has one at least, and further ones where other statements decide.
     pub differences: Vec<Difference>,
     /// Why there may be more of them; empty: there are no more.
     pub undecided: Vec<Undecided>,

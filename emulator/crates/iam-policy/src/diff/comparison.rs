@@ -15,6 +15,8 @@ pub(super) struct Comparison<'d> {
     old: &'d PolicyDocument,
     new: &'d PolicyDocument,
     pub(super) statements: Vec<&'d Statement>,
+    /// The statements that both have.
+    shared: Bits,
 }
 
 /// What a document says about a request, and by which of its statements.
@@ -27,10 +29,23 @@ pub(super) enum Saying {
 
 impl<'d> Comparison<'d> {
     pub(super) fn of(old: &'d PolicyDocument, new: &'d PolicyDocument) -> Self {
+        // The version decides what `${` stands for.
+        let written = |document: &PolicyDocument| -> Vec<String> {
+            let statements = document.statements().iter();
+            statements
+                .map(|statement| format!("{:?} {}", document.version(), all_but_its_name(statement)))
+                .collect()
+        };
+        let (in_old, in_new) = (written(old), written(new));
+        let all: Vec<&String> = in_old.iter().chain(&in_new).collect();
         Self {
             old,
             new,
             statements: old.statements().iter().chain(new.statements()).collect(),
+            shared: Bits::of(all.len(), |index| {
+                all.get(index)
+                    .is_some_and(|statement| in_old.contains(statement) && in_new.contains(statement))
+            }),
         }
     }
 
@@ -44,6 +59,43 @@ impl<'d> Comparison<'d> {
             self.policy_type(),
             PolicyType::Identity | PolicyType::Session | PolicyType::ServiceControl
         )
+    }
+
+    /// A set of statements that both documents say the same about as about this one, with as few of them as can be;
+    /// `None`: they do not differ, whatever else does not apply.
+    ///
+    /// `kept` are those that apply if they are still in the set. One of them that denies decides what its document
+    /// says, and one that allows leaves only the denials to be asked.
+    pub(super) fn settled(&self, set: &Bits, kept: &Bits) -> Option<Bits> {
+        let old = self.old.statements().len();
+        let sides = [(0, old), (old, self.statements.len())];
+        let effect = |index: usize| self.statements.get(index).map(|statement| statement.effect);
+        let deciding = sides.map(|(first, end)| {
+            let of = |wanted: Effect, is_wanted: fn(&Bits, usize) -> bool| {
+                let mut statements = set.iter().filter(|index| (first..end).contains(index));
+                statements.find(|index| {
+                    kept.has(*index) && effect(*index) == Some(wanted) && is_wanted(&self.shared, *index)
+                })
+            };
+            let denies = of(Effect::Deny, |_, _| true);
+            // One that both have, where there is one: then the documents may be seen to agree.
+            let allows = of(Effect::Allow, Bits::has).or_else(|| of(Effect::Allow, |_, _| true));
+            (denies, allows)
+        });
+        if let [(Some(_), _), (Some(_), _)] = deciding {
+            return None;
+        }
+        let left = Bits::of(self.statements.len(), |index| {
+            let [of_old, of_new] = deciding;
+            set.has(index)
+                && match if index < old { of_old } else { of_new } {
+                    (Some(denies), _) => index == denies,
+                    (None, Some(allows)) => index == allows || effect(index) == Some(Effect::Deny),
+                    (None, None) => true,
+                }
+        });
+        let differs = left.iter().any(|index| !self.shared.has(index));
+        differs.then_some(left)
     }
 
     /// What both say where these statements apply.
@@ -189,6 +241,19 @@ impl<'d> Comparison<'d> {
         }
         undecided
     }
+}
+
+/// A statement as it was read, without its identifier.
+fn all_but_its_name(statement: &Statement) -> String {
+    let Statement {
+        sid: _,
+        effect,
+        principal,
+        action,
+        resource,
+        conditions,
+    } = statement;
+    format!("{effect:?} {principal:?} {action:?} {resource:?} {conditions:?}")
 }
 
 /// A document as all that is attached.

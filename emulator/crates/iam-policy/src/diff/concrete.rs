@@ -213,7 +213,9 @@ impl Case<'_, '_, '_> {
             dimensions.push(sets.collect());
             values.push((key, candidates));
         }
-        for reached in reach(&start, &dimensions, budget)? {
+        for reached in reach(&start, &dimensions, budget, |set, kept| {
+            search.comparison.settled(&set, kept)
+        })? {
             let (before, after) = search.comparison.sayings(&reached.set);
             let Some(change) = search.comparison.change(before, after) else {
                 continue;

@@ -51,12 +51,20 @@ fn plain(pattern: &Pattern, class: Class) -> Option<Vec<Step>> {
 
 /// What matches without regard to case. Beyond ASCII one character may be several in lower case.
 fn folded(pattern: &Pattern) -> Option<Vec<Step>> {
-    let text = pattern.as_str();
-    (!pattern.has_variables() && text.is_ascii()).then(|| {
-        text.chars()
-            .map(|character| Step::Folded(character.to_ascii_lowercase()))
-            .collect()
-    })
+    let mut steps = Vec::new();
+    for token in pattern.tokens() {
+        let TemplateToken::Fixed(Token::Text(text)) = token else {
+            return None;
+        };
+        if !text.is_ascii() {
+            return None;
+        }
+        steps.extend(
+            text.chars()
+                .map(|character| Step::Folded(character.to_ascii_lowercase())),
+        );
+    }
+    Some(steps)
 }
 
 /// The ARNs that a pattern matches; `Some(None)`: there are none.

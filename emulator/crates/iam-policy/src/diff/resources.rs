@@ -6,7 +6,7 @@
 use super::forms::{self, steps};
 use super::language::{Class, Matcher, Step, TooMany, Witness, as_it_is, literal, witnesses};
 use super::principals::{ACCOUNT_DIGITS, partition};
-use super::sets::{Bits, Budget, Spent, reach};
+use super::sets::{self, Bits, Budget, Spent, reach};
 use crate::arn::{ARN_PARTS, split};
 use crate::condition::{Condition, Test};
 use crate::context::RequestContext;
@@ -233,7 +233,7 @@ impl Patterns {
             .map(|witnesses| witnesses.iter().map(|witness| witness.matches.clone()).collect())
             .collect();
         // Where only part of the patterns is told apart by a part, equal texts of others are one.
-        for reached in reach(&every, &dimensions, budget)? {
+        for reached in reach(&every, &dimensions, budget, sets::as_it_is)? {
             let texts: Vec<&str> = reached
                 .choices
                 .iter()

@@ -1,6 +1,6 @@
 //! The search for differences: every class of requests, or all that is more than that where clauses are not solved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::actions::{self, ActionClass};
 use super::clauses::{Clauses, Fate, Open, entries_of, fates, reads, resource_lets_apply};
@@ -12,6 +12,7 @@ use super::resources::{Patterns, Target, Unsolved};
 use super::sets::{Bits, Budget, reach};
 use super::{Change, Diff, Difference, ExampleRequest, Undecided};
 use crate::context::RequestContext;
+use crate::decision::Evaluation;
 use crate::document::{PolicyDocument, PolicyType};
 use crate::lint::Service;
 use crate::resource::ResourcePattern;
@@ -62,8 +63,19 @@ pub(super) fn run(
         Ok(search) => search.differences(&mut found, &mut budget),
     };
     undecided.dedup();
+    let mut seen = HashSet::new();
+    let is_new = |difference: &Difference| {
+        let by = |evaluation: &Evaluation| evaluation.decided_by.as_ref().map(|by| by.statement);
+        let (before, after) = (by(&difference.before), by(&difference.after));
+        seen.insert((
+            difference.example.action.clone(),
+            difference.change,
+            before,
+            after,
+        ))
+    };
     Diff {
-        differences: found.into_values().flatten().collect(),
+        differences: found.into_values().flatten().filter(is_new).collect(),
         undecided,
         classes: budget.used(),
     }
@@ -194,7 +206,10 @@ impl<'d, 's> Search<'d, 's> {
         for open in &self.clauses.open {
             dimensions.push(self.of_open(open));
         }
-        let reached = reach(&action.statements, &dimensions, budget).map_err(|_| spent(budget))?;
+        let reached = reach(&action.statements, &dimensions, budget, |set, kept| {
+            self.comparison.settled(&set, kept)
+        })
+        .map_err(|_| spent(budget))?;
         for reached in reached {
             let (before, after) = self.comparison.sayings(&reached.set);
             let Some(change) = self.comparison.change(before, after) else {

@@ -86,16 +86,34 @@ impl Budget {
 ///
 /// The dimensions are independent of each other, so that sets which are equal after some of them stay equal, whatever
 /// the others bring. There are therefore far fewer of them than combinations of choices.
+///
+/// `settle` is given each set with the numbers that no further dimension takes away, and may put a set in its place
+/// that is as good, or none where it is of no interest.
 pub(super) fn reach(
     start: &Bits,
     dimensions: &[Vec<Bits>],
     budget: &mut Budget,
+    settle: impl Fn(Bits, &Bits) -> Option<Bits>,
 ) -> Result<Vec<Reached>, Spent> {
-    let mut reached = vec![Reached {
-        set: start.clone(),
-        choices: Vec::new(),
-    }];
-    for dimension in dimensions {
+    let mut kept = vec![start.clone()];
+    for choices in dimensions.iter().rev() {
+        let by_this = choices
+            .iter()
+            .fold(start.clone(), |kept, choice| kept.and(choice));
+        let by_others = kept.last().unwrap_or(start);
+        kept.push(by_others.and(&by_this));
+    }
+    // What all dimensions keep, what all but the first do, and so on.
+    let mut kept = kept.into_iter().rev();
+    let first = kept.next().and_then(|kept| settle(start.clone(), &kept));
+    let mut reached: Vec<Reached> = first
+        .map(|set| Reached {
+            set,
+            choices: Vec::new(),
+        })
+        .into_iter()
+        .collect();
+    for (dimension, kept) in dimensions.iter().zip(kept) {
         let mut seen = HashSet::new();
         let choices: Vec<(usize, Bits)> = dimension
             .iter()
@@ -108,7 +126,9 @@ pub(super) fn reach(
         for before in &reached {
             for (index, choice) in &choices {
                 budget.take()?;
-                let set = before.set.and(choice);
+                let Some(set) = settle(before.set.and(choice), &kept) else {
+                    continue;
+                };
                 if seen.insert(set.clone()) {
                     let mut choices = before.choices.clone();
                     choices.push(*index);
@@ -119,6 +139,11 @@ pub(super) fn reach(
         reached = next;
     }
     Ok(reached)
+}
+
+/// Leaves a set as it is.
+pub(super) fn as_it_is(set: Bits, _: &Bits) -> Option<Bits> {
+    Some(set)
 }
 
 const WORD_BITS: usize = 64;
@@ -137,13 +162,41 @@ mod tests {
     }
 
     #[test]
+    fn what_no_further_dimension_takes_away_is_told_to_who_settles() {
+        let of = |numbers: &[usize]| Bits::of(3, |number| numbers.contains(&number));
+        let dimensions = [
+            vec![of(&[0, 1, 2]), of(&[1, 2])],
+            vec![of(&[0, 1]), of(&[0, 1, 2])],
+        ];
+        let told = std::cell::RefCell::new(Vec::new());
+        let settle = |set: Bits, kept: &Bits| {
+            let list = |set: &Bits| set.iter().collect::<Vec<_>>();
+            told.borrow_mut().push((list(&set), list(kept)));
+            // Sets without 0 are of no interest.
+            set.has(0).then_some(set)
+        };
+        let reached = reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(100), settle).unwrap();
+        assert_eq!(
+            told.into_inner(),
+            [
+                (vec![0, 1, 2], vec![1]),
+                (vec![0, 1, 2], vec![0, 1]),
+                (vec![1, 2], vec![0, 1]),
+                (vec![0, 1], vec![0, 1, 2]),
+                (vec![0, 1, 2], vec![0, 1, 2]),
+            ]
+        );
+        assert_eq!(reached.len(), 2);
+    }
+
+    #[test]
     fn each_set_is_reached_once_and_no_more_classes_are_looked_at_than_may_be() {
         let of = |numbers: &[usize]| Bits::of(3, |number| numbers.contains(&number));
         let dimensions = [
             vec![of(&[0, 1]), of(&[1, 2])],
             vec![of(&[1]), of(&[1, 2]), of(&[0, 1])],
         ];
-        let reached = reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(8)).unwrap();
+        let reached = reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(8), as_it_is).unwrap();
         let sets: Vec<Vec<usize>> = reached
             .iter()
             .map(|reached| reached.set.iter().collect())
@@ -151,7 +204,7 @@ mod tests {
         assert_eq!(sets, [vec![1], vec![0, 1], vec![1, 2]]);
         assert_eq!(reached[1].choices, [0, 2]);
         assert_eq!(
-            reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(7)).err(),
+            reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(7), as_it_is).err(),
             Some(Spent)
         );
     }

@@ -132,6 +132,7 @@ impl Random {
                 Presence::OverEndpoint => is_over_endpoint,
                 Presence::Public => !is_over_endpoint,
                 Presence::WithTags => has_tags && self.chance(75),
+                Presence::OfTagging => action == "shop:TagThing" && self.chance(75),
             };
             if !is_there {
                 continue;
@@ -204,6 +205,7 @@ enum Presence {
     OverEndpoint,
     Public,
     WithTags,
+    OfTagging,
 }
 
 const PRINCIPALS: [&str; 8] = [
@@ -404,5 +406,5 @@ const KEYS: [(&str, Presence, &[&str]); 10] = [
             "2026-07-01T00:00:00Z",
         ],
     ),
-    ("aws:TagKeys", Presence::WithTags, &["a", "b", "ab", "c"]),
+    ("aws:TagKeys", Presence::OfTagging, &["a", "b", "ab", "c"]),
 ];
