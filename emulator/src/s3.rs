@@ -53,6 +53,17 @@ pub(crate) struct ReadLimit {
     pub(crate) bytes_max: usize,
 }
 
+impl S3Error {
+    /// The limit that was reached, by its key under `limits:`
+    pub(crate) fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge(limit) => Some(limit.name),
+            Self::TimedOut(_) => Some("s3_timeout_seconds"),
+            _ => None,
+        }
+    }
+}
+
 /// Reads an object whole
 ///
 /// # Errors

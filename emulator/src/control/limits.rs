@@ -30,8 +30,8 @@ struct LimitView {
 
 /// Every limit with its value, how near it is now, and when it was last reached
 ///
-/// Where a refusal stands for one of two limits (`header_bytes_max` or `headers_max`; those of bodies in flight or
-/// `client_body_share_percent_max`), both are told as reached.
+/// Where a refusal stands for one of several limits (`header_bytes_max` or `headers_max`; those of bodies in flight,
+/// `client_body_share_percent_max` and `body_room_timeout_seconds`), all of them are told as reached.
 #[utoipa::path(get, path = "/limits", tag = "emulator", responses((status = 200, body = Vec<LimitView>)))]
 pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
     let limits = shared.space.snapshot().settings.limits;
@@ -68,17 +68,17 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
         "journal_bytes_max" => shared.space.journal.bytes(),
         "journal_masks_bytes_max" => shared.space.journal.masks_bytes(),
         "unheard_kinds_max" => shared.unheard.counts().0.len(),
-        "counted_models_max" => shared.space.calls.len(),
+        "counted_models_max" => shared.space.generation().calls.len(),
         "counted_groups_max" => shared.space.journal.counters.groups(),
         "metric_series_max" => shared.space.journal.counters.series(),
-        "projects_max" => shared.space.service.peek().projects(),
-        "datasets_bytes_max" => shared.space.service.peek().datasets_bytes(),
+        "projects_max" => shared.space.generation().peek().projects(),
+        "datasets_bytes_max" => shared.space.generation().peek().datasets_bytes(),
         "s3_tasks_max" => shared.space.s3_tasks.asking(),
         "coverage_documents_max" => shared.space.coverage.len(),
         "policy_texts_max" => shared.space.policy_texts.len(),
         "faults_max" => shared.space.snapshot().faults.len(),
         "put_rules_max" => shared.space.snapshot().rules.count(),
-        "scenarios_max" => shared.space.scenarios.lock().len(),
+        "scenarios_max" => shared.space.generation().scenarios.lock().len(),
         "role_sessions_max" => shared.space.snapshot().role_sessions(),
         _ => return None,
     };
@@ -87,7 +87,7 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
 
 /// Limits that are kept where nobody notes that they are reached: by the libraries for TLS and HTTP, by a pure library that
 /// has no clock, by a command, or after the last request
-const UNSEEN: [&str; 17] = [
+const UNSEEN: [&str; 15] = [
     "body_memory_kept_bytes_max",
     "client_tokens_max",
     "counted_models_max",
@@ -100,8 +100,6 @@ const UNSEEN: [&str; 17] = [
     "journal_masks_bytes_max",
     "linger_bytes_max",
     "linger_timeout_seconds",
-    "manifest_bytes_max",
-    "s3_timeout_seconds",
     "shutdown_timeout_seconds",
     "statistics_seconds_max",
     "tls_sessions_max",

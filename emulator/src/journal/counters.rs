@@ -7,7 +7,10 @@
 //! Names that stand for a group are those of the model and of the configuration: an action that no service has is no
 //! operation, and what is beyond a limit is counted together.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use counters::{Distribution, Groups, Histogram, Key, Kind, Seconds};
@@ -20,7 +23,10 @@ use super::{
     statistics::{Statistics, StatisticsQuery},
 };
 use crate::{
-    authorization::Authorization, identity::Principal, network::host_name::EmulatedService, settings::Limits,
+    authorization::Authorization,
+    identity::Principal,
+    network::host_name::EmulatedService,
+    settings::{Limits, LimitsReached},
 };
 
 /// Counts of requests that no eviction touches
@@ -37,6 +43,7 @@ pub(crate) struct Counters {
     /// Since the start, or since everything went back to the configuration
     groups: ArcSwap<GroupsSince>,
     seconds: Seconds,
+    limits_reached: Arc<LimitsReached>,
     /// The moment from which `seconds` are counted, on both clocks of the machine
     started: Instant,
     started_at: Timestamp,
@@ -51,7 +58,8 @@ struct GroupsSince {
 /// How a request ended, as `requests_total` tells it
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Answer {
-    pub(crate) service: EmulatedService,
+    /// `None`: a fault met the handshake, whose server name is that of no service
+    pub(crate) service: Option<EmulatedService>,
     operation: Option<u16>,
     /// `None`: the client hung up before there was one
     pub(crate) status: Option<u16>,
@@ -97,7 +105,11 @@ impl Key for RuleOfModel<&str> {
 
 impl Counters {
     /// Counts requests of these operations
-    pub(super) fn new(limits: &Limits, operations: &[&'static str]) -> Self {
+    pub(super) fn new(
+        limits: &Limits,
+        operations: &[&'static str],
+        limits_reached: Arc<LimitsReached>,
+    ) -> Self {
         let mut operations: Box<[&'static str]> = operations.into();
         operations.sort_unstable();
         let series_max = limits.metric_series_max;
@@ -109,6 +121,7 @@ impl Counters {
             faults: Groups::new(series_max),
             groups: ArcSwap::from_pointee(GroupsSince::begin(limits.counted_groups_max)),
             seconds: Seconds::new(limits.statistics_seconds_max),
+            limits_reached,
             started: Instant::now(),
             started_at: Timestamp::now(),
             operations,
@@ -121,7 +134,7 @@ impl Counters {
         let authorization = entry.authorization.as_deref();
         let decision = authorization.map(Authorization::decision);
         let status = entry.status.map(|status| status.as_u16());
-        self.answers.count(&Answer {
+        let mut have_places = self.answers.count(&Answer {
             service: entry.service,
             operation,
             status,
@@ -132,13 +145,13 @@ impl Counters {
             durations.record(entry.duration);
         }
         if let Some(error_code) = entry.error_code {
-            self.refusals.count(error_code);
+            have_places &= self.refusals.count(error_code);
         }
         let rule = entry.rule.as_deref();
         if let Some(rule) = rule
             && let Some((project, model_version)) = authorization.and_then(model)
         {
-            self.rules.count(&RuleOfModel {
+            have_places &= self.rules.count(&RuleOfModel {
                 project,
                 model_version,
                 rule,
@@ -146,15 +159,21 @@ impl Counters {
         }
         let fault = fault(entry);
         if let Some(fault) = fault {
-            self.faults.count(fault);
+            have_places &= self.faults.count(fault);
         }
-        self.groups.load().groups.count(&Group {
+        if !have_places {
+            self.limits_reached.metric_series_max.note();
+        }
+        let is_group = self.groups.load().groups.count(&Group {
             operation,
             principal: entry.principal.as_deref().map(Principal::arn),
             status,
             rule,
             fault,
         });
+        if !is_group {
+            self.limits_reached.counted_groups_max.note();
+        }
         let kind = match entry.status {
             _ if fault.is_some() => Kind::Faulted,
             None => Kind::BrokenOff,

@@ -79,7 +79,11 @@ impl BodyError {
         match self {
             Self::TooLarge { limit, .. } => vec![limit],
             Self::TooManyValues { .. } => vec!["body_values_max"],
-            Self::NoRoom { limit } => vec![limit, "client_body_share_percent_max"],
+            Self::NoRoom { limit } => vec![
+                limit,
+                "client_body_share_percent_max",
+                "body_room_timeout_seconds",
+            ],
             Self::TimedOut { .. } => vec!["body_timeout_seconds"],
             Self::StoodStill { .. } => vec!["body_idle_timeout_seconds"],
             Self::Broken(_) => Vec::new(),

@@ -80,13 +80,14 @@ impl<K> Groups<K> {
         }
     }
 
-    /// Counts one more of a key
-    pub fn count<Q: Key<Kept = K> + ?Sized>(&self, key: &Q) {
+    /// Counts one more of a key; whether it has a group of its own, and is not counted with the rest
+    pub fn count<Q: Key<Kept = K> + ?Sized>(&self, key: &Q) -> bool {
         let hash = self.hashes.hash_one(key);
         let found = self.find(key, hash).or_else(|| self.add(key, hash));
         found
             .map_or(&self.rest, |group| &group.count)
             .fetch_add(1, Ordering::Relaxed);
+        found.is_some()
     }
 
     /// Each key with its count, in no order
@@ -171,9 +172,8 @@ mod tests {
     #[test]
     fn keys_beyond_the_limit_are_counted_together() {
         let groups = Groups::new(2);
-        for key in [1_u16, 2, 1, 3, 4, 2, 3] {
-            groups.count(&key);
-        }
+        let own_group = [1_u16, 2, 1, 3, 4, 2, 3].map(|key| groups.count(&key));
+        assert_eq!(own_group, [true, true, true, false, false, true, false]);
         assert_eq!(counts(&groups), HashMap::from([(1, 2), (2, 2)]));
         assert_eq!((groups.len(), groups.rest()), (2, 3));
     }

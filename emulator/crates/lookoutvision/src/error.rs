@@ -37,6 +37,8 @@ pub enum ServiceError {
         message: Cow<'static, str>,
         /// The `Retry-After` header
         retry_after_seconds: Option<u32>,
+        /// The limit of the emulator that was reached, such as `limits.scenarios_max`
+        limit: Option<&'static str>,
     },
     /// 404: no such resource
     ResourceNotFoundException {
@@ -78,6 +80,8 @@ pub enum ServiceError {
     SerializationException {
         /// `Message`
         message: Cow<'static, str>,
+        /// The limit of the emulator that was reached, such as `limits.body_values_max`
+        limit: Option<&'static str>,
     },
     /// 400: the request breaks a rule
     ValidationException {
@@ -218,6 +222,7 @@ impl ServiceError {
             ModelledError::InternalServerException => Self::InternalServerException {
                 message,
                 retry_after_seconds,
+                limit: None,
             },
             ModelledError::ResourceNotFoundException => Self::not_found(message, resource_id, resource_type),
             ModelledError::ServiceQuotaExceededException => Self::ServiceQuotaExceededException {
@@ -247,8 +252,18 @@ impl ServiceError {
             | Self::ResourceNotFoundException { message, .. }
             | Self::ServiceQuotaExceededException { message, .. }
             | Self::ThrottlingException { message, .. }
-            | Self::SerializationException { message }
+            | Self::SerializationException { message, .. }
             | Self::ValidationException { message } => message,
+        }
+    }
+
+    /// The limit of the emulator that was reached, by its key under `limits:`
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::ServiceQuotaExceededException { limit, .. }
+            | Self::InternalServerException { limit, .. }
+            | Self::SerializationException { limit, .. } => limit.as_ref()?.strip_prefix("limits."),
+            _ => None,
         }
     }
 
@@ -257,6 +272,7 @@ impl ServiceError {
     pub fn serialization(message: impl Into<Cow<'static, str>>) -> Self {
         Self::SerializationException {
             message: message.into(),
+            limit: None,
         }
     }
 
@@ -383,6 +399,7 @@ impl ServiceError {
             DetectAnomaliesError::InternalServerException => Self::InternalServerException {
                 message,
                 retry_after_seconds,
+                limit: None,
             },
             DetectAnomaliesError::ThrottlingException => Self::ThrottlingException {
                 message,

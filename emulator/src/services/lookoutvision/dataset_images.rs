@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::{
     s3::{self, ReadLimit},
-    settings::Settings,
+    settings::{LimitsReached, Settings},
 };
 
 /// What the labelled images of these lines are, those included that are known already
@@ -22,7 +22,7 @@ use crate::{
 pub(super) async fn read(
     lists: &[&Entries],
     known: &DatasetImages,
-    settings: &Settings,
+    (settings, limits_reached): (&Settings, &LimitsReached),
     region: &Region,
 ) -> Result<DatasetImages, String> {
     let bytes_max = settings.limits.datasets_bytes_max;
@@ -32,7 +32,7 @@ pub(super) async fn read(
             if entry.class.is_none() || images.of(entry).is_some() {
                 continue;
             }
-            let image = read_image(entry, settings, region).await?;
+            let image = read_image(entry, (settings, limits_reached), region).await?;
             images.insert(entry, image);
             if images.bytes() > bytes_max {
                 return Err(format!(
@@ -44,7 +44,11 @@ pub(super) async fn read(
     Ok(images)
 }
 
-async fn read_image(entry: &Entry, settings: &Settings, region: &Region) -> Result<DatasetImage, String> {
+async fn read_image(
+    entry: &Entry,
+    settings: (&Settings, &LimitsReached),
+    region: &Region,
+) -> Result<DatasetImage, String> {
     let image = read_object(&entry.source_ref, settings, region).await?;
     let mask = match &entry.mask {
         Some(mask) => Some(read_object(&mask.source_ref, settings, region).await?),
@@ -57,7 +61,11 @@ async fn read_image(entry: &Entry, settings: &Settings, region: &Region) -> Resu
     read.map_err(|error| not_used(&entry.source_ref, &error))
 }
 
-async fn read_object(uri: &str, settings: &Settings, region: &Region) -> Result<Vec<u8>, String> {
+async fn read_object(
+    uri: &str,
+    (settings, limits_reached): (&Settings, &LimitsReached),
+    region: &Region,
+) -> Result<Vec<u8>, String> {
     let (bucket, key) = object_of_uri(uri).ok_or_else(|| not_used(uri, &"it is not `s3://BUCKET/KEY`"))?;
     let object = InputS3Object {
         bucket: bucket.to_owned(),
@@ -69,7 +77,10 @@ async fn read_object(uri: &str, settings: &Settings, region: &Region) -> Result<
         bytes_max: settings.limits.dataset_image_bytes_max,
     };
     let read = s3::read(&settings.s3, region, &object, limit, settings.limits.s3_timeout);
-    read.await.map_err(|error| not_used(uri, &error))
+    read.await.map_err(|error| {
+        limits_reached.note(error.limit());
+        not_used(uri, &error)
+    })
 }
 
 // Guess: the text, and that one image fails all. AWS reads images when it trains.

@@ -106,9 +106,10 @@ pub(crate) fn document(body: &[u8], values_max: usize) -> Result<Map<String, Val
         return Ok(Map::new());
     }
     if values_at_most(body) > values_max {
-        return Err(ServiceError::serialization(format!(
-            "the request body has more than body_values_max ({values_max}) values"
-        )));
+        return Err(ServiceError::SerializationException {
+            message: format!("the request body has more than body_values_max ({values_max}) values").into(),
+            limit: Some("limits.body_values_max"),
+        });
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => Ok(members),

@@ -660,7 +660,7 @@ fn the_values_of_a_document_are_counted_before_they_are_read() {
     ] {
         let error = read(text).expect_err("five");
         assert!(
-            matches!(&error, ServiceError::SerializationException { message }
+            matches!(&error, ServiceError::SerializationException { message, limit: Some("limits.body_values_max") }
                 if message == "the request body has more than body_values_max (4) values"),
             "{error:?}"
         );
