@@ -191,7 +191,11 @@ impl<'a> Reader<'a> {
     fn mapping(&self, node: &Node, schema: &'a Schema, place: &Place) -> Option<Map<String, Value>> {
         let Content::Mapping(members) = &node.content else {
             // A number where a range is: `call: 1`.
-            let is_range = schema.properties.keys().eq(["from", "to"]);
+            let is_range = schema
+                .properties
+                .keys()
+                .filter(|key| *key != "every")
+                .eq(["from", "to"]);
             let mut message = expected("a mapping", node);
             if let Content::Number(number) = &node.content
                 && let NumberValue::Unsigned(number) = number.value

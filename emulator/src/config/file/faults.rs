@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     super::texts::{AccessKeyId, FaultName, ModelVersion, ProjectName, Region, SourceIp, VpcEndpointId},
-    rules::BetweenFromOne,
+    rules::Calls,
 };
 
 /// Something that goes wrong on purpose, and the calls that meet it.
@@ -68,7 +68,7 @@ pub(crate) struct FaultWhen {
     /// The TLS server name, with `*` and `?`; for `tls` only.
     pub(crate) server_name: Option<String>,
     /// Which of the calls that match, counted from 1.
-    pub(crate) call: Option<BetweenFromOne>,
+    pub(crate) call: Option<Calls>,
 }
 
 /// Exactly one kind of fault: `error` (with `message`, `retry_after_seconds`); or `status` (with `body`,

@@ -1,6 +1,6 @@
 //! A model and its `detect_anomalies` rules, as they are written.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroU64};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -66,7 +66,7 @@ pub(crate) struct When {
     /// The endpoint that the call came through.
     pub(crate) vpc_endpoint_id: Option<VpcEndpointId>,
     /// Which calls of this model, counted from 1 since the start or the last reset.
-    pub(crate) call: Option<BetweenFromOne>,
+    pub(crate) call: Option<Calls>,
     /// The present state of each of these scenarios; one that nobody has set is `Started`.
     pub(crate) scenario: Option<Entries<ScenarioText>>,
 }
@@ -103,6 +103,23 @@ pub(crate) struct BetweenFromOne {
     /// The largest value. Absent: no upper end.
     #[schemars(range(min = 1))]
     pub(crate) to: Option<u64>,
+}
+
+/// Calls by their numbers, both ends included.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "errorMessage" = "give `from`, `to` or `every`"))]
+pub(crate) struct Calls {
+    /// The first. Absent: 1, or with `every` that number.
+    #[schemars(range(min = 1))]
+    pub(crate) from: Option<u64>,
+    /// The last. Absent: no end.
+    #[schemars(range(min = 1))]
+    pub(crate) to: Option<u64>,
+    /// Each so-manieth call only, beginning with the first: `{every: 3}` are the calls 3, 6, 9 and so on, and
+    /// `{from: 1, every: 3}` the calls 1, 4, 7.
+    #[schemars(range(min = 1))]
+    pub(crate) every: Option<NonZeroU64>,
 }
 
 /// Width and height in pixels.

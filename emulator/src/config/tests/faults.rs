@@ -44,10 +44,13 @@ fn every_part_of_a_fault_is_read() {
     );
     assert_eq!(
         busy.call,
-        Some(Between {
-            from: 3,
-            to: u64::MAX
-        })
+        Some(
+            Between {
+                from: 3,
+                to: u64::MAX
+            }
+            .into()
+        )
     );
     assert_eq!(busy.stage, Stage::InsteadOfOperation);
     let milliseconds = Duration::from_millis;

@@ -53,7 +53,7 @@ fn every_condition_is_read() {
         when.vpc_endpoint_id.map(|id| id.to_string()).as_deref(),
         Some("vpce-00000000000000000")
     );
-    assert_eq!(when.call, Some(Between { from: 1, to: 3 }));
+    assert_eq!(when.call, Some(Between { from: 1, to: 3 }.into()));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{ops::RangeBounds, time::Duration};
 
 use serde::Serialize;
 
-use super::rule::Between;
+use super::rule::Calls;
 
 /// Something that goes wrong on purpose, and the calls that meet it: every one, unless it is narrowed
 ///
@@ -89,7 +89,7 @@ struct When {
     #[serde(skip_serializing_if = "Option::is_none")]
     server_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    call: Option<Between>,
+    call: Option<Calls>,
 }
 
 #[derive(Debug, Default, Clone, Serialize)]
@@ -310,7 +310,14 @@ impl Fault {
 
     /// Only these of the calls that match, counted from 1
     pub fn call(mut self, calls: impl RangeBounds<u64>) -> Self {
-        self.when.call = Between::of(&calls);
+        self.when.call = Calls::of(&calls);
+        self
+    }
+
+    /// Of these calls each so-manieth only: of 3 the third, the sixth and so on, or with [`call`](Self::call) before it the
+    /// first of those and each third from there
+    pub fn every_call(mut self, every: u64) -> Self {
+        self.when.call.get_or_insert_default().every = Some(every);
         self
     }
 

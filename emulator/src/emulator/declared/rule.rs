@@ -34,7 +34,7 @@ struct When {
     #[serde(skip_serializing_if = "Option::is_none")]
     vpc_endpoint_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    call: Option<Between>,
+    call: Option<Calls>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_key_id: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -48,6 +48,15 @@ pub(super) struct Between {
     from: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<u64>,
+}
+
+/// Calls by their numbers
+#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+pub(super) struct Calls {
+    #[serde(flatten)]
+    between: Option<Between>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) every: Option<u64>,
 }
 
 /// What DetectAnomalies answers: a result, an error, or a recorded answer
@@ -113,7 +122,15 @@ impl Rule {
     /// Only these calls of the model, counted from 1 since the start or the last reset
     #[must_use]
     pub fn when_call(mut self, calls: impl RangeBounds<u64>) -> Self {
-        self.when.call = Between::of(&calls);
+        self.when.call = Calls::of(&calls);
+        self
+    }
+
+    /// Of these calls each so-manieth only: of 3 the third, the sixth and so on, or with [`when_call`](Self::when_call)
+    /// before it the first of those and each third from there
+    #[must_use]
+    pub fn when_every_call(mut self, every: u64) -> Self {
+        self.when.call.get_or_insert_default().every = Some(every);
         self
     }
 
@@ -302,5 +319,15 @@ impl Between {
             Bound::Unbounded => None,
         };
         (from.is_some() || to.is_some()).then_some(Self { from, to })
+    }
+}
+
+impl Calls {
+    /// `None`: all of them
+    pub(super) fn of(range: &impl RangeBounds<u64>) -> Option<Self> {
+        Between::of(range).map(|between| Self {
+            between: Some(between),
+            every: None,
+        })
     }
 }

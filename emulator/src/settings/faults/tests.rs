@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
+use lookoutvision::canned::Between;
+
 use super::*;
 
-fn fault(probability: f64, seed: u64, call: Option<Between>) -> Fault {
+fn fault(probability: f64, seed: u64, call: Option<CallNumbers>) -> Fault {
     Fault {
         name: "f".into(),
         when: When::default(),
@@ -126,8 +128,8 @@ proptest! {
 
     #[test]
     fn certain_faults_strike_every_call_of_their_range(seed: u64, number in 1_u64.., from in 1_u64.., to in 1_u64..) {
-        let call = Between { from, to };
-        prop_assert_eq!(fault(1.0, seed, Some(call)).strikes(number), call.contains(number));
+        let call = CallNumbers::from(Between { from, to });
+        prop_assert_eq!(fault(1.0, seed, Some(call)).strikes(number), call.contain(number));
         prop_assert!(!fault(0.0, seed, None).strikes(number));
     }
 

@@ -84,7 +84,11 @@ fn each_condition_matches_what_it_asks_for_and_nothing_else() {
             |when| when.vpc_endpoint_id = Some(endpoint()),
             |when| when.vpc_endpoint_id = "vpce-00000000000000000".parse().ok(),
         ),
-        ("call", |when| when.call = only(3), |when| when.call = only(2)),
+        (
+            "call",
+            |when| when.call = only(3).map(Into::into),
+            |when| when.call = only(2).map(Into::into),
+        ),
         (
             "principal as a pattern",
             |when| when.principal = Some("arn:aws:iam::*:user/a*".into()),
@@ -204,7 +208,7 @@ fn the_model_s_rules_come_before_the_project_s_and_the_first_one_answers() {
     };
     let on_call = |number| CannedRule {
         when: When {
-            call: only(number),
+            call: only(number).map(Into::into),
             ..When::default()
         },
         ..always(Then::Classification(verdict(true, 0.5)))
@@ -288,4 +292,20 @@ fn the_errors_of_a_rule_are_those_that_the_api_model_lists() {
         "`Throttling` is not an error of DetectAnomalies (AccessDeniedException, InternalServerException, \
          ValidationException, ConflictException, ResourceNotFoundException or ThrottlingException)"
     );
+}
+
+#[test]
+fn every_third_call_begins_with_the_first_that_is_meant() {
+    let numbers = |from, to| {
+        let calls = CallNumbers {
+            between: Between { from, to },
+            every: NonZeroU64::new(3).unwrap(),
+        };
+        (1..=12)
+            .filter(|number| calls.contain(*number))
+            .collect::<Vec<u64>>()
+    };
+    assert_eq!(numbers(3, u64::MAX), [3, 6, 9, 12]);
+    assert_eq!(numbers(1, u64::MAX), [1, 4, 7, 10]);
+    assert_eq!(numbers(5, 10), [5, 8]);
 }
