@@ -29,6 +29,8 @@ mod logging;
 mod policy;
 mod ready_block;
 mod requests;
+mod rules;
+mod scenarios;
 mod schema;
 mod serve;
 mod state;
@@ -77,6 +79,12 @@ enum Command {
     State(state::StateCommand),
     /// Print every limit of a running emulator, how near it is, and when it was last reached
     Limits(limits::LimitsOptions),
+    /// Print what a model of a running emulator answers, or change it, from the next call on
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Print the states that rules of a running emulator ask about, or change them
+    #[command(subcommand)]
+    Scenarios(scenarios::ScenariosCommand),
     /// Print what goes wrong on purpose in a running emulator, add to it, or take it away
     Faults(faults::FaultsOptions),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
@@ -235,6 +243,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Requests(options)) => variables::checked(|| requests::run(&options)),
         Some(Command::State(command)) => variables::checked(|| state::run(&command)),
         Some(Command::Limits(options)) => variables::checked(|| limits::run(&options)),
+        Some(Command::Rules(command)) => variables::checked(|| rules::run(&command)),
+        Some(Command::Scenarios(command)) => variables::checked(|| scenarios::run(&command)),
         Some(Command::Faults(options)) => variables::checked(|| faults::run(&options)),
         Some(Command::Init(options)) => variables::checked(|| init::run(&options)),
         Some(Command::Healthcheck(options)) => variables::checked(|| healthcheck::run(&options)),

@@ -5,8 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use clap::Args;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::{
@@ -87,6 +88,30 @@ pub(super) fn status(done: Result<u8, Failure>) -> u8 {
         eprintln!("{failure}");
         failure.exit_code()
     })
+}
+
+/// One exchange that is to succeed
+///
+/// # Errors
+/// With what the control API says of it when it does not.
+pub(super) fn send(
+    options: &CommonOptions,
+    method: Method,
+    target: &str,
+    body: Bytes,
+) -> Result<Answer, Failure> {
+    let answer = options.control.client()?.send(method, target, body)?;
+    if !answer.status.is_success() {
+        return Err(Failure::of(&answer));
+    }
+    Ok(answer)
+}
+
+/// A text as one part of a path
+pub(super) fn percent_encoded(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    // Only in a query is a plus a space.
+    encoded.replace('+', "%20")
 }
 
 /// Reads a file; `-` is standard input

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     EXIT_OK,
     control_client::Answer,
-    control_command::{CommonOptions, Failure, print, read, status},
+    control_command::{CommonOptions, Failure, percent_encoded, print, read, send, status},
     format::Format,
 };
 
@@ -141,7 +141,7 @@ fn mistakes_in(file: &Path, answer: &Answer) -> Option<Failure> {
 
 fn remove(options: &RemoveOptions) -> Result<u8, Failure> {
     for name in &options.names {
-        let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        let name = percent_encoded(name);
         send(
             &options.common,
             Method::DELETE,
@@ -150,13 +150,4 @@ fn remove(options: &RemoveOptions) -> Result<u8, Failure> {
         )?;
     }
     Ok(EXIT_OK)
-}
-
-/// One exchange that is to succeed
-fn send(options: &CommonOptions, method: Method, target: &str, body: Bytes) -> Result<Answer, Failure> {
-    let answer = options.control.client()?.send(method, target, body)?;
-    if !answer.status.is_success() {
-        return Err(Failure::of(&answer));
-    }
-    Ok(answer)
 }

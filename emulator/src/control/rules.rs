@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use aws_identifiers::IdentifierError;
 use axum::extract::{RawQuery, State};
 use http::StatusCode;
 use lookoutvision::canned::RuleRef;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -19,6 +20,24 @@ use crate::runtime::{
     Shared, Space,
     rules::{ModelName, NotChanged, RuleMistake, Shown},
 };
+
+/// Which model the rules are of
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct ModelPath {
+    /// Name of the project
+    project: String,
+    /// Version of the model, which may not be there yet
+    version: String,
+}
+
+/// Where the rules hold
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RegionQuery {
+    /// The Region; every Region unless it is given
+    region: Option<String>,
+}
 
 /// A rule, with the keys of `detect_anomalies` beside these
 #[derive(Serialize, ToSchema)]
@@ -54,19 +73,15 @@ struct RuleAdded {
 /// The rules of a model in the order in which they are asked, those of its project left out
 #[utoipa::path(
     get, path = "/projects/{project}/models/{version}/detect-anomalies", tag = "rules",
-    params(
-        ("project" = String, Path, description = "name of the project"),
-        ("version" = String, Path, description = "version of the model"),
-        ("region" = Option<String>, Query, description = "Region; every Region unless it is given"),
-    ),
+    params(ModelPath, RegionQuery),
     responses((status = 200, body = Vec<ListedRule>), (status = 404, description = "`NotFound`: no such project"))
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
-    PathText(names): PathText<(String, String)>,
+    PathText(path): PathText<ModelPath>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let model = model(&names, query.as_deref())?;
+    let model = path.model(query.as_deref())?;
     let rules = shared.space.rules_of(&model).map_err(refusal)?;
     json_answer(&rules.iter().map(ListedRule::of).collect::<Vec<_>>())
 }
@@ -76,11 +91,7 @@ pub(super) async fn show(
 /// The list is that of `detect_anomalies` in the configuration, with the same keys; `id` and `source` of `GET` are not read.
 #[utoipa::path(
     put, path = "/projects/{project}/models/{version}/detect-anomalies", tag = "rules",
-    params(
-        ("project" = String, Path, description = "name of the project"),
-        ("version" = String, Path, description = "version of the model, which may not be there yet"),
-        ("region" = Option<String>, Query, description = "Region; every Region unless it is given"),
-    ),
+    params(ModelPath, RegionQuery),
     request_body(content = Vec<Object>, content_type = "application/json", description = "the rules"),
     responses(
         (status = 200, body = RulesPut),
@@ -91,11 +102,11 @@ pub(super) async fn show(
 )]
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
-    PathText(names): PathText<(String, String)>,
+    PathText(path): PathText<ModelPath>,
     RawQuery(query): RawQuery,
     upload: Upload,
 ) -> Answer {
-    let model = model(&names, query.as_deref())?;
+    let model = path.model(query.as_deref())?;
     let mut rules = json(&shared, &upload).await?;
     if let Value::Array(rules) = &mut rules {
         rules.iter_mut().for_each(without_what_is_shown);
@@ -112,11 +123,7 @@ pub(super) async fn put(
 /// Puts one rule in front of all others of a model, from the next request on
 #[utoipa::path(
     post, path = "/projects/{project}/models/{version}/detect-anomalies", tag = "rules",
-    params(
-        ("project" = String, Path, description = "name of the project"),
-        ("version" = String, Path, description = "version of the model, which may not be there yet"),
-        ("region" = Option<String>, Query, description = "Region; every Region unless it is given"),
-    ),
+    params(ModelPath, RegionQuery),
     request_body(content = Object, content_type = "application/json", description = "the rule"),
     responses(
         (status = 201, body = RuleAdded),
@@ -127,11 +134,11 @@ pub(super) async fn put(
 )]
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
-    PathText(names): PathText<(String, String)>,
+    PathText(path): PathText<ModelPath>,
     RawQuery(query): RawQuery,
     upload: Upload,
 ) -> Answer {
-    let model = model(&names, query.as_deref())?;
+    let model = path.model(query.as_deref())?;
     let rule = json(&shared, &upload).await?;
     let added = shared
         .space
@@ -155,19 +162,15 @@ pub(super) async fn add(
 /// Goes back to the rules of the configuration
 #[utoipa::path(
     delete, path = "/projects/{project}/models/{version}/detect-anomalies", tag = "rules",
-    params(
-        ("project" = String, Path, description = "name of the project"),
-        ("version" = String, Path, description = "version of the model"),
-        ("region" = Option<String>, Query, description = "Region; every Region unless it is given"),
-    ),
+    params(ModelPath, RegionQuery),
     responses((status = 204, description = "done"), (status = 404, description = "`NotFound`: no such project"))
 )]
 pub(super) async fn restore(
     State(shared): State<Arc<Shared>>,
-    PathText(names): PathText<(String, String)>,
+    PathText(path): PathText<ModelPath>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let model = model(&names, query.as_deref())?;
+    let model = path.model(query.as_deref())?;
     change(&shared, move |space| space.restore_rules(&model)).await?;
     no_content()
 }
@@ -175,12 +178,7 @@ pub(super) async fn restore(
 /// Takes away one rule that was put
 #[utoipa::path(
     delete, path = "/projects/{project}/models/{version}/detect-anomalies/{rule_id}", tag = "rules",
-    params(
-        ("project" = String, Path, description = "name of the project"),
-        ("version" = String, Path, description = "version of the model"),
-        ("rule_id" = String, Path, description = "r-1"),
-        ("region" = Option<String>, Query, description = "the Region that it was put for; every Region unless it is given"),
-    ),
+    params(ModelPath, ("rule_id" = String, Path, description = "r-1"), RegionQuery),
     responses((status = 204, description = "done"), (status = 404, description = "`NotFound`: no such rule"))
 )]
 pub(super) async fn remove(
@@ -188,7 +186,7 @@ pub(super) async fn remove(
     PathText((project, version, id)): PathText<(String, String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let model = model(&(project, version), query.as_deref())?;
+    let model = ModelPath { project, version }.model(query.as_deref())?;
     let id = id
         .parse()
         .map_err(|message| refusal(NotChanged::Unknown(message)))?;
@@ -209,24 +207,37 @@ impl ListedRule {
     }
 }
 
-/// Which model a path and a query name
-fn model((project, version): &(String, String), query: Option<&str>) -> Result<ModelName, ControlError> {
-    let invalid = |error: aws_identifiers::IdentifierError| {
-        ControlError::bad_request("InvalidParameter", error.to_string())
-    };
-    let mut region = None;
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if name != "region" {
-            let message = format!("`{name}` is not a parameter of rules; there is `region`");
-            return Err(ControlError::bad_request("InvalidParameter", message));
-        }
-        region = Some(value.parse().map_err(invalid)?);
+impl ModelPath {
+    /// The model, with what the query says of the Region
+    fn model(&self, query: Option<&str>) -> Result<ModelName, ControlError> {
+        let RegionQuery { region } = RegionQuery::parse(query.unwrap_or_default())?;
+        Ok(ModelName {
+            project: self.project.parse().map_err(|error| invalid(&error))?,
+            version: self.version.parse().map_err(|error| invalid(&error))?,
+            region: region
+                .map(|region| region.parse())
+                .transpose()
+                .map_err(|error| invalid(&error))?,
+        })
     }
-    Ok(ModelName {
-        project: project.parse().map_err(invalid)?,
-        version: version.parse().map_err(invalid)?,
-        region,
-    })
+}
+
+impl RegionQuery {
+    fn parse(query: &str) -> Result<Self, ControlError> {
+        let mut region = None;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if name != "region" {
+                let message = format!("`{name}` is not a parameter of rules; there is `region`");
+                return Err(ControlError::bad_request("InvalidParameter", message));
+            }
+            region = Some(value.into_owned());
+        }
+        Ok(Self { region })
+    }
+}
+
+fn invalid(error: &IdentifierError) -> ControlError {
+    ControlError::bad_request("InvalidParameter", error.to_string())
 }
 
 async fn json(shared: &Shared, upload: &Upload) -> Result<Value, ControlError> {

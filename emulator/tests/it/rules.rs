@@ -6,7 +6,7 @@ use lookoutvision_emulator::{Answer as Canned, Emulator, Rule, RuleChangeError};
 use serde_json::{Value, json};
 
 use crate::{
-    process::Process,
+    process::{PROGRAM, Process},
     support::{Call, control, emulator, emulator_with},
 };
 
@@ -458,5 +458,130 @@ async fn a_rust_test_puts_rules_and_scenarios() {
     assert!(
         matches!(&refused, RuleChangeError::InvalidRules { path, .. } if path == "/0/then/confidence"),
         "{refused}"
+    );
+}
+
+/// What a command ends with and prints, given this on its standard input
+fn command(emulator: &Emulator, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .args(["--control", &emulator.control_url()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built with its tests");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // A command that does not read it may have ended.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.code(),
+        String::from_utf8(text).expect("it prints text"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_changes_rules_from_the_command_line() {
+    let emulator = emulator_with(DECLARED).await;
+    let run = |arguments: &[&str], input: &str| command(&emulator, arguments, input);
+    let done = |text: &str| (Some(0), text.to_owned());
+    let of_model = |what| ["rules", what, "myProject", "1"];
+    let declared = "model.detect_anomalies[0] (configuration): \
+                    {\"then\":{\"confidence\":0.125,\"is_anomalous\":true},\"when\":{\"call\":{\"to\":1}}}\n";
+    assert_eq!(run(&of_model("list"), ""), done(declared));
+
+    let rule = "when: {call: {to: 9}}\nthen: {is_anomalous: true, confidence: 0.5}\n";
+    let add = ["rules", "add", "myProject", "1", "-"];
+    assert_eq!(run(&add, rule), done("r-1\n"));
+    assert_eq!(confidence(&emulator, "1").await, 0.5);
+    let (code, json) = run(&["rules", "list", "myProject", "1", "--format", "json"], "");
+    assert_eq!(
+        (code, json.starts_with(r#"[{"id":"r-1","#)),
+        (Some(0), true),
+        "{json}"
+    );
+    let (_, listed) = run(&of_model("list"), "");
+    assert!(
+        listed.starts_with("r-1 (control): {") && listed.ends_with(declared),
+        "{listed}"
+    );
+
+    let put = ["rules", "put", "myProject", "1", "-", "--region", "us-west-2"];
+    let rules =
+        "- then: {is_anomalous: true, confidence: 0.75}\n- then: {is_anomalous: true, confidence: 1}\n";
+    let (code, said) = run(&put, rules);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        said,
+        "r-2\nr-3\n-:2:3: warning: /1: never reached: the rule at index 0 answers every call\n"
+    );
+    assert_eq!(confidence(&emulator, "1").await, 0.75);
+    assert_eq!(
+        run(&["rules", "reset", "myProject", "1", "--region", "us-west-2"], ""),
+        done("")
+    );
+    assert_eq!(confidence(&emulator, "1").await, 0.5);
+    assert_eq!(run(&["rules", "remove", "myProject", "1", "r-1"], ""), done(""));
+    assert_eq!(run(&of_model("list"), ""), done(declared));
+
+    // What is wrong is told with its place in the file, all of it.
+    let (code, said) = run(&add, "when:\n  cal: {to: 1}\nthen: {error: Throttling}\n");
+    assert_eq!(code, Some(64), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("-:2:3: /when/cal: unknown key; did you mean `call`?"),
+        "{said}"
+    );
+    assert!(
+        lines[1].starts_with("-:3:8: /then/error: `Throttling` is not one of"),
+        "{said}"
+    );
+    let (code, said) = run(&add, "when: [\n");
+    assert_eq!((code, said.starts_with("-:")), (Some(64), true), "{said}");
+    assert_eq!(
+        run(&["rules", "add", "myProject", "1", "nowhere.yaml"], "").0,
+        Some(64)
+    );
+    let (code, said) = run(&["rules", "list", "myProjekt", "1"], "");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("did you mean `myProject`?"), "{said}");
+    let (code, said) = run(&["rules", "remove", "myProject", "1", "r-7"], "");
+    assert_eq!((code, said.contains("no rule `r-7`")), (Some(1), true), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_changes_scenarios_from_the_command_line() {
+    let emulator = emulator().await;
+    let run = |arguments: &[&str]| command(&emulator, arguments, "");
+    let done = |text: &str| (Some(0), text.to_owned());
+    assert_eq!(
+        run(&["scenarios", "list"]),
+        done("no scenarios: no rule speaks of any\n")
+    );
+    assert_eq!(run(&["scenarios", "set", "line 7/a+b", "warm"]), done(""));
+    assert_eq!(run(&["scenarios", "list"]), done("line 7/a+b: warm\n"));
+    assert_eq!(
+        run(&["scenarios", "list", "--format", "json"]),
+        done("{\"line 7/a+b\":\"warm\"}\n")
+    );
+    assert_eq!(run(&["scenarios", "reset", "line 7/a+b"]), done(""));
+    let (code, said) = run(&["scenarios", "reset", "line 7/a+b"]);
+    assert_eq!(
+        (code, said.contains("no scenario `line 7/a+b`")),
+        (Some(1), true),
+        "{said}"
+    );
+    let (code, said) = run(&["scenarios", "set", "line", ""]);
+    assert_eq!(
+        (code, said.contains("1 to 256 characters")),
+        (Some(64), true),
+        "{said}"
     );
 }

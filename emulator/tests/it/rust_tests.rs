@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use lookoutvision_emulator::{
-    Answer, Decision, Emulator, Expect, Model, PolicyChangeError, Principal, Project, Rectangle, Requests,
-    Rule, Timestamp, Uuid, Value, json,
+    Answer, Decision, Emulator, Expect, Fault, Model, PolicyChangeError, Principal, Project, Rectangle,
+    Requests, Rule, Timestamp, Uuid, Value, json,
 };
 
 use crate::support::{Call, JPEG, PNG, emulator, emulator_with};
@@ -464,5 +464,31 @@ async fn a_test_says_in_one_sentence_which_calls_it_expects() -> Result<(), Box<
         error.to_string().contains("did you mean `DetectAnomalies`?"),
         "{error}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rule_a_fault_and_a_verification_are_said_in_a_line_each() -> Result<(), Box<dyn std::error::Error>>
+{
+    let emulator = emulator().await;
+    emulator.add_rule(
+        ("myProject", "1"),
+        Rule::new(Answer::anomalous(0.97)).when_every_call(3),
+    )?;
+    emulator.add_fault(
+        Fault::error("busy", "ThrottlingException")
+            .operation("Detect*")
+            .times(1),
+    )?;
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        let answer = Call::detect("1").send(&emulator).await;
+        let result = &answer.json()["DetectAnomalyResult"];
+        seen.push((answer.status, result["IsAnomalous"].as_bool()));
+    }
+    emulator.verify(Expect::operation("Delete*").never()).await?;
+    // A call that was performed before it met the fault has been counted.
+    let (good, bad) = ((200, Some(false)), (200, Some(true)));
+    assert_eq!(seen, [(429, None), good, bad, good, good, bad]);
     Ok(())
 }
