@@ -23,7 +23,6 @@ use tokio::sync::{Notify, futures::Notified};
 use uuid::Uuid;
 
 use crate::{
-    network::host_name::EmulatedService,
     request::{ReceivedRequest, trace_parent::TRACEPARENT},
     settings::{Limits, LimitsReached, LogRequests},
 };
@@ -142,7 +141,7 @@ impl Journal {
                 limits.log_queue_requests_max,
                 limits_reached.clone(),
             ),
-            counters: Counters::new(limits, operations),
+            counters: Counters::new(limits, operations, limits_reached.clone()),
             limits_reached,
             records: Mutex::default(),
             masks: Mutex::default(),
@@ -189,7 +188,7 @@ impl Journal {
             entry_point: None,
             principal: None,
             access_key_id: None,
-            service: EmulatedService::LookoutVision,
+            service: None,
             operation: None,
             authorization: None,
             status: None,

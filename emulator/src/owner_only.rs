@@ -48,6 +48,24 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether [`write_whole`] can write a file, as far as that can be known before
+///
+/// # Errors
+/// With the reason why not: it is there and no file, or nothing can be made in its folder.
+pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&target) {
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(io::Error::other("it is there, and is no file"));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // As it will be written: beside its place.
+    tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map(drop)
+}
+
 /// Makes a folder and those that it lies in, as far as they are missing, each with mode 0700
 ///
 /// A folder that is there already keeps its mode: whoever made it decided who can look into it.

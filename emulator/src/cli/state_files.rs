@@ -24,11 +24,21 @@ pub(super) struct StateFileOptions {
 }
 
 impl StateFileOptions {
-    /// Reads the state to begin with
+    /// Reads the state to begin with, and looks whether that at the end can be written
     ///
     /// # Errors
     /// With the exit code, after it has told what is wrong.
     pub(super) fn read(&self) -> Result<Option<ImportedState>, u8> {
+        if let Some(file) = &self.export_on_exit {
+            // Not after hours of work.
+            owner_only::check_writable(file).map_err(|error| {
+                eprintln!(
+                    "--export-on-exit: `{}` cannot be written: {error}",
+                    file.display()
+                );
+                EXIT_USAGE
+            })?;
+        }
         let Some(file) = &self.import else {
             return Ok(None);
         };

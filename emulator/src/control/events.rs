@@ -28,7 +28,7 @@ use crate::{
         Entry,
         events::{Change, Cursor, Event},
     },
-    network::entry_point::EntryPoint,
+    network::{entry_point::EntryPoint, host_name::EmulatedService},
     runtime::Shared,
 };
 
@@ -43,7 +43,7 @@ pub(super) struct RequestEvent<'a> {
     vpc_endpoint_id: Option<&'a str>,
     principal: Option<&'a str>,
     access_key_id: Option<String>,
-    service: &'static str,
+    service: Option<&'static str>,
     operation: Option<&'a str>,
     resource: Option<String>,
     status: Option<u16>,
@@ -70,7 +70,7 @@ impl<'a> RequestEvent<'a> {
                 .access_key_id
                 .as_deref()
                 .map(|id| redact_secrets(id).into_owned()),
-            service: entry.service.signing_name(),
+            service: entry.service.map(EmulatedService::signing_name),
             operation: entry.operation.as_deref(),
             resource: authorization.map(Authorization::resource),
             status: entry.status.map(|status| status.as_u16()),

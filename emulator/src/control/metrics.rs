@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 
 use super::answer::{Answer, bytes_answer};
-use crate::{journal::RuleOfModel, runtime::Shared};
+use crate::{journal::RuleOfModel, network::host_name::EmulatedService, runtime::Shared};
 
 /// Counts and durations since the start, for Prometheus
 ///
@@ -90,7 +90,8 @@ fn requests(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result
     let answers = answers.map(|(answer, operation, count)| {
         let status = answer.status.map(|status| status.to_string());
         let status = status.unwrap_or_else(|| NONE.to_owned());
-        let (service, decision) = (answer.service.signing_name(), answer.decision.unwrap_or(NONE));
+        let service = answer.service.map_or(NONE, EmulatedService::signing_name);
+        let decision = answer.decision.unwrap_or(NONE);
         (service, operation.unwrap_or(OTHER), status, decision, count)
     });
     let mut answers: Vec<_> = answers.collect();
@@ -192,7 +193,7 @@ fn integer(number: u64) -> i64 {
 const PREFIX: &str = "lookoutvision_emulator";
 /// What has no place of its own: an operation that no service has, or what is beyond `limits.metric_series_max`
 const OTHER: &str = "other";
-/// A request without a status, or without a decision
+/// A request without a service, a status, or a decision
 const NONE: &str = "none";
 /// OpenMetrics 1.0, *Protocol negotiation*
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

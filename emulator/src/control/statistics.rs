@@ -57,13 +57,18 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
     responses((status = 200, body = Counts), (status = 400, description = "`InvalidParameter`"))
 )]
 pub(super) async fn counts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
-    let mut by = vec![CountBy::Operation];
+    let mut by = None;
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match &*name {
-            "by" => by = CountBy::parse_list(&value)?,
+            "by" if by.is_some() => {
+                let message = "`by` is there twice: name all members in one, with commas between them";
+                return Err(invalid(message.to_owned()));
+            }
+            "by" => by = Some(CountBy::parse_list(&value)?),
             _ => return Err(no_parameter(&name, "/requests/counts", "`by`")),
         }
     }
+    let by = by.unwrap_or_else(|| vec![CountBy::Operation]);
     json_answer(&shared.space.journal.counters.counts(&by))
 }
 

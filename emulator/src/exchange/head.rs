@@ -6,6 +6,7 @@ use super::{Exchange, authenticate};
 use crate::{
     journal::OpenEntry,
     network::{
+        addressed_host::AddressedHost,
         entry_point::{EntryPoint, HostEntryPoint, Scope},
         host_name::{EmulatedHost, EmulatedService},
     },
@@ -21,6 +22,15 @@ pub(super) fn service(received: &ReceivedRequest, claimed: Option<&str>) -> Emul
         EmulatedHost::Other => claimed
             .and_then(EmulatedService::from_signing_name)
             .unwrap_or(EmulatedService::LookoutVision),
+    }
+}
+
+/// The service that the name in a handshake is one of, if it is one of a service's
+pub(super) fn service_of_server_name(name: Option<&str>) -> Option<EmulatedService> {
+    match AddressedHost::new(name?).emulated {
+        EmulatedHost::Regional(host) => Some(host.service),
+        EmulatedHost::Vpce(host) => Some(host.service),
+        EmulatedHost::NotPlayed | EmulatedHost::Other => None,
     }
 }
 

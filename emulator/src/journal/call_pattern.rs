@@ -199,7 +199,8 @@ impl CallPattern {
         let decision = authorization.map(|authorization| authorization.decision().as_str());
         let mut differences = Differences::default();
         differences.text("operation", &self.operation, entry.operation.as_deref());
-        differences.text("service", &self.service, Some(entry.service.signing_name()));
+        let service = entry.service.map(EmulatedService::signing_name);
+        differences.text("service", &self.service, service);
         differences.resource(&self.resource, authorization);
         differences.text(
             "principal",

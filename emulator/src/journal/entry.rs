@@ -39,8 +39,8 @@ pub(crate) struct Entry {
     pub(crate) entry_point: Option<EntryPoint>,
     pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) access_key_id: Option<Box<str>>,
-    /// The service that was asked
-    pub(crate) service: EmulatedService,
+    /// The service that was asked; `None`: nothing has been asked yet that names one
+    pub(crate) service: Option<EmulatedService>,
     pub(crate) operation: Option<Cow<'static, str>>,
     /// `None`: the request was refused before it was authorised
     pub(crate) authorization: Option<Arc<Authorization>>,

@@ -259,7 +259,7 @@ impl Filter {
                 authorization.is_some_and(|authorization| authorization.is_about(resource))
             })
             && asks(self.rule.as_deref(), entry.rule.as_deref())
-            && asks(self.service, Some(entry.service))
+            && asks(self.service, entry.service)
             && asks(self.source_ip, Some(entry.connection.peer.ip().to_canonical()))
             && asks(self.status, entry.status)
             && asks(self.target.as_deref(), Some(&*entry.target))

@@ -26,6 +26,7 @@ use super::Entry;
 use crate::{
     authorization::Authorization,
     identity::Principal,
+    network::host_name::EmulatedService,
     request::trace_parent::TraceParent,
     settings::{LimitsReached, LogRequests},
 };
@@ -175,7 +176,7 @@ fn write_line(entry: &Entry) {
         target: REQUEST_LOG_TARGET,
         request_id = %entry.request_id,
         status = entry.status.map(|status| status.as_u16()),
-        service = entry.service.signing_name(),
+        service = entry.service.map(EmulatedService::signing_name),
         operation = entry.operation.as_deref(),
         principal = entry.principal.as_deref().map(Principal::arn),
         resource = authorization.map(Authorization::resource),

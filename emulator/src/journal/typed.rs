@@ -10,7 +10,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Entry, EntryView};
-use crate::{authorization::Authorization, identity::Principal, request::trace_parent::TraceParent};
+use crate::{
+    authorization::Authorization, identity::Principal, network::host_name::EmulatedService,
+    request::trace_parent::TraceParent,
+};
 
 /// One request: what was asked, what was decided, and why
 ///
@@ -69,9 +72,10 @@ impl JournalEntry {
         self.0.access_key_id.as_deref()
     }
 
-    /// The service that was asked, by its signing name
-    pub fn service(&self) -> &'static str {
-        self.0.service.signing_name()
+    /// The service that was asked, by its signing name; `None`: a fault met the handshake, whose server name is that of
+    /// no service
+    pub fn service(&self) -> Option<&'static str> {
+        self.0.service.map(EmulatedService::signing_name)
     }
 
     /// The operation or action, as far as it is known

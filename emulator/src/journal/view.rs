@@ -25,7 +25,7 @@ use super::{BodyRecord, Entry, SignatureRecord};
 use crate::{
     authorization::{Authorization, Pair},
     identity::Principal,
-    network::entry_point::EntryPoint,
+    network::{entry_point::EntryPoint, host_name::EmulatedService},
     request::trace_parent::TraceParent,
     settings::sha256,
 };
@@ -48,7 +48,8 @@ pub(crate) struct EntryView<'a> {
     /// Of a session the ARN of its role, if its path is known, which the session's own ARN leaves out
     role_arn: Option<&'a str>,
     access_key_id: Option<&'a str>,
-    service: &'static str,
+    /// `null`: a fault met the handshake, whose server name is that of no service
+    service: Option<&'static str>,
     operation: Option<&'a str>,
     action: Option<String>,
     resource: Option<String>,
@@ -203,7 +204,14 @@ impl<'a> EntryView<'a> {
     pub(crate) fn of(entry: &'a Entry) -> Self {
         let authorization = entry.authorization.as_deref();
         let mut explanation = authorization.map(Authorization::explain);
-        let summary = explanation.as_ref().map(Explanation::summary);
+        let of_fault = || {
+            entry
+                .fault
+                .as_ref()
+                .and(entry.message.as_deref())
+                .map(str::to_owned)
+        };
+        let summary = explanation.as_ref().map(Explanation::summary).or_else(of_fault);
         let sha256s = Sha256s::of(authorization.map_or_else(Vec::new, Authorization::documents));
         Self {
             request_id: entry.request_id,
@@ -223,7 +231,7 @@ impl<'a> EntryView<'a> {
             principal: entry.principal.as_deref().map(Principal::arn),
             role_arn: entry.principal.as_deref().and_then(Principal::role_arn),
             access_key_id: entry.access_key_id.as_deref(),
-            service: entry.service.signing_name(),
+            service: entry.service.map(EmulatedService::signing_name),
             operation: entry.operation.as_deref(),
             action: authorization.map(Authorization::action),
             resource: authorization.map(Authorization::resource),
