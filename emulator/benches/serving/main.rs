@@ -140,6 +140,8 @@ fn measure(effort: &Effort) -> Result<(), Failure> {
         let rows = measure_load(effort, &processors, &mut footing).await?;
         println!("\n{}", report::load_table(&rows));
         println!("{}", report::footing_table(&footing));
+        let faults = measure_faults(effort, &processors).await?;
+        println!("{}", report::faults_line(&faults));
         println!("{}", report::noise(&rows));
         Ok(())
     })
@@ -225,6 +227,40 @@ async fn measure_load(
     }
     Ok(rows)
 }
+
+/// An emulator without faults, in the limit's place, against one with a fault that no call matches
+///
+/// That every request is counted for the metrics cannot be switched off; `cargo bench -p counters` says what it costs.
+async fn measure_faults(effort: &Effort, processors: &Processors) -> Result<Row, Failure> {
+    let servers = [
+        Server::start(Kind::Emulator, processors)?,
+        Server::start_with(NEVER_MET, processors)?,
+    ];
+    let clients = [Client::of(&servers[0])?, Client::of(&servers[1])?];
+    let workload = &WORKLOADS[0];
+    let mut row = Row::new(workload.name);
+    for round in 0..effort.rounds {
+        let request = signed_detect_anomalies(workload.body_bytes)?;
+        let order = match round % 2 {
+            0 => [0, 1],
+            _ => [1, 0],
+        };
+        for index in order {
+            let sample = sample(&servers[index], &clients[index], workload, &request, effort.run).await?;
+            match index {
+                0 => row.samples.limit.push(sample),
+                _ => row.samples.emulator.push(sample),
+            }
+        }
+    }
+    Ok(row)
+}
+
+/// The fault is looked at for each call, and strikes none
+const NEVER_MET: &str = "
+faults:
+  - {name: never, when: {operation: DeleteProject}, fault: {error: ThrottlingException}}
+";
 
 /// One run, and what was used meanwhile
 #[derive(Debug, Clone, Copy)]

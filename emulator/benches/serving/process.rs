@@ -44,7 +44,17 @@ struct Process(Child);
 impl Server {
     /// Starts it on the server's processor and returns as soon as it listens
     pub(crate) fn start(kind: Kind, processors: &Processors) -> Result<Self, Failure> {
+        Self::start_in(tempfile::tempdir()?, kind, processors)
+    }
+
+    /// The same of an emulator with a configuration file
+    pub(crate) fn start_with(config: &str, processors: &Processors) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("emulator.yaml"), config)?;
+        Self::start_in(folder, Kind::Emulator, processors)
+    }
+
+    fn start_in(folder: TempDir, kind: Kind, processors: &Processors) -> Result<Self, Failure> {
         let mut command = match kind {
             Kind::Limit => {
                 let mut command = Command::new(limit::program()?);
@@ -58,7 +68,7 @@ impl Server {
                 command
             }
         };
-        // The default configuration: neither a file nor the environment of whoever runs this has a say.
+        // Neither the environment nor a file of whoever runs this has a say.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LOOKOUTVISION_EMULATOR_") || name == "RUST_LOG" {
                 command.env_remove(name);

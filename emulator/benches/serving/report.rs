@@ -77,6 +77,21 @@ pub(crate) fn load_table(rows: &[Row]) -> String {
     table(&lines)
 }
 
+/// What looking for a fault costs where there is one, and where there is none
+pub(crate) fn faults_line(row: &Row) -> String {
+    let Pair {
+        limit: without,
+        emulator: with,
+    } = &row.samples;
+    format!(
+        "{}: {} us without faults, {} us with one that no call matches, ratio {:.3}.",
+        row.name,
+        Row::microseconds(without, |sample| sample.server_time_per_request),
+        Row::microseconds(with, |sample| sample.server_time_per_request),
+        row.ratio()
+    )
+}
+
 pub(crate) fn footing_table(footing: &Pair<Footing>) -> String {
     let Pair { limit, emulator } = footing;
     let mebibytes = |sizes: &[u64]| format!("{:.1} MiB", median(&mut sizes.to_vec()) as f64 / MEBIBYTE);
