@@ -9,6 +9,7 @@
 use std::sync::{RwLock, RwLockReadGuard};
 
 use jiff::{SignedDuration, Timestamp};
+use lookoutvision::store::document::FIRST_DATE;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Default)]
 pub(crate) struct Clock(RwLock<ClockRecord>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct ClockRecord {
     state: ClockState,
     /// How it was set before each time that it was put forward, newest last
@@ -51,19 +52,33 @@ pub enum SignatureClocks {
     EmulatedOnly,
 }
 
+/// Another clock, which is set as this one is now
+impl Clone for Clock {
+    fn clone(&self) -> Self {
+        Self(RwLock::new(self.record().clone()))
+    }
+}
+
 impl Default for ClockSetting {
     fn default() -> Self {
         Self::OffsetSeconds(0)
     }
 }
 
-/// The setting leads outside the years that a timestamp can hold
+/// The setting leads outside the years that a date in an answer can have
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the clock cannot be moved by {offset_seconds} seconds: the result is not a date of the years -9999 to 9999"
-)]
-pub struct ClockError {
-    offset_seconds: i64,
+pub enum ClockError {
+    /// By its offset
+    #[error(
+        "the clock cannot be moved by {offset_seconds} seconds: the result is not a date of the years 1 to 9999"
+    )]
+    Offset {
+        /// From the machine's clock, or from where it stood still
+        offset_seconds: i64,
+    },
+    /// By the instant that it is to stand still at
+    #[error("the clock cannot stand still at {0}: expected a date of the years 1 to 9999")]
+    Instant(Timestamp),
 }
 
 impl Clock {
@@ -92,7 +107,7 @@ impl Clock {
     /// Sets the clock as a whole, from the next request on
     ///
     /// # Errors
-    /// When the offset leads outside the years that a timestamp can hold.
+    /// When it leads outside the years that a date in an answer can have.
     pub(crate) fn set(&self, state: ClockState) -> Result<(), ClockError> {
         self.change(|_| Ok(state))
     }
@@ -121,13 +136,13 @@ impl Clock {
             let setting = match state.setting {
                 ClockSetting::OffsetSeconds(offset) => {
                     let further = offset.checked_add(seconds);
-                    ClockSetting::OffsetSeconds(further.ok_or(ClockError {
+                    ClockSetting::OffsetSeconds(further.ok_or(ClockError::Offset {
                         offset_seconds: offset,
                     })?)
                 }
                 ClockSetting::FrozenAt(instant) => {
                     let later = moved(instant, seconds);
-                    ClockSetting::FrozenAt(later.ok_or(ClockError {
+                    ClockSetting::FrozenAt(later.ok_or(ClockError::Offset {
                         offset_seconds: seconds,
                     })?)
                 }
@@ -181,19 +196,22 @@ impl ClockSetting {
     /// Whether it leads to a date, for as long as a process lives
     ///
     /// # Errors
-    /// When the offset leads outside the years that a timestamp can hold.
+    /// When it leads outside the years that a date in an answer can have.
     pub(crate) fn check(self) -> Result<(), ClockError> {
-        let Self::OffsetSeconds(offset_seconds) = self else {
-            return Ok(());
+        let offset_seconds = match self {
+            Self::OffsetSeconds(offset_seconds) => offset_seconds,
+            Self::FrozenAt(instant) if instant < FIRST_DATE => return Err(ClockError::Instant(instant)),
+            Self::FrozenAt(_) => return Ok(()),
         };
         // A year of room, so that `now` stays a date for as long as a process lives.
         let margin = offset_seconds.signum() * SECONDS_OF_A_YEAR;
         let far = offset_seconds
             .checked_add(margin)
-            .and_then(|far| moved(Timestamp::now(), far));
+            .and_then(|far| moved(Timestamp::now(), far))
+            .filter(|far| *far >= FIRST_DATE);
         match far {
             Some(_) => Ok(()),
-            None => Err(ClockError { offset_seconds }),
+            None => Err(ClockError::Offset { offset_seconds }),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     },
     network::{EmulatedName, host_name::HostName},
     runtime::{
-        NotAttached, Shared, Snapshot, Space, UnknownVpcEndpoint,
+        NotAttached, Readers, Shared, Snapshot, Space, UnknownVpcEndpoint,
         addresses::{Addresses, PublishedPorts},
         faults::without_certificate,
     },
@@ -51,7 +51,7 @@ mod rules;
 mod start;
 mod state;
 
-use self::start::{bind, open_authority, open_state, rule_reader};
+use self::start::{bind, fault_reader, open_authority, open_state, rule_reader};
 pub(crate) use self::state::ImportedState;
 pub use self::{
     builder::Builder,
@@ -172,7 +172,10 @@ impl Emulator {
             config.settings.clone(),
             service,
             made,
-            rule_reader,
+            Readers {
+                faults: fault_reader(&authority),
+                rules: rule_reader,
+            },
             clock,
             journal,
         );
@@ -329,7 +332,7 @@ impl Emulator {
     /// # Errors
     /// When the setting leads outside the years that a timestamp can hold.
     pub fn set_clock(&self, setting: ClockSetting) -> Result<(), ClockError> {
-        self.shared.space.clock.set_time(setting)?;
+        self.shared.space.clock().set_time(setting)?;
         self.shared.space.note_change(ChangeKind::Clock);
         Ok(())
     }
@@ -339,14 +342,14 @@ impl Emulator {
     /// # Errors
     /// When that leads outside the years that a timestamp can hold.
     pub fn advance_clock(&self, seconds: u32) -> Result<(), ClockError> {
-        self.shared.space.clock.advance(seconds)?;
+        self.shared.space.clock().advance(seconds)?;
         self.shared.space.note_change(ChangeKind::Clock);
         Ok(())
     }
 
     /// Says by which clocks the date of a signature is good
     pub fn set_signature_clocks(&self, signatures: SignatureClocks) {
-        self.shared.space.clock.set_signatures(signatures);
+        self.shared.space.clock().set_signatures(signatures);
         self.shared.space.note_change(ChangeKind::Clock);
     }
 

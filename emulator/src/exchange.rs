@@ -70,7 +70,8 @@ pub(crate) async fn answer(
     let snapshot = shared.space.snapshot();
     let limits = &snapshot.settings.limits;
     let checked = HeadError::check(&head, limits);
-    let received = ReceivedRequest::new(head, connection.clone(), shared.space.clock.now());
+    let clock = &snapshot.generation.clock;
+    let received = ReceivedRequest::new(head, connection.clone(), clock.now());
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let mut call = CallSubject::default();
@@ -81,7 +82,7 @@ pub(crate) async fn answer(
     let mut response = match outcome {
         Ok((status, body)) => {
             let form = BodyForm::of(exchange.service);
-            respond::success(status, body, form, received.request_id, shared.space.clock.now())
+            respond::success(status, body, form, received.request_id, clock.now())
         }
         Err(Refusal::Injected(Injected { met, .. })) if matches!(met.effect(), Effect::Connection(_)) => {
             head::note_operation(&mut entry, &exchange);
@@ -115,8 +116,9 @@ pub(crate) fn answer_unreadable(
     head: &[u8],
     error: HeadError,
 ) -> Response<Full<Bytes>> {
-    let received = ReceivedRequest::unreadable(head, connection.clone(), shared.space.clock.now());
     let snapshot = shared.space.snapshot();
+    let now = snapshot.generation.clock.now();
+    let received = ReceivedRequest::unreadable(head, connection.clone(), now);
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let response = exchange.refuse(FrontEndError::Head(error).into(), &mut entry);
@@ -132,7 +134,7 @@ fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>, kept
         .exact()
         .map_or(0, |bytes| bytes as usize);
     // Answers of STS have secrets in them.
-    if entry.service != EmulatedService::LookoutVision {
+    if entry.service != Some(EmulatedService::LookoutVision) {
         return;
     }
     if entry.response_bytes <= kept_max {
@@ -176,7 +178,7 @@ impl<'e> Exchange<'e> {
             _ => None,
         };
         let service = head::service(received, claimed_service.as_deref());
-        entry.service = service;
+        entry.service = Some(service);
         Self {
             shared,
             snapshot,
@@ -213,7 +215,7 @@ impl<'e> Exchange<'e> {
         {
             entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
         }
-        respond::refusal(wire, received.request_id, self.shared.space.clock.now())
+        respond::refusal(wire, received.request_id, self.snapshot.generation.clock.now())
     }
 
     /// The five steps, and the faults between them
@@ -271,7 +273,8 @@ impl<'e> Exchange<'e> {
         // 2. Who is calling. The head is checked before the body is read, the signature when the body is in.
         let strictness = snapshot.settings.strictness;
         let host_region = host_region.as_ref();
-        let read = authenticate::read(received, &strictness, service, host_region, &shared.space.clock);
+        let clock = &snapshot.generation.clock;
+        let read = authenticate::read(received, &strictness, service, host_region, clock);
         let signed = read.map_err(signature_refusal)?;
         entry.access_key_id = Some(signed.access_key_id().into());
         let found = snapshot.access_key(signed.access_key_id());
@@ -349,7 +352,7 @@ impl<'e> Exchange<'e> {
             body: &body.bytes,
             body_sha256: Some(body.sha256),
         };
-        let state = shared.space.service.peek();
+        let state = snapshot.generation.peek();
         let view = state.view(&snapshot.declared, &region, received.received_at);
         let mut request = Request::read(call, &view)?;
         drop(state);
@@ -383,7 +386,7 @@ impl<'e> Exchange<'e> {
                 // get on, so somebody always does, and this one is asked about anew.
                 Err(Refused::Stale) => {
                     let again = again.expect("nothing else than what can be overtaken is stale");
-                    let state = shared.space.service.peek();
+                    let state = snapshot.generation.peek();
                     let view = state.view(&snapshot.declared, &region, received.received_at);
                     request = again.resolved_anew(&view);
                 }

@@ -180,6 +180,33 @@ impl Principal {
     }
 }
 
+/// Tags of one resource of EC2 (Amazon EC2 User Guide, *Tag restrictions*)
+pub(crate) const RESOURCE_TAGS_MAX: usize = 50;
+
+/// Refuses what cannot be a tag of a resource of EC2
+///
+/// # Errors
+/// With the reason.
+// API model of EC2, `Tag`: at most 127 and 256 characters, and keys that begin with `aws:` are AWS's.
+pub(crate) fn check_resource_tag(key: &str, value: &str) -> Result<(), ResourceTagFault> {
+    if constraints::is_reserved_tag_key(key) {
+        return Err(ResourceTagFault::Reserved);
+    }
+    if key.chars().count() > 127 || value.chars().count() > 256 {
+        return Err(ResourceTagFault::TooLong);
+    }
+    Ok(())
+}
+
+/// Why something cannot be a tag of a resource of EC2
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ResourceTagFault {
+    #[error("tag keys that begin with `aws:` are reserved for AWS")]
+    Reserved,
+    #[error("a tag of EC2 has a key of 127 characters and a value of 256 at most")]
+    TooLong,
+}
+
 /// Whether a text can be a tag's key or value, with so many characters
 pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
     (least..=most).contains(&text.chars().count()) && constraints::is_tag_text(text)

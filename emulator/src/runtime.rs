@@ -7,6 +7,7 @@
 pub(crate) mod acknowledged;
 pub(crate) mod addresses;
 pub(crate) mod faults;
+pub(crate) mod generation;
 pub(crate) mod handshakes;
 pub(crate) mod policy_texts;
 mod records;
@@ -28,7 +29,7 @@ use tracing::warn;
 use self::{addresses::Addresses, handshakes::Handshakes, unheard::UnheardConnections};
 pub(crate) use self::{
     snapshot::Snapshot,
-    space::{NotAttached, Space, UnknownVpcEndpoint},
+    space::{NotAttached, Readers, Space, UnknownVpcEndpoint},
 };
 use crate::{
     journal::events::ChangeKind,
@@ -144,6 +145,7 @@ mod tests {
 
     use super::{
         acknowledged::AcknowledgedChanges,
+        faults::FaultMistake,
         rules::{ReadRules, RuleMistake},
         service::Service,
         *,
@@ -170,7 +172,7 @@ mod tests {
     fn shared(config: Config, storage: Arc<dyn Storage>) -> Shared {
         let clock = Clock::default();
         let mut records = storage.load().unwrap();
-        let service = Service::restore(
+        let restored = Service::restore(
             clock.now(),
             storage.clone(),
             &mut records,
@@ -187,8 +189,11 @@ mod tests {
             published: None,
         };
         let journal = Journal::new(&config.settings.limits, LogRequests::None, &[]);
-        let reader = Box::new(no_rules);
-        let space = Space::new(config.settings, service, made, reader, clock, journal);
+        let readers = Readers {
+            rules: Box::new(no_rules),
+            faults: Box::new(|_| Err(FaultMistake::at("", "there are no faults here"))),
+        };
+        let space = Space::new(config.settings, restored, made, readers, clock, journal);
         Shared::new(space, authority, addresses, None)
     }
 

@@ -13,7 +13,7 @@ use std::{
 use iam_policy::{Arn, Identity, IdentityKind};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use lookoutvision::canned;
+use lookoutvision::{canned, scenarios};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize,
@@ -152,9 +152,12 @@ fn file_path(text: &str) -> Result<String, String> {
 }
 
 fn scenario_text(text: &str) -> Result<String, String> {
-    match text.chars().count() {
-        1..=256 => Ok(text.to_owned()),
-        _ => Err("a scenario's state has 1 to 256 characters".to_owned()),
+    match scenarios::is_text(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "a scenario's state has 1 to {} characters",
+            scenarios::CHARACTERS_MAX
+        )),
     }
 }
 

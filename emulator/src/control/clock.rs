@@ -81,7 +81,7 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
         (Some(offset), None) => ClockSetting::OffsetSeconds(offset),
         (None, Some(instant)) => ClockSetting::FrozenAt(instant),
         (None, None) if change.signatures.is_some() => {
-            shared.space.clock.set_signatures(signatures);
+            shared.space.clock().set_signatures(signatures);
             return changed(&shared);
         }
         (None, None) => {
@@ -90,7 +90,7 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
         }
     };
     let state = ClockState { setting, signatures };
-    shared.space.clock.set(state).map_err(|error| invalid(&error))?;
+    shared.space.clock().set(state).map_err(|error| invalid(&error))?;
     changed(&shared)
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn advance(State(shared): State<Arc<Shared>>, upload: Upload) -
     let ClockAdvance { seconds } = upload.json(&shared, INVALID_CLOCK, ADVANCE).await?;
     shared
         .space
-        .clock
+        .clock()
         .advance(seconds)
         .map_err(|error| invalid(&error))?;
     changed(&shared)
@@ -115,7 +115,7 @@ fn changed(shared: &Shared) -> Answer {
 }
 
 fn view(shared: &Shared) -> Answer {
-    let state = shared.space.clock.state();
+    let state = shared.space.clock().state();
     json_answer(&ClockView {
         setting: state.setting,
         signatures: state.signatures,

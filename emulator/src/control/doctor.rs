@@ -37,7 +37,7 @@ use crate::{
 pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
     let client = DoctorClient::parse(query.as_deref().unwrap_or_default())?;
     let snapshot = shared.space.snapshot();
-    let now = shared.space.clock.now();
+    let now = shared.space.clock().now();
     let mut findings = shared
         .space
         .explainer

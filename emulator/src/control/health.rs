@@ -133,7 +133,7 @@ fn view(shared: &Shared) -> Answer {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: shared.started.elapsed().as_secs(),
         modes: Modes::of(&shared.space.snapshot()),
-        clock: shared.space.clock.state().setting,
+        clock: shared.space.clock().state().setting,
         seed: shared.space.snapshot().settings.lookoutvision.seed,
         ca: Ca {
             fingerprint_sha256: shared.authority.fingerprint_sha256().to_string(),

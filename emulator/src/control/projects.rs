@@ -71,8 +71,8 @@ struct DatasetView<'v> {
 pub(super) async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
     let snapshot = shared.space.snapshot();
     let region = read(&query.unwrap_or_default(), &snapshot)?;
-    let state = shared.space.service.state();
-    let view = state.view(&snapshot.declared, &region, shared.space.clock.now());
+    let state = snapshot.generation.state();
+    let view = state.view(&snapshot.declared, &region, snapshot.generation.clock.now());
     let touched = state.overlays().map(|(_, region, _)| region.to_string());
     let declarations = &snapshot.declared.declarations().projects;
     let declared = declarations.iter().filter_map(|project| project.region.as_ref());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use lookoutvision::scenarios::{self, CHARACTERS_MAX};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -49,7 +50,7 @@ pub(super) async fn set(
 ) -> Answer {
     let ScenarioChange { state } = upload.json(&shared, INVALID_SCENARIO, EXPECTED).await?;
     for (what, text, path) in [("name", &name, None), ("state", &state, Some("/state"))] {
-        if !(1..=CHARACTERS_MAX).contains(&text.chars().count()) {
+        if !scenarios::is_text(text) {
             let message = format!("a scenario's {what} has 1 to {CHARACTERS_MAX} characters");
             let error = ControlError::bad_request(INVALID_SCENARIO, message);
             return Err(match path {
@@ -79,6 +80,5 @@ pub(super) async fn reset(State(shared): State<Arc<Shared>>, PathText(name): Pat
     no_content()
 }
 
-const CHARACTERS_MAX: usize = 256;
 const INVALID_SCENARIO: &str = "InvalidScenario";
 const EXPECTED: &str = r#"{"state":"Started"}"#;

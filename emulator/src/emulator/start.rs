@@ -3,15 +3,18 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use jiff::Timestamp;
+use lookoutvision::store::State;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tracing::{debug, info, warn};
 
 use super::{ImportedState, StartError};
 use crate::{
-    config::{Config, Problem, Problems, put_rules},
+    config::{Config, Problem, Problems, faults::read_list, put_rules},
     runtime::{
         Space,
         acknowledged::AcknowledgedChanges,
+        faults::{FaultMistake, FaultReader, without_certificate},
         rules::{RuleMistake, RuleReader},
         service::Service,
         state_document::{LeftOut, NotPut},
@@ -58,7 +61,7 @@ pub(super) fn open_state(
     reader: &RuleReader,
     now: Timestamp,
     problems: &mut Problems,
-) -> Option<(Service, AcknowledgedChanges)> {
+) -> Option<((Service, State), AcknowledgedChanges)> {
     let open = || {
         let storage: Arc<dyn Storage> = match &config.process.state {
             Some(path) => Arc::new(StateFile::open(path)?),
@@ -96,6 +99,27 @@ pub(super) fn rule_reader(config: &Config) -> Box<RuleReader> {
     Box::new(move |written, settings| {
         let read = put_rules::read(written, config_file.as_deref(), settings).map_err(mistakes)?;
         Ok((read.rules, mistakes(read.warnings)))
+    })
+}
+
+/// Reads a fault of a state, and refuses one that there is no certificate for
+pub(super) fn fault_reader(authority: &Arc<CertificateAuthority>) -> Box<FaultReader> {
+    let authority = authority.clone();
+    Box::new(move |definition| {
+        let refused = |problem: Option<Problem>| match problem {
+            None => FaultMistake::at("", "it is refused"),
+            Some(problem) => {
+                let within = problem.path.strip_prefix("/0").unwrap_or(&problem.path);
+                FaultMistake::at(within, problem.message.as_str())
+            }
+        };
+        let text = json!([definition]).to_string();
+        let read = read_list(&text).map_err(|problems| refused(problems.into_iter().next()))?;
+        let fault = read.into_iter().next().ok_or_else(|| refused(None))?;
+        match without_certificate([&fault], &authority) {
+            Some(message) => Err(FaultMistake::at("/fault/tls", message)),
+            None => Ok(fault),
+        }
     })
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct AcknowledgedChanges {
     endpoints: EndpointChanges,
     sessions: Arc<Sessions>,
     rules: Arc<RuleChanges>,
-    /// The states of scenarios, which calls move on
-    scenarios: Arc<Scenarios>,
+    /// The states of scenarios, until they are taken over
+    scenarios: Scenarios,
     /// When the emulator was started whose state was put here
     started_at: Option<Timestamp>,
     storage: Arc<dyn Storage>,
@@ -67,7 +67,7 @@ impl AcknowledgedChanges {
             endpoints,
             sessions: Arc::new(sessions),
             rules: Arc::new(rules),
-            scenarios: Arc::new(Scenarios::of(scenarios.collect())),
+            scenarios: Scenarios::of(scenarios.collect()),
             started_at: None,
             storage,
         };
@@ -83,7 +83,7 @@ impl AcknowledgedChanges {
             endpoints: EndpointChanges::default(),
             sessions: Arc::default(),
             rules: Arc::default(),
-            scenarios: Arc::default(),
+            scenarios: Scenarios::default(),
             started_at: None,
             storage: Arc::new(crate::storage::Memory),
         }
@@ -101,8 +101,9 @@ impl AcknowledgedChanges {
         &self.rules
     }
 
-    pub(crate) fn scenarios(&self) -> &Arc<Scenarios> {
-        &self.scenarios
+    /// The states of scenarios that the storage has kept
+    pub(super) fn take_scenarios(&mut self) -> Scenarios {
+        std::mem::take(&mut self.scenarios)
     }
 
     /// Puts other rules of one model in the place of these

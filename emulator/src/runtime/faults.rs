@@ -3,6 +3,8 @@
 //! They are part of the snapshot, so a request asks those that it began with. A fault that is taken away, or whose time is
 //! over, ends at once for calls that it still holds up: whoever waits for one waits for [`MetFault::over`] too.
 
+mod kept;
+
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+pub(crate) use self::kept::{FaultMistake, FaultReader, KeptFault};
 use super::Shared;
 use crate::{
     settings::{

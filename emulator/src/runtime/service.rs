@@ -10,7 +10,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use arc_swap::ArcSwap;
 use aws_identifiers::Region;
 use bytes::Bytes;
 use counters::{Distribution, Histogram};
@@ -28,14 +27,13 @@ use lookoutvision::{
 use tracing::{error, info};
 
 use crate::{
-    runtime::records::ServiceChange,
+    runtime::{generation::Generation, records::ServiceChange},
     settings::Limits,
     storage::{RecordChange, Records, Storage, StorageError},
 };
 
-/// The service's state
+/// What changes the service's state
 pub(crate) struct Service {
-    state: ArcSwap<State>,
     writer: Mutex<Writer>,
     storage: Arc<dyn Storage>,
     started_at: Timestamp,
@@ -64,7 +62,7 @@ pub(crate) struct Committed {
 }
 
 impl Service {
-    /// A state that is as the configuration declares it, but for what the storage has kept
+    /// A state that is as the configuration declares it, but for what the storage has kept, and what changes it
     ///
     /// # Errors
     /// When a record cannot be read.
@@ -73,10 +71,9 @@ impl Service {
         storage: Arc<dyn Storage>,
         records: &mut Records,
         limits: &Limits,
-    ) -> Result<Self, StorageError> {
+    ) -> Result<(Self, State), StorageError> {
         let (state, tokens, forgotten) = records.take_service(limits.client_tokens_max)?;
-        Ok(Self {
-            state: ArcSwap::from_pointee(state),
+        let service = Self {
             writer: Mutex::new(Writer {
                 tokens,
                 forgotten,
@@ -84,7 +81,8 @@ impl Service {
             }),
             storage,
             started_at,
-        })
+        };
+        Ok((service, state))
     }
 
     /// Whether a change takes as long as a disk does
@@ -114,22 +112,13 @@ impl Service {
         self.started_at
     }
 
-    /// The state as it is now
-    pub(crate) fn state(&self) -> Arc<State> {
-        self.state.load_full()
-    }
-
-    /// The state as it is now, for a moment
-    pub(crate) fn peek(&self) -> arc_swap::Guard<Arc<State>> {
-        self.state.load()
-    }
-
     /// Makes a change, unless its token says that it was made before
     ///
     /// # Errors
     /// When the operation refuses it; nothing is changed then.
     pub(crate) fn commit(
         &self,
+        generation: &Generation,
         declared: &Declared,
         region: &Region,
         now: Timestamp,
@@ -137,19 +126,29 @@ impl Service {
         operation: Operation,
     ) -> Result<Committed, Refused> {
         let mut writer = self.writer();
+        // The tokens and the records are those of the generation that is there now.
+        let is_replaced = generation.is_replaced();
+        let token = token.filter(|_| !is_replaced);
         if let Some(token) = token
             && let Some(first) = writer.tokens.find(&token.key, now)
         {
             info!(token = %token.key.0, "a call with a client token that was used before: nothing is done");
             return repeat(token, first).map_err(Refused::Service);
         }
-        let state = self.state();
+        let state = generation.state();
         let view = state.view(declared, region, now);
         let mut change = Change::new(&state, view, writer.next_change());
         let answer = operation(&mut change)?;
         let Change {
             projects, s3_task, ..
         } = change;
+        if is_replaced {
+            publish(generation, &state, declared, region, projects);
+            return Ok(Committed {
+                answer: answer.into(),
+                s3_task,
+            });
+        }
         let first_call = token.map(|token| {
             let call = FirstCall {
                 fingerprint: token.fingerprint,
@@ -168,7 +167,7 @@ impl Service {
             forgotten: &writer.forgotten,
         })?;
         writer.forgotten.clear();
-        self.publish(&state, declared, region, projects);
+        publish(generation, &state, declared, region, projects);
         if let Some((key, call)) = first_call {
             let tokens_max = declared.declarations().limits.client_tokens_max;
             writer.forgotten = writer.tokens.remember(key, call, tokens_max);
@@ -184,18 +183,19 @@ impl Service {
     /// Only for one that a restart would come to by itself.
     pub(crate) fn apply_in_memory(
         &self,
+        generation: &Generation,
         declared: &Declared,
         region: &Region,
         now: Timestamp,
         operation: Operation,
     ) {
         let mut writer = self.writer();
-        let state = self.state();
+        let state = generation.state();
         let view = state.view(declared, region, now);
         let mut change = Change::new(&state, view, writer.next_change());
         if operation(&mut change).is_ok() {
             let Change { projects, .. } = change;
-            self.publish(&state, declared, region, projects);
+            publish(generation, &state, declared, region, projects);
         }
         drop(writer);
     }
@@ -205,50 +205,37 @@ impl Service {
         self.storage.close();
     }
 
-    /// Back to the configuration
-    ///
-    /// # Errors
-    /// When the state file cannot be written; nothing is changed then.
-    pub(crate) fn reset(&self) -> Result<(), StorageError> {
-        self.replace(State::default(), Tokens::default(), &Vec::new)
-    }
-
     /// The state and the client tokens, as they are between two changes
-    pub(crate) fn state_and_tokens<T>(&self, read: impl FnOnce(&State, &Tokens) -> T) -> T {
+    pub(crate) fn state_and_tokens<T>(
+        &self,
+        generation: &Generation,
+        read: impl FnOnce(&State, &Tokens) -> T,
+    ) -> T {
         let writer = self.writer();
-        read(&self.state(), &writer.tokens)
+        read(&generation.state(), &writer.tokens)
     }
 
-    /// Puts another state and other tokens in the place of these; `records` are all that the storage has from then on
+    /// Ends a generation: `records` are all that the storage has from then on, `tokens` all that are remembered, and
+    /// `publish` shows what takes its place
+    ///
+    /// The caller holds the lock of its scenarios.
     ///
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
     pub(crate) fn replace(
         &self,
-        state: State,
+        generation: &Generation,
         tokens: Tokens,
         records: &dyn Fn() -> Vec<RecordChange>,
+        publish: impl FnOnce(),
     ) -> Result<(), StorageError> {
         let mut writer = self.writer();
         self.storage.replace(records)?;
         writer.tokens = tokens;
         writer.forgotten.clear();
-        self.state.store(Arc::new(state));
+        generation.give_way();
+        publish();
         Ok(())
-    }
-
-    fn publish(&self, state: &State, declared: &Declared, region: &Region, projects: Overlay) {
-        let mut next = state.clone();
-        let account_id = &declared.declarations().account_id;
-        for (name, project) in projects {
-            // That a project was deleted is remembered only where its declaration would bring it back.
-            if project.is_none() && !declared.has(region, &name) {
-                next.forget(account_id, region, &name);
-            } else {
-                next.insert(account_id, region, name, project);
-            }
-        }
-        self.state.store(Arc::new(next));
     }
 
     fn persist(&self, change: &ServiceChange<'_>) -> Result<(), ServiceError> {
@@ -276,6 +263,7 @@ impl Service {
             ServiceError::InternalServerException {
                 message: format!("The state could not be written: {error}").into(),
                 retry_after_seconds: None,
+                limit: None,
             }
         })
     }
@@ -291,6 +279,20 @@ impl Writer {
         self.changes += 1;
         ChangeNumber(self.changes)
     }
+}
+
+fn publish(generation: &Generation, state: &State, declared: &Declared, region: &Region, projects: Overlay) {
+    let mut next = state.clone();
+    let account_id = &declared.declarations().account_id;
+    for (name, project) in projects {
+        // That a project was deleted is remembered only where its declaration would bring it back.
+        if project.is_none() && !declared.has(region, &name) {
+            next.forget(account_id, region, &name);
+        } else {
+            next.insert(account_id, region, name, project);
+        }
+    }
+    generation.state.store(Arc::new(next));
 }
 
 /// The projects of a change as they were before it

@@ -3,24 +3,33 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
-use lookoutvision::{canned::PutRules, model::ModelAddress, store::Declared};
+use lookoutvision::{
+    canned::PutRules,
+    model::ModelAddress,
+    scenarios::Scenarios,
+    store::{Declared, State},
+};
 
 use super::{
     acknowledged::AcknowledgedChanges,
     faults::FaultSet,
+    generation::Generation,
     policy_texts::{self, PolicyTexts},
     rules::RuleChanges,
 };
 use crate::{
+    clock::Clock,
     identity::{AccessKey, Principal, sessions::Sessions},
     network::entry_point::EndpointTable,
     settings::Settings,
 };
 
 /// The configuration in force, with everything that calls made
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) settings: Arc<Settings>,
+    /// The service's state, its clock and its counts
+    pub(crate) generation: Arc<Generation>,
     pub(crate) endpoints: EndpointTable,
     /// The projects that the configuration declares, as the service's state begins with them
     pub(crate) declared: Arc<Declared>,
@@ -48,7 +57,20 @@ impl Snapshot {
         );
     }
 
-    pub(crate) fn new(settings: Arc<Settings>, made: &AcknowledgedChanges, started_at: Timestamp) -> Self {
+    /// What a configuration says, with nothing called yet
+    pub(crate) fn untouched(settings: Arc<Settings>, started_at: Timestamp) -> Self {
+        let clock = Arc::new(Clock::default());
+        let generation = Generation::new(State::default(), Scenarios::default(), clock, &settings.limits);
+        let made = AcknowledgedChanges::empty();
+        Self::new(settings, Arc::new(generation), &made, started_at)
+    }
+
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        generation: Arc<Generation>,
+        made: &AcknowledgedChanges,
+        started_at: Timestamp,
+    ) -> Self {
         let declared = Arc::new(Declared::new(settings.lookoutvision.clone(), started_at));
         let endpoints = made.endpoints().table(&settings.networks, started_at);
         let keys = settings
@@ -66,6 +88,7 @@ impl Snapshot {
         Self {
             faults: Arc::new(FaultSet::of(&settings.faults)),
             settings,
+            generation,
             declared,
             endpoints,
             keys: Arc::new(keys),

@@ -12,11 +12,15 @@ use arc_swap::ArcSwap;
 use aws_identifiers::{Region, VpcEndpointId};
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
-use lookoutvision::{call_counts::CallCounts, scenarios::Scenarios};
+use lookoutvision::{
+    scenarios::Scenarios,
+    store::{State, idempotency::Tokens},
+};
 
 use super::{
     acknowledged::AcknowledgedChanges,
-    faults::{FaultSet, FaultsUnchanged},
+    faults::{FaultReader, FaultSet, FaultsUnchanged},
+    generation::Generation,
     policy_texts::PolicyTexts,
     rules::RuleReader,
     s3_tasks::S3Tasks,
@@ -38,17 +42,9 @@ use crate::{
 
 /// State, endpoints, policies, sessions, faults, journal, counters and clock
 pub(crate) struct Space {
-    pub(crate) clock: Clock,
     pub(crate) journal: Journal,
     pub(crate) explainer: Explainer,
-    /// How often each model was asked
-    pub(crate) calls: CallCounts,
-    /// How often each rule answered that draws something
-    pub(crate) draws: CallCounts,
-    /// The states of scenarios, which rules ask about and move on
-    pub(crate) scenarios: Arc<Scenarios>,
-    /// Reads rules as those of the configuration are read
-    pub(super) rule_reader: Box<RuleReader>,
+    pub(super) readers: Readers,
     /// Which parts of the policies requests came to
     pub(crate) coverage: Coverage,
     /// Policies that are or were in force
@@ -60,6 +56,12 @@ pub(crate) struct Space {
     snapshot: ArcSwap<Snapshot>,
     /// What calls made; held while a snapshot is replaced
     made: Mutex<AcknowledgedChanges>,
+}
+
+/// What reads what a state and the control API bring, as the configuration's own is read
+pub(crate) struct Readers {
+    pub(crate) rules: Box<RuleReader>,
+    pub(crate) faults: Box<FaultReader>,
 }
 
 /// The control API named an endpoint that is not there
@@ -85,25 +87,22 @@ impl From<StorageError> for NotAttached {
 impl Space {
     pub(crate) fn new(
         settings: Arc<Settings>,
-        service: Service,
-        made: AcknowledgedChanges,
-        rule_reader: Box<RuleReader>,
+        (service, state): (Service, State),
+        mut made: AcknowledgedChanges,
+        readers: Readers,
         clock: Clock,
         journal: Journal,
     ) -> Self {
         let limits = settings.limits;
         let reached = &journal.limits_reached;
         let coverage = Coverage::new(settings.coverage, limits.coverage_documents_max, reached.clone());
-        let snapshot = Snapshot::new(settings, &made, service.started_at());
+        let generation = Generation::new(state, made.take_scenarios(), Arc::new(clock), &limits);
+        let snapshot = Snapshot::new(settings, Arc::new(generation), &made, service.started_at());
         let policy_texts = PolicyTexts::new(reached.clone());
         snapshot.keep_policies(&policy_texts);
         Self {
-            clock,
             explainer: Explainer::default(),
-            calls: CallCounts::new(limits.counted_models_max),
-            draws: CallCounts::new(limits.counted_models_max),
-            scenarios: made.scenarios().clone(),
-            rule_reader,
+            readers,
             coverage,
             policy_texts,
             service,
@@ -120,10 +119,20 @@ impl Space {
         self.snapshot.load_full()
     }
 
+    /// What `PUT /state` and `POST /reset` put another in the place of
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        self.snapshot.load().generation.clone()
+    }
+
+    /// The emulator's clock
+    pub(crate) fn clock(&self) -> Arc<Clock> {
+        self.snapshot.load().generation.clock.clone()
+    }
+
     /// Puts another configuration in force, from the next request on
     pub(super) fn reload(&self, settings: Arc<Settings>) {
         let mut made = self.made();
-        made.reload(&settings, self.clock.now());
+        made.reload(&settings, self.clock().now());
         self.journal.set_limits(&settings.limits);
         self.coverage
             .set_documents_max(settings.limits.coverage_documents_max);
@@ -131,19 +140,19 @@ impl Space {
             self.coverage.turn(settings.coverage);
         }
         let faults = self.snapshot().faults.reloaded(&settings.faults);
-        self.renew_snapshot(settings, &made, &Arc::new(faults));
+        self.renew_snapshot(settings, self.generation(), &made, &Arc::new(faults));
         self.note_change(ChangeKind::Reload);
     }
 
     /// Tells whoever listens that requests from here on see something else
     pub(crate) fn note_change(&self, kind: ChangeKind) {
-        let time = self.clock.now();
+        let time = self.clock().now();
         self.journal.note_change(Change::of(kind, time));
     }
 
     /// Tells listeners that the configuration was read anew and is not in force
     pub(crate) fn note_refused_reload(&self, reasons: &str) {
-        let time = self.clock.now();
+        let time = self.clock().now();
         self.journal.note_change(Change {
             failed: true,
             message: Some(reasons.into()),
@@ -182,17 +191,12 @@ impl Space {
         let now = self.snapshot();
         let mut endpoints = made.endpoints().clone();
         let result = change(&mut endpoints, &now)?;
-        made.put_endpoints(endpoints, self.clock.now())?;
+        made.put_endpoints(endpoints, now.generation.clock.now())?;
         let snapshot = Snapshot {
-            settings: now.settings.clone(),
-            declared: now.declared.clone(),
             endpoints: made
                 .endpoints()
                 .table(&now.settings.networks, self.started_at(&made)),
-            rules: now.rules.clone(),
-            faults: now.faults.clone(),
-            keys: now.keys.clone(),
-            sessions: now.sessions.clone(),
+            ..Snapshot::clone(&now)
         };
         snapshot.keep_policies(&self.policy_texts);
         self.snapshot.store(Arc::new(snapshot));
@@ -212,13 +216,8 @@ impl Space {
         let now = self.snapshot();
         let faults = Arc::new(change(&now.faults, &now.settings.limits)?);
         self.snapshot.store(Arc::new(Snapshot {
-            settings: now.settings.clone(),
-            declared: now.declared.clone(),
-            endpoints: now.endpoints.clone(),
-            rules: now.rules.clone(),
             faults: faults.clone(),
-            keys: now.keys.clone(),
-            sessions: now.sessions.clone(),
+            ..Snapshot::clone(&now)
         }));
         now.faults.give_way_to(&faults);
         self.note_change(ChangeKind::Fault);
@@ -238,13 +237,8 @@ impl Space {
             self.journal.limits_reached.role_sessions_max.note();
         }
         self.snapshot.store(Arc::new(Snapshot {
-            settings: now.settings.clone(),
-            declared: now.declared.clone(),
-            endpoints: now.endpoints.clone(),
-            rules: now.rules.clone(),
-            faults: now.faults.clone(),
-            keys: now.keys.clone(),
             sessions: made.sessions().clone(),
+            ..Snapshot::clone(&now)
         }));
         Ok(())
     }
@@ -256,18 +250,19 @@ impl Space {
     pub(super) fn reset(&self) -> Result<(), StorageError> {
         // Held first, so that nothing is made between the clearing of the file and that of the memory.
         let mut made = self.made();
-        let mut scenarios = self.scenarios.lock();
-        self.service.reset()?;
-        scenarios.clear();
-        drop(scenarios);
+        let settings = self.snapshot().settings.clone();
+        let before = self.generation();
+        let clock = before.clock.clone();
+        let next = Generation::new(State::default(), Scenarios::default(), clock, &settings.limits);
+        let faults = Arc::new(FaultSet::of(&settings.faults));
+        // No call moves one on between the clearing of the file and what takes its place.
+        let _scenarios = before.scenarios.lock();
+        self.service.replace(&before, Tokens::default(), &Vec::new, || {
+            made.forget();
+            self.renew_snapshot(settings, Arc::new(next), &made, &faults);
+        })?;
         // What they were begun for is gone.
         self.s3_tasks.give_up();
-        made.forget();
-        let settings = self.snapshot().settings.clone();
-        let faults = FaultSet::of(&settings.faults);
-        self.renew_snapshot(settings, &made, &Arc::new(faults));
-        self.calls.reset();
-        self.draws.reset();
         self.journal.reset();
         self.note_change(ChangeKind::Reset);
         Ok(())
@@ -311,13 +306,14 @@ impl Space {
     pub(super) fn renew_snapshot(
         &self,
         settings: Arc<Settings>,
+        generation: Arc<Generation>,
         made: &AcknowledgedChanges,
         faults: &Arc<FaultSet>,
     ) {
         let before = self.snapshot();
         let snapshot = Snapshot {
             faults: faults.clone(),
-            ..Snapshot::new(settings, made, self.started_at(made))
+            ..Snapshot::new(settings, generation, made, self.started_at(made))
         };
         snapshot.keep_policies(&self.policy_texts);
         self.snapshot.store(Arc::new(snapshot));

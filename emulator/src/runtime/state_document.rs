@@ -11,14 +11,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_identifiers::AccountId;
+use aws_identifiers::{AccountId, ModelVersion, ProjectName, Region};
 use client_text::{
     escape_indented_json,
-    json::{Object, pointer, with_meant_member},
+    json::{Object, escape_pointer, pointer, with_meant_member},
 };
 use jiff::Timestamp;
 use lookoutvision::{
-    scenarios::States,
+    canned::RuleRef,
+    model::model_arn,
+    scenarios::{CHARACTERS_MAX, Scenarios, States, is_text},
     store::{
         Declared, State,
         document::{DatasetDocument, Documents, Misfit, ModelDocument, ProjectDocument},
@@ -33,15 +35,17 @@ use self::{
     policy_text::PolicyText, role_sessions::SessionDocument, rules::RulesDocument,
 };
 use crate::{
-    clock::ClockState,
+    clock::{Clock, ClockState},
     identity::sessions::Sessions,
     journal::events::ChangeKind,
     network::changes::EndpointChanges,
     runtime::{
-        Snapshot, Space,
+        Readers, Snapshot, Space,
         acknowledged::{record_of_rules, record_of_scenario, record_of_session, records_of_endpoints},
+        faults::{FaultSet, KeptFault},
+        generation::Generation,
         records::ServiceChange,
-        rules::{RuleChanges, RuleReader},
+        rules::RuleChanges,
     },
     storage::{RecordChange, StorageError},
 };
@@ -87,6 +91,9 @@ pub(crate) struct StateDocument {
     /// How often each rule answered that draws something, by ARN and rule
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     draws: BTreeMap<String, u64>,
+    /// Those of the control API; absent: they stay as they are
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<Vec<KeptFault>>,
     /// Absent: the clock stays as it is
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<ClockDocument>,
@@ -141,6 +148,8 @@ struct Ready {
     started_at: Option<Timestamp>,
     counters: BTreeMap<String, u64>,
     draws: BTreeMap<String, u64>,
+    /// `None`: they stay as they are
+    faults: Option<FaultSet>,
     clock: Option<ClockState>,
     left_out: Vec<LeftOut>,
 }
@@ -182,7 +191,7 @@ impl StateDocument {
     }
 
     /// Checks all of it against a configuration
-    fn ready(self, snapshot: &Snapshot, reader: &RuleReader) -> Result<Ready, Misfit> {
+    fn ready(self, snapshot: &Snapshot, readers: &Readers) -> Result<Ready, Misfit> {
         let settings = &snapshot.settings;
         if let Some(account_id) = &self.account_id
             && *account_id != settings.account_id
@@ -199,22 +208,41 @@ impl StateDocument {
         };
         let state = documents.into_state(&snapshot.declared)?;
         let (sessions, left_out) = role_sessions::read(self.role_sessions, snapshot)?;
-        check_counters(&self.counters, settings.limits.counted_models_max)?;
+        let counted_max = settings.limits.counted_models_max;
+        check_counts("/counters", &self.counters, counted_max, |arn| {
+            own_model(arn, &settings.account_id)
+        })?;
+        check_counts("/draws", &self.draws, counted_max, |key| {
+            rule_of_own_model(key, &settings.account_id)
+        })?;
+        if let Some(started_at) = self.started_at {
+            Misfit::check_date("/started_at", started_at)?;
+        }
         check_scenarios(&self.scenarios, settings.limits.scenarios_max)?;
         Ok(Ready {
             state,
             tokens: client_tokens::read(self.client_tokens, settings)?,
             endpoints: endpoints::read(self.vpc_endpoints, settings)?,
             sessions,
-            rules: rules::read(self.rules, settings, reader, &snapshot.rules)?,
+            rules: rules::read(self.rules, settings, &readers.rules, &snapshot.rules)?,
             scenarios: self.scenarios,
             started_at: self.started_at,
             counters: self.counters,
             draws: self.draws,
+            faults: self
+                .faults
+                .map(|kept| faults(kept, snapshot, readers))
+                .transpose()?,
             clock: self.clock.map(ClockDocument::read).transpose()?,
             left_out,
         })
     }
+}
+
+fn faults(kept: Vec<KeptFault>, snapshot: &Snapshot, readers: &Readers) -> Result<FaultSet, Misfit> {
+    let faults_max = snapshot.settings.limits.faults_max;
+    let faults = snapshot.faults.with_kept(kept, faults_max, &readers.faults);
+    faults.map_err(|mistake| Misfit::at(format!("/faults{}", mistake.path), mistake.message))
 }
 
 fn told(misfit: &Misfit) -> String {
@@ -224,22 +252,56 @@ fn told(misfit: &Misfit) -> String {
     }
 }
 
-fn check_counters(counters: &BTreeMap<String, u64>, models_max: usize) -> Result<(), Misfit> {
-    if counters.len() > models_max {
+fn check_counts(
+    path: &str,
+    counts: &BTreeMap<String, u64>,
+    counted_max: usize,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), Misfit> {
+    if counts.len() > counted_max {
         let message = format!(
-            "{} are more than limits.counted_models_max ({models_max})",
-            counters.len()
+            "{} are more than limits.counted_models_max ({counted_max})",
+            counts.len()
         );
-        return Err(Misfit::at("/counters", message));
+        return Err(Misfit::at(path, message));
     }
-    let is_model_arn = |arn: &str| arn.starts_with("arn:") && arn.contains(":model/");
-    match counters.keys().find(|arn| !is_model_arn(arn)) {
-        Some(arn) => {
-            let path = format!("/counters/{}", client_text::json::escape_pointer(arn));
-            Err(Misfit::at(path, format!("`{arn}` is not the ARN of a model")))
-        }
-        None => Ok(()),
+    counts.keys().try_for_each(|key| {
+        check(key).map_err(|message| Misfit::at(format!("{path}/{}", escape_pointer(key)), message))
+    })
+}
+
+/// Refuses what is not the ARN of a model of this account
+fn own_model(arn: &str, account_id: &AccountId) -> Result<(), String> {
+    let model = || {
+        let mut parts = arn.splitn(6, ':').skip(3);
+        let region: Region = parts.next()?.parse().ok()?;
+        let account_id: AccountId = parts.next()?.parse().ok()?;
+        let (project, version) = parts.next()?.strip_prefix("model/")?.split_once('/')?;
+        let (project, version) = (project.parse().ok()?, version.parse().ok()?);
+        Some((region, account_id, project, version))
+    };
+    let found: Option<(Region, AccountId, ProjectName, ModelVersion)> = model();
+    let found = found.filter(|(region, account_id, project, version)| {
+        model_arn(account_id, region, project.as_str(), version.as_str()) == arn
+    });
+    match found {
+        None => Err(format!("`{arn}` is not the ARN of a model")),
+        Some((_, found, ..)) if found != *account_id => Err(format!(
+            "this is a model of account {found}, and the configuration's account is {account_id}"
+        )),
+        Some(_) => Ok(()),
     }
+}
+
+/// Refuses what is not the ARN of a model of this account and a rule of it
+fn rule_of_own_model(key: &str, account_id: &AccountId) -> Result<(), String> {
+    let (arn, rule) = key
+        .split_once(' ')
+        .ok_or_else(|| format!("`{key}` is not the ARN of a model and a rule"))?;
+    own_model(arn, account_id)?;
+    rule.parse::<RuleRef>()
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 fn check_scenarios(scenarios: &States, scenarios_max: usize) -> Result<(), Misfit> {
@@ -250,7 +312,16 @@ fn check_scenarios(scenarios: &States, scenarios_max: usize) -> Result<(), Misfi
         );
         return Err(Misfit::at("/scenarios", message));
     }
-    Ok(())
+    let texts = scenarios
+        .iter()
+        .find(|(name, state)| !is_text(name) || !is_text(state));
+    match texts {
+        None => Ok(()),
+        Some((name, _)) => Err(Misfit::at(
+            format!("/scenarios/{}", escape_pointer(name)),
+            format!("a scenario's name and its state have 1 to {CHARACTERS_MAX} characters"),
+        )),
+    }
 }
 
 impl Space {
@@ -260,7 +331,8 @@ impl Space {
         let made = self.made();
         let snapshot = self.snapshot();
         let account_id = &snapshot.settings.account_id;
-        let (documents, client_tokens) = self.service.state_and_tokens(|state, tokens| {
+        let generation = &snapshot.generation;
+        let (documents, client_tokens) = self.service.state_and_tokens(generation, |state, tokens| {
             (
                 Documents::of(state, account_id),
                 client_tokens::documents(tokens, account_id),
@@ -277,10 +349,11 @@ impl Space {
             vpc_endpoints: endpoints::documents(made.endpoints(), &snapshot.settings.networks),
             role_sessions: role_sessions::documents(made.sessions(), secrets),
             rules: rules::documents(made.rules()),
-            scenarios: self.scenarios.lock().clone(),
-            counters: self.calls.all(),
-            draws: self.draws.all(),
-            clock: Some(self.clock.state().into()),
+            scenarios: generation.scenarios.lock().clone(),
+            counters: generation.calls.all(),
+            draws: generation.draws.all(),
+            faults: Some(snapshot.faults.kept()),
+            clock: Some(generation.clock.state().into()),
         }
     }
 
@@ -301,9 +374,10 @@ impl Space {
             started_at,
             counters,
             draws,
+            faults,
             clock,
             left_out,
-        } = document.ready(&snapshot, &self.rule_reader)?;
+        } = document.ready(&snapshot, &self.readers)?;
         let mut records = records_of_endpoints(&endpoints.take_touched());
         records.extend(sessions.requests().map(|request| record_of_session(&request)));
         records.extend(tokens.iter().map(|(key, call)| client_tokens::record(key, call)));
@@ -314,20 +388,28 @@ impl Space {
                 .map(|(name, state)| record_of_scenario(name, state)),
         );
         records.extend(records_of(&state, &snapshot.declared));
-        // Held, so that no call moves one on between the clearing of the file and that of the memory.
-        let mut states = self.scenarios.lock();
-        self.service.replace(state, tokens, &|| records.clone())?;
-        *states = scenarios;
-        drop(states);
+        let before = &snapshot.generation;
+        let clock = match clock {
+            None => before.clock.clone(),
+            Some(state) => {
+                let next = Clock::clone(&before.clock);
+                next.set(state).expect("it was checked");
+                Arc::new(next)
+            }
+        };
+        let scenarios = Scenarios::of(scenarios);
+        let next = Generation::new(state, scenarios, clock, &snapshot.settings.limits);
+        next.calls.replace(&counters);
+        next.draws.replace(&draws);
+        let faults = faults.map_or_else(|| snapshot.faults.clone(), Arc::new);
+        // Held, so that no call moves one on between the clearing of the file and what takes its place.
+        let _scenarios = before.scenarios.lock();
+        self.service.replace(before, tokens, &|| records.clone(), || {
+            made.replace(endpoints, sessions, rules, started_at);
+            self.renew_snapshot(snapshot.settings.clone(), Arc::new(next), &made, &faults);
+        })?;
         // What they were begun for is gone.
         self.s3_tasks.give_up();
-        made.replace(endpoints, sessions, rules, started_at);
-        if let Some(clock) = clock {
-            self.clock.set(clock).expect("it was checked");
-        }
-        self.calls.replace(&counters);
-        self.draws.replace(&draws);
-        self.renew_snapshot(snapshot.settings.clone(), &made, &snapshot.faults);
         self.note_change(ChangeKind::State);
         Ok(left_out)
     }

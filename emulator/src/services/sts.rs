@@ -288,10 +288,7 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::{
-        config::Config, identity::Credentials, runtime::acknowledged::AcknowledgedChanges,
-        services::vocabulary::STS_ACTIONS,
-    };
+    use crate::{config::Config, identity::Credentials, services::vocabulary::STS_ACTIONS};
 
     const CONFIG: &str = "
 roles:
@@ -303,11 +300,7 @@ roles:
     #[test]
     fn the_keys_of_each_permission_are_those_of_the_reference() {
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-        let snapshot = Arc::new(Snapshot::new(
-            config.settings,
-            &AcknowledgedChanges::empty(),
-            Timestamp::UNIX_EPOCH,
-        ));
+        let snapshot = Arc::new(Snapshot::untouched(config.settings, Timestamp::UNIX_EPOCH));
         let caller = Caller {
             principal: snapshot.settings.identities.principals[0].clone(),
             credentials: Credentials::LongTerm,

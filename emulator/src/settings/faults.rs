@@ -11,7 +11,7 @@ use aws_identifiers::{AccessKeyId, ModelVersion, ProjectName, Region, VpcEndpoin
 use http::StatusCode;
 use iam_policy::matches_glob;
 use ipnet::IpNet;
-use lookoutvision::canned::Between;
+use lookoutvision::canned::CallNumbers;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -27,7 +27,7 @@ pub(crate) struct Fault {
     /// What must hold of a call; for a fault of the handshake, of a connection
     pub(crate) when: When,
     /// Which calls that match, counted from 1
-    pub(crate) call: Option<Between>,
+    pub(crate) call: Option<CallNumbers>,
     /// How many of those meet it: from 0 to 1
     pub(crate) probability: f64,
     /// What is drawn from
@@ -207,7 +207,7 @@ impl Fault {
     ///
     /// The same number always gives the same answer, on every machine and whoever else calls at the same time.
     pub(crate) fn strikes(&self, number: u64) -> bool {
-        self.call.is_none_or(|range| range.contains(number))
+        self.call.is_none_or(|calls| calls.contain(number))
             && self.draws.of_probability(number) < self.probability
     }
 
@@ -296,6 +296,20 @@ impl ConnectionFault {
     /// Whether the client gets all of the answer
     pub(crate) fn leaves_the_whole_answer(self) -> bool {
         matches!(self.kind, ConnectionFaultKind::Slow { .. })
+    }
+}
+
+/// What the client sees of it
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExpiredCertificate => "the certificate has expired",
+            Self::NotYetValid => "the certificate is not valid yet",
+            Self::WrongName => "the certificate is one for another name",
+            Self::UnknownAuthority => "the certificate is signed by an unknown authority",
+            Self::Reset => "the connection is reset after the ClientHello",
+            Self::Stall(_) => "nothing comes after the ClientHello",
+        })
     }
 }
 

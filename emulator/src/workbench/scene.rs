@@ -21,7 +21,7 @@ use crate::{
     authorization::{Coverage, RequestTags, SupposedCall},
     identity::Caller,
     network::entry_point::EntryPoint,
-    runtime::{Snapshot, Space, acknowledged::AcknowledgedChanges},
+    runtime::{Snapshot, Space},
     services::lookoutvision::call,
     settings::Settings,
 };
@@ -53,7 +53,7 @@ impl Scene {
         now: Timestamp,
         default_region: impl FnOnce(&Snapshot) -> Region,
     ) -> Self {
-        let snapshot = Snapshot::new(settings, &AcknowledgedChanges::empty(), now);
+        let snapshot = Snapshot::untouched(settings, now);
         Self {
             default_region: default_region(&snapshot),
             snapshot: Arc::new(snapshot),
@@ -68,10 +68,10 @@ impl Scene {
         let snapshot = space.snapshot();
         Self {
             default_region: default_region(&snapshot),
+            state: snapshot.generation.state(),
+            now: snapshot.generation.clock.now(),
             snapshot,
             callers: Callers::Declared,
-            state: space.service.state(),
-            now: space.clock.now(),
         }
     }
 

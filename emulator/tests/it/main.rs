@@ -30,6 +30,7 @@ mod http2;
 mod init;
 mod journal;
 mod life_cycle;
+mod limits_reached;
 mod long_texts;
 mod metrics;
 mod perimeters;
@@ -58,6 +59,7 @@ mod signatures;
 #[cfg(unix)]
 mod start_messages;
 mod state;
+mod state_bounds;
 mod stopping;
 mod sts;
 mod support;

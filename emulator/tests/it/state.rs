@@ -723,13 +723,34 @@ fn exec_begins_with_a_state_and_leaves_one_however_its_command_ends() {
         assert_eq!(end["clock"]["offset_seconds"], 7, "{end}");
         std::fs::remove_file(file).expect("it is ours");
     }
+    // What cannot be written at the end is told before anything begins.
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("there is mkfifo").success());
+    for place in ["no/such/folder", "pipe", "."] {
+        let (code, printed) = run(
+            folder.path(),
+            &["exec", "--export-on-exit", place, "--", "touch", "ran"],
+        );
+        assert_eq!(code, Some(64), "{printed}");
+        let told = format!("--export-on-exit: `{place}` cannot be written: ");
+        assert!(printed.starts_with(&told), "{printed}");
+        assert!(!folder.path().join("ran").exists());
+    }
+    // What comes in between is told at the end.
     let (code, printed) = run(
         folder.path(),
-        &["exec", "--export-on-exit", "no/such/folder", "--", "true"],
+        &["exec", "--export-on-exit", "gone/end.json", "--", "true"],
+    );
+    assert_eq!(code, Some(64), "{printed}");
+    std::fs::create_dir(folder.path().join("gone")).expect("the folder is ours");
+    let (code, printed) = run(
+        folder.path(),
+        &["exec", "--export-on-exit", "gone/end.json", "--", "rmdir", "gone"],
     );
     assert_eq!(code, Some(1), "{printed}");
     assert!(
-        printed.contains("the state could not be written to `no/such/folder`"),
+        printed.contains("the state could not be written to `gone/end.json`"),
         "{printed}"
     );
     for (content, told) in [

@@ -9,7 +9,7 @@ mod drawn;
 mod recorded;
 mod segmentation;
 
-use std::{cell::OnceCell, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, fmt, num::NonZeroU64, str::FromStr, sync::Arc};
 
 use aws_identifiers::VpcEndpointId;
 
@@ -94,7 +94,7 @@ pub struct When {
     /// The present states of scenarios, by name
     pub scenario: BTreeMap<Box<str>, Box<str>>,
     /// Which call of this model it is, counted from 1 since the start or the last reset
-    pub call: Option<Between>,
+    pub call: Option<CallNumbers>,
 }
 
 /// A range with both ends included
@@ -104,6 +104,15 @@ pub struct Between {
     pub from: u64,
     /// The largest value
     pub to: u64,
+}
+
+/// Calls by their numbers, which are counted from 1
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallNumbers {
+    /// The first and the last that can be meant
+    pub between: Between,
+    /// Beginning with the first, each so-manieth; 1: all of them
+    pub every: NonZeroU64,
 }
 
 /// What a rule answers
@@ -267,7 +276,7 @@ impl When {
                 .vpc_endpoint_id
                 .as_ref()
                 .is_none_or(|id| Some(id) == call.vpc_endpoint_id)
-            && self.call.is_none_or(|range| range.contains(call.number))
+            && self.call.is_none_or(|calls| calls.contain(call.number))
             && self
                 .scenario
                 .iter()
@@ -289,6 +298,24 @@ impl Between {
     /// Whether the value lies in the range
     pub fn contains(self, value: u64) -> bool {
         (self.from..=self.to).contains(&value)
+    }
+}
+
+impl CallNumbers {
+    /// Whether the call of this number is meant
+    pub fn contain(self, number: u64) -> bool {
+        let since_first = number.saturating_sub(self.between.from);
+        self.between.contains(number) && since_first % self.every == 0
+    }
+}
+
+/// All calls from the first to the last
+impl From<Between> for CallNumbers {
+    fn from(between: Between) -> Self {
+        Self {
+            between,
+            every: NonZeroU64::MIN,
+        }
     }
 }
 
@@ -435,6 +462,27 @@ impl fmt::Display for RuleRef {
         }
     }
 }
+
+impl FromStr for RuleRef {
+    type Err = UnknownRule;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRule> {
+        let index = |list: &str| text.strip_prefix(list)?.strip_suffix(']')?.parse().ok();
+        let put = || text.strip_prefix("r-")?.parse().ok().map(Self::Put);
+        let rule_ref = put()
+            .or_else(|| index("model.detect_anomalies[").map(Self::Model))
+            .or_else(|| index("project.detect_anomalies[").map(Self::Project));
+        // What is written otherwise, such as `r-01`, is none.
+        rule_ref
+            .filter(|rule_ref| rule_ref.to_string() == text)
+            .ok_or_else(|| UnknownRule(text.to_owned()))
+    }
+}
+
+/// A text that stands for no rule
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a rule, such as `r-1` or `model.detect_anomalies[0]`")]
+pub struct UnknownRule(String);
 
 #[cfg(test)]
 mod tests;

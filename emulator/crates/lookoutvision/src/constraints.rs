@@ -14,6 +14,7 @@ use client_text::Shown;
 
 mod shapes;
 
+pub(crate) use self::shapes::is_component_version;
 pub use self::shapes::{is_reserved_tag_key, is_tag_text};
 
 /// A kind of member: a string shape of the API model

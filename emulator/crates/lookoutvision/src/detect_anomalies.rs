@@ -260,6 +260,7 @@ fn find_rule<'s>(
         let next = next.map_err(|error| ServiceError::InternalServerException {
             message: error.to_string().into(),
             retry_after_seconds: None,
+            limit: Some("limits.scenarios_max"),
         })?;
         (memory.persist)(&rule.set_scenario)?;
         *states = next;

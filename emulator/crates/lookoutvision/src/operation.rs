@@ -19,6 +19,7 @@ use crate::{
             StartModelPackagingJobRequest, StartModelRequest, StopModelRequest, TagResourceRequest,
             UntagResourceRequest, UpdateDatasetEntriesRequest,
         },
+        strict,
     },
     error::ServiceError,
     operations::{datasets, models, packaging, projects, tags},
@@ -175,7 +176,21 @@ impl Operation {
     pub fn authorized_on(self) -> AuthorizedOn {
         self.row().authorized_on
     }
+
+    /// Refuses what cannot be a client token of this operation
+    ///
+    /// # Errors
+    /// With the reason: it has another form, or the operation takes none.
+    pub fn check_client_token(self, token: &str) -> Result<(), String> {
+        let structure = self.request();
+        if !structure.members.iter().any(|member| member.name == CLIENT_TOKEN) {
+            return Err(format!("{self} takes no client token"));
+        }
+        strict::refuse_unfit_member_of(structure, CLIENT_TOKEN, &token.into()).map_err(|unfit| unfit.message)
+    }
 }
+
+const CLIENT_TOKEN: &str = "ClientToken";
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -21,6 +21,14 @@ pub type States = BTreeMap<Arc<str>, Arc<str>>;
 /// The state of a scenario that nobody has set
 pub const STARTED: &str = "Started";
 
+/// Characters of a scenario's name, and of its state
+pub const CHARACTERS_MAX: usize = 256;
+
+/// Whether a scenario can have this name, or be in this state
+pub fn is_text(text: &str) -> bool {
+    (1..=CHARACTERS_MAX).contains(&text.chars().count())
+}
+
 /// Every scenario
 #[derive(Debug, Default)]
 pub struct Scenarios(Mutex<States>);

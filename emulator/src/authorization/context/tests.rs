@@ -14,7 +14,7 @@ use crate::{
     identity::Principal,
     network::{entry_point::Scope, host_name::EmulatedService},
     request::{Connection, TlsSession, body::BodyBudget},
-    runtime::{Snapshot, acknowledged::AcknowledgedChanges},
+    runtime::Snapshot,
     services::{
         lookoutvision::call::Call,
         vocabulary::{ALWAYS_SET_KEYS, SET_KEYS},
@@ -35,11 +35,7 @@ projects:
 
 fn snapshot() -> Arc<Snapshot> {
     let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-    Arc::new(Snapshot::new(
-        config.settings,
-        &AcknowledgedChanges::empty(),
-        Timestamp::UNIX_EPOCH,
-    ))
+    Arc::new(Snapshot::untouched(config.settings, Timestamp::UNIX_EPOCH))
 }
 
 /// A request by one of the principals, with everything that is asked about it

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client_text::spelling::suggestion;
 use http::StatusCode;
-use lookoutvision::{canned::Between, operation::Operation};
+use lookoutvision::operation::Operation;
 
 use super::{
     super::{
@@ -18,7 +18,7 @@ use super::{
         problems::{Place, Report},
     },
     Unique, each,
-    rules::refuse_upside_down,
+    rules::call_numbers,
 };
 use crate::{
     network::host_name::EmulatedService,
@@ -55,11 +55,9 @@ pub(in crate::config) fn fault(
     let kind = kind(&fault_place, report)?;
     let stage = stage(read.stage, kind, place, report);
     let asked = read.when.unwrap_or_default();
-    let call = asked.call.as_ref().map(|range| {
-        let (from, to) = (range.from.unwrap_or(1), range.to.unwrap_or(u64::MAX));
-        refuse_upside_down(from, to, &place.child("when").child("call"), report);
-        Between { from, to }
-    });
+    let call_place = place.child("when").child("call");
+    let call = asked.call.as_ref();
+    let call = call.map(|calls| call_numbers(calls, &call_place, report));
     let when = when(asked, kind, stage, &place.child("when"), report);
     let delay = read
         .fault

@@ -1,10 +1,14 @@
 //! The `detect_anomalies` rules.
 
-use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, num::NonZeroU64, sync::Arc, time::Duration};
 
-use lookoutvision::canned::{
-    Anomaly, Between, CannedError, CannedRule, Confidence, ConfidenceError, ConfidenceRange, Delay,
-    DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle, Segmentation, Then, Verdict, When,
+use lookoutvision::{
+    canned::{
+        Anomaly, Between, CallNumbers, CannedError, CannedRule, Confidence, ConfidenceError, ConfidenceRange,
+        Delay, DetectAnomaliesError, ImageFormat, RecordedAnswer, Rectangle, Segmentation, Then, Verdict,
+        When,
+    },
+    scenarios,
 };
 
 use super::{
@@ -12,7 +16,7 @@ use super::{
         Problem,
         file::{
             Entries, List,
-            rules::{self, ContentType, ErrorCode},
+            rules::{self, Calls, ContentType, ErrorCode},
         },
         files::Files,
         problems::{Place, Report},
@@ -32,7 +36,7 @@ pub(super) fn validate(
         let when = when(written.when.unwrap_or_default(), &place.child("when"), report);
         let then_place = place.child("then");
         let mut answer = written.then?;
-        let set_scenario = scenarios(
+        let set_scenario = states_of_scenarios(
             answer.set_scenario.take(),
             &then_place.child("set_scenario"),
             report,
@@ -51,7 +55,7 @@ pub(super) fn validate(
 }
 
 /// Scenarios with a state for each; what is wrong with one was reported
-fn scenarios(
+fn states_of_scenarios(
     written: Option<Entries<ScenarioText>>,
     place: &Place,
     report: &Report<'_>,
@@ -59,8 +63,10 @@ fn scenarios(
     let states = written.unwrap_or_default().into_iter();
     states
         .filter_map(|(name, state)| {
-            if !(1..=256).contains(&name.chars().count()) {
-                report.problem(&place.child(&name), "a scenario's name has 1 to 256 characters");
+            if !scenarios::is_text(&name) {
+                let most = scenarios::CHARACTERS_MAX;
+                let message = format!("a scenario's name has 1 to {most} characters");
+                report.problem(&place.child(&name), message);
             }
             Some((name.into(), state?.0.into()))
         })
@@ -91,6 +97,23 @@ pub(super) fn refuse_upside_down<N: Copy + PartialOrd + Display>(
     }
 }
 
+/// Which calls are meant
+pub(super) fn call_numbers(calls: &Calls, place: &Place, report: &Report<'_>) -> CallNumbers {
+    let every = calls.every.unwrap_or(NonZeroU64::MIN);
+    let (from, to) = (calls.from.unwrap_or(every.get()), calls.to.unwrap_or(u64::MAX));
+    match calls.from {
+        None if from > to => {
+            let message = format!("the first of `every` ({from}) is more than `to` ({to})");
+            report.problem(place, message);
+        }
+        _ => refuse_upside_down(from, to, place, report),
+    }
+    CallNumbers {
+        between: Between { from, to },
+        every,
+    }
+}
+
 fn when(asked: rules::When, place: &Place, report: &Report<'_>) -> Option<When> {
     let between = |key: &str, ends: Option<(Option<u64>, Option<u64>)>, least: u64| {
         let (from, to) = ends?;
@@ -113,7 +136,9 @@ fn when(asked: rules::When, place: &Place, report: &Report<'_>) -> Option<When> 
     );
     let width = from_one("width", asked.width);
     let height = from_one("height", asked.height);
-    let call = from_one("call", asked.call);
+    let call = asked
+        .call
+        .map(|calls| call_numbers(&calls, &place.child("call"), report));
     let exactly = |pixels: Option<u64>| {
         pixels.map(|pixels| Between {
             from: pixels,
@@ -132,7 +157,7 @@ fn when(asked: rules::When, place: &Place, report: &Report<'_>) -> Option<When> 
         height: exact_height.or(height),
         principal: asked.principal.map(String::into_boxed_str),
         access_key_id: asked.access_key_id.map(|id| id.0.as_str().into()),
-        scenario: scenarios(asked.scenario, &place.child("scenario"), report),
+        scenario: states_of_scenarios(asked.scenario, &place.child("scenario"), report),
         vpc_endpoint_id: asked.vpc_endpoint_id.map(|id| id.0),
         call,
     })

@@ -147,7 +147,7 @@ impl Space {
         self.check_project(model, &snapshot)?;
         let settings = &snapshot.settings;
         let (rules, warnings) = match written {
-            Some(written) => (self.rule_reader)(written, settings).map_err(NotChanged::Mistakes)?,
+            Some(written) => (self.readers.rules)(written, settings).map_err(NotChanged::Mistakes)?,
             None => (Vec::new(), Vec::new()),
         };
         let mut changes = (**made.rules()).clone();
@@ -159,7 +159,12 @@ impl Space {
             return Err(NotChanged::TooMany(message));
         }
         made.put_rules(changes, model)?;
-        self.renew_snapshot(settings.clone(), &made, &self.snapshot().faults);
+        self.renew_snapshot(
+            settings.clone(),
+            snapshot.generation.clone(),
+            &made,
+            &snapshot.faults,
+        );
         self.note_change(ChangeKind::Rule);
         Ok(PutIn { id, warnings })
     }
@@ -169,7 +174,7 @@ impl Space {
         if declaration(model, snapshot).is_some() {
             return Ok(());
         }
-        let state = self.service.state();
+        let state = snapshot.generation.state();
         let account_id = &snapshot.settings.account_id;
         let overlays = state
             .overlays()
@@ -216,7 +221,7 @@ impl Space {
         let mut states: BTreeMap<String, String> = spoken_of
             .map(|name| (name.to_string(), scenarios::STARTED.to_owned()))
             .collect();
-        let set = self.scenarios.lock();
+        let set = snapshot.generation.scenarios.lock();
         states.extend(
             set.iter()
                 .map(|(name, state)| (name.to_string(), state.to_string())),
@@ -229,8 +234,11 @@ impl Space {
     /// # Errors
     /// When there are too many of them, or the state file cannot be written.
     pub(crate) fn set_scenario(&self, name: &str, state: &str) -> Result<(), NotChanged> {
-        let scenarios_max = self.snapshot().settings.limits.scenarios_max;
-        let mut states = self.scenarios.lock();
+        // Held, so that nothing takes the place of the states meanwhile.
+        let _made = self.made();
+        let snapshot = self.snapshot();
+        let scenarios_max = snapshot.settings.limits.scenarios_max;
+        let mut states = snapshot.generation.scenarios.lock();
         let (key, value) = (Box::from(name), Box::from(state));
         let next = scenarios::with(&states, [(&key, &value)], scenarios_max);
         let next = next.map_err(|error: TooManyScenarios| {
@@ -259,7 +267,9 @@ impl Space {
             };
             return Err(NotChanged::Unknown(message));
         }
-        let mut states = self.scenarios.lock();
+        let _made = self.made();
+        let generation = self.generation();
+        let mut states = generation.scenarios.lock();
         self.service
             .commit_records(&|| vec![RecordChange::remove(Table::Scenarios, name)])?;
         states.remove(name);

@@ -1,5 +1,7 @@
 //! Client tokens in a document: calls that are answered again and not done again.
 
+use std::collections::BTreeMap;
+
 use aws_identifiers::{AccountId, Region};
 use client_text::{hex, spelling};
 use jiff::Timestamp;
@@ -11,6 +13,7 @@ use lookoutvision::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     settings::Settings,
@@ -59,7 +62,7 @@ pub(super) fn read(documents: Vec<ClientTokenDocument>, settings: &Settings) -> 
         );
         return Err(Misfit::at("/client_tokens", message));
     }
-    let mut tokens = Tokens::default();
+    let (mut tokens, mut places) = (Tokens::default(), BTreeMap::new());
     for (index, document) in documents.into_iter().enumerate() {
         let path = format!("/client_tokens/{index}");
         let ClientTokenDocument {
@@ -70,19 +73,33 @@ pub(super) fn read(documents: Vec<ClientTokenDocument>, settings: &Settings) -> 
             answer,
             at,
         } = document;
-        if !Operation::ALL.iter().any(|known| known.name() == operation) {
+        let Some(known) = Operation::ALL.into_iter().find(|known| known.name() == operation) else {
             let message = match spelling::meant(&operation, &Operation::ALL.map(Operation::name)) {
                 Some(meant) => format!("there is no operation `{operation}`; did you mean `{meant}`?"),
                 None => format!("there is no operation `{operation}`"),
             };
             return Err(Misfit::at(format!("{path}/operation"), message));
+        };
+        known
+            .check_client_token(&token)
+            .map_err(|message| Misfit::at(format!("{path}/token"), message))?;
+        if serde_json::from_str::<Map<String, Value>>(&answer).is_err() {
+            return Err(Misfit::at(
+                format!("{path}/answer"),
+                "expected the text of a JSON object",
+            ));
         }
+        Misfit::check_date(format!("{path}/at"), at)?;
         let key = TokenKey::new(settings.account_id.as_str(), region.as_str(), &operation, &token);
         let call = FirstCall {
             fingerprint: sha256(&request_sha256, &format!("{path}/request_sha256"))?,
             answer,
             at,
         };
+        if let Some(first) = places.insert(key.clone(), path.clone()) {
+            let message = format!("the token of this operation and Region stands at {first} already");
+            return Err(Misfit::at(format!("{path}/token"), message));
+        }
         tokens.remember(key, call, tokens_max);
     }
     Ok(tokens)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_identifiers::{Region, SecurityGroupId, SubnetId, VpcEndpointId, VpcId};
-use client_text::hex;
+use client_text::{hex, json::escape_pointer};
 use iam_policy::{PolicyDocument, PolicyType};
 use jiff::Timestamp;
 use lookoutvision::store::document::Misfit as Misplaced;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PolicyText, client_tokens::sha256};
 use crate::{
+    identity::{RESOURCE_TAGS_MAX, check_resource_tag},
     network::{
         Networks, PrivateDns, VpcEndpoint,
         changes::{EndpointChanges, MadeEndpoint, Misfit, Overrides},
@@ -192,6 +193,21 @@ pub(super) fn read(
     }
 }
 
+fn check_tags(tags: &BTreeMap<String, String>, path: &str) -> Result<(), Misplaced> {
+    if tags.len() > RESOURCE_TAGS_MAX {
+        let message = format!(
+            "{} tags are more than a resource of EC2 has ({RESOURCE_TAGS_MAX})",
+            tags.len()
+        );
+        return Err(Misplaced::at(path, message));
+    }
+    for (key, value) in tags {
+        check_resource_tag(key, value)
+            .map_err(|fault| Misplaced::at(format!("{path}/{}", escape_pointer(key)), fault.to_string()))?;
+    }
+    Ok(())
+}
+
 /// Where the reason stands for which an endpoint has no place, and what it is
 fn told(misfit: &Misfit) -> (&'static str, String) {
     match misfit {
@@ -212,8 +228,30 @@ fn told(misfit: &Misfit) -> (&'static str, String) {
 }
 
 impl EndpointDocument {
+    /// Refuses dates that no clock can have shown, and tags and tokens that no call can have brought
+    fn check(&self, path: &str) -> Result<(), Misplaced> {
+        if let Some(tags) = &self.tags {
+            check_tags(tags, &format!("{path}/tags"))?;
+        }
+        if let Some(deleted_at) = self.deleted_at {
+            Misplaced::check_date(format!("{path}/deleted_at"), deleted_at)?;
+        }
+        let Some(making) = &self.made else {
+            return Ok(());
+        };
+        Misplaced::check_date(format!("{path}/made/created_at"), making.created_at)?;
+        match &making.client_token {
+            Some(used) if used.token.is_empty() => Err(Misplaced::at(
+                format!("{path}/made/client_token/token"),
+                "an empty text is no client token",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The endpoint, if a call made it, and its overrides
     fn read(self, path: &str) -> Result<(Option<MadeEndpoint>, Option<Overrides>), Misplaced> {
+        self.check(path)?;
         let policy_document = self.policy_document.map(|policy| {
             policy.read(&format!("{path}/policy_document"), |text| {
                 PolicyDocument::parse(text, PolicyType::VpcEndpoint)

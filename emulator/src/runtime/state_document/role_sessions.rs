@@ -123,10 +123,47 @@ pub(super) fn read(
 }
 
 impl SessionDocument {
+    /// Refuses what AssumeRole would not have taken
+    fn check_texts(&self, path: &str) -> Result<(), Misfit> {
+        if let Some(source_identity) = &self.source_identity
+            && !is_name(source_identity)
+        {
+            let message = "a source identity has 2 to 64 characters, letters, digits and `_+=,.@-`";
+            return Err(Misfit::at(format!("{path}/source_identity"), message));
+        }
+        if self.tags.len() > SESSION_TAGS_MAX {
+            let message = format!(
+                "{} session tags are more than {SESSION_TAGS_MAX}",
+                self.tags.len()
+            );
+            return Err(Misfit::at(format!("{path}/tags"), message));
+        }
+        let mut keys = self.transitive_tag_keys.iter();
+        if let Some(index) = keys.position(|key| !self.tags.contains_key(key)) {
+            let message = "a transitive tag key is one of `tags`";
+            return Err(Misfit::at(format!("{path}/transitive_tag_keys/{index}"), message));
+        }
+        if self.session_policies.len() > SESSION_POLICIES_MAX {
+            let message = format!(
+                "{} session policies are more than {SESSION_POLICIES_MAX}",
+                self.session_policies.len()
+            );
+            return Err(Misfit::at(format!("{path}/session_policies"), message));
+        }
+        Ok(())
+    }
+
     /// The session, if its secrets stand in the document or are those of a session that is there now
     fn read(self, path: &str, role: &Role, present: &Sessions) -> Result<Option<SessionRequest>, Misfit> {
         role.session(&self.session_name, self.issued_at)
             .map_err(|error| Misfit::at(format!("{path}/session_name"), error.to_string()))?;
+        Misfit::check_date(format!("{path}/issued_at"), self.issued_at)?;
+        Misfit::check_date(format!("{path}/expires_at"), self.expires_at)?;
+        if self.expires_at < self.issued_at {
+            let message = "a session does not expire before it is issued";
+            return Err(Misfit::at(format!("{path}/expires_at"), message));
+        }
+        self.check_texts(path)?;
         let is_tag =
             |(key, value): (&String, &String)| is_tag_text(key, 1, 128) && is_tag_text(value, 0, 256);
         if let Some((key, _)) = self.tags.iter().find(|tag| !is_tag(*tag)) {
@@ -176,3 +213,14 @@ impl SessionDocument {
         }))
     }
 }
+
+/// AWS STS API reference, `SourceIdentity`: `[\w+=,.@-]*`, of 2 to 64 characters
+fn is_name(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    (2..=64).contains(&text.chars().count()) && text.chars().all(is_allowed)
+}
+
+/// AWS STS API reference, `Tags`: 50, and those that go on from the caller's own session beside them
+const SESSION_TAGS_MAX: usize = 100;
+/// AWS STS API reference, `Policy` and `PolicyArns`: one, and ten
+const SESSION_POLICIES_MAX: usize = 11;

@@ -651,9 +651,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{
-        config::Config, runtime::acknowledged::AcknowledgedChanges, services::query::parameters::Parameters,
-    };
+    use crate::{config::Config, services::query::parameters::Parameters};
 
     const CONFIG: &str = "
 vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2}]
@@ -662,11 +660,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
 
     fn snapshot() -> Arc<Snapshot> {
         let config = Config::embedded(Some(CONFIG), None).unwrap_or_else(|problems| panic!("{problems}"));
-        Arc::new(Snapshot::new(
-            config.settings,
-            &AcknowledgedChanges::empty(),
-            Timestamp::UNIX_EPOCH,
-        ))
+        Arc::new(Snapshot::untouched(config.settings, Timestamp::UNIX_EPOCH))
     }
 
     /// The pairs of a call: action, resource type, and the keys of each

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use aws_identifiers::VpcEndpointId;
 use client_text::Shown;
-use lookoutvision::constraints;
 
 use super::{
     Call,
@@ -13,6 +12,7 @@ use super::{
     filters::{Filters, Page},
 };
 use crate::{
+    identity::{RESOURCE_TAGS_MAX, ResourceTagFault, check_resource_tag},
     journal::events::ChangeKind,
     runtime::Snapshot,
     services::query::parameters::{ParameterFault, Reader},
@@ -138,28 +138,27 @@ fn read(reader: &mut Reader<'_>, list: &str) -> Result<BTreeMap<String, String>,
     for tag in reader.structures(list) {
         let key = reader.required(&format!("{tag}.Key"))?;
         let value = reader.text(&format!("{tag}.Value")).unwrap_or_default();
-        // API model, `Tag`: at most 127 and 256 characters, and keys that begin with `aws:` are AWS's. Guess: the
-        // sentences.
-        if constraints::is_reserved_tag_key(key) {
-            return Err(Ec2Error::InvalidParameterValue(format!(
-                "Tag keys starting with 'aws:' are reserved for internal use: {}",
-                Shown(key)
-            )));
-        }
-        if key.chars().count() > 127 || value.chars().count() > 256 {
-            return Err(Ec2Error::InvalidParameterValue(format!(
-                "Tag key or value exceeds the maximum length: {}",
-                Shown(key)
-            )));
-        }
+        // Guess: the sentences.
+        check_resource_tag(key, value).map_err(|fault| {
+            Ec2Error::InvalidParameterValue(match fault {
+                ResourceTagFault::Reserved => {
+                    format!(
+                        "Tag keys starting with 'aws:' are reserved for internal use: {}",
+                        Shown(key)
+                    )
+                }
+                ResourceTagFault::TooLong => {
+                    format!("Tag key or value exceeds the maximum length: {}", Shown(key))
+                }
+            })
+        })?;
         tags.insert(key.to_owned(), value.to_owned());
     }
     Ok(tags)
 }
 
 fn refuse_too_many(tags: &BTreeMap<String, String>) -> Result<(), Ec2Error> {
-    // Amazon EC2 User Guide, *Tag restrictions*: 50 a resource.
-    if tags.len() > 50 {
+    if tags.len() > RESOURCE_TAGS_MAX {
         return Err(Ec2Error::TagLimitExceeded);
     }
     Ok(())

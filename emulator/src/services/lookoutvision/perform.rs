@@ -48,7 +48,7 @@ pub(crate) async fn perform(
     let (operation, region) = (request.operation(), request.region().clone());
     let status = StatusCode::from_u16(operation.success_status()).expect("the table has HTTP statuses only");
     let declared = &snapshot.declared;
-    let now = space.clock.now();
+    let now = snapshot.generation.clock.now();
     let answer = match request.into_performance(&declared.declarations().account_id)? {
         Performance::Detect(detect) => {
             let permitted = Permitted {
@@ -70,7 +70,7 @@ pub(crate) async fn perform(
                 .map_err(Refused::Service);
         }
         Performance::Read(read) => {
-            let state = space.service.state();
+            let state = snapshot.generation.state();
             read.perform(&state.view(declared, &region, now))?.into()
         }
         Performance::Change(change) => {
@@ -114,7 +114,12 @@ fn answer_by_rules(
         access_key_id,
         vpc_endpoint_id: permitted.entry_point.vpc_endpoint_id(),
     };
+    let generation = &snapshot.generation;
     let persist = |states: &BTreeMap<Box<str>, Box<str>>| {
+        // Whatever took its place has taken its records' place, too.
+        if generation.is_replaced() {
+            return Ok(());
+        }
         space.service.persist_records(&|| {
             let states = states.iter();
             states
@@ -123,9 +128,9 @@ fn answer_by_rules(
         })
     };
     let memory = Memory {
-        calls: &space.calls,
-        draws: &space.draws,
-        scenarios: &space.scenarios,
+        calls: &generation.calls,
+        draws: &generation.draws,
+        scenarios: &generation.scenarios,
         persist: &persist,
     };
     let rules = snapshot.put_rules(permitted.request.model());

@@ -123,10 +123,7 @@ impl OwnError for ServiceError {
     }
 
     fn limit(&self) -> Option<&'static str> {
-        match self {
-            Self::ServiceQuotaExceededException { limit, .. } => limit.as_ref()?.strip_prefix("limits."),
-            _ => None,
-        }
+        Self::limit(self)
     }
 }
 

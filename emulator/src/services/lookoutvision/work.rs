@@ -73,6 +73,7 @@ impl Work {
 
     fn commit(&self, operation: Operation) -> Result<Committed, Refused> {
         self.space.service.commit(
+            &self.snapshot.generation,
             &self.snapshot.declared,
             &self.region,
             self.now,
@@ -96,7 +97,10 @@ impl Work {
             // from now on, and nobody has to restart an emulator because something is for ever in progress.
             error!("what came of a task for S3 was lost: {error:?}");
             let service = &self.space.service;
-            service.apply_in_memory(&self.snapshot.declared, &self.region, self.now, lost.operation());
+            let Snapshot {
+                generation, declared, ..
+            } = &*self.snapshot;
+            service.apply_in_memory(generation, declared, &self.region, self.now, lost.operation());
         }
     }
 
@@ -150,7 +154,8 @@ impl Work {
     }
 
     async fn read_images(&self, lists: &[&Entries], known: &DatasetImages) -> Result<DatasetImages, String> {
-        dataset_images::read(lists, known, &self.snapshot.settings, &self.region).await
+        let settings = (&*self.snapshot.settings, &*self.space.journal.limits_reached);
+        dataset_images::read(lists, known, settings, &self.region).await
     }
 
     /// What the model answers for the images of its datasets; those that came with UpdateDatasetEntries are read now
@@ -173,7 +178,11 @@ impl Work {
             bytes_max: limits.manifest_bytes_max,
         };
         let bytes = s3::read(&settings.s3, &self.region, manifest, limit, limits.s3_timeout);
-        let entries = bytes.await.map_err(|error| error.to_string()).and_then(|bytes| {
+        let bytes = bytes.await.map_err(|error| {
+            self.space.journal.limits_reached.note(error.limit());
+            error.to_string()
+        });
+        let entries = bytes.and_then(|bytes| {
             Entries::default()
                 .with(&bytes, limits.dataset_entries_max)
                 .map_err(|error| error.to_string())
@@ -201,6 +210,7 @@ impl Work {
                 settings.limits.s3_timeout,
             );
             written.await.map_err(|error| {
+                self.space.journal.limits_reached.note(error.limit());
                 info!(
                     "the evaluation was not written to s3://{}/{}: {error}",
                     object.bucket, object.key

@@ -33,7 +33,14 @@ pub fn structure<T: Described + DeserializeOwned>(value: &Value) -> Result<T, Un
 /// # Errors
 /// With the first mistake.
 pub fn refuse_unfit_member<T: Described>(name: &str, value: &Value) -> Result<(), Unfit> {
-    let structure = T::STRUCTURE;
+    refuse_unfit_member_of(&T::STRUCTURE, name, value)
+}
+
+/// The same of a structure that is known only at run time
+///
+/// # Errors
+/// With the first mistake.
+pub(crate) fn refuse_unfit_member_of(structure: &Structure, name: &str, value: &Value) -> Result<(), Unfit> {
     let mut violations = Violations::default();
     if let Some(member) = structure.members.iter().find(|member| member.name == name) {
         check_given(member, value, &mut violations)?;

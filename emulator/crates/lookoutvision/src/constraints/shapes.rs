@@ -86,7 +86,7 @@ fn is_color(text: &str) -> bool {
         .is_some_and(|digits| digits.len() == 6 && any_of(digits, ""))
 }
 
-fn is_component_version(text: &str) -> bool {
+pub(crate) fn is_component_version(text: &str) -> bool {
     let mut numbers = text.split('.');
     text.split('.').count() == 3
         && numbers

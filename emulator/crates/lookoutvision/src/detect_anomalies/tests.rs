@@ -296,7 +296,8 @@ mod answers {
                 ServiceError::AccessDeniedException { message: message() },
                 ServiceError::InternalServerException {
                     message: message(),
-                    retry_after_seconds
+                    retry_after_seconds,
+                    limit: None,
                 },
                 ServiceError::ValidationException { message: message() },
                 ServiceError::ConflictException {
@@ -458,7 +459,7 @@ mod answers {
                 id: 7,
                 rule: Arc::new(CannedRule {
                     when: When {
-                        call: Some(Between { from: 2, to: 2 }),
+                        call: Some(Between { from: 2, to: 2 }.into()),
                         ..When::default()
                     },
                     ..always(Then::Classification(verdict(true, 0.2)))
@@ -495,7 +496,7 @@ mod answers {
     fn rules_by_call_number_count_each_model_and_start_again_after_a_reset() {
         let throttled_twice = || CannedRule {
             when: When {
-                call: Some(Between { from: 1, to: 2 }),
+                call: Some(Between { from: 1, to: 2 }.into()),
                 ..When::default()
             },
             ..always(Then::Error(

@@ -158,6 +158,10 @@ pub enum KindDocument {
     Segmentation,
 }
 
+/// The first moment that the emulator's clock can be set to: the year 1 is the first of those that a date in an answer can
+/// have (RFC 3339, section 5.6: a year has four digits)
+pub const FIRST_DATE: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
 /// A document that is no state, or no state that there is room for
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -175,6 +179,17 @@ impl Misfit {
             path: path.into(),
             message: message.into(),
         }
+    }
+
+    /// Refuses a date that no clock of the emulator can have shown
+    ///
+    /// # Errors
+    /// When it lies before [`FIRST_DATE`].
+    pub fn check_date(path: impl Into<String>, date: Timestamp) -> Result<(), Self> {
+        if date >= FIRST_DATE {
+            return Ok(());
+        }
+        Err(Self::at(path, format!("{date} is before {FIRST_DATE}")))
     }
 
     fn within(path: &str, unfit: Unfit) -> Self {

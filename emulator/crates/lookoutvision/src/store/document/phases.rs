@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Misfit;
 use crate::store::{
     dataset::{self, Creation},
     model::{self, Training},
@@ -123,6 +124,55 @@ pub enum Outcome {
 
 /// Why what was unfinished in a document fails
 pub(super) const CUT_OFF: &str = "The state was taken while the emulator was at work on this.";
+
+impl DatasetPhase {
+    /// Refuses dates that no clock of the emulator can have shown
+    ///
+    /// # Errors
+    /// With the first of them; `path` is where the phase stands.
+    pub(super) fn check_dates(&self, path: &str) -> Result<(), Misfit> {
+        match self {
+            Self::Creating { at, until, .. } => check_dates(&format!("{path}/creating"), *at, *until),
+            Self::Updating { at, until } => check_dates(&format!("{path}/updating"), *at, *until),
+            Self::RollingBack { update, rollback, .. } => {
+                check_started(&format!("{path}/rolling_back/update"), *update)?;
+                check_started(&format!("{path}/rolling_back/rollback"), *rollback)
+            }
+            Self::Deleting { at, until } => check_dates(&format!("{path}/deleting"), *at, *until),
+        }
+    }
+}
+
+impl ModelPhase {
+    /// Refuses dates that no clock of the emulator can have shown
+    ///
+    /// # Errors
+    /// With the first of them; `path` is where the phase stands.
+    pub(super) fn check_dates(&self, path: &str) -> Result<(), Misfit> {
+        let (name, at, until) = match self {
+            Self::Training { at, until, .. } => ("training", at, until),
+            Self::Starting { at, until, .. } => ("starting", at, until),
+            Self::Stopping { at, until } => ("stopping", at, until),
+            Self::Deleting { at, until } => ("deleting", at, until),
+            Self::Trained
+            | Self::TrainingFailed { .. }
+            | Self::Hosted
+            | Self::HostingFailed { .. }
+            | Self::SystemUpdating => return Ok(()),
+        };
+        check_dates(&format!("{path}/{name}"), *at, *until)
+    }
+}
+
+/// The same of a phase by itself
+pub(super) fn check_started(path: &str, Started { at, until }: Started) -> Result<(), Misfit> {
+    check_dates(path, at, until)
+}
+
+fn check_dates(path: &str, at: Timestamp, until: Option<Timestamp>) -> Result<(), Misfit> {
+    Misfit::check_date(format!("{path}/at"), at)?;
+    until.map_or(Ok(()), |until| Misfit::check_date(format!("{path}/until"), until))
+}
 
 impl From<&dataset::Phase> for DatasetPhase {
     fn from(phase: &dataset::Phase) -> Self {

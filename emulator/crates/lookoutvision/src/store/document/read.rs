@@ -8,19 +8,21 @@ use serde_json::{Value, json};
 
 use super::{
     DatasetDocument, Documents, KindDocument, Misfit, ModelDocument, PackagingJobDocument, ProjectDocument,
+    phases::check_started,
 };
 use crate::{
     api::{
-        requests::{CreateModelRequest, StartModelPackagingJobRequest},
+        requests::{CreateModelRequest, StartModelPackagingJobRequest, StartModelRequest},
         strict,
     },
+    constraints::{is_component_version, is_reserved_tag_key},
     dataset_images::{DatasetImage, ImageMask},
     declared::Limits,
     manifest::{Entries, ManifestError, object_of_uri},
     store::{
         Declared, State,
         dataset::Dataset,
-        model::{Model, ModelKind, VERSION_NUMBER_MAX},
+        model::{InferenceUnits, Model, ModelKind, VERSION_NUMBER_MAX},
         packaging::PackagingJob,
         project::{DatasetType, Project},
     },
@@ -98,6 +100,7 @@ fn read_project(document: &ProjectDocument, path: &str, limits: &Limits) -> Resu
         return Ok(None);
     }
     let created = created.ok_or_else(|| Misfit::at(path, "missing field `created`"))?;
+    Misfit::check_date(format!("{path}/created"), created)?;
     let mut project = Project::new(name.as_str(), created);
     // 0 is no version; it stands for the one after the highest until that is known.
     project.next_version = next_version.unwrap_or(0);
@@ -138,6 +141,12 @@ fn read_packaging_job(document: &PackagingJobDocument, path: &str) -> Result<Pac
     }
     let configuration = strict::structure(&document.configuration)
         .map_err(|unfit| Misfit::within(&format!("{path}/configuration"), unfit))?;
+    if !is_component_version(&document.component_version) {
+        let message = "expected the version of a component, such as `1.0.0`";
+        return Err(Misfit::at(format!("{path}/component_version"), message));
+    }
+    check_started(&format!("{path}/waiting"), document.waiting)?;
+    check_started(&format!("{path}/running"), document.running)?;
     Ok(PackagingJob {
         name: document.name.clone(),
         model_version: document.model_version.to_string(),
@@ -181,6 +190,8 @@ fn read_datasets(
             );
             return Err(Misfit::at(format!("{path}/type"), message));
         }
+        Misfit::check_date(format!("{path}/created"), created)?;
+        phase.check_dates(&format!("{path}/phase"))?;
         let entries = read_entries(&entries, &format!("{path}/entries"), limits)?;
         let entries_before = read_entries(&entries_before, &format!("{path}/entries_before"), limits)?;
         check_images(&images, &format!("{path}/images"))?;
@@ -297,6 +308,14 @@ fn read_model(document: ModelDocument, path: &str, limits: &Limits) -> Result<Mo
         strict::refuse_unfit_member::<CreateModelRequest>(name, value)
             .map_err(|unfit| Misfit::within(&format!("{path}/{member}"), unfit))
     };
+    Misfit::check_date(format!("{path}/created"), document.created)?;
+    if let Some(evaluated) = document.evaluated {
+        Misfit::check_date(format!("{path}/evaluated"), evaluated)?;
+    }
+    document.phase.check_dates(&format!("{path}/phase"))?;
+    if let Some(units) = document.inference_units {
+        check_units(units, &format!("{path}/inference_units"))?;
+    }
     if let Some(description) = &document.description {
         check("description", "Description", &json!(description))?;
     }
@@ -308,6 +327,13 @@ fn read_model(document: ModelDocument, path: &str, limits: &Limits) -> Result<Mo
         .map(|(key, value)| json!({"Key": key, "Value": value}))
         .collect();
     check("tags", "Tags", &json!(tags))?;
+    if let Some(key) = document.tags.keys().find(|key| is_reserved_tag_key(key)) {
+        let path = format!("{path}/tags/{}", escape_pointer(key));
+        return Err(Misfit::at(
+            path,
+            "tag keys that begin with `aws:` are reserved for AWS",
+        ));
+    }
     if tags.len() > limits.tags_max {
         let path = format!("{path}/tags");
         return Err(over(&path, tags.len(), "limits.tags_max", limits.tags_max));
@@ -336,6 +362,23 @@ fn read_model(document: ModelDocument, path: &str, limits: &Limits) -> Result<Mo
         units: document.inference_units,
         learned: Arc::new(document.learned.into()),
     })
+}
+
+/// As StartModel takes them
+fn check_units(units: InferenceUnits, path: &str) -> Result<(), Misfit> {
+    let of_start = |member: &str, name: &str, units: i64| {
+        strict::refuse_unfit_member::<StartModelRequest>(name, &json!(units))
+            .map_err(|unfit| Misfit::within(&format!("{path}/{member}"), unfit))
+    };
+    of_start("min", "MinInferenceUnits", units.min)?;
+    let Some(max) = units.max else {
+        return Ok(());
+    };
+    of_start("max", "MaxInferenceUnits", max)?;
+    if max < units.min {
+        return Err(Misfit::at(format!("{path}/max"), "expected `min` or more"));
+    }
+    Ok(())
 }
 
 fn find<'p>(
