@@ -4,11 +4,11 @@
 //! Which values make a difference is not known beforehand, so not all are tried, and what is not found is not thereby
 //! absent.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Change;
 use super::actions::ActionClass;
-use super::clauses::reads;
+use super::clauses::{entries_of, reads};
 use super::keys::{Candidates, Values};
 use super::principals::{self, Caller};
 use super::resources::{self, Patterns, Target};
@@ -16,6 +16,10 @@ use super::search::{Found, Search, Way, example};
 use super::sets::{Bits, Budget, Spent, reach};
 use crate::condition::Condition;
 use crate::context::{RequestContext, eq_folded};
+use crate::document::PolicyType;
+use crate::pattern::Pattern;
+use crate::principal::Principal;
+use crate::resource::ResourcePattern;
 
 /// The keys that are not solved by themselves.
 struct Linked<'d> {
@@ -25,6 +29,9 @@ struct Linked<'d> {
     compared: Vec<&'d str>,
     /// Whether a clause that is open asks who calls.
     reads_caller: bool,
+    /// Texts between wildcards and separators of what the documents compare with: a value that makes a difference in the
+    /// middle of a pattern is often one of them.
+    pieces: BTreeSet<&'d str>,
 }
 
 /// Values of the keys that variables bring in.
@@ -81,7 +88,7 @@ impl<'d> Linked<'d> {
         }
         for template in &search.clauses.templates {
             let parts = template.parts().into_iter().flatten();
-            for variable in parts.flat_map(super::super::pattern::Pattern::variables) {
+            for variable in parts.flat_map(Pattern::variables) {
                 add(&mut variables, variable.key());
             }
         }
@@ -94,7 +101,7 @@ impl<'d> Linked<'d> {
         let conditions = search.clauses.open.iter().map(|open| open.condition);
         let mut of_templates = search.clauses.templates.iter().flat_map(|template| {
             let parts = template.parts().into_iter().flatten();
-            parts.flat_map(super::super::pattern::Pattern::variables)
+            parts.flat_map(Pattern::variables)
         });
         let reads_caller = conditions
             .into_iter()
@@ -104,18 +111,36 @@ impl<'d> Linked<'d> {
             variables,
             compared,
             reads_caller,
+            pieces: pieces(search),
         }
     }
 
     /// The callers to try: where no clause that is open asks who calls, one for each set of statements that it lets
-    /// apply.
-    fn callers<'c>(&self, search: &'c Search<'d, '_>, action: &ActionClass<'_>) -> Vec<&'c Caller> {
+    /// apply, and else users of the names that the documents compare with as well.
+    fn callers(&self, search: &Search<'d, '_>, action: &ActionClass<'_>) -> Vec<Caller> {
         let mut seen = HashSet::new();
         let callers = search.callers.iter().filter(|caller| {
             let is_new = seen.insert(search.of_caller(caller).and(&action.statements));
             is_new || self.reads_caller
         });
-        callers.collect()
+        let mut callers: Vec<Caller> = callers.cloned().collect();
+        let can_be_user = search.comparison.policy_type() != PolicyType::Session;
+        let account = search
+            .accounts
+            .first()
+            .filter(|_| self.reads_caller && can_be_user);
+        callers.extend(account.into_iter().flat_map(|account| {
+            let user = move |name: &&str| {
+                format!("arn:aws:iam::{account}:user/{name}")
+                    .parse::<Principal>()
+                    .ok()
+            };
+            self.pieces
+                .iter()
+                .filter_map(user)
+                .map(|principal| Caller { principal })
+        }));
+        callers
     }
 
     /// Values to put into the variables: those that conditions tell apart, and those that others are compared with.
@@ -136,7 +161,8 @@ impl<'d> Linked<'d> {
                 .collect();
             let mut candidates = Candidates::of(key, &conditions, &nothing).present;
             candidates.retain(|values| values.len() == 1);
-            candidates.push(vec![EXAMPLE_VALUE.to_owned()]);
+            let others = self.pieces.iter().copied().chain([EXAMPLE_VALUE]);
+            candidates.extend(others.map(|value| vec![value.to_owned()]));
             let candidates = search.present_or_not(key, &candidates, way, action);
             fills = fills
                 .iter()
@@ -296,8 +322,31 @@ fn all_conditions<'c, 'd>(search: &'c Search<'d, '_>) -> impl Iterator<Item = &'
         .flat_map(|statement| &statement.conditions)
 }
 
+/// What stands between wildcards and separators in resources and in the values of conditions.
+fn pieces<'d>(search: &Search<'d, '_>) -> BTreeSet<&'d str> {
+    let statements = search.comparison.statements.iter();
+    let last = |entry: &'d ResourcePattern| {
+        let [.., last] = entry.parts()?;
+        Some(last.as_str())
+    };
+    let of_resources = statements
+        .flat_map(|statement| entries_of(statement))
+        .filter_map(last);
+    let of_conditions =
+        all_conditions(search).flat_map(|condition| condition.texts.iter().map(|text| &**text));
+    let pieces = of_resources
+        .chain(of_conditions)
+        .filter(|text| !text.contains('$'))
+        .flat_map(|text| text.split(['/', ':', '*', '?']))
+        .filter(|piece| !piece.is_empty());
+    pieces.take(PIECES_MAX).collect()
+}
+
 /// A value for variables that is like no other.
 const EXAMPLE_VALUE: &str = "example";
+
+/// Texts that are tried in the place of variables.
+const PIECES_MAX: usize = 100;
 
 /// Combinations of values of variables that are tried.
 const FILLS_MAX: usize = 200;

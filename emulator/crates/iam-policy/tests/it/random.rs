@@ -244,7 +244,7 @@ const ACTIONS: [&str; 8] = [
     "shop:TAGthing",
 ];
 
-const RESOURCES: [&str; 10] = [
+const RESOURCES: [&str; 11] = [
     "*",
     "*",
     "arn:aws:shop:us-east-1:123456789012:*",
@@ -255,6 +255,7 @@ const RESOURCES: [&str; 10] = [
     "arn:aws:shop:*:*:box/a*",
     "arn:aws:shop:*:*:?????/a/?",
     "arn:aws:shop:*:*:thing/${aws:PrincipalTag/team}/*",
+    "arn:aws:shop:*:*:*/${aws:PrincipalTag/team, 'a'}*",
 ];
 
 const REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
@@ -300,7 +301,11 @@ const CONDITIONS: [(&[&str], &str, &[&str]); 15] = [
         &["a", "b", "${aws:PrincipalTag/team}"],
     ),
     (TEXT, "aws:SourceVpce", &["vpce-1", "vpce-2", "vpce-11"]),
-    (TEXT, "aws:username", &["alice", "bob", "Alice"]),
+    (
+        TEXT,
+        "aws:username",
+        &["alice", "bob", "Alice", "${aws:PrincipalTag/team}"],
+    ),
     (TEXT, "aws:PrincipalAccount", &["123456789012", "111122223333"]),
     (TEXT, "aws:PrincipalType", &["User", "AssumedRole", "Account"]),
     (TEXT, "aws:RequestedRegion", &["us-east-1", "us-west-2"]),

@@ -1,0 +1,136 @@
+//! Differences where clauses are not solved by classes alone, and what stays undecided.
+
+use iam_policy::{PolicyType, Side, diff};
+
+use crate::diff::{ALLOW_ALL, CLASSES_MAX, SERVICE, check, document, endpoint_diff};
+
+#[test]
+fn clauses_with_variables_that_did_not_change_prove_nothing_and_hide_nothing() {
+    let own = |action: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "arn:aws:shop:*:*:thing/${{aws:username}}/*",
+                "Condition": {{"StringEquals": {{"aws:ResourceTag/team": "${{aws:PrincipalTag/team}}"}}}}}}"#
+        )
+    };
+    check(&own("shop:ReadThing"), &own("shop:ReadThing"), &[]);
+    check(
+        &own("shop:ReadThing"),
+        &format!("{}, {}", own("shop:ReadThing"), own("shop:WriteThing")),
+        &[
+            "new access: shop:WriteThing on arn:aws:shop:us-east-1:123456789012:thing/example/example by arn:aws:iam::123456789012:user/example: aws:PrincipalTag/team=other aws:ResourceTag/team=other implicitDeny, then allowed",
+        ],
+    );
+}
+
+#[test]
+fn clauses_with_variables_of_other_actions_are_in_nobodys_way() {
+    let own = r#"{"Effect": "Allow", "Principal": "*", "Action": "shop:ReadThing", "Resource": "arn:aws:shop:*:*:thing/${aws:username}/*"}"#;
+    let list = |action: &str| {
+        format!(r#"{own}, {{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "*"}}"#)
+    };
+    check(
+        &list("shop:NoThing"),
+        &list("shop:ListThings"),
+        &[
+            "new access: shop:ListThings on * by arn:aws:iam::123456789012:user/example: implicitDeny, then allowed",
+        ],
+    );
+}
+
+#[test]
+fn values_that_make_a_difference_in_the_middle_of_a_pattern_are_found() {
+    let statement = |effect: &str, resource: &str| {
+        format!(
+            r#"{{"Effect": "{effect}", "Principal": "*", "Action": "shop:ReadThing", "Resource": "arn:aws:shop:us-east-1:123456789012:thing/{resource}"}}"#
+        )
+    };
+    let allow = statement("Allow", "a/*");
+    // Only of a caller whose tag is `a`, or whose name is, does the denial take anything away.
+    check(
+        &format!("{allow}, {}", statement("Deny", "${aws:PrincipalTag/team}/*")),
+        &allow,
+        &[
+            "new access: shop:ReadThing on arn:aws:shop:us-east-1:123456789012:thing/a/x by arn:aws:iam::123456789012:user/example: aws:PrincipalTag/team=a explicitDeny, then allowed",
+            "other denial: shop:ReadThing on arn:aws:shop:us-east-1:123456789012:thing/other/x by arn:aws:iam::123456789012:user/example: aws:PrincipalTag/team=other explicitDeny, then implicitDeny",
+        ],
+    );
+    check(
+        &format!("{allow}, {}", statement("Deny", "${aws:username}/*")),
+        &allow,
+        &[
+            "new access: shop:ReadThing on arn:aws:shop:us-east-1:123456789012:thing/a/x by arn:aws:iam::123456789012:user/a: explicitDeny, then allowed",
+            "other denial: shop:ReadThing on arn:aws:shop:us-east-1:123456789012:thing/example/example by arn:aws:iam::123456789012:user/example: explicitDeny, then implicitDeny",
+        ],
+    );
+}
+
+#[test]
+fn no_bound_makes_a_difference_disappear() {
+    let own = |action: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "arn:aws:shop:*:*:thing/${{aws:username}}/*",
+                "Condition": {{"StringEquals": {{"aws:ResourceTag/team": "${{aws:PrincipalTag/team}}"}}}}}}"#
+        )
+    };
+    let (old, new) = (own("shop:ReadThing"), own("shop:*Thing"));
+    let [old, new] = [&old, &new].map(|statements| document(statements, PolicyType::VpcEndpoint));
+    let (mut undecided, mut found) = (0, 0);
+    for classes_max in (1..400).step_by(10) {
+        let diff = diff(&old, &new, &SERVICE, classes_max);
+        match diff.has_new_access() {
+            None => undecided += 1,
+            Some(true) => found += 1,
+            Some(false) => panic!("no new access among {classes_max} classes"),
+        }
+    }
+    assert!(undecided > 3 && found > 3, "{undecided} {found}");
+}
+
+#[test]
+fn what_is_not_solved_is_undecided_and_says_where() {
+    let with = |condition: &str| {
+        format!(
+            "{{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"shop:ListThings\", \"Resource\": \"*\",\n\"Condition\": {condition}}}"
+        )
+    };
+    // The same in other words, but only for who thinks about it: the tag is `a` and what it is compared with is `a`.
+    let diff = endpoint_diff(
+        &with(r#"{"StringEquals": {"aws:RequestedRegion": "a", "aws:PrincipalTag/b": "a"}}"#),
+        &with(
+            r#"{"StringEquals": {"aws:RequestedRegion": "${aws:PrincipalTag/b}", "aws:PrincipalTag/b": "a"}}"#,
+        ),
+    );
+    assert_eq!(diff.differences.len(), 0);
+    assert_eq!(diff.has_new_access(), None);
+    let [undecided] = diff.undecided.as_slice() else {
+        panic!("{:?}", diff.undecided);
+    };
+    let (side, place) = undecided.clause.as_ref().unwrap();
+    assert_eq!(
+        (*side, place.path.as_str(), place.line),
+        (
+            Side::New,
+            "/Statement/0/Condition/StringEquals/aws:RequestedRegion",
+            2
+        )
+    );
+    assert_eq!(
+        undecided.reason,
+        "`StringEquals` is not solved: its value has a variable"
+    );
+}
+
+#[test]
+fn more_classes_than_may_be_looked_at_are_undecided() {
+    let old = document(ALLOW_ALL, PolicyType::VpcEndpoint);
+    let found = diff(&old, &old, &SERVICE, 5);
+    assert_eq!((found.has_new_access(), found.classes), (None, 5));
+    assert_eq!(
+        found.undecided[0].reason,
+        "there are more than 5 classes of requests"
+    );
+    assert_eq!(
+        diff(&old, &old, &SERVICE, CLASSES_MAX).has_new_access(),
+        Some(false)
+    );
+}
