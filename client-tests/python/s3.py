@@ -3,6 +3,7 @@
     s3.py prepare MOTO_URL                        makes user, key, buckets and objects; prints the key and its secret
     s3.py walk MOTO_URL KEY SECRET                the emulator has the key and its secret
     s3.py refused MOTO_URL KEY SECRET             the emulator has the key and another secret
+    s3.py answers MOTO_URL KEY SECRET             models of the emulator's project answer from their datasets
 
 moto is started with a number of calls for which it asks for no signature: those that make the user. From then on it
 checks every signature and the user's policy, so whatever the emulator reads or writes here was signed as AWS has it.
@@ -12,6 +13,7 @@ import json
 import sys
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 
 import boto3
 from botocore.config import Config
@@ -203,6 +205,52 @@ def refused():
     )
 
 
+def answers(s3):
+    images = Path(__file__).parents[2] / "emulator/tests/fixtures/images"
+    parts = {"good.jpg": "normal-1.jpg", "bad.jpg": "anomaly-1.jpg", "bad-mask.png": "mask-anomaly-1.png"}
+    bytes_of = {key: (images / name).read_bytes() for key, name in parts.items()}
+    for key, body in bytes_of.items():
+        s3.put_object(Bucket="images", Key=key, Body=body)
+    label = lambda name: json.loads(LINES[0])["auto-label-metadata"] | {"class-name": name}
+    cracked = {"class-name": "cracked", "hex-color": "#2ca02c"}
+    mask = {
+        "internal-color-map": {"0": {"class-name": "background", "hex-color": "#ffffff"}, "1": cracked},
+        "type": "groundtruth/semantic-segmentation",
+        "human-annotated": "yes",
+    }
+    line = lambda key, name: {
+        "source-ref": f"s3://images/{key}",
+        "auto-label": 1,
+        "auto-label-metadata": label(name),
+    }
+    masked = {"mask-ref": "s3://images/bad-mask.png", "mask-ref-metadata": mask}
+    lines = [line("good.jpg", "normal"), line("bad.jpg", "anomaly") | masked]
+    manifest = "\n".join(json.dumps(line) for line in lines)
+    s3.put_object(Bucket="images", Key="parts.manifest", Body=manifest.encode())
+
+    lookout = boto3.client("lookoutvision")
+    lookout.create_project(ProjectName="line")
+    dataset = create_dataset(lookout, "train", "images", "parts.manifest")
+    assert dataset["Status"] == "CREATE_COMPLETE", dataset
+    model = train(lookout, "results", "")
+    assert model["Status"] == "TRAINED", model
+    lookout.start_model(ProjectName="line", ModelVersion="1", MinInferenceUnits=1)
+
+    def detect(key):
+        answer = lookout.detect_anomalies(
+            ProjectName="line", ModelVersion="1", ContentType="image/jpeg", Body=bytes_of[key]
+        )
+        return answer["DetectAnomalyResult"]
+
+    bad = detect("bad.jpg")
+    assert bad["IsAnomalous"] is True, bad
+    names = [anomaly["Name"] for anomaly in bad["Anomalies"]]
+    assert names == ["background", "cracked"], bad
+    assert bad["AnomalyMask"].startswith(b"\x89PNG"), bad
+    good = detect("good.jpg")
+    assert good["IsAnomalous"] is False, good
+
+
 def main():
     what, url, *credentials = sys.argv[1:]
     if what == "prepare":
@@ -213,8 +261,11 @@ def main():
     elif what == "refused":
         refused()
         print("done")
+    elif what == "answers":
+        answers(client("s3", url, *credentials))
+        print("done")
     else:
-        raise SystemExit(f"`{what}` is none of prepare, walk, refused")
+        raise SystemExit(f"`{what}` is none of prepare, walk, refused, answers")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let trials = [
         ("datasets_come_from_moto_and_evaluations_go_there", Walk::Granted),
         ("moto_refuses_what_is_signed_with_another_secret", Walk::Refused),
+        ("a_model_answers_the_images_of_its_dataset_in_moto", Walk::Answers),
     ]
     .map(|(name, walk)| Trial::test(name, move || block_on(play(walk))).with_ignored_flag(missing.is_some()));
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
 enum Walk {
     Granted,
     Refused,
+    /// With a project whose models answer from their datasets
+    Answers,
 }
 
 fn block_on(test: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<(), Failed> {
@@ -57,13 +60,18 @@ async fn play(walk: Walk) -> Result<(), Box<dyn Error>> {
     let (walk, configured) = match walk {
         Walk::Granted => ("walk", secret),
         Walk::Refused => ("refused", "another"),
+        Walk::Answers => ("answers", secret),
     };
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("emulator.yaml");
+    let projects = match walk {
+        "answers" => "projects: [{name: line, exists: false, answers_from_datasets: true}]\n",
+        _ => "",
+    };
     fs::write(
         &config,
         format!(
-            "s3: {{endpoint_url: '{}', access_key_id: {key}, secret_access_key: '{configured}'}}\n",
+            "{projects}s3: {{endpoint_url: '{}', access_key_id: {key}, secret_access_key: '{configured}'}}\n",
             moto.url
         ),
     )?;
