@@ -31,4 +31,5 @@ pub mod outcome;
 pub mod pattern;
 pub mod run;
 pub mod stage;
+pub mod trial;
 pub mod tunnel;

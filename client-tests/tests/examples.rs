@@ -7,21 +7,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use client_tests::stage::{emulator_program, program};
-use libtest_mimic::{Arguments, Failed, Trial};
-use xtask::environments::{Environments, is_on_path};
+use client_tests::{
+    stage::{emulator_program, program},
+    trial,
+};
+use libtest_mimic::Arguments;
+use xtask::environments::Environments;
 
 fn main() -> ExitCode {
     let example = |name: &str, tool: &'static str, command: fn() -> Result<Example, Box<dyn Error>>| {
-        let is_missing = !is_on_path(tool) && !xtask::nothing_may_be_skipped();
-        if is_missing {
-            eprintln!("SKIPPED the example of {name}: `{tool}` is not on the PATH");
-        }
-        Trial::test(format!("the_example_of_{name}_inspects_parts"), move || {
-            let inspected = command().and_then(|example| inspect(&example));
-            inspected.map_err(|error| Failed::from(error.to_string()))
+        let name = format!("the_example_of_{name}_inspects_parts");
+        trial::that_needs(tool, name, move || {
+            command().and_then(|example| inspect(&example))
         })
-        .with_ignored_flag(is_missing)
     };
     let trials = vec![
         example("boto3", "python3", boto3),

@@ -6,24 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 
-use client_tests::stage::emulator_program;
-use libtest_mimic::{Arguments, Failed, Trial};
-use xtask::environments::{Environments, is_on_path};
+use client_tests::{stage::emulator_program, trial};
+use libtest_mimic::Arguments;
+use xtask::environments::Environments;
 
 fn main() -> ExitCode {
-    let trial = |name: &str, tool: &'static str, test: fn() -> Result<(), Box<dyn Error>>| {
-        let is_missing = !is_on_path(tool) && !xtask::nothing_may_be_skipped();
-        if is_missing {
-            eprintln!("SKIPPED {name}: `{tool}` is not on the PATH");
-        }
-        Trial::test(name, move || {
-            test().map_err(|error| Failed::from(error.to_string()))
-        })
-        .with_ignored_flag(is_missing)
-    };
     let trials = vec![
-        trial("pytest_finds_its_emulator", "python3", pytest),
-        trial("npm_test_finds_its_emulator", "npm", npm),
+        trial::that_needs("python3", "pytest_finds_its_emulator", pytest),
+        trial::that_needs("npm", "npm_test_finds_its_emulator", npm),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

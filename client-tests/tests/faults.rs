@@ -7,25 +7,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use client_tests::stage::emulator_program;
-use libtest_mimic::{Arguments, Failed, Trial};
-use xtask::environments::{Environments, is_on_path};
+use client_tests::{stage::emulator_program, trial};
+use libtest_mimic::Arguments;
+use xtask::environments::Environments;
 
 fn main() -> ExitCode {
-    let trial = |name: &str, tool: &'static str, test: fn() -> Result<(), Box<dyn Error>>| {
-        let is_missing = !is_on_path(tool) && !xtask::nothing_may_be_skipped();
-        if is_missing {
-            eprintln!("SKIPPED {name}: `{tool}` is not on the PATH");
-        }
-        Trial::test(name, move || {
-            test().map_err(|error| Failed::from(error.to_string()))
-        })
-        .with_ignored_flag(is_missing)
-    };
     let trials = vec![
-        trial("boto3_sees_its_exceptions", "python3", boto3),
-        trial("the_aws_cli_sees_its_error_codes", "python3", aws_cli),
-        trial("the_sdk_for_javascript_sees_its_exceptions", "npm", javascript),
+        trial::that_needs("python3", "boto3_sees_its_exceptions", boto3),
+        trial::that_needs("python3", "the_aws_cli_sees_its_error_codes", aws_cli),
+        trial::that_needs("npm", "the_sdk_for_javascript_sees_its_exceptions", javascript),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
