@@ -64,7 +64,8 @@ fn every_command_of_the_pull_request_checks_passes_in_a_new_folder() -> Result<(
             "lookoutvision-emulator policy matrix > matrix.txt".to_owned(),
             // The branch that the pull request is for, in a repository that is its own remote.
             "git init --quiet --initial-branch main && git remote add origin .".to_owned(),
-            "git add . && git -c user.name=test -c user.email=test@example.com commit --quiet -m base".to_owned(),
+            "git add . && git -c user.name=test -c user.email=test@example.com commit --quiet -m base"
+                .to_owned(),
         ];
         commands(&serde_saphyr::from_str(&block)?, &mut found);
         assert!(found.len() > 5, "{block}");

@@ -1,6 +1,12 @@
 //! The command line: one file a subcommand, options before environment before file before default.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -26,6 +32,7 @@ mod init;
 mod limits;
 mod log_writer;
 mod logging;
+mod output;
 mod policy;
 mod ready_block;
 mod requests;
@@ -225,9 +232,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command_line = match parsed {
         Ok(command_line) => command_line,
         Err(error) => {
+            let printed = error.print();
             // Standard output for --help and --version, standard error for mistakes.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { EXIT_OK });
+            return ExitCode::from(if error.use_stderr() {
+                EXIT_USAGE
+            } else {
+                let flushed = printed.and_then(|()| io::stdout().flush());
+                output::status(output::after(flushed), EXIT_OK)
+            });
         }
     };
     // Those that read a configuration tell what is wrong with the environment together with its mistakes; `schema` and

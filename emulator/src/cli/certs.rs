@@ -1,10 +1,8 @@
 //! `certs`: make or renew the certificate authority, and tell how each SDK trusts it.
 
-use std::io::Write;
-
 use jiff::Timestamp;
 
-use super::{CertsOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE, ready_block::TrustBlock, variables};
+use super::{CertsOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE, output, ready_block::TrustBlock, variables};
 use crate::{
     config::{Config, Overrides},
     tls::{self, CertsError},
@@ -34,8 +32,8 @@ pub(super) fn run(options: CertsOptions) -> u8 {
         .and_then(|names| tls::make_or_renew(folder, names, Timestamp::now()));
     match made {
         Ok(report) => {
-            let written = writeln!(std::io::stdout(), "{report}\n{}", TrustBlock(&report.paths));
-            if written.is_ok() { EXIT_OK } else { EXIT_FAILED }
+            let text = format!("{report}\n{}\n", TrustBlock(&report.paths));
+            output::status(output::print(text.as_bytes()), EXIT_OK)
         }
         Err(error) => {
             eprintln!("{error}");

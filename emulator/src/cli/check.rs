@@ -6,26 +6,23 @@
 //! 2 mistakes
 //! ```
 
-use std::{
-    fmt,
-    io::{self, Write},
-};
+use std::fmt;
 
-use super::{CheckOptions, EXIT_FAILED, EXIT_OK, EXIT_USAGE};
+use super::{CheckOptions, EXIT_OK, EXIT_USAGE, output};
 use crate::config::{Config, Overrides};
 
 pub(super) fn run(options: CheckOptions) -> u8 {
-    check(&options.overrides(), &mut io::stdout().lock()).unwrap_or(EXIT_FAILED)
+    let (code, text) = check(&options.overrides());
+    output::status(output::print(text.as_bytes()), code)
 }
 
-fn check(overrides: &Overrides, out: &mut impl Write) -> io::Result<u8> {
+/// The status that the command ends with, and what it prints
+fn check(overrides: &Overrides) -> (u8, String) {
     match Config::load(overrides) {
         Ok(config) => {
-            for warning in &config.warnings {
-                writeln!(out, "warning: {warning}")?;
-            }
-            writeln!(out, "{}", Summary(&config))?;
-            Ok(EXIT_OK)
+            let warnings = config.warnings.iter();
+            let warnings: String = warnings.map(|warning| format!("warning: {warning}\n")).collect();
+            (EXIT_OK, format!("{warnings}{}\n", Summary(&config)))
         }
         Err(problems) => {
             let mistakes = if problems.len() == 1 {
@@ -33,8 +30,7 @@ fn check(overrides: &Overrides, out: &mut impl Write) -> io::Result<u8> {
             } else {
                 "mistakes"
             };
-            writeln!(out, "{problems}\n{} {mistakes}", problems.len())?;
-            Ok(EXIT_USAGE)
+            (EXIT_USAGE, format!("{problems}\n{} {mistakes}\n", problems.len()))
         }
     }
 }
@@ -75,13 +71,11 @@ mod tests {
         let folder = crate::config::tests::folder("check");
         let file = folder.join("emulator.yaml");
         std::fs::write(&file, yaml).expect("the folder is ours");
-        let mut out = Vec::new();
         let overrides = Overrides {
             config: Some(file),
             ..Overrides::default()
         };
-        let code = check(&overrides, &mut out).expect("a vector takes everything");
-        let text = String::from_utf8(out).expect("messages are text");
+        let (code, text) = check(&overrides);
         (code, text.replace(&format!("{}/", folder.display()), ""))
     }
 
@@ -155,9 +149,7 @@ projects:
                 listen: listen.map(|listen| listen.parse().expect("an address")),
                 ..Overrides::default()
             };
-            let mut out = Vec::new();
-            check(&overrides, &mut out).expect("a vector takes everything");
-            String::from_utf8(out).expect("messages are text")
+            check(&overrides).1
         };
         assert!(told(None).contains("/vpcs/0/cidr_block"));
         assert!(!told(Some("127.0.2.7:443")).contains("warning"));
@@ -177,9 +169,7 @@ projects:
             config: Some(folder.write("emulator.yaml", yaml)),
             ..Overrides::default()
         };
-        let mut out = Vec::new();
-        check(&overrides, &mut out).expect("a vector takes everything");
-        let text = String::from_utf8(out).expect("messages are text");
+        let (_, text) = check(&overrides);
         let expected = "policies/alice.json:4:5: /Statement/Resource: `arn:aws:lookoutvision:*:123456789012:project/line-9` names \
                         project `line-9`, which is not declared\n";
         assert!(text.contains(expected), "{text}");

@@ -1,8 +1,7 @@
 //! `completions` and `man`: what a shell and a manual need to know of the command line.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +9,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{CommandLine, EXIT_FAILED, EXIT_OK};
+use super::{CommandLine, EXIT_FAILED, EXIT_OK, output};
 
 /// Options of `completions`
 #[derive(Debug, Args)]
@@ -38,9 +37,7 @@ pub(super) fn completions(options: &CompletionsOptions) -> u8 {
         Shell::Bash => with_one_name_for_each_subcommand(&script),
         _ => script.into_owned(),
     };
-    // A closed standard output means that nobody reads it.
-    let _ = io::stdout().write_all(script.as_bytes());
-    EXIT_OK
+    output::status(output::print(script.as_bytes()), EXIT_OK)
 }
 
 /// clap_complete 4.6 writes the state of a subcommand in two ways where the program's name has a hyphen, so that none is found
@@ -50,18 +47,14 @@ fn with_one_name_for_each_subcommand(script: &str) -> String {
 }
 
 pub(super) fn man(options: &ManOptions) -> u8 {
-    let written = match &options.directory {
-        None => Man::new(CommandLine::command()).render(&mut io::stdout()),
-        Some(directory) => pages(directory),
+    let Some(directory) = &options.directory else {
+        let page = Man::new(CommandLine::command());
+        return output::status(output::print_by(|out| page.render(out)), EXIT_OK);
     };
-    match written {
+    match pages(directory) {
         Ok(()) => EXIT_OK,
         Err(error) => {
-            let place = options
-                .directory
-                .as_deref()
-                .unwrap_or(Path::new("standard output"));
-            eprintln!("{}: {error}", place.display());
+            eprintln!("{}: {error}", directory.display());
             EXIT_FAILED
         }
     }

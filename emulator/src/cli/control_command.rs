@@ -1,7 +1,7 @@
 //! What the subcommands share that ask a running emulator: the files that they read, and why they fail.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use super::{
     EXIT_FAILED, EXIT_USAGE,
     control_client::{Answer, ControlError, ControlUrlOption},
     format::FormatOption,
+    output::OutputLost,
 };
 
 /// Whom to ask, and how to print what it says
@@ -37,6 +38,8 @@ pub(super) enum Failure {
         #[source]
         error: io::Error,
     },
+    #[error(transparent)]
+    Output(#[from] OutputLost),
     /// What was asked makes no sense
     #[error("{0}")]
     Mistake(String),
@@ -51,7 +54,7 @@ impl Failure {
         match self {
             Self::Control(error) => error.exit_code(),
             Self::File { .. } | Self::Mistake(_) => EXIT_USAGE,
-            Self::Unknown(_) => EXIT_FAILED,
+            Self::Output(_) | Self::Unknown(_) => EXIT_FAILED,
         }
     }
 
@@ -128,14 +131,4 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         path: path.to_owned(),
         error,
     })
-}
-
-/// Prints bytes on standard output
-///
-/// # Errors
-/// When nobody reads it.
-pub(super) fn print(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout();
-    out.write_all(bytes)?;
-    out.flush()
 }

@@ -13,12 +13,12 @@
 //! `doctor -- CMD` looks at the surroundings of a command that runs with an emulator of its own, and at what the command
 //! tried ([`command`]).
 
-use std::{ffi::OsString, fmt, io::Write};
+use std::{ffi::OsString, fmt};
 
 use clap::{ArgMatches, Args, CommandFactory, ValueEnum, error::ErrorKind, parser::ValueSource};
 
 use self::surroundings::Surroundings;
-use super::{CommandLine, EXIT_FAILED, EXIT_OK, control_client::ControlUrlOption};
+use super::{CommandLine, EXIT_FAILED, EXIT_OK, control_client::ControlUrlOption, output};
 use crate::control::diagnosis::{Finding, Status};
 
 mod clients;
@@ -142,13 +142,13 @@ pub(super) fn run(options: &DoctorOptions) -> u8 {
         }
     };
     let findings = examine(&Surroundings::of_this_process(&control));
-    // A closed standard output means that nobody reads it.
-    let _ = write!(std::io::stdout(), "{}", report(&findings, options.report_form()));
-    if has_problem(&findings) {
+    let code = if has_problem(&findings) {
         EXIT_FAILED
     } else {
         EXIT_OK
-    }
+    };
+    let printed = output::print(report(&findings, options.report_form()).as_bytes());
+    output::status(printed, code)
 }
 
 /// What every check finds

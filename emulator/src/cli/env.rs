@@ -1,6 +1,6 @@
 //! `env`: the variables that make clients call a running emulator.
 
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     EXIT_OK,
     control_client::{ControlClient, ControlError, ControlUrlOption},
+    output,
 };
 use crate::control::client_environment::{Client, Format};
 
@@ -71,11 +72,7 @@ pub(super) fn run(options: &EnvOptions) -> u8 {
         Ok(text)
     });
     match printed {
-        Ok(text) => {
-            // A closed standard output means that nobody reads it.
-            let _ = std::io::stdout().write_all(&text);
-            EXIT_OK
-        }
+        Ok(text) => output::status(output::print(&text), EXIT_OK),
         Err(error) => {
             eprintln!("{error}");
             error.exit_code()

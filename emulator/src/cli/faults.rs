@@ -16,8 +16,9 @@ use serde_json::Value;
 use super::{
     EXIT_OK,
     control_client::Answer,
-    control_command::{CommonOptions, Failure, percent_encoded, print, read, send, status},
+    control_command::{CommonOptions, Failure, percent_encoded, read, send, status},
     format::Format,
+    output::print,
 };
 
 /// Options of `faults`
@@ -83,11 +84,10 @@ fn list(options: &CommonOptions) -> Result<u8, Failure> {
     let answer = send(options, Method::GET, "/faults", Bytes::new())?;
     let faults: Vec<Value> = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("`/faults` answered no list: {error}")))?;
-    // A closed standard output means that nobody reads it.
-    let _ = match options.format.format {
-        Format::Json => print(&answer.body),
-        Format::Text if faults.is_empty() => print(b"no faults: calls get the services' own answers\n"),
-        Format::Text => print(faults.iter().map(line).collect::<String>().as_bytes()),
+    match options.format.format {
+        Format::Json => print(&answer.body)?,
+        Format::Text if faults.is_empty() => print(b"no faults: calls get the services' own answers\n")?,
+        Format::Text => print(faults.iter().map(line).collect::<String>().as_bytes())?,
     };
     Ok(EXIT_OK)
 }

@@ -10,13 +10,13 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 
-use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, policy};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, output, policy};
 use crate::{config::SCHEMA, control::client_environment::quoted};
 
 /// Options of `init`
@@ -110,9 +110,8 @@ pub(super) fn run(options: &InitOptions) -> u8 {
     let directory = &options.directory;
     match write_templates(directory) {
         Ok(templates) => {
-            // A closed standard output means that nobody reads it.
-            let _ = write!(io::stdout(), "{}", what_was_written(directory, &templates));
-            EXIT_OK
+            let text = what_was_written(directory, &templates).to_string();
+            output::status(output::print(text.as_bytes()), EXIT_OK)
         }
         Err(error) => {
             eprintln!("{error}");

@@ -7,7 +7,7 @@
 //! …
 //! ```
 
-use std::{cmp::Reverse, io::Write};
+use std::cmp::Reverse;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::{
     EXIT_OK,
     control_client::{ControlError, ControlUrlOption},
     format::{Format, FormatOption},
+    output,
 };
 
 /// Options of `limits`
@@ -30,11 +31,7 @@ pub(super) struct LimitsOptions {
 
 pub(super) fn run(options: &LimitsOptions) -> u8 {
     match listed(options) {
-        Ok(text) => {
-            // A closed standard output means that nobody reads it.
-            let _ = std::io::stdout().write_all(&text);
-            EXIT_OK
-        }
+        Ok(text) => output::status(output::print(&text), EXIT_OK),
         Err(error) => {
             eprintln!("{error}");
             error.exit_code()

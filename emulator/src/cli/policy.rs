@@ -123,11 +123,3 @@ pub(super) fn run(command: &PolicyCommand) -> u8 {
         PolicyCommand::WhatIf(options) => what_if::run(options),
     }
 }
-
-/// How a command that writes to a pipe ends when writing fails: quietly when the reader has seen enough
-fn output_failed(error: &std::io::Error) -> u8 {
-    if error.kind() != std::io::ErrorKind::BrokenPipe {
-        eprintln!("{error}");
-    }
-    super::EXIT_FAILED
-}

@@ -27,8 +27,9 @@ use self::counts::CountsOptions;
 use super::{
     EXIT_FAILED, EXIT_OK,
     control_client::ControlClient,
-    control_command::{CommonOptions, Failure, print, read, status},
+    control_command::{CommonOptions, Failure, read, status},
     format::Format,
+    output::print,
 };
 use crate::{journal::verification::WITHIN_MILLISECONDS_MAX, workbench::edits::edit_lines};
 
@@ -100,8 +101,7 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
     let control = options.common.control.client()?;
     if !options.follow {
         let (printed, _) = entries(&control, &options.parameters, options.common.format.format)?;
-        // A closed standard output means that nobody reads it.
-        let _ = print(&printed);
+        print(&printed)?;
         return Ok(EXIT_OK);
     }
     if let Some((name, _)) = options
@@ -154,10 +154,9 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
     }
     let report: Value = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))?;
-    // A closed standard output means that nobody reads it.
-    let _ = match options.common.format.format {
-        Format::Json => print(&answer.body),
-        Format::Text => print(report["text"].as_str().unwrap_or_default().as_bytes()),
+    match options.common.format.format {
+        Format::Json => print(&answer.body)?,
+        Format::Text => print(report["text"].as_str().unwrap_or_default().as_bytes())?,
     };
     match report["satisfied"].as_bool() {
         Some(true) => Ok(EXIT_OK),
@@ -174,10 +173,9 @@ fn explain(options: &ExplainOptions) -> Result<u8, Failure> {
     }
     let edits: Value = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("{} answered no edits: {error}", control.url())))?;
-    // A closed standard output means that nobody reads it.
-    let _ = match options.common.format.format {
-        Format::Json => print(&answer.body),
-        Format::Text => print(edit_lines(&edits).as_bytes()),
+    match options.common.format.format {
+        Format::Json => print(&answer.body)?,
+        Format::Text => print(edit_lines(&edits).as_bytes())?,
     };
     Ok(EXIT_OK)
 }

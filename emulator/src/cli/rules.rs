@@ -18,8 +18,9 @@ use serde_json::Value;
 use super::{
     EXIT_OK,
     control_client::Answer,
-    control_command::{CommonOptions, Failure, percent_encoded, print, read, send, status},
+    control_command::{CommonOptions, Failure, percent_encoded, read, send, status},
     format::Format,
+    output::print,
 };
 use crate::config::yaml::{self, Node, Position};
 
@@ -122,14 +123,14 @@ fn list(ListOptions { common, model }: &ListOptions) -> Result<u8, Failure> {
     let answer = send(common, Method::GET, &model.target(""), Bytes::new())?;
     let rules: Vec<Value> = serde_json::from_slice(&answer.body)
         .map_err(|error| Failure::Unknown(format!("the emulator answered no list of rules: {error}")))?;
-    // A closed standard output means that nobody reads it.
-    let _ = match common.format.format {
+    let printed = match common.format.format {
         Format::Json => print(&answer.body),
         Format::Text if rules.is_empty() => {
             print(b"no rules of its own: those of the project answer, or a normal result\n")
         }
         Format::Text => print(rules.into_iter().map(line).collect::<String>().as_bytes()),
     };
+    printed?;
     Ok(EXIT_OK)
 }
 
@@ -162,13 +163,14 @@ fn change(options: &FileOptions, method: Method) -> Result<u8, Failure> {
         Value::Array(ids) => ids.clone(),
         _ => vec![put["id"].clone()],
     };
-    let _ = match common.format.format {
+    let printed = match common.format.format {
         Format::Json => print(&answer.body),
         Format::Text => {
             let ids = ids.iter().filter_map(Value::as_str);
             print(ids.map(|id| format!("{id}\n")).collect::<String>().as_bytes())
         }
     };
+    printed?;
     Ok(EXIT_OK)
 }
 

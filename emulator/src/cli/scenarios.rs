@@ -15,8 +15,9 @@ use serde_json::json;
 
 use super::{
     EXIT_OK,
-    control_command::{CommonOptions, Failure, percent_encoded, print, send, status},
+    control_command::{CommonOptions, Failure, percent_encoded, send, status},
     format::Format,
+    output::print,
 };
 
 #[derive(Debug, Subcommand)]
@@ -75,12 +76,12 @@ fn list(common: &CommonOptions) -> Result<u8, Failure> {
         let line = format!("{name}: {state}");
         client_text::escape(&line).into_owned() + "\n"
     };
-    // A closed standard output means that nobody reads it.
-    let _ = match common.format.format {
+    let printed = match common.format.format {
         Format::Json => print(&answer.body),
         Format::Text if states.is_empty() => print(b"no scenarios: no rule speaks of any\n"),
         Format::Text => print(states.iter().map(line).collect::<String>().as_bytes()),
     };
+    printed?;
     Ok(EXIT_OK)
 }
 

@@ -1,10 +1,8 @@
 //! `schema`: the JSON Schema of the configuration file, or of a test file.
 
-use std::io::Write;
-
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_FAILED, EXIT_OK, policy};
+use super::{EXIT_OK, output, policy};
 use crate::config::SCHEMA;
 
 #[derive(Debug, Args)]
@@ -32,6 +30,5 @@ pub(super) fn run(options: &SchemaOptions) -> u8 {
         FileKind::Configuration => SCHEMA,
         FileKind::PolicyTests => policy::test::SCHEMA,
     };
-    let written = std::io::stdout().write_all(schema.as_bytes());
-    if written.is_ok() { EXIT_OK } else { EXIT_FAILED }
+    output::status(output::print(schema.as_bytes()), EXIT_OK)
 }

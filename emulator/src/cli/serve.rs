@@ -3,11 +3,7 @@
 //! The first SIGTERM or Ctrl-C lets the requests in flight finish, the second one ends the process at once. Requests that
 //! were cut off make the exit code 1. SIGHUP has the configuration read again.
 
-use std::{
-    io::{self, Write},
-    num::NonZero,
-    sync::Arc,
-};
+use std::{io, num::NonZero, sync::Arc};
 
 use clap::Args;
 use tokio::{
@@ -17,7 +13,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, logging::Log, ready_block::ReadyBlock,
+    EXIT_FAILED, EXIT_OK, EXIT_USAGE, ServeOptions, logging::Log, output, ready_block::ReadyBlock,
     state_files::StateFileOptions,
 };
 use crate::{
@@ -213,9 +209,12 @@ async fn serve(
     if let Err(error) = &watcher {
         warn!(%error, "the configuration is not watched: changes take effect at the next start");
     }
-    // Written at once: standard output would write each of its lines by itself. A closed one is no reason to stop serving.
+    // Written at once: standard output would write each of its lines by itself.
     let ready_block = format!("{}\n", ReadyBlock { emulator: &emulator });
-    let _ = io::stdout().write_all(ready_block.as_bytes());
+    if let Err(error) = output::print(ready_block.as_bytes()) {
+        // No reason to stop serving.
+        warn!("{error}");
+    }
 
     let signal = loop {
         tokio::select! {

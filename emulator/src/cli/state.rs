@@ -15,7 +15,8 @@ use serde_json::Value;
 use super::{
     EXIT_OK,
     control_client::ControlUrlOption,
-    control_command::{Failure, print, read},
+    control_command::{Failure, read},
+    output::print,
 };
 use crate::owner_only;
 
@@ -71,8 +72,7 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
     };
     let state = options.control.client()?.get(target)?;
     if options.file == Path::new("-") {
-        // A closed standard output means that nobody reads it.
-        let _ = print(&state);
+        print(&state)?;
         return Ok(());
     }
     owner_only::write_whole(&options.file, &state).map_err(|error| Failure::File {

@@ -33,6 +33,8 @@ mod life_cycle;
 mod limits_reached;
 mod long_texts;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod output_lost;
 mod perimeters;
 mod persistence;
 mod policies;

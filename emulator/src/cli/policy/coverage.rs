@@ -1,19 +1,15 @@
 //! `policy coverage`: which parts of the policies the requests to a running emulator have come to.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 use serde::Deserialize;
 
-use super::output_failed;
 use crate::{
     cli::{
         EXIT_FAILED, EXIT_OK,
         control_client::{ControlClient, ControlError, ControlUrlOption},
+        output,
     },
     workbench::coverage::CoverageFormat,
 };
@@ -115,9 +111,9 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
             );
             EXIT_FAILED
         }),
-        None => io::stdout()
-            .write_all(&report)
-            .map_err(|error| output_failed(&error)),
+        None => output::print(&report)
+            .map(|_| ())
+            .map_err(|lost| output::status(Err(lost), EXIT_FAILED)),
     };
     if let Err(code) = written {
         return Ok(code);

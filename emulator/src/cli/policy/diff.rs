@@ -18,8 +18,9 @@ use super::PolicyTypeOption;
 use crate::{
     cli::{
         ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
-        control_command::{Failure, print, read, status},
+        control_command::{Failure, read, status},
         format::{Format, FormatOption},
+        output::print,
     },
     config::{Config, Overrides, text_file},
     workbench::diff::{NamedPolicy, PolicyDiff},
@@ -75,8 +76,7 @@ fn compare(options: &DiffOptions) -> Result<u8, Failure> {
         Format::Text => diff.text(),
         Format::Json => diff.json(),
     };
-    // A closed standard output means that nobody reads it.
-    let _ = print(printed.as_bytes());
+    print(printed.as_bytes())?;
     Ok(match diff.has_new_access() {
         Some(true) if options.deny_new_access => EXIT_FAILED,
         _ if diff.is_undecided() => EXIT_USAGE,

@@ -19,8 +19,9 @@ use crate::{
     cli::{
         ConfigOption, EXIT_OK,
         control_client::{ControlClient, ControlUrlOption},
-        control_command::{Failure, print, status},
+        control_command::{Failure, status},
         format::{Format, FormatOption},
+        output::print,
     },
     workbench::draft::{
         AttachedTo, DraftCondition, DraftOptions, DraftPrincipals, DraftResources, NoDraft, draft,
@@ -120,13 +121,12 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
         None => asked(options)?,
     };
     if options.format.format == Format::Json {
-        // A closed standard output means that nobody reads it.
-        let _ = print((answer + "\n").as_bytes());
+        print((answer + "\n").as_bytes())?;
         return Ok(EXIT_OK);
     }
     let answered: Answered = serde_json::from_str(&answer)
         .map_err(|error| Failure::Unknown(format!("the answer is no draft: {error}")))?;
-    let _ = print(format!("{}\n", answered.policy_text.trim_end()).as_bytes());
+    print(format!("{}\n", answered.policy_text.trim_end()).as_bytes())?;
     eprintln!("{}", answered.summary);
     for generalisation in &answered.generalisations {
         eprintln!("so that AWS takes a document of its length: {generalisation}");

@@ -14,9 +14,9 @@ use client_text::escape;
 use iam_policy::{Finding, PolicyType, Severity};
 use serde::Serialize;
 
-use super::{LintFormat, LintOptions, output_failed};
+use super::{LintFormat, LintOptions};
 use crate::{
-    cli::{EXIT_OK, EXIT_USAGE},
+    cli::{EXIT_OK, EXIT_USAGE, output},
     config::text_file::{self, NOT_A_PATH},
     services::vocabulary::{self, Surroundings},
 };
@@ -47,10 +47,8 @@ pub(super) fn run(options: &LintOptions) -> u8 {
     for message in &report.unreadable {
         eprintln!("{message}");
     }
-    match report.write(options.format, &mut io::stdout().lock()) {
-        Ok(()) => report.exit_code(options.deny_warnings),
-        Err(error) => output_failed(&error),
-    }
+    let printed = output::print_by(|out| report.write(options.format, out));
+    output::status(printed, report.exit_code(options.deny_warnings))
 }
 
 impl Report {

@@ -7,7 +7,8 @@ use clap::Args;
 use crate::{
     cli::{
         ConfigOption, EXIT_FAILED, EXIT_OK,
-        control_command::{Failure, print, read, status},
+        control_command::{Failure, read, status},
+        output::print,
         policy::scenes::configured,
     },
     config::text_file,
@@ -42,8 +43,7 @@ fn matrix(options: &MatrixOptions) -> Result<u8, Failure> {
     let scene = configured(&options.config)?;
     let matrix = Matrix::of(&scene, |_| true).map_err(|error| Failure::Mistake(error.to_string()))?;
     let Some(file) = &options.check else {
-        // A closed standard output means that nobody reads it.
-        let _ = print(matrix.written(options.format).as_bytes());
+        print(matrix.written(options.format).as_bytes())?;
         return Ok(EXIT_OK);
     };
     let changes = changes(&matrix, file)?;
@@ -63,7 +63,7 @@ fn matrix(options: &MatrixOptions) -> Result<u8, Failure> {
                 .fold(String::new(), |text, line| text + &line + "\n")
         }
     };
-    let _ = print(printed.as_bytes());
+    print(printed.as_bytes())?;
     Ok(if changes.is_empty() { EXIT_OK } else { EXIT_FAILED })
 }
 

@@ -13,9 +13,9 @@
 use std::io::{self, BufWriter, Read, Write};
 
 use self::lines::{Line, Lines};
-use super::{SimulateOptions, output_failed};
+use super::SimulateOptions;
 use crate::{
-    cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE},
+    cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, output},
     config::text_file,
     workbench::simulation::{Answer, Explain, Mistake, WrittenQuestion, id_of},
 };
@@ -53,7 +53,7 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
             eprintln!("standard input cannot be read: {error}");
             EXIT_FAILED
         }
-        Err(Broken::Output(error)) => output_failed(&error),
+        Err(Broken::Output(error)) => output::status(output::after(Err(error)), EXIT_OK),
     }
 }
 

@@ -14,7 +14,7 @@
 //! cannot differ.
 
 use std::{
-    io::{self, IsTerminal as _, Write},
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -31,12 +31,13 @@ use self::{
     tree::{Mistakes, Spot},
     written::{TestFile, Tested},
 };
-use super::{output_failed, scenes::Configurations};
+use super::scenes::Configurations;
 use crate::{
     authorization::Coverage,
     cli::{
         ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
         coverage_files::{CoverageOptions, Met},
+        output::{self, OutputLost, Reader},
     },
     config::{Problem, yaml},
     workbench::coverage::CoverageReport,
@@ -100,49 +101,60 @@ struct Run {
 }
 
 pub(super) fn run(options: &TestOptions) -> u8 {
-    if options.watch {
-        return watch(options);
-    }
-    let run = Run::of(options);
-    tell(&run, options)
+    let ended = match options.watch {
+        true => watch(options),
+        false => tell(&Run::of(options), options).map(|told| told.code),
+    };
+    ended.unwrap_or_else(|lost| output::status(Err(lost), EXIT_FAILED))
 }
 
-/// Tells what came of a run, and how it ends the command
-fn tell(run: &Run, options: &TestOptions) -> u8 {
+/// How a run was told
+struct Told {
+    /// The status that it ends the command with
+    code: u8,
+    reader: Reader,
+}
+
+/// Tells what came of a run
+fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
+    // Nothing is printed where nothing was run.
+    let not_run = Ok(Told {
+        code: EXIT_USAGE,
+        reader: Reader::Reads,
+    });
     let report = match &run.outcome {
         Ok(report) => report,
         Err(problems) => {
             for problem in problems {
                 eprintln!("{problem}");
             }
-            return EXIT_USAGE;
+            return not_run;
         }
     };
     if report.is_empty() {
         let filter = options.filter.as_deref().unwrap_or_default();
         eprintln!("no test has `{}` in its name", client_text::escape(filter));
-        return EXIT_USAGE;
+        return not_run;
     }
     let files = policy_files(&run.files);
-    if let Err(error) = report.write(options.format, &files, &mut io::stdout().lock()) {
-        return output_failed(&error);
-    }
+    let reader = output::print_by(|out| report.write(options.format, &files, out))?;
     let met = match &run.coverage {
         Some(coverage) => options.coverage.report(CoverageReport::of(coverage, &files)),
         None => Ok(Met::Yes),
     };
-    match met {
+    let code = match met {
         Ok(Met::Yes) if !report.has_failed() => EXIT_OK,
         Ok(Met::Yes | Met::No) => EXIT_FAILED,
         Err(message) => {
             eprintln!("{message}");
             EXIT_FAILED
         }
-    }
+    };
+    Ok(Told { code, reader })
 }
 
-/// Runs again whenever one of the files changes, until the process is ended
-fn watch(options: &TestOptions) -> u8 {
+/// Runs again whenever one of the files changes, until the process is ended or nobody reads on
+fn watch(options: &TestOptions) -> Result<u8, OutputLost> {
     loop {
         // Before they are read: what changes while it is read has changed since.
         let looked_at = SystemTime::now() - CLOCK_TICK;
@@ -150,11 +162,11 @@ fn watch(options: &TestOptions) -> u8 {
         let before: Vec<_> = run.files.iter().map(|file| state_of(file)).collect();
         if io::stdout().is_terminal() {
             // Clears the screen and the lines above it (ECMA-48, ED and CUP; `3J` is xterm's).
-            print!("\x1b[H\x1b[2J\x1b[3J");
+            output::print(b"\x1b[H\x1b[2J\x1b[3J")?;
         }
-        tell(&run, options);
-        if io::stdout().flush().is_err() {
-            return EXIT_FAILED;
+        let told = tell(&run, options)?;
+        if told.reader == Reader::Gone {
+            return Ok(told.code);
         }
         let now = SystemTime::now();
         let is_meanwhile = |modified: SystemTime| modified > looked_at && modified <= now;

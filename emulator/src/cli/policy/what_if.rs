@@ -25,8 +25,9 @@ use crate::{
     cli::{
         EXIT_FAILED, EXIT_OK,
         control_client::ControlUrlOption,
-        control_command::{Failure, print, read, status},
+        control_command::{Failure, read, status},
         format::{Format, FormatOption},
+        output::print,
         requests::parameter,
     },
     config::text_file,
@@ -108,8 +109,7 @@ fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
         Format::Json => client_text::escape_json(report.to_string()) + "\n",
         Format::Text => lines(&report),
     };
-    // A closed standard output means that nobody reads it.
-    let _ = print(printed.as_bytes());
+    print(printed.as_bytes())?;
     if options.format.format == Format::Text {
         for finding in report["findings"].as_array().into_iter().flatten() {
             eprintln!("{}", client_text::escape(&finding_line(options, finding)));

@@ -11,8 +11,8 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{CommonOptions, Failure, Format, print};
-use crate::cli::EXIT_OK;
+use super::{CommonOptions, Failure, Format};
+use crate::cli::{EXIT_OK, output::print};
 
 /// Options of `requests counts`
 #[derive(Debug, Args)]
@@ -42,14 +42,13 @@ pub(super) fn run(options: &CountsOptions) -> Result<u8, Failure> {
     if !answer.status.is_success() {
         return Err(Failure::of(&answer));
     }
-    // A closed standard output means that nobody reads it.
-    let _ = match options.common.format.format {
-        Format::Json => print(&answer.body),
+    match options.common.format.format {
+        Format::Json => print(&answer.body)?,
         Format::Text => {
             let counts: Value = serde_json::from_slice(&answer.body).map_err(|error| {
                 Failure::Unknown(format!("{} answered no counts: {error}", control.url()))
             })?;
-            print(table(&counts).as_bytes())
+            print(table(&counts).as_bytes())?
         }
     };
     Ok(EXIT_OK)

@@ -4,10 +4,11 @@
 
 use std::{thread, time::Duration};
 
-use super::{Failure, Format, entries, print};
+use super::{Failure, Format, entries};
 use crate::cli::{
     EXIT_OK,
     control_client::{ControlClient, ControlError},
+    output::{Reader, print},
 };
 
 /// Prints entries as they come
@@ -64,7 +65,7 @@ impl Follower<'_> {
         let after = self.last.iter().map(|id| ("after".to_owned(), id.clone()));
         let parameters: Vec<_> = self.parameters.iter().cloned().chain(after).collect();
         let (printed, newest) = entries(self.control, &parameters, self.format)?;
-        if print(&printed).is_err() {
+        if print(&printed)? == Reader::Gone {
             return Ok(false);
         }
         self.last = newest.or(self.last.take());
