@@ -65,11 +65,13 @@ pub(crate) fn environments() -> Result<Skipped, TaskError> {
     let environments = Environments::of_this_checkout();
     let mut skipped = Skipped::new();
     type Make = fn(&Environments) -> Result<PathBuf, EnvironmentError>;
-    let clients: [(&str, Make); 4] = [
+    let clients: [(&str, Make); 6] = [
         ("boto3 and the AWS CLI", Environments::python),
         ("moto, which plays S3", Environments::moto_server),
         ("the AWS SDK for JavaScript", Environments::node_driver),
         ("a browser for the dashboard", Environments::chromium),
+        ("what reads reports", Environments::report_readers),
+        ("genhtml, which reads LCOV", Environments::genhtml),
     ];
     for (client, make) in clients {
         // The first time it downloads packages, and nothing else is printed meanwhile.

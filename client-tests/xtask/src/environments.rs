@@ -1,4 +1,5 @@
-//! The Python and Node environments that the SDKs under observation live in, and the one of moto, which plays S3.
+//! The Python and Node environments that the SDKs under observation live in, the one of moto, which plays S3, and the one
+//! of what reads reports.
 //!
 //! They are made under the target directory from lock files that name a hash for every package, and are made
 //! again only when a lock file changed. Both the test command and the client tests themselves ask for them, at
@@ -74,6 +75,14 @@ impl Environments {
     /// Python is missing, or a package could not be installed.
     pub fn moto_server(&self) -> Result<PathBuf, EnvironmentError> {
         self.python_program("moto", "moto.lock", "moto_server")
+    }
+
+    /// The interpreter that has what reads reports of the policy workbench, made if need be.
+    ///
+    /// # Errors
+    /// Python is missing, or a package could not be installed.
+    pub fn report_readers(&self) -> Result<PathBuf, EnvironmentError> {
+        self.python_program("readers", "readers.lock", "python")
     }
 
     /// A program of the virtual environment `name`
@@ -162,25 +171,44 @@ impl Environments {
     /// # Errors
     /// There is none and none can be installed, or the installation failed.
     pub fn chromium(&self) -> Result<PathBuf, EnvironmentError> {
-        if let Some(browser) = BROWSERS.iter().find_map(|name| on_path(name)) {
-            return Ok(browser);
+        self.debian_program(&BROWSERS, "chromium")
+    }
+
+    /// `genhtml`, which reads LCOV: one that is on the `PATH`, or that of Debian's `lcov`, likewise.
+    ///
+    /// # Errors
+    /// There is none and none can be installed, or the installation failed.
+    pub fn genhtml(&self) -> Result<PathBuf, EnvironmentError> {
+        self.debian_program(&["genhtml"], "lcov")
+    }
+
+    /// The first of these programs that is on the `PATH`, where need be from Debian's `package`.
+    fn debian_program(
+        &self,
+        names: &[&'static str],
+        package: &'static str,
+    ) -> Result<PathBuf, EnvironmentError> {
+        let find = || names.iter().find_map(|name| on_path(name));
+        if let Some(program) = find() {
+            return Ok(program);
         }
         let user = Command::new("id").arg("-u").output();
         let is_root = user.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
         if self.is_ready_made() || !is_root || !is_on_path("apt-get") {
-            return Err(EnvironmentError::ToolMissing("chromium"));
+            return Err(EnvironmentError::ToolMissing(package));
         }
         files(&self.directory, fs::create_dir_all(&self.directory))?;
-        let guard_path = self.directory.join("chromium.lock");
+        // One lock for all packages: apt-get works on one at a time.
+        let guard_path = self.directory.join("apt-get.lock");
         let guard = files(&guard_path, File::create(&guard_path))?;
         files(&guard_path, guard.lock())?;
-        if on_path("chromium").is_none() {
+        if find().is_none() {
             run(Command::new("apt-get").args(["update", "-qq"]))?;
             run(Command::new("apt-get")
-                .args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])
+                .args(["install", "-y", "-qq", "--no-install-recommends", package])
                 .env("DEBIAN_FRONTEND", "noninteractive"))?;
         }
-        on_path("chromium").ok_or(EnvironmentError::ToolMissing("chromium"))
+        find().ok_or(EnvironmentError::ToolMissing(package))
     }
 
     fn is_ready_made(&self) -> bool {

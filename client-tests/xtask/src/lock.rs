@@ -1,4 +1,5 @@
-//! `cargo xtask lock`: the lock files of the Python and Node clients and of moto, made anew from what they ask for.
+//! `cargo xtask lock`: the lock files of the Python and Node clients, of moto and of what reads reports, made anew from what
+//! they ask for.
 //!
 //! All name a hash for every package and no address to fetch it from, so that everyone uses the registry or mirror that
 //! they have set up.
@@ -19,7 +20,11 @@ pub(crate) fn refresh() -> Result<Skipped, TaskError> {
         "pip-tools",
         Command::new(tools.join("bin/pip")).args(["install", "--quiet", "pip-tools"]),
     )?;
-    for (asked, locked) in [("requirements.in", "requirements.lock"), ("moto.in", "moto.lock")] {
+    for (asked, locked) in [
+        ("requirements.in", "requirements.lock"),
+        ("moto.in", "moto.lock"),
+        ("readers.in", "readers.lock"),
+    ] {
         run(
             locked,
             Command::new(tools.join("bin/pip-compile"))

@@ -68,7 +68,7 @@ fn a_failure_says_what_is_nearest_in_every_format_and_ends_with_1() {
     for (format, golden) in [
         ("text", "failing.txt"),
         ("json", "failing.json"),
-        ("junit", "failing.xml"),
+        ("junit", "failing.junit.xml"),
         ("tap", "failing.tap"),
     ] {
         let output = run(&fixtures(), &["--format", format, "failing.yaml"]);
