@@ -83,9 +83,9 @@ pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Prin
     roles
         .map(|role| {
             format!(
-                "the path of the role of `{session}` is not known, so a {} that names `{role}` is taken to mean it; \
+                "the path of the role of `{session}` is not known, so {} that names `{role}` is taken to mean it; \
                  declare the role under `roles`, with its path",
-                document.policy_type()
+                document.policy_type().with_article()
             )
         })
         .collect()

@@ -49,6 +49,20 @@ impl PolicyType {
             Self::RoleTrust => "role trust policy",
         }
     }
+
+    /// The same with its indefinite article.
+    pub fn with_article(self) -> String {
+        let article = match self {
+            Self::Identity => "an",
+            Self::VpcEndpoint
+            | Self::PermissionsBoundary
+            | Self::Session
+            | Self::ServiceControl
+            | Self::ResourceControl
+            | Self::RoleTrust => "a",
+        };
+        format!("{article} {self}")
+    }
 }
 
 impl fmt::Display for PolicyType {

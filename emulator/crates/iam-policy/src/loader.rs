@@ -231,7 +231,7 @@ fn read_id(members: &[Member<'_>], policy_type: PolicyType, report: &mut Report)
         return None;
     };
     if !policy_type.has_principal() {
-        let message = format!("`Id` is not supported in a {policy_type}");
+        let message = format!("`Id` is not supported in {}", policy_type.with_article());
         report.add(FindingCode::UnsupportedElement, &path, node.offset, message);
     }
     Some(text.as_str().into())

@@ -145,7 +145,10 @@ fn read_principal(
         if !place.policy_type.has_principal() {
             return Some(None);
         }
-        let message = format!("a statement of a {} needs a `Principal`", place.policy_type);
+        let message = format!(
+            "a statement of {} needs a `Principal`",
+            place.policy_type.with_article()
+        );
         report.add(FindingCode::MissingPrincipal, path, statement.offset, message);
         return None;
     }
@@ -156,8 +159,8 @@ fn read_principal(
     if !place.policy_type.has_principal() {
         // IAM User Guide, Grammar: such a document speaks about whom it is attached to.
         let message = format!(
-            "policy document should not specify a principal: it is a {}",
-            place.policy_type
+            "policy document should not specify a principal: it is {}",
+            place.policy_type.with_article()
         );
         report.add(FindingCode::UnsupportedElement, &path, node.offset, message);
         return None;
@@ -213,7 +216,10 @@ fn read_resource(
     let path = path.key(name);
     if place.policy_type == PolicyType::RoleTrust {
         // IAM User Guide, Resource: a trust policy is about the role that it is attached to.
-        let message = format!("`{name}` is not supported in a {}", place.policy_type);
+        let message = format!(
+            "`{name}` is not supported in {}",
+            place.policy_type.with_article()
+        );
         report.add(FindingCode::UnsupportedElement, &path, node.offset, message);
         return None;
     }
