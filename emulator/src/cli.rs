@@ -34,6 +34,7 @@ mod log_writer;
 mod logging;
 mod output;
 mod policy;
+mod progress;
 mod ready_block;
 mod requests;
 mod rules;

@@ -45,6 +45,8 @@ mod policy_matrix;
 mod policy_routes;
 mod policy_tests;
 mod process;
+#[cfg(unix)]
+mod progress;
 mod projects;
 mod public_certs;
 mod random_policies;

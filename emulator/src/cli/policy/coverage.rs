@@ -10,6 +10,7 @@ use crate::{
         EXIT_FAILED, EXIT_OK,
         control_client::{ControlClient, ControlError, ControlUrlOption},
         output,
+        progress::working,
     },
     workbench::coverage::CoverageFormat,
 };
@@ -101,7 +102,9 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
         .map_err(|error| ControlError::Refused(format!("`/coverage` answered something else: {error}")))?;
     let report = match options.format {
         CoverageFormat::Json => json,
-        format => control.get(&format!("/coverage?format={format}"))?,
+        format => working("waiting for the report", || {
+            control.get(&format!("/coverage?format={format}"))
+        })?,
     };
     let written = match &options.output {
         Some(file) => std::fs::write(file, &report).map_err(|error| {

@@ -21,6 +21,7 @@ use crate::{
         control_command::{Failure, read, status},
         format::{Format, FormatOption},
         output::print,
+        progress::working,
     },
     config::{Config, Overrides, text_file},
     workbench::diff::{NamedPolicy, PolicyDiff},
@@ -71,7 +72,10 @@ fn compare(options: &DiffOptions) -> Result<u8, Failure> {
         PolicyDocument::parse_stored(text, policy_type)
     })?;
     let new = policy(&options.new, |text| PolicyDocument::parse(text, policy_type))?;
-    let diff = PolicyDiff::of(&old, &new, classes_max(&options.config)?);
+    let classes_max = classes_max(&options.config)?;
+    let diff = working("comparing the policies", || {
+        PolicyDiff::of(&old, &new, classes_max)
+    });
     let printed = match options.format.format {
         Format::Text => diff.text(),
         Format::Json => diff.json(),

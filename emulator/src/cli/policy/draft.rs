@@ -22,6 +22,7 @@ use crate::{
         control_command::{Failure, status},
         format::{Format, FormatOption},
         output::print,
+        progress::working,
     },
     workbench::draft::{
         AttachedTo, DraftCondition, DraftOptions, DraftPrincipals, DraftResources, NoDraft, draft,
@@ -116,10 +117,12 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
         let message = "whose policy? Give the ARN of a principal or a role in `--principal`";
         return Err(Failure::Mistake(message.to_owned()));
     }
-    let answer = match &options.requests {
-        Some(file) => saved(options, file)?,
-        None => asked(options)?,
-    };
+    let answer = working("drafting from the calls of the journal", || {
+        match &options.requests {
+            Some(file) => saved(options, file),
+            None => asked(options),
+        }
+    })?;
     if options.format.format == Format::Json {
         print((answer + "\n").as_bytes())?;
         return Ok(EXIT_OK);

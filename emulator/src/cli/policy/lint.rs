@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{LintFormat, LintOptions};
 use crate::{
-    cli::{EXIT_OK, EXIT_USAGE, output},
+    cli::{EXIT_OK, EXIT_USAGE, output, progress::working},
     config::text_file::{self, NOT_A_PATH},
     services::vocabulary::{self, Surroundings},
 };
@@ -39,11 +39,10 @@ struct Linted {
 }
 
 pub(super) fn run(options: &LintOptions) -> u8 {
-    let report = Report::of(
-        &options.files,
-        options.policy_type.into(),
-        &mut io::stdin().lock(),
-    );
+    let report = working("reading the policies", || {
+        let policy_type = options.policy_type.into();
+        Report::of(&options.files, policy_type, &mut io::stdin().lock())
+    });
     for message in &report.unreadable {
         eprintln!("{message}");
     }

@@ -10,6 +10,7 @@ use crate::{
         control_command::{Failure, read, status},
         output::print,
         policy::scenes::configured,
+        progress::working,
     },
     config::text_file,
     workbench::{
@@ -40,8 +41,10 @@ pub(super) fn run(options: &MatrixOptions) -> u8 {
 }
 
 fn matrix(options: &MatrixOptions) -> Result<u8, Failure> {
-    let scene = configured(&options.config)?;
-    let matrix = Matrix::of(&scene, |_| true).map_err(|error| Failure::Mistake(error.to_string()))?;
+    let matrix = working("deciding every call", || {
+        let scene = configured(&options.config)?;
+        Matrix::of(&scene, |_| true).map_err(|error| Failure::Mistake(error.to_string()))
+    })?;
     let Some(file) = &options.check else {
         print(matrix.written(options.format).as_bytes())?;
         return Ok(EXIT_OK);

@@ -10,12 +10,12 @@
 //! answered says why in its place, and the rest go on; where every line was one of those, it ends with 64. Members whose
 //! name begins with `x-` are the asker's own.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Read, Write};
 
 use self::lines::{Line, Lines};
 use super::SimulateOptions;
 use crate::{
-    cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, output},
+    cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, output, progress::working},
     config::text_file,
     workbench::simulation::{Answer, Explain, Mistake, WrittenQuestion, id_of},
 };
@@ -42,7 +42,13 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
     } else {
         Explain::No
     };
-    match simulate(io::stdin().lock(), io::stdout().lock(), explain) {
+    let work = || simulate(io::stdin().lock(), io::stdout().lock(), explain);
+    // Answers that are seen as they come say more than any progress, and would stand in one line with it.
+    let simulated = match io::stdout().is_terminal() {
+        true => work(),
+        false => working("deciding the requests of standard input", work),
+    };
+    match simulated {
         // Nothing was understood: whoever pipes something else into it must not take that for an answer.
         Ok(Counts {
             decided: 0,

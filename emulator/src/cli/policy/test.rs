@@ -39,6 +39,7 @@ use crate::{
         coverage_files::{CoverageOptions, Met},
         output::{self, OutputLost, Reader},
     },
+        progress::working,
     config::{Problem, yaml},
     workbench::coverage::CoverageReport,
 };
@@ -103,7 +104,7 @@ struct Run {
 pub(super) fn run(options: &TestOptions) -> u8 {
     let ended = match options.watch {
         true => watch(options),
-        false => tell(&Run::of(options), options).map(|told| told.code),
+        false => tell(&working(RUNNING, || Run::of(options)), options).map(|told| told.code),
     };
     ended.unwrap_or_else(|lost| output::status(Err(lost), EXIT_FAILED))
 }
@@ -158,7 +159,7 @@ fn watch(options: &TestOptions) -> Result<u8, OutputLost> {
     loop {
         // Before they are read: what changes while it is read has changed since.
         let looked_at = SystemTime::now() - CLOCK_TICK;
-        let run = Run::of(options);
+        let run = working(RUNNING, || Run::of(options));
         let before: Vec<_> = run.files.iter().map(|file| state_of(file)).collect();
         if io::stdout().is_terminal() {
             // Clears the screen and the lines above it (ECMA-48, ED and CUP; `3J` is xterm's).
@@ -290,3 +291,6 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;
+/// What is done while a run takes its time
+const RUNNING: &str = "running the tests";
+

@@ -28,6 +28,7 @@ use crate::{
         control_command::{Failure, read, status},
         format::{Format, FormatOption},
         output::print,
+        progress::working,
         requests::parameter,
     },
     config::text_file,
@@ -101,10 +102,12 @@ pub(super) fn run(options: &WhatIfOptions) -> u8 {
 }
 
 fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
-    let report = match &options.requests {
-        Some(file) => saved(options, file)?,
-        None => asked(options)?,
-    };
+    let report = working("deciding the calls of the journal again", || {
+        match &options.requests {
+            Some(file) => saved(options, file),
+            None => asked(options),
+        }
+    })?;
     let printed = match options.format.format {
         Format::Json => client_text::escape_json(report.to_string()) + "\n",
         Format::Text => lines(&report),
