@@ -4,13 +4,15 @@
 //! arn:aws:iam::123456789012:user/alice over vpce-0a1b2c3d4e5f67890 in us-west-2
 //!   DetectAnomalies  model/myProject/1  allowed
 //!   DetectAnomalies  model/myProject/2  implicitDeny (vpc-endpoint)
+//! arn:aws:iam::123456789012:user/alice over public in us-west-2
+//!   DetectAnomalies  model/myProject/1  refused (421)
 //! ```
 
 use std::{collections::BTreeMap, fmt};
 
-use iam_policy::{DecidedBy, Decision, Layer};
+use iam_policy::{DecidedBy, Decision, Evaluation, Layer};
 use lookoutvision::operation::Operation;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::{SOURCE_IP, Scene, last_part};
@@ -32,13 +34,23 @@ pub(crate) struct Matrix {
 pub(crate) struct Cell {
     #[serde(flatten)]
     place: CellPlace,
+    /// What the policies decide, or `refused`: the call is answered 421 before any policy is asked
     #[schema(value_type = String)]
-    decision: Decision,
+    decision: CellDecision,
     /// The layer of policies that denies
     #[schema(value_type = Option<String>)]
     layer: Option<Layer>,
     #[schema(value_type = Option<Object>)]
     decided_by: Option<DecidedBy>,
+}
+
+/// What becomes of a call
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CellDecision {
+    /// As the policies decide
+    Decided(Decision),
+    /// It comes through no entry point (`public_endpoint: refuse`)
+    Refused,
 }
 
 /// Who calls what, over which way in
@@ -90,6 +102,19 @@ impl Matrix {
                         if cells.len() == CELLS_MAX {
                             return Err(TooManyCells);
                         }
+                        let place = CellPlace {
+                            principal: name.clone(),
+                            entry_point: entry_point
+                                .vpc_endpoint_id()
+                                .map_or_else(|| PUBLIC.to_owned(), ToString::to_string),
+                            region: region.to_string(),
+                            operation: operation.to_string(),
+                            resource: last_part(&subject.to_string()).to_owned(),
+                        };
+                        if scene.refuses(entry_point) {
+                            cells.push(Cell::refused(place));
+                            continue;
+                        }
                         let call = scene.call(
                             caller.clone(),
                             entry_point.clone(),
@@ -98,22 +123,7 @@ impl Matrix {
                             &subject,
                             SOURCE_IP,
                         );
-                        let verdict = call.decide(Changes::default());
-                        let evaluation = verdict.evaluation();
-                        cells.push(Cell {
-                            place: CellPlace {
-                                principal: name.clone(),
-                                entry_point: entry_point
-                                    .vpc_endpoint_id()
-                                    .map_or_else(|| PUBLIC.to_owned(), ToString::to_string),
-                                region: region.to_string(),
-                                operation: operation.to_string(),
-                                resource: last_part(&subject.to_string()).to_owned(),
-                            },
-                            decision: evaluation.decision,
-                            layer: evaluation.layer,
-                            decided_by: evaluation.decided_by.clone(),
-                        });
+                        cells.push(Cell::decided(place, call.decide(Changes::default()).evaluation()));
                     }
                 }
             }
@@ -149,13 +159,54 @@ impl Matrix {
     }
 }
 
-impl fmt::Display for Cell {
-    /// `allowed`, `implicitDeny (vpc-endpoint)`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.layer {
-            Some(layer) => write!(f, "{} ({})", self.decision, layer.as_str()),
-            None => self.decision.fmt(f),
+impl Cell {
+    fn decided(place: CellPlace, evaluation: &Evaluation) -> Self {
+        Self {
+            place,
+            decision: CellDecision::Decided(evaluation.decision),
+            layer: evaluation.layer,
+            decided_by: evaluation.decided_by.clone(),
         }
+    }
+
+    fn refused(place: CellPlace) -> Self {
+        Self {
+            place,
+            decision: CellDecision::Refused,
+            layer: None,
+            decided_by: None,
+        }
+    }
+}
+
+/// A cell as it is compared: `allowed`, `implicitDeny (vpc-endpoint)`, `refused (421)`
+fn cell_text(decision: &str, layer: Option<&str>) -> String {
+    match layer {
+        Some(layer) => format!("{decision} ({layer})"),
+        None if decision == REFUSED => format!("{REFUSED} (421)"),
+        None => decision.to_owned(),
+    }
+}
+
+impl fmt::Display for CellDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decided(decision) => decision.fmt(f),
+            Self::Refused => f.write_str(REFUSED),
+        }
+    }
+}
+
+impl Serialize for CellDecision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layer = self.layer.map(Layer::as_str);
+        f.write_str(&cell_text(&self.decision.to_string(), layer))
     }
 }
 
@@ -188,6 +239,9 @@ impl fmt::Display for ChangedCell {
      principals and models"
 )]
 pub(crate) struct TooManyCells;
+
+/// What is decided of a call that no policy is asked about
+const REFUSED: &str = "refused";
 
 /// What the public endpoint is called where others have ids
 pub(crate) const PUBLIC: &str = "public";

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     authorization::{Coverage, RequestTags, SupposedCall},
     identity::Caller,
-    network::entry_point::EntryPoint,
+    network::{PublicEndpoint, entry_point::EntryPoint},
     runtime::{Snapshot, Space},
     services::lookoutvision::call,
     settings::Settings,
@@ -103,6 +103,12 @@ impl Scene {
             .chain([EntryPoint::Public])
             .flat_map(with_region)
             .collect()
+    }
+
+    /// Whether the server answers calls over this way in with 421, before any policy is asked
+    pub(crate) fn refuses(&self, entry_point: &EntryPoint) -> bool {
+        let public_endpoint = self.settings().networks.public_endpoint;
+        matches!(entry_point, EntryPoint::Public) && public_endpoint == PublicEndpoint::Refuse
     }
 
     /// The same, with callers of whom nothing is known but their ARN

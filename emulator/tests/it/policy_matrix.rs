@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     process::PROGRAM,
     random_policies::Random,
-    support::{control, emulator, emulator_with, journal_of},
+    support::{Call, control, emulator, emulator_with, journal_of},
 };
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
@@ -46,6 +46,7 @@ vpc_endpoints:
     vpc_id: vpc-0000000a
     policy_document: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: "*", Action: "lookoutvision:D*", Resource: "*"}]}
 projects: [{name: myProject, models: [{version: "1"}, {version: "2"}]}]
+public_endpoint: allow
 "#;
 
 /// The decision of a call, as a cell has it
@@ -200,6 +201,44 @@ fn each_form_is_compared_with_what_it_was() {
         String::from_utf8_lossy(&output.stderr),
         "other: line 1 is none of a matrix\n"
     );
+}
+
+#[tokio::test]
+async fn a_public_endpoint_that_refuses_is_shown_as_the_server_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("allow.yaml"), CONFIGURATION).unwrap();
+    let refuses = CONFIGURATION.replace("public_endpoint: allow\n", "");
+    fs::write(folder.path().join("refuse.yaml"), &refuses).unwrap();
+    for (format, expected) in [
+        (
+            "text",
+            "  ListProjects               *                  refused (421)\n",
+        ),
+        ("csv", ",public,us-west-2,ListProjects,*,refused (421)\n"),
+        (
+            "markdown",
+            "| public | us-west-2 | ListProjects | * | refused (421) |\n",
+        ),
+        ("json", "\"decision\": \"refused\""),
+    ] {
+        let output = run(folder.path(), &["--config", "refuse.yaml", "--format", format]);
+        assert!(stdout(&output).contains(expected), "{}", stdout(&output));
+        // Each form is read back as it was, and tells the cells that a change of the setting changes.
+        fs::write(folder.path().join("kept"), stdout(&output)).unwrap();
+        let same = run(folder.path(), &["--config", "refuse.yaml", "--check", "kept"]);
+        assert_eq!(same.status.code(), Some(0), "{}", stdout(&same));
+        let changed = run(folder.path(), &["--config", "allow.yaml", "--check", "kept"]);
+        assert_eq!(changed.status.code(), Some(1));
+        let line = "user/alice over public in us-west-2: ListProjects on *: allowed, was refused (421)\n";
+        assert!(stdout(&changed).contains(line), "{}", stdout(&changed));
+    }
+    // A Region without an endpoint: the call comes in by the public endpoint, or not at all.
+    let emulator = emulator_with(&refuses.replace("region: us-west-2", "region: eu-west-1")).await;
+    Call::get("/2020-11-20/projects")
+        .credentials("alice", "alice")
+        .send(&emulator)
+        .await
+        .check(421, "MisdirectedRequestException");
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ async function read() {
 }
 
 function draw() {
-  const shown = cells.filter(({ region }) => region === regions.value);
+  // What is refused (421) comes in nowhere: no policy is asked about it.
+  const shown = cells.filter(({ region, decision }) => region === regions.value && decision !== 'refused');
   const sums = Object.keys(KINDS).map((decision) => [decision, shown.filter((cell) => cell.decision === decision).length]);
   $('#sum').replaceChildren(...sums.map(([decision, number]) => el(`span.${decision === 'allowed' ? 'c-ok' : 'c-de'}`, null, icon(KINDS[decision]), el('b', null, count(number)), WORDS[decision])));
   const place = $('#matrix');

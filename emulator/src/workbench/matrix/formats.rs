@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use super::{super::words::pretty_json, CellPlace, KeptMatrix, Matrix};
+use super::{super::words::pretty_json, CellPlace, KeptMatrix, Matrix, cell_text};
 
 /// The forms that a matrix is kept in
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -148,10 +148,7 @@ fn read_json(text: &str) -> Result<KeptMatrix, String> {
     }
     let kept: Kept = serde_json::from_str(text).map_err(|error| format!("it is no matrix: {error}"))?;
     let cells = kept.cells.into_iter().map(|cell| {
-        let is = match cell.layer {
-            Some(layer) => format!("{} ({layer})", cell.decision),
-            None => cell.decision,
-        };
+        let is = cell_text(&cell.decision, cell.layer.as_deref());
         (cell.place, is)
     });
     Ok(cells.collect())
