@@ -24,7 +24,7 @@ mod words;
 
 pub(crate) use self::{
     callers::CallerName,
-    recorded::{RecordedCall, SavedEntry},
+    recorded::{EntryMistake, RecordedCall, SavedEntry},
     scene::{EntryPointName, SOURCE_IP, Scene},
     subject::{OperationName, Subject, SubjectName, last_part},
     words::pretty_json,

@@ -86,7 +86,7 @@ pub(super) fn rule_reader(config: &Config) -> Box<RuleReader> {
         let mistakes = problems.into_iter().map(|problem| RuleMistake {
             message: match &problem.file {
                 // Of a recorded answer, which has a path of its own.
-                Some(file) => format!("`{}`: {}: {}", file.display(), problem.path, problem.message),
+                Some(_) => problem.to_string(),
                 None => problem.message,
             },
             path: match problem.file {

@@ -17,7 +17,7 @@ use crate::{
 
 mod saved;
 
-pub(crate) use self::saved::{SavedCall, SavedEntry};
+pub(crate) use self::saved::{EntryMistake, SavedCall, SavedEntry};
 
 /// A call that was made and decided
 #[derive(Debug)]

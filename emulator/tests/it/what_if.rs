@@ -288,6 +288,66 @@ async fn a_question_that_makes_no_sense_is_refused_with_the_place() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_no_entry_is_told_with_file_line_and_path() {
+    let emulator = emulator().await;
+    Call::detect("1").send(&emulator).await.check_ok();
+    let entry = &journal_of(&emulator).await[0];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("draft.json"), ONE_MODEL).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut entry = entry.clone();
+        *entry.pointer_mut(pointer).expect("an entry has it") = value;
+        entry.to_string()
+    };
+    for (line, place, message) in [
+        (
+            with("/pairs/0/action", json!(7)),
+            "/pairs/0/action: ",
+            "invalid type: integer `7`, expected a string",
+        ),
+        (
+            with("/operation", json!("Detect")),
+            "/operation: ",
+            "no operation is called `Detect`",
+        ),
+        (with("/time", json!("noon")), "/time: ", ""),
+        (
+            r#"{"service": "#.to_owned(),
+            "/service: ",
+            "EOF while parsing a value",
+        ),
+        ("[]".to_owned(), "", "invalid"),
+    ] {
+        fs::write(folder.path().join("saved.ndjson"), format!("{entry}\n\n{line}\n")).unwrap();
+        let at = folder.path().to_owned();
+        let asked = move || {
+            run(
+                &at,
+                &[
+                    "--requests",
+                    "saved.ndjson",
+                    "--vpc-endpoint-id",
+                    DEFAULT_ENDPOINT,
+                    "draft.json",
+                ],
+            )
+        };
+        let output = tokio::task::spawn_blocking(asked).await.unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{told}");
+        let rest = told
+            .strip_prefix("saved.ndjson:3:")
+            .unwrap_or_else(|| panic!("{told}"));
+        let rest = rest.trim_start_matches(|character: char| character.is_ascii_digit() || character == ':');
+        assert!(
+            rest.starts_with(&format!(" {place}this is no entry of a journal: {message}")),
+            "{told}"
+        );
+        assert!(!told.contains("at line"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn the_command_asks_a_running_emulator_and_fails_on_what_it_is_told_to() {
     let emulator = emulator().await;
     Call::detect("1").send(&emulator).await;

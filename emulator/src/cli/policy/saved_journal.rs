@@ -11,7 +11,7 @@ use crate::{
     authorization::PolicyChanges,
     cli::control_command::{Failure, read},
     config::text_file,
-    workbench::{RecordedCall, SavedEntry},
+    workbench::{EntryMistake, RecordedCall, SavedEntry},
 };
 
 /// The calls of a saved journal that came over endpoints and that policies decided
@@ -26,13 +26,14 @@ impl SavedJournal {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let text = text_file::decode(read(path)?)
             .map_err(|error| Failure::Mistake(format!("{}: {error}", path.display())))?;
-        let mistake = |line: usize, message: String| {
-            Failure::Mistake(format!("{}:{}: {message}", path.display(), line + 1))
+        let file = path.display().to_string();
+        let mistake = |line: usize, mistake: &EntryMistake| {
+            Failure::Mistake(client_text::escape(&mistake.told_in(&file, line + 1)).into_owned())
         };
         let mut entries = Vec::new();
         let lines = text.lines().enumerate();
         for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-            let entry = SavedEntry::read(line).map_err(|message| mistake(number, message))?;
+            let entry = SavedEntry::read(line).map_err(|found| mistake(number, &found))?;
             entries.extend(entry.map(|entry| (number, entry)));
         }
         let whole = entries.len();
@@ -49,10 +50,10 @@ impl SavedJournal {
             let account: Result<AccountId, _> = entry.account().parse();
             let scene = account.map(|account| alone.scene(&account));
             let call = scene
-                .map_err(|error| error.to_string())
+                .map_err(EntryMistake::at("/principal"))
                 .and_then(|scene| entry.into_call(&scene));
             call.map(|call| RecordedCall::Saved(Box::new(call)))
-                .map_err(|message| mistake(number, message))
+                .map_err(|found| mistake(number, &found))
         });
         Ok(Self {
             calls: calls.collect::<Result<_, _>>()?,

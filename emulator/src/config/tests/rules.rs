@@ -288,7 +288,7 @@ fn anomalies_are_told_apart_by_name_and_colour_and_lie_inside_the_image() {
 }
 
 #[test]
-fn a_recorded_answer_that_breaks_the_api_model_is_told_with_its_file_and_path() {
+fn a_recorded_answer_that_breaks_the_api_model_is_told_with_its_file_line_and_path() {
     let folder = folder_with_files();
     folder.write(
         "responses/wrong.json",
@@ -302,9 +302,9 @@ fn a_recorded_answer_that_breaks_the_api_model_is_told_with_its_file_and_path() 
     let text = problems
         .to_string()
         .replace(&format!("{}/", folder.display()), "");
-    assert!(
-        text.starts_with("responses/wrong.json: /DetectAnomalyResult/Confidence: `7` is not from 0 to 1"),
-        "{text}"
+    assert_eq!(
+        text,
+        "responses/wrong.json:1:86: /DetectAnomalyResult/Confidence: `7` is not from 0 to 1"
     );
     refused(
         "{then: {response: responses/none.json}}",

@@ -21,6 +21,7 @@ use super::{
         files::Files,
         problems::{Place, Report},
         texts::ScenarioText,
+        yaml::Position,
     },
     Unique, each,
 };
@@ -274,11 +275,16 @@ fn recorded(written: &str, place: &Place, files: &Files, report: &Report<'_>) ->
     };
     RecordedAnswer::parse(&file, bytes)
         .map_err(|error| {
-            let path = error.path().to_owned();
-            report.add(Problem {
-                path,
-                ..Problem::in_file(&file, error.problem())
+            let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let position = error.position().map(|(line, column)| Position {
+                line: number(line),
+                column: number(column),
             });
+            let problem = Problem {
+                path: error.path().to_owned(),
+                ..Problem::in_file(&file, error.problem())
+            };
+            report.add(problem.at(position));
         })
         .ok()
 }

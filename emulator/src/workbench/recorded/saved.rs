@@ -4,13 +4,14 @@
 //! An entry names the policies that were consulted and has not their texts. It has what each layer of them said, though, so
 //! a call can be put to another policy of one layer while the others go on saying what they said.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use aws_identifiers::{Region, VpcEndpointId};
+use client_text::json::pointer;
 use iam_policy::{DecidedBy, Decision, Identity, Layer, LayerDecision, PolicyDocument, PolicyType, Resource};
 use jiff::Timestamp;
 use lookoutvision::operation::Operation;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -79,6 +80,16 @@ struct SavedPair {
     action: String,
 }
 
+/// Why a line is no entry of a journal
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct EntryMistake {
+    /// JSON Pointer; empty for the line as a whole
+    path: String,
+    /// Counted from 1, where the JSON itself is at fault
+    column: Option<usize>,
+    message: String,
+}
+
 /// What tells whether a line is an entry that other policies can be asked about
 #[derive(Debug, Deserialize)]
 struct Sketch {
@@ -97,16 +108,15 @@ impl SavedEntry {
     ///
     /// # Errors
     /// The line is no entry of a journal.
-    pub(crate) fn read(line: &str) -> Result<Option<Self>, String> {
-        let not_an_entry = |error| format!("this is no entry of a journal: {error}");
-        let sketch: Sketch = serde_json::from_str(line).map_err(not_an_entry)?;
+    pub(crate) fn read(line: &str) -> Result<Option<Self>, EntryMistake> {
+        let sketch: Sketch = EntryMistake::within(line)?;
         let is_over_an_endpoint = sketch
             .entry_point
             .is_some_and(|entry_point| entry_point.vpc_endpoint_id.is_some());
         if sketch.service != "lookoutvision" || sketch.decision.is_none() || !is_over_an_endpoint {
             return Ok(None);
         }
-        serde_json::from_str(line).map(Some).map_err(not_an_entry)
+        EntryMistake::within(line).map(Some)
     }
 
     /// The endpoint that the call came over
@@ -147,26 +157,31 @@ impl SavedEntry {
     ///
     /// # Errors
     /// The entry says something that no emulator writes.
-    pub(crate) fn into_call(self, scene: &Scene) -> Result<SavedCall, String> {
+    pub(crate) fn into_call(self, scene: &Scene) -> Result<SavedCall, EntryMistake> {
         let policies = self.policies()?;
-        let operation = self.operation.parse::<OperationName>()?.operations;
-        let operation: Operation = operation.first().copied().ok_or("the entry has no operation")?;
-        let resource: Resource = self.resource.parse().map_err(|error| format!("{error}"))?;
+        let operation = self.operation.parse::<OperationName>();
+        let operation = operation.map_err(EntryMistake::at("/operation"))?.operations;
+        let no_operation = || EntryMistake::at("/operation")("the entry has no operation");
+        let operation: Operation = operation.first().copied().ok_or_else(no_operation)?;
+        let resource: Resource = self.resource.parse().map_err(EntryMistake::at("/resource"))?;
         let region = self
             .context
             .get("aws:RequestedRegion")
             .and_then(|values| values.first());
+        let no_region = || EntryMistake::at("/context")("the entry has no `aws:RequestedRegion`");
         let region: Region = region
-            .ok_or("the entry has no `aws:RequestedRegion`")?
+            .ok_or_else(no_region)?
             .parse()
-            .map_err(|error| format!("{error}"))?;
+            .map_err(EntryMistake::at("/context/aws:RequestedRegion/0"))?;
         let principal = match &self.role_arn {
             Some(role) => with_role(self.principal, role),
             None => self.principal,
         };
-        let caller = scene.caller(&CallerName::Arn(principal))?;
+        let caller = scene.caller(&CallerName::Arn(principal));
+        let caller = caller.map_err(EntryMistake::at("/principal"))?;
         let entry_point = EntryPointName::VpcEndpoint(self.entry_point.vpc_endpoint_id.clone());
-        let (entry_point, region) = scene.entry_point(&entry_point, Some(&region))?;
+        let entry_point = scene.entry_point(&entry_point, Some(&region));
+        let (entry_point, region) = entry_point.map_err(EntryMistake::at("/entry_point/vpc_endpoint_id"))?;
         let tags = self
             .context
             .keys()
@@ -214,7 +229,7 @@ impl SavedEntry {
     }
 
     /// Policies of which each layer says what it said of each action
-    fn policies(&self) -> Result<PolicyChanges, String> {
+    fn policies(&self) -> Result<PolicyChanges, EntryMistake> {
         let one = |layer, policy_type| self.policy(layer, policy_type);
         let list = |layer, policy_type| one(layer, policy_type).map(|found| found.into_iter().collect());
         let level = |layer, policy_type| {
@@ -232,7 +247,7 @@ impl SavedEntry {
     }
 
     /// A document that says of each action what the layer said; `None`: the layer had no say
-    fn policy(&self, layer: Layer, policy_type: PolicyType) -> Result<Option<PolicyDocument>, String> {
+    fn policy(&self, layer: Layer, policy_type: PolicyType) -> Result<Option<PolicyDocument>, EntryMistake> {
         let mut statements = Vec::new();
         for (pair, by) in self.layers().filter(|(_, by)| by.layer == layer) {
             let (effect, action) = match by.decision {
@@ -252,7 +267,53 @@ impl SavedEntry {
         }
         let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
         let document = PolicyDocument::parse_stored(&text, policy_type);
-        document.map(Some).map_err(|error| format!("`pairs`: {error}"))
+        document.map(Some).map_err(EntryMistake::at("/pairs"))
+    }
+}
+
+impl EntryMistake {
+    /// Reads a line's JSON
+    fn within<T: DeserializeOwned>(line: &str) -> Result<T, Self> {
+        let mut json = serde_json::Deserializer::from_str(line);
+        let read = serde_path_to_error::deserialize(&mut json);
+        let value = read.map_err(|error| Self::of_json(pointer(error.path()), error.inner()))?;
+        json.end().map_err(|error| Self::of_json(String::new(), &error))?;
+        Ok(value)
+    }
+
+    fn of_json(path: String, error: &serde_json::Error) -> Self {
+        // The line of the file is not that of its text alone, which is always the first.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let told = error.to_string();
+        Self {
+            message: told.strip_suffix(&place).unwrap_or(&told).to_owned(),
+            path,
+            column: Some(error.column()).filter(|column| *column > 0),
+        }
+    }
+
+    /// What is wrong with the value at a JSON Pointer
+    pub(crate) fn at<E: fmt::Display>(path: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self {
+            path: path.to_owned(),
+            column: None,
+            message: error.to_string(),
+        }
+    }
+
+    /// As a line of errors has it, in a file at a line counted from 1
+    pub(crate) fn told_in(&self, file: &str, line: usize) -> String {
+        let column = self
+            .column
+            .map_or_else(String::new, |column| format!("{column}:"));
+        let path = match self.path.as_str() {
+            "" => String::new(),
+            path => format!("{path}: "),
+        };
+        format!(
+            "{file}:{line}:{column} {path}this is no entry of a journal: {}",
+            self.message
+        )
     }
 }
 

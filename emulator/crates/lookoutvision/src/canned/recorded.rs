@@ -27,9 +27,11 @@ pub struct RecordedAnswer {
 
 /// Why a file is no recorded answer
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{file}`: {problem}{place}", file = .file.display(), place = Place(.path))]
+#[error("`{file}`: {problem}{place}", file = .file.display(), place = Place(.position, .path))]
 pub struct RecordedAnswerError {
     file: PathBuf,
+    /// Line and column of the end of what is wrong, as serde_json counts them: a file without a character has column 0
+    position: Option<(usize, usize)>,
     /// JSON pointer, empty for the document
     path: String,
     problem: String,
@@ -44,8 +46,17 @@ impl RecordedAnswer {
         let body = bytes.into();
         let error = |path: String, problem: String| RecordedAnswerError {
             file: file.to_owned(),
+            position: None,
             path,
             problem,
+        };
+        let of_json = |path: String, found: &serde_json::Error| {
+            let place = format!(" at line {} column {}", found.line(), found.column());
+            let told = found.to_string();
+            RecordedAnswerError {
+                position: Some((found.line(), found.column())),
+                ..error(path, told.strip_suffix(&place).unwrap_or(&told).to_owned())
+            }
         };
         if body.len() > RECORDED_ANSWER_BYTES_MAX {
             let problem = format!("{} bytes are more than {RECORDED_ANSWER_BYTES_MAX}", body.len());
@@ -53,9 +64,8 @@ impl RecordedAnswer {
         }
         let mut json = serde_json::Deserializer::from_slice(&body);
         let Object(answer): Object<DetectAnomaliesResponse> = serde_path_to_error::deserialize(&mut json)
-            .map_err(|found| error(pointer(found.path()), found.inner().to_string()))?;
-        json.end()
-            .map_err(|found| error(String::new(), found.to_string()))?;
+            .map_err(|found| of_json(pointer(found.path()), found.inner()))?;
+        json.end().map_err(|found| of_json(String::new(), &found))?;
         let Object(result) = answer.result;
         if result.anomalies.is_some() != result.mask.is_some() {
             let problem = "a segmentation answer has both `Anomalies` and `AnomalyMask`, another has neither";
@@ -79,6 +89,11 @@ impl RecordedAnswer {
 }
 
 impl RecordedAnswerError {
+    /// Line and column of the end of what is wrong, counted from 1; `None`: the whole file is at fault
+    pub fn position(&self) -> Option<(usize, usize)> {
+        self.position.map(|(line, column)| (line.max(1), column.max(1)))
+    }
+
     /// Where in the answer, as a JSON Pointer; empty for the document
     pub fn path(&self) -> &str {
         &self.path
@@ -241,14 +256,17 @@ impl TryFrom<String> for AnomalyMask {
     }
 }
 
-struct Place<'p>(&'p str);
+/// Where a mistake is, behind what it is
+struct Place<'p>(&'p Option<(usize, usize)>, &'p str);
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " at {}", self.0)
+        if let Some((line, column)) = self.0 {
+            write!(f, " at line {line} column {column}")?;
+        }
+        match self.1 {
+            "" => Ok(()),
+            path => write!(f, " at {path}"),
         }
     }
 }
