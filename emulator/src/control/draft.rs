@@ -23,7 +23,7 @@ use crate::{
         Scene,
         draft::{
             AttachedTo, DraftCondition, DraftOptions, DraftPrincipals, DraftReport, DraftResources, NoDraft,
-            draft,
+            allowed_by_anyone, draft,
         },
     },
 };
@@ -51,7 +51,7 @@ struct Parameters {
     responses(
         (status = 200, body = DraftReport),
         (status = 404, description = "`InvalidVpcEndpointId.NotFound`"),
-        (status = 409, description = "`NothingToDraft`: no call was allowed"),
+        (status = 409, description = "`NothingToDraft`: no call was allowed, or the parameters leave none"),
     )
 )]
 pub(super) async fn of_endpoint(
@@ -76,7 +76,7 @@ pub(super) async fn of_endpoint(
     ),
     responses(
         (status = 200, body = DraftReport),
-        (status = 409, description = "`NothingToDraft`: no call was allowed"),
+        (status = 409, description = "`NothingToDraft`: no call was allowed, or the parameters leave none"),
     )
 )]
 pub(super) async fn of_principal(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
@@ -90,19 +90,37 @@ pub(super) async fn of_principal(State(shared): State<Arc<Shared>>, RawQuery(que
 }
 
 async fn answer(shared: &Arc<Shared>, attached_to: AttachedTo, query: &str) -> Answer {
-    let (options, query) = read(attached_to, query)?;
+    let Asked {
+        options,
+        query,
+        since,
+    } = read(attached_to, query)?;
     let work = {
         let shared = shared.clone();
         move || {
             let (_, evicted) = shared.space.journal.counts();
             let calls = recorded_calls(&shared.space, &query);
-            draft(
+            let drafted = draft(
                 &options,
                 &calls,
                 &Scene::running(&shared.space, region_of_clients),
                 evicted,
                 0,
-            )
+            );
+            match (drafted, since) {
+                // Is it the journal that has none, or the filter that leaves none?
+                (Err(error @ NoDraft::NothingAllowed { .. }), Some(since)) => {
+                    let calls = recorded_calls(&shared.space, &Query::default());
+                    Err(match allowed_by_anyone(&options, &calls) {
+                        0 => error,
+                        allowed => NoDraft::NothingLeft {
+                            allowed,
+                            filter: format!("since `{}`", Shown(since)),
+                        },
+                    })
+                }
+                (drafted, _) => drafted,
+            }
         }
     };
     match shared.space.explainer.run(work).await {
@@ -110,15 +128,26 @@ async fn answer(shared: &Arc<Shared>, attached_to: AttachedTo, query: &str) -> A
         Err(error @ NoDraft::ConditionWithoutEffect) => {
             Err(ControlError::bad_request("InvalidParameter", error.to_string()))
         }
-        Err(error @ (NoDraft::NothingAllowed(_) | NoDraft::TooLong(_))) => Err(ControlError::new(
-            StatusCode::CONFLICT,
-            "NothingToDraft",
-            error.to_string(),
-        )),
+        Err(error @ (NoDraft::NothingAllowed { .. } | NoDraft::NothingLeft { .. } | NoDraft::TooLong(_))) => {
+            Err(ControlError::new(
+                StatusCode::CONFLICT,
+                "NothingToDraft",
+                error.to_string(),
+            ))
+        }
     }
 }
 
-fn read(attached_to: AttachedTo, query: &str) -> Result<(DraftOptions, Query), ControlError> {
+/// What is asked for
+struct Asked {
+    options: DraftOptions,
+    /// The entries of the journal
+    query: Query,
+    /// As it was written
+    since: Option<String>,
+}
+
+fn read(attached_to: AttachedTo, query: &str) -> Result<Asked, ControlError> {
     let mut options = DraftOptions {
         attached_to,
         principal: None,
@@ -126,14 +155,14 @@ fn read(attached_to: AttachedTo, query: &str) -> Result<(DraftOptions, Query), C
         principals: DraftPrincipals::Exact,
         condition: DraftCondition::None,
     };
-    let mut since = form_urlencoded::Serializer::new(String::new());
+    let mut since = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "principal" => options.principal = Some(value.into_owned()),
             "resources" => options.resources = word(&name, &value)?,
             "principals" => options.principals = word(&name, &value)?,
             "condition" => options.condition = word(&name, &value)?,
-            "since" => drop(since.append_pair("since", &value)),
+            "since" => since = Some(value.into_owned()),
             _ => {
                 let known = ["principal", "resources", "principals", "condition", "since"];
                 let message = match spelling::meant(&name, &known) {
@@ -151,9 +180,16 @@ fn read(attached_to: AttachedTo, query: &str) -> Result<(DraftOptions, Query), C
             }
         }
     }
-    let query = Query::parse(&since.finish(), &operation_names())
+    let filter = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(since.iter().map(|since| ("since", since)))
+        .finish();
+    let query = Query::parse(&filter, &operation_names())
         .map_err(|error| ControlError::bad_request("InvalidParameter", error.to_string()))?;
-    Ok((options, query))
+    Ok(Asked {
+        options,
+        query,
+        since,
+    })
 }
 
 /// One of a few words

@@ -13,23 +13,24 @@ use std::collections::BTreeSet;
 use aws_identifiers::VpcEndpointId;
 use clap::ValueEnum;
 use iam_policy::{ENDPOINT_POLICY_CHARACTERS_MAX, Finding, PolicyDocument, PolicyType};
-use lookoutvision::operation::Operation;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use self::{
     cover::{Fact, Source, cover},
+    judged::{Counts, OpenedCall, also_allows},
     written::write,
 };
-use super::{RecordedCall, SOURCE_IP, Scene, words::count};
+use super::{RecordedCall, Scene, words::count};
 use crate::{
-    authorization::{Changes, PolicyChanges},
+    authorization::PolicyChanges,
     identity::Principal,
     services::vocabulary::{self, Surroundings},
 };
 
 mod cover;
+mod judged;
 mod written;
 
 /// What is drafted of which calls
@@ -105,6 +106,9 @@ pub(crate) struct DraftReport {
     recorded_denied: u64,
     /// Those of them that are denied with the draft in force
     denies: u64,
+    /// Calls that were denied and that the draft allows, because it names things less exactly than they differ: each once,
+    /// at most 100
+    opens: Vec<OpenedCall>,
     /// Other calls that the draft allows, among the principals, models and operations of the configuration
     also_allows: u64,
     /// Entries that the journal no longer has
@@ -121,10 +125,23 @@ pub(crate) struct DraftReport {
 pub(crate) enum NoDraft {
     /// No call was allowed
     #[error(
-        "there is nothing to draft from: the journal has no call that was allowed{0}; make the calls that are to be allowed \
-         first, under a policy that allows them"
+        "there is nothing to draft from: the journal has no call that was allowed{over}; make the calls that are to be \
+         allowed first, under a policy that allows them{}",
+        not_whole(*.undecidable)
     )]
-    NothingAllowed(String),
+    NothingAllowed {
+        /// ` over vpce-…`
+        over: String,
+        /// Calls of which the journal keeps too little to decide them again
+        undecidable: u64,
+    },
+    /// Calls were allowed, and the options leave none of them
+    #[error("there is nothing to draft from: of {} that the journal has, none is {filter}", count(*.allowed, "allowed call"))]
+    NothingLeft {
+        allowed: u64,
+        /// `by arn:…`
+        filter: String,
+    },
     /// An endpoint's policy sees no other calls
     #[error(
         "the policy of an endpoint is asked about calls over that endpoint only, so a condition about the endpoint or its \
@@ -210,7 +227,7 @@ impl DraftOptions {
 /// No call was allowed, or an option has no effect.
 pub(crate) fn draft(
     options: &DraftOptions,
-    calls: &[RecordedCall],
+    all: &[RecordedCall],
     scene: &Scene,
     evicted: u64,
     undecidable: u64,
@@ -219,17 +236,14 @@ pub(crate) fn draft(
     if policy_type == PolicyType::VpcEndpoint && options.condition != DraftCondition::None {
         return Err(NoDraft::ConditionWithoutEffect);
     }
-    let calls: Vec<&RecordedCall> = calls.iter().filter(|call| options.is_about(call)).collect();
+    let calls: Vec<&RecordedCall> = all.iter().filter(|call| options.is_about(call)).collect();
     let allowed: Vec<&RecordedCall> = calls
         .iter()
         .filter(|call| call.decision().is_allowed())
         .copied()
         .collect();
     if allowed.is_empty() {
-        return Err(NoDraft::NothingAllowed(match &options.attached_to {
-            AttachedTo::VpcEndpoint(id) => format!(" over {id}"),
-            AttachedTo::Principal => String::new(),
-        }));
+        return Err(nothing(options, all, undecidable));
     }
     let Drafted {
         document,
@@ -256,10 +270,49 @@ pub(crate) fn draft(
         allows: counts.allows,
         recorded_denied: counts.recorded_denied,
         denies: counts.denies,
+        opens: counts.opens.into_iter().take(OPENED_MAX).collect(),
         also_allows,
         evicted,
         undecidable: counts.undecidable,
     })
+}
+
+/// How many of the calls that a draft is about, whoever made them, were allowed
+pub(crate) fn allowed_by_anyone(options: &DraftOptions, calls: &[RecordedCall]) -> u64 {
+    let anyone = DraftOptions {
+        principal: None,
+        ..options.clone()
+    };
+    let allowed = calls
+        .iter()
+        .filter(|call| call.decision().is_allowed() && anyone.is_about(call));
+    allowed.count() as u64
+}
+
+/// Why there is nothing to draft from
+fn nothing(options: &DraftOptions, calls: &[RecordedCall], undecidable: u64) -> NoDraft {
+    let over = match &options.attached_to {
+        AttachedTo::VpcEndpoint(id) => format!(" over {id}"),
+        AttachedTo::Principal => String::new(),
+    };
+    match (&options.principal, allowed_by_anyone(options, calls)) {
+        (Some(principal), allowed @ 1..) => NoDraft::NothingLeft {
+            allowed,
+            filter: format!("by `{}`{over}", client_text::Shown(principal)),
+        },
+        _ => NoDraft::NothingAllowed { over, undecidable },
+    }
+}
+
+/// What is not known, because the journal cut entries
+fn not_whole(undecidable: u64) -> String {
+    match undecidable {
+        0 => String::new(),
+        _ => format!(
+            "; nothing can be said of {} that the journal did not keep whole (`limits.journal_entry_bytes_max`)",
+            count(undecidable, "call")
+        ),
+    }
 }
 
 /// A document, and what it took to make it short enough
@@ -355,104 +408,8 @@ impl DraftOptions {
     }
 }
 
-/// How a draft decides recorded calls
-#[derive(Default)]
-struct Counts {
-    recorded_allowed: u64,
-    allows: u64,
-    recorded_denied: u64,
-    denies: u64,
-    undecidable: u64,
-}
-
-impl Counts {
-    fn count(&mut self, calls: &[&RecordedCall], changes: &PolicyChanges) {
-        for call in calls {
-            let is_allowed = call.decide(changes, |verdict| verdict.evaluation().decision.is_allowed());
-            let Some(is_allowed) = is_allowed else {
-                self.undecidable += 1;
-                continue;
-            };
-            if call.decision().is_allowed() {
-                self.recorded_allowed += 1;
-                self.allows += u64::from(is_allowed);
-            } else {
-                self.recorded_denied += 1;
-                self.denies += u64::from(!is_allowed);
-            }
-        }
-    }
-
-    fn summary(&self, also_allows: u64) -> String {
-        let of = |number: u64, all: u64| match number == all {
-            true => format!("all {all}"),
-            false => format!("{number} of {all}"),
-        };
-        format!(
-            "allows {} recorded calls that were allowed, denies {} that were denied; also allows {} outside of them among \
-             the principals, models and operations of the configuration",
-            of(self.allows, self.recorded_allowed),
-            of(self.denies, self.recorded_denied),
-            count(also_allows, "call"),
-        )
-    }
-}
-
-/// How many calls a draft allows that nobody made, among everyone and everything of a scene
-fn also_allows(
-    options: &DraftOptions,
-    allowed: &[&RecordedCall],
-    document: &PolicyDocument,
-    scene: &Scene,
-) -> u64 {
-    let recorded: BTreeSet<(&str, String, String)> = allowed
-        .iter()
-        .flat_map(|call| {
-            let by = &*call.principal().policy_arn;
-            let pairs = call.pairs().into_iter();
-            pairs.map(move |pair| (by, pair.action().to_string(), pair.resource().to_string()))
-        })
-        .collect();
-    let mut entry_points = scene.entry_points();
-    if let AttachedTo::VpcEndpoint(id) = &options.attached_to {
-        entry_points.retain(|(entry_point, _)| entry_point.vpc_endpoint_id() == Some(id));
-    }
-    let changes = changes(document);
-    let changes = Changes {
-        context: &[],
-        policies: Some(&changes),
-    };
-    let mut also = BTreeSet::new();
-    for (_, caller) in scene.callers() {
-        if !options.is_by(&caller.principal) {
-            continue;
-        }
-        for (entry_point, region) in &entry_points {
-            for operation in Operation::ALL {
-                let subjects = scene.subjects(operation, region, None, false).unwrap_or_default();
-                for subject in subjects {
-                    let (caller, entry_point) = (caller.clone(), entry_point.clone());
-                    let call = scene.call(
-                        caller.clone(),
-                        entry_point,
-                        region,
-                        operation,
-                        &subject,
-                        SOURCE_IP,
-                    );
-                    let verdict = call.decide(changes);
-                    let by = caller.principal.policy_arn.to_string();
-                    let what = (verdict.action(), verdict.resource());
-                    let is_recorded = recorded.contains(&(by.as_str(), what.0.clone(), what.1.clone()));
-                    if verdict.evaluation().decision.is_allowed() && !is_recorded {
-                        also.insert((by, what));
-                    }
-                }
-            }
-        }
-    }
-    also.len() as u64
-}
+/// Calls that a draft names because it opens them
+const OPENED_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests;

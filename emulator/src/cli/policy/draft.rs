@@ -103,8 +103,8 @@ struct Answered {
     policy_text: String,
     summary: String,
     generalisations: Vec<String>,
+    opens: Vec<Value>,
     evicted: u64,
-    undecidable: u64,
     findings: Vec<Value>,
 }
 
@@ -131,16 +131,24 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
         .map_err(|error| Failure::Unknown(format!("the answer is no draft: {error}")))?;
     print(format!("{}\n", answered.policy_text.trim_end()).as_bytes())?;
     eprintln!("{}", answered.summary);
+    for opened in &answered.opens {
+        let text = |name: &str| opened[name].as_str().unwrap_or("-");
+        let line = format!(
+            "{} on {} by {}",
+            text("action"),
+            text("resource"),
+            text("principal")
+        );
+        eprintln!("was denied and would be allowed: {}", client_text::escape(&line));
+    }
     for generalisation in &answered.generalisations {
         eprintln!("so that AWS takes a document of its length: {generalisation}");
     }
-    for (number, what) in [
-        (answered.evicted, "evicted from the journal"),
-        (answered.undecidable, "not kept whole by the journal"),
-    ] {
-        if number > 0 {
-            eprintln!("note: calls that were {what} and are not considered: {number}");
-        }
+    if answered.evicted > 0 {
+        eprintln!(
+            "note: calls that were evicted from the journal and are not considered: {}",
+            answered.evicted
+        );
     }
     for finding in &answered.findings {
         let message = finding["message"].as_str().unwrap_or_default();
@@ -234,7 +242,9 @@ fn saved(options: &PolicyDraftOptions, file: &std::path::Path) -> Result<String,
     let drafted = draft(&draft_options, &journal.calls, &scene, 0, journal.undecidable);
     let report = drafted.map_err(|error| match error {
         NoDraft::ConditionWithoutEffect => Failure::Mistake(error.to_string()),
-        NoDraft::NothingAllowed(_) | NoDraft::TooLong(_) => Failure::Unknown(error.to_string()),
+        NoDraft::NothingAllowed { .. } | NoDraft::NothingLeft { .. } | NoDraft::TooLong(_) => {
+            Failure::Unknown(error.to_string())
+        }
     })?;
     Ok(serde_json::to_string(&report).expect("a report has string keys"))
 }
