@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -34,6 +34,7 @@ pub(super) struct ControlClient {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
@@ -131,9 +132,17 @@ impl ControlClient {
     /// # Errors
     /// With the error's own message when it does not.
     pub(super) fn get(&self, target: &str) -> Result<Bytes, ControlError> {
+        Ok(self.get_answer(target)?.body)
+    }
+
+    /// The same with its headers
+    ///
+    /// # Errors
+    /// With the error's own message when it does not.
+    pub(super) fn get_answer(&self, target: &str) -> Result<Answer, ControlError> {
         let answer = self.send(Method::GET, target, Bytes::new())?;
         if answer.status.is_success() {
-            return Ok(answer.body);
+            return Ok(answer);
         }
         let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let message = error["error"]["message"].as_str().map(str::to_owned);
@@ -230,12 +239,14 @@ impl ControlClient {
                 .await
                 .map_err(|error| unreachable(&error))?;
             let status = response.status();
+            let headers = response.headers().clone();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
                 .collect()
                 .await
                 .map_err(|error| unreachable(&error))?;
             Ok(Answer {
                 status,
+                headers,
                 body: body.to_bytes(),
             })
         };

@@ -283,6 +283,11 @@ async fn every_format_is_served_and_a_minimum_is_met_or_not() {
             .collect()
     };
     let printed = check_command(with(&["--minimum", "66"]), 0, "").await;
+    let off = control(&emulator, "PUT", "/coverage", r#"{"enabled": false}"#).await;
+    assert_eq!(off.status, 204);
+    let told =
+        "requests are not counted, so this is what was counted before, if anything: set `coverage: true`";
+    check_command(with(&["--minimum", "66"]), 0, told).await;
     assert!(printed.contains("\"never_matched\""), "{printed}");
     check_command(
         with(&["--minimum", "90", "--format", "html"]),

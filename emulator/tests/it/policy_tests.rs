@@ -153,6 +153,67 @@ fn what_cannot_be_read_or_run_is_told_and_ends_with_64() {
 }
 
 #[test]
+fn a_malformed_value_hides_no_other_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("emulator.yaml"), "names: []\n").unwrap();
+    let tests = "config: emulator.yaml\n\
+                 tests:\n\
+                 - {name: a, operation: ListProjects, vpc_endpoint_id: vpce-1, principal: carol, expect: denied}\n\
+                 - {name: b, operation: ListProjects, principal: carol, expect: denied}\n\
+                 - {name: c, operation: ListModels, resource: project/p, expect: denied}\n";
+    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
+    let output = run(folder.path(), &["tests.yaml"]);
+    assert_eq!(output.status.code(), Some(64));
+    // Of a test that is not understood itself nothing else is asked.
+    assert_eq!(
+        text(&output.stderr),
+        "tests.yaml:3:38: /tests/0/vpc_endpoint_id: `vpce-1` is not a VPC endpoint id (`vpce-` and 8 or 17 lower-case \
+         hexadecimal digits)\n\
+         tests.yaml:4:38: /tests/1/principal: no principal has the access key `carol`\n\
+         tests.yaml:5:36: /tests/2/resource: ListModels is authorised on `*`, whatever it is about: leave `resource` out\n"
+    );
+}
+
+#[test]
+fn a_folder_stands_for_the_test_files_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("emulator.yaml"), "names: []\n").unwrap();
+    for name in ["tests", "tests/below", "none"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let test = |name: &str| {
+        format!(
+            "config: ../emulator.yaml\ntests: [{{name: {name}, operation: ListProjects, expect: allowed}}]\n"
+        )
+    };
+    for (file, text) in [
+        ("tests/b.yml", test("second")),
+        ("tests/a.yaml", test("first")),
+        ("tests/endpoint.json", "{}".to_owned()),
+        ("tests/below/c.yaml", "not a test file".to_owned()),
+    ] {
+        fs::write(folder.path().join(file), text).unwrap();
+    }
+    let output = run(folder.path(), &["tests"]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout), text(&output.stderr)),
+        (
+            Some(0),
+            "tests/a.yaml\n  ok    first\ntests/b.yml\n  ok    second\n2 passed, 0 failed\n",
+            ""
+        )
+    );
+    let output = run(folder.path(), &["none"]);
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (
+            Some(64),
+            "the folder `none` has no test file (`*.yaml`); name files, or a folder that has some\n"
+        )
+    );
+}
+
+#[test]
 fn a_filter_is_looked_for_in_any_case_and_an_option_goes_before_the_file() {
     let output = run(&fixtures(), &["--filter", "DELETEMODEL", "perimeter.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -97,7 +97,19 @@ pub(super) fn run(options: &CoverageOptions) -> u8 {
 }
 
 fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, ControlError> {
-    let json = control.get("/coverage")?;
+    let answer = control.get_answer("/coverage")?;
+    if answer
+        .headers
+        .get("x-coverage-enabled")
+        .is_some_and(|enabled| enabled == "false")
+    {
+        eprintln!(
+            "requests are not counted, so this is what was counted before, if anything: set `coverage: true` in the \
+             configuration, or `curl -X PUT {}/coverage -d '{{\"enabled\": true}}'`",
+            control.url()
+        );
+    }
+    let json = answer.body;
     let totals: Totals = serde_json::from_slice(&json)
         .map_err(|error| ControlError::Refused(format!("`/coverage` answered something else: {error}")))?;
     let report = match options.format {

@@ -14,6 +14,7 @@
 //! cannot differ.
 
 use std::{
+    fs,
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,8 +39,8 @@ use crate::{
         ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
         coverage_files::{CoverageOptions, Met},
         output::{self, OutputLost, Reader},
-    },
         progress::working,
+    },
     config::{Problem, yaml},
     workbench::coverage::CoverageReport,
 };
@@ -75,7 +76,7 @@ pub(in crate::cli) struct TestOptions {
     /// Run again whenever one of the files changes
     #[arg(long, env = "LOOKOUTVISION_EMULATOR_WATCH")]
     watch: bool,
-    /// Test files
+    /// Test files, or folders: of a folder every `*.yaml` and `*.yml` file in it
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -197,17 +198,20 @@ fn state_of(file: &Path) -> Option<(Option<SystemTime>, u64)> {
 
 impl Run {
     fn of(options: &TestOptions) -> Self {
-        let mut files = options.files.clone();
         let now = Timestamp::now();
         let mut configurations = Configurations::new(now, options.config.config_nodes_max);
         let mut problems = Vec::new();
+        // A folder is looked at again as well: a file may come into it.
+        let mut files = options.files.clone();
+        let test_files = test_files(&options.files, &mut problems);
+        files.extend(test_files.iter().cloned());
         let mut report = Report::default();
         // Every document is in files that were named here, so that there is no need to bound them.
         let coverage = options
             .coverage
             .is_asked_for()
             .then(|| Coverage::new(true, usize::MAX, Arc::default()));
-        for path in &options.files {
+        for path in &test_files {
             match cases_of(
                 path,
                 options,
@@ -240,6 +244,42 @@ impl Run {
     }
 }
 
+/// The files that are named, and of folders the `*.yaml` and `*.yml` files that lie in them, in the order of their names
+fn test_files(named: &[PathBuf], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        let in_it = fs::read_dir(path).and_then(|entries| {
+            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+            paths.collect::<io::Result<Vec<PathBuf>>>()
+        });
+        let name = path.display();
+        let mut in_it = match in_it {
+            Ok(in_it) => in_it,
+            Err(error) => {
+                problems.push(Problem::of_process(format!("`{name}` cannot be read: {error}")));
+                continue;
+            }
+        };
+        in_it.retain(|file| {
+            let extension = file.extension().and_then(|extension| extension.to_str());
+            matches!(extension, Some("yaml" | "yml")) && file.is_file()
+        });
+        if in_it.is_empty() {
+            let message = format!(
+                "the folder `{name}` has no test file (`*.yaml`); name files, or a folder that has some"
+            );
+            problems.push(Problem::of_process(message));
+        }
+        in_it.sort();
+        found.append(&mut in_it);
+    }
+    found
+}
+
 fn cases_of(
     path: &Path,
     options: &TestOptions,
@@ -249,9 +289,12 @@ fn cases_of(
     coverage: Option<&Coverage>,
 ) -> Result<Vec<Case>, Vec<Problem>> {
     let nodes_max = options.config.config_nodes_max.unwrap_or(yaml::NODES_MAX);
-    let file = TestFile::read(path, nodes_max)?;
+    let mut mistakes = Mistakes::in_file(path);
+    let file = TestFile::read(path, nodes_max, &mut mistakes).map_err(|problem| vec![problem])?;
+    let Some(file) = file else {
+        return Err(mistakes.into_problems());
+    };
     files.extend(file.policy_files.iter().cloned());
-    let mut mistakes = Mistakes::in_file(&file.path);
     let tests = match Tests::of(&file, options.config.config.as_deref(), configurations, now) {
         Ok(tests) => tests,
         Err(problems) => {
@@ -266,6 +309,10 @@ fn cases_of(
         }
     };
     let Some(mut tests) = tests else {
+        if !mistakes.is_empty() {
+            // It may be said in words that are not understood.
+            return Err(mistakes.into_problems());
+        }
         let message = "nothing says whose policies are tested: name a configuration in `config` (or by `--config`), or \
                        policies in `policies`";
         mistakes.at(&Spot::START, message);
@@ -283,6 +330,9 @@ fn cases_of(
     }
 }
 
+/// What is done while a run takes its time
+const RUNNING: &str = "running the tests";
+
 /// By how much the times of files may lag behind the clock (a tick of the kernel's, 10 ms at most)
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
@@ -291,6 +341,3 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;
-/// What is done while a run takes its time
-const RUNNING: &str = "running the tests";
-

@@ -72,9 +72,17 @@ impl Mistakes {
         self.problems.is_empty()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// In the order of their places, those of the file itself first
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
-        self.problems
-            .sort_by_key(|problem| (problem.line, problem.column));
+        let file = self.file;
+        self.problems.sort_by_cached_key(|problem| {
+            let other = problem.file.clone().filter(|other| *other != file);
+            (other, problem.line, problem.column)
+        });
         self.problems
     }
 

@@ -31,7 +31,6 @@ use crate::{
 
 /// A test file
 pub(super) struct TestFile {
-    pub(super) path: PathBuf,
     /// `None`: it says nothing about that
     pub(super) tested: Option<Tested>,
     pub(super) tests: Vec<WrittenTest>,
@@ -54,6 +53,8 @@ pub(super) struct WrittenTest {
     pub(super) operations: Values<OperationName>,
     pub(super) given: Given,
     pub(super) expectation: Expectation,
+    /// Whether nothing is wrong with it
+    is_whole: bool,
 }
 
 /// What a test says about a call, or the defaults say for it
@@ -76,17 +77,19 @@ pub(super) struct Values<T> {
 }
 
 impl TestFile {
-    /// Reads a file with everything that is wrong with it
-    pub(super) fn read(path: &Path, nodes_max: usize) -> Result<Self, Vec<Problem>> {
-        let text = read_file(path).map_err(|message| vec![Problem::of_process(message)])?;
+    /// Reads a file and takes down what is wrong with it: tests that have a mistake are left out; `None`: nothing is left
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no YAML.
+    pub(super) fn read(
+        path: &Path,
+        nodes_max: usize,
+        mistakes: &mut Mistakes,
+    ) -> Result<Option<Self>, Problem> {
+        let text = read_file(path).map_err(Problem::of_process)?;
         let tree = yaml::parse(&text, nodes_max)
-            .map_err(|error| vec![Problem::in_file(path, error.message).at(error.position)])?;
-        let mut mistakes = Mistakes::in_file(path);
-        let file = Self::of(&Place::root(&tree), &mut mistakes);
-        match file {
-            Some(file) if mistakes.is_empty() => Ok(file),
-            _ => Err(mistakes.into_problems()),
-        }
+            .map_err(|error| Problem::in_file(path, error.message).at(error.position))?;
+        Ok(Self::of(&Place::root(&tree), mistakes))
     }
 
     fn of(root: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
@@ -108,6 +111,7 @@ impl TestFile {
             (None, Some(place)) => policies.read(place, mistakes).map(Tested::Policies),
             (None, None) => None,
         };
+        let before_defaults = mistakes.count();
         let defaults = match members.get("defaults") {
             Some(place) => match place.members(&GIVEN_KEYS, mistakes) {
                 Some(members) => Given::read(&members, &Given::nothing(), mistakes),
@@ -115,6 +119,7 @@ impl TestFile {
             },
             None => Given::nothing(),
         };
+        let defaults_are_whole = mistakes.count() == before_defaults;
         let policy_files = policies.files;
         let Some(place) = members.get("tests") else {
             mistakes.at(root.spot(), "the key `tests` is missing");
@@ -124,13 +129,14 @@ impl TestFile {
         if elements.is_empty() {
             mistakes.at(place.spot(), "there is no test");
         }
-        let tests: Vec<WrittenTest> = elements
+        let mut tests: Vec<WrittenTest> = elements
             .iter()
             .filter_map(|element| WrittenTest::read(element, &defaults, mistakes))
             .collect();
         check_names(&tests, mistakes);
+        // What is asked about the rest of a test would be about something that its author does not mean.
+        tests.retain(|test| test.is_whole && defaults_are_whole);
         Some(Self {
-            path,
             tested,
             tests,
             policy_files,
@@ -154,6 +160,7 @@ fn check_names(tests: &[WrittenTest], mistakes: &mut Mistakes) {
 
 impl WrittenTest {
     fn read(place: &Place<'_>, defaults: &Given, mistakes: &mut Mistakes) -> Option<Self> {
+        let before = mistakes.count();
         let members = place.members(&TEST_KEYS, mistakes)?;
         let spot = place.spot().clone();
         let name = match members.get("name") {
@@ -191,6 +198,7 @@ impl WrittenTest {
             operations: operations?,
             given,
             expectation: expectation?,
+            is_whole: mistakes.count() == before,
         })
     }
 }
