@@ -59,6 +59,7 @@ mod request_log;
 mod rules;
 mod rust_tests;
 mod s3;
+mod seed;
 mod signatures;
 #[cfg(unix)]
 mod start_messages;
