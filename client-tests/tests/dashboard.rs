@@ -76,6 +76,10 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
             root.join("client-tests/dashboard/endpoint.json"),
         )
         .env("DASHBOARD_IMAGES", &images)
+        .env(
+            "COVERAGE_PAGE",
+            root.join("emulator/tests/fixtures/policy-tests/coverage.html"),
+        )
         .stdin(Stdio::null())
         .output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -98,11 +102,12 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
 }
 
 /// The scripts, in the order in which they run
-const TESTS: [&str; 4] = [
+const TESTS: [&str; 5] = [
     "dashboard.test.mjs",
     "dashboard-copies.test.mjs",
     "dashboard-access.test.mjs",
     "dashboard-speed.test.mjs",
+    "coverage-page.test.mjs",
 ];
 
 /// Makes the pictures small, for they are committed

@@ -103,10 +103,7 @@ fn tap_parser(environments: &Environments) -> Result<Vec<PathBuf>, EnvironmentEr
     // Node looks for packages beside the script.
     let script = environments.node_driver()?.with_file_name("read-tap.mjs");
     let source = xtask::workspace_root().join("client-tests/node/read-tap.mjs");
-    fs::copy(&source, &script).map_err(|error| EnvironmentError::Files {
-        path: source,
-        error,
-    })?;
+    fs::copy(&source, &script).map_err(|error| EnvironmentError::Files { path: source, error })?;
     Ok(vec!["node".into(), script])
 }
 
@@ -212,7 +209,15 @@ impl Policies {
         }
         for (policy_type, document) in self.documents {
             for format in ["json", "sarif"] {
-                let arguments = vec!["policy", "lint", "--format", format, "--type", policy_type, document];
+                let arguments = vec![
+                    "policy",
+                    "lint",
+                    "--format",
+                    format,
+                    "--type",
+                    policy_type,
+                    document,
+                ];
                 outputs.push((format!("lint-{policy_type}.{format}"), arguments));
             }
         }

@@ -24,7 +24,7 @@ pub(super) fn page(report: &CoverageReport) -> String {
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>Policy coverage: {percent} %</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>Policy coverage: {percent}&nbsp;%</h1>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>Policy coverage: {percent}&nbsp;%</h1>\n\
          <table class=\"totals\"><tr><th>statements<th>elements<th>conditions</tr>\
          <tr>{statements}{elements}{conditions}</tr></table>\n",
         percent = report.percent,
@@ -46,7 +46,7 @@ pub(super) fn page(report: &CoverageReport) -> String {
     for document in &report.documents {
         section(document, &mut text);
     }
-    text.push_str("</body>\n</html>\n");
+    text.push_str("</main>\n</body>\n</html>\n");
     text
 }
 
@@ -212,24 +212,27 @@ impl Line {
 
 /// Light, dark and on paper; colours are told apart by a mark, too
 const STYLE: &str = "\
-:root { color-scheme: light dark; --text: #1b1f24; --back: #ffffff; --faint: #57606a; --line: #d0d7de;
+@media screen { :root { color-scheme: light dark; } }
+:root { --text: #1b1f24; --back: #ffffff; --faint: #57606a; --line: #d0d7de;
   --green: #dafbe1; --yellow: #fff3b8; --red: #ffdcd7; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --back: #0d1117; --faint: #9198a1; --line: #3d444d;
+@media screen and (prefers-color-scheme: dark) { :root { --text: #e6edf3; --back: #0d1117; --faint: #9198a1; --line: #3d444d;
   --green: #12391f; --yellow: #4a3a00; --red: #5d1f1a; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem;
   color: var(--text); background: var(--back); }
-h1, h2 { line-height: 1.2; overflow-wrap: anywhere; }
+h1, h2, p { overflow-wrap: anywhere; } h1, h2 { line-height: 1.2; }
 code { font: 13px/1.5 ui-monospace, monospace; }
 table { border-collapse: collapse; }
 .totals th, .totals td { padding: .25rem 1.5rem .25rem 0; text-align: left; }
 .document { width: 100%; border: 1px solid var(--line); }
 .document td, .document th { padding: 0 .75rem; vertical-align: top; }
-.document th, .hits { color: var(--faint); font: 13px/1.5 ui-monospace, monospace; text-align: right; width: 1%; white-space: nowrap; }
+.document th, .hits { font: 13px/1.5 ui-monospace, monospace; text-align: right; width: 1%; white-space: nowrap; }
 .document code { white-space: pre-wrap; overflow-wrap: anywhere; }
 .green { background: var(--green); } .yellow { background: var(--yellow); } .red { background: var(--red); }
 .document tr.green th::before { content: '✓ '; } .document tr.yellow th::before { content: '◐ '; }
 .document tr.red th::before { content: '✗ '; }
-.legend span { padding: .1rem .6rem; margin-right: .5rem; }
+.document tr:not([class]) :is(th, .hits) { color: var(--faint); }
+.legend span { display: inline-block; padding: .1rem .6rem; margin-right: .5rem; }
+@media (max-width: 600px) { .totals :is(th, td) { padding-right: .75rem; } .document :is(td, th) { padding: 0 .3rem; } }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } * { print-color-adjust: exact; }
   section { break-inside: auto; } h2 { break-after: avoid; } }
 ";
