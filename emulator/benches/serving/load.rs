@@ -72,6 +72,12 @@ impl Workload {
 ///
 /// The image is a whole PNG, and what is missing to `body_bytes` follows after its end, where image readers stop.
 pub(crate) fn signed_detect_anomalies(body_bytes: usize) -> Result<Arc<[u8]>, Failure> {
+    signed_detection("1", body_bytes)
+}
+
+/// The same with another model of the project `myProject`
+pub(crate) fn signed_detection(model: &str, body_bytes: usize) -> Result<Arc<[u8]>, Failure> {
+    let target = format!("/2020-11-20/projects/myProject/models/{model}/detect");
     let mut body = PNG.to_vec();
     // Not all the same byte, although neither TLS nor SHA-256 would mind.
     let padding = (0_u32..).map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes()[0]);
@@ -86,11 +92,11 @@ pub(crate) fn signed_detect_anomalies(body_bytes: usize) -> Result<Arc<[u8]>, Fa
         .settings(SigningSettings::default())
         .build()?
         .into();
-    let url = format!("https://{HOST}{TARGET}");
+    let url = format!("https://{HOST}{target}");
     let headers = [("host", HOST), ("content-type", "image/png")];
     let signable = SignableRequest::new("POST", url, headers.into_iter(), SignableBody::Bytes(&body))?;
     let (instructions, _) = sign(signable, &params)?.into_parts();
-    let mut head = format!("POST {TARGET} HTTP/1.1\r\n");
+    let mut head = format!("POST {target} HTTP/1.1\r\n");
     for (name, value) in headers.into_iter().chain(instructions.headers()) {
         head += &format!("{name}: {value}\r\n");
     }
@@ -284,7 +290,6 @@ fn end_of_answer(bytes: &[u8]) -> io::Result<Option<usize>> {
 }
 
 const PNG: &[u8] = include_bytes!("../../tests/fixtures/images/min-64x64.png");
-const TARGET: &str = "/2020-11-20/projects/myProject/models/1/detect";
 const ANSWER_BYTES_EXPECTED: usize = 4096;
 /// How long a run may go on after its end before the server is given up
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -53,7 +53,7 @@ fn commands(url: &str, request_id: &str) -> Vec<(Vec<String>, &'static str, i32)
         ),
     ];
     let online = [
-        ("env".to_owned(), 0),
+        ("env --certs-directory certs".to_owned(), 0),
         ("limits".to_owned(), 0),
         ("limits --format json".to_owned(), 0),
         ("faults".to_owned(), 0),
@@ -64,7 +64,7 @@ fn commands(url: &str, request_id: &str) -> Vec<(Vec<String>, &'static str, i32)
         ("requests verify expected.json".to_owned(), 1),
         (format!("requests explain {request_id}"), 0),
         ("state export -".to_owned(), 0),
-        ("doctor --format json".to_owned(), 0),
+        ("doctor --format json".to_owned(), 1),
         ("policy coverage".to_owned(), 0),
         (format!("policy draft --vpc-endpoint-id {ENDPOINT}"), 0),
         (
@@ -125,7 +125,10 @@ async fn a_full_disk_behind_standard_output_fails_every_command_and_a_closed_pip
             "other.csv",
             "principal,entry point,region,operation,resource,decision\n",
         ),
-        ("expected.json", r#"{"expect":[{"operation":"CreateProject"}]}"#),
+        (
+            "expected.json",
+            r#"{"expect":[{"match":{"operation":"CreateProject"},"times":{"exactly":1}}]}"#,
+        ),
     ] {
         fs::write(at.join(file), text).unwrap();
     }
