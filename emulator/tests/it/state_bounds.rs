@@ -308,8 +308,14 @@ async fn what_no_call_can_have_come_to_is_refused_by_its_path_and_its_neighbour_
         ),
         (
             "role_sessions",
-            json!([session(&json!({}))]),
-            json!([session(&json!({"expires_at": "2026-01-02T03:04:04Z"}))]),
+            json!([session(&json!({"expires_at": "2026-01-02T03:19:05Z"}))]),
+            json!([session(&json!({"expires_at": "2026-01-02T03:19:04Z"}))]),
+            "/role_sessions/0/expires_at".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"expires_at": "2026-01-02T15:04:05Z"}))]),
+            json!([session(&json!({"expires_at": "2026-01-02T15:04:06Z"}))]),
             "/role_sessions/0/expires_at".to_owned(),
         ),
         (

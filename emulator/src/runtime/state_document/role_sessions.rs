@@ -159,8 +159,12 @@ impl SessionDocument {
             .map_err(|error| Misfit::at(format!("{path}/session_name"), error.to_string()))?;
         Misfit::check_date(format!("{path}/issued_at"), self.issued_at)?;
         Misfit::check_date(format!("{path}/expires_at"), self.expires_at)?;
-        if self.expires_at < self.issued_at {
-            let message = "a session does not expire before it is issued";
+        let lasts = self.expires_at.duration_since(self.issued_at);
+        // The end of all dates comes before the end of a session that is issued just before it.
+        let is_cut_short = self.expires_at == Timestamp::MAX;
+        if !is_cut_short && !(SESSION_SECONDS_MIN..=SESSION_SECONDS_MAX).contains(&lasts.as_secs()) {
+            let message =
+                "a session ends 15 minutes after it is issued at the earliest, and 12 hours at the latest";
             return Err(Misfit::at(format!("{path}/expires_at"), message));
         }
         self.check_texts(path)?;
@@ -220,6 +224,9 @@ fn is_name(text: &str) -> bool {
     (2..=64).contains(&text.chars().count()) && text.chars().all(is_allowed)
 }
 
+/// AWS STS API reference, `DurationSeconds`: from 900 to 43,200
+const SESSION_SECONDS_MIN: i64 = 900;
+const SESSION_SECONDS_MAX: i64 = 43_200;
 /// AWS STS API reference, `Tags`: 50, and those that go on from the caller's own session beside them
 const SESSION_TAGS_MAX: usize = 100;
 /// AWS STS API reference, `Policy` and `PolicyArns`: one, and ten
