@@ -187,6 +187,11 @@ async fn journal(folder: &Path) -> Result<[Figure; 2], Failure> {
     let id = ["--vpc-endpoint-id", policies::ENDPOINT_ID, "--control", url];
     let what_if = [&["policy", "what-if"], &id[..], &[policies::DRAFT]].concat();
     let draft = [&["policy", "draft"], &id[..]].concat();
+    // Fewer would be decided sooner.
+    let told = run(folder, &what_if)?;
+    if !told.starts_with(&format!("{ENTRIES} calls: ")) {
+        return Err(format!("not all {ENTRIES} calls were decided: {told}").into());
+    }
     Ok([
         Figure::milliseconds(
             "what-if over 10,000 entries with a draft of 50 statements",

@@ -43,11 +43,11 @@ pub(crate) fn program(folder: &Path) -> Command {
     command
 }
 
-/// Runs it to its end, which must be a good one
-pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<(), Failure> {
+/// Runs it to its end, which must be a good one, and hands over what it prints
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let output = program(folder).args(arguments).output()?;
     match output.status.success() {
-        true => Ok(()),
+        true => Ok(String::from_utf8(output.stdout)?),
         false => Err(format!("{arguments:?}: {output:?}").into()),
     }
 }
