@@ -25,7 +25,7 @@ use lookoutvision::{
 use tokio::{sync::oneshot, time::timeout};
 use tracing::{error, info};
 
-use super::dataset_images;
+use super::dataset_images::ImageReader;
 use crate::{
     runtime::{
         Snapshot, Space,
@@ -154,8 +154,12 @@ impl Work {
     }
 
     async fn read_images(&self, lists: &[&Entries], known: &DatasetImages) -> Result<DatasetImages, String> {
-        let settings = (&*self.snapshot.settings, &*self.space.journal.limits_reached);
-        dataset_images::read(lists, known, settings, &self.region).await
+        let reader = ImageReader {
+            settings: &self.snapshot.settings,
+            limits_reached: &self.space.journal.limits_reached,
+            region: &self.region,
+        };
+        reader.read(lists, known).await
     }
 
     /// What the model answers for the images of its datasets; those that came with UpdateDatasetEntries are read now
