@@ -258,11 +258,11 @@ impl Space {
         // No call moves one on between the clearing of the file and what takes its place.
         let _scenarios = before.scenarios.lock();
         self.service.replace(&before, Tokens::default(), &Vec::new, || {
+            // What they were begun for is gone; those that begin from here on are for what takes its place.
+            self.s3_tasks.give_up();
             made.forget();
             self.renew_snapshot(settings, Arc::new(next), &made, &faults);
         })?;
-        // What they were begun for is gone.
-        self.s3_tasks.give_up();
         self.journal.reset();
         self.note_change(ChangeKind::Reset);
         Ok(())

@@ -405,11 +405,11 @@ impl Space {
         // Held, so that no call moves one on between the clearing of the file and what takes its place.
         let _scenarios = before.scenarios.lock();
         self.service.replace(before, tokens, &|| records.clone(), || {
+            // What they were begun for is gone; those that begin from here on are for what takes its place.
+            self.s3_tasks.give_up();
             made.replace(endpoints, sessions, rules, started_at);
             self.renew_snapshot(snapshot.settings.clone(), Arc::new(next), &made, &faults);
         })?;
-        // What they were begun for is gone.
-        self.s3_tasks.give_up();
         self.note_change(ChangeKind::State);
         Ok(left_out)
     }

@@ -438,6 +438,69 @@ projects:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dataset_that_is_made_at_the_moment_of_a_reset_is_finished_or_gone() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let line = r#"{"source-ref":"s3://parts/1.jpg"}"#;
+    std::fs::write(folder.path().join("manifest"), line).expect("the folder is ours");
+    let config = format!("s3: {{buckets: {{parts: {}}}}}\n", folder.path().display());
+    let emulator = Arc::new(emulator_with(&config).await);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let makers = (0..3).map(|maker| {
+        let (emulator, is_over) = (emulator.clone(), is_over.clone());
+        tokio::spawn(async move {
+            let send = async |method, target: &str, body: Value| {
+                let mut call = Call::get(&format!("/2020-11-20/projects{target}"));
+                call.method = method;
+                if !body.is_null() {
+                    call = call.body("application/json", body.to_string().as_bytes());
+                }
+                call.send(&emulator).await
+            };
+            let object = json!({"Bucket": "parts", "Key": "manifest"});
+            let source = json!({"GroundTruthManifest": {"S3Object": object}});
+            let mut finished = 0;
+            for index in 0.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let name = format!("p-{maker}-{index}");
+                send("POST", "", json!({"ProjectName": name})).await;
+                let body = json!({"DatasetType": "train", "DatasetSource": source});
+                send("POST", &format!("/{name}/datasets"), body).await;
+                // A task that is given up for nothing would leave it in progress for ever.
+                let mut status = Value::from("CREATE_IN_PROGRESS");
+                for _ in 0..400 {
+                    let target = format!("/{name}/datasets/train");
+                    let described = send("GET", &target, Value::Null).await;
+                    status = described.json()["DatasetDescription"]["Status"].clone();
+                    if status != "CREATE_IN_PROGRESS" {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                assert!(
+                    status.is_null() || status == "CREATE_COMPLETE",
+                    "{name}: {status}"
+                );
+                finished += u32::from(status == "CREATE_COMPLETE");
+            }
+            finished
+        })
+    });
+    let makers: Vec<_> = makers.collect();
+    for _ in 0..60 {
+        assert_eq!(control(&emulator, "POST", "/reset", "").await.status, 204);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut finished = 0;
+    for maker in makers {
+        finished += maker.await.expect("every dataset is finished or gone");
+    }
+    assert!(finished > 0, "some come through");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_acknowledged_after_a_put_is_in_the_state_file_and_nothing_from_before_is() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     std::fs::write(folder.path().join("emulator.yaml"), "state: emulator.state\n")
