@@ -7,7 +7,7 @@
 //! $ lookoutvision-emulator requests verify expected.json
 //! two detections: expected exactly 2, found 1
 //!   nearest: 655d…: resource is …model/myProject/2, expected *model/myProject/1
-//! $ lookoutvision-emulator requests explain 655d…
+//! $ lookoutvision-emulator requests explain
 //! implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies; nearest is statement 0 of …
 //! ```
 
@@ -64,9 +64,9 @@ enum RequestsCommand {
 struct ExplainOptions {
     #[command(flatten)]
     common: CommonOptions,
-    /// What `x-amzn-RequestId` of the answer says
+    /// What `x-amzn-RequestId` of the answer says [default: the request that policies denied last]
     #[arg(value_name = "ID")]
-    request_id: Uuid,
+    request_id: Option<Uuid>,
 }
 
 /// Options of `requests verify`
@@ -166,7 +166,11 @@ fn verify(options: &VerifyOptions) -> Result<u8, Failure> {
 
 fn explain(options: &ExplainOptions) -> Result<u8, Failure> {
     let control = options.common.control.client()?;
-    let target = format!("/requests/{}/edits", options.request_id);
+    let request_id = match options.request_id {
+        Some(request_id) => request_id,
+        None => denied_last(&control)?,
+    };
+    let target = format!("/requests/{request_id}/edits");
     let answer = control.send(Method::GET, &target, Bytes::new())?;
     if !answer.status.is_success() {
         return Err(Failure::of(&answer));
@@ -178,6 +182,29 @@ fn explain(options: &ExplainOptions) -> Result<u8, Failure> {
         Format::Text => print(edit_lines(&edits).as_bytes())?,
     };
     Ok(EXIT_OK)
+}
+
+/// The request that policies denied last
+///
+/// # Errors
+/// When the emulator does not answer, or its journal has none.
+fn denied_last(control: &ControlClient) -> Result<Uuid, Failure> {
+    let implicit = newest(control, "decision=implicitDeny")?;
+    // By their places in the journal: the emulator's clock can be put back.
+    let after = implicit.map_or(String::new(), |request_id| format!("&after={request_id}"));
+    let explicit = newest(control, &format!("decision=explicitDeny{after}"))?;
+    explicit
+        .or(implicit)
+        .ok_or_else(|| Failure::Unknown("the journal has no request that policies denied".to_owned()))
+}
+
+/// The newest request that a filter lets through
+fn newest(control: &ControlClient, filter: &str) -> Result<Option<Uuid>, Failure> {
+    let list = control.get(&format!("/requests?order=newest&limit=1&{filter}"))?;
+    let entries: Vec<Value> = serde_json::from_slice(&list)
+        .map_err(|error| Failure::Unknown(format!("{} answered no list: {error}", control.url())))?;
+    let request_id = entries.first().and_then(|entry| entry["request_id"].as_str());
+    Ok(request_id.and_then(|text| text.parse().ok()))
 }
 
 /// What makes pages of a list, which has no end while it is followed

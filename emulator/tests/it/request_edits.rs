@@ -1,9 +1,12 @@
 //! What would let a denied call through: held against what becomes of the call when it is done.
 
+use std::process::Command;
+
 use lookoutvision_emulator::Emulator;
 use serde_json::{Value, json};
 
 use crate::{
+    process::{PROGRAM, Process},
     random_policies::Random,
     support::{Call, control, emulator, emulator_with, journal_of},
 };
@@ -34,6 +37,46 @@ const POLICY: &str = r#"{
     }
   ]
 }"#;
+
+#[tokio::test]
+async fn without_an_id_the_command_explains_what_was_denied_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = POLICY.replace(
+        "  \"Statement\": [",
+        "  \"Statement\": [{\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"lookoutvision:ListProjects\", \"Resource\": \"*\"},",
+    );
+    std::fs::write(folder.path().join("endpoint.json"), policy).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["--endpoint-policy", "endpoint.json"]);
+    let emulator = Process::start_by(folder.path(), command);
+    let explain = || {
+        let arguments = ["requests", "explain", "--control", emulator.control_url()];
+        let output = Command::new(PROGRAM).args(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    assert_eq!(
+        explain(),
+        (
+            Some(1),
+            "the journal has no request that policies denied\n".to_owned()
+        )
+    );
+    let (detect, list) = (Call::detect("2"), Call::get("/2020-11-20/projects"));
+    for (call, expected) in [
+        (
+            &detect,
+            "implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies",
+        ),
+        (&list, "explicit deny"),
+        (&detect, "implicit deny"),
+    ] {
+        let answer = emulator.send(call).await.expect("an answer");
+        assert_eq!(answer.status, 403, "{answer:?}");
+        let (status, text) = explain();
+        assert!(status == Some(0) && text.starts_with(expected), "{text}");
+    }
+}
 
 #[tokio::test]
 async fn edits_come_with_their_diffs_and_what_else_they_would_do_smallest_first() {
