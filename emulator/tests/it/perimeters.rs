@@ -42,6 +42,54 @@ fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
+/// What becomes of access when one clause of a perimeter is taken away: never nothing, and never unknown.
+#[test]
+fn each_clause_that_is_taken_away_changes_who_has_access() {
+    let folder = folder();
+    let folder = folder.path();
+    let mut changed = 0;
+    for policy_type in ["endpoint", "identity", "boundary", "scp", "rcp"] {
+        let file = format!("{policy_type}.json");
+        let compare = |new: &str, code| {
+            let arguments = ["policy", "diff", "--type", policy_type, "--deny-new-access"];
+            run(folder, &[&arguments[..], &[&file, new]].concat(), code)
+        };
+        assert_eq!(compare(&file, 0), "no new access, no lost access\n");
+        let text = fs::read_to_string(folder.join(&file)).unwrap();
+        let policy: Value = serde_json::from_str(&text).unwrap();
+        for (statement, of_statement) in policy["Statement"].as_array().unwrap().iter().enumerate() {
+            let Some(operators) = of_statement["Condition"].as_object() else {
+                continue;
+            };
+            for (operator, keys) in operators {
+                for key in keys.as_object().unwrap().keys() {
+                    let mut without = policy.clone();
+                    let condition = &mut without["Statement"][statement]["Condition"];
+                    condition[operator].as_object_mut().unwrap().remove(key);
+                    fs::write(folder.join("without.json"), without.to_string()).unwrap();
+                    // Without it an Allow allows more, and a Deny denies more.
+                    let (code, expected) = match of_statement["Effect"].as_str() {
+                        Some("Allow") => (1, " new access, no lost access"),
+                        _ => (0, "no new access, "),
+                    };
+                    let told = compare("without.json", code);
+                    let summary = told.lines().last().unwrap_or_default();
+                    assert!(
+                        summary.contains(expected),
+                        "{file} {statement} {operator} {key}: {summary}"
+                    );
+                    assert_ne!(
+                        summary, "no new access, no lost access",
+                        "{file} {statement} {operator} {key}"
+                    );
+                    changed += 1;
+                }
+            }
+        }
+    }
+    assert!(changed > 10, "{changed} clauses");
+}
+
 #[test]
 fn they_are_linted_tested_and_covered() {
     let folder = folder();

@@ -201,6 +201,39 @@ fn a_limit_of_the_configuration_bounds_the_search() {
 }
 
 #[test]
+fn what_was_found_is_told_although_the_rest_is_undecided() {
+    // Which of twenty letters a name has twice: a million classes.
+    let resources: Vec<String> = ('a'..='t')
+        .map(|letter| format!("arn:aws:lookoutvision:*:*:model/*{letter}{letter}*"))
+        .collect();
+    let statements = |named: Value| {
+        let of = |resource: &String| json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": resource});
+        let mut statements: Vec<Value> = resources.iter().map(of).collect();
+        statements.push(json!({"Effect": "Allow", "Principal": "*", "Action": named, "Resource": "*"}));
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    };
+    let old = statements(json!("lookoutvision:DetectAnomalies"));
+    let new = statements(json!([
+        "lookoutvision:DetectAnomalies",
+        "lookoutvision:ListProjects"
+    ]));
+    let end = "undecided: the resources of the documents overlap in more ways than are tried\n\
+               1 new access, lost access is undecided\n";
+    for (arguments, code) in [(&[][..], 64), (&["--deny-new-access"], 1)] {
+        let output = diff(&old, &new, arguments);
+        assert!(stdout(&output).ends_with(end), "{output:?}");
+        assert_eq!(output.status.code(), Some(code));
+    }
+    // The other way round, whether there is new access is open.
+    let output = diff(&new, &old, &["--deny-new-access"]);
+    assert!(
+        stdout(&output).ends_with("new access is undecided, 1 lost access\n"),
+        "{output:?}"
+    );
+    assert_eq!(output.status.code(), Some(64));
+}
+
+#[test]
 fn policies_that_are_none_are_told_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("old.json"), OLD).unwrap();

@@ -23,6 +23,7 @@ mod forms;
 mod keys;
 mod language;
 mod principals;
+mod requests;
 mod resources;
 mod search;
 mod sets;

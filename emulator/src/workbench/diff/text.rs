@@ -55,13 +55,8 @@ impl PolicyDiff<'_> {
             (0, _) => "no new access".to_owned(),
             (number, _) => format!("{number} new access"),
         };
-        let is_open = self
-            .diff
-            .undecided
-            .iter()
-            .any(|undecided| !undecided.may_be_new_access);
         let lost_access = match of(Change::LostAccess) {
-            0 if self.has_new_access().is_none() || is_open => "lost access is undecided".to_owned(),
+            0 if self.is_undecided() => "lost access is undecided".to_owned(),
             0 => "no lost access".to_owned(),
             number => format!("{number} lost access"),
         };

@@ -9,10 +9,13 @@ use std::collections::{BTreeSet, HashSet};
 use super::Change;
 use super::actions::ActionClass;
 use super::clauses::{entries_of, reads};
+use super::forms;
 use super::keys::{Candidates, Values};
+use super::language::{Class, Matcher};
 use super::principals::{self, Caller};
+use super::requests::{Way, example};
 use super::resources::{self, Patterns, Target};
-use super::search::{Found, Search, Way, example};
+use super::search::{Found, Search};
 use super::sets::{Bits, Budget, Spent, reach};
 use crate::condition::Condition;
 use crate::context::{RequestContext, eq_folded};
@@ -41,7 +44,8 @@ type Fill<'d> = Vec<(&'d str, Values)>;
 pub(super) fn search(search: &Search<'_, '_>, open: &Found, found: &mut Found, budget: &mut Budget) {
     let linked = Linked::of(search);
     for way in &search.ways {
-        for (number, action) in search.actions.iter().enumerate() {
+        'actions: for (number, action) in search.actions.iter().enumerate() {
+            let mut cases = Budget::new(CASES_MAX);
             let callers = linked.callers(search, action);
             for fill in linked.fills(search, *way, action) {
                 let is_found =
@@ -62,6 +66,9 @@ pub(super) fn search(search: &Search<'_, '_>, open: &Found, found: &mut Found, b
                         caller,
                         fill: &fill,
                     };
+                    if cases.take().is_err() {
+                        continue 'actions;
+                    }
                     if case.examine(found, budget).is_err() {
                         return;
                     }
@@ -202,11 +209,14 @@ impl Case<'_, '_, '_> {
         let start = action
             .statements
             .and(&search.of_caller(caller))
-            .and(&self.bits(&base, |key| {
-                self.fill.iter().any(|(filled, _)| eq_folded(filled, key)) || principals::is_key(key)
+            .and(&self.bits(&base, |condition| {
+                let key = condition.key.as_str();
+                let is_known =
+                    self.fill.iter().any(|(filled, _)| eq_folded(filled, key)) || principals::is_key(key);
+                is_known && !reads(condition, resources::is_key)
             }));
         let Some(targets) = self.targets(&base, budget)? else {
-            return Ok(());
+            return Err(Spent);
         };
         let mut dimensions = vec![
             targets
@@ -234,7 +244,7 @@ impl Case<'_, '_, '_> {
                 if !values.is_empty() {
                     context.insert_all(key.to_owned(), values.clone());
                 }
-                self.bits(&context, |read| eq_folded(read, key))
+                self.bits(&context, |condition| eq_folded(condition.key.as_str(), key))
             });
             dimensions.push(sets.collect());
             values.push((key, candidates));
@@ -279,6 +289,20 @@ impl Case<'_, '_, '_> {
                 patterns.add(&[a, b, c, d, e, f]);
             }
         }
+        for condition in self.search.clauses.open.iter().map(|open| open.condition) {
+            let key = condition.key.as_str();
+            let filled = condition.test.resolved(base);
+            let matcher = filled.and_then(|test| forms::matcher(&test, Class::NotColon));
+            if let Some(matcher) = matcher.filter(|_| resources::is_key(key)) {
+                patterns.add_of_key(key, matcher);
+            }
+            // What the caller is compared with may be the owner, so the caller's account is one to try.
+            if let Some(account) = self.caller.principal.account()
+                && reads(condition, resources::is_account)
+            {
+                patterns.add_of_key("aws:ResourceAccount", Matcher::exactly(account));
+            }
+        }
         match patterns.targets(&action.targets, action.action.service(), budget) {
             Ok(targets) => Ok(Some(targets)),
             Err(resources::Unsolved::TooMany) => Ok(None),
@@ -289,7 +313,15 @@ impl Case<'_, '_, '_> {
     fn of_target(&self, target: &Target, base: &RequestContext<'_>) -> Bits {
         let mut context = base.clone();
         target.add_keys(&mut context);
-        let of_keys = self.bits(&context, resources::is_key);
+        let is_linked = |key: &str| {
+            self.linked
+                .compared
+                .iter()
+                .any(|compared| eq_folded(compared, key))
+        };
+        let of_keys = self.bits(&context, |condition| {
+            reads(condition, resources::is_key) && !is_linked(condition.key.as_str())
+        });
         let statements = &self.search.comparison.statements;
         let of_resource = Bits::of(statements.len(), |index| {
             statements.get(index).is_some_and(|statement| {
@@ -300,15 +332,14 @@ impl Case<'_, '_, '_> {
         of_keys.and(&of_resource)
     }
 
-    /// The statements whose conditions on some keys hold.
-    fn bits(&self, context: &RequestContext<'_>, is_about: impl Fn(&str) -> bool) -> Bits {
+    /// The statements of which those conditions hold that are asked for.
+    fn bits(&self, context: &RequestContext<'_>, is_asked: impl Fn(&Condition) -> bool) -> Bits {
         let statements = &self.search.comparison.statements;
         Bits::of(statements.len(), |index| {
             statements.get(index).is_some_and(|statement| {
                 let mut conditions = statement.conditions.iter();
-                conditions.all(|condition| {
-                    !is_about(condition.key.as_str()) || condition.lets_apply(statement.effect, context)
-                })
+                conditions
+                    .all(|condition| !is_asked(condition) || condition.lets_apply(statement.effect, context))
             })
         })
     }
@@ -346,7 +377,10 @@ fn pieces<'d>(search: &Search<'d, '_>) -> BTreeSet<&'d str> {
 const EXAMPLE_VALUE: &str = "example";
 
 /// Texts that are tried in the place of variables.
-const PIECES_MAX: usize = 100;
+const PIECES_MAX: usize = 30;
 
 /// Combinations of values of variables that are tried.
 const FILLS_MAX: usize = 200;
+
+/// Callers with values of variables that are tried for an action: each costs about as much as a small comparison.
+const CASES_MAX: usize = 400;

@@ -79,7 +79,7 @@ pub(super) fn is_key(key: &str) -> bool {
     is_account(key) || is_region(key)
 }
 
-fn is_account(key: &str) -> bool {
+pub(super) fn is_account(key: &str) -> bool {
     key.eq_ignore_ascii_case("aws:ResourceAccount")
 }
 
@@ -157,6 +157,17 @@ impl Patterns {
         if !self.entries.contains(&entry) {
             self.entries.push(entry);
         }
+    }
+
+    /// Adds a pattern for what a key that follows from the resource can be.
+    pub(super) fn add_of_key(&mut self, key: &str, matcher: Matcher) {
+        let patterns = if is_account(key) {
+            &mut self.accounts
+        } else {
+            &mut self.regions
+        };
+        patterns.push(matcher);
+        self.reads_keys = true;
     }
 
     /// A resource for each way in which the patterns can come out.

@@ -8,32 +8,16 @@ use super::comparison::{Comparison, Saying};
 use super::concrete;
 use super::keys::Values;
 use super::principals::{self, Caller};
-use super::resources::{Patterns, Target, Unsolved};
+use super::requests::{Presence, Way, example, presence_by_way};
+use super::resources::{self, Patterns, Target, Unsolved};
 use super::sets::{Bits, Budget, reach};
-use super::{Change, Diff, Difference, ExampleRequest, Undecided};
+use super::{Change, Diff, Difference, Undecided};
 use crate::context::RequestContext;
 use crate::decision::Evaluation;
 use crate::document::{PolicyDocument, PolicyType};
 use crate::lint::Service;
 use crate::resource::ResourcePattern;
 use crate::statement::Effect;
-
-/// How a request reaches the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Over a VPC endpoint
-    Endpoint,
-    /// Over the public endpoint
-    Public,
-}
-
-/// Whether requests have a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Always,
-    Sometimes,
-    Never,
-}
 
 /// A difference that was found, by what makes it one: the action's class, the change, and what both say.
 pub(super) type Found = BTreeMap<(usize, Change, Saying, Saying), Option<Difference>>;
@@ -126,21 +110,27 @@ impl<'d, 's> Search<'d, 's> {
     fn differences(&self, found: &mut Found, budget: &mut Budget) -> Vec<Undecided> {
         let mut targets = TargetLists::default();
         let mut open = Found::new();
+        let mut undecided: Vec<Undecided> = Vec::new();
         for way in &self.ways {
             for (number, action) in self.actions.iter().enumerate() {
-                let target = match targets.of(self, action, budget) {
-                    Ok(target) => target,
-                    Err(why) => return vec![unsolved(why, budget)],
-                };
                 let is_solved = self.clauses.are_solved(&self.comparison, &action.statements);
                 let into = if is_solved { &mut *found } else { &mut open };
-                if let Err(why) = self.examine(*way, (number, action), target, into, budget) {
-                    return vec![why];
+                let examined = match targets.of(self, action, budget) {
+                    Ok(targets) => self.examine(*way, (number, action), targets, into, budget),
+                    Err(why) => Err(unsolved(why, budget)),
+                };
+                if let Err(why) = examined {
+                    if !undecided.contains(&why) {
+                        undecided.push(why);
+                    }
+                    if budget.is_spent() {
+                        return undecided;
+                    }
                 }
             }
         }
         if open.is_empty() {
-            return Vec::new();
+            return undecided;
         }
         concrete::search(self, &open, found, &mut Budget::new(budget.max()));
         let is_shown = |(action, change, ..): &(usize, Change, Saying, Saying)| {
@@ -149,7 +139,6 @@ impl<'d, 's> Search<'d, 's> {
                 .any(|(of, as_what, ..)| (of, as_what) == (action, change))
         };
         let remaining = open.keys().filter(|key| !is_shown(key));
-        let mut undecided: Vec<Undecided> = Vec::new();
         for (action, change, ..) in remaining {
             let Some(class) = self.actions.get(*action) else {
                 continue;
@@ -204,7 +193,8 @@ impl<'d, 's> Search<'d, 's> {
             values.push((key.name, candidates));
         }
         for open in &self.clauses.open {
-            dimensions.push(self.of_open(open));
+            let is_absent = self.is_absent(open.condition.key.as_str(), way, action, targets);
+            dimensions.push(self.of_open(open, is_absent));
         }
         let reached = reach(&action.statements, &dimensions, budget, |set, kept| {
             self.comparison.settled(&set, kept)
@@ -301,8 +291,26 @@ impl<'d, 's> Search<'d, 's> {
         })
     }
 
-    fn of_open(&self, open: &Open<'_>) -> Vec<Bits> {
-        let outcomes = open.outcomes().into_iter();
+    /// Whether no request for an action that comes in one way has a key.
+    fn is_absent(&self, key: &str, way: Way, action: &ActionClass<'_>, targets: &[Target]) -> bool {
+        if resources::is_account(key) {
+            // What is authorised on `*` has no owner.
+            return targets.iter().all(|target| target.resource.arn().is_none());
+        }
+        let follows = principals::is_key(key) || resources::is_key(key);
+        !follows && self.presence(key, way, action) == Presence::Never
+    }
+
+    /// The statements that each outcome of an open clause lets apply.
+    fn of_open(&self, open: &Open<'_>, is_absent: bool) -> Vec<Bits> {
+        let outcomes = match is_absent {
+            true => vec![(
+                open.condition.holds_when_absent(),
+                open.condition.holds_when_absent(),
+            )],
+            false => open.outcomes(),
+        };
+        let outcomes = outcomes.into_iter();
         let sets = outcomes.map(|(for_allow, for_deny)| {
             Bits::of(self.comparison.statements.len(), |index| {
                 let has_it = open.places.iter().any(|(statement, _)| *statement == index);
@@ -361,7 +369,7 @@ impl<'d, 's> Search<'d, 's> {
 
 /// The resources to try, by what an action is authorised on.
 #[derive(Default)]
-struct TargetLists(BTreeMap<String, Vec<Target>>);
+struct TargetLists(BTreeMap<String, Result<Vec<Target>, Unsolved>>);
 
 impl TargetLists {
     fn of(
@@ -372,11 +380,11 @@ impl TargetLists {
     ) -> Result<&[Target], Unsolved> {
         let service = action.action.service();
         let name = format!("{service} {:?}", action.targets);
-        if !self.0.contains_key(&name) {
-            let targets = search.patterns().targets(&action.targets, service, budget)?;
-            self.0.insert(name.clone(), targets);
-        }
-        Ok(self.0.get(&name).map_or(&[], Vec::as_slice))
+        let targets = self
+            .0
+            .entry(name)
+            .or_insert_with(|| search.patterns().targets(&action.targets, service, budget));
+        targets.as_deref().map_err(|why| *why)
     }
 }
 
@@ -404,53 +412,6 @@ fn assignments<'t>(
             .collect();
     }
     Ok(assignments)
-}
-
-/// A request with what follows from its parts.
-pub(super) fn example<'v>(
-    caller: &Caller,
-    action: &ActionClass<'_>,
-    target: &Target,
-    values: impl Iterator<Item = (&'v str, &'v Values)>,
-) -> ExampleRequest {
-    let mut context = RequestContext::new();
-    caller.add_keys(&mut context);
-    target.add_keys(&mut context);
-    for (key, values) in values {
-        match values.as_slice() {
-            [] => {}
-            [value] => context.insert(key.to_owned(), value.clone()),
-            several => context.insert_all(key.to_owned(), several.to_vec()),
-        }
-    }
-    let of_caller = caller.principal.account();
-    let owner = target
-        .resource
-        .arn()
-        .map(super::super::arn::Arn::account)
-        .filter(|account| !account.is_empty());
-    let is_foreign = owner.is_some() && of_caller.is_some() && owner != of_caller;
-    ExampleRequest {
-        principal: caller.principal.clone(),
-        action: action.action.clone(),
-        resource: target.resource.clone(),
-        resource_account: of_caller.filter(|_| is_foreign).map(str::to_owned),
-        context,
-    }
-}
-
-/// Whether requests that come in one way have a key, where the way decides it (IAM User Guide, *AWS global condition
-/// context keys*, properties of the network).
-pub(super) fn presence_by_way(key: &str, way: Way) -> Option<Presence> {
-    let is = |name: &str| key.eq_ignore_ascii_case(name);
-    let of_endpoint = is("aws:SourceVpce") || is("aws:SourceVpc") || is("aws:VpcSourceIp");
-    match way {
-        Way::Endpoint if of_endpoint => Some(Presence::Always),
-        Way::Public if of_endpoint => Some(Presence::Never),
-        Way::Endpoint if is("aws:SourceIp") => Some(Presence::Never),
-        Way::Public if is("aws:SourceIp") => Some(Presence::Always),
-        _ => None,
-    }
 }
 
 fn whole(reason: String) -> Undecided {

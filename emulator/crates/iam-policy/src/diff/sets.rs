@@ -63,11 +63,16 @@ impl Budget {
 
     /// Looks at one more.
     pub(super) fn take(&mut self) -> Result<(), Spent> {
-        if self.used == self.max {
+        if self.is_spent() {
             return Err(Spent);
         }
         self.used += 1;
         Ok(())
+    }
+
+    /// Whether no more may be looked at.
+    pub(super) fn is_spent(&self) -> bool {
+        self.used == self.max
     }
 
     /// How many may be looked at in all.

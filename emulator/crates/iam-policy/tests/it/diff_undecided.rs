@@ -65,6 +65,51 @@ fn values_that_make_a_difference_in_the_middle_of_a_pattern_are_found() {
 }
 
 #[test]
+fn callers_and_owners_that_are_compared_with_each_other_are_tried() {
+    let with = |condition: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "shop:ReadThing", "Resource": "*", "Condition": {condition}}}"#
+        )
+    };
+    let foreign = [
+        "new access: shop:ReadThing on arn:aws:shop:us-east-1:111122223333:thing/example/example by arn:aws:iam::123456789012:user/example: implicitDeny, then allowed",
+    ];
+    for condition in [
+        r#"{"StringEqualsIfExists": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}"#,
+        r#"{"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}"#,
+        r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:ResourceAccount}:*"}}"#,
+    ] {
+        check(&with(condition), &with("{}"), &foreign);
+    }
+}
+
+#[test]
+fn a_clause_whose_key_is_never_there_is_solved() {
+    let with = |action: &str, condition: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "*", "Condition": {condition}}}"#
+        )
+    };
+    // ListThings is authorised on `*`, which nobody owns, and MakeThing has no tags of a resource.
+    check(
+        &with(
+            "shop:ListThings",
+            r#"{"StringEqualsIfExists": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}"#,
+        ),
+        &with("shop:ListThings", "{}"),
+        &[],
+    );
+    check(
+        &with(
+            "shop:MakeThing",
+            r#"{"StringNotEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}"#,
+        ),
+        &with("shop:MakeThing", "{}"),
+        &[],
+    );
+}
+
+#[test]
 fn no_bound_makes_a_difference_disappear() {
     let own = |action: &str| {
         format!(

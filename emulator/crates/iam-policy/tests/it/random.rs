@@ -293,7 +293,12 @@ const TEXT: &[&str] = &[
 ];
 
 /// Operators, a key, and values that requests come near.
-const CONDITIONS: [(&[&str], &str, &[&str]); 15] = [
+const CONDITIONS: [(&[&str], &str, &[&str]); 16] = [
+    (
+        TEXT,
+        "aws:ResourceAccount",
+        &["123456789012", "${aws:PrincipalAccount}"],
+    ),
     (TEXT, "aws:PrincipalTag/team", &["a", "A", "b", "ab"]),
     (
         TEXT,
