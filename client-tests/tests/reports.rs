@@ -221,10 +221,23 @@ impl Policies {
                 outputs.push((format!("lint-{policy_type}.{format}"), arguments));
             }
         }
-        outputs.push((
-            "matrix.json".to_owned(),
-            vec!["policy", "matrix", "--format", "json"],
-        ));
+        for (file, arguments) in [
+            ("matrix.json", &["policy", "matrix", "--format", "json"][..]),
+            (
+                "diff.json",
+                &[
+                    "policy",
+                    "diff",
+                    "--format",
+                    "json",
+                    "endpoint.json",
+                    "endpoint.json",
+                ],
+            ),
+            ("schema.json", &["schema", "--of", "policy-tests"]),
+        ] {
+            outputs.push((file.to_owned(), arguments.to_vec()));
+        }
         outputs.push((
             "test-with-coverage.json".to_owned(),
             vec![

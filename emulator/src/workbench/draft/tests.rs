@@ -333,6 +333,16 @@ fn what_a_filter_leaves_out_is_not_blamed_on_the_journal() {
             .expect_err("there is nothing to draft from")
             .to_string()
     };
+    let drafted = draft(
+        &options(DraftResources::Exact, DraftPrincipals::Exact),
+        std::slice::from_ref(&allowed),
+        &scene,
+        0,
+        1,
+    );
+    let summary = drafted.expect("a call was allowed").summary;
+    let not_whole = "; nothing can be said of 1 call that the journal did not keep whole (`limits.journal_entry_bytes_max`)";
+    assert!(summary.ends_with(not_whole), "{summary}");
     let nobody = "arn:aws:iam::123456789012:user/nobody";
     assert_eq!(
         told(Some(nobody), &[allowed], 0),
