@@ -102,6 +102,8 @@ fn they_are_linted_tested_and_covered() {
         ("rcp", "rcp.json"),
     ] {
         run(folder, &["policy", "lint", "--type", policy_type, file], 0);
+        let no_new_access = ["policy", "diff", "--deny-new-access", "--type", policy_type];
+        run(folder, &[&no_new_access[..], &[file, file]].concat(), 0);
     }
     run(folder, &["check"], 0);
     let tested = run(
@@ -210,6 +212,18 @@ async fn what_was_called_through_them_is_drafted_tried_and_compared() {
         folder,
         &[&what_if[..], &["--fail-on", "allowed", "wider.json"]].concat(),
         1,
+    );
+    let new_access = [
+        "policy",
+        "diff",
+        "--deny-new-access",
+        "endpoint.json",
+        "wider.json",
+    ];
+    let new_access = run(folder, &new_access, 1);
+    assert!(
+        new_access.starts_with("new access: lookoutvision:DeleteModel on "),
+        "{new_access}"
     );
     assert!(
         flips.contains("now allowed, 1 call: lookoutvision:DeleteModel"),
