@@ -53,7 +53,8 @@ function curl(entry) {
 export function copies(entry) {
   return el('div.row.pad', null, el('span.q', null, 'Copy as'),
     entry.message && copyButton('message', entry.message),
-    copyButton('curl', () => curl(entry)),
+    // What broke off before its request has none to send again.
+    entry.method !== '-' && copyButton('curl', () => curl(entry)),
     entry.decision && copyButton('simulate line', () => simulateLine(entry).catch((error) => `# ${error.message}`)),
     entry.action && copyButton('test case', () => testCase(entry)));
 }
