@@ -10,6 +10,7 @@ mod diff;
 mod draft;
 mod lint;
 mod matrix;
+mod policy_file;
 mod saved_journal;
 mod scenes;
 mod simulate;

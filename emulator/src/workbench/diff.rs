@@ -91,7 +91,7 @@ enum Attached<'d> {
 struct RequestView<'d>(&'d ExampleRequest);
 
 impl<'p> PolicyDiff<'p> {
-    /// Compares two policies of one type; of a trust policy, of which `policy simulate` knows nothing, there is none.
+    /// Compares two policies of one type
     pub(crate) fn of(old: &'p NamedPolicy, new: &'p NamedPolicy, classes_max: usize) -> Self {
         let service = match old.document.policy_type() {
             // An endpoint leads to this service and to no other.
@@ -201,7 +201,7 @@ fn attached(policy_type: PolicyType, text: &RawValue) -> (&'static str, Attached
         PolicyType::Session => ("session", Attached::List([text])),
         PolicyType::ServiceControl => ("scp", Attached::List([text])),
         PolicyType::ResourceControl => ("rcp", Attached::List([text])),
-        PolicyType::RoleTrust => unreachable!("trust policies are not compared"),
+        PolicyType::RoleTrust => ("roleTrust", Attached::One(text)),
     }
 }
 

@@ -256,10 +256,6 @@ fn policies_that_are_none_are_told_with_their_place() {
             &["diff", "-", "-"],
             "standard input can be one of the two policies, not both\n",
         ),
-        (
-            &["diff", "--type", "trust", "old.json", "old.json"],
-            "trust policies cannot be compared: `policy simulate`, which the examples are for, takes none\n",
-        ),
     ] {
         let output = policy_command(folder.path(), arguments, "");
         assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
@@ -277,8 +273,10 @@ fn policies_that_are_none_are_told_with_their_place() {
 /// Every difference of random policies, of every type, is what `policy simulate` says of the lines beside it.
 #[test]
 fn every_difference_is_reproduced_by_simulate() {
-    const PAIRS: u64 = 36;
-    const TYPES: [&str; 6] = ["endpoint", "identity", "boundary", "session", "scp", "rcp"];
+    const PAIRS: u64 = 42;
+    const TYPES: [&str; 7] = [
+        "endpoint", "identity", "boundary", "session", "scp", "rcp", "trust",
+    ];
     let mut reproduced = 0;
     let mut unlike = String::new();
     for seed in 0..PAIRS {
@@ -287,6 +285,7 @@ fn every_difference_is_reproduced_by_simulate() {
         let [old, new] = [(); 2].map(|()| match policy_type {
             // What an organization says of its resources, it says in denials of everyone.
             "rcp" => random.denials(),
+            "trust" => random.trust(),
             _ => random.policy(policy_type == "endpoint"),
         });
         let output = diff(

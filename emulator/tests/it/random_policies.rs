@@ -47,6 +47,21 @@ impl Random {
         json!({"Version": "2012-10-17", "Statement": statements})
     }
 
+    /// Who may assume a role
+    pub(crate) fn trust(&mut self) -> Value {
+        let statements = (0..self.of(&[1, 2, 3])).map(|_| {
+            let mut statement = self.statement(true);
+            let members = statement.as_object_mut().expect("a statement is an object");
+            for member in ["NotAction", "Resource", "NotResource"] {
+                members.remove(member);
+            }
+            statement["Action"] = self.some(&["sts:AssumeRole", "sts:TagSession", "sts:*"]);
+            statement
+        });
+        let statements: Vec<Value> = statements.collect();
+        json!({"Version": "2012-10-17", "Statement": statements})
+    }
+
     /// A policy that only denies, as resource control policies do
     pub(crate) fn denials(&mut self) -> Value {
         let statements = (0..self.of(&[1, 2, 3])).map(|_| {

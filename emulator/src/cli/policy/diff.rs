@@ -11,25 +11,24 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use client_text::escape;
-use iam_policy::{Finding, PolicyDocument, PolicyError, PolicyType};
+use iam_policy::{PolicyDocument, PolicyError, PolicyType};
 
-use super::PolicyTypeOption;
+use super::{PolicyTypeOption, policy_file::policy_file};
 use crate::{
     cli::{
         ConfigOption, EXIT_FAILED, EXIT_OK, EXIT_USAGE,
-        control_command::{Failure, read, status},
+        control_command::{Failure, status},
         format::{Format, FormatOption},
         output::print,
         progress::working,
     },
-    config::{Config, Overrides, text_file},
+    config::{Config, Overrides},
     workbench::diff::{NamedPolicy, PolicyDiff},
 };
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffOptions {
-    /// What the policies are attached to; not `trust`, for `policy simulate` takes no trust policy
+    /// What the policies are attached to
     #[arg(
         long = "type",
         value_name = "TYPE",
@@ -58,11 +57,6 @@ pub(super) fn run(options: &DiffOptions) -> u8 {
 
 fn compare(options: &DiffOptions) -> Result<u8, Failure> {
     let policy_type = PolicyType::from(options.policy_type);
-    if policy_type == PolicyType::RoleTrust {
-        let message =
-            "trust policies cannot be compared: `policy simulate`, which the examples are for, takes none";
-        return Err(Failure::Mistake(message.to_owned()));
-    }
     if options.old == options.new && options.old == Path::new("-") {
         let message = "standard input can be one of the two policies, not both";
         return Err(Failure::Mistake(message.to_owned()));
@@ -88,6 +82,7 @@ fn compare(options: &DiffOptions) -> Result<u8, Failure> {
     })
 }
 
+/// A policy, and what its file is called in what is said of it
 fn policy(
     path: &Path,
     parse: impl Fn(&str) -> Result<PolicyDocument, PolicyError>,
@@ -96,20 +91,7 @@ fn policy(
         path if path == Path::new("-") => "<stdin>".to_owned(),
         path => path.display().to_string(),
     };
-    let text = text_file::decode(read(path)?);
-    let text = text.map_err(|error| Failure::Mistake(format!("{file}: {error}")))?;
-    let document = parse(&text).map_err(|error| {
-        // A line each, whatever a policy's keys and values are: it is read in a terminal.
-        let lines = error.findings().iter().map(|finding| {
-            let message = text_file::policy_message(finding, &text).into_owned();
-            let finding = Finding {
-                message,
-                ..finding.clone()
-            };
-            escape(&format!("{file}:{finding}")).into_owned()
-        });
-        Failure::Mistake(lines.collect::<Vec<_>>().join("\n"))
-    })?;
+    let document = policy_file(path, &file, parse)?.document;
     Ok(NamedPolicy { file, document })
 }
 

@@ -18,20 +18,22 @@ use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use http::Method;
 use iam_policy::{PolicyDocument, PolicyType};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
-use super::saved_journal::SavedJournal;
+use super::{
+    policy_file::{PolicyFile, policy_file},
+    saved_journal::SavedJournal,
+};
 use crate::{
     cli::{
         EXIT_FAILED, EXIT_OK,
         control_client::ControlUrlOption,
-        control_command::{Failure, read, status},
+        control_command::{Failure, status},
         format::{Format, FormatOption},
         output::print,
         progress::working,
         requests::parameter,
     },
-    config::text_file,
     services::vocabulary::{self, Surroundings},
     workbench::what_if::{Draft, DraftFinding, WhatIfReport, lines},
 };
@@ -150,11 +152,12 @@ fn asked(options: &WhatIfOptions) -> Result<Value, Failure> {
     if options.default_policy {
         documents.push(("policy_document".to_owned(), "null".to_owned()));
     } else if let Some(file) = &options.draft {
-        documents.push(("policy_document".to_owned(), json_text(file)?));
+        let text = draft_file(file, PolicyType::VpcEndpoint)?.text;
+        documents.push(("policy_document".to_owned(), text));
     }
     let mut identity: Vec<(&str, Vec<String>)> = Vec::new();
     for IdentityPolicy { arn, file } in &options.identity_policy {
-        let text = json_text(file)?;
+        let text = draft_file(file, PolicyType::Identity)?.text;
         match identity.iter_mut().find(|(known, _)| known == arn) {
             Some((_, texts)) => texts.push(text),
             None => identity.push((arn, vec![text])),
@@ -207,9 +210,7 @@ fn saved(options: &WhatIfOptions, file: &Path) -> Result<Value, Failure> {
             return Err(Failure::Mistake(message.to_owned()));
         }
         Some(draft) => {
-            let text = json_text(draft)?;
-            let document = PolicyDocument::parse(&text, PolicyType::VpcEndpoint)
-                .map_err(|error| Failure::Mistake(format!("{}:{error}", draft.display())))?;
+            let PolicyFile { document, text } = draft_file(draft, PolicyType::VpcEndpoint)?;
             let findings =
                 vocabulary::lint(&text, PolicyType::VpcEndpoint, Surroundings::Unknown).into_iter();
             let findings = findings.map(|finding| DraftFinding {
@@ -231,13 +232,10 @@ fn saved(options: &WhatIfOptions, file: &Path) -> Result<Value, Failure> {
     Ok(serde_json::to_value(report).expect("a report has string keys"))
 }
 
-/// The text of a file that is to hold JSON
-fn json_text(file: &Path) -> Result<String, Failure> {
-    let mistake = |what: String| Failure::Mistake(format!("{}: {what}", file.display()));
-    let text = text_file::decode(read(file)?).map_err(|error| mistake(error.to_string()))?;
-    let json: &RawValue =
-        serde_json::from_str(&text).map_err(|error| mistake(format!("not JSON: {error}")))?;
-    Ok(json.get().to_owned())
+/// A policy that is not attached yet, read here, where its file has a name, and not only by the emulator that is asked
+fn draft_file(file: &Path, policy_type: PolicyType) -> Result<PolicyFile, Failure> {
+    let name = file.display().to_string();
+    policy_file(file, &name, |text| PolicyDocument::parse(text, policy_type))
 }
 
 /// `draft.json:4:17: warning: …`

@@ -1,0 +1,43 @@
+//! A policy in a file of its own, whose mistakes are told with file, line, column and path, a line each.
+
+use std::path::Path;
+
+use client_text::escape;
+use iam_policy::{Finding, PolicyDocument, PolicyError};
+
+use crate::{
+    cli::control_command::{Failure, read},
+    config::text_file,
+};
+
+/// A policy with its text
+pub(super) struct PolicyFile {
+    pub(super) document: PolicyDocument,
+    pub(super) text: String,
+}
+
+/// Reads one; `name` is what its mistakes call it
+///
+/// # Errors
+/// The file cannot be read, or `parse` refuses what it holds.
+pub(super) fn policy_file(
+    path: &Path,
+    name: &str,
+    parse: impl Fn(&str) -> Result<PolicyDocument, PolicyError>,
+) -> Result<PolicyFile, Failure> {
+    let text = text_file::decode(read(path)?);
+    let text = text.map_err(|error| Failure::Mistake(format!("{name}: {error}")))?;
+    let document = parse(&text).map_err(|error| {
+        // A line each, whatever a policy's keys and values are: it is read in a terminal.
+        let lines = error.findings().iter().map(|finding| {
+            let message = text_file::policy_message(finding, &text).into_owned();
+            let finding = Finding {
+                message,
+                ..finding.clone()
+            };
+            escape(&format!("{name}:{finding}")).into_owned()
+        });
+        Failure::Mistake(lines.collect::<Vec<_>>().join("\n"))
+    })?;
+    Ok(PolicyFile { document, text })
+}
