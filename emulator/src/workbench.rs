@@ -25,7 +25,7 @@ mod words;
 pub(crate) use self::{
     callers::CallerName,
     recorded::{EntryMistake, RecordedCall, SavedEntry},
-    scene::{EntryPointName, SOURCE_IP, Scene},
+    scene::{CallDecision, EntryPointName, SOURCE_IP, Scene},
     subject::{OperationName, Subject, SubjectName, last_part},
     words::pretty_json,
 };

@@ -10,12 +10,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use iam_policy::{DecidedBy, Decision, Evaluation, Layer};
+use iam_policy::{DecidedBy, Evaluation, Layer};
 use lookoutvision::operation::Operation;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{SOURCE_IP, Scene, last_part};
+use super::{CallDecision, SOURCE_IP, Scene, last_part, scene::REFUSED};
 use crate::{authorization::Changes, network::entry_point::EntryPoint};
 
 mod formats;
@@ -36,21 +36,12 @@ pub(crate) struct Cell {
     place: CellPlace,
     /// What the policies decide, or `refused`: the call is answered 421 before any policy is asked
     #[schema(value_type = String)]
-    decision: CellDecision,
+    decision: CallDecision,
     /// The layer of policies that denies
     #[schema(value_type = Option<String>)]
     layer: Option<Layer>,
     #[schema(value_type = Option<Object>)]
     decided_by: Option<DecidedBy>,
-}
-
-/// What becomes of a call
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CellDecision {
-    /// As the policies decide
-    Decided(Decision),
-    /// It comes through no entry point (`public_endpoint: refuse`)
-    Refused,
 }
 
 /// Who calls what, over which way in
@@ -163,7 +154,7 @@ impl Cell {
     fn decided(place: CellPlace, evaluation: &Evaluation) -> Self {
         Self {
             place,
-            decision: CellDecision::Decided(evaluation.decision),
+            decision: CallDecision::Decided(evaluation.decision),
             layer: evaluation.layer,
             decided_by: evaluation.decided_by.clone(),
         }
@@ -172,7 +163,7 @@ impl Cell {
     fn refused(place: CellPlace) -> Self {
         Self {
             place,
-            decision: CellDecision::Refused,
+            decision: CallDecision::Refused,
             layer: None,
             decided_by: None,
         }
@@ -185,21 +176,6 @@ fn cell_text(decision: &str, layer: Option<&str>) -> String {
         Some(layer) => format!("{decision} ({layer})"),
         None if decision == REFUSED => format!("{REFUSED} (421)"),
         None => decision.to_owned(),
-    }
-}
-
-impl fmt::Display for CellDecision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decided(decision) => decision.fmt(f),
-            Self::Refused => f.write_str(REFUSED),
-        }
-    }
-}
-
-impl Serialize for CellDecision {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -239,9 +215,6 @@ impl fmt::Display for ChangedCell {
      principals and models"
 )]
 pub(crate) struct TooManyCells;
-
-/// What is decided of a call that no policy is asked about
-const REFUSED: &str = "refused";
 
 /// What the public endpoint is called where others have ids
 pub(crate) const PUBLIC: &str = "public";

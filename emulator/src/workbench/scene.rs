@@ -2,14 +2,17 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
 
 use aws_identifiers::{Region, VpcEndpointId};
 use client_text::spelling;
+use iam_policy::Decision;
 use jiff::Timestamp;
 use lookoutvision::{operation::Operation, store::State};
+use serde::{Serialize, Serializer};
 
 use super::{
     Subject, SubjectName,
@@ -44,6 +47,15 @@ pub(crate) enum EntryPointName {
     VpcEndpoint(VpcEndpointId),
     /// The public endpoint
     Public,
+}
+
+/// What becomes of a call
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallDecision {
+    /// As the policies decide
+    Decided(Decision),
+    /// The server answers it 421 before it asks any policy (`public_endpoint: refuse`)
+    Refused,
 }
 
 impl Scene {
@@ -202,6 +214,17 @@ impl Scene {
         subject::subjects(&view, operation, name, is_pattern)
     }
 
+    /// What is to know of a resource that the configuration does not declare; `None`: it does, or the operation makes it
+    pub(crate) fn undeclared(
+        &self,
+        operation: Operation,
+        region: &Region,
+        subject: &Subject,
+    ) -> Option<String> {
+        let view = self.state.view(&self.snapshot.declared, region, self.now);
+        subject::undeclared(&view, operation, subject)
+    }
+
     /// The call, as the server would put it to the policies
     pub(crate) fn call(
         &self,
@@ -256,6 +279,31 @@ impl Scene {
         )
     }
 }
+
+impl CallDecision {
+    /// `allowed`, `implicitDeny`, `explicitDeny` or `refused`
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Decided(decision) => decision.as_str(),
+            Self::Refused => REFUSED,
+        }
+    }
+}
+
+impl fmt::Display for CallDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for CallDecision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What is decided of a call that no policy is asked about
+pub(super) const REFUSED: &str = "refused";
 
 /// Where the address that a call comes from is not said: that of a program on the emulator's machine
 pub(crate) const SOURCE_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

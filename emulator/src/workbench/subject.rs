@@ -243,6 +243,39 @@ pub(super) fn subjects(
     }
 }
 
+/// What is to know of a resource that is not there: a policy decides calls about it, and the server answers them that it
+/// was not found; `None`: it is there, the operation makes it, or it belongs to another account or Region
+pub(super) fn undeclared(view: &View<'_>, operation: Operation, subject: &Subject) -> Option<String> {
+    let Resource::Arn(arn) = &subject.resource else {
+        return None;
+    };
+    let is_here = arn.account() == view.account_id().as_str() && arn.region() == view.region.as_str();
+    if !is_here || operation == Operation::CreateProject {
+        return None;
+    }
+    let mut parts = arn.resource().splitn(3, '/').skip(1);
+    let project = parts.next()?;
+    let projects = view.projects();
+    let Some(found) = projects.iter().find(|found| *found.name == *project) else {
+        let names: Vec<&str> = projects.iter().map(|project| &*project.name).collect();
+        let meant = spelling::meant(project, &names);
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        return Some(format!(
+            "no project `{project}` is declared in {}{meant}",
+            view.region
+        ));
+    };
+    let version = parts.next()?;
+    let makes_model = operation.authorized_on() == AuthorizedOn::NextModel;
+    let is_known = found.models_at(view.now).any(|model| *model.version == *version);
+    (!makes_model && !is_known).then(|| {
+        format!(
+            "the project `{project}` declares no model `{version}` in {}",
+            view.region
+        )
+    })
+}
+
 /// Whether calls are authorised on ARNs of this Region and account
 fn check_place(view: &View<'_>, Place { arn, region }: &Place) -> Result<(), String> {
     if region != view.region {

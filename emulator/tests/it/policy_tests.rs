@@ -385,3 +385,78 @@ async fn a_test_says_what_the_server_says_of_random_requests_under_random_polici
     assert_eq!(decisions.len(), 3, "{decisions:?}");
     assert!(decisions.values().all(|count| *count >= 30), "{decisions:?}");
 }
+
+#[test]
+fn a_call_that_the_server_refuses_before_any_policy_is_denied_and_by_no_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let tests = |public_endpoint: &str, expect: &str| {
+        let configuration = format!("names: []\n{public_endpoint}");
+        fs::write(folder.path().join("emulator.yaml"), configuration).unwrap();
+        let test = format!("name: a, operation: ListProjects, vpc_endpoint_id: null, expect: {expect}");
+        fs::write(
+            folder.path().join("tests.yaml"),
+            format!("config: emulator.yaml\ntests: [{{{test}}}]\n"),
+        )
+        .unwrap();
+        let output = run(folder.path(), &["tests.yaml"]);
+        (output.status.code(), text(&output.stdout).to_owned())
+    };
+    assert_eq!(
+        tests("", "denied"),
+        (Some(0), "tests.yaml\n  ok    a\n1 passed, 0 failed\n".to_owned())
+    );
+    for word in ["allowed", "implicitDeny", "explicitDeny"] {
+        let (code, report) = tests("", word);
+        let expected = format!(
+            "tests.yaml:2:9: expected {word}, got refused: the server answers calls over the public endpoint 421 before it \
+             asks any policy (`public_endpoint: refuse`)\n"
+        );
+        assert!(code == Some(1) && report.contains(&expected), "{report}");
+    }
+    let (code, report) = tests("", "{decision: denied, message: '* allows the * action'}");
+    assert!(
+        code == Some(1) && report.contains("got ``: the server answers"),
+        "{report}"
+    );
+    assert_eq!(tests("public_endpoint: allow\n", "allowed").0, Some(0));
+    assert_eq!(tests("public_endpoint: allow\n", "denied").0, Some(1));
+}
+
+#[test]
+fn a_resource_that_is_not_declared_is_decided_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = "projects: [{name: ghosts, models: [{version: '1'}]}]\n";
+    fs::write(folder.path().join("emulator.yaml"), configuration).unwrap();
+    let tests = "config: emulator.yaml\n\
+                 tests:\n\
+                 - {name: a, operation: DetectAnomalies, resource: model/ghost/1, expect: allowed}\n\
+                 - {name: b, operation: DetectAnomalies, resource: model/ghosts/2, expect: allowed}\n\
+                 - {name: c, operation: DescribeProject, resource: project/other, expect: denied}\n\
+                 - {name: none, operation: DetectAnomalies, resource: model/ghosts/1, expect: allowed}\n\
+                 - {name: to be made, operation: CreateModel, resource: model/ghosts/2, expect: allowed}\n\
+                 - {name: also to be made, operation: CreateProject, resource: project/new, expect: allowed}\n";
+    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
+    let warnings = [
+        "tests.yaml:3:3: warning: no project `ghost` is declared in us-east-1; did you mean `ghosts`?",
+        "tests.yaml:4:3: warning: the project `ghosts` declares no model `2` in us-east-1",
+        "tests.yaml:5:3: warning: no project `other` is declared in us-east-1",
+    ];
+    for format in ["text", "junit", "tap"] {
+        let output = run(folder.path(), &["--format", format, "tests.yaml"]);
+        let report = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{report}");
+        assert_eq!(report.matches("warning: ").count(), warnings.len(), "{report}");
+        for warning in warnings {
+            assert!(report.contains(warning), "{report}");
+        }
+    }
+    let output = run(
+        folder.path(),
+        &["--format", "json", "--filter", "a", "tests.yaml"],
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        report["cases"][0]["warnings"],
+        json!(["no project `ghost` is declared in us-east-1; did you mean `ghosts`?"])
+    );
+}

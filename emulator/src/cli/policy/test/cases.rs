@@ -9,6 +9,7 @@ use iam_policy::{
 use lookoutvision::operation::Operation;
 
 use super::{
+    expectation::Expectation,
     tested::Tests,
     tree::{Mistakes, Spot},
     written::{TestFile, WrittenTest},
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     authorization::{Changes, Coverage, Verdict},
     config::yaml::Position,
-    workbench::{CallerName, EntryPointName, OperationName, SOURCE_IP, SubjectName, last_part},
+    workbench::{CallDecision, CallerName, EntryPointName, OperationName, SOURCE_IP, SubjectName, last_part},
 };
 
 /// A case with what came of it
@@ -28,11 +29,13 @@ pub(super) struct Case {
     pub(super) name: String,
     pub(super) asked: AskedOf,
     pub(super) expected: &'static str,
-    pub(super) decision: Decision,
+    pub(super) decision: CallDecision,
     pub(super) decided_by: Option<DecidedBy>,
     /// AWS's sentence for the refusal
     pub(super) message: Option<String>,
     pub(super) failure: Option<Failure>,
+    /// What is odd about the question
+    pub(super) warnings: Vec<String>,
 }
 
 /// What was asked
@@ -220,10 +223,20 @@ fn decide(
         if !choice.has(&name) {
             continue;
         }
-        if let Some(coverage) = choice.coverage {
-            verdict.count(coverage);
+        let mut case = if scene.refuses(&entry_point) {
+            Case::refused(test, name, asked)
+        } else {
+            if let Some(coverage) = choice.coverage {
+                verdict.count(coverage);
+            }
+            Case::decided(test, name, asked, &verdict)
+        };
+        // Policies alone declare nothing.
+        if policies.is_none() {
+            case.warnings
+                .extend(scene.undeclared(combination.operation, &region, subject));
         }
-        cases.push(Case::of(test, name, asked, &verdict));
+        cases.push(case);
     }
 }
 
@@ -252,33 +265,70 @@ fn account_of(combination: &Combination<'_>) -> Result<AccountId, String> {
     account.parse().map_err(|error| format!("{error}"))
 }
 
+/// How what came of a call is not as it was expected to be
+fn mistake(
+    expectation: &Expectation,
+    decision: CallDecision,
+    decided_by: Option<&DecidedBy>,
+    message: Option<&str>,
+) -> Option<String> {
+    if !expectation.agrees_with(decision) {
+        return Some(format!("expected {}, got {decision}", expectation.decision()));
+    }
+    let wrong_statement = expectation.wrong_statement(decided_by);
+    wrong_statement.or_else(|| expectation.wrong_message(message))
+}
+
 impl Case {
-    fn of(test: &WrittenTest, name: String, asked: AskedOf, verdict: &Verdict<'_>) -> Self {
+    /// What the policies decide of it
+    fn decided(test: &WrittenTest, name: String, asked: AskedOf, verdict: &Verdict<'_>) -> Self {
         let evaluation = verdict.evaluation();
+        let decision = CallDecision::Decided(evaluation.decision);
         let message = verdict.message();
-        let expectation = &test.expectation;
-        let summary = if expectation.agrees_with(evaluation.decision) {
-            let wrong_statement = expectation.wrong_statement(evaluation.decided_by.as_ref());
-            wrong_statement.or_else(|| expectation.wrong_message(message.as_deref()))
-        } else {
-            Some(format!(
-                "expected {}, got {}",
-                expectation.decision(),
-                evaluation.decision
-            ))
-        };
+        let summary = mistake(
+            &test.expectation,
+            decision,
+            evaluation.decided_by.as_ref(),
+            message.as_deref(),
+        );
         // Explanations cost more than decisions, and nobody asks why something is as it should be.
-        let failure = summary
-            .map(|summary| Failure::of(summary, expectation.agrees_with(evaluation.decision), verdict));
+        let failure =
+            summary.map(|summary| Failure::of(summary, test.expectation.agrees_with(decision), verdict));
         Self {
             position: test.spot.position,
             name,
             asked,
-            expected: expectation.decision(),
-            decision: evaluation.decision,
+            expected: test.expectation.decision(),
+            decision,
             decided_by: evaluation.decided_by.clone(),
             message,
             failure,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The server answers it before any policy is asked
+    fn refused(test: &WrittenTest, name: String, asked: AskedOf) -> Self {
+        let decision = CallDecision::Refused;
+        let failure = mistake(&test.expectation, decision, None, None).map(|summary| Failure {
+            summary: format!(
+                "{summary}: the server answers calls over the public endpoint 421 before it asks any policy \
+                 (`public_endpoint: refuse`)"
+            ),
+            near_miss: None,
+            notes: Vec::new(),
+            statement: None,
+        });
+        Self {
+            position: test.spot.position,
+            name,
+            asked,
+            expected: test.expectation.decision(),
+            decision,
+            decided_by: None,
+            message: None,
+            failure,
+            warnings: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use client_text::spelling::quoted;
 use iam_policy::{DecidedBy, Decision, PolicyType};
 
 use super::tree::{Mistakes, Place};
+use crate::workbench::CallDecision;
 
 /// What is expected of a decision
 #[derive(Debug, Clone)]
@@ -81,13 +82,15 @@ impl Expectation {
         self.decision.as_str()
     }
 
-    pub(super) fn agrees_with(&self, decision: Decision) -> bool {
-        match self.decision {
-            Expected::Allowed => decision == Decision::Allowed,
-            Expected::Denied => decision != Decision::Allowed,
-            Expected::ImplicitDeny => decision == Decision::ImplicitDeny,
-            Expected::ExplicitDeny => decision == Decision::ExplicitDeny,
-        }
+    /// A call that the server refuses before any policy is asked is denied, and no policy denies it
+    pub(super) fn agrees_with(&self, decision: CallDecision) -> bool {
+        let expected = match self.decision {
+            Expected::Allowed => Decision::Allowed,
+            Expected::Denied => return decision != CallDecision::Decided(Decision::Allowed),
+            Expected::ImplicitDeny => Decision::ImplicitDeny,
+            Expected::ExplicitDeny => Decision::ExplicitDeny,
+        };
+        decision == CallDecision::Decided(expected)
     }
 
     /// What is wrong about the statement that decided, if the decision is right

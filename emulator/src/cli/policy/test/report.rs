@@ -98,12 +98,11 @@ impl Report {
         for (file, cases) in self.files.iter().filter(|(_, cases)| !cases.is_empty()) {
             writeln!(out, "{}", escape(&file.display().to_string()))?;
             for case in cases {
-                let Some(failure) = &case.failure else {
-                    writeln!(out, "  ok    {}", escape(&case.name))?;
-                    continue;
-                };
-                writeln!(out, "  FAIL  {}", escape(&case.name))?;
-                for line in failure_lines(file, case, failure, files) {
+                let word = if case.failure.is_some() { "FAIL" } else { "ok  " };
+                writeln!(out, "  {word}  {}", escape(&case.name))?;
+                let failure = case.failure.iter();
+                let lines = failure.flat_map(|failure| failure_lines(file, case, failure, files));
+                for line in lines.chain(warning_lines(file, case)) {
                     writeln!(out, "        {}", escape(&line))?;
                 }
             }
@@ -133,6 +132,15 @@ fn failure_lines(file: &Path, case: &Case, failure: &Failure, files: &PolicyFile
     }
     lines.extend(failure.notes.iter().map(|note| format!("note: {note}")));
     lines
+}
+
+/// What is odd about the question, a line each
+fn warning_lines(file: &Path, case: &Case) -> Vec<String> {
+    let at = case.position;
+    let warnings = case.warnings.iter();
+    warnings
+        .map(|warning| format!("{}:{}:{}: warning: {warning}", file.display(), at.line, at.column))
+        .collect()
 }
 
 /// `policies/endpoint.json:9:19`: where the statement stands that decided, or the pattern that did not match

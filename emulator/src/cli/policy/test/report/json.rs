@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use iam_policy::{DecidedBy, Decision, NearMiss};
+use iam_policy::{DecidedBy, NearMiss};
 use serde::Serialize;
 
 use super::{PolicyFiles, Report, place};
+use crate::workbench::CallDecision;
 
 #[derive(Serialize)]
 struct JsonReport<'r> {
@@ -30,10 +31,13 @@ struct JsonCase<'r> {
     region: &'r str,
     source_ip: String,
     expected: &'r str,
-    decision: Decision,
+    /// `refused`: the server answers 421 before it asks any policy
+    decision: CallDecision,
     decided_by: Option<&'r DecidedBy>,
     message: Option<&'r str>,
     failure: Option<JsonFailure<'r>>,
+    /// What is odd about the question, such as a resource that is not declared
+    warnings: &'r [String],
 }
 
 #[derive(Serialize)]
@@ -69,6 +73,7 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
             notes: &failure.notes,
             at: place(failure, files),
         }),
+        warnings: &case.warnings,
     });
     let whole = JsonReport {
         passed: report.passed(),

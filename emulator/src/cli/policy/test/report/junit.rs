@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::{PolicyFiles, Report, failure_lines};
+use super::{PolicyFiles, Report, failure_lines, warning_lines};
 
 pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
     let mut written = quick_junit::Report::new("lookoutvision-emulator policy test");
@@ -29,6 +29,10 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
             test_case
                 .extra
                 .insert("line".into(), case.position.line.to_string().into());
+            let warnings = warning_lines(file, case);
+            if !warnings.is_empty() {
+                test_case.set_system_err(warnings.join("\n"));
+            }
             suite.add_test_case(test_case);
         }
         written.add_test_suite(suite);

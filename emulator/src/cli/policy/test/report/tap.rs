@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use client_text::escape;
 
-use super::{PolicyFiles, Report, failure_lines};
+use super::{PolicyFiles, Report, failure_lines, warning_lines};
 
 pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "TAP version 14\n1..{}", report.cases().count())?;
@@ -12,16 +12,20 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
         let number = index + 1;
         // A `#` would begin a directive; a backslash takes its meaning away.
         let name = escape(&case.name).replace('\\', "\\\\").replace('#', "\\#");
-        let Some(failure) = &case.failure else {
-            writeln!(out, "ok {number} - {name}")?;
-            continue;
-        };
-        writeln!(out, "not ok {number} - {name}\n  ---")?;
-        writeln!(out, "  message: {}\n  details:", quoted(&failure.summary))?;
-        for line in failure_lines(file, case, failure, files) {
-            writeln!(out, "    - {}", quoted(&line))?;
+        match &case.failure {
+            None => writeln!(out, "ok {number} - {name}")?,
+            Some(failure) => {
+                writeln!(out, "not ok {number} - {name}\n  ---")?;
+                writeln!(out, "  message: {}\n  details:", quoted(&failure.summary))?;
+                for line in failure_lines(file, case, failure, files) {
+                    writeln!(out, "    - {}", quoted(&line))?;
+                }
+                writeln!(out, "  ...")?;
+            }
         }
-        writeln!(out, "  ...")?;
+        for warning in warning_lines(file, case) {
+            writeln!(out, "# {}", escape(&warning))?;
+        }
     }
     Ok(())
 }
