@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { Agent } from "node:https";
 import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
@@ -39,7 +39,7 @@ test("what is copied is what it says", async () => {
   const page = await chrome.page({ permissions: ["clipboard-read", "clipboard-write"] });
   const entry = await openNewest(page, "explicitDeny");
   assert.equal(await copied(page, "message"), entry.message);
-  assert.match(await copied(page, "curl"), /^curl --aws-sigv4 'aws:amz:us-west-2:lookoutvision' --user "\$AWS_ACCESS_KEY_ID:\$AWS_SECRET_ACCESS_KEY" --request DELETE 'https:\/\/.*\/2020-11-20\/projects\/myProject\/models\/1'$/);
+  assert.match(await copied(page, "curl"), /^curl --aws-sigv4 'aws:amz:us-west-2:lookoutvision' --user "\$AWS_ACCESS_KEY_ID:\$AWS_SECRET_ACCESS_KEY" --request 'DELETE' --globoff 'https:\/\/.*\/2020-11-20\/projects\/myProject\/models\/1'$/);
   const simulated = await ask("POST", "/simulate", await copied(page, "simulate line"));
   assert.deepEqual([simulated.id, simulated.decision, simulated.message], [entry.request_id, "explicitDeny", entry.message]);
   const testCase = await copied(page, "test case");
@@ -48,6 +48,27 @@ test("what is copied is what it says", async () => {
   writeFileSync(`${folder}/endpoint.json`, seed);
   const run = spawnSync(process.env.EMULATOR, ["policy", "test", `${folder}/tests.yaml`], { encoding: "utf8", env: { PATH: process.env.PATH } });
   assert.equal(run.status, 0, `${testCase}\n${run.stdout}${run.stderr}`);
+  await page.context().close();
+});
+
+test("nothing that a client without credentials sends is run by the shell, or leads the keys to it", async () => {
+  await ask("POST", "/reset");
+  const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_ENDPOINT_URL_LOOKOUTVISION: url, AWS_CA_BUNDLE: bundle } = process.env;
+  const folder = mkdtempSync(`${tmpdir()}/dashboard-shell-`);
+  // A method is a token (RFC 9110, section 5.6.2), in which shells find backquotes, pipes and ampersands.
+  const sent = ["-s", "--cacert", bundle, "--request", "`touch$IFS$0`&touch|x'", "--header", "host: elsewhere.example", `${url}/2020-11-20/projects`];
+  spawnSync("curl", sent, { encoding: "utf8" });
+  const [entry] = await ask("GET", "/requests");
+  assert.equal(entry.host, "elsewhere.example");
+  const page = await chrome.page({ permissions: ["clipboard-read", "clipboard-write"] });
+  await page.see(`/dashboard?request=${entry.request_id}`);
+  const line = await copied(page, "curl");
+  // What a shell makes of it is one command with these words.
+  const shell = spawnSync("sh", ["-c", `curl() { printf '%s\\n' "$@"; }; ${line}`], { cwd: folder, encoding: "utf8", env: { PATH: process.env.PATH, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } });
+  const words = shell.stdout.trimEnd().split("\n");
+  assert.equal(words[words.indexOf("--request") + 1], entry.method, line);
+  assert.equal(words.at(-1), `${url}/2020-11-20/projects`);
+  assert.deepEqual(readdirSync(folder), []);
   await page.context().close();
 });
 

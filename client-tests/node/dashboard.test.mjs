@@ -68,6 +68,35 @@ test("a denied call appears, why is read, the policy is edited, what-if shows th
   await page.context().close();
 });
 
+test("what another client attaches is not put out of force unasked", async () => {
+  await ask("POST", "/reset");
+  const page = await chrome.page();
+  await page.see("/dashboard/policies");
+  await page.locator("#edit").click();
+  await page.locator("#draft").fill((await page.locator("#draft").inputValue()).replace("myProject/myModel", "myProject/*"));
+  await page.getByRole("button", { name: "Attach draft" }).click();
+  await page.getByRole("button", { name: "Attach", exact: true }).click();
+  await page.locator("#undo").waitFor();
+  const foreign = { Version: "2012-10-17", Statement: [{ Effect: "Deny", Principal: "*", Action: "*", Resource: "*" }] };
+  await ask("PUT", POLICY, foreign);
+  await page.locator("#undo").waitFor({ state: "hidden" });
+  assert.deepEqual(await ask("GET", POLICY), foreign);
+  await ask("POST", "/reset");
+  await page.context().close();
+});
+
+test("a value without a space in it does not make the page wider than its window", async () => {
+  await ask("POST", "/reset");
+  await ask("PUT", POLICY, { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: "*", Action: "*", Resource: "*", Condition: { StringEquals: { "aws:UserAgent": "line" } } }] });
+  await assert.rejects(sdk({ customUserAgent: "x".repeat(400) }).detect("1"), AccessDeniedException);
+  const page = await chrome.page({ width: 1280 });
+  await openNewest(page, "implicitDeny");
+  await page.locator(".cmp dd mark").last().waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 1280);
+  await ask("POST", "/reset");
+  await page.context().close();
+});
+
 test("lint speaks while one types, and a draft with an error cannot be attached", async () => {
   await ask("POST", "/reset");
   const page = await chrome.page();

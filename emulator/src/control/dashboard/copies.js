@@ -1,6 +1,6 @@
 // A call of the journal as a command, a line or a test case that can be pasted elsewhere.
 
-import { actionName, askText, copyButton, el, tail } from './base.js';
+import { actionName, ask, askText, copyButton, el, tail } from './base.js';
 
 const scalar = (text) => (/^[A-Za-z0-9_./*][A-Za-z0-9_./:*@+=,-]*$/.test(text) && !/:$|^(true|false|null|yes|no|on|off|~|\*.*|[0-9.]+)$/i.test(text) ? text : JSON.stringify(text));
 
@@ -39,13 +39,29 @@ async function simulateLine(entry) {
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The call by hand; key and CA are in the variables of Set-up */
-function curl(entry) {
+/** Where the call goes: `Host` is the sender's own choice, and keys are sent only to the emulator and to names that it plays */
+async function authority(entry) {
+  // Only the address is wanted, so any folder will do for the certificates.
+  const environment = await ask('/env?client=curl&format=json&certs_directory=/');
+  const own = new URL(environment.AWS_ENDPOINT_URL_LOOKOUTVISION);
+  const host = entry.host ?? '';
+  const isPlayed = entry.entry_point && /^[a-z0-9.-]+\.(amazonaws\.com|api\.aws)(:\d+)?$/i.test(host);
+  // Several endpoints are told apart by the address that is called.
+  const [, port] = /^(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::(\d+))?$/i.exec(host) ?? [];
+  return isPlayed || (port && port === own.port) ? host : own.host;
+}
+
+/** Whether the call can be sent again: what broke off before its request, or was no HTTP, has nothing to send */
+const canBeSent = ({ method, target }) => method !== '-' && /^\/[\x21-\x7e]*$/.test(target);
+
+/** The call by hand; key and CA are in the variables of Set-up. All that the sender chose is quoted. */
+async function curl(entry) {
   const region = entry.context?.['aws:RequestedRegion'] ?? /^arn:[^:]*:[^:]*:([^:]+):/.exec(entry.resource ?? '')?.[1] ?? 'us-east-1';
-  const parts = ['curl', '--aws-sigv4', quoted(`aws:amz:${region}:${entry.service}`), '--user', '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"', '--request', entry.method];
+  const parts = ['curl', '--aws-sigv4', quoted(`aws:amz:${region}:${entry.service}`), '--user', '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"', '--request', quoted(entry.method)];
   if (entry.body?.content_type) parts.push('--header', quoted(`content-type: ${entry.body.content_type}`));
   if (entry.body?.bytes) parts.push('--data-binary', '@body');
-  parts.push(quoted(`https://${entry.host ?? 'localhost'}${entry.target}`));
+  // Brackets and braces would be patterns of curl's own.
+  parts.push('--globoff', quoted(`https://${await authority(entry)}${entry.target}`));
   return parts.join(' ');
 }
 
@@ -53,8 +69,7 @@ function curl(entry) {
 export function copies(entry) {
   return el('div.row.pad', null, el('span.q', null, 'Copy as'),
     entry.message && copyButton('message', entry.message),
-    // What broke off before its request has none to send again.
-    entry.method !== '-' && copyButton('curl', () => curl(entry)),
+    canBeSent(entry) && copyButton('curl', () => curl(entry).catch((error) => `# ${error.message}`)),
     entry.decision && copyButton('simulate line', () => simulateLine(entry).catch((error) => `# ${error.message}`)),
     entry.action && copyButton('test case', () => testCase(entry)));
 }

@@ -14,6 +14,7 @@ let isCounting = false;
 let current = null; // {endpoint} or {document}
 let attached = null; // the text that is in force
 let before = null; // the text that was attached before, to put it back
+let isChanging = false; // the page's own change is under way, so what is told of it is no news
 let isEditing = false;
 let lint = null; // what lint said of the draft that is there
 let flipped = null; // what what-if said of it
@@ -69,8 +70,7 @@ function choose() {
   const endpoint = endpoints.find(({ vpc_endpoint_id: id }) => id === chooser.value);
   const document = documents.find(({ sha256, policy_type: type }) => type !== 'vpc-endpoint' && sha256 === chooser.value);
   current = endpoint ? { endpoint } : document ? { document } : null;
-  before = null;
-  $('#undo').hidden = true;
+  forgetBefore();
   history.replaceState(null, '', current ? `?document=${encodeURIComponent(chooser.value)}` : location.pathname);
   return show();
 }
@@ -193,18 +193,25 @@ function drawWhatIf(error) {
 
 // Attach, restore, put back
 
-async function attach(text, done) {
+/** Changes the policy that is attached, and keeps the one that it takes the place of */
+async function change(request, done) {
   const place = isEditing ? $('#attach-wrong') : $('#page-wrong');
-  const previous = attached;
+  isChanging = true;
   try {
-    await ask(policyPath(), { method: 'PUT', body: text });
+    const previous = await askText(policyPath());
+    await ask(policyPath(), request);
     wrong(place, null);
     before = previous;
     await settle(done);
   } catch (error) {
     wrong(place, error);
+  } finally {
+    isChanging = false;
+    refresh();
   }
 }
+
+const attach = (text, done) => change({ method: 'PUT', body: text }, done);
 
 async function settle(done) {
   if (isEditing) stopEditing();
@@ -223,19 +230,25 @@ $('#attach').addEventListener('click', async () => {
 });
 
 $('#restore').addEventListener('click', async () => {
-  if (!(await confirmed($('#restore-ask')))) return;
-  const previous = attached;
-  try {
-    await ask(policyPath(), { method: 'DELETE' });
-    before = previous;
-    await settle('Full access is restored');
-  } catch (error) {
-    wrong($('#page-wrong'), error);
-  }
+  if (await confirmed($('#restore-ask'))) await change({ method: 'DELETE' }, 'Full access is restored');
 });
 
+/** There is nothing to put back any more once somebody else has attached another text: that one would be lost. */
+function forgetBefore() {
+  before = null;
+  $('#undo').hidden = true;
+}
+
 $('#undo').addEventListener('click', async () => {
-  const text = before;
+  const [text, shown] = [before, attached];
+  const now = await askText(policyPath()).catch(() => null);
+  // The event that tells of another text may still be under way.
+  if (now !== null && now !== shown) {
+    forgetBefore();
+    await show();
+    say('Another text was attached meanwhile; nothing was put back');
+    return;
+  }
   await attach(text, 'Put back');
 });
 
@@ -270,11 +283,12 @@ $('#draft-form').addEventListener('submit', async (event) => {
 
 const refresh = gathered(async () => {
   await readDocuments().catch(() => {});
-  if (!current) return;
+  if (!current || isChanging) return;
   if (!current.endpoint) { current.document = documents.find(({ sha256 }) => sha256 === current.document.sha256) ?? current.document; drawAttached(current.document); return; }
   const text = await askText(policyPath()).catch(() => null);
-  if (text !== null && text !== attached) {
+  if (text !== null && text !== attached && !isChanging) {
     attached = text;
+    forgetBefore();
     if (isEditing) { desk.against(text); say('Another text was attached meanwhile'); }
   }
   drawAttached(await countedDocument(true));
