@@ -210,6 +210,7 @@ impl<'e> Exchange<'e> {
         advise(received, &refusal, &wire.message);
         entry.error_code = wire.error_type;
         entry.message = Some(wire.message.as_str().into());
+        entry.client_message = wire.client_message.as_deref().map(Into::into);
         if let Refusal::Before(FrontEndError::Signature(error)) = refusal
             && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
         {

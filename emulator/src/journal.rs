@@ -194,6 +194,7 @@ impl Journal {
             status: None,
             error_code: None,
             message: None,
+            client_message: None,
             signature: None,
             warnings: Vec::new(),
             body: BodyRecord {

@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) status: Option<StatusCode>,
     pub(crate) error_code: Option<&'static str>,
     pub(crate) message: Option<Box<str>>,
+    /// What the answer says instead of `message`; empty where there is no message in it
+    pub(crate) client_message: Option<Box<str>>,
     pub(crate) signature: Option<Box<SignatureRecord>>,
     pub(crate) warnings: Vec<String>,
     pub(crate) body: BodyRecord,
@@ -151,6 +153,7 @@ impl Entry {
             + self.operation.as_ref().map_or(0, |operation| operation.len())
             + text(&self.access_key_id)
             + text(&self.message)
+            + text(&self.client_message)
             + text(&self.rule)
             + text(&self.body.content_type)
             + self.warnings.iter().map(String::len).sum::<usize>()
@@ -177,6 +180,7 @@ impl Entry {
         let texts = [
             &mut self.access_key_id,
             &mut self.message,
+            &mut self.client_message,
             &mut self.rule,
             &mut self.body.content_type,
         ];

@@ -62,6 +62,10 @@ pub(crate) struct EntryView<'a> {
     fault: Option<&'a str>,
     error_code: Option<&'a str>,
     message: Option<&'a str>,
+    /// What the answer's own message is where `message` is the journal's account of it, as of a refused signature; empty:
+    /// the answer has none
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_message: Option<&'a str>,
     decision: Option<&'static str>,
     #[schema(value_type = Option<Object>)]
     decided_by: Option<OfDocument<DecidedBy>>,
@@ -246,6 +250,7 @@ impl<'a> EntryView<'a> {
             fault: entry.fault.as_deref(),
             error_code: entry.error_code,
             message: entry.message.as_deref(),
+            client_message: entry.client_message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),
             decided_by: explanation
                 .as_mut()

@@ -93,6 +93,7 @@ impl Injected {
                 status: *status,
                 error_type: None,
                 message: format!("answered by the fault `{}`", self.met.name()),
+                client_message: None,
                 body: body.clone().into_string(),
                 form: BodyForm::of(service),
                 retry_after: retry_after_seconds.map(HeaderValue::from),

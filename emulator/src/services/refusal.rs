@@ -85,6 +85,8 @@ pub(crate) struct WireRefusal {
     pub(crate) error_type: Option<&'static str>,
     /// What the journal shows of the text
     pub(crate) message: String,
+    /// What the body says instead of that, without secrets; `None`: the same. Empty where there is no message in it.
+    pub(crate) client_message: Option<String>,
     pub(crate) body: String,
     pub(crate) form: BodyForm,
     pub(crate) retry_after: Option<HeaderValue>,

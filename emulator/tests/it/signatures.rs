@@ -21,6 +21,11 @@ async fn a_wrong_secret_is_answered_with_both_texts_to_compare_and_journaled() {
     let entry = &crate::support::journal_of(&emulator).await[0];
     assert_eq!(entry["access_key_id"], "test");
     assert_eq!(entry["principal"], serde_json::Value::Null);
+    assert_eq!(entry["client_message"], message, "what the client was told");
+    assert_eq!(
+        entry["message"], "the signature does not match: probably the secret of key `test` is another one",
+        "and what the journal makes of it"
+    );
     assert_eq!(entry["decision"], serde_json::Value::Null);
     assert!(
         entry["signature"]["canonical_request"]

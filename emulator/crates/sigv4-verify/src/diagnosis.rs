@@ -12,7 +12,8 @@ impl Attempt<'_> {
     /// costs a few more hashes, and only those pay who are refused.
     pub(crate) fn explain(&self, line: &[u8]) -> Mismatch {
         let ours = self.canonical_request(line, Reading::default());
-        let found = match self.matches_as(line, Reading::default()) {
+        let is_right = self.matches_as(line, Reading::default());
+        let found = match is_right {
             // The signature is right, and yet we refuse: no other reading will explain that.
             true => None,
             false => self
@@ -22,7 +23,11 @@ impl Attempt<'_> {
         };
         let (cause, signed_instead) = match found {
             Some((cause, line, reading)) => (Some(cause), Some(self.canonical_request(line, reading))),
-            None => (self.apparent_cause(line), None),
+            None => {
+                let another_secret = || MismatchCause::AnotherSecret(self.request.access_key_id().to_owned());
+                let apparent = self.apparent_cause(line);
+                (apparent.or_else(|| (!is_right).then(another_secret)), None)
+            }
         };
         Mismatch {
             string_to_sign: self.string_to_sign(&ours).into_owned(),

@@ -12,6 +12,7 @@ use crate::credential::ScopeFault;
 use crate::mismatch::Mismatch;
 use crate::percent::EscapeFault;
 use crate::presigned::ExpiresFault;
+use crate::redaction::{REDACTED, redact_secrets};
 use crate::request_date::{BasicIso8601, RequestDate};
 use crate::shown::Shown;
 
@@ -176,6 +177,29 @@ impl SignatureError {
     /// AWS's sentence; `None` where AWS sends an empty body.
     #[must_use]
     pub fn message(&self, detail: MismatchDetail) -> Option<Cow<'static, str>> {
+        self.message_echoing(detail, UnloggedText::expose)
+    }
+
+    /// The same sentence without what is secret in it, for whatever is kept.
+    #[must_use]
+    pub fn redacted_message(&self, detail: MismatchDetail) -> Option<Cow<'static, str>> {
+        match self {
+            Self::SignatureDoesNotMatch(mismatch) => {
+                Self::SignatureDoesNotMatch(Box::new(mismatch.redacted())).message(detail)
+            }
+            _ => {
+                let message = self.message_echoing(detail, |_| REDACTED)?;
+                Some(redact_secrets(&message).into_owned().into())
+            }
+        }
+    }
+
+    /// The sentence, with what `echo` makes of the parts that AWS repeats and no log should show
+    fn message_echoing(
+        &self,
+        detail: MismatchDetail,
+        echo: impl Fn(&UnloggedText) -> &str,
+    ) -> Option<Cow<'static, str>> {
         let message = match self {
             Self::MalformedPath(_) => return None,
             Self::MalformedQueryString(fault) => fault.to_string().into(),
@@ -196,8 +220,8 @@ impl SignatureError {
                 authorization,
             } => format!(
                 "'{}' not a valid key=value pair (missing equal-sign) in Authorization header: '{}'.",
-                Shown(parameter.expose()),
-                Shown(authorization.expose())
+                Shown(echo(parameter)),
+                Shown(echo(authorization))
             )
             .into(),
             // aws/chalice#828, nordcloud/cognitocurl#28.
@@ -214,7 +238,7 @@ impl SignatureError {
                 ]) {
                     message.push_str(sentence);
                 }
-                format!("{message}Authorization={}", Shown(authorization.expose())).into()
+                format!("{message}Authorization={}", Shown(echo(authorization))).into()
             }
             // scratchstack-aws-signature, "AWS Auth Error Ordering", rule 7d.
             Self::IncompletePresignedUrl { missing } => {

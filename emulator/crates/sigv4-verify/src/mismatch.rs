@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::redaction::{is_secret_header, redact_secrets};
+use crate::redaction::{REDACTED, is_secret_header, redact_secrets};
 use crate::shown::Shown;
 use crate::string_to_sign::StringToSign;
 
@@ -39,7 +39,7 @@ impl Mismatch {
         &self.provided_signature
     }
 
-    /// Why they differ, where that can be known. `None` mostly means another secret.
+    /// Why they differ, or what it most likely is. `None`: the signature is right and was refused all the same.
     #[must_use]
     pub fn cause(&self) -> Option<&MismatchCause> {
         self.cause.as_ref()
@@ -123,6 +123,8 @@ pub enum MismatchCause {
     SignedHeaderAbsent(String),
     /// The signature is not 64 lower-case hex digits.
     NotASignature,
+    /// Nothing else of the request explains it, so the client most likely has another secret for this access key id.
+    AnotherSecret(String),
 }
 
 impl fmt::Display for MismatchCause {
@@ -174,6 +176,13 @@ impl fmt::Display for MismatchCause {
                 )
             }
             Self::NotASignature => f.write_str("the signature is not 64 lower-case hex digits"),
+            Self::AnotherSecret(access_key_id) => {
+                write!(
+                    f,
+                    "probably the secret of key `{}` is another one",
+                    Shown(access_key_id)
+                )
+            }
         }
     }
 }
@@ -188,5 +197,3 @@ fn redact(canonical_request: &str) -> String {
         });
     lines.collect::<Vec<_>>().join("\n")
 }
-
-const REDACTED: &str = "[redacted]";

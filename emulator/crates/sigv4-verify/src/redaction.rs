@@ -185,7 +185,7 @@ const SECRET_HEADERS: [&str; 5] = [
     "x-amz-security-token",
 ];
 
-const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {

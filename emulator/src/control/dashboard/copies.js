@@ -1,10 +1,35 @@
 // A call of the journal as a command, a line or a test case that can be pasted elsewhere.
 
 import { actionName, ask, askText, copyButton, el, tail } from './base.js';
+import { items } from './yaml.js';
 
 const scalar = (text) => (/^[A-Za-z0-9_./*][A-Za-z0-9_./:*@+=,-]*$/.test(text) && !/:$|^(true|false|null|yes|no|on|off|~|\*.*|[0-9.]+)$/i.test(text) ? text : JSON.stringify(text));
 
-/** A case of `policy test` that expects what was decided */
+/** The message that the client got, which of a refused signature is another one than the journal's; empty: none */
+export const clientMessage = (entry) => entry.client_message ?? entry.message;
+
+/** How far a case of `policy test` is indented, so that it can be pasted under `tests:` as `init` writes it */
+const TEST_INDENT = 2;
+
+const asked = new WeakMap();
+/** What `GET /requests/ID/edits` says of an entry, asked for once */
+export function askEdits(entry) {
+  if (!asked.has(entry)) asked.set(entry, ask(`/requests/${encodeURIComponent(entry.request_id)}/edits`));
+  return asked.get(entry);
+}
+
+/** The members of a test in the order in which people write them */
+function inOrder({ name, operation, resource, expect, ...rest }) {
+  return { name, operation, ...(resource !== undefined && { resource }), ...rest, expect };
+}
+
+/** A case of `policy test` that expects what was decided of an entry of the journal */
+export async function testOf(entry) {
+  const { test } = await askEdits(entry).catch(() => ({ test: null }));
+  return test ? items([inOrder(test)], TEST_INDENT) : testCase(entry);
+}
+
+/** The same of a call that nobody made, or that is another service's */
 export function testCase(entry) {
   const expect = entry.decision ?? 'denied';
   const verb = expect === 'allowed' ? 'may' : 'may not';
@@ -16,7 +41,7 @@ export function testCase(entry) {
   if (region) lines.push(`  region: ${scalar(region)}`);
   if (entry.entry_point) lines.push(`  vpc_endpoint_id: ${entry.entry_point.vpc_endpoint_id ?? 'null'}`);
   lines.push(`  expect: ${expect}`);
-  return lines.join('\n');
+  return lines.map((line) => ' '.repeat(TEST_INDENT) + line).join('\n');
 }
 
 /** What a line of `policy simulate` calls the policies of a type */
@@ -68,8 +93,8 @@ async function curl(entry) {
 /** The buttons that copy a call in each of these ways */
 export function copies(entry) {
   return el('div.row.pad', null, el('span.q', null, 'Copy as'),
-    entry.message && copyButton('message', entry.message),
+    clientMessage(entry) && copyButton('message', clientMessage(entry)),
     canBeSent(entry) && copyButton('curl', () => curl(entry).catch((error) => `# ${error.message}`)),
     entry.decision && copyButton('simulate line', () => simulateLine(entry).catch((error) => `# ${error.message}`)),
-    entry.action && copyButton('test case', () => testCase(entry)));
+    entry.action && copyButton('test case', () => testOf(entry)));
 }

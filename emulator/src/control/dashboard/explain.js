@@ -1,7 +1,7 @@
 // Why a call was decided as it was: the verdict, the layers, and the policy's own text with the clause that failed.
 
 import { actionName, arn, askText, badge, el, hidden, icon, plural, tail, withCode } from './base.js';
-import { copies } from './copies.js';
+import { clientMessage, copies } from './copies.js';
 import { difference, indentUnit, indented, lineOf, painted, paintedWith, placesOf, readable, statementPointer } from './policy_text.js';
 
 /** What each type of policy is called in AWS's sentences */
@@ -111,7 +111,7 @@ function verdictTexts(entry) {
   if (isSignature(entry)) {
     const difference = entry.signature?.first_difference;
     const how = entry.signature?.cause ?? entry.message;
-    return ['The signature is not accepted; no policy was asked.', [how, difference && ` The first line that differs is line ${difference.line} of the canonical request.`]];
+    return ['The signature is not accepted; no policy was asked.', [withCode(asSentence(`${how}.`)), difference && ` The first line that differs is line ${difference.line} of the canonical request.`]];
   }
   if (entry.status === null) return ['There was no answer: the client hung up before it.', null];
   if (entry.status >= 400) {
@@ -131,7 +131,19 @@ export function verdict(entry) {
   return el(`div.verdict.${kind}`, null, el('h2', null, texts[0]), texts[1] && el('p', null, texts[1]));
 }
 
+/** What each layer says by itself about the action that decided, whether or not it was its turn: layer → decision */
+function layersOf(entry) {
+  const at = (entry.pairs ?? []).findIndex(({ action, resource }) => action === entry.action && resource === entry.resource);
+  return new Map((entry.layers?.[Math.max(0, at)] ?? []).map(({ layer, decision }) => [layer, decision]));
+}
+
 export function way(entry) {
+  const layers = layersOf(entry);
+  const alone = (types) => {
+    const known = types.map((type) => layers.get(type)).filter(Boolean);
+    if (known.length === 0) return 'not asked';
+    return known.every((decision) => decision === 'allowed') ? 'would allow' : 'would deny as well';
+  };
   const statements = entry.statements ?? [];
   const deciding = decidingType(entry);
   const isDenied = entry.decision === 'implicitDeny' || entry.decision === 'explicitDeny';
@@ -146,7 +158,7 @@ export function way(entry) {
     const own = statements.filter((statement) => types.includes(statement.policy_type));
     const isEnd = isDenied && types.includes(deciding);
     if (own.length === 0 && !isEnd && absent === null) continue;
-    if (over || !entry.decision) add('not', name, 'not asked');
+    if (over || !entry.decision) add('not', name, alone(types));
     else if (isEnd) {
       add('end', name, entry.decision === 'explicitDeny' ? `${entry.decided_by.sid ?? `statement ${entry.decided_by.statement}`} denies: ended here` : 'no allow: ended here');
       over = true;
@@ -390,7 +402,7 @@ function signatureOf(entry) {
     const split = (text) => [text.slice(0, at), el('mark', null, text.slice(at) || ' ')];
     return [shown, el('li.fw', null, el('div.cmp', null, el('dl', null, el('dt', null, 'emulator has'), el('dd', null, split(first.ours)), el('dt', null, 'client signed'), el('dd', null, split(first.theirs)), el('dt', null, ''), el('dd.why', null, record.cause ?? 'This line differs.'))))];
   });
-  return el('details.more', { open: true }, el('summary', null, 'Signature ', el('span.q', null, first ? `line ${first.line} differs` : record.cause ?? 'differs')),
+  return el('details.more', { open: true }, el('summary', null, 'Signature ', el('span.q', null, first ? `line ${first.line} differs` : withCode(record.cause ?? 'differs'))),
     el('h3.pad', null, 'Canonical request'), el('ol.doc', null, lines), el('h3.pad', null, 'String to sign'), el('pre.box', null, record.string_to_sign));
 }
 
@@ -422,6 +434,16 @@ function requestOf(entry) {
   return details;
 }
 
+/** What the client was told, and what the journal knows beyond it */
+function messageOf(entry) {
+  const told = clientMessage(entry);
+  const isDenied = entry.decision === 'implicitDeny' || entry.decision === 'explicitDeny';
+  const title = entry.fault ? "What the fault's answer says" : isDenied ? 'What AWS says' : 'What the answer says';
+  const text = told === '' ? el('p.said.q', null, 'Nothing: the answer has no message.') : told.includes('\n') ? el('pre.box', null, told) : el('p.said', null, said(told, entry));
+  const own = told !== entry.message && [el('h3', null, 'What the journal says'), el('p.said', null, withCode(entry.message))];
+  return el('section', null, el('h3', null, title), text, own, copies(entry));
+}
+
 /** Fills a panel with all there is to say about an entry. `link` makes the address of an endpoint's policy. */
 export async function explain(panel, entry, { link, close, edits, pictures }) {
   const kind = kindOf(entry);
@@ -430,9 +452,9 @@ export async function explain(panel, entry, { link, close, edits, pictures }) {
   const top = el('div.top', null,
     el('div.row', null, badge(kind, KIND_WORDS[kind]), heading, close && el('button.bare.push', { id: 'close', type: 'button', 'aria-label': 'Close detail', onclick: close }, icon('x'))),
     el('p.q.row', null, el('span.n', null, `${entry.time.slice(0, 10)} `, el('span', { id: 'detail-time' }, timeOf(entry.time)), ' UTC'), el('span', null, `${entry.status ?? 'no answer'} ${entry.error_code ?? ''}`.trim()), el('span.n', null, `${entry.duration_micros} µs`), el('span.m', null, entry.request_id)),
-    el('p.row', null, arn(entry.principal)));
+    el('p.row', null, entry.principal || !entry.access_key_id ? arn(entry.principal) : ['Access key ', el('b.m', null, entry.access_key_id), el('span.q', null, 'the caller is not known')]));
   const [document, allow] = await Promise.all([why(entry, link), edits?.(entry)]);
-  const message = entry.message && kind !== 'ok' && el('section', null, el('h3', null, entry.decision === 'implicitDeny' || entry.decision === 'explicitDeny' ? 'What AWS says' : 'What the answer says'), el('p.said', null, said(entry.message, entry)), copies(entry));
+  const message = entry.message && kind !== 'ok' && messageOf(entry);
   panel.replaceChildren(...[
     top, verdict(entry), way(entry), pairsOf(entry),
     isSignature(entry) && signatureOf(entry),

@@ -40,6 +40,11 @@ pub(in crate::services) fn to_wire(before: &FrontEndError, mismatch_detail: Mism
                 // AWS echoes the Authorization header in some of its sentences, and that may hold a bearer token
                 // meant for somebody else; the journal gets the sentence that holds no secret.
                 message: error.to_string(),
+                client_message: Some(
+                    error
+                        .redacted_message(mismatch_detail)
+                        .map_or_else(String::new, std::borrow::Cow::into_owned),
+                ),
                 body,
                 form: BodyForm::Json,
                 retry_after: None,
@@ -110,6 +115,7 @@ impl OwnError for UnknownOperation {
             status: StatusCode::NOT_FOUND,
             error_type: Some("UnknownOperationException"),
             message: "no operation of the API has this method and path".to_owned(),
+            client_message: Some(String::new()),
             body: "{}".to_owned(),
             form: BodyForm::Json,
             retry_after: None,
@@ -250,6 +256,7 @@ pub(crate) fn front_end(status: StatusCode, error_type: &'static str, message: &
         status,
         error_type: Some(error_type),
         message,
+        client_message: None,
         body,
         form: BodyForm::Json,
         retry_after: None,
@@ -269,6 +276,7 @@ fn service(
         status,
         error_type: Some(error_type),
         message: message.into_owned(),
+        client_message: None,
         body: Value::from(members).to_string(),
         form: BodyForm::Json,
         retry_after: None,

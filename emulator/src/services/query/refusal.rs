@@ -26,15 +26,16 @@ pub(in crate::services) fn wire(
         _ => cut(&message, MESSAGE_CHARACTERS_MAX).into_owned(),
     };
     let body = body(&message);
-    let told = match before {
+    let (told, client_message) = match before {
         // STS repeats the Authorization header in some of its sentences; the journal gets the one without secrets.
-        Some(FrontEndError::Signature(error)) => error.to_string(),
-        _ => message,
+        Some(FrontEndError::Signature(error)) => (error.to_string(), Some(without_secrets(error, message))),
+        _ => (message, None),
     };
     WireRefusal {
         status,
         error_type: Some(code),
         message: told,
+        client_message,
         body,
         form,
         retry_after: None,
@@ -77,6 +78,17 @@ pub(in crate::services) fn no_entry_point_row(error: &EntryPointError) -> Row {
         "MisdirectedRequest",
         error.to_string(),
     )
+}
+
+/// What a client was told of a signature's fault, without what is secret in it
+fn without_secrets(error: &SignatureError, told: String) -> String {
+    let details = [MismatchDetail::Include, MismatchDetail::Omit];
+    // The other sentences are the service's own and repeat nothing.
+    let repeating = details
+        .into_iter()
+        .find(|detail| sentence(error, *detail) == told);
+    let redacted = repeating.and_then(|detail| error.redacted_message(detail));
+    redacted.map_or(told, std::borrow::Cow::into_owned)
 }
 
 /// The sentence of a signature's fault, as the service says it

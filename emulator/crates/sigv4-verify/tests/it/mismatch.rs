@@ -4,7 +4,7 @@ use sigv4_verify::{
     DeclaredUnsignedPayload, MismatchCause, PayloadBinding, UndeclaredUnsignedPayload, UnsignedPayloads,
 };
 
-use crate::support::{EMPTY, Endpoint, Request, hex, sha256};
+use crate::support::{ACCESS_KEY_ID, EMPTY, Endpoint, Request, hex, sha256};
 
 const DATE: &str = "20261123T033454Z";
 
@@ -240,10 +240,14 @@ fn something_that_is_no_signature() {
 }
 
 #[test]
-fn another_secret_has_no_cause_we_could_know() {
+fn what_nothing_else_explains_is_most_likely_another_secret() {
     let request = request("/", "", "POST\n/elsewhere\n", EMPTY);
     let mismatch = endpoint().mismatch(&request);
-    assert_eq!((mismatch.cause(), mismatch.first_difference()), (None, None));
+    let cause = MismatchCause::AnotherSecret(ACCESS_KEY_ID.to_owned());
+    assert_eq!(
+        (mismatch.cause(), mismatch.first_difference()),
+        (Some(&cause), None)
+    );
 }
 
 #[test]
