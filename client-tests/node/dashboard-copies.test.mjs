@@ -43,8 +43,10 @@ test("what is copied is what it says", async () => {
   const simulated = await ask("POST", "/simulate", await copied(page, "simulate line"));
   assert.deepEqual([simulated.id, simulated.decision, simulated.message], [entry.request_id, "explicitDeny", entry.message]);
   const testCase = await copied(page, "test case");
+  assert.doesNotMatch(testCase, /UserAgent/);
+  assert.equal(await copied(page, "Copy test case"), testCase, "both buttons copy one case");
   const folder = mkdtempSync(`${tmpdir()}/dashboard-case-`);
-  writeFileSync(`${folder}/tests.yaml`, `policies: {vpc_endpoint: endpoint.json}\ntests:\n${testCase.replace(/^/gm, "  ")}\n`);
+  writeFileSync(`${folder}/tests.yaml`, `policies: {vpc_endpoint: endpoint.json}\ntests:\n${testCase}\n`);
   writeFileSync(`${folder}/endpoint.json`, seed);
   const run = spawnSync(process.env.EMULATOR, ["policy", "test", `${folder}/tests.yaml`], { encoding: "utf8", env: { PATH: process.env.PATH } });
   assert.equal(run.status, 0, `${testCase}\n${run.stdout}${run.stderr}`);

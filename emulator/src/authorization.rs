@@ -183,7 +183,7 @@ impl Authorization {
     /// What each layer of policies says about a pair by itself; of an abridged one that is not known any more
     pub(crate) fn layers(&self, pair: &Pair) -> Vec<LayerDecision> {
         match self.kept {
-            Kept::Whole => self.asked.layers(pair),
+            Kept::Whole => self.asked.layers(pair, Changes::default()),
             Kept::Abridged => Vec::new(),
         }
     }

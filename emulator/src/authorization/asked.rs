@@ -68,8 +68,8 @@ impl Asked {
     }
 
     /// What each layer says by itself
-    pub(super) fn layers(&self, pair: &Pair) -> Vec<LayerDecision> {
-        self.put(pair, Context::WhereRead, Changes::default(), |question| {
+    pub(super) fn layers(&self, pair: &Pair, changes: Changes<'_>) -> Vec<LayerDecision> {
+        self.put(pair, Context::WhereRead, changes, |question| {
             question.decide_layers()
         })
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use iam_policy::{Evaluation, Explanation, Policies, PolicyDocument};
+use iam_policy::{Evaluation, Explanation, LayerDecision, Policies, PolicyDocument};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -112,6 +112,11 @@ impl<'a> Verdict<'a> {
     /// For each statement what matched and what did not
     pub(crate) fn explain(&self) -> Explanation {
         self.asked.explain(self.pair(), self.changes)
+    }
+
+    /// What each layer of policies says by itself about the pair that decided
+    pub(crate) fn layers(&self) -> Vec<LayerDecision> {
+        self.asked.layers(self.pair(), self.changes)
     }
 
     /// The condition keys as evaluated

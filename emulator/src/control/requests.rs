@@ -132,22 +132,25 @@ pub(super) async fn edits(State(shared): State<Arc<Shared>>, PathText(id): PathT
         move || {
             let space = &shared.space;
             let entry = space.journal.entry(id.parse().ok()?)?;
-            let call = RecordedCall::of(&entry);
-            Some(call.map(|call| {
-                let (_, evicted) = space.journal.counts();
-                let calls = recorded_calls(space, &Query::default());
-                Edits::of(&call, &calls, evicted, &space.snapshot())
-            }))
+            let Some(call) = RecordedCall::of(&entry) else {
+                return Some(Err(entry.message.clone()));
+            };
+            let (_, evicted) = space.journal.counts();
+            let calls = recorded_calls(space, &Query::default());
+            Some(Ok(Edits::of(&call, &calls, evicted, &space.snapshot())))
         }
     };
     match shared.space.explainer.run(work).await {
         None => Err(not_found(&id)),
-        Some(None) => Err(ControlError::new(
-            StatusCode::CONFLICT,
-            "NotDecided",
-            format!("the request `{id}` was refused before any policy was asked"),
-        )),
-        Some(Some(edits)) => json_answer(&edits),
+        Some(Err(message)) => {
+            let why = message.map_or_else(String::new, |message| format!(": {message}"));
+            Err(ControlError::new(
+                StatusCode::CONFLICT,
+                "NotDecided",
+                format!("the request `{id}` was refused before any policy was asked{why}"),
+            ))
+        }
+        Some(Ok(edits)) => json_answer(&edits),
     }
 }
 

@@ -13,7 +13,7 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use client_text::hex;
-use iam_policy::{Explanation, Layer, PolicyDocument, PolicyType};
+use iam_policy::{Decision, Explanation, Layer, LayerDecision, PolicyDocument, PolicyType};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -38,13 +38,29 @@ pub(crate) struct Edits {
     request_id: Uuid,
     /// The decision with its reason
     summary: String,
+    /// The policy of the endpoint that is attached now, where it is another than the one that the call was put to; the edits
+    /// are then edits of the present policy
+    replaced: Option<ReplacedPolicy>,
     /// Those that break nothing first, then those that let the least through
     edits: Vec<Edit>,
     /// Why there are none, or what to know
     notes: Vec<String>,
-    /// A test for `policy test` that expects the refusal; `null` of other services' calls
+    /// A test for `policy test` that expects what was decided; `null` of other services' calls
     #[schema(value_type = Option<Object>)]
     test: Option<Value>,
+}
+
+/// What the policy says that has been attached to a call's endpoint since
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplacedPolicy {
+    vpc_endpoint_id: String,
+    /// The present document, by which `GET /policies/SHA256` gives it
+    document_sha256: String,
+    /// What would be decided now
+    #[schema(value_type = String)]
+    decision: Decision,
+    /// That decision with its reason
+    summary: String,
 }
 
 /// A change of one document
@@ -75,17 +91,26 @@ impl Edits {
         evicted: u64,
         snapshot: &Snapshot,
     ) -> Self {
-        let as_it_was = PolicyChanges::default();
+        let attached_since = attached_since(call, snapshot);
         let wanted = Wanted {
             action: call.action(),
             resource: call.resource(),
             principal: call.principal().policy_arn.to_string(),
+            in_force: PolicyChanges {
+                vpc_endpoint: attached_since.clone(),
+                ..PolicyChanges::default()
+            },
         };
-        let found = call.decide(&as_it_was, |verdict| {
-            (verdict.explain(), candidates(call, verdict, &wanted))
+        let recorded = call.decide(&PolicyChanges::default(), |verdict| verdict.explain());
+        let found = call.decide(&wanted.in_force, |verdict| {
+            (
+                verdict.explain(),
+                verdict.layers(),
+                candidates(call, verdict, &wanted),
+            )
         });
         let mut notes = Vec::new();
-        let Some((explanation, candidates)) = found else {
+        let (Some(recorded), Some((present, layers, candidates))) = (recorded, found) else {
             notes.push(
                 "the condition keys of this request were not kept whole (`limits.journal_entry_bytes_max`), so it cannot be \
                  decided again"
@@ -94,6 +119,7 @@ impl Edits {
             return Self {
                 request_id: call.request_id(),
                 summary: call.decision().to_string(),
+                replaced: None,
                 edits: Vec::new(),
                 notes,
                 test: None,
@@ -103,14 +129,25 @@ impl Edits {
         let mut texts = BTreeSet::new();
         for candidate in candidates {
             if edits.len() < EDITS_MAX && texts.insert(candidate.after.clone()) {
-                edits.extend(Edit::of(candidate, call, journal, evicted, snapshot));
+                edits.extend(Edit::of(candidate, call, &wanted, journal, evicted, snapshot));
             }
         }
         edits.sort_by_key(Edit::rank);
-        notes.extend(note(call, &explanation, edits.is_empty()));
+        notes.extend(call.fault().map(|(fault, status)| match status {
+            Some(status) => format!("the answer, status {status}, is that of the fault `{fault}`"),
+            None => format!("the fault `{fault}` kept the answer from the client"),
+        }));
+        notes.extend(note(call, &present, &layers, edits.is_empty()));
+        let replaced = attached_since.zip(call.vpc_endpoint_id());
         Self {
             request_id: call.request_id(),
-            summary: explanation.summary(),
+            summary: recorded.summary(),
+            replaced: replaced.map(|(document, id)| ReplacedPolicy {
+                vpc_endpoint_id: id.to_string(),
+                document_sha256: hex(&sha256(document.text())),
+                decision: present.evaluation.decision,
+                summary: present.summary(),
+            }),
             edits,
             notes,
             test: call.policy_test(),
@@ -118,21 +155,52 @@ impl Edits {
     }
 }
 
+/// The policy of a call's endpoint, if it is another than the one that the call was put to
+fn attached_since(call: &RecordedCall, snapshot: &Snapshot) -> Option<PolicyDocument> {
+    let attached = &snapshot
+        .endpoints
+        .get(call.vpc_endpoint_id()?)?
+        .endpoint
+        .policy_document;
+    let is_another = call.decide(&PolicyChanges::default(), |verdict| {
+        verdict.with_policies(|policies| policies.vpc_endpoint.is_some_and(|asked| *asked != **attached))
+    });
+    (is_another == Some(true)).then(|| (**attached).clone())
+}
+
 /// Why nothing would let a call through
-fn note(call: &RecordedCall, explanation: &Explanation, is_without_edits: bool) -> Option<String> {
+fn note(
+    call: &RecordedCall,
+    present: &Explanation,
+    layers: &[LayerDecision],
+    is_without_edits: bool,
+) -> Option<String> {
     if call.decision().is_allowed() {
         return Some("the call was allowed".to_owned());
     }
-    if !is_without_edits {
+    if !is_without_edits || present.evaluation.decision.is_allowed() {
         return None;
     }
-    Some(match explanation.evaluation.layer {
+    Some(match present.evaluation.layer {
         Some(Layer::ResourceBased) => {
             "the caller is of another account, and no policy of the resource could allow it".to_owned()
         }
-        _ => "no change of a single policy would let the call through: another layer denies it as well"
-            .to_owned(),
+        _ => format!(
+            "no change of a single policy that was tried would let the call through: {}",
+            denying(layers)
+        ),
     })
+}
+
+/// The layers that deny a call, in a clause
+fn denying(layers: &[LayerDecision]) -> String {
+    let denying = layers.iter().filter(|by| !by.decision.is_allowed());
+    let names: Vec<&str> = denying.map(|by| by.layer.name()).collect();
+    match names.as_slice() {
+        [] => "no layer of policies denies it by itself".to_owned(),
+        [only] => format!("the {only} denies it"),
+        [others @ .., last] => format!("each of these denies it: {} and {last}", others.join(", ")),
+    }
 }
 
 impl Edit {
@@ -140,6 +208,7 @@ impl Edit {
     fn of(
         candidate: Candidate,
         call: &RecordedCall,
+        wanted: &Wanted,
         journal: &[RecordedCall],
         evicted: u64,
         snapshot: &Snapshot,
@@ -152,7 +221,7 @@ impl Edit {
             after,
         } = candidate;
         let document = PolicyDocument::parse(&after, before.policy_type()).ok()?;
-        let changes = call.with_document(&before, &document)?;
+        let changes = call.with_document(&wanted.in_force, &before, &document)?;
         let is_allowed = call.decide(&changes, |verdict| verdict.evaluation().decision.is_allowed());
         if is_allowed != Some(true) {
             return None;
@@ -165,8 +234,21 @@ impl Edit {
             snapshot,
         );
         let report = WhatIfReport::of_nothing(evicted, 0, findings);
-        let what_if = what_if(journal, report, |call| {
-            call.with_document(&before, &document).map(Rc::new)
+        let is_of_endpoint =
+            before.policy_type() == PolicyType::VpcEndpoint && wanted.in_force.vpc_endpoint.is_some();
+        let nothing = PolicyChanges::default();
+        let what_if = what_if(journal, report, |other| {
+            if !is_of_endpoint {
+                return other.with_document(&nothing, &before, &document).map(Rc::new);
+            }
+            // Whatever was attached when these calls were made, the edited document would take its place.
+            let is_over_endpoint = other.vpc_endpoint_id() == call.vpc_endpoint_id();
+            is_over_endpoint.then(|| {
+                Rc::new(PolicyChanges {
+                    vpc_endpoint: Some(document.clone()),
+                    ..PolicyChanges::default()
+                })
+            })
         });
         Some(Self {
             kind,

@@ -89,6 +89,17 @@ impl RecordedCall {
         }
     }
 
+    /// The fault that it met, and the status of the answer, where there was one
+    pub(super) fn fault(&self) -> Option<(&str, Option<u16>)> {
+        match self {
+            Self::Entry(recorded) => {
+                let status = recorded.entry.status.map(|status| status.as_u16());
+                Some((recorded.entry.fault.as_deref()?, status))
+            }
+            Self::Saved(_) => None,
+        }
+    }
+
     /// What was decided
     pub(crate) fn decision(&self) -> Decision {
         match self {
@@ -169,10 +180,20 @@ impl RecordedEntry {
         self.entry.connection.peer.ip().to_canonical()
     }
 
-    /// The condition keys that the client's headers set
+    /// The condition keys that the client's headers set, as far as a policy that was asked names them
     pub(super) fn context_of_request(&self) -> Map<String, Value> {
+        let documents = self.authorization.documents();
+        // Names of keys are told apart without regard to case, in conditions as in variables.
+        let texts: Vec<String> = documents
+            .iter()
+            .map(|(_, document)| document.text().to_ascii_lowercase())
+            .collect();
         let mut context = self.authorization.context_json();
-        context.retain(|key, _| ["aws:UserAgent", "aws:referer"].contains(&key.as_str()));
+        context.retain(|key, _| {
+            let name = key.to_ascii_lowercase();
+            ["aws:useragent", "aws:referer"].contains(&&*name)
+                && texts.iter().any(|text| text.contains(&name))
+        });
         context
     }
 }

@@ -143,6 +143,111 @@ async fn edits_come_with_their_diffs_and_what_else_they_would_do_smallest_first(
 }
 
 #[tokio::test]
+async fn of_a_policy_that_was_replaced_the_present_one_is_told_and_edited() {
+    let emulator = emulator().await;
+    attach(&emulator, ENDPOINT, POLICY).await;
+    Call::detect("2").send(&emulator).await;
+    let entry = &journal_of(&emulator).await[0];
+    assert_eq!(edits(&emulator, entry).await["replaced"], Value::Null);
+
+    let present = POLICY
+        .replace("\"Line\"", "\"Newer\"")
+        .replace("myProject/1", "myProject/3");
+    attach(&emulator, ENDPOINT, &present).await;
+    let found = edits(&emulator, entry).await;
+    assert_eq!(found["replaced"]["decision"], "implicitDeny", "{found:#}");
+    let summary = |value: &Value| value["summary"].as_str().unwrap_or_default().to_owned();
+    assert!(summary(&found).contains("(`Line`)"), "{found:#}");
+    assert!(summary(&found["replaced"]).contains("(`Newer`)"), "{found:#}");
+    let first = &found["edits"][0];
+    assert_eq!(first["document_sha256"], found["replaced"]["document_sha256"]);
+    assert_eq!(
+        (&first["now_allowed"], &first["now_denied"]),
+        (&json!(1), &json!(0))
+    );
+    let text = first["policy_text"].as_str().unwrap();
+    assert!(text.contains("Newer") && text.contains("myProject/2"), "{text}");
+
+    // What is attached now allows the call, so there is nothing to change.
+    attach(&emulator, ENDPOINT, text).await;
+    let found = edits(&emulator, entry).await;
+    assert_eq!(found["replaced"]["decision"], "allowed", "{found:#}");
+    assert_eq!((&found["edits"], &found["notes"]), (&json!([]), &json!([])));
+    let id = entry["request_id"].as_str().unwrap();
+    let url = emulator.control_url();
+    let output = tokio::process::Command::new(PROGRAM)
+        .args(["requests", "explain", id, "--control", &url])
+        .output()
+        .await
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.contains(&format!(
+            "\nthe policy of {ENDPOINT} was replaced since; the present one says: allowed"
+        )),
+        "{printed}"
+    );
+    // As `init` writes tests: under `tests:`, by two spaces.
+    assert!(
+        printed.contains("\n  - name: ") && printed.contains("\n    expect: "),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn where_several_layers_deny_a_call_they_are_named() {
+    let emulator = emulator_with(
+        "principals: [{arn: \"arn:aws:iam::123456789012:user/test\", access_keys: [{access_key_id: test, secret_access_key: test}], \
+         identity_policies: [{Version: \"2012-10-17\", Statement: [{Effect: Allow, Action: \"s3:*\", Resource: \"*\"}]}]}]\n",
+    )
+    .await;
+    attach(&emulator, ENDPOINT, POLICY).await;
+    Call::detect("2").send(&emulator).await;
+    let found = edits(&emulator, &journal_of(&emulator).await[0]).await;
+    assert_eq!(
+        found["notes"],
+        json!([
+            "no change of a single policy that was tried would let the call through: each of these denies it: VPC \
+             endpoint policy and identity-based policy"
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_fault_s_answer_is_told_as_the_fault_s_and_an_allowed_call_is_no_refusal() {
+    let emulator = emulator().await;
+    let fault = r#"{"name": "busy", "fault": {"error": "ThrottlingException"}}"#;
+    control(&emulator, "POST", "/faults", fault).await;
+    Call::detect("1").send(&emulator).await;
+    let entry = &journal_of(&emulator).await[0];
+    let found = edits(&emulator, entry).await;
+    assert_eq!(
+        found["notes"],
+        json!([
+            "the answer, status 429, is that of the fault `busy`",
+            "the call was allowed"
+        ])
+    );
+    let url = emulator.control_url();
+    let output = tokio::process::Command::new(PROGRAM)
+        .args([
+            "requests",
+            "explain",
+            entry["request_id"].as_str().unwrap(),
+            "--control",
+            &url,
+        ])
+        .output()
+        .await
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.contains("The call as a test") && !printed.contains("refusal"),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
 async fn a_deny_is_narrowed_in_the_ways_that_are_left() {
     let emulator = emulator().await;
     let policy = r#"{"Version": "2012-10-17", "Statement": [

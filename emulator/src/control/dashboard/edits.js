@@ -1,9 +1,8 @@
 // What would allow a refused call: the edits that `GET /requests/ID/edits` has found, smallest first.
 
-import { ask, badge, copyButton, count, el, plural, withCode } from './base.js';
-import { testCase } from './copies.js';
-import { asSentence } from './explain.js';
-import { items } from './yaml.js';
+import { badge, copyButton, count, el, plural, withCode } from './base.js';
+import { askEdits, testOf } from './copies.js';
+import { asSentence, kindOf, KIND_WORDS } from './explain.js';
 
 /** How many are shown at once */
 const EDITS_SHOWN = 3;
@@ -24,6 +23,7 @@ function effect(edit) {
 /** Puts the document of an edit on the desk of Policies */
 function tryIt(endpoint, text) {
   sessionStorage.setItem(`draft ${endpoint}`, text);
+  sessionStorage.removeItem(`base ${endpoint}`);
   location.href = `/dashboard/policies?document=${encodeURIComponent(endpoint)}`;
 }
 
@@ -39,10 +39,10 @@ function editOf(edit, entry, isFirst) {
   el('div.diff', null, diffLines(edit.diff)));
 }
 
-/** The members of a test in the order in which people write them */
-function inOrder(test) {
-  const { name, operation, resource, expect, ...rest } = test;
-  return { name, operation, ...(resource !== undefined && { resource }), ...rest, expect };
+/** That another policy has been attached since, and what it says */
+function presentOf({ vpc_endpoint_id: id, decision, summary }) {
+  const kind = kindOf({ decision, status: 200 });
+  return el('li.edit', { id: 'replaced' }, el('div', null, el('p', null, badge(kind, KIND_WORDS[kind]), ' The policy of ', el('b.m', null, id), ' was replaced since. The present one says: ', withCode(summary), '.')));
 }
 
 /** What stands where a refusal may be right: the test case that expects it */
@@ -55,14 +55,15 @@ export async function editsOf(entry) {
   if (entry.decision !== 'implicitDeny' && entry.decision !== 'explicitDeny') return null;
   const section = (title, ...list) => el('section', null, el('h3', null, title), el('ul.edits', { role: 'list' }, ...list));
   try {
-    const answer = await ask(`/requests/${encodeURIComponent(entry.request_id)}/edits`);
+    const answer = await askEdits(entry);
     const list = answer.edits.map((edit, index) => editOf(edit, entry, index === 0));
     const rest = list.slice(EDITS_SHOWN);
     const more = rest.length && el('li', null, el('details.more', null, el('summary', null, 'Further edits ', el('span.q', null, count(rest.length))), el('ul.edits', { role: 'list' }, rest)));
     const notes = answer.notes.map((note) => el('li.q', null, withCode(asSentence(note))));
-    const test = answer.test ? items([inOrder(answer.test)], 0) : testCase(entry);
-    return section(list.length ? 'What would allow it' : 'If the refusal is right', list.slice(0, EDITS_SHOWN), more || null, notes, expectIt(test));
+    const present = answer.replaced && presentOf(answer.replaced);
+    const test = await testOf(entry);
+    return section(list.length ? 'What would allow it' : present ? 'What holds now' : 'If the refusal is right', present, list.slice(0, EDITS_SHOWN), more || null, notes, expectIt(test));
   } catch (error) {
-    return section('If the refusal is right', el('li.q', null, `What would allow it could not be worked out: ${error.message}`), expectIt(testCase(entry)));
+    return section('If the refusal is right', el('li.q', null, `What would allow it could not be worked out: ${error.message}`), expectIt(await testOf(entry)));
   }
 }

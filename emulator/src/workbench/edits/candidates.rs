@@ -56,6 +56,8 @@ pub(super) struct Wanted {
     pub(super) resource: String,
     /// An entry of `Principal`: of a session the role
     pub(super) principal: String,
+    /// Policies that are in force now in the place of those that the call was put to
+    pub(super) in_force: PolicyChanges,
 }
 
 /// Documents that could let a call through
@@ -138,7 +140,7 @@ fn made_to_match(
         text = changed;
         done.push(what);
         let changed = PolicyDocument::parse(&text, document.policy_type()).ok()?;
-        statement = explained(call, document, &changed, &statement)?;
+        statement = explained(call, wanted, document, &changed, &statement)?;
         if statement.matched {
             return Some(Candidate {
                 kind: kind?,
@@ -155,11 +157,12 @@ fn made_to_match(
 /// What a statement makes of a call with another document in the place of its own
 fn explained(
     call: &RecordedCall,
+    wanted: &Wanted,
     before: &PolicyDocument,
     after: &PolicyDocument,
     statement: &StatementExplanation,
 ) -> Option<StatementExplanation> {
-    let changes = call.with_document(before, after)?;
+    let changes = call.with_document(&wanted.in_force, before, after)?;
     let found = call.decide(&changes, |verdict| {
         let statements = verdict.explain().statements.into_iter();
         let mut same = statements.filter(|other| {
@@ -377,13 +380,14 @@ fn document(
 }
 
 impl RecordedCall {
-    /// What is otherwise with a document in the place of another; `None`: that one was not asked
+    /// What is otherwise with a document in the place of another, beside other changes; `None`: that one was not asked
     pub(super) fn with_document(
         &self,
+        changes: &PolicyChanges,
         before: &PolicyDocument,
         after: &PolicyDocument,
     ) -> Option<PolicyChanges> {
-        let changes = self.decide(&PolicyChanges::default(), |verdict| {
+        let changes = self.decide(changes, |verdict| {
             verdict.with_policies(|policies| PolicyChanges::replacing(policies, before, after))
         });
         changes.flatten()

@@ -7,11 +7,19 @@ use serde_json::Value;
 
 use super::super::words::{count, text};
 
-/// What was decided and what would let the call through, in lines; last a test that expects the refusal
+/// What was decided and what would let the call through, in lines; last a test that expects what was decided
 pub(crate) fn edit_lines(edits: &Value) -> String {
     let mut lines = String::new();
     let mut line = |text: &str| writeln!(lines, "{}", escape(text)).expect("a text takes everything");
     line(text(&edits["summary"]));
+    let replaced = &edits["replaced"];
+    if replaced.is_object() {
+        line(&format!(
+            "the policy of {} was replaced since; the present one says: {}",
+            text(&replaced["vpc_endpoint_id"]),
+            text(&replaced["summary"])
+        ));
+    }
     for note in edits["notes"].as_array().into_iter().flatten() {
         line(&format!("note: {}", text(note)));
     }
@@ -40,11 +48,20 @@ pub(crate) fn edit_lines(edits: &Value) -> String {
     }
     if let Some(test) = edits["test"].as_object() {
         line("");
-        line("The refusal as a test for `policy test`:");
+        let what = match text(&test["expect"]) {
+            "allowed" => "The call",
+            _ => "The refusal",
+        };
+        line(&format!(
+            "{what} as a test for `policy test`, to stand under `tests:`"
+        ));
         let members = TEST_KEYS.iter().filter_map(|key| Some((key, test.get(*key)?)));
         for (index, (key, value)) in members.enumerate() {
             // JSON is YAML.
-            line(&format!("{} {key}: {value}", if index == 0 { "-" } else { " " }));
+            line(&format!(
+                "  {} {key}: {value}",
+                if index == 0 { "-" } else { " " }
+            ));
         }
     }
     lines
