@@ -102,9 +102,10 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
 }
 
 /// The scripts, in the order in which they run
-const TESTS: [&str; 5] = [
+const TESTS: [&str; 6] = [
     "dashboard.test.mjs",
     "dashboard-copies.test.mjs",
+    "dashboard-meanwhile.test.mjs",
     "dashboard-access.test.mjs",
     "dashboard-speed.test.mjs",
     "coverage-page.test.mjs",

@@ -1,6 +1,6 @@
 // The editor of a policy: a plain text area over its painted copy, with what lint says at its place while one types.
 
-import { $, ask, badge, el, plural, withCode } from './base.js';
+import { $, ask, badge, el, plural, say, withCode } from './base.js';
 import { placesOf } from './policy_text.js';
 
 const LINT_MILLISECONDS = 300;
@@ -84,11 +84,19 @@ export function editor({ lintPath, changed, settled }) {
         marks.set(line, [...(marks.get(line) ?? []), [severity === 'error' ? 'bad' : 'warn', from, to]]);
       }
     }
-    $('#paint').replaceChildren(...lines.flatMap((line, index) => [...pieces(line, added.get(index + 1), marks.get(index + 1) ?? []), '\n']));
-    $('#gutter').replaceChildren(...lines.flatMap((_, index) => [marks.has(index + 1) ? el(marks.get(index + 1).some(([kind]) => kind === 'bad') ? 'span.w.bad' : 'span.w', null, String(index + 1)) : String(index + 1), '\n']));
-    area.rows = lines.length;
+    $('#paint').replaceChildren(...lines.map((line, index) => el('div', null, ...pieces(line, added.get(index + 1), marks.get(index + 1) ?? []), line === '' && '\u200b')));
+    $('#gutter').replaceChildren(...lines.map((_, index) => el('div', null, marks.has(index + 1) ? el(marks.get(index + 1).some(([kind]) => kind === 'bad') ? 'span.w.bad' : 'span.w', null, String(index + 1)) : String(index + 1))));
+    align();
     $('#changes').textContent = text === before ? 'the same as the attached text' : `${plural(added.size || 1, 'changed line')}`;
   }
+
+  /** Long lines wrap, so each number is as high as its line, and the area as high as all of them */
+  function align() {
+    const heights = [...$('#paint').children].map((line) => line.getBoundingClientRect().height);
+    [...$('#gutter').children].forEach((number, index) => { number.style.height = `${heights[index]}px`; });
+    area.style.height = `${$('#paint').offsetHeight}px`;
+  }
+  new ResizeObserver(align).observe($('#paint'));
 
   function show() {
     const errors = findings.filter(({ severity }) => severity === 'error').length;
@@ -128,6 +136,13 @@ export function editor({ lintPath, changed, settled }) {
     }
   }
 
+  $('#format').addEventListener('click', () => {
+    let formatted;
+    try { formatted = JSON.stringify(JSON.parse(area.value), null, 2); } catch { say('What is not JSON cannot be formatted'); return; }
+    area.value = formatted;
+    area.dispatchEvent(new Event('input'));
+    area.focus();
+  });
   area.addEventListener('input', () => {
     // What lint said is about another text from here on.
     findings = null;

@@ -4,6 +4,7 @@ import { $, ask, askText, confirmed, copyButton, count, el, empty, gathered, plu
 import { coverageLines } from './coverage_lines.js';
 import { editor } from './editor.js';
 import { listen } from './live.js';
+import { readable } from './policy_text.js';
 import { flips, ifAttached, inShort } from './whatif.js';
 
 const WHAT_IF_MILLISECONDS = 250;
@@ -22,6 +23,7 @@ let linked = location.hash; // the line that a link leads to, until it is in sig
 
 const chooser = $('#document');
 const draftKey = () => `draft ${current.endpoint?.vpc_endpoint_id}`;
+const baseKey = () => `base ${current.endpoint?.vpc_endpoint_id}`; // of what was attached when the draft was begun
 const policyPath = (id = current.endpoint.vpc_endpoint_id) => `/vpc-endpoints/${encodeURIComponent(id)}/policy`;
 
 const desk = editor({
@@ -127,6 +129,7 @@ function drawAttached(counted) {
 
 function edit(text) {
   isEditing = true;
+  if (sessionStorage.getItem(baseKey()) === null) sessionStorage.setItem(baseKey(), attached);
   $('#draft-note').hidden = true;
   $('#editor').hidden = false;
   $('#whatif').hidden = false;
@@ -137,12 +140,13 @@ function edit(text) {
   flipped = null;
   allowAttach();
   drawWhatIf();
-  desk.begin(text, attached);
+  desk.begin(text, readable(attached));
 }
 
 function stopEditing() {
   isEditing = false;
   sessionStorage.removeItem(draftKey());
+  sessionStorage.removeItem(baseKey());
   $('#editor').hidden = true;
   $('#whatif').hidden = true;
   $('#columns').classList.add('alone');
@@ -152,7 +156,7 @@ function stopEditing() {
 
 function allowAttach() {
   const button = $('#attach');
-  button.disabled = !lint?.isValid || desk.text === attached;
+  button.disabled = !lint?.isValid || desk.text === attached || desk.text === readable(attached);
   wrong($('#attach-wrong'), null);
 }
 
@@ -223,10 +227,32 @@ async function settle(done) {
   undo.focus();
 }
 
+/**
+ * Asks before the draft takes the place of the attached policy, and again whenever that is not the one which the question
+ * showed: what somebody else has attached is not lost unseen
+ */
+async function agreed() {
+  const base = sessionStorage.getItem(baseKey()) ?? attached;
+  for (let shown = null; ;) {
+    const present = await askText(policyPath());
+    if (present === shown) return true;
+    $('#attach-meanwhile').hidden = present === base;
+    $('#attach-present').textContent = readable(present);
+    $('#attach-ask-what').textContent = inShort(flipped);
+    if (!(await confirmed($('#attach-ask')))) return false;
+    shown = present;
+  }
+}
+
 $('#attach').addEventListener('click', async () => {
-  $('#attach-ask-what').textContent = inShort(flipped);
   const text = desk.text;
-  if (await confirmed($('#attach-ask'))) await attach(text, 'Attached; it holds from the next request on');
+  try {
+    if (!(await agreed())) return;
+  } catch (error) {
+    wrong($('#attach-wrong'), error);
+    return;
+  }
+  await attach(text, 'Attached; it holds from the next request on');
 });
 
 $('#restore').addEventListener('click', async () => {
@@ -252,7 +278,8 @@ $('#undo').addEventListener('click', async () => {
   await attach(text, 'Put back');
 });
 
-$('#edit').addEventListener('click', () => { edit(attached); desk.focus(); });
+// A policy on one line is edited with a clause on each.
+$('#edit').addEventListener('click', () => { edit(readable(attached)); desk.focus(); });
 $('#discard').addEventListener('click', () => { stopEditing(); $('#edit').focus(); });
 // As they are pasted into a shell; no line of JSON is POLICY alone.
 const withDraft = (command) => `${command} <<'POLICY'\n${desk.text.trimEnd()}\nPOLICY`;
@@ -289,7 +316,7 @@ const refresh = gathered(async () => {
   if (text !== null && text !== attached && !isChanging) {
     attached = text;
     forgetBefore();
-    if (isEditing) { desk.against(text); say('Another text was attached meanwhile'); }
+    if (isEditing) { desk.against(readable(text)); say('Another text was attached meanwhile'); }
   }
   drawAttached(await countedDocument(true));
   if (isEditing && lint) askWhatIf();
