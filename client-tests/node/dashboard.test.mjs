@@ -200,7 +200,7 @@ test("each kind of refusal says in one sentence why", async () => {
   const [misnamed] = await ask("GET", "/requests?order=newest&limit=1");
   await page.see(`/dashboard?request=${misnamed.request_id}`);
   await page.locator(".verdict").waitFor();
-  assert.match(await verdict(), /the client signed the host without its port The first line that differs is line \d+ of the canonical request\./);
+  assert.match(await verdict(), /The client signed the host without its port\. The first line that differs is line \d+ of the canonical request\./);
   assert.equal(await page.locator(".doc > .bad").innerText().then((text) => text.includes(`host:${host}`)), true);
   assert.match(await page.locator(".doc > .fw .cmp").innerText(), new RegExp(`emulator has\\s+host:${host}\\s+client signed\\s+host:localhost\\s`));
   await page.context().close();
@@ -325,6 +325,7 @@ test("projects have their models, and a rule that is added answers", async () =>
   const page = await chrome.page();
   await page.see("/dashboard/project");
   await page.getByRole("row", { name: /myModel\s+HOSTED/ }).waitFor();
+  assert.equal(await page.locator("#restore").isDisabled(), true, "there is nothing to take back");
   const drawing = await page.locator("#drawing").count();
   assert.equal(drawing, 1);
   await page.getByRole("row", { name: /^myModel/ }).click();
@@ -341,8 +342,11 @@ test("projects have their models, and a rule that is added answers", async () =>
   const [x, y, width, height] = (await page.locator("#r-regions").inputValue()).split(" ").map(Number);
   for (const [is, should] of [[x, 0.25], [y, 0.25], [width, 0.5], [height, 0.25]]) assert.ok(Math.abs(is - should) < 0.02, `${is}, ${should}`);
   assert.match(await page.locator("#yaml").innerText(), /is_anomalous: true, confidence: 0\.97, anomalies: \[\{name: hole, color: "#23A436", regions: \[\{x: 0\.2/);
+  for (const [field, text] of [["#r-every", "1"], ["#r-scenario", "line=Started"], ["#r-set-scenario", "line=Started"]]) await page.locator(field).fill(text);
   await page.getByRole("button", { name: "Add rule" }).click();
   await page.getByText(/answers from the next call on/).waitFor();
+  assert.deepEqual((await ask("GET", "/projects/myProject/models/myModel/detect-anomalies?region=us-west-2"))[0].when, { call: { every: 1 }, scenario: { line: "Started" } });
+  await page.waitForFunction(() => !document.querySelector("#restore").disabled);
   const { DetectAnomalyResult: result } = await sdk().detect("myModel");
   assert.deepEqual(result.Anomalies.map(({ Name }) => Name).sort(), ["background", "hole"]);
   await page.getByRole("button", { name: /^Remove r-/ }).click();
@@ -362,6 +366,12 @@ test("a fault is added by a form, met by the SDK, and stopped", async () => {
   await page.getByText("busy is in force").waitFor();
   await assert.rejects(sdk().detect("myModel"), { name: "ThrottlingException" });
   await page.getByRole("row", { name: /busy[\s\S]*4 of 5/ }).waitFor();
+  // The next one is proposed a name that is free.
+  await page.waitForFunction(() => document.querySelector("#f-name").value === "busy-2");
+  await page.locator("#f-name").fill("busy");
+  await page.locator("#f-to").fill("9");
+  await page.locator("#f-every").fill("3");
+  assert.match(await page.locator("#file").innerText(), /when: \{operation: "Detect\*", call: \{to: 9, every: 3\}\}/);
   await page.getByRole("button", { name: "Add fault" }).click();
   await page.locator("#form-wrong").getByText("busy").waitFor();
   assert.equal(await page.locator("#f-name").getAttribute("aria-invalid"), "true");

@@ -27,5 +27,5 @@ pub(crate) use self::{
     recorded::{EntryMistake, RecordedCall, SavedEntry},
     scene::{CallDecision, EntryPointName, SOURCE_IP, Scene},
     subject::{OperationName, Subject, SubjectName, last_part},
-    words::pretty_json,
+    words::{count, pretty_json},
 };

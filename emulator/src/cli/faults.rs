@@ -20,6 +20,7 @@ use super::{
     format::Format,
     output::print,
 };
+use crate::workbench::count;
 
 /// Options of `faults`
 #[derive(Debug, Args)]
@@ -95,18 +96,16 @@ fn list(options: &CommonOptions) -> Result<u8, Failure> {
 /// One fault in one line
 fn line(fault: &Value) -> String {
     let text = |member: &str| fault[member].as_str().unwrap_or("-");
-    let left = |member: &str, unit: &str| {
-        let left = fault[member].as_u64();
-        left.map_or(String::new(), |left| format!(", {left} {unit} left"))
-    };
+    let times_left = fault["times_left"].as_u64();
+    let seconds_left = fault["seconds_left"].as_u64();
     format!(
-        "{}: {}, {} calls matched, {} met it{}{} ({})\n",
+        "{}: {}, {} matched, {} met it{}{} ({})\n",
         client_text::escape(text("name")),
         text("state"),
-        fault["matched"],
+        count(fault["matched"].as_u64().unwrap_or_default(), "call"),
         fault["struck"],
-        left("times_left", "times"),
-        left("seconds_left", "s"),
+        times_left.map_or(String::new(), |left| format!(", {} left", count(left, "time"))),
+        seconds_left.map_or(String::new(), |left| format!(", {left} s left")),
         text("source")
     )
 }

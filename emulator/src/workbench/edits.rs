@@ -101,7 +101,7 @@ impl Edits {
                 ..PolicyChanges::default()
             },
         };
-        let recorded = call.decide(&PolicyChanges::default(), |verdict| verdict.explain());
+        let recorded = call.decide(&PolicyChanges::default(), |verdict| verdict.explain().summary());
         let found = call.decide(&wanted.in_force, |verdict| {
             (
                 verdict.explain(),
@@ -141,7 +141,7 @@ impl Edits {
         let replaced = attached_since.zip(call.vpc_endpoint_id());
         Self {
             request_id: call.request_id(),
-            summary: recorded.summary(),
+            summary: recorded,
             replaced: replaced.map(|(document, id)| ReplacedPolicy {
                 vpc_endpoint_id: id.to_string(),
                 document_sha256: hex(&sha256(document.text())),

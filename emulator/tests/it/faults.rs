@@ -654,7 +654,7 @@ async fn a_person_adds_lists_and_takes_away_from_the_command_line() {
     let (code, text) = run(&["faults"], "");
     assert_eq!(code, Some(0));
     assert!(
-        text.starts_with("busy: active, 1 calls matched, 1 met it, 4 times left (control)\nlate: active, 0 "),
+        text.starts_with("busy: active, 1 call matched, 1 met it, 4 times left (control)\nlate: active, 0 "),
         "{text}"
     );
     let (code, json) = run(&["faults", "--format", "json"], "");

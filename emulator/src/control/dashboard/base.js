@@ -232,6 +232,7 @@ function setClock(read) {
   clock = { at: Date.parse(read.now), read: performance.now(), frozen: read.frozen_at !== undefined };
   const offset = read.offset_seconds ?? 0;
   $('#clock-how').textContent = clock.frozen ? 'stands still' : offset === 0 ? 'runs with the machine' : `runs, ${offset > 0 ? '+' : ''}${offset} s from the machine's time`;
+  $('#clock-state').textContent = clock.frozen ? 'frozen' : offset === 0 ? '' : 'moved';
   $('#clock-back').disabled = !clock.frozen && offset === 0;
   $('#clock-freeze').disabled = clock.frozen;
   $('#clock-menu').classList.toggle('moved', clock.frozen || offset !== 0);

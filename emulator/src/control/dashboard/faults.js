@@ -12,7 +12,10 @@ const PARTS = ['service', 'operation', 'principal', 'access_key_id', 'vpc_endpoi
 
 function whenOf({ when = {}, probability }) {
   const parts = PARTS.filter((part) => when[part] !== undefined).map((part) => [`${part.replaceAll('_', ' ')} `, el('span.m', null, String(when[part]))]);
-  if (when.call) parts.push([`from call ${when.call.from ?? 1}`, when.call.to && ` to ${when.call.to}`]);
+  if (when.call) {
+    const { from, to, every } = when.call;
+    parts.push([every && every > 1 && `every ${every} calls, `, from || to || !every ? `from call ${from ?? 1}` : `from call ${every}`, to && ` to ${to}`]);
+  }
   if (probability !== undefined && probability < 1) parts.push([`${Number((probability * 100).toPrecision(4))} of 100`]);
   return parts.length ? parts.flatMap((part, index) => (index ? [', ', part] : [part])) : 'every call';
 }
@@ -33,7 +36,7 @@ function leftOf(fault) {
   const parts = [];
   if (fault.times_left !== null && fault.times_left !== undefined) parts.push(`${count(fault.times_left)} of ${count(fault.definition.times ?? fault.times_left)}`);
   if (fault.seconds_left !== null && fault.seconds_left !== undefined) parts.push(`${count(fault.seconds_left)} s`);
-  return parts.join(', ') || 'no end';
+  return parts.join(', ') || 'unlimited';
 }
 
 async function read() {
@@ -45,7 +48,22 @@ async function read() {
   }
 }
 
+/** Whether somebody has written the name that stands in the form */
+let isNamed = false;
+
+/** Proposes the first name that no fault has: busy, busy-2 and so on */
+function proposeName(faults) {
+  if (isNamed) return;
+  const taken = new Set(faults.map(({ name }) => name));
+  let name = 'busy';
+  for (let number = 2; taken.has(name); number += 1) name = `busy-${number}`;
+  if (form.elements.name.value === name) return;
+  form.elements.name.value = name;
+  show();
+}
+
 function draw(faults) {
+  proposeName(faults);
   const active = faults.filter(({ state }) => state === 'active').length;
   const struck = faults.reduce((sum, fault) => sum + fault.struck, 0);
   $('#about').textContent = faults.length ? `${active} active, ${faults.length - active} over; together they met ${plural(struck, 'request')}` : '';
@@ -56,9 +74,9 @@ function draw(faults) {
     return;
   }
   if (document.activeElement?.closest('#faults')) { again(faults, place); return; }
-  const head = ['Fault', 'When', 'What happens', 'Stage', 'Matched', 'Done', 'Left'];
+  const head = ['Fault', 'When', 'What happens', 'Stage', 'Matched', 'Struck', 'Left'];
   const table = el('table.t.lines', { role: 'table' }, el('caption.vh', null, 'Faults, in the order in which calls are looked up in them'),
-    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, head.map((title) => el(title === 'Matched' || title === 'Done' ? 'th.r' : 'th', { scope: 'col', role: 'columnheader' }, title)), el('th', { scope: 'col', role: 'columnheader' }, el('span.vh', null, 'Stop')))),
+    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, head.map((title) => el(title === 'Matched' || title === 'Struck' ? 'th.r' : 'th', { scope: 'col', role: 'columnheader' }, title)), el('th', { scope: 'col', role: 'columnheader' }, el('span.vh', null, 'Stop')))),
     el('tbody', { role: 'rowgroup' }, faults.map(rowOf)));
   rows(table);
   place.replaceChildren(table);
@@ -71,7 +89,7 @@ function rowOf(fault) {
   return el('tr', { role: 'row', data: { row: '', name } },
     el('th', { scope: 'row', role: 'rowheader' }, isOver ? el('span.b.no', null, `${name}, ${state === 'spent' ? 'spent' : 'over'}`) : badge('fa', name), ' ', fault.source === 'configuration' && el('span.q', null, 'file')),
     cell('when', whenOf(definition)), cell('does', effectOf(definition)), cell('stage', definition.fault.tls ? 'handshake' : STAGES[definition.stage ?? 'before_answer']),
-    cell('matched', count(fault.matched), '.r.n'), cell('done', fault.struck ? el('a', { href: `/dashboard?fault=${encodeURIComponent(name)}` }, count(fault.struck)) : '0', '.r.n'),
+    cell('matched', count(fault.matched), '.r.n'), cell('struck', fault.struck ? el('a', { href: `/dashboard?fault=${encodeURIComponent(name)}` }, count(fault.struck)) : '0', '.r.n'),
     cell('left', leftOf(fault), '.n'),
     el('td.nw', { role: 'cell' }, isOver && el('button.bare', { type: 'button', 'aria-label': `Start ${name} again`, onclick: () => restart(fault) }, 'Again'), el('button.bare', { type: 'button', 'aria-label': `Stop ${name}`, onclick: () => stop(name) }, isOver ? 'Remove' : 'Stop')));
 }
@@ -127,7 +145,7 @@ function definition() {
   const kind = form.elements.kind.value;
   const when = {};
   for (const part of PARTS) if (form.elements[part] && textOf(part)) when[part] = textOf(part);
-  if (textOf('call_from')) when.call = { from: numberOf(textOf('call_from')) };
+  for (const part of ['from', 'to', 'every']) if (textOf(`call_${part}`)) when.call = { ...when.call, [part]: numberOf(textOf(`call_${part}`)) };
   const fault = {};
   if (kind === 'error' || kind === 'connection' || kind === 'tls') fault[kind] = textOf(kind);
   if (kind === 'status') fault.status = numberOf(textOf('status'));
@@ -166,17 +184,19 @@ function show() {
 /** Which field of the form a JSON pointer of the fault is about */
 function fieldOf(pointer) {
   const last = pointer?.split('/').filter(Boolean).pop();
-  const name = { from: pointer?.includes('call') ? 'call_from' : 'delay_from', to: 'delay_to', delay_milliseconds: 'delay_from', call: 'call_from' }[last] ?? last;
+  const isOfCall = pointer?.includes('/call');
+  const name = { from: isOfCall ? 'call_from' : 'delay_from', to: isOfCall ? 'call_to' : 'delay_to', every: 'call_every', delay_milliseconds: 'delay_from', call: 'call_from' }[last] ?? last;
   const field = name && form.elements[name];
   return field && isShown(field) ? field : null;
 }
 
-form.addEventListener('input', show);
+form.addEventListener('input', (event) => { if (event.target.name === 'name') isNamed = event.target.value !== ''; show(); });
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
   try {
     const fault = definition();
     await ask('/faults', { method: 'POST', body: fault });
+    isNamed = false;
     show();
     say(`${fault.name} is in force`);
     await read();

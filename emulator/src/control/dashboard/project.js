@@ -109,6 +109,8 @@ function thenOf(then) {
 }
 
 function drawRules(rules, counts) {
+  // Rules that the configuration has were replaced by others, too, where none of it is left.
+  $('#restore').disabled = !rules.some(({ source }) => source === 'control');
   const head = [['Rule'], ['When'], ['Then'], ...(counts ? [['Answered', 'r']] : []), ['']];
   $('#rules-list').replaceChildren(el('table.t.lines', { role: 'table' }, el('caption.vh', null, `Rules of ${chosen.version} in order`), cells(head.slice(0, -1)),
     el('tbody', { role: 'rowgroup' }, rules.map((rule) => el('tr', { role: 'row' }, el('th', { scope: 'row', role: 'rowheader' }, el('b', null, rule.id), ' ', el('span.q', null, rule.source === 'control' ? 'control' : 'file')),
@@ -136,16 +138,21 @@ function drawnRegions() {
   return textOf('regions').split('\n').map((line) => line.trim().split(/[\s,]+/).filter(Boolean).map(Number)).filter((numbers) => numbers.length === 4 && numbers.every(Number.isFinite)).map(([x, y, width, height]) => ({ x, y, width, height }));
 }
 
+/** `{line: 'warm', day: 'night'}` of `line=warm day=night`; a name without a state is left for the route to refuse */
+const statesOf = (text) => Object.fromEntries(text.split(/[\s,]+/).filter(Boolean).map((pair) => { const [name, ...state] = pair.split('='); return [name, state.join('=')]; }));
+
 /** The rule that the form describes */
 function rule() {
   const kind = form.elements.then.value;
   const when = {};
-  if (textOf('from') || textOf('to')) when.call = { ...(textOf('from') && { from: numberOf(textOf('from')) }), ...(textOf('to') && { to: numberOf(textOf('to')) }) };
+  for (const part of ['from', 'to', 'every']) if (textOf(part)) when.call = { ...when.call, [part]: numberOf(textOf(part)) };
+  if (textOf('scenario')) when.scenario = statesOf(textOf('scenario'));
   if (textOf('principal')) when.principal = textOf('principal');
   const then = kind === 'error' ? { error: textOf('error') } : { is_anomalous: kind === 'anomalous' };
   if (kind === 'error' && textOf('message')) then.message = textOf('message');
   if (kind !== 'error' && textOf('confidence')) then.confidence = numberOf(textOf('confidence'));
   if (kind === 'anomalous' && textOf('anomaly')) then.anomalies = [{ name: textOf('anomaly'), color: textOf('color').toUpperCase(), regions: drawnRegions() }];
+  if (textOf('set_scenario')) then.set_scenario = statesOf(textOf('set_scenario'));
   if (textOf('delay')) then.delay_milliseconds = numberOf(textOf('delay'));
   return Object.keys(when).length ? { when, then } : { then };
 }

@@ -1,6 +1,6 @@
 // The page of requests: the journal as it grows, filters in the address, and why a call was decided as it was.
 
-import { $, arn, ask, badge, clockTime, confirmed, count, duration, el, empty, gathered, hidden, icon, plural, readClock, readHealth, say, wrong } from './base.js';
+import { $, arn, ask, badge, clockTime, confirmed, count, duration, el, empty, gathered, hidden, icon, plural, readClock, readHealth, say, withCode, wrong } from './base.js';
 import { overTime } from './charts.js';
 import { editsOf } from './edits.js';
 import { explain, KIND_WORDS, kindOf, ruleName } from './explain.js';
@@ -58,7 +58,26 @@ function fits(entry) {
     && wanted.words.every((word) => haystack(entry).includes(word));
 }
 
+/** What `GET /requests` says of filters that it does not take */
+let refused = null;
+let checked = 0;
+const check = gathered(async () => {
+  checked += 1;
+  const mine = checked;
+  try {
+    await ask(`/requests?${new URLSearchParams([...wanted.exact, ['limit', '1']])}`);
+  } catch (error) {
+    if (mine !== checked || !error.status) return;
+    refused = error.message;
+    wrong($('#find-wrong'), error);
+    find.setAttribute('aria-invalid', 'true');
+    draw();
+  }
+});
+
 function sift() {
+  checked += 1;
+  refused = null;
   try {
     wanted = readFilter(find.value, decision.value);
     wrong($('#find-wrong'), null);
@@ -68,6 +87,7 @@ function sift() {
     find.setAttribute('aria-invalid', 'true');
     return;
   }
+  if (wanted.exact.length) check();
   fitting = entries.filter(fits);
   if (active && !fits(active)) active = null;
   draw();
@@ -87,10 +107,13 @@ function writeAddress() {
 
 function readAddress() {
   const query = new URLSearchParams(location.search);
+  // The control beside the filter has these.
+  const kind = { implicitDeny: 'im', explicitDeny: 'ex' }[query.get('decision')];
+  if (kind) query.delete('decision');
   const words = [...query].filter(([name]) => !['find', 'kind', 'request'].includes(name)).map(([name, value]) => `${name}=${value}`);
   if (query.get('find')) words.push(query.get('find'));
   find.value = words.join(' ');
-  decision.value = Object.keys(KIND_WORDS).find((kind) => KIND_WORDS[kind] === query.get('kind')) ?? '';
+  decision.value = Object.keys(KIND_WORDS).find((kind) => KIND_WORDS[kind] === query.get('kind')) ?? kind ?? '';
   chosen = query.get('request');
 }
 
@@ -176,11 +199,12 @@ function drawCounts() {
 }
 
 function drawNone(none, isEmpty) {
-  const state = !isEmpty ? '' : !settled ? 'reading' : entries.length ? `filtered ${entries.length}` : 'empty';
+  const state = !isEmpty ? '' : refused ? `refused ${refused}` : !settled ? 'reading' : entries.length ? `filtered ${entries.length}` : 'empty';
   none.hidden = !isEmpty || (state === 'reading' && !slow);
   if (none.dataset.state === state && state !== 'reading') return;
   none.dataset.state = state;
   if (state === 'reading') none.replaceChildren(el('span', null, 'Loading'));
+  else if (refused) none.replaceChildren(el('b', null, 'The filter cannot be asked.'), el('span', null, withCode(refused)), el('button', { type: 'button', onclick: unfilter }, 'Show all'));
   else if (state === 'empty') none.replaceChildren(el('b', null, 'No request yet.'), el('span', null, 'Give your client the variables of Set-up, and call. Requests appear here as they are answered.'), el('a.btn', { href: '/dashboard/setup' }, 'Variables for your client'));
   else if (isEmpty) none.replaceChildren(el('b', null, 'No request matches.'), el('span', null, `${plural(entries.length, 'request is', 'requests are')} in the journal. The filter is part of the address, so a link keeps it.`), el('button', { type: 'button', onclick: unfilter }, 'Show all'));
 }
