@@ -7,7 +7,7 @@ use super::language::{Class, Matcher, Step, as_it_is, witnesses};
 use super::sets::Bits;
 use super::values;
 use crate::condition::{Condition, Test};
-use crate::context::{RequestContext, is_multivalued};
+use crate::context::{RequestContext, eq_folded, is_multivalued};
 use crate::statement::Effect;
 
 /// What a key can be in a request: no value, one or several.
@@ -37,11 +37,15 @@ impl Candidates {
             .collect();
         let tests: Vec<&Test> = resolved.iter().collect();
         let mut gap = None;
-        let singles = match one_kind(&tests) {
-            Some(kind) => kind.values(key, &tests).unwrap_or_else(|why| {
-                gap = Some(why);
-                literals(&tests)
-            }),
+        let singles: Vec<String> = match one_kind(&tests) {
+            Some(kind) => {
+                let readable = kind.values(key, &tests).unwrap_or_else(|why| {
+                    gap = Some(why);
+                    literals(&tests)
+                });
+                let unreadable = (!kind.reads_all_of(key)).then(|| UNREADABLE.to_owned());
+                readable.into_iter().chain(unreadable).collect()
+            }
             None => {
                 gap = Some("its key is compared in several ways: as text, number, date or address");
                 KINDS
@@ -86,6 +90,27 @@ impl Kind {
             Test::IpAddress(_) => Self::Address,
             Test::Binary(_) => Self::Binary,
         }
+    }
+
+    /// Whether operators of this kind can read every value that a request has under a key.
+    ///
+    /// AWS itself sets some keys, always in one form (IAM User Guide, *AWS global condition context keys*). A tag or a
+    /// key of a service can be any text: `senior` under an operator for numbers.
+    fn reads_all_of(self, key: &str) -> bool {
+        let forms: &[&str] = match self {
+            Self::Text => return true,
+            Self::Bool => &[
+                "aws:MultiFactorAuthPresent",
+                "aws:PrincipalIsAWSService",
+                "aws:SecureTransport",
+                "aws:ViaAWSService",
+            ],
+            Self::Number => &["aws:EpochTime", "aws:MultiFactorAuthAge"],
+            Self::Date => &["aws:CurrentTime", "aws:EpochTime", "aws:TokenIssueTime"],
+            Self::Address => &["aws:SourceIp", "aws:VpcSourceIp"],
+            Self::Binary => &[],
+        };
+        forms.iter().any(|known| eq_folded(known, key))
     }
 
     /// Single values for tests of this kind; those of other kinds are passed over.
@@ -250,6 +275,10 @@ fn add_lists(
     Ok(())
 }
 
+/// A value that no operator for truth values, numbers, dates, addresses or bytes can read. One is enough, for it matches
+/// nothing, whatever the policy says.
+const UNREADABLE: &str = "other";
+
 const GLOBAL: &str = "aws:";
 
 /// Lists of values of one key.
@@ -298,6 +327,39 @@ mod tests {
             found,
             ["0000", "0001", "0100", "0101", "1000", "1011", "1100", "1101"]
         );
+    }
+
+    #[test]
+    fn what_an_operator_cannot_read_is_a_value_too_where_the_key_can_have_it() {
+        for (operator, value, of_aws) in [
+            ("Bool", "true", "aws:SecureTransport"),
+            ("NumericNotEquals", "3", "aws:MultiFactorAuthAge"),
+            ("DateLessThan", "2026-06-01", "aws:CurrentTime"),
+            ("NotIpAddress", "10.0.0.0/8", "aws:SourceIp"),
+            ("BinaryEquals", "YQ==", ""),
+        ] {
+            for (key, can_be_anything) in [
+                ("aws:PrincipalTag/level", true),
+                ("shop:Level", true),
+                (of_aws, false),
+            ] {
+                if key.is_empty() {
+                    continue;
+                }
+                let text = format!(
+                    r#"{{"Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {{"{operator}": {{"{key}": "{value}"}}}}}}]}}"#
+                );
+                let document = PolicyDocument::parse(&text, PolicyType::VpcEndpoint).unwrap();
+                let conditions: Vec<&Condition> = document.statements()[0].conditions.iter().collect();
+                let candidates = Candidates::of(key, &conditions, &RequestContext::new());
+                let has_it = candidates.present.contains(&vec![UNREADABLE.to_owned()]);
+                assert_eq!(
+                    has_it, can_be_anything,
+                    "{operator} of {key}: {:?}",
+                    candidates.present
+                );
+            }
+        }
     }
 
     #[test]

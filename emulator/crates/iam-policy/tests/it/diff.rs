@@ -71,7 +71,7 @@ pub(crate) fn endpoint_diff(old: &str, new: &str) -> Diff {
 }
 
 /// `new access: shop:ReadThing on … by …: implicitDeny, then allowed`, the context behind it
-fn lines(diff: &Diff) -> Vec<String> {
+pub(crate) fn lines(diff: &Diff) -> Vec<String> {
     let line = |difference: &iam_policy::Difference| {
         let example = &difference.example;
         let context: Vec<String> = example

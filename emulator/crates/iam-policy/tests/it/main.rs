@@ -7,6 +7,7 @@ mod corpus;
 mod coverage;
 mod diff;
 mod diff_of_random;
+mod diff_rare_requests;
 mod diff_undecided;
 mod documented_cases;
 mod explanations;

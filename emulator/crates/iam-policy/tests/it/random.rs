@@ -293,7 +293,7 @@ const TEXT: &[&str] = &[
 ];
 
 /// Operators, a key, and values that requests come near.
-const CONDITIONS: [(&[&str], &str, &[&str]); 16] = [
+const CONDITIONS: [(&[&str], &str, &[&str]); 20] = [
     (
         TEXT,
         "aws:ResourceAccount",
@@ -340,6 +340,28 @@ const CONDITIONS: [(&[&str], &str, &[&str]); 16] = [
         "shop:Count",
         &["5", "5.5", "10"],
     ),
+    // Tags that are compared as what a tag need not be.
+    (
+        &[
+            "NumericLessThan",
+            "NumericGreaterThanEquals",
+            "NumericNotEquals",
+            "Null",
+        ],
+        "aws:PrincipalTag/level",
+        &["3", "5"],
+    ),
+    (&["Bool", "Null"], "aws:PrincipalTag/trusted", &["true", "false"]),
+    (
+        &["IpAddress", "NotIpAddress", "Null"],
+        "aws:PrincipalTag/net",
+        &["0.0.0.0/0", "::/0"],
+    ),
+    (
+        &["DateLessThan", "DateGreaterThanEquals", "Null"],
+        "aws:PrincipalTag/until",
+        &["2026-06-01"],
+    ),
     (
         &["DateLessThan", "DateGreaterThanEquals", "DateNotEquals"],
         "aws:CurrentTime",
@@ -368,7 +390,27 @@ const CONDITIONS: [(&[&str], &str, &[&str]); 16] = [
     ),
 ];
 
-const KEYS: [(&str, Presence, &[&str]); 10] = [
+const KEYS: [(&str, Presence, &[&str]); 14] = [
+    (
+        "aws:PrincipalTag/level",
+        Presence::Sometimes,
+        &["2", "3", "4", "5", "senior", ""],
+    ),
+    (
+        "aws:PrincipalTag/trusted",
+        Presence::Sometimes,
+        &["true", "False", "yes", ""],
+    ),
+    (
+        "aws:PrincipalTag/net",
+        Presence::Sometimes,
+        &["10.0.0.1", "::1", "home", ""],
+    ),
+    (
+        "aws:PrincipalTag/until",
+        Presence::Sometimes,
+        &["2026-05-31", "2026-06-01", "tomorrow", ""],
+    ),
     (
         "aws:PrincipalTag/team",
         Presence::Sometimes,
@@ -403,7 +445,7 @@ const KEYS: [(&str, Presence, &[&str]); 10] = [
     (
         "shop:Count",
         Presence::Sometimes,
-        &["4", "5", "5.0", "5.2", "5.5", "7", "10", "11"],
+        &["4", "5", "5.0", "5.2", "5.5", "7", "10", "11", "many", ""],
     ),
     (
         "aws:CurrentTime",

@@ -1,0 +1,74 @@
+//! Requests that are rare and that the service decides all the same: each is among those that a difference is sought in.
+
+use iam_policy::Change;
+
+use crate::diff::{ALLOW_ALL, check, endpoint_diff, lines};
+
+/// A statement about everything where the condition holds.
+fn with_condition(effect: &str, condition: &str) -> String {
+    format!(
+        r#"{{"Effect": "{effect}", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {condition}}}"#
+    )
+}
+
+#[test]
+fn a_tag_that_an_operator_cannot_read_is_a_request_as_well() {
+    let any = r#"{"Null": {"aws:PrincipalTag/level": "false"}}"#;
+    let of =
+        |operator: &str, value: &str| format!(r#"{{"{operator}": {{"aws:PrincipalTag/level": {value}}}}}"#);
+    let allow = |operator: &str, value: &str| with_condition("Allow", &of(operator, value));
+    let deny = |operator: &str, value: &str| with_condition("Deny", &of(operator, value));
+    for (old, new) in [
+        (
+            allow("NumericGreaterThanEquals", r#""3""#),
+            [with_condition("Allow", any), deny("NumericLessThan", r#""3""#)].join(", "),
+        ),
+        (
+            [allow("Bool", r#""true""#), allow("Bool", r#""false""#)].join(", "),
+            with_condition("Allow", any),
+        ),
+        (
+            [ALLOW_ALL.to_owned(), deny("NumericNotEquals", r#""5""#)].join(", "),
+            [
+                ALLOW_ALL.to_owned(),
+                deny("NumericLessThan", r#""5""#),
+                deny("NumericGreaterThan", r#""5""#),
+                deny("Null", r#""true""#),
+            ]
+            .join(", "),
+        ),
+        (
+            allow("IpAddress", r#"["0.0.0.0/0", "::/0"]"#),
+            with_condition("Allow", any),
+        ),
+        (
+            [
+                allow("DateLessThan", r#""2026-06-01""#),
+                allow("DateGreaterThanEquals", r#""2026-06-01""#),
+            ]
+            .join(", "),
+            with_condition("Allow", any),
+        ),
+    ] {
+        let found = endpoint_diff(&old, &new);
+        assert_eq!(found.undecided, []);
+        let is_shown = found.differences.iter().any(|difference| {
+            difference.change == Change::NewAccess
+                && difference.example.context.values("aws:PrincipalTag/level") == ["other"]
+        });
+        assert!(is_shown, "{old}\n{new}\n{:?}", lines(&found));
+    }
+    // The clock is always a date.
+    check(
+        &[
+            with_condition("Allow", r#"{"DateLessThan": {"aws:CurrentTime": "2026-06-01"}}"#),
+            with_condition(
+                "Allow",
+                r#"{"DateGreaterThanEquals": {"aws:CurrentTime": "2026-06-01"}}"#,
+            ),
+        ]
+        .join(", "),
+        ALLOW_ALL,
+        &[],
+    );
+}
