@@ -176,6 +176,29 @@ fn what_is_undecided_ends_with_64_and_names_the_clause() {
 }
 
 #[test]
+fn where_new_access_is_ruled_out_deny_new_access_does_not_mind_what_else_is_undecided() {
+    let both = r#""StringEquals": {"aws:SourceVpc": "vpc-0000000a", "aws:PrincipalTag/vpc": "vpc-0000000a"}"#;
+    let with = |condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "lookoutvision:ListProjects", "Resource": "*", "Condition": {{{condition}}}}}]}}"#
+        )
+    };
+    let old = with(both);
+    // One condition more takes nothing away, which is not solved, and opens nothing, which is plain.
+    let new = with(&format!(
+        r#"{both}, "StringLike": {{"aws:SourceVpc": "${{aws:PrincipalTag/vpc}}"}}"#
+    ));
+    for (arguments, code) in [(&[][..], 64), (&["--deny-new-access"], 0)] {
+        let output = diff(&old, &new, arguments);
+        assert!(
+            stdout(&output).ends_with("\nno new access, lost access is undecided\n"),
+            "{output:?}"
+        );
+        assert_eq!(output.status.code(), Some(code));
+    }
+}
+
+#[test]
 fn a_limit_of_the_configuration_bounds_the_search() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [

@@ -36,7 +36,8 @@ pub(in crate::cli) struct DiffOptions {
         default_value = "endpoint"
     )]
     policy_type: PolicyTypeOption,
-    /// Exit 1 when the new policy allows what the old one does not, and 64 when that is not known
+    /// Exit 1 when the new policy allows what the old one does not, 64 when that is not known, and 0 when it does not,
+    /// whatever else is undecided
     #[arg(long, env = "LOOKOUTVISION_EMULATOR_DENY_NEW_ACCESS")]
     deny_new_access: bool,
     #[command(flatten)]
@@ -75,10 +76,13 @@ fn compare(options: &DiffOptions) -> Result<u8, Failure> {
         Format::Json => diff.json(),
     };
     print(printed.as_bytes())?;
-    Ok(match diff.has_new_access() {
-        Some(true) if options.deny_new_access => EXIT_FAILED,
-        _ if diff.is_undecided() => EXIT_USAGE,
-        _ => EXIT_OK,
+    Ok(match (options.deny_new_access, diff.has_new_access()) {
+        (true, Some(true)) => EXIT_FAILED,
+        (true, None) => EXIT_USAGE,
+        // New access is ruled out, and nothing else was asked for.
+        (true, Some(false)) => EXIT_OK,
+        (false, _) if diff.is_undecided() => EXIT_USAGE,
+        (false, _) => EXIT_OK,
     })
 }
 
