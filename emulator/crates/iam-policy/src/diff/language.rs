@@ -35,7 +35,8 @@ pub(super) enum Class {
     Region,
     /// Names of IAM: letters, digits and `+=,.@_-` (IAM User Guide, *IAM name requirements*).
     Name,
-    /// Names with their path.
+    /// Paths of IAM names: `!` to `~` (IAM API Reference, *CreateUser*, `Path`), but for what marks wildcards and
+    /// variables in a policy, which no caller's ARN has here.
     Path,
 }
 
@@ -66,7 +67,7 @@ impl Class {
             Self::Digit => character.is_ascii_digit(),
             Self::Region => character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-',
             Self::Name => is_name(character),
-            Self::Path => is_name(character) || character == '/',
+            Self::Path => character.is_ascii_graphic() && !"*?${}".contains(character),
         }
     }
 }
@@ -346,6 +347,7 @@ impl Machine {
             unnamed().find(|other| is_of_region(other) && !is_digit(other)),
             unnamed().find(is_digit),
             unnamed().find(|other| !is_of_region(other)),
+            IN_PATHS.chars().find(|other| !named.contains(other)),
             (BEYOND_NAMES..).find(|other| !named.contains(other)),
         ];
         let mut alphabet: Vec<char> = Vec::new();
@@ -373,7 +375,10 @@ fn states(steps: &[Option<Step>], holds: &dyn Fn(usize, Option<Step>) -> bool) -
 /// Characters to stand for those that no pattern names, the most readable first.
 const OTHERS: &str = "xyzqwvkjuhbgfpdtrnsmolieac0123456789XYZQWVKJUHBGFPDTRNSMOLIEAC_.@,=+";
 
-/// The first of the characters to stand for those that no name has.
+/// All characters that paths have and names do not, but for the separators.
+const IN_PATHS: &str = "!#%&'()<>;[]^`|~\"\\";
+
+/// The first of the characters to stand for those that neither has.
 const BEYOND_NAMES: char = '\u{e0}';
 
 /// Combinations of states of one set of patterns; those of real policies have some hundreds.

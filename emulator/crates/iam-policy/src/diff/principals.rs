@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::forms;
 use super::language::{Class, Matcher, Step, TooMany, literal, witnesses};
 use crate::condition::{Condition, Test};
-use crate::context::RequestContext;
+use crate::context::{RequestContext, eq_folded};
 use crate::document::PolicyType;
 use crate::principal::{Covers, Identity, IdentityKind, Principal, PrincipalPattern};
 use crate::statement::Statement;
@@ -26,14 +26,36 @@ impl Caller {
         let Some(identity) = self.principal.identity() else {
             return;
         };
-        let of_role = identity.role_arn().unwrap_or(identity.arn());
-        context.insert("aws:PrincipalArn", of_role.as_str().to_owned());
+        context.insert("aws:PrincipalArn", policy_arn(identity));
         context.insert("aws:PrincipalAccount", identity.account().to_owned());
         context.insert("aws:PrincipalType", type_of(identity.kind()));
         if identity.kind() == IdentityKind::User {
             context.insert("aws:username", identity.name().to_owned());
         }
     }
+}
+
+/// The ARN that a caller has under `aws:PrincipalArn`: for a session its role's.
+// Guess: a role whose path nothing tells has none.
+fn policy_arn(identity: &Identity) -> String {
+    match (identity.kind(), identity.role_arn()) {
+        (IdentityKind::AssumedRole, None) => without_path(identity),
+        (_, role) => role.unwrap_or(identity.arn()).as_str().to_owned(),
+    }
+}
+
+/// The ARN of a role, or of a session's role, as if it had no path.
+fn without_path(identity: &Identity) -> String {
+    let (partition, account, name) = (identity.arn().partition(), identity.account(), identity.name());
+    format!("arn:{partition}:iam::{account}:role/{name}")
+}
+
+/// Whether the path of a session's role is known: a session's own ARN leaves it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RolePath {
+    Known,
+    /// Then the name alone decides which roles of a policy are meant.
+    Unknown,
 }
 
 fn type_of(kind: IdentityKind) -> &'static str {
@@ -47,7 +69,7 @@ fn type_of(kind: IdentityKind) -> &'static str {
 
 /// Whether a key follows from who calls.
 pub(super) fn is_key(key: &str) -> bool {
-    KEYS.iter().any(|known| known.eq_ignore_ascii_case(key))
+    KEYS.iter().any(|known| eq_folded(known, key))
 }
 
 /// Whether a condition on such a key can be made a pattern for the caller's ARN.
@@ -96,9 +118,25 @@ pub(super) fn callers(
         };
         accounts.iter().filter_map(of).collect()
     };
-    let kinds = kinds(policy_type);
+    let has_path = |entry: &PrincipalPattern| {
+        let role = entry
+            .identity()
+            .filter(|entry| entry.kind() == IdentityKind::Role);
+        role.is_some_and(|role| role.arn().as_str() != without_path(role))
+    };
+    let known_paths = sessions.iter().map(|session| (*session, RolePath::Known));
+    // Only a path in a policy tells these callers from others.
+    let is_path_asked = entries.iter().copied().flatten().any(has_path);
+    let unknown_paths = sessions
+        .iter()
+        .filter(|_| is_path_asked)
+        .map(|session| (*session, RolePath::Unknown));
     let mut callers = Vec::new();
-    for session in sessions {
+    for (session, path) in known_paths.chain(unknown_paths) {
+        let kinds = match path {
+            RolePath::Known => kinds(policy_type),
+            RolePath::Unknown => &[IdentityKind::AssumedRole],
+        };
         let mut patterns: Vec<Matcher> = Vec::new();
         let mut add = |matcher: Matcher| {
             if !patterns.contains(&matcher) {
@@ -108,7 +146,7 @@ pub(super) fn callers(
         for entries in &entries {
             let ways = entries
                 .iter()
-                .flat_map(|entry| entry_matcher(entry, session).ways);
+                .flat_map(|entry| entry_matcher(entry, session, path).ways);
             add(Matcher { ways: ways.collect() });
         }
         conditions
@@ -116,12 +154,12 @@ pub(super) fn callers(
             .filter_map(|condition| key_matcher(condition))
             .for_each(&mut add);
         // Which kind a caller is decides which keys there are.
-        kinds.iter().map(|kind| language(*kind)).for_each(&mut add);
+        kinds.iter().map(|kind| language(*kind, path)).for_each(&mut add);
         let language = Matcher {
-            ways: kinds.iter().flat_map(|kind| language(*kind).ways).collect(),
+            ways: kinds.iter().flat_map(|kind| language(*kind, path).ways).collect(),
         };
         for witness in witnesses(&language, &patterns, &examples(accounts), in_known_account)? {
-            callers.extend(caller(&witness.text, session).map(|principal| Caller { principal }));
+            callers.extend(caller(&witness.text, session, path).map(|principal| Caller { principal }));
         }
     }
     if matches!(policy_type, PolicyType::VpcEndpoint | PolicyType::ResourceControl) {
@@ -145,22 +183,25 @@ fn kinds(policy_type: PolicyType) -> &'static [IdentityKind] {
 }
 
 /// The ARNs that callers of a kind have under `aws:PrincipalArn`.
-fn language(kind: IdentityKind) -> Matcher {
-    let (service, resource, name) = match kind {
-        IdentityKind::User => ("iam", "user/", Some(Class::Path)),
-        IdentityKind::Role | IdentityKind::AssumedRole => ("iam", "role/", Some(Class::Path)),
-        IdentityKind::FederatedUser => ("sts", "federated-user/", Some(Class::Name)),
-        IdentityKind::Root => ("iam", "root", None),
+fn language(kind: IdentityKind, path: RolePath) -> Matcher {
+    let (service, resource) = match kind {
+        IdentityKind::User => ("iam", "user/"),
+        IdentityKind::Role | IdentityKind::AssumedRole => ("iam", "role/"),
+        IdentityKind::FederatedUser => ("sts", "federated-user/"),
+        IdentityKind::Root => ("iam", "root"),
     };
-    let names: &[Vec<Step>] = match name {
-        None => &[vec![]],
-        // A path begins and ends with a name.
-        Some(class) => &[
-            vec![Step::One(Class::Name)],
-            vec![Step::One(Class::Name), Step::Many(class), Step::One(Class::Name)],
-        ],
+    let name = [Step::One(Class::Name), Step::Many(Class::Name)];
+    let path_and_name = [
+        &[Step::One(Class::Path), Step::Many(Class::Path), Step::Is('/')],
+        &name[..],
+    ]
+    .concat();
+    let names = match (kind, path) {
+        (IdentityKind::Root, _) => vec![vec![]],
+        (IdentityKind::FederatedUser, _) | (_, RolePath::Unknown) => vec![name.to_vec()],
+        (_, RolePath::Known) => vec![name.to_vec(), path_and_name],
     };
-    let ways = names.iter().map(|name| {
+    let ways = names.into_iter().map(|name| {
         let mut way = literal("arn:");
         way.extend(partition());
         way.extend(literal(&format!(":{service}::")));
@@ -180,7 +221,7 @@ pub(super) fn partition() -> Vec<Step> {
 }
 
 /// The callers that an entry of `Principal` covers, where sessions have this name.
-fn entry_matcher(entry: &PrincipalPattern, session: &str) -> Matcher {
+fn entry_matcher(entry: &PrincipalPattern, session: &str, path: RolePath) -> Matcher {
     let everyone = Matcher::of(vec![Step::Many(Class::Any)]);
     let identity = match entry.covers() {
         Covers::Everyone => return everyone,
@@ -207,6 +248,7 @@ fn entry_matcher(entry: &PrincipalPattern, session: &str) -> Matcher {
                 literal(&format!("arn:{partition}:sts::{account}:federated-user/{name}")),
             ],
         },
+        IdentityKind::Role if path == RolePath::Unknown => Matcher::exactly(&without_path(identity)),
         IdentityKind::Role | IdentityKind::FederatedUser => Matcher::exactly(identity.arn().as_str()),
     }
 }
@@ -218,11 +260,11 @@ fn key_matcher(condition: &Condition) -> Option<Matcher> {
     let with = |wrap: &dyn Fn(&[Step]) -> Vec<Vec<Step>>, matcher: Matcher| Matcher {
         ways: matcher.ways.iter().flat_map(|way| wrap(way)).collect(),
     };
-    if key.eq_ignore_ascii_case("aws:PrincipalArn") {
+    if eq_folded(key, "aws:PrincipalArn") {
         matcher(Class::Any)
-    } else if key.eq_ignore_ascii_case("aws:PrincipalAccount") {
+    } else if eq_folded(key, "aws:PrincipalAccount") {
         Some(with(&|way| of_account(way).ways, matcher(Class::NotColon)?))
-    } else if key.eq_ignore_ascii_case("aws:username") {
+    } else if eq_folded(key, "aws:username") {
         let of_user = |way: &[Step]| {
             let mut prefix = literal("arn:");
             prefix.push(Step::Many(Class::NotColon));
@@ -280,10 +322,16 @@ fn examples(accounts: &[String]) -> Vec<String> {
 }
 
 /// Who has this ARN under `aws:PrincipalArn`.
-fn caller(arn: &str, session: &str) -> Option<Principal> {
+fn caller(arn: &str, session: &str, path: RolePath) -> Option<Principal> {
     let identity: Identity = arn.parse().ok()?;
-    Some(Principal::Identity(match identity.kind() {
-        IdentityKind::Role => Identity::session_of(&identity, session).ok()?,
+    Some(Principal::Identity(match (identity.kind(), path) {
+        (IdentityKind::Role, RolePath::Known) => Identity::session_of(&identity, session).ok()?,
+        (IdentityKind::Role, RolePath::Unknown) => {
+            let (partition, account, name) =
+                (identity.arn().partition(), identity.account(), identity.name());
+            let arn = format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}");
+            arn.parse().ok()?
+        }
         _ => identity,
     }))
 }

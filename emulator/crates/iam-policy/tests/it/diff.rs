@@ -187,12 +187,23 @@ fn who_calls_is_told_by_principals_and_by_the_keys_that_follow() {
     };
     // The same by an entry and by a condition; an account by either, too.
     check(
+        &by(r#"{"AWS": "arn:aws:iam::123456789012:role/line"}"#, "{}"),
+        &by(
+            r#""*""#,
+            r#"{"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/line"}}"#,
+        ),
+        &[],
+    );
+    // But for sessions of which nothing tells the path: the entry means them, and the key does not have it.
+    check(
         &by(r#"{"AWS": "arn:aws:iam::123456789012:role/factory/line"}"#, "{}"),
         &by(
             r#""*""#,
             r#"{"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/factory/line"}}"#,
         ),
-        &[],
+        &[
+            "lost access: shop:ListThings on * by arn:aws:sts::123456789012:assumed-role/line/session: allowed, then implicitDeny",
+        ],
     );
     check(
         &by(r#"{"AWS": "123456789012"}"#, "{}"),

@@ -72,3 +72,41 @@ fn a_tag_that_an_operator_cannot_read_is_a_request_as_well() {
         &[],
     );
 }
+
+#[test]
+fn sessions_of_a_role_whose_path_nothing_tells_are_callers_too() {
+    let of_role = |effect: &str, path: &str| {
+        format!(
+            r#"{{"Effect": "{effect}", "Principal": {{"AWS": "arn:aws:iam::123456789012:role/{path}/line"}}, "Action": "shop:ListThings", "Resource": "*"}}"#
+        )
+    };
+    let allow = of_role("Allow", "f");
+    check(
+        &format!("{allow}, {}", of_role("Deny", "g")),
+        &allow,
+        &[
+            "new access: shop:ListThings on * by arn:aws:sts::123456789012:assumed-role/line/session: explicitDeny, then allowed",
+            "other denial: shop:ListThings on * by arn:aws:sts::123456789012:assumed-role/line/session: explicitDeny, then implicitDeny",
+        ],
+    );
+}
+
+#[test]
+fn a_path_can_have_characters_that_a_name_cannot() {
+    let found = endpoint_diff(
+        &with_condition("Allow", r#"{"StringNotLike": {"aws:PrincipalArn": "*!*"}}"#),
+        ALLOW_ALL,
+    );
+    assert_eq!(found.undecided, []);
+    assert_eq!(found.has_new_access(), Some(true));
+    for difference in &found.differences {
+        let caller = difference.example.principal.to_string();
+        let arn = difference.example.context.values("aws:PrincipalArn").concat();
+        assert!(arn.contains('!'), "{caller} is {arn}");
+        // In the path, and not in the name.
+        assert!(
+            arn.rsplit_once('/').is_some_and(|(path, _)| path.contains('!')),
+            "{arn}"
+        );
+    }
+}

@@ -167,7 +167,11 @@ impl Asked {
         let Principal::Identity(identity) = self.principal() else {
             return context;
         };
-        context.insert("aws:PrincipalArn", self.caller);
+        let role_of_session = format!("arn:aws:iam::{}:role/{}", identity.account(), identity.name());
+        match (identity.kind(), identity.role_arn()) {
+            (IdentityKind::AssumedRole, None) => context.insert("aws:PrincipalArn", role_of_session),
+            _ => context.insert("aws:PrincipalArn", self.caller),
+        }
         context.insert("aws:PrincipalAccount", identity.account().to_owned());
         context.insert(
             "aws:PrincipalType",
@@ -208,7 +212,8 @@ enum Presence {
     OfTagging,
 }
 
-const PRINCIPALS: [&str; 8] = [
+const PRINCIPALS: [&str; 9] = [
+    "arn:aws:iam::123456789012:role/g/line",
     "*",
     "123456789012",
     "arn:aws:iam::111122223333:root",
@@ -220,7 +225,10 @@ const PRINCIPALS: [&str; 8] = [
 ];
 
 /// Those that identity policies are attached to first.
-const CALLERS: [&str; 8] = [
+const CALLERS: [&str; 10] = [
+    "arn:aws:iam::123456789012:user/a!b/alice",
+    // Of a role whose path nothing tells.
+    "arn:aws:sts::123456789012:assumed-role/line/seven",
     "arn:aws:iam::123456789012:user/alice",
     "arn:aws:iam::123456789012:user/ops/alice",
     "arn:aws:iam::111122223333:user/bob",
@@ -231,7 +239,7 @@ const CALLERS: [&str; 8] = [
     "arn:aws:sts::123456789012:federated-user/alice",
 ];
 
-const CALLERS_OF_IDENTITIES: usize = 6;
+const CALLERS_OF_IDENTITIES: usize = 8;
 
 const ACTIONS: [&str; 8] = [
     "*",
@@ -326,6 +334,7 @@ const CONDITIONS: [(&[&str], &str, &[&str]); 20] = [
             "arn:aws:iam::*:role/*",
             "arn:aws:iam::123456789012:user/alice",
             "arn:*:iam::*:*line",
+            "arn:aws:iam::*:*!*",
         ],
     ),
     (&["Bool", "Null"], "aws:SecureTransport", &["true", "false"]),
