@@ -196,7 +196,7 @@ pub(crate) const MULTIVALUED_GLOBAL_KEYS: [&str; 7] = [
 pub(crate) fn is_multivalued(key: &str) -> bool {
     MULTIVALUED_GLOBAL_KEYS
         .iter()
-        .any(|multivalued| multivalued.eq_ignore_ascii_case(key))
+        .any(|multivalued| eq_folded(multivalued, key))
 }
 
 /// Whether two texts are equal when case is disregarded.
@@ -205,6 +205,12 @@ pub(crate) fn eq_folded(left: &str, right: &str) -> bool {
         return left.eq_ignore_ascii_case(right);
     }
     folded(left).eq(folded(right))
+}
+
+/// Whether a text begins with `start` when case is disregarded.
+pub(crate) fn starts_with_folded(text: &str, start: &str) -> bool {
+    let mut text = folded(text);
+    folded(start).all(|character| text.next() == Some(character))
 }
 
 /// The characters of `text` in lower case.

@@ -7,6 +7,7 @@ use super::language::{Class, Matcher, Step, TooMany, as_it_is, literal, witnesse
 use super::resources::Targets;
 use super::sets::Bits;
 use crate::action::Action;
+use crate::context::starts_with_folded;
 use crate::lint::{Service, ServiceAction};
 use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
 use crate::statement::{ActionClause, Statement};
@@ -28,10 +29,7 @@ impl ActionClass<'_> {
         let Some(tag_keys) = &self.tag_keys else {
             return true;
         };
-        let is_of = |name: &str| {
-            key.get(..name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name))
-        };
+        let is_of = |name: &str| starts_with_folded(key, name);
         !TAG_KEYS.iter().any(|name| is_of(name)) || tag_keys.iter().any(|name| is_of(name))
     }
 }

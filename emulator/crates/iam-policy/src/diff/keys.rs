@@ -7,7 +7,7 @@ use super::language::{Class, Matcher, Step, as_it_is, witnesses};
 use super::sets::Bits;
 use super::values;
 use crate::condition::{Condition, Test};
-use crate::context::{RequestContext, eq_folded, is_multivalued};
+use crate::context::{RequestContext, eq_folded, is_multivalued, starts_with_folded};
 use crate::statement::Effect;
 
 /// What a key can be in a request: no value, one or several.
@@ -220,7 +220,7 @@ fn usual_values(key: &str) -> &'static [&'static str] {
         ("aws:principalisawsservice", &["false", "true"]),
         ("aws:userid", &["AIDACKCEVSQ6C2EXAMPLE"]),
     ];
-    let usual = USUAL.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+    let usual = USUAL.iter().find(|(name, _)| eq_folded(name, key));
     usual.map_or(&["other"], |(_, values)| values)
 }
 
@@ -228,9 +228,7 @@ fn usual_values(key: &str) -> &'static [&'static str] {
 ///
 /// Global keys are known. Of a service's own key, a set operator tells.
 fn can_be_several(key: &str, conditions: &[&Condition]) -> bool {
-    let is_global = key
-        .get(..GLOBAL.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(GLOBAL));
+    let is_global = starts_with_folded(key, GLOBAL);
     is_multivalued(key)
         || !is_global
             && conditions

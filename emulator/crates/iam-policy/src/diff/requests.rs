@@ -5,7 +5,7 @@ use super::actions::ActionClass;
 use super::keys::Values;
 use super::principals::Caller;
 use super::resources::Target;
-use crate::context::RequestContext;
+use crate::context::{RequestContext, eq_folded};
 
 /// How a request reaches the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) fn example<'v>(
 /// Whether requests that come in one way have a key, where the way decides it (IAM User Guide, *AWS global condition
 /// context keys*, properties of the network).
 pub(super) fn presence_by_way(key: &str, way: Way) -> Option<Presence> {
-    let is = |name: &str| key.eq_ignore_ascii_case(name);
+    let is = |name: &str| eq_folded(key, name);
     let of_endpoint = is("aws:SourceVpce") || is("aws:SourceVpc") || is("aws:VpcSourceIp");
     match way {
         Way::Endpoint if of_endpoint => Some(Presence::Always),

@@ -9,7 +9,7 @@ use super::principals::{ACCOUNT_DIGITS, partition};
 use super::sets::{self, Bits, Budget, Spent, reach};
 use crate::arn::{ARN_PARTS, split};
 use crate::condition::{Condition, Test};
-use crate::context::RequestContext;
+use crate::context::{RequestContext, eq_folded};
 use crate::pattern::Pattern;
 use crate::resource::{Resource, ResourcePattern};
 
@@ -80,11 +80,11 @@ pub(super) fn is_key(key: &str) -> bool {
 }
 
 pub(super) fn is_account(key: &str) -> bool {
-    key.eq_ignore_ascii_case("aws:ResourceAccount")
+    eq_folded(key, "aws:ResourceAccount")
 }
 
 fn is_region(key: &str) -> bool {
-    key.eq_ignore_ascii_case("aws:RequestedRegion")
+    eq_folded(key, "aws:RequestedRegion")
 }
 
 /// Whether a condition on such a key can be made a pattern for a part of the ARN.

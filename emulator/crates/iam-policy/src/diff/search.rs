@@ -12,7 +12,7 @@ use super::requests::{Presence, Way, example, presence_by_way};
 use super::resources::{self, Patterns, Target, Unsolved};
 use super::sets::{Bits, Budget, reach};
 use super::{Change, Diff, Difference, Undecided};
-use crate::context::RequestContext;
+use crate::context::{RequestContext, eq_folded};
 use crate::decision::Evaluation;
 use crate::document::{PolicyDocument, PolicyType};
 use crate::lint::Service;
@@ -347,7 +347,7 @@ impl<'d, 's> Search<'d, 's> {
     }
 
     fn presence(&self, key: &str, way: Way, action: &ActionClass<'_>) -> Presence {
-        let is_always_set = self.always_set.iter().any(|name| name.eq_ignore_ascii_case(key));
+        let is_always_set = self.always_set.iter().any(|name| eq_folded(name, key));
         presence_by_way(key, way).unwrap_or(match () {
             () if is_always_set => Presence::Always,
             () if !action.can_have(key) => Presence::Never,

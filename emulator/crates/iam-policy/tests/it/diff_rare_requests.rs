@@ -110,3 +110,22 @@ fn a_path_can_have_characters_that_a_name_cannot() {
         );
     }
 }
+
+#[test]
+fn a_key_is_known_however_it_is_folded() {
+    // The Kelvin sign is a `k` in lower case.
+    let with = |key: &str| {
+        format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "shop:TagThing", "Resource": "*", "Condition": {{"ForAllValues:StringEquals": {{"{key}": ["a", "b"]}}}}}}"#
+        )
+    };
+    let narrow = r#"{"Effect": "Allow", "Principal": "*", "Action": "shop:TagThing", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": "a"}, "ForAnyValue:StringEquals": {"aws:Tag\u212aeys": "b"}}}"#;
+    check(&with("aws:TagKeys"), &with(r"aws:Tag\u212aeys"), &[]);
+    check(
+        &with(r"aws:Tag\u212aeys"),
+        narrow,
+        &[
+            "lost access: shop:TagThing on arn:aws:shop:us-east-1:123456789012:box/example by arn:aws:iam::123456789012:user/example: allowed, then implicitDeny",
+        ],
+    );
+}
