@@ -51,6 +51,8 @@ struct DifferenceView<'d> {
     before: Decided<'d>,
     after: Decided<'d>,
     request: RequestView<'d>,
+    /// Condition keys that the request does not have, and with a value of which it would be decided otherwise
+    without: &'d [String],
     /// The request with the old policy, and with the new one: lines for `policy simulate`
     simulate: [SimulationLine<'d>; 2],
 }
@@ -160,6 +162,7 @@ impl<'p> PolicyDiff<'p> {
             before: decided(&difference.before),
             after: decided(&difference.after),
             request: request(),
+            without: &difference.without,
             simulate: [line("before", old), line("after", new)],
         }
     }

@@ -96,6 +96,30 @@ fn each_difference_is_told_with_an_example_and_the_statements_that_decide() {
     assert_eq!((stdout(&output), output.status.code()), (TEXT, Some(1)));
 }
 
+/// A deny that a tag lifts, and one that applies where the tag is absent: an example shows only what is there.
+#[test]
+fn a_key_whose_absence_decides_is_named() {
+    let statement = |condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": "*",
+                "Action": "lookoutvision:ListProjects", "Resource": "*", "Condition": {condition}}}}}"#
+        )
+    };
+    let old = statement(r#"{"StringEquals": {"aws:PrincipalTag/team": "vision"}}"#);
+    let new = statement(r#"{"StringEqualsIfExists": {"aws:PrincipalTag/team": "vision"}}"#);
+    let output = diff(&old, &new, &[]);
+    assert!(
+        stdout(&output).contains("\n  without aws:PrincipalTag/team\n"),
+        "{output:?}"
+    );
+    let output = diff(&old, &new, &["--format", "json"]);
+    let report: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(
+        report["differences"][0]["without"],
+        json!(["aws:PrincipalTag/team"])
+    );
+}
+
 #[test]
 fn the_json_has_lines_for_simulate() {
     let output = diff(OLD, NEW, &["--format", "json"]);
@@ -129,6 +153,7 @@ fn the_json_has_lines_for_simulate() {
                 "decided_by": {"policy_type": "vpc-endpoint", "policy": 0, "statement": 0, "sid": "Line"},
             },
             "request": request,
+            "without": [],
             "simulate": [
                 {"id": "before", "policies": {"vpcEndpoint": old}, "request": request},
                 {"id": "after", "policies": {"vpcEndpoint": new}, "request": request},
@@ -273,7 +298,11 @@ fn policies_that_are_none_are_told_with_their_place() {
         ),
         (
             &["diff", "old.json", "none.json"],
-            "none.json: No such file or directory (os error 2)\n",
+            "none.json: there is no such file\n",
+        ),
+        (
+            &["diff", "-", "old.json"],
+            "standard input is empty, and a policy was to come from there\n",
         ),
         (
             &["diff", "-", "-"],

@@ -66,6 +66,8 @@ pub struct Difference {
     pub after: Evaluation,
     /// A request that is decided so.
     pub example: ExampleRequest,
+    /// Condition keys that the request does not have, and with a value of which it would be decided otherwise.
+    pub without: Vec<String>,
 }
 
 /// What a difference means for access.

@@ -25,7 +25,12 @@ pub(super) fn policy_file(
     name: &str,
     parse: impl Fn(&str) -> Result<PolicyDocument, PolicyError>,
 ) -> Result<PolicyFile, Failure> {
-    let text = text_file::decode(read(path)?);
+    let bytes = read(path)?;
+    if bytes.is_empty() && path == Path::new("-") {
+        let message = "standard input is empty, and a policy was to come from there";
+        return Err(Failure::Mistake(message.to_owned()));
+    }
+    let text = text_file::decode(bytes);
     let text = text.map_err(|error| Failure::Mistake(format!("{name}: {error}")))?;
     let document = parse(&text).map_err(|error| {
         // A line each, whatever a policy's keys and values are: it is read in a terminal.

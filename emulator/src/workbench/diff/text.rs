@@ -24,6 +24,9 @@ impl PolicyDiff<'_> {
             if !with.is_empty() {
                 line(format!("  with:   {with}"));
             }
+            if !difference.without.is_empty() {
+                line(format!("  without {}", difference.without.join(", ")));
+            }
         }
         for undecided in &self.diff.undecided {
             line(match &undecided.clause {

@@ -1,8 +1,11 @@
 //! Both documents side by side: what they say when some of their statements apply.
 
 use super::clauses::{Clauses, entries_of};
+use super::keys::Candidates;
 use super::sets::Bits;
 use super::{Change, Difference, ExampleRequest, Side, Undecided};
+use crate::condition::Condition;
+use crate::context::eq_folded;
 use crate::decision::Decision;
 use crate::document::{PolicyDocument, PolicyType};
 use crate::evaluate::{Policies, evaluate};
@@ -158,12 +161,41 @@ impl<'d> Comparison<'d> {
         };
         let before = decided(self.old, before)?;
         let after = decided(self.new, after)?;
+        let without = self.deciding_absences(&example, (before.decision, after.decision));
         Some(Difference {
             change,
             before,
             after,
             example,
+            without,
         })
+    }
+
+    /// The keys that a request does not have, and with a value of which a document would decide it otherwise.
+    fn deciding_absences(&self, example: &ExampleRequest, decided: (Decision, Decision)) -> Vec<String> {
+        let decision = |document: &PolicyDocument, request: &ExampleRequest| {
+            evaluate(&Attached::alone(document).policies(), &request.request()).decision
+        };
+        let conditions = || self.statements.iter().flat_map(|statement| &statement.conditions);
+        let mut asked: Vec<&str> = Vec::new();
+        for condition in conditions() {
+            let key = condition.key.as_str();
+            if example.context.values(key).is_empty() && !asked.iter().any(|known| eq_folded(known, key)) {
+                asked.push(key);
+            }
+        }
+        asked.retain(|key| {
+            let of_key: Vec<&Condition> = conditions()
+                .filter(|condition| eq_folded(condition.key.as_str(), key))
+                .collect();
+            let candidates = Candidates::of(key, &of_key, &example.context);
+            candidates.present.into_iter().any(|values| {
+                let mut with_key = example.clone();
+                with_key.context.insert_all((*key).to_owned(), values);
+                (decision(self.old, &with_key), decision(self.new, &with_key)) != decided
+            })
+        });
+        asked.into_iter().map(str::to_owned).collect()
     }
 
     /// The accounts that the documents name, and one that none does: examples are taken from these.
