@@ -140,6 +140,10 @@ struct Counted {
     found: u64,
     /// Calls that fit, also those that count for another expectation because of the order
     fitting: u64,
+    /// Calls that fit and came before the turn of the expectation
+    too_early: u64,
+    /// The expectation that the first of them should have waited for
+    before: Option<usize>,
     request_ids: Vec<Uuid>,
     near_misses: Vec<NearMissOfCall>,
 }
@@ -357,19 +361,30 @@ impl Verifier {
             self.turn = index;
             self.counted[index].add(entry);
         } else {
+            for index in fitting {
+                if let Some(other) = self.waits_for(index) {
+                    let counted = &mut self.counted[index];
+                    counted.too_early += 1;
+                    counted.before.get_or_insert(other);
+                }
+            }
             self.out_of_order.add(entry);
         }
+    }
+
+    /// The expectation whose calls must all have come before one counts for this; `None`: it is its turn, or was
+    fn waits_for(&self, index: usize) -> Option<usize> {
+        (self.turn..index)
+            .find(|other| !self.verification.expect[*other].is_met_by(self.counted[*other].found))
     }
 
     /// The expectation that a call counts for, where order matters: the one whose turn it is while that takes more, or the
     /// next that it fits, if those before have enough
     fn next_turn(&self, fitting: &[usize]) -> Option<usize> {
         fitting.iter().copied().find(|index| {
-            let is_before = |other: &usize| (self.turn..*index).contains(other);
-            let mut before = (0..self.counted.len()).filter(is_before);
             *index >= self.turn
                 && self.counted[*index].found < self.verification.expect[*index].times.most()
-                && before.all(|other| self.verification.expect[other].is_met_by(self.counted[other].found))
+                && self.waits_for(*index).is_none()
         })
     }
 
@@ -455,6 +470,8 @@ impl Verifier {
                             false => Vec::new(),
                         },
                         found,
+                        too_early: counted.too_early,
+                        before: counted.before.map(|other| expect[other].name()),
                         request_ids: counted.request_ids,
                     },
                 );
@@ -486,12 +503,13 @@ impl Counted {
         }
     }
 
-    /// Keeps the calls that differ in the fewest members; of those alike, the newest
+    /// Keeps the calls of the operation before others, and of those the ones that differ in the fewest members; of those
+    /// alike, the newest
     fn note_near_miss(&mut self, near_miss: NearMissOfCall) {
         let place = self
             .near_misses
             .iter()
-            .position(|other| other.differs.len() >= near_miss.differs.len());
+            .position(|other| other.distance() >= near_miss.distance());
         self.near_misses
             .insert(place.unwrap_or(self.near_misses.len()), near_miss);
         self.near_misses.truncate(NEAR_MISSES_MAX);

@@ -445,7 +445,7 @@ async fn a_test_says_in_one_sentence_which_calls_it_expects() -> Result<(), Box<
         error.to_string(),
         format!(
             "operation ListProjects: expected at least 1, found 0\n  nearest: {id}: operation is DetectAnomalies, expected \
-             ListProjects"
+             ListProjects\n1 of 2 expectations satisfied"
         )
     );
     assert_eq!(format!("{error:?}"), error.to_string());

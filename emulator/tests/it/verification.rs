@@ -47,7 +47,8 @@ async fn what_is_missing_is_told_with_the_call_that_comes_nearest() {
     assert_eq!(
         report["results"][0],
         json!({
-            "name": "two detections", "satisfied": false, "expected": "exactly 2", "found": 0, "request_ids": [],
+            "name": "two detections", "satisfied": false, "expected": "exactly 2", "found": 0, "too_early": 0, "before": null,
+            "request_ids": [],
             "near_misses": [
                 {"request_id": near_id, "differs": [{"member": "resource", "expected": "*model/myProject/myModel", "found": MODEL_1}]},
                 {"request_id": far.header("x-amzn-requestid").unwrap(), "differs": [
@@ -62,7 +63,7 @@ async fn what_is_missing_is_told_with_the_call_that_comes_nearest() {
         report["text"].as_str().unwrap(),
         format!(
             "two detections: expected exactly 2, found 0\n  nearest: {near_id}: resource is {MODEL_1}, expected \
-             *model/myProject/myModel\n"
+             *model/myProject/myModel\n2 of 3 expectations satisfied\n"
         )
     );
 }
@@ -188,6 +189,39 @@ async fn bounds_order_and_others_are_kept() {
     let order = json!({"expect": [describe, list(json!({"at_least": 1}))], "in_order": true});
     let order = report(&emulator, &order).await;
     assert_eq!(order["out_of_order"][0]["operation"], "ListProjects");
+    assert_eq!(
+        (&order["results"][1]["found"], &order["results"][1]["too_early"]),
+        (&json!(1), &json!(1))
+    );
+    let order = json!({"expect": [describe, list(json!({"at_least": 2}))], "in_order": true});
+    let order = report(&emulator, &order).await;
+    let text = order["text"].as_str().unwrap();
+    assert!(
+        text.contains(
+            "operation ListProjects: expected at least 2, found 1, and 1 before operation DescribeProject\nout of order: "
+        ) && text.ends_with("\n1 of 2 expectations satisfied\n"),
+        "{text}"
+    );
+}
+
+/// Of two calls that differ in one member each, the one of the operation that is expected comes nearest.
+#[tokio::test]
+async fn a_call_of_the_same_operation_comes_nearest() {
+    let emulator = emulator().await;
+    let same = Call::detect("1").send(&emulator).await;
+    Call::get("/2020-11-20/projects").send(&emulator).await;
+    let pattern = json!({"operation": "DetectAnomalies", "status": 404, "decision": "implicitDeny"});
+    let report = report(&emulator, &json!({"expect": [{"match": pattern}]})).await;
+    let nearest = &report["results"][0]["near_misses"][0]["request_id"];
+    assert_eq!(nearest, same.header("x-amzn-requestid").unwrap());
+
+    let expect =
+        ["ListProjects", "DetectAnomalies"].map(|operation| json!({"match": {"operation": operation}}));
+    let order = super::verification::report(&emulator, &json!({"expect": expect, "in_order": true})).await;
+    let text = order["text"].as_str().unwrap();
+    let expected =
+        "operation DetectAnomalies: expected at least 1, found 1, but before operation ListProjects\n";
+    assert!(text.starts_with(expected), "{text}");
 }
 
 #[tokio::test]
@@ -261,7 +295,7 @@ async fn what_a_client_wrote_ends_no_line_of_a_report() {
         .as_str()
         .unwrap()
         .to_owned();
-    assert_eq!(text.lines().count(), 2, "{text}");
+    assert_eq!(text.lines().count(), 3, "{text}");
     assert!(
         text.chars()
             .all(|character| character == '\n' || !character.is_control()),

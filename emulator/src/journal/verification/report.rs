@@ -38,6 +38,10 @@ pub(super) struct ResultOfExpectation {
     #[schema(example = "exactly 2")]
     pub(super) expected: String,
     pub(super) found: u64,
+    /// Calls that did not count, because `in_order` is asked for and those of `before` were still missing
+    pub(super) too_early: u64,
+    /// The expectation that they came before
+    pub(super) before: Option<String>,
     /// Those that were counted; the first 100
     pub(super) request_ids: Vec<Uuid>,
     /// Where calls are missing: those that come nearest
@@ -49,6 +53,17 @@ pub(super) struct ResultOfExpectation {
 pub(super) struct NearMissOfCall {
     pub(super) request_id: Uuid,
     pub(super) differs: Vec<Difference>,
+}
+
+impl NearMissOfCall {
+    /// How far a call is from what was expected: one of another operation is farther than any of the same
+    pub(super) fn distance(&self) -> (bool, usize) {
+        let is_other_operation = self
+            .differs
+            .iter()
+            .any(|difference| difference.member == "operation");
+        (is_other_operation, self.differs.len())
+    }
 }
 
 /// A call in a few words
@@ -137,9 +152,11 @@ impl Report {
                 "{}: expected {}, found {}",
                 escape(&result.name),
                 result.expected,
-                result.found
+                result.found_in_words()
             );
-            if let Some(nearest) = result.near_misses.first() {
+            if result.before.is_some() {
+                // They are listed below.
+            } else if let Some(nearest) = result.near_misses.first() {
                 let differs: Vec<_> = nearest.differs.iter().map(Difference::describe).collect();
                 let _ = writeln!(text, "  nearest: {}: {}", nearest.request_id, differs.join("; "));
             } else if self.requests == 0 {
@@ -158,6 +175,24 @@ impl Report {
                 let _ = writeln!(text, "{title}: {more} more");
             }
         }
+        let satisfied = self.results.iter().filter(|result| result.satisfied).count();
+        let _ = writeln!(
+            text,
+            "{satisfied} of {} expectations satisfied",
+            self.results.len()
+        );
         text
+    }
+}
+
+impl ResultOfExpectation {
+    /// `2, but before list the models`
+    fn found_in_words(&self) -> String {
+        let Self { found, too_early, .. } = self;
+        match self.before.as_deref().map(escape) {
+            None => found.to_string(),
+            Some(before) if *found == 0 => format!("{too_early}, but before {before}"),
+            Some(before) => format!("{found}, and {too_early} before {before}"),
+        }
     }
 }
