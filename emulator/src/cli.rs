@@ -1,5 +1,10 @@
 //! The command line: one file a subcommand, options before environment before file before default.
 
+#![deny(
+    clippy::print_stderr,
+    reason = "`eprintln!` panics where standard error is a file on a full disk"
+)]
+
 use std::{
     ffi::OsString,
     io::{self, Write as _},
@@ -14,6 +19,13 @@ use crate::{
     config::{LogFormat, LogLevel, Overrides, listen_address},
     settings::LogRequests,
 };
+
+/// Tells something on standard error, a line of it; what cannot be written there is lost, and the status says it all
+macro_rules! report {
+    ($($text:tt)*) => {
+        $crate::cli::output::report_text(&format!("{}\n", format_args!($($text)*)))
+    };
+}
 
 mod certs;
 mod check;

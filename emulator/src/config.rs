@@ -41,7 +41,7 @@ use self::{
     source::{ConfigFile, Defaults, Source},
 };
 pub(crate) use self::{
-    files::NamedFile,
+    files::{NamedFile, in_our_words},
     problems::{Problem, Problems},
     schema::SCHEMA,
     source::Overrides,

@@ -41,7 +41,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Its mode is 0600 from the beginning.
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let mut file = temporary_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(&target)?;
@@ -63,7 +63,20 @@ pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     // As it will be written: beside its place.
-    tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map(drop)
+    temporary_in(folder.unwrap_or(Path::new("."))).map(drop)
+}
+
+/// A file of a name of its own in a folder
+fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    // `NamedTempFile::new_in` names the temporary file in its errors; whoever asked names the file that was meant.
+    tempfile::Builder::new().make_in(folder, |path| {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(path)
+    })
 }
 
 /// Makes a folder and those that it lies in, as far as they are missing, each with mode 0700

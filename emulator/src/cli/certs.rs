@@ -18,12 +18,12 @@ pub(super) fn run(options: CertsOptions) -> u8 {
     let config = match Config::load(&overrides) {
         Ok(config) => config,
         Err(problems) => {
-            eprintln!("{problems}");
+            report!("{problems}");
             return EXIT_USAGE;
         }
     };
     let Some(folder) = &config.process.certs else {
-        eprintln!("certs: the configuration names no folder");
+        report!("certs: the configuration names no folder");
         return EXIT_USAGE;
     };
     let made = config
@@ -36,7 +36,7 @@ pub(super) fn run(options: CertsOptions) -> u8 {
             output::status(output::print(text.as_bytes()), EXIT_OK)
         }
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             EXIT_FAILED
         }
     }

@@ -54,7 +54,7 @@ pub(super) fn man(options: &ManOptions) -> u8 {
     match pages(directory) {
         Ok(()) => EXIT_OK,
         Err(error) => {
-            eprintln!("{}: {error}", directory.display());
+            report!("{}: {error}", directory.display());
             EXIT_FAILED
         }
     }

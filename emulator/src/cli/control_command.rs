@@ -16,6 +16,7 @@ use super::{
     format::FormatOption,
     output::OutputLost,
 };
+use crate::config::in_our_words;
 
 /// Whom to ask, and how to print what it says
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The file cannot be read
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), in_our_words(error))]
     File {
         path: PathBuf,
         #[source]
@@ -88,7 +89,7 @@ impl Failure {
 /// The status that a subcommand ends with, when it has told why it could not do what it was asked to
 pub(super) fn status(done: Result<u8, Failure>) -> u8 {
     done.unwrap_or_else(|failure| {
-        eprintln!("{failure}");
+        report!("{failure}");
         failure.exit_code()
     })
 }

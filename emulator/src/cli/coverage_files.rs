@@ -61,17 +61,17 @@ impl CoverageOptions {
             })?;
             let without_file = report.without_file();
             if format.needs_files() && without_file > 0 {
-                eprintln!(
+                report!(
                     "left out of `{}`, because {format} speaks of lines of files: policies that have none of their own \
                      ({without_file})",
                     file.display()
                 );
             }
         }
-        eprintln!("{}", report.summary());
+        report!("{}", report.summary());
         match self.coverage_min {
             Some(least) if report.percent() < u64::from(least) => {
-                eprintln!("that is less than {least} %");
+                report!("that is less than {least} %");
                 Ok(Met::No)
             }
             _ => Ok(Met::Yes),

@@ -137,7 +137,7 @@ pub(super) fn run(options: &DoctorOptions) -> u8 {
     let control = match options.control.client() {
         Ok(control) => control,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             return error.exit_code();
         }
     };

@@ -74,7 +74,7 @@ pub(super) fn run(options: &EnvOptions) -> u8 {
     match printed {
         Ok(text) => output::status(output::print(&text), EXIT_OK),
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             error.exit_code()
         }
     }
@@ -89,7 +89,7 @@ fn warn_of_variables_that_stay(control: &ControlClient, target: &str) -> Result<
         .map(|(name, _)| name.as_str())
         .collect();
     if !staying.is_empty() {
-        eprintln!(
+        report!(
             "the file of GITHUB_ENV cannot unset variables; unset in each step, because they would lead clients elsewhere: {}",
             staying.join(", ")
         );

@@ -32,7 +32,7 @@ use super::{
     coverage_files::{CoverageOptions, Met},
     expected_calls,
     logging::Log,
-    serve,
+    output, serve,
     state_files::StateFileOptions,
 };
 use crate::{
@@ -85,7 +85,7 @@ pub(super) fn run(options: ExecOptions) -> u8 {
     let expected = match options.verify.as_deref().map(expected_calls::read).transpose() {
         Ok(expected) => expected,
         Err(mistake) => {
-            eprintln!("{mistake}");
+            report!("{mistake}");
             return EXIT_USAGE;
         }
     };
@@ -131,7 +131,7 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
                 .prefix("lookoutvision-emulator-")
                 .tempdir();
             let folder = folder.map_err(|error| {
-                eprintln!("no folder for the certificate authority: {error}");
+                report!("no folder for the certificate authority: {error}");
                 EXIT_FAILED
             });
             Some(folder?)
@@ -187,7 +187,7 @@ async fn exec(
     if let Some(path) = journal
         && let Err((path, error)) = write_journal(&emulator, path)
     {
-        eprintln!(
+        report!(
             "the journal could not be written to `{}`: {error}",
             path.display()
         );
@@ -201,10 +201,10 @@ async fn exec(
         match verified {
             Ok(report) => {
                 is_good &= report.is_satisfied();
-                eprint!("{}", report.into_text());
+                output::report_text(&report.into_text());
             }
             Err(error) => {
-                eprintln!("{error}");
+                report!("{error}");
                 is_good = false;
             }
         }
@@ -213,7 +213,7 @@ async fn exec(
         match coverage.report(emulator.coverage_report()) {
             Ok(met) => is_good &= met == Met::Yes,
             Err(message) => {
-                eprintln!("{message}");
+                report!("{message}");
                 is_good = false;
             }
         }
@@ -253,7 +253,7 @@ pub(super) fn changes_for_command(emulator: &Emulator) -> Vec<Change> {
 /// Tells that a command could not be run, and which exit code says so
 pub(super) fn not_run(command: &[OsString], error: &io::Error) -> u8 {
     let name = command.first().map(|name| name.display().to_string());
-    eprintln!("`{}` could not be run: {error}", name.unwrap_or_default());
+    report!("`{}` could not be run: {error}", name.unwrap_or_default());
     // As shells do: not found, or found and not to be executed.
     match error.kind() {
         io::ErrorKind::NotFound => 127,

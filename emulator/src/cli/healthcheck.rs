@@ -28,7 +28,7 @@ pub(super) fn run(options: &HealthcheckOptions) -> u8 {
     let control = match options.control.client() {
         Ok(control) => control,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             return error.exit_code();
         }
     };
@@ -38,7 +38,7 @@ pub(super) fn run(options: &HealthcheckOptions) -> u8 {
             Ok(_) => return EXIT_OK,
             Err(_) if Instant::now() < end => thread::sleep(PAUSE),
             Err(error) => {
-                eprintln!("{}/ready: {error}", control.url());
+                report!("{}/ready: {error}", control.url());
                 return EXIT_FAILED;
             }
         }

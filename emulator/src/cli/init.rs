@@ -114,7 +114,7 @@ pub(super) fn run(options: &InitOptions) -> u8 {
             output::status(output::print(text.as_bytes()), EXIT_OK)
         }
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             match error {
                 InitError::Exist(_) | InitError::NotAFolder(_) => EXIT_USAGE,
                 InitError::Io { .. } => EXIT_FAILED,

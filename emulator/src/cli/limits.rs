@@ -33,7 +33,7 @@ pub(super) fn run(options: &LimitsOptions) -> u8 {
     match listed(options) {
         Ok(text) => output::status(output::print(&text), EXIT_OK),
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             error.exit_code()
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn start(format: LogFormat, level: LogLevel) -> Log {
     let (lines, log) = match LogWriter::start(std::io::stderr()) {
         Ok(writer) => (lines(format, is_terminal, writer.clone()), Log(Some(writer))),
         Err(error) => {
-            eprintln!("no thread for the log, which is written by those who serve: {error}");
+            report!("no thread for the log, which is written by those who serve: {error}");
             (lines(format, is_terminal, std::io::stderr), Log(None))
         }
     };

@@ -1,4 +1,4 @@
-//! Standard output: where every command prints what it was asked for.
+//! Standard output, where every command prints what it was asked for, and standard error.
 //!
 //! A report that is lost or cut short, on a full disk behind `> report.json`, fails the command, so that nobody takes it for a
 //! whole one. A pipe whose reader is gone is no loss: `| head -1` has seen what it wanted.
@@ -52,12 +52,19 @@ pub(super) fn after(written: io::Result<()>) -> Result<Reader, OutputLost> {
     }
 }
 
+/// Writes a text to standard error
+///
+/// There is nobody left to hear that it could not be written: what the command does goes on, and its status tells the rest.
+pub(super) fn report_text(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// The status of a command that would end with `code`, had it printed everything
 pub(super) fn status(printed: Result<Reader, OutputLost>, code: u8) -> u8 {
     match printed {
         Ok(_) => code,
         Err(lost) => {
-            eprintln!("{lost}");
+            report!("{lost}");
             EXIT_FAILED
         }
     }

@@ -157,7 +157,7 @@ fn change(options: &FileOptions, method: Method) -> Result<u8, Failure> {
     }
     let put: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     for warning in put["warnings"].as_array().into_iter().flatten() {
-        eprintln!("{}", told(file, &tree, "warning: ", warning));
+        report!("{}", told(file, &tree, "warning: ", warning));
     }
     let ids = match &put["ids"] {
         Value::Array(ids) => ids.clone(),

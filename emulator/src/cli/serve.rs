@@ -93,7 +93,7 @@ pub(super) fn load(
 ) -> Result<(Arc<Config>, Log), u8> {
     let config = Config::load_and_probe(overrides, |process| probe(&own(process)));
     let config = config.map_err(|problems| {
-        eprintln!("{problems}");
+        report!("{problems}");
         EXIT_USAGE
     })?;
     let config = Config {
@@ -119,7 +119,7 @@ pub(super) fn runtime() -> Result<Runtime, u8> {
         _ => Builder::new_multi_thread(),
     };
     builder.enable_all().build().map_err(|error| {
-        eprintln!("the runtime could not be started: {error}");
+        report!("the runtime could not be started: {error}");
         EXIT_FAILED
     })
 }
@@ -135,7 +135,7 @@ pub(super) async fn start(
 ) -> Result<Emulator, u8> {
     let started = Emulator::start_with(config, published, imported).await;
     started.map_err(|StartError(problems)| {
-        eprintln!("{problems}");
+        report!("{problems}");
         EXIT_USAGE
     })
 }
@@ -197,7 +197,7 @@ async fn serve(
     let (mut stop_signals, mut hangup) = match signals {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("signals cannot be waited for: {error}");
+            report!("signals cannot be waited for: {error}");
             return EXIT_FAILED;
         }
     };

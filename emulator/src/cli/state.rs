@@ -5,7 +5,10 @@
 //! $ lookoutvision-emulator state import trained.json
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use clap::{Args, Subcommand};
@@ -59,7 +62,7 @@ pub(super) fn run(command: &StateCommand) -> u8 {
     match done {
         Ok(()) => EXIT_OK,
         Err(failure) => {
-            eprintln!("{failure}");
+            report!("{failure}");
             failure.exit_code()
         }
     }
@@ -75,9 +78,15 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
         print(&state)?;
         return Ok(());
     }
-    owner_only::write_whole(&options.file, &state).map_err(|error| Failure::File {
-        path: options.file.clone(),
-        error,
+    owner_only::write_whole(&options.file, &state).map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::NotFound => "its folder is not there".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::Mistake(format!(
+            "`{}` cannot be written: {reason}",
+            options.file.display()
+        ))
     })
 }
 
@@ -91,7 +100,7 @@ fn import(options: &ImportOptions) -> Result<(), Failure> {
     let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     for left_out in answer["left_out"].as_array().into_iter().flatten() {
         let text = |name: &str| left_out[name].as_str().unwrap_or_default();
-        eprintln!(
+        report!(
             "{}: {}: left out: {}",
             options.file.display(),
             text("path"),

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::EXIT_USAGE;
 use crate::{
+    config::in_our_words,
     emulator::ImportedState,
     owner_only,
     runtime::state_document::{NotPut, StateDocument},
@@ -32,7 +33,7 @@ impl StateFileOptions {
         if let Some(file) = &self.export_on_exit {
             // Not after hours of work.
             owner_only::check_writable(file).map_err(|error| {
-                eprintln!(
+                report!(
                     "--export-on-exit: `{}` cannot be written: {error}",
                     file.display()
                 );
@@ -43,7 +44,7 @@ impl StateFileOptions {
             return Ok(None);
         };
         let document = fs::read(file)
-            .map_err(|error| error.to_string())
+            .map_err(|error| in_our_words(&error))
             .and_then(|bytes| {
                 StateDocument::parse(&bytes).map_err(|misfit| NotPut::from(misfit).to_string())
             });
@@ -53,7 +54,7 @@ impl StateFileOptions {
                 document,
             })),
             Err(message) => {
-                eprintln!("{}: {message}", file.display());
+                report!("{}: {message}", file.display());
                 Err(EXIT_USAGE)
             }
         }
@@ -67,7 +68,7 @@ impl StateFileOptions {
         match owner_only::write_whole(file, state().as_bytes()) {
             Ok(()) => true,
             Err(error) => {
-                eprintln!("the state could not be written to `{}`: {error}", file.display());
+                report!("the state could not be written to `{}`: {error}", file.display());
                 false
             }
         }

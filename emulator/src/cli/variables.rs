@@ -31,7 +31,7 @@ pub(super) fn overrides() -> Overrides {
 pub(super) fn checked(run: impl FnOnce() -> u8) -> u8 {
     let mistakes = mistakes();
     for mistake in &mistakes {
-        eprintln!("{mistake}");
+        report!("{mistake}");
     }
     if mistakes.is_empty() { run() } else { EXIT_USAGE }
 }

@@ -203,7 +203,8 @@ impl Files {
     }
 }
 
-fn in_our_words(error: &io::Error) -> String {
+/// Why a file cannot be read
+pub(crate) fn in_our_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

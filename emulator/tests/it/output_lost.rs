@@ -170,3 +170,29 @@ async fn a_full_disk_behind_standard_output_fails_every_command_and_a_closed_pip
     });
     judged.await.unwrap();
 }
+
+/// What a command has to say on standard error is lost there, and no reason to say it in a trace.
+#[test]
+fn a_full_disk_behind_standard_error_changes_no_status() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        ("requests --control http://127.0.0.1:1", 1),
+        ("policy lint nowhere.json", 64),
+        ("policy test nowhere.yaml", 64),
+        ("policy diff nowhere.json nowhere.json", 64),
+        ("check --config nowhere.yaml", 64),
+        ("state export --control http://127.0.0.1:1 state.json", 1),
+        ("exec -- ./nowhere", 127),
+        ("healthcheck --control http://127.0.0.1:1", 1),
+        ("requests --nowhere", 64),
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments.split(' '))
+            .current_dir(folder.path())
+            .stderr(full);
+        let status = command.status().unwrap();
+        assert_eq!(status.code(), Some(expected), "{arguments}");
+    }
+}

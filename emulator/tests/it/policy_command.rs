@@ -147,7 +147,7 @@ fn lint_reads_standard_input_and_names_a_missing_file() {
     );
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "`nowhere.json` cannot be read: No such file or directory (os error 2)\n"
+        "`nowhere.json` cannot be read: there is no such file\n"
     );
 }
 

@@ -684,6 +684,11 @@ async fn the_commands_export_and_import() {
         .await
         .expect("it runs");
     assert_eq!(code, Some(64));
+    let unwritable = in_folder(&["state", "export", "nowhere/state.json"])
+        .await
+        .expect("it runs");
+    let message = "`nowhere/state.json` cannot be written: its folder is not there\n";
+    assert_eq!(unwritable, (Some(64), message.to_owned()));
     let (code, printed) = run(
         folder.path(),
         &["state", "export", "x", "--control", "http://127.0.0.1:1"],

@@ -13,7 +13,7 @@ use super::{
     surroundings::{ControlAnswers, Surroundings, Variables},
 };
 use crate::{
-    cli::{EXIT_FAILED, EXIT_USAGE, ServeOptions, control_client::ControlClient, exec, serve},
+    cli::{EXIT_FAILED, EXIT_USAGE, ServeOptions, control_client::ControlClient, exec, output, serve},
     config::Config,
     control::diagnosis::{Finding, Status},
     network::host_name::{EmulatedHost, HostName},
@@ -26,7 +26,7 @@ pub(super) fn run(command: &[OsString], form: ReportForm) -> u8 {
     let options = match serve_options() {
         Ok(options) => options,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             return EXIT_USAGE;
         }
     };
@@ -56,7 +56,7 @@ async fn observe(config: Arc<Config>, command: &[OsString], form: ReportForm) ->
     let proxy = match RefusingProxy::start().await {
         Ok(proxy) => proxy,
         Err(error) => {
-            eprintln!("the proxy could not be started: {error}");
+            report!("the proxy could not be started: {error}");
             emulator.stop().await;
             return EXIT_FAILED;
         }
@@ -83,14 +83,14 @@ async fn observe(config: Arc<Config>, command: &[OsString], form: ReportForm) ->
             let calls = calls(&proxy.tried(), surroundings.control.as_ref().ok(), &findings);
             findings.extend(calls);
             // Standard output is the command's alone.
-            eprint!("{}", report(&findings, form));
+            output::report_text(&report(&findings, form));
             match code {
                 0 if has_problem(&findings) => EXIT_FAILED,
                 code => code,
             }
         }
         Err(error) => {
-            eprintln!("the surroundings could not be looked at: {error}");
+            report!("the surroundings could not be looked at: {error}");
             if code == 0 { EXIT_FAILED } else { code }
         }
     };

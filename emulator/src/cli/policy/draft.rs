@@ -130,7 +130,7 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
     let answered: Answered = serde_json::from_str(&answer)
         .map_err(|error| Failure::Unknown(format!("the answer is no draft: {error}")))?;
     print(format!("{}\n", answered.policy_text.trim_end()).as_bytes())?;
-    eprintln!("{}", answered.summary);
+    report!("{}", answered.summary);
     for opened in &answered.opens {
         let text = |name: &str| opened[name].as_str().unwrap_or("-");
         let line = format!(
@@ -139,20 +139,20 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
             text("resource"),
             text("principal")
         );
-        eprintln!("was denied and would be allowed: {}", client_text::escape(&line));
+        report!("was denied and would be allowed: {}", client_text::escape(&line));
     }
     for generalisation in &answered.generalisations {
-        eprintln!("so that AWS takes a document of its length: {generalisation}");
+        report!("so that AWS takes a document of its length: {generalisation}");
     }
     if answered.evicted > 0 {
-        eprintln!(
+        report!(
             "note: calls that were evicted from the journal and are not considered: {}",
             answered.evicted
         );
     }
     for finding in &answered.findings {
         let message = finding["message"].as_str().unwrap_or_default();
-        eprintln!("policy lint: {}", client_text::escape(message));
+        report!("policy lint: {}", client_text::escape(message));
     }
     Ok(EXIT_OK)
 }

@@ -17,7 +17,10 @@ use serde::Serialize;
 use super::{LintFormat, LintOptions};
 use crate::{
     cli::{EXIT_OK, EXIT_USAGE, output, progress::working},
-    config::text_file::{self, NOT_A_PATH},
+    config::{
+        in_our_words,
+        text_file::{self, NOT_A_PATH},
+    },
     services::vocabulary::{self, Surroundings},
 };
 
@@ -44,7 +47,7 @@ pub(super) fn run(options: &LintOptions) -> u8 {
         Report::of(&options.files, policy_type, &mut io::stdin().lock())
     });
     for message in &report.unreadable {
-        eprintln!("{message}");
+        report!("{message}");
     }
     let printed = output::print_by(|out| report.write(options.format, out));
     output::status(printed, report.exit_code(options.deny_warnings))
@@ -133,7 +136,7 @@ fn read(name: &str, input: io::Result<impl Read>) -> Result<String, String> {
         Err(_) if text_file::is_document(name) => Err(format!(
             "{NOT_A_PATH}; put it into a file and name that, or pipe it to `policy lint -`"
         )),
-        Err(error) => Err(format!("`{name}` cannot be read: {error}")),
+        Err(error) => Err(format!("`{name}` cannot be read: {}", in_our_words(&error))),
         Ok(length) if length as u64 > FILE_BYTES_MAX => Err(format!(
             "`{name}` cannot be read: it has more than {FILE_BYTES_MAX} bytes, which no policy has"
         )),

@@ -56,7 +56,7 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
         }) => EXIT_USAGE,
         Ok(_) => EXIT_OK,
         Err(Broken::Input(error)) => {
-            eprintln!("standard input cannot be read: {error}");
+            report!("standard input cannot be read: {error}");
             EXIT_FAILED
         }
         Err(Broken::Output(error)) => output::status(output::after(Err(error)), EXIT_OK),

@@ -117,7 +117,7 @@ fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
     print(printed.as_bytes())?;
     if options.format.format == Format::Text {
         for finding in report["findings"].as_array().into_iter().flatten() {
-            eprintln!("{}", client_text::escape(&finding_line(options, finding)));
+            report!("{}", client_text::escape(&finding_line(options, finding)));
         }
     }
     let has = |name: &str| report[name].as_u64().is_some_and(|number| number > 0);

@@ -40,7 +40,7 @@ pub(super) fn follow(
             Ok(Some(event)) => event,
             Ok(None) => return Ok(EXIT_OK),
             Err(Failure::Control(error @ ControlError::Unreachable { .. })) => {
-                eprintln!("{error}\nit was there before: waiting until one answers again");
+                report!("{error}\nit was there before: waiting until one answers again");
                 match wait_for_another(control) {
                     Some(event) => event,
                     None => return Ok(EXIT_OK),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use super::tree::{Mistakes, Place, Spot};
 use crate::{
     authorization::PolicyChanges,
     config::{
-        Problem,
+        Problem, in_our_words,
         text_file::{self, NOT_A_PATH},
         yaml::Position,
     },
@@ -180,10 +180,7 @@ pub(super) fn read_file(file: &Path) -> Result<String, String> {
     let name = file.display();
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    read.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("`{name}` cannot be read: there is no such file"),
-        _ => format!("`{name}` cannot be read: {error}"),
-    })?;
+    read.map_err(|error| format!("`{name}` cannot be read: {}", in_our_words(&error)))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!(
             "`{name}` cannot be read: it has more than {FILE_BYTES_MAX} bytes"
