@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 mod counts;
 mod follow;
-mod line;
+pub(super) mod line;
 
 use self::counts::CountsOptions;
 use super::{
@@ -100,8 +100,11 @@ pub(super) fn run(options: &RequestsOptions) -> u8 {
 fn list(options: &RequestsOptions) -> Result<u8, Failure> {
     let control = options.common.control.client()?;
     if !options.follow {
-        let (printed, _) = entries(&control, &options.parameters, options.common.format.format)?;
+        let (printed, last) = entries(&control, &options.parameters, options.common.format.format)?;
         print(&printed)?;
+        if last.is_none() {
+            warn_of_fault(&control, &options.parameters)?;
+        }
         return Ok(EXIT_OK);
     }
     if let Some((name, _)) = options
@@ -113,6 +116,33 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
         return Err(Failure::Mistake(text));
     }
     follow::follow(&control, &options.parameters, options.common.format.format)
+}
+
+/// Says so where a filter names a fault that there is not, and that no request has met
+fn warn_of_fault(control: &ControlClient, parameters: &[(String, String)]) -> Result<(), Failure> {
+    let Some((_, asked)) = parameters.iter().find(|(name, _)| name == "fault") else {
+        return Ok(());
+    };
+    let read = |target: &str| -> Result<Value, Failure> {
+        serde_json::from_slice(&control.get(target)?)
+            .map_err(|error| Failure::Unknown(format!("`{target}` answered something else: {error}")))
+    };
+    let (present, counts) = (read("/faults")?, read("/requests/counts?by=fault")?);
+    let of = |list: &Value, member: &str| -> Vec<String> {
+        let elements = list.as_array().into_iter().flatten();
+        let names = elements.filter_map(|element| element[member].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let known = [of(&present, "name"), of(&counts["counts"], "fault")].concat();
+    if known.contains(asked) {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let meant = client_text::spelling::meant(asked, &known);
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    let warning = format!("there is no fault `{asked}`, and no request has met one of this name{meant}");
+    report!("{}", client_text::escape(&warning));
+    Ok(())
 }
 
 /// What is printed of the entries that are asked for, and the request id of the last of them

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     EXIT_OK,
@@ -87,7 +87,12 @@ fn list(common: &CommonOptions) -> Result<u8, Failure> {
 
 fn set(SetOptions { common, name, state }: &SetOptions) -> Result<u8, Failure> {
     let body = json!({"state": state}).to_string();
-    send(common, Method::PUT, &target(name), body.into())?;
+    let answer = send(common, Method::PUT, &target(name), body.into())?;
+    let set: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    for warning in set["warnings"].as_array().into_iter().flatten() {
+        let warning = warning.as_str().unwrap_or_default();
+        report!("warning: {}", client_text::escape(warning));
+    }
     Ok(EXIT_OK)
 }
 

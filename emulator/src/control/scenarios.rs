@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use lookoutvision::scenarios::{self, CHARACTERS_MAX};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
@@ -24,6 +24,13 @@ struct ScenarioChange {
     state: String,
 }
 
+/// A scenario was set, and may not do what was meant
+#[derive(Serialize, ToSchema)]
+struct ScenarioSet {
+    /// What is odd about it: no rule speaks of a scenario of this name
+    warnings: Vec<String>,
+}
+
 /// The state of each scenario that was set, or that a rule speaks of; one that nobody has set is `Started`
 #[utoipa::path(
     get, path = "/scenarios", tag = "rules",
@@ -38,6 +45,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
     put, path = "/scenarios/{name}", tag = "rules", request_body = ScenarioChange,
     params(("name" = String, Path, description = "name of the scenario")),
     responses(
+        (status = 200, body = ScenarioSet, description = "done, and no rule speaks of a scenario of this name"),
         (status = 204, description = "done"),
         (status = 400, description = "`InvalidScenario`"),
         (status = 409, description = "`LimitExceeded`"),
@@ -59,11 +67,16 @@ pub(super) async fn set(
             });
         }
     }
-    let set = shared
-        .space
-        .run_blocking(move |space| space.set_scenario(&name, &state));
-    set.await.map_err(refusal)?;
-    no_content()
+    let set = shared.space.run_blocking(move |space| {
+        space.set_scenario(&name, &state)?;
+        Ok(space.unused_scenario(&name))
+    });
+    match set.await.map_err(refusal)? {
+        Some(warning) => json_answer(&ScenarioSet {
+            warnings: vec![warning],
+        }),
+        None => no_content(),
+    }
 }
 
 /// Puts a scenario back to `Started`

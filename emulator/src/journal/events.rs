@@ -44,6 +44,14 @@ pub(crate) struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) message: Option<Arc<str>>,
+    /// The scenario that was set
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) scenario: Option<Arc<str>>,
+    /// The state that the scenario is in now
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) state: Option<Arc<str>>,
 }
 
 impl Change {
@@ -54,6 +62,8 @@ impl Change {
             kind,
             failed: false,
             message: None,
+            scenario: None,
+            state: None,
         }
     }
 }

@@ -150,6 +150,16 @@ impl Space {
         self.journal.note_change(Change::of(kind, time));
     }
 
+    /// Tells listeners which scenario was put into which state
+    pub(crate) fn note_scenario(&self, name: &str, state: &str) {
+        let time = self.clock().now();
+        self.journal.note_change(Change {
+            scenario: Some(name.into()),
+            state: Some(state.into()),
+            ..Change::of(ChangeKind::Scenario, time)
+        });
+    }
+
     /// Tells listeners that the configuration was read anew and is not in force
     pub(crate) fn note_refused_reload(&self, reasons: &str) {
         let time = self.clock().now();

@@ -298,6 +298,16 @@ async fn a_scenario_is_moved_on_by_a_rule_and_by_a_test() {
     let set = control(&emulator, "PUT", "/scenarios/line", r#"{"state": "cold"}"#).await;
     assert_eq!(set.status, 204, "{set:?}");
     assert_eq!(last_of(&emulator).await, "default", "no rule is for that state");
+    let misspelt = control(&emulator, "PUT", "/scenarios/lime", r#"{"state": "cold"}"#).await;
+    assert_eq!(misspelt.status, 200, "{misspelt:?}");
+    assert_eq!(
+        misspelt.json(),
+        json!({"warnings": ["no rule speaks of the scenario `lime`; did you mean `line`?"]})
+    );
+    assert_eq!(
+        control(&emulator, "DELETE", "/scenarios/lime", "").await.status,
+        204
+    );
     let unknown = control(&emulator, "DELETE", "/scenarios/lime", "").await;
     assert_eq!(unknown.status, 404, "{unknown:?}");
     assert!(unknown.text().contains("did you mean `line`?"), "{unknown:?}");
@@ -565,7 +575,10 @@ async fn a_person_changes_scenarios_from_the_command_line() {
         run(&["scenarios", "list"]),
         done("no scenarios: no rule speaks of any\n")
     );
-    assert_eq!(run(&["scenarios", "set", "line 7/a+b", "warm"]), done(""));
+    assert_eq!(
+        run(&["scenarios", "set", "line 7/a+b", "warm"]),
+        done("warning: no rule speaks of the scenario `line 7/a+b`\n")
+    );
     assert_eq!(run(&["scenarios", "list"]), done("line 7/a+b: warm\n"));
     assert_eq!(
         run(&["scenarios", "list", "--format", "json"]),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::surroundings::Surroundings;
-use crate::control::diagnosis::Finding;
+use crate::{cli::requests::line::fault, control::diagnosis::Finding};
 
 /// Whether an emulator answers
 pub(super) fn control(surroundings: &Surroundings) -> Vec<Finding> {
@@ -34,7 +34,11 @@ pub(super) fn refusals(surroundings: &Surroundings) -> Vec<Finding> {
     let Ok(answers) = &surroundings.control else {
         return Vec::new();
     };
-    let is_refused = |request: &&Value| request["status"].as_u64().is_some_and(|status| status >= 400);
+    let is_refused = |request: &&Value| match request["status"].as_u64() {
+        Some(status) => status >= 400,
+        // A client that hangs up is not refused; one whose connection a fault cut is.
+        None => request["fault"].is_string(),
+    };
     let mut refused: Vec<&Value> = answers
         .requests
         .iter()
@@ -53,7 +57,8 @@ pub(super) fn refusals(surroundings: &Surroundings) -> Vec<Finding> {
         .into_iter()
         .map(|request| {
             Finding::warning("refusals", line(request)).cure(format!(
-                "`curl {}/requests/REQUEST_ID` tells all about one of them: statements, clauses, canonical request",
+                "`lookoutvision-emulator requests explain REQUEST_ID --control {}` tells of a denial which changes of the \
+                 policies would let it through",
                 answers.url
             ))
         })
@@ -72,8 +77,12 @@ fn line(request: &Value) -> String {
         .find_map(|member| request[member].as_str())
         .map(|why| format!(": {why}"))
         .unwrap_or_default();
+    let status = match request["status"].as_u64() {
+        Some(status) => format!("{status} {}", text("error_code")),
+        None => "broken off".to_owned(),
+    };
     format!(
-        "{} {} {} by {} in {}, {} {}{why}",
+        "{} {} {} by {} in {}, {status}{why}{}",
         text("time"),
         text("request_id"),
         text("operation"),
@@ -84,8 +93,7 @@ fn line(request: &Value) -> String {
         request["entry_point"]["vpc_endpoint_id"]
             .as_str()
             .unwrap_or("no endpoint"),
-        request["status"],
-        text("error_code"),
+        fault(request),
     )
 }
 

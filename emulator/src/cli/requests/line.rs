@@ -37,9 +37,10 @@ pub(super) fn line(entry: &Value, columns: Option<usize>) -> String {
         true => &entry["summary"],
         false => &entry["message"],
     };
-    let why = why
+    let mut why = why
         .as_str()
         .map_or(String::new(), |why| format!(": {}", client_text::escape(why)));
+    why.push_str(&fault(entry));
     let (principal, resource) = (text(&entry["principal"]), text(&entry["resource"]));
     let (time, request_id) = (time(&entry["time"]), text(&entry["request_id"]));
     let told = [text(&entry["status"]), text(&entry["operation"]), decision].join(" ");
@@ -58,6 +59,19 @@ pub(super) fn line(entry: &Value, columns: Option<usize>) -> String {
         false => short + &why,
     };
     format!("{}\n", cut(&line, columns))
+}
+
+/// The fault that made the error, or kept the answer from the client, where the rest of the line does not name it
+pub(in crate::cli) fn fault(entry: &Value) -> String {
+    let Some(name) = entry["fault"].as_str() else {
+        return String::new();
+    };
+    let is_error = entry["status"].as_u64().is_none_or(|status| status >= 400);
+    let message = entry["message"].as_str().unwrap_or_default();
+    match is_error && !message.contains(&format!("fault `{name}`")) {
+        true => format!(" (fault `{}`)", client_text::escape(name)),
+        false => String::new(),
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -122,6 +136,23 @@ mod tests {
              arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/2 655d1c0e-0000-4000-8000-000000000000: implicit \
              deny: no VPC endpoint policy allows it\n"
         );
+    }
+
+    #[test]
+    fn a_fault_that_made_the_error_is_named_once() {
+        let met = |status: Value, message: &str| {
+            line(
+                &json!({"status": status, "error_code": "ThrottlingException", "message": message, "fault": "busy"}),
+                None,
+            )
+        };
+        assert_eq!(
+            met(json!(429), "Rate exceeded"),
+            "- 429 - ThrottlingException - - -: Rate exceeded (fault `busy`)\n"
+        );
+        let told = met(Value::Null, "the fault `busy` reset the connection");
+        assert_eq!(told.matches("busy").count(), 1, "{told}");
+        assert!(!met(json!(200), "").contains("busy"), "a delay has made no error");
     }
 
     #[test]

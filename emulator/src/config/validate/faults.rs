@@ -288,19 +288,31 @@ fn effect(
 fn error(written: FaultEffect, when: &When, place: &Place, report: &Report<'_>) -> Option<InjectedError> {
     let text = written.error?;
     let error_place = place.child("error");
+    let operations_with = |code: &str| {
+        let mut operations = injected::operations_with(code);
+        operations.retain_mut(|(service, operations)| {
+            operations.retain(|name| when.operation.as_ref().is_none_or(|pattern| pattern.fits(name)));
+            when.service.is_none_or(|asked| asked == *service) && !operations.is_empty()
+        });
+        operations
+    };
     let codes = injected::codes();
     let Some(code) = codes.iter().copied().find(|code| *code == text) else {
+        // One of another service would be refused as well.
+        let mut fitting = codes;
+        fitting.retain(|code| !operations_with(code).is_empty());
+        let fitting = if fitting.is_empty() {
+            injected::codes()
+        } else {
+            fitting
+        };
         let message = format!(
             "`{text}` is no error that can be injected; {}",
-            suggestion(&text, &codes)
+            suggestion(&text, &fitting)
         );
         return report.refuse(&error_place, message);
     };
-    let mut operations = injected::operations_with(code);
-    operations.retain_mut(|(service, operations)| {
-        operations.retain(|name| when.operation.as_ref().is_none_or(|pattern| pattern.fits(name)));
-        when.service.is_none_or(|asked| asked == *service) && !operations.is_empty()
-    });
+    let operations = operations_with(code);
     if operations.is_empty() {
         let message = format!("`{code}` is an error of none of the operations that `when` asks for");
         return report.refuse(&error_place, message);

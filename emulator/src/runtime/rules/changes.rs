@@ -210,23 +210,27 @@ impl Space {
     /// The state of every scenario that was set, or that a rule speaks of
     pub(crate) fn scenario_states(&self) -> BTreeMap<String, String> {
         let snapshot = self.snapshot();
-        let projects = snapshot.settings.lookoutvision.projects.iter();
-        let declared = projects.flat_map(|project| {
-            let of_models = project.models.iter().flat_map(|model| &model.detect_anomalies);
-            of_models.chain(&project.detect_anomalies)
-        });
-        let put = snapshot.rules.iter().flat_map(|(_, put)| &put.rules);
-        let rules = declared.chain(put.map(|put| &*put.rule));
-        let spoken_of = rules.flat_map(|rule| rule.when.scenario.keys().chain(rule.set_scenario.keys()));
-        let mut states: BTreeMap<String, String> = spoken_of
-            .map(|name| (name.to_string(), scenarios::STARTED.to_owned()))
-            .collect();
+        let started = |name| (name, scenarios::STARTED.to_owned());
+        let mut states: BTreeMap<String, String> = scenarios_of_rules(&snapshot).map(started).collect();
         let set = snapshot.generation.scenarios.lock();
         states.extend(
             set.iter()
                 .map(|(name, state)| (name.to_string(), state.to_string())),
         );
         states
+    }
+
+    /// What to know of a scenario that no rule speaks of, whose state is of no consequence; `None`: some rule does
+    pub(crate) fn unused_scenario(&self, name: &str) -> Option<String> {
+        let snapshot = self.snapshot();
+        let known: Vec<String> = scenarios_of_rules(&snapshot).collect();
+        if known.iter().any(|known| known == name) {
+            return None;
+        }
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let meant = spelling::meant(name, &known);
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        Some(format!("no rule speaks of the scenario `{name}`{meant}"))
     }
 
     /// Puts a scenario into a state
@@ -249,7 +253,7 @@ impl Space {
             .commit_records(&|| vec![record_of_scenario(name, state)])?;
         *states = next;
         drop(states);
-        self.note_change(ChangeKind::Scenario);
+        self.note_scenario(name, state);
         Ok(())
     }
 
@@ -274,9 +278,22 @@ impl Space {
             .commit_records(&|| vec![RecordChange::remove(Table::Scenarios, name)])?;
         states.remove(name);
         drop(states);
-        self.note_change(ChangeKind::Scenario);
+        self.note_scenario(name, scenarios::STARTED);
         Ok(())
     }
+}
+
+/// The scenarios that rules speak of, more than once where several do
+fn scenarios_of_rules(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    let projects = snapshot.settings.lookoutvision.projects.iter();
+    let declared = projects.flat_map(|project| {
+        let of_models = project.models.iter().flat_map(|model| &model.detect_anomalies);
+        of_models.chain(&project.detect_anomalies)
+    });
+    let put = snapshot.rules.iter().flat_map(|(_, put)| &put.rules);
+    let rules = declared.chain(put.map(|put| &*put.rule));
+    let names = rules.flat_map(|rule| rule.when.scenario.keys().chain(rule.set_scenario.keys()));
+    names.map(ToString::to_string)
 }
 
 /// What the configuration says of the project of a model: for every Region, or for its own
