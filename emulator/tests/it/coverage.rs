@@ -282,7 +282,7 @@ async fn every_format_is_served_and_a_minimum_is_met_or_not() {
             .map(|argument| (*argument).to_owned())
             .collect()
     };
-    let printed = check_command(with(&["--minimum", "66"]), 0, "").await;
+    let printed = check_command(with(&["--format", "json", "--minimum", "66"]), 0, "").await;
     let off = control(&emulator, "PUT", "/coverage", r#"{"enabled": false}"#).await;
     assert_eq!(off.status, 204);
     let told =
@@ -298,6 +298,39 @@ async fn every_format_is_served_and_a_minimum_is_met_or_not() {
     let missed = "1 of 2 statements covered (50 %), less than 100 %";
     check_command(with(&["--fail-under", "statement=100,condition=80"]), 1, missed).await;
     check_command(with(&["--fail-under", "line=1"]), 64, "`line` is not one of").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_reads_how_often_each_statement_matched() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("endpoint.json"), POLICY).unwrap();
+    let configuration = "coverage: true\nendpoint_policy: endpoint.json\n";
+    fs::write(folder.path().join("emulator.yaml"), configuration).unwrap();
+    let process = Process::start(folder.path());
+    process.send(&Call::detect("1")).await.unwrap();
+    let with = |options: &[&str]| {
+        let own = ["--control", process.control_url()].map(str::to_owned);
+        options
+            .iter()
+            .map(|option| (*option).to_owned())
+            .chain(own)
+            .collect::<Vec<_>>()
+    };
+    let printed = check_command(with(&[]), 0, "").await;
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(
+        lines[..2],
+        ["endpoint.json", "  requests  statement"],
+        "{printed}"
+    );
+    assert!(lines[2].starts_with("         1  0"), "{printed}");
+    assert!(
+        lines[3].starts_with("         0  1") && lines[3].contains(", at line "),
+        "{printed}"
+    );
+    assert!(printed.contains(" % covered: 1 of 2 statements, "), "{printed}");
+    let json = check_command(with(&["--format", "json"]), 0, "").await;
+    assert!(serde_json::from_str::<Value>(&json).is_ok(), "{json}");
 }
 
 /// Runs `policy coverage` beside the emulator, and hands over what it prints

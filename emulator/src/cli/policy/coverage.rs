@@ -1,8 +1,18 @@
 //! `policy coverage`: which parts of the policies the requests to a running emulator have come to.
+//!
+//! ```text
+//! $ lookoutvision-emulator policy coverage
+//! endpoint.json
+//!   requests  statement
+//!          4  0 (Line)
+//!          0  1, at line 12
+//! 50 % covered: 1 of 2 statements, 4 of 8 elements, 0 of 0 conditions
+//! ```
 
-use std::{path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::Args;
+use client_text::escape;
 use serde::Deserialize;
 
 use crate::{
@@ -19,14 +29,14 @@ use crate::{
 pub(in crate::cli) struct CoverageOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Form of the report: json, html, lcov, cobertura, junit or sarif
+    /// Form of the report: text, json, html, lcov, cobertura, junit or sarif
     #[arg(
         long,
         value_name = "FORMAT",
         env = "LOOKOUTVISION_EMULATOR_FORMAT",
-        default_value = "json"
+        default_value = "text"
     )]
-    format: CoverageFormat,
+    format: ReportFormat,
     /// File that the report goes to, in place of standard output
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_OUTPUT")]
     output: Option<PathBuf>,
@@ -48,6 +58,15 @@ pub(in crate::cli) struct CoverageOptions {
     fail_under: Vec<FailUnder>,
 }
 
+/// The form of the report that is printed
+#[derive(Debug, Clone, Copy)]
+enum ReportFormat {
+    /// For a person
+    Text,
+    /// As `GET /coverage` has it
+    Of(CoverageFormat),
+}
+
 /// The least of one kind of units
 #[derive(Debug, Clone, Copy)]
 struct FailUnder {
@@ -64,9 +83,26 @@ enum Kind {
 
 /// What is read of the report in JSON
 #[derive(Deserialize)]
-struct Totals {
+struct Report {
+    documents: Vec<Document>,
     totals: ByKind,
     percent: u64,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    policy_type: String,
+    attached_to: Option<String>,
+    file: Option<String>,
+    statements: Vec<Statement>,
+}
+
+#[derive(Deserialize)]
+struct Statement {
+    statement: usize,
+    sid: Option<String>,
+    line: usize,
+    matched: u64,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +126,7 @@ pub(super) fn run(options: &CoverageOptions) -> u8 {
     {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             error.exit_code()
         }
     }
@@ -103,24 +139,25 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
         .get("x-coverage-enabled")
         .is_some_and(|enabled| enabled == "false")
     {
-        eprintln!(
+        report!(
             "requests are not counted, so this is what was counted before, if anything: set `coverage: true` in the \
              configuration, or `curl -X PUT {}/coverage -d '{{\"enabled\": true}}'`",
             control.url()
         );
     }
     let json = answer.body;
-    let totals: Totals = serde_json::from_slice(&json)
+    let covered: Report = serde_json::from_slice(&json)
         .map_err(|error| ControlError::Refused(format!("`/coverage` answered something else: {error}")))?;
     let report = match options.format {
-        CoverageFormat::Json => json,
-        format => working("waiting for the report", || {
+        ReportFormat::Text => covered.to_string().into(),
+        ReportFormat::Of(CoverageFormat::Json) => json,
+        ReportFormat::Of(format) => working("waiting for the report", || {
             control.get(&format!("/coverage?format={format}"))
         })?,
     };
     let written = match &options.output {
         Some(file) => std::fs::write(file, &report).map_err(|error| {
-            eprintln!(
+            report!(
                 "the coverage could not be written to `{}`: {error}",
                 file.display()
             );
@@ -133,34 +170,85 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
     if let Err(code) = written {
         return Ok(code);
     }
-    let misses = misses(options, &totals);
+    let misses = misses(options, &covered);
     for miss in &misses {
-        eprintln!("{miss}");
+        report!("{miss}");
     }
     Ok(if misses.is_empty() { EXIT_OK } else { EXIT_FAILED })
 }
 
 /// What is covered less than was asked for, one sentence each
-fn misses(options: &CoverageOptions, totals: &Totals) -> Vec<String> {
+fn misses(options: &CoverageOptions, report: &Report) -> Vec<String> {
     let minimum = options
         .minimum
         .map(u64::from)
-        .filter(|least| totals.percent < *least);
-    let overall = minimum.map(|least| format!("{} % covered, less than {least} %", totals.percent));
+        .filter(|least| report.percent < *least);
+    let overall = minimum.map(|least| format!("{} % covered, less than {least} %", report.percent));
     let of_kinds = options
         .fail_under
         .iter()
         .filter_map(|FailUnder { kind, percent }| {
             let (name, Covered { covered, of }) = match kind {
-                Kind::Statement => ("statements", &totals.totals.statements),
-                Kind::Element => ("elements", &totals.totals.elements),
-                Kind::Condition => ("conditions", &totals.totals.conditions),
+                Kind::Statement => ("statements", &report.totals.statements),
+                Kind::Element => ("elements", &report.totals.elements),
+                Kind::Condition => ("conditions", &report.totals.conditions),
             };
             let found = (covered * 100).checked_div(*of).unwrap_or(100);
             (found < *percent)
                 .then(|| format!("{covered} of {of} {name} covered ({found} %), less than {percent} %"))
         });
     overall.into_iter().chain(of_kinds).collect()
+}
+
+/// A table of statements for each document, and how much is covered
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for document in &self.documents {
+            let name = match (&document.file, &document.attached_to) {
+                (Some(file), _) => file.clone(),
+                (None, Some(attached_to)) => format!("{} of {attached_to}", document.policy_type),
+                (None, None) => document.policy_type.clone(),
+            };
+            writeln!(f, "{}\n  requests  statement", escape(&name))?;
+            for statement in &document.statements {
+                write!(f, "  {:>8}  {}", statement.matched, statement.statement)?;
+                if let Some(sid) = &statement.sid {
+                    write!(f, " ({})", escape(sid))?;
+                }
+                if statement.matched == 0 {
+                    write!(f, ", at line {}", statement.line)?;
+                }
+                writeln!(f)?;
+            }
+        }
+        let ByKind {
+            statements,
+            elements,
+            conditions,
+        } = &self.totals;
+        writeln!(
+            f,
+            "{} % covered: {} of {} statements, {} of {} elements, {} of {} conditions",
+            self.percent,
+            statements.covered,
+            statements.of,
+            elements.covered,
+            elements.of,
+            conditions.covered,
+            conditions.of
+        )
+    }
+}
+
+impl FromStr for ReportFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            other => other.parse().map(Self::Of),
+        }
+    }
 }
 
 impl FromStr for FailUnder {

@@ -128,14 +128,14 @@ fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
         Ok(report) => report,
         Err(problems) => {
             for problem in problems {
-                eprintln!("{problem}");
+                report!("{problem}");
             }
             return not_run;
         }
     };
     if report.is_empty() {
         let filter = options.filter.as_deref().unwrap_or_default();
-        eprintln!("no test has `{}` in its name", client_text::escape(filter));
+        report!("no test has `{}` in its name", client_text::escape(filter));
         return not_run;
     }
     let files = policy_files(&run.files);
@@ -148,7 +148,7 @@ fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
         Ok(Met::Yes) if !report.has_failed() => EXIT_OK,
         Ok(Met::Yes | Met::No) => EXIT_FAILED,
         Err(message) => {
-            eprintln!("{message}");
+            report!("{message}");
             EXIT_FAILED
         }
     };
@@ -170,6 +170,12 @@ fn watch(options: &TestOptions) -> Result<u8, OutputLost> {
         if told.reader == Reader::Gone {
             return Ok(told.code);
         }
+        let files = before.len();
+        report!(
+            "{:.0}: watching {files} {}",
+            Timestamp::now(),
+            if files == 1 { "file" } else { "files" }
+        );
         let now = SystemTime::now();
         let is_meanwhile = |modified: SystemTime| modified > looked_at && modified <= now;
         if before
