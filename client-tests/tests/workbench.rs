@@ -60,14 +60,30 @@ fn every_command_of_the_pull_request_checks_passes_in_a_new_folder() -> Result<(
         let folder = tempfile::tempdir()?;
         // What the page says to have committed.
         let mut found = vec![
-            "lookoutvision-emulator init".to_owned(),
-            "lookoutvision-emulator policy matrix > matrix.txt".to_owned(),
+            "lookoutvision-emulator init vision".to_owned(),
+            "lookoutvision-emulator policy matrix --config vision/emulator.yaml > vision/matrix.txt"
+                .to_owned(),
             // The branch that the pull request is for, in a repository that is its own remote.
             "git init --quiet --initial-branch main && git remote add origin .".to_owned(),
             "git add . && git -c user.name=test -c user.email=test@example.com commit --quiet -m base"
                 .to_owned(),
         ];
-        commands(&serde_saphyr::from_str(&block)?, &mut found);
+        let mut of_page = Vec::new();
+        commands(&serde_saphyr::from_str(&block)?, &mut of_page);
+        // The program was built with the tests, from the folder that is cloned and installed here.
+        let [clone, install, checks @ ..] = of_page.as_slice() else {
+            return Err(format!("no clone and no install: {block}").into());
+        };
+        assert!(
+            clone.starts_with("git clone ") && clone.ends_with("/OWNER/lookoutvision-emulator ../sources"),
+            "{clone}"
+        );
+        let installed = install.strip_prefix("cargo install --locked --path ../sources/");
+        let manifest = xtask::workspace_root()
+            .join(installed.unwrap_or(install))
+            .join("Cargo.toml");
+        assert!(manifest.is_file(), "{install}");
+        found.extend_from_slice(checks);
         assert!(found.len() > 5, "{block}");
         for command in found {
             let output = Command::new("bash")

@@ -33,7 +33,7 @@ pub(super) enum PolicyCommand {
     Matrix(matrix::MatrixOptions),
     /// Print what two policies say differently, each difference with a request that shows it
     Diff(diff::DiffOptions),
-    /// Print which calls of the journal would be decided otherwise under a policy that is not attached
+    /// Print which calls of the journal would be decided otherwise than is recorded, under a policy that is not attached
     WhatIf(what_if::WhatIfOptions),
 }
 
