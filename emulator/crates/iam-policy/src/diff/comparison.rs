@@ -1,17 +1,20 @@
 //! Both documents side by side: what they say when some of their statements apply.
 
+use std::fmt;
+use std::mem::discriminant;
+
 use super::clauses::{Clauses, entries_of};
 use super::keys::Candidates;
 use super::sets::Bits;
 use super::{Change, Difference, ExampleRequest, Side, Undecided};
 use crate::condition::Condition;
-use crate::context::eq_folded;
+use crate::context::{eq_folded, folded};
 use crate::decision::Decision;
 use crate::document::{PolicyDocument, PolicyType};
 use crate::evaluate::{Policies, evaluate};
 use crate::principal::PrincipalPattern;
 use crate::resource::ResourcePattern;
-use crate::statement::{Effect, Statement};
+use crate::statement::{ActionClause, Effect, ResourceClause, Statement};
 
 /// Both documents, the statements of the old one before those of the new.
 pub(super) struct Comparison<'d> {
@@ -50,6 +53,11 @@ impl<'d> Comparison<'d> {
                     .is_some_and(|statement| in_old.contains(statement) && in_new.contains(statement))
             }),
         }
+    }
+
+    /// Whether both documents have the same statements, in whatever order.
+    pub(super) fn is_of_equals(&self) -> bool {
+        (0..self.statements.len()).all(|index| self.shared.has(index))
     }
 
     pub(super) fn policy_type(&self) -> PolicyType {
@@ -275,7 +283,7 @@ impl<'d> Comparison<'d> {
     }
 }
 
-/// A statement as it was read, without its identifier.
+/// A statement as it was read, without its identifier and with its lists in one order, which decides nothing.
 fn all_but_its_name(statement: &Statement) -> String {
     let Statement {
         sid: _,
@@ -285,7 +293,33 @@ fn all_but_its_name(statement: &Statement) -> String {
         resource,
         conditions,
     } = statement;
-    format!("{effect:?} {principal:?} {action:?} {resource:?} {conditions:?}")
+    let principal = principal
+        .as_ref()
+        .map(|clause| (discriminant(clause), sorted(clause.entries())));
+    let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = action;
+    let action = (discriminant(action), sorted(actions));
+    let resource = resource.as_ref().map(|clause| {
+        let (ResourceClause::Resource(entries) | ResourceClause::NotResource(entries)) = clause;
+        (discriminant(clause), sorted(entries))
+    });
+    let conditions: Vec<_> = conditions
+        .iter()
+        .map(|condition| {
+            let key: String = folded(condition.key.as_str()).collect();
+            (condition.operator, key, sorted(&condition.texts))
+        })
+        .collect();
+    format!(
+        "{effect:?} {principal:?} {action:?} {resource:?} {:?}",
+        sorted(&conditions)
+    )
+}
+
+/// The entries of a list as they were read, in an order that depends on nothing else.
+fn sorted<T: fmt::Debug>(entries: &[T]) -> Vec<String> {
+    let mut entries: Vec<String> = entries.iter().map(|entry| format!("{entry:?}")).collect();
+    entries.sort_unstable();
+    entries
 }
 
 /// A document as all that is attached.

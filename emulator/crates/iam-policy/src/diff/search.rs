@@ -41,6 +41,13 @@ pub(super) fn run(
 ) -> Diff {
     let mut budget = Budget::new(classes_max);
     let comparison = Comparison::of(old, new);
+    if comparison.is_of_equals() {
+        return Diff {
+            differences: Vec::new(),
+            undecided: Vec::new(),
+            classes: 0,
+        };
+    }
     let mut found = Found::new();
     let mut undecided = match Search::prepare(comparison, service) {
         Err(why) => vec![why],

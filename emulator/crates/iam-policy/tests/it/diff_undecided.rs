@@ -168,14 +168,59 @@ fn what_is_not_solved_is_undecided_and_says_where() {
 #[test]
 fn more_classes_than_may_be_looked_at_are_undecided() {
     let old = document(ALLOW_ALL, PolicyType::VpcEndpoint);
-    let found = diff(&old, &old, &SERVICE, 5);
+    // The same in other words.
+    let new = document(
+        &ALLOW_ALL.replace(
+            r#""Principal": "*""#,
+            r#""Principal": {"AWS": ["*", "123456789012"]}"#,
+        ),
+        PolicyType::VpcEndpoint,
+    );
+    let found = diff(&old, &new, &SERVICE, 5);
     assert_eq!((found.has_new_access(), found.classes), (None, 5));
     assert_eq!(
         found.undecided[0].reason,
         "there are more than 5 classes of requests"
     );
     assert_eq!(
-        diff(&old, &old, &SERVICE, CLASSES_MAX).has_new_access(),
+        diff(&old, &new, &SERVICE, CLASSES_MAX).has_new_access(),
         Some(false)
     );
+}
+
+#[test]
+fn a_document_does_not_differ_from_itself_in_another_order_whatever_its_clauses() {
+    let statement = |effect: &str, values: &str, actions: &str| {
+        format!(
+            r#"{{"Effect": "{effect}", "Principal": "*", "Action": {actions}, "Resource": "arn:aws:shop:*:*:thing/${{aws:username}}/*",
+                "Condition": {{"StringLike": {{"aws:PrincipalTag/team": {values}}}, "NumericLessThan": {{"aws:PrincipalTag/team": "3"}}}}}}"#
+        )
+    };
+    let actions = [
+        r#"["shop:ReadThing", "shop:Write*"]"#,
+        r#"["shop:Write*", "shop:ReadThing"]"#,
+    ];
+    let values = [r#"["${aws:SourceVpc}", "a*"]"#, r#"["a*", "${aws:SourceVpc}"]"#];
+    let [old, new] = [0, 1].map(|order| {
+        let allow = statement("Allow", values[order], actions[order]);
+        let deny = statement("Deny", values[0], actions[1 - order]);
+        document(
+            &match order {
+                0 => format!("{allow}, {deny}"),
+                _ => format!("{deny}, {allow}"),
+            },
+            PolicyType::VpcEndpoint,
+        )
+    });
+    // Not one class need be looked at.
+    let found = diff(&old, &new, &SERVICE, 0);
+    assert_eq!(found.undecided, []);
+    assert_eq!(found.has_new_access(), Some(false));
+    assert!(found.differences.is_empty());
+    // One value less is a difference.
+    let narrower = document(
+        &statement("Allow", r#""a*""#, actions[0]),
+        PolicyType::VpcEndpoint,
+    );
+    assert_ne!(diff(&old, &narrower, &SERVICE, 0).undecided, []);
 }
