@@ -24,15 +24,14 @@ pub(crate) struct TemporaryCredentials {
 impl TemporaryCredentials {
     pub(crate) fn fresh(expires_at: Timestamp) -> Self {
         let random = SystemRandom::new();
-        let mut bytes = [0; 16 + 30 + 96];
+        let mut bytes = [0; ID_RANDOM_LETTERS + 30 + 96];
         random
             .fill(&mut bytes)
             .expect("the system has random bytes, or there would be no certificates either");
-        let (id, rest) = bytes.split_at(16);
+        let (id, rest) = bytes.split_at(ID_RANDOM_LETTERS);
         let (secret, token) = rest.split_at(30);
-        // IAM User Guide, *IAM identifiers*: `ASIA` begins the ids of temporary keys.
-        let letter = |byte: &u8| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)]);
-        let id: String = "ASIA".chars().chain(id.iter().map(letter)).collect();
+        let letter = |byte: &u8| char::from(ID_LETTERS[usize::from(byte % 32)]);
+        let id: String = ID_PREFIX.chars().chain(id.iter().map(letter)).collect();
         Self {
             access_key_id: id
                 .parse()
@@ -41,6 +40,13 @@ impl TemporaryCredentials {
             session_token: SessionToken::new(&BASE64_STANDARD.encode(token)),
             expires_at,
         }
+    }
+
+    /// Whether an access key id looks like those of [`fresh`](Self::fresh)
+    pub(crate) fn is_id(text: &str) -> bool {
+        text.strip_prefix(ID_PREFIX).is_some_and(|rest| {
+            rest.len() == ID_RANDOM_LETTERS && rest.bytes().all(|byte| ID_LETTERS.contains(&byte))
+        })
     }
 
     /// What signatures are checked with
@@ -52,6 +58,11 @@ impl TemporaryCredentials {
         )
     }
 }
+
+/// Begins the ids of temporary keys (IAM User Guide, *IAM identifiers*)
+const ID_PREFIX: &str = "ASIA";
+const ID_RANDOM_LETTERS: usize = 16;
+const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// The secret as it stands in the state file
 mod secret_access_key {

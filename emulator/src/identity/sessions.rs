@@ -5,14 +5,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
     sync::Arc,
 };
 
 use iam_policy::PolicyDocument;
 use jiff::Timestamp;
+use lookoutvision::constraints;
 use serde::{Deserialize, Serialize};
 
-use super::credentials::TemporaryCredentials;
+use super::{credentials::TemporaryCredentials, is_tag_text};
 use crate::{
     identity::Identities,
     identity::{AccessKey, Credentials, Principal, Role},
@@ -161,6 +163,43 @@ pub(crate) fn session_id(role: &Role, session_name: &str) -> String {
 }
 
 const KEPT_AFTER_EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Whether a text can be a session's tag key, and its value with it
+///
+/// # Errors
+/// IAM User Guide, *Tags for IAM and STS resources*: what is too long, what has characters that tags cannot have, and keys
+/// that begin with `aws:`.
+pub(crate) fn check_session_tag(key: &str, value: &str) -> Result<(), SessionTagFault> {
+    if !is_tag_text(key, 1, 128) {
+        return Err(SessionTagFault::Key);
+    }
+    if constraints::is_reserved_tag_key(key) {
+        return Err(SessionTagFault::Reserved);
+    }
+    if !is_tag_text(value, 0, 256) {
+        return Err(SessionTagFault::Value);
+    }
+    Ok(())
+}
+
+/// Whether two keys name the same session tag (IAM User Guide, *Pass session tags in AWS STS*: case is ignored)
+pub(crate) fn is_same_session_tag(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// Why something cannot be a session tag
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SessionTagFault {
+    #[error("a session tag's key has 1 to 128 letters, digits, blanks or _.:/=+-@")]
+    Key,
+    #[error("a session tag's value has up to 256 letters, digits, blanks or _.:/=+-@")]
+    Value,
+    #[error("keys of session tags that begin with `aws:` are reserved for AWS")]
+    Reserved,
+}
+
+/// How long a session can last, in seconds (AWS STS API reference, `AssumeRole`, `DurationSeconds`)
+pub(crate) const SESSION_SECONDS: RangeInclusive<u32> = 900..=43_200;
 
 #[cfg(test)]
 mod tests {

@@ -405,7 +405,7 @@ async fn what_is_not_understood_or_has_no_room_is_refused_by_its_path_and_change
     let before = control(&emulator, "GET", "/state", "").await.text().to_owned();
     let project = json!({"region": "us-west-2", "name": "new", "created": "2026-01-02T03:04:05Z"});
     let session = json!({
-        "access_key_id": "ASIA1", "role_arn": "arn:aws:iam::123456789012:role/inspector", "session_name": "line-7",
+        "access_key_id": "ASIAAAAAAAAAAAAAAAA2", "role_arn": "arn:aws:iam::123456789012:role/inspector", "session_name": "line-7",
         "issued_at": "2026-01-02T03:04:05Z", "expires_at": "2026-01-02T04:04:05Z",
     });
     let with = |session: &Value, name: &str, value: Value| {

@@ -22,6 +22,7 @@ roles:
 ";
 const MODEL: &str = "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/1";
 const DATE: &str = "2026-01-02T03:04:05Z";
+const END_OF_DATES: &str = "9999-12-30T22:00:00.999999999Z";
 const LONG_AGO: &str = "-009999-01-02T01:59:59Z";
 
 fn project(more: &Value) -> Value {
@@ -51,7 +52,7 @@ fn token(more: &Value) -> Value {
 }
 
 fn session(more: &Value) -> Value {
-    let session = json!({"access_key_id": "ASIA1", "role_arn": "arn:aws:iam::123456789012:role/inspector",
+    let session = json!({"access_key_id": "ASIAAAAAAAAAAAAAAAA2", "role_arn": "arn:aws:iam::123456789012:role/inspector",
                          "session_name": "line-7", "issued_at": DATE, "expires_at": "2026-01-02T04:04:05Z"});
     with(&session, more)
 }
@@ -317,6 +318,66 @@ async fn what_no_call_can_have_come_to_is_refused_by_its_path_and_its_neighbour_
             json!([session(&json!({"expires_at": "2026-01-02T15:04:05Z"}))]),
             json!([session(&json!({"expires_at": "2026-01-02T15:04:06Z"}))]),
             "/role_sessions/0/expires_at".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"expires_at": "2026-01-02T15:04:05Z"}))]),
+            json!([session(&json!({"expires_at": "2026-01-02T15:04:05.5Z"}))]),
+            "/role_sessions/0/expires_at".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(
+                &json!({"issued_at": "9999-12-30T21:59:59Z", "expires_at": END_OF_DATES})
+            )]),
+            json!([session(&json!({"expires_at": END_OF_DATES}))]),
+            "/role_sessions/0/expires_at".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"access_key_id": "ASIA234567ABCDEFGHIJ"}))]),
+            json!([session(&json!({"access_key_id": "ASIA1"}))]),
+            "/role_sessions/0/access_key_id".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"access_key_id": "ASIA234567ABCDEFGHIJ"}))]),
+            json!([session(&json!({"access_key_id": "AKIA234567ABCDEFGHIJ"}))]),
+            "/role_sessions/0/access_key_id".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"secret_access_key": "s", "session_token": "t"}))]),
+            json!([session(&json!({"secret_access_key": "", "session_token": "t"}))]),
+            "/role_sessions/0/secret_access_key".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"secret_access_key": "s", "session_token": "t"}))]),
+            json!([session(&json!({"secret_access_key": "s", "session_token": ""}))]),
+            "/role_sessions/0/session_token".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(
+                &json!({"tags": {"a": "", "b": ""}, "transitive_tag_keys": ["a", "b"]})
+            )]),
+            json!([session(
+                &json!({"tags": {"a": "", "b": ""}, "transitive_tag_keys": ["a", "a"]})
+            )]),
+            "/role_sessions/0/transitive_tag_keys/1".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"tags": {"team": "v"}}))]),
+            json!([session(&json!({"tags": {"aws:team": "v"}}))]),
+            "/role_sessions/0/tags/aws:team".to_owned(),
+        ),
+        (
+            "role_sessions",
+            json!([session(&json!({"tags": {"team": "v"}}))]),
+            json!([session(&json!({"tags": {"Team": "v", "team": "v"}}))]),
+            "/role_sessions/0/tags/team".to_owned(),
         ),
         (
             "role_sessions",

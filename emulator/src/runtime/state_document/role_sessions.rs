@@ -8,7 +8,7 @@ use std::{
 use aws_identifiers::AccessKeyId;
 use client_text::json::escape_pointer;
 use iam_policy::{PolicyDocument, PolicyType};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lookoutvision::store::document::Misfit;
 use serde::{Deserialize, Serialize};
 use sigv4_verify::{SecretAccessKey, SessionToken};
@@ -16,8 +16,8 @@ use sigv4_verify::{SecretAccessKey, SessionToken};
 use super::{LeftOut, PolicyText, Secrets};
 use crate::{
     identity::{
-        Role, TemporaryCredentials, is_tag_text,
-        sessions::{SessionRequest, Sessions},
+        Role, TemporaryCredentials,
+        sessions::{SESSION_SECONDS, SessionRequest, Sessions, check_session_tag, is_same_session_tag},
     },
     runtime::Snapshot,
 };
@@ -138,11 +138,7 @@ impl SessionDocument {
             );
             return Err(Misfit::at(format!("{path}/tags"), message));
         }
-        let mut keys = self.transitive_tag_keys.iter();
-        if let Some(index) = keys.position(|key| !self.tags.contains_key(key)) {
-            let message = "a transitive tag key is one of `tags`";
-            return Err(Misfit::at(format!("{path}/transitive_tag_keys/{index}"), message));
-        }
+        self.check_tags(path)?;
         if self.session_policies.len() > SESSION_POLICIES_MAX {
             let message = format!(
                 "{} session policies are more than {SESSION_POLICIES_MAX}",
@@ -153,27 +149,71 @@ impl SessionDocument {
         Ok(())
     }
 
+    fn check_tags(&self, path: &str) -> Result<(), Misfit> {
+        for (index, (key, value)) in self.tags.iter().enumerate() {
+            let refused = |message| Misfit::at(format!("{path}/tags/{}", escape_pointer(key)), message);
+            check_session_tag(key, value).map_err(|fault| refused(fault.to_string()))?;
+            let mut before = self.tags.keys().take(index);
+            if let Some(same) = before.find(|other| is_same_session_tag(other, key)) {
+                return Err(refused(format!(
+                    "`{same}` is the same session tag: the case of keys is ignored"
+                )));
+            }
+        }
+        for (index, key) in self.transitive_tag_keys.iter().enumerate() {
+            let refused =
+                |message: &str| Err(Misfit::at(format!("{path}/transitive_tag_keys/{index}"), message));
+            if !self.tags.contains_key(key) {
+                return refused("a transitive tag key is one of `tags`");
+            }
+            if self
+                .transitive_tag_keys
+                .iter()
+                .take(index)
+                .any(|other| other == key)
+            {
+                return refused("this key is there already");
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a time that `AssumeRole` would not have given
+    fn check_expiry(&self, path: &str) -> Result<(), Misfit> {
+        let lasts = self.expires_at.duration_since(self.issued_at);
+        let seconds = |seconds: &u32| SignedDuration::from_secs(i64::from(*seconds));
+        let (least, most) = (seconds(SESSION_SECONDS.start()), seconds(SESSION_SECONDS.end()));
+        // The end of all dates comes before the end of a session that is issued just before it.
+        let is_cut_short = self.expires_at == Timestamp::MAX && lasts <= most;
+        if is_cut_short || (least..=most).contains(&lasts) {
+            return Ok(());
+        }
+        let message =
+            "a session ends 15 minutes after it is issued at the earliest, and 12 hours at the latest";
+        Err(Misfit::at(format!("{path}/expires_at"), message))
+    }
+
     /// The session, if its secrets stand in the document or are those of a session that is there now
     fn read(self, path: &str, role: &Role, present: &Sessions) -> Result<Option<SessionRequest>, Misfit> {
+        if !TemporaryCredentials::is_id(self.access_key_id.as_str()) {
+            let message =
+                "the access key id of a session is `ASIA` and 16 of the letters A to Z and the digits 2 to 7";
+            return Err(Misfit::at(format!("{path}/access_key_id"), message));
+        }
+        for (name, secret) in [
+            ("secret_access_key", &self.secret_access_key),
+            ("session_token", &self.session_token),
+        ] {
+            if secret.as_ref().is_some_and(String::is_empty) {
+                return Err(Misfit::at(format!("{path}/{name}"), "this is empty"));
+            }
+        }
         role.session(&self.session_name, self.issued_at)
             .map_err(|error| Misfit::at(format!("{path}/session_name"), error.to_string()))?;
         Misfit::check_date(format!("{path}/issued_at"), self.issued_at)?;
         Misfit::check_date(format!("{path}/expires_at"), self.expires_at)?;
-        let lasts = self.expires_at.duration_since(self.issued_at);
-        // The end of all dates comes before the end of a session that is issued just before it.
-        let is_cut_short = self.expires_at == Timestamp::MAX;
-        if !is_cut_short && !(SESSION_SECONDS_MIN..=SESSION_SECONDS_MAX).contains(&lasts.as_secs()) {
-            let message =
-                "a session ends 15 minutes after it is issued at the earliest, and 12 hours at the latest";
-            return Err(Misfit::at(format!("{path}/expires_at"), message));
-        }
+        self.check_expiry(path)?;
         self.check_texts(path)?;
-        let is_tag =
-            |(key, value): (&String, &String)| is_tag_text(key, 1, 128) && is_tag_text(value, 0, 256);
-        if let Some((key, _)) = self.tags.iter().find(|tag| !is_tag(*tag)) {
-            let path = format!("{path}/tags/{}", escape_pointer(key));
-            return Err(Misfit::at(path, "this cannot be a session tag"));
-        }
         let policies = self.session_policies.iter().enumerate().map(|(index, policy)| {
             policy.read(&format!("{path}/session_policies/{index}"), |text| {
                 PolicyDocument::parse_stored(text, PolicyType::Session)
@@ -224,9 +264,6 @@ fn is_name(text: &str) -> bool {
     (2..=64).contains(&text.chars().count()) && text.chars().all(is_allowed)
 }
 
-/// AWS STS API reference, `DurationSeconds`: from 900 to 43,200
-const SESSION_SECONDS_MIN: i64 = 900;
-const SESSION_SECONDS_MAX: i64 = 43_200;
 /// AWS STS API reference, `Tags`: 50, and those that go on from the caller's own session beside them
 const SESSION_TAGS_MAX: usize = 100;
 /// AWS STS API reference, `Policy` and `PolicyArns`: one, and ten

@@ -7,7 +7,10 @@ use iam_policy::{IdentityKind, PolicyDocument, PolicyType};
 
 use super::error::StsError;
 use crate::{
-    identity::{Identities, Principal, Role, is_tag_text},
+    identity::{
+        Identities, Principal, Role,
+        sessions::{SESSION_SECONDS, SessionTagFault, check_session_tag, is_same_session_tag},
+    },
     services::query::parameters::{ParameterFault, Parameters, Reader},
 };
 
@@ -132,11 +135,18 @@ fn duration(reader: &mut Reader<'_>) -> Result<u32, StsError> {
     let seconds = seconds.unwrap_or(3_600);
     let broken =
         |constraint: &str| constraint_error("durationSeconds", Some(&seconds.to_string()), constraint);
-    match seconds {
-        0..900 => Err(broken("Member must have value greater than or equal to 900")),
-        900..=43_200 => Ok(seconds),
-        _ => Err(broken("Member must have value less than or equal to 43200")),
+    let (least, most) = (SESSION_SECONDS.start(), SESSION_SECONDS.end());
+    if seconds < *least {
+        return Err(broken(&format!(
+            "Member must have value greater than or equal to {least}"
+        )));
     }
+    if seconds > *most {
+        return Err(broken(&format!(
+            "Member must have value less than or equal to {most}"
+        )));
+    }
+    Ok(seconds)
 }
 
 fn session_policies(
@@ -180,18 +190,20 @@ fn session_tags(
     principal: &Principal,
     packed: &mut usize,
 ) -> Result<(BTreeMap<String, String>, Vec<String>), StsError> {
-    let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
     let mut tags: BTreeMap<String, String> = BTreeMap::new();
     for tag in reader.structures("Tags.member") {
         let key = reader.text(&format!("{tag}.Key")).unwrap_or_default();
         let value = reader.text(&format!("{tag}.Value")).unwrap_or_default();
-        if !is_tag_text(key, 1, 128) {
-            return Err(constraint_error("tags.key", Some(key), TAG_PATTERN));
-        }
-        if !is_tag_text(value, 0, 256) {
-            return Err(constraint_error("tags.value", Some(value), TAG_PATTERN));
-        }
-        if tags.keys().any(|other| same(other, key)) {
+        check_session_tag(key, value).map_err(|fault| match fault {
+            SessionTagFault::Key => constraint_error("tags.key", Some(key), TAG_PATTERN),
+            SessionTagFault::Value => constraint_error("tags.value", Some(value), TAG_PATTERN),
+            // Guess: the sentence.
+            SessionTagFault::Reserved => StsError::Validation(format!(
+                "Tag keys beginning with aws: are reserved for system use: {}",
+                Shown(key)
+            )),
+        })?;
+        if tags.keys().any(|other| is_same_session_tag(other, key)) {
             // Guess: the sentence.
             return Err(StsError::Validation(format!(
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive: {}",
@@ -210,7 +222,7 @@ fn session_tags(
     }
     let mut transitive: Vec<String> = Vec::new();
     for index in reader.texts("TransitiveTagKeys.member") {
-        let own = tags.keys().find(|key| same(key, index));
+        let own = tags.keys().find(|key| is_same_session_tag(key, index));
         let Some(own) = own else {
             // Guess: the sentence.
             return Err(StsError::Validation(format!(
@@ -218,10 +230,13 @@ fn session_tags(
                 Shown(index)
             )));
         };
-        transitive.push(own.clone());
+        // Guess: a key that is named twice goes on once.
+        if !transitive.contains(own) {
+            transitive.push(own.clone());
+        }
     }
     for key in &principal.transitive_tag_keys {
-        if tags.keys().any(|new| same(new, key)) {
+        if tags.keys().any(|new| is_same_session_tag(new, key)) {
             // IAM User Guide, *Pass session tags in AWS STS*, role chaining: they cannot be replaced. Guess: the sentence.
             return Err(StsError::Validation(format!(
                 "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key \
