@@ -81,6 +81,16 @@ pub enum ClockError {
     Instant(Timestamp),
 }
 
+impl ClockError {
+    /// The member that sets the clock so
+    pub(crate) fn member(&self) -> &'static str {
+        match self {
+            Self::Offset { .. } => "offset_seconds",
+            Self::Instant(_) => "frozen_at",
+        }
+    }
+}
+
 impl Clock {
     /// The emulator's present
     pub(crate) fn now(&self) -> Timestamp {

@@ -7,7 +7,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Opens a file by `options`; one that is made by this has mode 0600, and one that is there gets it where that can be
@@ -30,12 +30,12 @@ pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 
 /// Writes a file with mode 0600, whole or not at all: beside its place, and then there
 ///
-/// Where a link leads to a file, that file is written. What is no file, such as a device, is written to.
+/// Where a link leads to a file, or to none yet, that file is written, and the link stays. What is no file, such as a device, is written to.
 ///
 /// # Errors
 /// When it cannot be written; a file that was there before still is then.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = followed(path);
     if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
         return fs::write(&target, content);
     }
@@ -53,7 +53,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// With the reason why not: it is there and no file, or nothing can be made in its folder.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = followed(path);
     match fs::metadata(&target) {
         Ok(metadata) if !metadata.is_file() => {
             return Err(io::Error::other("it is there, and is no file"));
@@ -77,6 +77,19 @@ fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
             .mode(FILE_MODE)
             .open(path)
     })
+}
+
+/// Where links lead, also to a file that is not there yet
+fn followed(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(link) = fs::read_link(&target) else {
+            break;
+        };
+        let folder = target.parent().unwrap_or(Path::new(""));
+        target = folder.join(link);
+    }
+    fs::canonicalize(&target).unwrap_or(target)
 }
 
 /// Makes a folder and those that it lies in, as far as they are missing, each with mode 0700
@@ -114,5 +127,7 @@ fn restricted(metadata: &fs::Metadata, mode: u32) -> Option<fs::Permissions> {
     (metadata.permissions().mode() & 0o7777 != mode).then(|| fs::Permissions::from_mode(mode))
 }
 
+/// Links that are followed one after the other, as Linux does (path_resolution(7))
+const LINKS_MAX: usize = 40;
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;

@@ -93,7 +93,10 @@ pub(super) fn run(options: ExecOptions) -> u8 {
         Ok(own) => own,
         Err(code) => return code,
     };
-    let imported = match options.state_files.read() {
+    let imported = match options
+        .state_files
+        .read(own.config.settings.limits.state_bytes_max)
+    {
         Ok(imported) => imported,
         Err(code) => return code,
     };
@@ -218,9 +221,10 @@ async fn exec(
             }
         }
     }
+    let state_bytes_max = emulator.snapshot().settings.limits.state_bytes_max;
     let state = emulator.state_writer();
     emulator.stop().await;
-    is_good &= state_files.write(state);
+    is_good &= state_files.write(state_bytes_max, state);
     match code(status) {
         0 if !is_good => EXIT_FAILED,
         code => code,

@@ -65,7 +65,7 @@ pub(super) fn run(command: ServeCommand) -> u8 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let imported = match command.state_files.read() {
+    let imported = match command.state_files.read(config.settings.limits.state_bytes_max) {
         Ok(imported) => imported,
         Err(code) => return code,
     };
@@ -231,9 +231,10 @@ async fn serve(
         let signal = stop_signals.next().await;
         warn!("{signal}: ending at once");
     };
+    let state_bytes_max = emulator.snapshot().settings.limits.state_bytes_max;
     let state = emulator.state_writer();
     let requests_cut_off = emulator.stop_until(at_once).await;
-    let is_written = state_files.write(state);
+    let is_written = state_files.write(state_bytes_max, state);
     match requests_cut_off {
         0 if is_written => EXIT_OK,
         0 => EXIT_FAILED,

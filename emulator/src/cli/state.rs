@@ -17,9 +17,10 @@ use serde_json::Value;
 
 use super::{
     EXIT_OK,
-    control_client::ControlUrlOption,
-    control_command::{Failure, read},
+    control_client::{ControlClient, ControlUrlOption},
+    control_command::Failure,
     output::print,
+    state_files::read_state,
 };
 use crate::owner_only;
 
@@ -90,9 +91,21 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
     })
 }
 
+/// `limits.state_bytes_max` of the emulator, which takes no larger state
+fn state_bytes_max(control: &ControlClient) -> Result<usize, Failure> {
+    let limits = control.get("/limits")?;
+    let limits: Vec<Value> = serde_json::from_slice(&limits).unwrap_or_default();
+    let limit = limits.iter().find(|limit| limit["name"] == "state_bytes_max");
+    limit
+        .and_then(|limit| usize::try_from(limit["value"].as_u64()?).ok())
+        .ok_or_else(|| Failure::Unknown("the emulator does not say what its state_bytes_max is".to_owned()))
+}
+
 fn import(options: &ImportOptions) -> Result<(), Failure> {
-    let state = read(&options.file)?;
     let control = options.control.client()?;
+    let bytes_max = state_bytes_max(&control)?;
+    let state = read_state(&options.file, bytes_max)
+        .map_err(|error| Failure::Mistake(format!("{}: {error}", options.file.display())))?;
     let answer = control.send(Method::PUT, "/state", Bytes::from(state))?;
     if !answer.status.is_success() {
         return Err(Failure::of(&answer).in_file(&options.file));

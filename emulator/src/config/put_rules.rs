@@ -55,22 +55,46 @@ pub(crate) fn read(
     match rules {
         Some(rules) if problems.is_empty() => Ok(ReadRules {
             rules,
-            warnings: warnings.into_iter().map(within_list).collect(),
+            warnings: within_list(warnings, written, &files),
         }),
-        _ => Err(problems.into_iter().map(within_list).collect()),
+        _ => Err(within_list(problems, written, &files)),
     }
 }
 
-/// A problem whose path begins at the list; those of a recorded answer begin in its file
-fn within_list(problem: Problem) -> Problem {
-    match problem.path.strip_prefix(LIST) {
-        Some(path) => Problem {
-            path: path.to_owned(),
+/// Problems whose paths begin at the list; one in a recorded answer stands where the list names its file
+fn within_list(problems: impl IntoIterator<Item = Problem>, written: &Value, files: &Files) -> Vec<Problem> {
+    let rules = written.as_array().into_iter().flatten().enumerate();
+    let named: Vec<_> = rules
+        .filter_map(|(index, rule)| {
+            let file = rule.pointer(RESPONSE)?.as_str()?;
+            Some((index, files.base().join(file)))
+        })
+        .collect();
+    // Where several rules name a file its problem is told once, at the first of them.
+    let place_of = |file: &Path| {
+        let (index, _) = named.iter().find(|(_, named)| named == file)?;
+        Some(format!("/{index}{RESPONSE}"))
+    };
+    let within = problems.into_iter().map(|problem| {
+        let path = match (problem.path.strip_prefix(LIST), &problem.file) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(file)) => {
+                return Problem {
+                    path: place_of(file).unwrap_or_default(),
+                    ..Problem::of_process(problem.to_string())
+                };
+            }
+            (None, None) => return problem,
+        };
+        Problem {
+            path,
             ..Problem::of_process(problem.message)
-        },
-        None => problem,
-    }
+        }
+    });
+    within.collect()
 }
 
 /// Where the list stands in the text
 const LIST: &str = "/projects/0/models/0/detect_anomalies";
+/// Where a rule names the file of its answer
+const RESPONSE: &str = "/then/response";

@@ -90,7 +90,11 @@ pub(super) async fn set(State(shared): State<Arc<Shared>>, upload: Upload) -> An
         }
     };
     let state = ClockState { setting, signatures };
-    shared.space.clock().set(state).map_err(|error| invalid(&error))?;
+    shared
+        .space
+        .clock()
+        .set(state)
+        .map_err(|error| invalid(&error, error.member()))?;
     changed(&shared)
 }
 
@@ -105,7 +109,7 @@ pub(super) async fn advance(State(shared): State<Arc<Shared>>, upload: Upload) -
         .space
         .clock()
         .advance(seconds)
-        .map_err(|error| invalid(&error))?;
+        .map_err(|error| invalid(&error, "seconds"))?;
     changed(&shared)
 }
 
@@ -124,8 +128,8 @@ fn view(shared: &Shared) -> Answer {
     })
 }
 
-fn invalid(error: &ClockError) -> ControlError {
-    ControlError::bad_request(INVALID_CLOCK, error.to_string())
+fn invalid(error: &ClockError, member: &str) -> ControlError {
+    ControlError::bad_request(INVALID_CLOCK, error.to_string()).with("path", format!("/{member}"))
 }
 
 const INVALID_CLOCK: &str = "InvalidClock";

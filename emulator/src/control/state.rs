@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::runtime::{
     Shared,
-    state_document::{LeftOut, NotPut, Secrets, StateDocument},
+    state_document::{LeftOut, NotPut, Secrets, StateDocument, not_importable},
 };
 
 /// What became of a state that was put
@@ -32,14 +33,22 @@ struct StatePut {
     responses(
         (status = 200, body = Object, content_type = "application/json"),
         (status = 400, description = "`InvalidParameter`"),
+        (status = 409, description = "`LimitExceeded`: it is larger than `limits.state_bytes_max`, so that it could not be put again"),
     )
 )]
 pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
     let secrets = secrets(query.as_deref().unwrap_or_default())?;
     let text = shared
         .space
-        .run_off_serving_threads(move |space| space.state_document(secrets).to_text());
-    bytes_answer("application/json", text.await)
+        .run_off_serving_threads(move |space| space.state_document(secrets).to_text())
+        .await;
+    let bytes_max = shared.space.snapshot().settings.limits.state_bytes_max;
+    if text.len() > bytes_max {
+        shared.limits_reached.state_bytes_max.note();
+        let message = not_importable(text.len(), bytes_max);
+        return Err(ControlError::new(StatusCode::CONFLICT, "LimitExceeded", message));
+    }
+    bytes_answer("application/json", text)
 }
 
 /// Puts a whole state in force, from the next request on, or nothing of it

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_identifiers::IdentifierError;
 use serde_json::{Value, json};
 
-use super::{Emulator, Rule};
+use super::{Emulator, Rule, state::before_message};
 use crate::runtime::rules::{ModelName, NotChanged};
 
 /// A model by project and version, for every Region or for one: `("myProject", "1")`, `("myProject", "1", "us-west-2")`
@@ -20,7 +20,7 @@ pub struct ModelRef {
 #[derive(Debug, thiserror::Error)]
 pub enum RuleChangeError {
     /// A rule is not what the configuration could have
-    #[error("InvalidRules: {path}: {message}")]
+    #[error("InvalidRules: {}{message}", before_message(.path))]
     InvalidRules {
         /// JSON Pointer of the first mistake, from the list on
         path: String,

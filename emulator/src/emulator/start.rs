@@ -84,15 +84,8 @@ pub(super) fn rule_reader(config: &Config) -> Box<RuleReader> {
     let config_file = config.file.clone();
     let mistakes = |problems: Vec<Problem>| {
         let mistakes = problems.into_iter().map(|problem| RuleMistake {
-            message: match &problem.file {
-                // Of a recorded answer, which has a path of its own.
-                Some(_) => problem.to_string(),
-                None => problem.message,
-            },
-            path: match problem.file {
-                Some(_) => String::new(),
-                None => problem.path,
-            },
+            path: problem.path,
+            message: problem.message,
         });
         mistakes.collect()
     };

@@ -18,7 +18,7 @@ pub(crate) struct ImportedState {
 #[derive(Debug, thiserror::Error)]
 pub enum StateChangeError {
     /// It is no state, or the configuration has no room for it
-    #[error("InvalidState: {path}: {message}")]
+    #[error("InvalidState: {}{message}", before_message(.path))]
     InvalidState {
         /// JSON Pointer of the mistake
         path: String,
@@ -88,5 +88,13 @@ impl Emulator {
     fn state_value(&self, secrets: Secrets) -> Value {
         let text = self.shared.space.state_document(secrets).to_text();
         serde_json::from_str(&text).expect("it is JSON")
+    }
+}
+
+/// What stands before a message about the place of this path; nothing where it is about the whole
+pub(super) fn before_message(path: &str) -> String {
+    match path {
+        "" => String::new(),
+        path => format!("{path}: "),
     }
 }

@@ -55,7 +55,9 @@ impl AcknowledgedChanges {
         for (key, kept) in records.take::<KeptRules>(Table::Rules)? {
             let model = key.parse();
             let model = model.map_err(|message: String| records.unreadable(Table::Rules, &key, message))?;
-            if let Err(RuleMistake { path, message }) = rules.take_in(model, kept, settings, reader) {
+            let nothing = RuleChanges::default();
+            let taken = rules.take_in(model, kept, settings, reader, &nothing);
+            if let Err(RuleMistake { path, message }) = taken {
                 warn!(
                     "the rules that were put for {key} are left aside until the next start: {path}: {message}"
                 );

@@ -141,6 +141,9 @@ impl RuleChanges {
 
     /// Takes in rules that were kept; the path of a mistake begins at them
     ///
+    /// A rule that is there already, in `present`, stays as it is: it was read when it was put, and the file of its answer
+    /// may be gone since.
+    ///
     /// # Errors
     /// What is wrong with them now, and where.
     pub(crate) fn take_in(
@@ -149,7 +152,9 @@ impl RuleChanges {
         kept: KeptRules,
         settings: &Settings,
         reader: &RuleReader,
+        present: &Self,
     ) -> Result<(), RuleMistake> {
+        let present = present.get(&model);
         let mut rules = Vec::with_capacity(kept.rules.len());
         for (index, KeptRule { id, rule }) in kept.rules.into_iter().enumerate() {
             let path = format!("/rules/{index}");
@@ -159,6 +164,15 @@ impl RuleChanges {
                     path: format!("{path}/id"),
                     message,
                 });
+            }
+            self.last_id = self.last_id.max(id.0);
+            let mut same = present.into_iter().flat_map(|present| &present.rules);
+            if let Some(same) = same.find(|other| other.id == id.0 && *other.rule.written == rule) {
+                rules.push(PutRule {
+                    id: id.0,
+                    rule: same.rule.clone(),
+                });
+                continue;
             }
             let read =
                 reader(&Value::from(vec![rule]), settings).map_err(|mistakes| mistakes.into_iter().next());
@@ -177,7 +191,6 @@ impl RuleChanges {
                 id: id.0,
                 rule: Arc::new(rule),
             }));
-            self.last_id = self.last_id.max(id.0);
         }
         let put = PutRules {
             rules,

@@ -125,6 +125,13 @@ pub(crate) enum Secrets {
     LeftOut,
 }
 
+/// What is said of a state that could not be put where it comes from
+pub(crate) fn not_importable(bytes: usize, bytes_max: usize) -> String {
+    format!(
+        "the state has {bytes} bytes, and with limits.state_bytes_max at {bytes_max} it cannot be put again; raise the limit"
+    )
+}
+
 /// The version of the document
 const FORMAT: u64 = 1;
 

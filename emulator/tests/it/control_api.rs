@@ -184,6 +184,18 @@ async fn the_clock_is_put_forward_from_where_it_is_and_tells_which_clocks_signat
             "/frozen_at",
         ),
         ("PUT", "/clock", r#"{"frozen_at":"yesterday"}"#, "/frozen_at"),
+        (
+            "PUT",
+            "/clock",
+            r#"{"offset_seconds":900000000000}"#,
+            "/offset_seconds",
+        ),
+        (
+            "PUT",
+            "/clock",
+            r#"{"frozen_at":"-000001-01-02T03:04:05Z"}"#,
+            "/frozen_at",
+        ),
         ("PUT", "/clock", r#"{"signatures":"none"}"#, "/signatures"),
         ("PUT", "/clock", r#"[1, null, null]"#, ""),
         ("PUT", "/clock", r#"{"offset_seconds":1} {}"#, ""),

@@ -65,6 +65,7 @@ mod signatures;
 mod start_messages;
 mod state;
 mod state_bounds;
+mod state_files;
 mod stopping;
 mod sts;
 mod support;

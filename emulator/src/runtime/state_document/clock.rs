@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lookoutvision::store::document::Misfit;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{ClockError, ClockSetting, ClockState, SignatureClocks};
+use crate::clock::{ClockSetting, ClockState, SignatureClocks};
 
 /// How the clock is set: by `offset_seconds` or `frozen_at`
 #[derive(Serialize, Deserialize)]
@@ -42,13 +42,9 @@ impl ClockDocument {
             (_, Some(instant)) => ClockSetting::FrozenAt(instant),
             (offset, None) => ClockSetting::OffsetSeconds(offset.unwrap_or(0)),
         };
-        setting.check().map_err(|error| {
-            let member = match error {
-                ClockError::Offset { .. } => "/clock/offset_seconds",
-                ClockError::Instant(_) => "/clock/frozen_at",
-            };
-            Misfit::at(member, error.to_string())
-        })?;
+        setting
+            .check()
+            .map_err(|error| Misfit::at(format!("/clock/{}", error.member()), error.to_string()))?;
         Ok(ClockState {
             setting,
             signatures: self.signatures,

@@ -63,7 +63,7 @@ pub(super) fn read(
             rules: document.rules,
         };
         rules
-            .take_in(model, kept, settings, reader)
+            .take_in(model, kept, settings, reader, present)
             .map_err(|mistake| Misfit::at(format!("{path}{}", mistake.path), mistake.message))?;
     }
     let (count, most) = (rules.count(), settings.limits.put_rules_max);
