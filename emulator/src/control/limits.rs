@@ -20,7 +20,8 @@ struct LimitView {
     description: &'static str,
     value: u64,
     default: u64,
-    /// How much of it is taken now; `null`: it bounds one request or one thing at a time
+    /// How much of it is taken now, of `models_max` by the project that has most; `null`: it bounds one request or one thing
+    /// at a time
     used: Option<u64>,
     /// How often it was reached since the start; `null`: the emulator does not see when it is
     reached: Option<u64>,
@@ -72,6 +73,7 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
         "counted_groups_max" => shared.space.journal.counters.groups(),
         "metric_series_max" => shared.space.journal.counters.series(),
         "projects_max" => shared.space.generation().peek().projects(),
+        "models_max" => shared.space.generation().peek().models_of_largest_project(),
         "datasets_bytes_max" => shared.space.generation().peek().datasets_bytes(),
         "s3_tasks_max" => shared.space.s3_tasks.asking(),
         "coverage_documents_max" => shared.space.coverage.len(),
@@ -79,6 +81,7 @@ fn used(shared: &Shared, limit: &str) -> Option<u64> {
         "faults_max" => shared.space.snapshot().faults.len(),
         "put_rules_max" => shared.space.snapshot().rules.count(),
         "scenarios_max" => shared.space.generation().scenarios.lock().len(),
+        "made_vpc_endpoints_max" => shared.space.snapshot().made_endpoints(),
         "role_sessions_max" => shared.space.snapshot().role_sessions(),
         _ => return None,
     };

@@ -40,6 +40,7 @@ pub(crate) struct Snapshot {
     /// By access key id: whose it is, and which of the principal's keys
     pub(super) keys: Arc<AccessKeys>,
     pub(super) sessions: Arc<Sessions>,
+    pub(super) made_endpoints: usize,
 }
 
 /// By access key id: whose it is, and which of the principal's keys
@@ -94,7 +95,13 @@ impl Snapshot {
             keys: Arc::new(keys),
             rules: made.rules().clone(),
             sessions: made.sessions().clone(),
+            made_endpoints: made.endpoints().count(),
         }
+    }
+
+    /// How many endpoints calls have made that stand
+    pub(crate) fn made_endpoints(&self) -> usize {
+        self.made_endpoints
     }
 
     /// How many role sessions there are, those that have expired among them

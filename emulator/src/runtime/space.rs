@@ -206,6 +206,7 @@ impl Space {
             endpoints: made
                 .endpoints()
                 .table(&now.settings.networks, self.started_at(&made)),
+            made_endpoints: made.endpoints().count(),
             ..Snapshot::clone(&now)
         };
         snapshot.keep_policies(&self.policy_texts);

@@ -110,6 +110,41 @@ async fn every_limit_that_is_seen_says_when_it_was_reached() {
     );
 }
 
+#[tokio::test]
+async fn what_is_taken_of_models_and_of_made_endpoints_is_told() {
+    let vpc = "vpcs: [{vpc_id: vpc-0a1b2c3d4e5f67890, region: us-west-2}]\nvpc_endpoints: []\n";
+    let emulator = emulator_with(vpc).await;
+    let date = "2026-01-02T03:04:05Z";
+    let model = |project: &str, version: &str| {
+        json!({"region": "us-west-2", "project": project, "version": version, "created": date,
+               "kind": "classification", "phase": "hosted"})
+    };
+    let project = |name: &str| json!({"region": "us-west-2", "name": name, "created": date});
+    let state = json!({"format": 1, "projects": [project("p"), project("q")],
+                       "models": [model("p", "1"), model("q", "1"), model("q", "2")]});
+    let put = control(&emulator, "PUT", "/state", &state.to_string()).await;
+    assert_eq!(put.status, 200, "{}", put.text());
+    let parameters = [
+        ("VpcEndpointType", "Interface"),
+        ("ServiceName", "com.amazonaws.us-west-2.lookoutvision"),
+        ("VpcId", "vpc-0a1b2c3d4e5f67890"),
+    ];
+    let made = Call::query("ec2", "CreateVpcEndpoint", &parameters)
+        .send(&emulator)
+        .await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let limits = control(&emulator, "GET", "/limits", "").await.json();
+    for (name, used) in [
+        ("models_max", 2),
+        ("made_vpc_endpoints_max", 1),
+        ("projects_max", 2),
+    ] {
+        let mut limits = limits.as_array().expect("a list").iter();
+        let limit = limits.find(|limit| limit["name"] == name);
+        assert_eq!(limit.expect("it is listed")["used"], used, "{name}");
+    }
+}
+
 async fn connections() -> Vec<String> {
     let emulator = limited("connections_max: 1", "").await;
     let first = TcpStream::connect(emulator.0.address())

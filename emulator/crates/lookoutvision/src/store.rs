@@ -207,6 +207,16 @@ impl State {
         overlays.flat_map(|overlay| overlay.values().flatten()).count()
     }
 
+    /// Models of the project in an overlay that has most
+    pub fn models_of_largest_project(&self) -> usize {
+        let overlays = self.regions.values().flat_map(BTreeMap::values);
+        let projects = overlays.flat_map(|overlay| overlay.values().flatten());
+        projects
+            .map(|project| project.models.len())
+            .max()
+            .unwrap_or_default()
+    }
+
     /// Bytes of all datasets, and of what models have learned of their images
     pub fn datasets_bytes(&self) -> usize {
         let overlays = self.regions.values().flat_map(BTreeMap::values);
