@@ -15,7 +15,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::{Router, body::Body, response::IntoResponse};
-use http::{Request, StatusCode, request::Parts};
+use http::{HeaderValue, Request, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use hyper::{Response, body::Bytes};
 use tower_service::Service;
@@ -54,6 +54,7 @@ pub(crate) mod modes;
 mod path;
 mod policies;
 mod projects;
+mod query;
 #[expect(
     unused_qualifications,
     reason = "utoipa names parameters by a path of its own"
@@ -117,7 +118,7 @@ impl ControlApi {
             Err(error) => error.into_response(),
         };
         Answered {
-            response,
+            response: for_the_moment(response),
             is_body_complete: upload.finish(&snapshot.settings.limits).await,
         }
     }
@@ -141,7 +142,7 @@ impl ControlApi {
             ),
         );
         Answered {
-            response: error.into_response(),
+            response: for_the_moment(error.into_response()),
             is_body_complete: body.is_complete(),
         }
     }
@@ -149,13 +150,27 @@ impl ControlApi {
     /// Answers what came instead of a request's head
     pub(crate) fn answer_unreadable(&self, error: &HeadError) -> Response<Full<Bytes>> {
         self.limits_reached().note(error.limits().iter().copied());
-        unreadable(error).into_whole_response()
+        for_the_moment(unreadable(error).into_whole_response())
     }
 
     /// When limits were reached
     pub(crate) fn limits_reached(&self) -> &LimitsReached {
         &self.shared.limits_reached
     }
+}
+
+/// An answer that nobody keeps for later, and that a browser takes for nothing but what it says it is
+fn for_the_moment<B>(mut response: Response<B>) -> Response<B> {
+    let fields = response.headers_mut();
+    // Files of the dashboard may be kept where the emulator is asked each time whether they still hold.
+    fields
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    fields.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
 }
 
 fn unreadable(error: &HeadError) -> ControlError {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use http::HeaderValue;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{
     ControlError,
     answer::{Answer, bytes_answer, no_content},
+    query::QueryText,
     upload::Upload,
 };
 use crate::{
@@ -36,7 +37,7 @@ struct CoverageSetting {
     ),
     responses((status = 200, content((Object = "application/json"), (String = "text/html"), (String = "text/plain"), (String = "application/xml"))))
 )]
-pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let query = query.unwrap_or_default();
     let mut format = CoverageFormat::Json;
     let mut minimum = None;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
+use axum::{Extension, response::Redirect};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper::body::Bytes;
 use utoipa::openapi::OpenApi;
@@ -57,6 +57,15 @@ struct Ready {
 )]
 pub(super) async fn start(Extension(dashboard): Extension<Arc<Dashboard>>) -> Answer {
     dashboard.answer("")
+}
+
+/// Leads to `/dashboard`, for those who write a slash behind it
+#[utoipa::path(
+    get, path = "/dashboard/", tag = "dashboard",
+    responses((status = 308, description = "to `/dashboard`"))
+)]
+pub(super) async fn with_slash() -> Redirect {
+    Redirect::permanent("/dashboard")
 }
 
 /// Another page of the dashboard, or a file that its pages load
@@ -159,13 +168,12 @@ const fn script(name: &'static str, text: &'static str) -> Asset {
 ///
 /// No text becomes markup or a program: the Content-Security-Policy has neither `unsafe-inline` nor `unsafe-eval`, and a
 /// browser that knows Trusted Types refuses every `innerHTML`.
-const HEADERS: [(HeaderName, &str); 4] = [
+const HEADERS: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'",
     ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     // The next version of the emulator has other files under the same names.
     (header::CACHE_CONTROL, "no-cache"),

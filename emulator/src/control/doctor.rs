@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 
 mod client;
 
@@ -11,6 +11,7 @@ use self::client::DoctorClient;
 use super::{
     answer::{Answer, json_answer},
     diagnosis::Finding,
+    query::QueryText,
 };
 use crate::{
     runtime::{
@@ -34,7 +35,7 @@ use crate::{
     ),
     responses((status = 200, body = Vec<Finding>), (status = 400, description = "`InvalidParameter`"))
 )]
-pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let client = DoctorClient::parse(query.as_deref().unwrap_or_default())?;
     let snapshot = shared.space.snapshot();
     let now = shared.space.clock().now();

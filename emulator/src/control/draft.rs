@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use clap::ValueEnum;
 use client_text::{Shown, spelling};
 use http::StatusCode;
@@ -13,6 +13,7 @@ use super::{
     client_environment::region_of_clients,
     endpoint_policy,
     path::PathText,
+    query::QueryText,
     what_if::recorded_calls,
 };
 use crate::{
@@ -57,7 +58,7 @@ struct Parameters {
 pub(super) async fn of_endpoint(
     State(shared): State<Arc<Shared>>,
     PathText(id): PathText,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
 ) -> Answer {
     let snapshot = shared.space.snapshot();
     let found = id.parse().ok().and_then(|id| snapshot.endpoints.get(&id));
@@ -79,7 +80,7 @@ pub(super) async fn of_endpoint(
         (status = 409, description = "`NothingToDraft`: no call was allowed, or the parameters leave none"),
     )
 )]
-pub(super) async fn of_principal(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn of_principal(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let query = query.unwrap_or_default();
     let is_named = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "principal");
     if !is_named {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_identifiers::{Region, VpcEndpointId};
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use http::{HeaderName, StatusCode};
 use iam_policy::{Finding, PolicyDocument, PolicyType};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::{
     ControlError,
     answer::{Answer, bytes_answer, json_answer, no_content},
     path::PathText,
+    query::QueryText,
     upload::Upload,
 };
 use crate::{
@@ -102,7 +103,7 @@ struct AttachedPolicy {
 pub(super) async fn attach(
     State(shared): State<Arc<Shared>>,
     PathText(id): PathText,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
     upload: Upload,
 ) -> Answer {
     let received = upload.receive(&shared).await?;

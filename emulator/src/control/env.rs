@@ -2,13 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
 
 use super::{
     ControlError,
     answer::{Answer, bytes_answer},
     client_environment::{Client, ClientEnvironment, Format, View},
+    query::QueryText,
 };
 use crate::runtime::{Shared, addresses::is_loopback};
 
@@ -31,7 +32,7 @@ use crate::runtime::{Shared, addresses::is_loopback};
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
     headers: HeaderMap,
 ) -> Answer {
     let query = query.unwrap_or_default();

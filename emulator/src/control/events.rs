@@ -110,7 +110,6 @@ pub(super) async fn stream(State(shared): State<Arc<Shared>>, headers: HeaderMap
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/event-stream"),
     );
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 

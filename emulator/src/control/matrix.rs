@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 
 use super::{
     ControlError,
@@ -10,6 +10,7 @@ use super::{
     client_environment::region_of_clients,
     draft::word,
     endpoint_policy,
+    query::QueryText,
 };
 use crate::{
     network::entry_point::EntryPoint,
@@ -33,7 +34,7 @@ use crate::{
         (status = 404, description = "`InvalidVpcEndpointId.NotFound`"),
     )
 )]
-pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let invalid = |message: String| ControlError::bad_request("InvalidParameter", message);
     let (mut vpc_endpoint_id, mut format) = (None, MatrixFormat::Json);
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {

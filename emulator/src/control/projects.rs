@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use aws_identifiers::Region;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use lookoutvision::store::{View, dataset::Dataset, model::Model, project::Project};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::{
     ControlError,
     answer::{Answer, json_answer},
     client_environment::client_region,
+    query::QueryText,
 };
 use crate::runtime::{Shared, Snapshot};
 
@@ -68,7 +69,7 @@ struct DatasetView<'v> {
     params(("region" = Option<String>, Query, description = "Region; that of `GET /env` unless it is given")),
     responses((status = 200, body = ProjectsView<'static>))
 )]
-pub(super) async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn list(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let snapshot = shared.space.snapshot();
     let region = read(&query.unwrap_or_default(), &snapshot)?;
     let state = snapshot.generation.state();

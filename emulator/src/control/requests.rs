@@ -26,6 +26,7 @@ use super::{
     accept::accepts,
     answer::{Answer, json_answer},
     path::PathText,
+    query::QueryText,
     what_if::recorded_calls,
 };
 use crate::{
@@ -52,6 +53,7 @@ use crate::{
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    // The filter refuses by itself what is given twice: it is read elsewhere, too.
     RawQuery(query_text): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
@@ -171,7 +173,7 @@ struct Cleared {
 
 /// Forgets every entry; there is no way to forget some of them
 #[utoipa::path(delete, path = "/requests", tag = "journal", responses((status = 200, body = Cleared)))]
-pub(super) async fn clear(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn clear(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     if query.is_some_and(|query| !query.is_empty()) {
         return Err(ControlError::bad_request(
             "InvalidParameter",

@@ -74,6 +74,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(index::list))
         .routes(routes!(index::document))
         .routes(routes!(dashboard::start))
+        .routes(routes!(dashboard::with_slash))
         .routes(routes!(dashboard::show))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))

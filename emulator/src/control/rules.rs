@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use aws_identifiers::IdentifierError;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use http::StatusCode;
 use lookoutvision::canned::RuleRef;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::{
     ControlError,
     answer::{Answer, json_answer, json_text, no_content},
     path::PathText,
+    query::QueryText,
     upload::Upload,
 };
 use crate::runtime::{
@@ -79,7 +80,7 @@ struct RuleAdded {
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     PathText(path): PathText<ModelPath>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
 ) -> Answer {
     let model = path.model(query.as_deref())?;
     let rules = shared.space.rules_of(&model).map_err(refusal)?;
@@ -103,7 +104,7 @@ pub(super) async fn show(
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
     PathText(path): PathText<ModelPath>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
     upload: Upload,
 ) -> Answer {
     let model = path.model(query.as_deref())?;
@@ -135,7 +136,7 @@ pub(super) async fn put(
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
     PathText(path): PathText<ModelPath>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
     upload: Upload,
 ) -> Answer {
     let model = path.model(query.as_deref())?;
@@ -168,7 +169,7 @@ pub(super) async fn add(
 pub(super) async fn restore(
     State(shared): State<Arc<Shared>>,
     PathText(path): PathText<ModelPath>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
 ) -> Answer {
     let model = path.model(query.as_deref())?;
     change(&shared, move |space| space.restore_rules(&model)).await?;
@@ -184,7 +185,7 @@ pub(super) async fn restore(
 pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
     PathText((project, version, id)): PathText<(String, String, String)>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
 ) -> Answer {
     let model = ModelPath { project, version }.model(query.as_deref())?;
     let id = id

@@ -2,12 +2,13 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use iam_policy::{Finding, PolicyError, PolicyType};
 
 use super::{
     ControlError,
     answer::{Answer, json_answer},
+    query::QueryText,
     upload::Upload,
 };
 use crate::{
@@ -31,7 +32,7 @@ use crate::{
 )]
 pub(super) async fn simulate(
     State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
     upload: Upload,
 ) -> Answer {
     let received = upload.receive(&shared).await?;
@@ -95,7 +96,7 @@ pub(super) fn refused_policy(policy: &str, error: &PolicyError) -> ControlError 
 )]
 pub(super) async fn lint(
     State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
+    QueryText(query): QueryText,
     upload: Upload,
 ) -> Answer {
     let received = upload.receive(&shared).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{
     ControlError,
     answer::{Answer, bytes_answer, json_answer},
+    query::QueryText,
     upload::Upload,
 };
 use crate::runtime::{
@@ -36,7 +37,7 @@ struct StatePut {
         (status = 409, description = "`LimitExceeded`: it is larger than `limits.state_bytes_max`, so that it could not be put again"),
     )
 )]
-pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let secrets = secrets(query.as_deref().unwrap_or_default())?;
     let text = shared
         .space

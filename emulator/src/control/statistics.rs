@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 
 use super::{
     ControlError,
     answer::{Answer, json_answer},
+    query::QueryText,
 };
 use crate::{
     journal::{CountBy, CountByError, Counts, SECONDS, STEPS, Statistics, StatisticsError, StatisticsQuery},
@@ -25,7 +26,7 @@ use crate::{
     ),
     responses((status = 200, body = Statistics), (status = 400, description = "`InvalidParameter`"))
 )]
-pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let seconds_max = shared.space.journal.counters.seconds_max();
     let (mut seconds, mut steps) = (None, None);
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -56,14 +57,10 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
     ),
     responses((status = 200, body = Counts), (status = 400, description = "`InvalidParameter`"))
 )]
-pub(super) async fn counts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn counts(State(shared): State<Arc<Shared>>, QueryText(query): QueryText) -> Answer {
     let mut by = None;
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match &*name {
-            "by" if by.is_some() => {
-                let message = "`by` is there twice: name all members in one, with commas between them";
-                return Err(invalid(message.to_owned()));
-            }
             "by" => by = Some(CountBy::parse_list(&value)?),
             _ => return Err(no_parameter(&name, "/requests/counts", "`by`")),
         }

@@ -9,6 +9,7 @@ mod closing;
 mod connection_faults;
 mod connections;
 mod container;
+mod control_answers;
 mod control_api;
 mod control_routes;
 mod coverage;
