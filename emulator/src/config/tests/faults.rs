@@ -154,6 +154,11 @@ fn an_error_must_be_one_of_some_operation_that_is_asked_for() {
         "{name: a, fault: {error: ThrotlingException}}",
         "/fault/error: `ThrotlingException` is no error that can be injected; did you mean `ThrottlingException`?",
     );
+    // Lookout for Vision has `ConflictException`, and EC2 would refuse it.
+    let problems = read_list("[{name: a, when: {service: ec2}, fault: {error: ConflictExceptio}}]");
+    let said = problems.expect_err("there is no such error").to_string();
+    assert!(said.contains("is no error that can be injected; "), "{said}");
+    assert!(!said.contains("`ConflictException`"), "{said}");
 }
 
 #[test]
