@@ -27,5 +27,5 @@ pub(crate) use self::{
     recorded::{EntryMistake, RecordedCall, SavedEntry},
     scene::{CallDecision, EntryPointName, SOURCE_IP, Scene},
     subject::{OperationName, Subject, SubjectName, last_part},
-    words::{count, pretty_json},
+    words::{count, file_uri, pretty_json, xml_text},
 };

@@ -1,16 +1,22 @@
 //! Options that have the coverage of the policies written to files, and a least percentage: those of `exec` and
 //! `policy test`.
 
-use std::{fs, path::PathBuf, str::FromStr};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::Args;
 
+use super::output;
 use crate::workbench::coverage::{CoverageFormat, CoverageReport};
 
 /// Where the coverage of the policies goes, and how much there has to be
 #[derive(Debug, Args)]
 pub(super) struct CoverageOptions {
-    /// Write which parts of the policies calls came to, as json, html, lcov, cobertura, junit or sarif
+    /// Write which parts of the policies calls came to, as json, html, lcov, cobertura, junit or sarif; `-` is
+    /// standard output
     #[arg(long, value_name = "FORMAT:FILE", env = "LOOKOUTVISION_EMULATOR_COVERAGE")]
     coverage: Vec<CoverageFile>,
     /// Exit 1 when less of the policies is covered: percent of all statements, elements and conditions together
@@ -43,6 +49,39 @@ impl CoverageOptions {
         !self.coverage.is_empty() || self.coverage_min.is_some()
     }
 
+    /// Whether one of the reports goes to standard output
+    pub(super) fn has_standard_output(&self) -> bool {
+        self.coverage.iter().any(CoverageFile::is_standard_output)
+    }
+
+    /// Looks whether each report has a file of its own
+    ///
+    /// # Errors
+    /// With a sentence: two reports go to one file, or one goes to a file that was read.
+    pub(super) fn check<'i>(&self, inputs: impl IntoIterator<Item = &'i Path>) -> Result<(), String> {
+        let inputs: BTreeSet<PathBuf> = inputs.into_iter().map(output::file_identity).collect();
+        let mut outputs = BTreeSet::new();
+        for report in &self.coverage {
+            let file = report.file.display();
+            let identity = match report.is_standard_output() {
+                true => report.file.clone(),
+                false => output::file_identity(&report.file),
+            };
+            if inputs.contains(&identity) {
+                return Err(format!(
+                    "`--coverage {}:{file}` would overwrite a file that is read; name another file",
+                    report.format
+                ));
+            }
+            if !outputs.insert(identity) {
+                return Err(format!(
+                    "two reports of the coverage go to `{file}`; name a file for each"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the files, and tells on standard error how much is covered
     ///
     /// # Errors
@@ -52,8 +91,16 @@ impl CoverageOptions {
             Some(percent) => report.held_to(percent),
             None => report,
         };
-        for CoverageFile { format, file } in &self.coverage {
-            fs::write(file, report.written(*format)).map_err(|error| {
+        for coverage_file in &self.coverage {
+            let CoverageFile { format, file } = coverage_file;
+            let content = report.written(*format);
+            let written = match coverage_file.is_standard_output() {
+                true => output::print(content.as_bytes())
+                    .map(drop)
+                    .map_err(|lost| lost.to_string()),
+                false => output::write_file(file, content.as_bytes()).map_err(|error| error.to_string()),
+            };
+            written.map_err(|error| {
                 format!(
                     "the coverage could not be written to `{}`: {error}",
                     file.display()
@@ -70,12 +117,26 @@ impl CoverageOptions {
         }
         report!("{}", report.summary());
         match self.coverage_min {
-            Some(least) if report.percent() < u64::from(least) => {
-                report!("that is less than {least} %");
+            Some(least) if !report.reaches(least) => {
+                report!(
+                    "{}",
+                    match report.is_empty() {
+                        true => format!(
+                            "there is no statement that could be covered, so {least} % is not reached"
+                        ),
+                        false => format!("that is less than {least} %"),
+                    }
+                );
                 Ok(Met::No)
             }
             _ => Ok(Met::Yes),
         }
+    }
+}
+
+impl CoverageFile {
+    fn is_standard_output(&self) -> bool {
+        self.file == Path::new(STANDARD_OUTPUT)
     }
 }
 
@@ -92,3 +153,5 @@ impl FromStr for CoverageFile {
         }
     }
 }
+
+const STANDARD_OUTPUT: &str = "-";

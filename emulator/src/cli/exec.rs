@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     Emulator,
-    config::{Config, Process},
+    config::{Config, NamedFile, Process},
     control::client_environment::{Change, Client},
     emulator::ImportedState,
     journal::verification::{NotVerified, Verification},
@@ -93,6 +93,14 @@ pub(super) fn run(options: ExecOptions) -> u8 {
         Ok(own) => own,
         Err(code) => return code,
     };
+    let config_files = own.config.files.iter().map(NamedFile::path);
+    if let Err(message) = options
+        .coverage
+        .check(config_files.chain(options.verify.as_deref()))
+    {
+        report!("{message}");
+        return EXIT_USAGE;
+    }
     let imported = match options
         .state_files
         .read(own.config.settings.limits.state_bytes_max)

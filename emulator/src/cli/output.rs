@@ -1,9 +1,14 @@
-//! Standard output, where every command prints what it was asked for, and standard error.
+//! Where commands write what they were asked for: standard output and files of reports; and standard error.
 //!
 //! A report that is lost or cut short, on a full disk behind `> report.json`, fails the command, so that nobody takes it for a
 //! whole one. A pipe whose reader is gone is no loss: `| head -1` has seen what it wanted.
 
-use std::io::{self, StdoutLock, Write};
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    io::{self, StdoutLock, Write},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::EXIT_FAILED;
 
@@ -67,5 +72,87 @@ pub(super) fn status(printed: Result<Reader, OutputLost>, code: u8) -> u8 {
             report!("{lost}");
             EXIT_FAILED
         }
+    }
+}
+
+/// Writes a report to a file, whole or not at all: beside its place, and then there
+///
+/// A file that is there keeps its mode, a new one has that which the umask leaves. Where a link leads to a file, that file is
+/// written. What is no file, such as a device, is written to.
+///
+/// # Errors
+/// When it cannot be written; a file that was there before is as it was then.
+pub(super) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let existing = fs::metadata(&target).ok();
+    if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+        return fs::write(&target, content);
+    }
+    if existing.is_some() {
+        // A new file could take the place of one that may not be written.
+        OpenOptions::new().write(true).open(&target)?;
+    }
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(NEW_FILE_MODE))
+        .tempfile_in(folder_of(&target))?;
+    file.write_all(content)?;
+    if let Some(metadata) = existing {
+        file.as_file().set_permissions(metadata.permissions())?;
+    }
+    file.persist(&target)?;
+    Ok(())
+}
+
+/// What tells a file from others, whether it is there yet or not: its path without links
+pub(super) fn file_identity(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Before the umask takes from it
+const NEW_FILE_MODE: u32 = 0o666;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_written_whole_and_keeps_the_mode_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        write_file(&file, b"first").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        let link = folder.path().join("link.html");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_file(&link, b"second").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"second");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        // Nothing else is left in the folder.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert!(write_file(&folder.path().join("nowhere/report.html"), b"").is_err());
+    }
+
+    #[test]
+    fn two_names_of_one_file_are_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        let roundabout = folder.path().join(".").join("report.html");
+        assert_eq!(file_identity(&file), file_identity(&roundabout));
+        fs::write(&file, "").unwrap();
+        let link = folder.path().join("link.html");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(file_identity(&link), file_identity(&roundabout));
+        assert_ne!(
+            file_identity(&file),
+            file_identity(&folder.path().join("other.html"))
+        );
     }
 }

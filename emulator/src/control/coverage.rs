@@ -64,7 +64,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): Qu
     let snapshot = shared.space.snapshot();
     show_all(&shared.space.coverage, &snapshot.settings, &snapshot.endpoints);
     let mut report = CoverageReport::of(&shared.space.coverage, &snapshot.settings.policy_files);
-    let is_met = minimum.map(|percent| report.percent() >= u64::from(percent));
+    let is_met = minimum.map(|percent| report.reaches(percent));
     if let Some(percent) = minimum {
         report = report.held_to(percent);
     }

@@ -6,6 +6,7 @@ use client_text::hex;
 use iam_policy::{DocumentCoverage, PolicyDocument, PolicyType, Totals};
 use serde::Serialize;
 
+use super::words::xml_text;
 use crate::{
     authorization::Coverage,
     network::entry_point::EndpointTable,
@@ -124,9 +125,19 @@ impl CoverageReport {
         self.percent
     }
 
+    /// Whether at least so many percent are covered: where there is nothing to cover, only 0 is reached
+    pub(crate) fn reaches(&self, percent: u8) -> bool {
+        percent == 0 || (!self.is_empty() && self.percent >= u64::from(percent))
+    }
+
+    /// Whether there is nothing that could be covered
+    pub(crate) fn is_empty(&self) -> bool {
+        self.totals.all().of == 0
+    }
+
     /// The same, with whether it is at least so many percent
     pub(crate) fn held_to(self, percent: u8) -> Self {
-        let is_met = self.percent >= u64::from(percent);
+        let is_met = self.reaches(percent);
         Self {
             minimum: Some(Minimum { percent, is_met }),
             ..self
@@ -249,16 +260,13 @@ impl fmt::Display for CoverageFormat {
 /// A text in XML or HTML, in an element or in an attribute
 fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in xml_text(text).chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // Extensible Markup Language 1.0, section 2.2: other control characters cannot stand in it at all.
-            '\t' | '\n' => escaped.push(character),
-            _ if character.is_control() => escaped.push('\u{fffd}'),
             _ => escaped.push(character),
         }
     }

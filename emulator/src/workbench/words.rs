@@ -1,4 +1,6 @@
-//! Words of reports that people read, from the JSON that programs read.
+//! Words of reports that people read, from the JSON that programs read, and names as the formats of reports have them.
+
+use std::borrow::Cow;
 
 use iam_policy::DecidedBy;
 use serde::{Deserialize as _, Serialize};
@@ -34,4 +36,68 @@ pub(super) fn decided_by(value: &Value) -> Option<String> {
 /// The same with why it does not apply
 pub(super) fn near_miss(value: &Value) -> Option<String> {
     Some(format!("{}: {}", decided_by(value)?, value["reason"].as_str()?))
+}
+
+/// A text as XML can have it: what no XML has is written out, as `\u{ffff}`
+///
+/// Extensible Markup Language 1.0, section 2.2, production `Char`. Control characters that XML only advises against are
+/// written out as well.
+pub(crate) fn xml_text(text: &str) -> Cow<'_, str> {
+    let is_written_out = |character: char| match character {
+        '\t' | '\n' => false,
+        '\u{fffe}' | '\u{ffff}' => true,
+        other => other.is_control(),
+    };
+    if !text.contains(is_written_out) {
+        return Cow::Borrowed(text);
+    }
+    let mut written = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match is_written_out(character) {
+            true => written.extend(character.escape_default()),
+            false => written.push(character),
+        }
+    }
+    Cow::Owned(written)
+}
+
+/// The file as a URI reference (RFC 3986): a relative path stays relative, to whatever the log's reader calls the root
+pub(crate) fn file_uri(file: &str) -> String {
+    let mut uri = String::with_capacity(file.len() + 8);
+    if file.starts_with('/') {
+        uri.push_str("file://");
+    }
+    for byte in file.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_a_file_uri() {
+        assert_eq!(
+            file_uri("policies/my endpoint.json"),
+            "policies/my%20endpoint.json"
+        );
+        assert_eq!(file_uri("/etc/ä:b.json"), "file:///etc/%C3%A4%3Ab.json");
+        assert_eq!(file_uri("<stdin>"), "%3Cstdin%3E");
+    }
+
+    #[test]
+    fn what_xml_cannot_have_is_written_out() {
+        assert_eq!(xml_text("a\tb\n<é>"), "a\tb\n<é>");
+        assert_eq!(
+            xml_text("\u{0}\u{1b}\u{85}\u{fffd}\u{fffe}\u{ffff}\u{10ffff}"),
+            "\\u{0}\\u{1b}\\u{85}\u{fffd}\\u{fffe}\\u{ffff}\u{10ffff}"
+        );
+    }
 }

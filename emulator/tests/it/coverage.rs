@@ -155,6 +155,112 @@ fn too_little_coverage_ends_with_1_and_so_does_a_failing_test() {
     check(&["--coverage-min", "101", "perimeter.yaml"], 64, "101");
 }
 
+#[test]
+fn a_report_takes_the_place_of_no_file_that_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
+    let tests = "policies: {vpc_endpoint: policy.json}\ntests: [{name: a, operation: ListProjects, principal: \
+                 'arn:aws:iam::123456789012:user/alice', expect: allowed}]\n";
+    fs::write(path("policy.json"), policy).unwrap();
+    fs::write(path("tests.yaml"), tests).unwrap();
+    std::os::unix::fs::symlink(path("policy.json"), path("link.html")).unwrap();
+    for (coverage, said) in [
+        (&["html:tests.yaml"][..], "would overwrite a file that is read"),
+        (&["html:./policy.json"], "would overwrite a file that is read"),
+        (&["html:link.html"], "would overwrite a file that is read"),
+        (
+            &["html:coverage", "json:./coverage"],
+            "two reports of the coverage go to `./coverage`; name a file for each",
+        ),
+        (&["html:-", "json:-"], "two reports of the coverage go to `-`"),
+    ] {
+        let options = coverage.iter().flat_map(|file| ["--coverage", file]);
+        let arguments: Vec<&str> = ["policy", "test", "tests.yaml"]
+            .into_iter()
+            .chain(options)
+            .collect();
+        let output = run(folder.path(), &arguments);
+        assert_eq!(
+            (output.status.code(), text(&output.stdout)),
+            (Some(64), ""),
+            "{output:?}"
+        );
+        assert!(text(&output.stderr).contains(said), "{output:?}");
+    }
+    assert_eq!(fs::read_to_string(path("policy.json")).unwrap(), policy);
+    assert_eq!(fs::read_to_string(path("tests.yaml")).unwrap(), tests);
+    assert!(!path("coverage").exists() && !path("-").exists());
+}
+
+#[test]
+fn coverage_on_standard_output_is_alone_there() {
+    let output = run(
+        &fixtures(),
+        &["policy", "test", "perimeter.yaml", "--coverage", "json:-"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("nothing else is printed");
+    assert_eq!(report["documents"][0]["file"], "endpoint.json");
+    assert!(text(&output.stderr).contains(" passed, 0 failed\n"), "{output:?}");
+    assert!(!fixtures().join("-").exists());
+}
+
+#[test]
+fn where_nothing_can_be_covered_no_percentage_is_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let tests = "policies: {}\ntests: [{name: a, operation: ListProjects, principal: \
+                 'arn:aws:iam::123456789012:user/alice', expect: allowed}]\n";
+    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
+    for (least, code) in [("0", 0), ("1", 1), ("100", 1)] {
+        let output = run(
+            folder.path(),
+            &["policy", "test", "tests.yaml", "--coverage-min", least],
+        );
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = format!("there is no statement that could be covered, so {least} % is not reached\n");
+        assert_eq!(text(&output.stderr).ends_with(&said), code == 1, "{output:?}");
+    }
+}
+
+#[test]
+fn a_file_name_keeps_to_its_place_in_every_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
+    fs::write(folder.path().join("a b%#\nDA:1,1.json"), policy).unwrap();
+    let tests = "policies: {vpc_endpoint: \"a b%#\\nDA:1,1.json\"}\ntests: [{name: a, operation: ListProjects, principal: \
+                 'arn:aws:iam::123456789012:user/alice', expect: denied}]\n";
+    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
+    let report = |format: &str| {
+        let output = run(
+            folder.path(),
+            &[
+                "policy",
+                "test",
+                "tests.yaml",
+                "--coverage",
+                &format!("{format}:-"),
+            ],
+        );
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        text(&output.stdout).to_owned()
+    };
+    let lcov = report("lcov");
+    assert_eq!(lcov.lines().nth(1), Some(r"SF:a b%#\nDA:1,1.json"), "{lcov}");
+    // SARIF has a note only where something was not covered.
+    let unmatched = policy.replace(
+        r#""Action": "*""#,
+        r#""Action": ["*", "lookoutvision:DetectAnomalies"]"#,
+    );
+    fs::write(folder.path().join("a b%#\nDA:1,1.json"), unmatched).unwrap();
+    let sarif: Value = serde_json::from_str(&report("sarif")).expect("the log is JSON");
+    assert_eq!(
+        sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+        "a%20b%25%23%0ADA%3A1%2C1.json",
+        "{sarif:#}"
+    );
+}
+
 /// Allows the detection of one model to a team, and denies a deletion
 const POLICY: &str = r#"{
   "Version": "2012-10-17",

@@ -44,6 +44,7 @@ mod policy_diff;
 mod policy_draft;
 mod policy_matrix;
 mod policy_routes;
+mod policy_test_inputs;
 mod policy_tests;
 mod process;
 #[cfg(unix)]

@@ -156,7 +156,7 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
         })?,
     };
     let written = match &options.output {
-        Some(file) => std::fs::write(file, &report).map_err(|error| {
+        Some(file) => output::write_file(file, &report).map_err(|error| {
             report!(
                 "the coverage could not be written to `{}`: {error}",
                 file.display()
@@ -179,11 +179,14 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
 
 /// What is covered less than was asked for, one sentence each
 fn misses(options: &CoverageOptions, report: &Report) -> Vec<String> {
-    let minimum = options
-        .minimum
-        .map(u64::from)
-        .filter(|least| report.percent < *least);
-    let overall = minimum.map(|least| format!("{} % covered, less than {least} %", report.percent));
+    let minimum = options.minimum.map(u64::from);
+    let is_empty = report.totals.statements.of == 0;
+    let overall = minimum.and_then(|least| match is_empty {
+        true if least > 0 => Some(format!(
+            "there is no statement that could be covered, so {least} % is not reached"
+        )),
+        _ => (report.percent < least).then(|| format!("{} % covered, less than {least} %", report.percent)),
+    });
     let of_kinds = options
         .fail_under
         .iter()

@@ -46,6 +46,7 @@ use crate::{
 };
 
 mod cases;
+mod combinations;
 mod expectation;
 mod policies;
 mod report;
@@ -76,7 +77,7 @@ pub(in crate::cli) struct TestOptions {
     /// Run again whenever one of the files changes
     #[arg(long, env = "LOOKOUTVISION_EMULATOR_WATCH")]
     watch: bool,
-    /// Test files, or folders: of a folder every `*.yaml` and `*.yml` file in it
+    /// Test files, or folders: of a folder every `*.yaml` and `*.yml` file in it; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -103,11 +104,40 @@ struct Run {
 }
 
 pub(super) fn run(options: &TestOptions) -> u8 {
+    if let Err(message) = options.check() {
+        report!("{message}");
+        return EXIT_USAGE;
+    }
     let ended = match options.watch {
         true => watch(options),
         false => tell(&working(RUNNING, || Run::of(options)), options).map(|told| told.code),
     };
     ended.unwrap_or_else(|lost| output::status(Err(lost), EXIT_FAILED))
+}
+
+impl TestOptions {
+    /// Looks whether the options go together
+    ///
+    /// # Errors
+    /// With a sentence.
+    fn check(&self) -> Result<(), String> {
+        match self.files.iter().filter(|file| is_standard_input(file)).count() {
+            0 => {}
+            1 if self.watch => {
+                return Err(
+                    "standard input cannot be watched; name a file, or leave out `--watch`".to_owned(),
+                );
+            }
+            1 => {}
+            _ => return Err("standard input (`-`) is read once; name it once".to_owned()),
+        }
+        self.coverage.check([])
+    }
+}
+
+/// Whether a path stands for standard input
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 /// How a run was told
@@ -139,7 +169,15 @@ fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
         return not_run;
     }
     let files = policy_files(&run.files);
-    let reader = output::print_by(|out| report.write(options.format, &files, out))?;
+    let reader = match options.coverage.has_standard_output() {
+        // What reads the coverage can read nothing else beside it.
+        true => {
+            // There is nowhere to tell that this failed.
+            let _ = report.write(options.format, &files, &mut io::stderr().lock());
+            Reader::Reads
+        }
+        false => output::print_by(|out| report.write(options.format, &files, out))?,
+    };
     let met = match &run.coverage {
         Some(coverage) => options.coverage.report(CoverageReport::of(coverage, &files)),
         None => Ok(Met::Yes),
@@ -236,8 +274,11 @@ impl Run {
             }
         }
         files.append(&mut configurations.files);
+        files.retain(|file| !is_standard_input(file));
         files.sort();
         files.dedup();
+        let inputs = files.iter().map(PathBuf::as_path);
+        problems.extend(options.coverage.check(inputs).err().map(Problem::of_process));
         Self {
             outcome: if problems.is_empty() {
                 Ok(report)

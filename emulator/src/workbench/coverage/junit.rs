@@ -2,12 +2,12 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::CoverageReport;
+use super::{super::words::xml_text, CoverageReport};
 
 pub(super) fn report(report: &CoverageReport) -> String {
     let mut written = Report::new("lookoutvision-emulator policy coverage");
     for document in &report.documents {
-        let name = document.name();
+        let name = xml_text(&document.name()).into_owned();
         let mut suite = TestSuite::new(name.clone());
         for statement in &document.coverage.statements {
             let status = if statement.matched > 0 {
@@ -24,7 +24,10 @@ pub(super) fn report(report: &CoverageReport) -> String {
                 .sid
                 .as_ref()
                 .map_or_else(String::new, |sid| format!(" ({sid})"));
-            let mut case = TestCase::new(format!("statement {}{sid}", statement.statement), status);
+            let mut case = TestCase::new(
+                xml_text(&format!("statement {}{sid}", statement.statement)),
+                status,
+            );
             case.set_classname(name.clone());
             suite.add_test_case(case);
         }

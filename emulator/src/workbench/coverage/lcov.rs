@@ -42,7 +42,8 @@ pub(super) fn trace(report: &CoverageReport) -> String {
     let mut text = String::new();
     for document in &report.documents {
         let Some(file) = &document.file else { continue };
-        let _ = writeln!(text, "TN:\nSF:{file}");
+        // A record ends with its line, so a line feed in a name is written out.
+        let _ = writeln!(text, "TN:\nSF:{}", client_text::escape(file));
         let lines = lines(document);
         let (mut branches, mut branches_hit) = (0, 0);
         for (number, line) in &lines {

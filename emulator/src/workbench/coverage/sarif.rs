@@ -3,7 +3,7 @@
 use iam_policy::Place;
 use serde_json::{Value, json};
 
-use super::CoverageReport;
+use super::{super::words::file_uri, CoverageReport};
 
 pub(super) fn log(report: &CoverageReport) -> String {
     let mut results = Vec::new();
@@ -15,7 +15,7 @@ pub(super) fn log(report: &CoverageReport) -> String {
                 "level": "note",
                 "message": {"text": message},
                 "locations": [{"physicalLocation": {
-                    "artifactLocation": {"uri": file},
+                    "artifactLocation": {"uri": file_uri(file)},
                     "region": {"startLine": place.line, "startColumn": place.column},
                 }}],
             }));

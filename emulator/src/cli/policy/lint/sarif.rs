@@ -5,6 +5,7 @@ use iam_policy::{Finding, FindingCode, Severity};
 use serde_json::{Value, json};
 
 use super::Report;
+use crate::workbench::file_uri;
 
 /// The log of one call: every code is a rule, whether or not it was found
 pub(super) fn log(report: &Report) -> Value {
@@ -50,7 +51,7 @@ fn result(file: &str, finding: &Finding) -> Value {
     let index = FindingCode::ALL.iter().position(|code| *code == finding.code);
     let mut location = json!({
         "physicalLocation": {
-            "artifactLocation": {"uri": uri(file)},
+            "artifactLocation": {"uri": file_uri(file)},
             "region": {"startLine": finding.line, "startColumn": finding.column},
         },
     });
@@ -70,34 +71,5 @@ fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
-    }
-}
-
-/// The file as a URI reference (RFC 3986): a relative path stays relative, to whatever the log's reader calls the root
-fn uri(file: &str) -> String {
-    let mut uri = String::with_capacity(file.len() + 8);
-    if file.starts_with('/') {
-        uri.push_str("file://");
-    }
-    for byte in file.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(char::from(byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_becomes_a_uri() {
-        assert_eq!(uri("policies/my endpoint.json"), "policies/my%20endpoint.json");
-        assert_eq!(uri("/etc/ä:b.json"), "file:///etc/%C3%A4%3Ab.json");
-        assert_eq!(uri("<stdin>"), "%3Cstdin%3E");
     }
 }

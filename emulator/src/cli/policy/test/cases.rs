@@ -9,6 +9,7 @@ use iam_policy::{
 use lookoutvision::operation::Operation;
 
 use super::{
+    combinations::{CASES_MAX, Combination, check_count, combinations, too_many},
     expectation::Expectation,
     tested::Tests,
     tree::{Mistakes, Spot},
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     authorization::{Changes, Coverage, Verdict},
     config::yaml::Position,
-    workbench::{CallDecision, CallerName, EntryPointName, OperationName, SOURCE_IP, SubjectName, last_part},
+    workbench::{CallDecision, CallerName, SubjectName, last_part},
 };
 
 /// A case with what came of it
@@ -85,17 +86,6 @@ impl Choice<'_> {
     }
 }
 
-/// Whom, where, what: one of the combinations of a test's lists
-struct Combination<'t> {
-    operation: Operation,
-    is_pattern: bool,
-    region: Option<&'t Region>,
-    entry_point: &'t EntryPointName,
-    principal: Option<&'t CallerName>,
-    resource: Option<&'t SubjectName>,
-    source_ip: IpAddr,
-}
-
 /// Every case of a file whose name holds the filter; mistakes are taken down
 pub(super) fn cases(
     file: &TestFile,
@@ -106,11 +96,16 @@ pub(super) fn cases(
     if let Some(coverage) = choice.coverage {
         tests.show(coverage);
     }
+    if let Err(test) = check_count(&file.tests) {
+        mistakes.at(&test.spot, too_many(test));
+        return Vec::new();
+    }
     let mut cases = Vec::new();
     for test in &file.tests {
         for combination in combinations(test) {
+            // One combination is a case for each resource that it could be about.
             if cases.len() >= CASES_MAX {
-                mistakes.at(&test.spot, format!("the file has more than {CASES_MAX} cases, its lists multiplied (policy_test_cases_max)"));
+                mistakes.at(&test.spot, too_many(test));
                 return cases;
             }
             decide(test, &combination, tests, choice, &mut cases, mistakes);
@@ -118,39 +113,6 @@ pub(super) fn cases(
     }
     number_equal_names(&mut cases);
     cases
-}
-
-fn combinations(test: &WrittenTest) -> Vec<Combination<'_>> {
-    let given = &test.given;
-    let mut combinations = Vec::new();
-    for OperationName {
-        operations,
-        is_pattern,
-    } in &test.operations.values
-    {
-        for operation in operations {
-            for region in given.regions.each() {
-                for entry_point in given.entry_points.each() {
-                    for principal in given.principals.each() {
-                        for resource in given.resources.each() {
-                            for source_ip in given.source_ips.each() {
-                                combinations.push(Combination {
-                                    operation: *operation,
-                                    is_pattern: *is_pattern,
-                                    region,
-                                    entry_point: entry_point.unwrap_or(&EntryPointName::TheOnlyOne),
-                                    principal,
-                                    resource,
-                                    source_ip: source_ip.copied().unwrap_or(SOURCE_IP),
-                                });
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-    combinations
 }
 
 /// Asks the policies about one combination, which is as many cases as resources that it could be about
@@ -451,6 +413,3 @@ fn number_equal_names(cases: &mut [Case]) {
         }
     }
 }
-
-/// Cases of one file
-const CASES_MAX: usize = 100_000;

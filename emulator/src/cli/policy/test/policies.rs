@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -177,9 +177,13 @@ fn in_file(file: &Path, finding: &Finding, text: &str) -> Problem {
 
 /// The text of a file, or why there is none
 pub(super) fn read_file(file: &Path) -> Result<String, String> {
-    let name = file.display();
+    read_text(&file.display().to_string(), File::open(file))
+}
+
+/// The text of an input that errors call `name`, or why there is none
+pub(super) fn read_text(name: &str, input: io::Result<impl Read>) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = input.and_then(|input| input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("`{name}` cannot be read: {}", in_our_words(&error)))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!(

@@ -12,6 +12,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -20,7 +21,8 @@ use aws_identifiers::{Region, VpcEndpointId};
 
 use super::{
     expectation::Expectation,
-    policies::{PolicyReader, read_file},
+    is_standard_input,
+    policies::{PolicyReader, read_file, read_text},
     tree::{Members, Mistakes, Place, Spot},
 };
 use crate::{
@@ -77,7 +79,7 @@ pub(super) struct Values<T> {
 }
 
 impl TestFile {
-    /// Reads a file and takes down what is wrong with it: tests that have a mistake are left out; `None`: nothing is left
+    /// Reads a file, or standard input for `-`, and takes down what is wrong with it: tests that have a mistake are left out; `None`: nothing is left
     ///
     /// # Errors
     /// The file cannot be read, or is no YAML.
@@ -86,7 +88,11 @@ impl TestFile {
         nodes_max: usize,
         mistakes: &mut Mistakes,
     ) -> Result<Option<Self>, Problem> {
-        let text = read_file(path).map_err(Problem::of_process)?;
+        let text = match is_standard_input(path) {
+            true => read_text("-", Ok(io::stdin().lock())),
+            false => read_file(path),
+        };
+        let text = text.map_err(Problem::of_process)?;
         let tree = yaml::parse(&text, nodes_max)
             .map_err(|error| Problem::in_file(path, error.message).at(error.position))?;
         Ok(Self::of(&Place::root(&tree), mistakes))

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::{PolicyFiles, Report, failure_lines, warning_lines};
+use crate::workbench::xml_text;
 
 pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) -> io::Result<()> {
     let mut written = quick_junit::Report::new("lookoutvision-emulator policy test");
     for (file, cases) in &report.files {
-        let file_name = file.display().to_string();
+        let file_name = xml_text(&file.display().to_string()).into_owned();
         let mut suite = TestSuite::new(file_name.clone());
         for case in cases {
             let status = match &case.failure {
@@ -17,13 +18,13 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
                 Some(failure) => {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status
-                        .set_message(failure.summary.clone())
+                        .set_message(xml_text(&failure.summary))
                         .set_type(case.decision.as_str())
-                        .set_description(failure_lines(file, case, failure, files).join("\n"));
+                        .set_description(xml_text(&failure_lines(file, case, failure, files).join("\n")));
                     status
                 }
             };
-            let mut test_case = TestCase::new(case.name.clone(), status);
+            let mut test_case = TestCase::new(xml_text(&case.name), status);
             test_case.set_classname(file_name.clone());
             test_case.extra.insert("file".into(), file_name.clone().into());
             test_case
@@ -31,7 +32,7 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
                 .insert("line".into(), case.position.line.to_string().into());
             let warnings = warning_lines(file, case);
             if !warnings.is_empty() {
-                test_case.set_system_err(warnings.join("\n"));
+                test_case.set_system_err(xml_text(&warnings.join("\n")));
             }
             suite.add_test_case(test_case);
         }
