@@ -186,19 +186,25 @@ impl fmt::Display for Cell {
     }
 }
 
-impl fmt::Display for ChangedCell {
+impl fmt::Display for CellPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CellPlace {
+        let Self {
             principal,
             entry_point,
             region,
             operation,
             resource,
-        } = &self.place;
+        } = self;
         write!(
             f,
-            "{principal} over {entry_point} in {region}: {operation} on {resource}: "
-        )?;
+            "{principal} over {entry_point} in {region}: {operation} on {resource}"
+        )
+    }
+}
+
+impl fmt::Display for ChangedCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => write!(f, "{after}, was {before}"),
             (None, Some(after)) => write!(f, "{after}, was not there"),

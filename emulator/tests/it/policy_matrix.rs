@@ -172,6 +172,36 @@ fn each_form_is_compared_with_what_it_was() {
         ),
         "{text}"
     );
+    // Of two rows for one cell nobody can say which is meant.
+    for format in ["text", "csv", "markdown"] {
+        let kept = fs::read_to_string(folder.path().join(format)).unwrap();
+        // The last row, which is beneath its own heading in the text too.
+        let twice = kept.lines().last().expect("it has rows");
+        fs::write(folder.path().join("twice"), format!("{kept}{twice}\n")).unwrap();
+        let output = run(folder.path(), &["--check", "twice"]);
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let said = format!(
+            "twice: line {} has a cell that is there already: ",
+            kept.lines().count() + 1
+        );
+        assert!(stderr.starts_with(&said), "{format}: {stderr}");
+    }
+    let mut kept: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("json")).unwrap()).unwrap();
+    let cells = kept["cells"].as_array_mut().unwrap();
+    let first = cells[0].clone();
+    cells.push(first);
+    fs::write(folder.path().join("twice"), kept.to_string()).unwrap();
+    let output = run(folder.path(), &["--check", "twice"]);
+    assert_eq!(
+        (output.status.code(), &*String::from_utf8_lossy(&output.stderr)),
+        (
+            Some(64),
+            "twice: /cells/186 has a cell that is there already: arn:aws:iam::123456789012:user/alice over vpce-0000000a in \
+             us-west-2: CreateDataset on *\n"
+        )
+    );
     fs::write(
         &config,
         CONFIGURATION

@@ -109,6 +109,17 @@ async fn what_would_become_of_random_calls_becomes_of_them_under_the_draft() {
         ];
         let output = run(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
+        // The array that the control API answers by default is as good as lines.
+        let array = control(&emulator, "GET", "/requests", "").await;
+        fs::write(folder.path().join("requests.json"), &array.body).unwrap();
+        let of_array = run(
+            folder.path(),
+            &arguments
+                .map(|argument| argument.replace(".ndjson", ".json"))
+                .each_ref()
+                .map(String::as_str),
+        );
+        assert_eq!(of_array.stdout, output.stdout, "seed {seed}: {of_array:?}");
         let offline: Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
         for member in [
             "requests",

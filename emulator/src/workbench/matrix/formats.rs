@@ -1,6 +1,6 @@
 //! A matrix as text, JSON, Markdown and CSV, written and read: whoever keeps one in a file compares it by its cells.
 
-use std::fmt::Write as _;
+use std::{collections::btree_map::Entry, fmt::Write as _};
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -110,7 +110,7 @@ fn push_line(text: &mut String, line: &str) {
 /// A matrix as one of its forms has it
 ///
 /// # Errors
-/// With the number of the line that is none of a matrix.
+/// With the line, or the JSON path, that is none of a matrix, or has a cell for the second time.
 pub(crate) fn read_matrix(text: &str) -> Result<KeptMatrix, String> {
     let first = text.trim_ascii_start();
     if first.starts_with('{') {
@@ -147,34 +147,57 @@ fn read_json(text: &str) -> Result<KeptMatrix, String> {
         layer: Option<String>,
     }
     let kept: Kept = serde_json::from_str(text).map_err(|error| format!("it is no matrix: {error}"))?;
-    let cells = kept.cells.into_iter().map(|cell| {
+    let mut cells = KeptMatrix::new();
+    for (index, cell) in kept.cells.into_iter().enumerate() {
         let is = cell_text(&cell.decision, cell.layer.as_deref());
-        (cell.place, is)
-    });
-    Ok(cells.collect())
+        keep(&mut cells, cell.place, is, || format!("/cells/{index}"))?;
+    }
+    Ok(cells)
+}
+
+/// Keeps a cell; `place` says where it stands
+///
+/// # Errors
+/// It stands in the file before: which of the two is meant cannot be known.
+fn keep(
+    kept: &mut KeptMatrix,
+    cell: CellPlace,
+    is: String,
+    place: impl FnOnce() -> String,
+) -> Result<(), String> {
+    match kept.entry(cell) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(is);
+            Ok(())
+        }
+        Entry::Occupied(occupied) => Err(client_text::escape(&format!(
+            "{} has a cell that is there already: {}",
+            place(),
+            occupied.key()
+        ))
+        .into_owned()),
+    }
 }
 
 fn read_rows<'t>(
     lines: impl Iterator<Item = (usize, &'t str)>,
     cells: impl Fn(&str) -> Vec<String>,
 ) -> Result<KeptMatrix, String> {
-    lines
-        .map(
-            |(number, line)| match <[String; COLUMNS.len()]>::try_from(cells(line)) {
-                Ok([principal, entry_point, region, operation, resource, is]) => Ok((
-                    CellPlace {
-                        principal,
-                        entry_point,
-                        region,
-                        operation,
-                        resource,
-                    },
-                    is,
-                )),
-                Err(_) => Err(format!("line {} is no row of a matrix", number + 1)),
-            },
-        )
-        .collect()
+    let mut kept = KeptMatrix::new();
+    for (number, line) in lines {
+        let row = <[String; COLUMNS.len()]>::try_from(cells(line));
+        let [principal, entry_point, region, operation, resource, is] =
+            row.map_err(|_| format!("line {} is no row of a matrix", number + 1))?;
+        let place = CellPlace {
+            principal,
+            entry_point,
+            region,
+            operation,
+            resource,
+        };
+        keep(&mut kept, place, is, || format!("line {}", number + 1))?;
+    }
+    Ok(kept)
 }
 
 fn csv_cells(line: &str) -> Vec<String> {
@@ -240,7 +263,7 @@ fn read_text<'t>(lines: impl Iterator<Item = (usize, &'t str)>) -> Result<KeptMa
             operation: operation.to_owned(),
             resource: resource.to_owned(),
         };
-        kept.insert(place, is.join(" "));
+        keep(&mut kept, place, is.join(" "), || format!("line {}", number + 1))?;
     }
     Ok(kept)
 }

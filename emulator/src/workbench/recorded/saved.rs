@@ -301,6 +301,16 @@ impl EntryMistake {
         }
     }
 
+    /// The same of an entry that is an element of an array
+    pub(crate) fn in_element(self, index: usize) -> Self {
+        Self {
+            path: format!("/{index}{}", self.path),
+            // It was counted from where the entry begins.
+            column: None,
+            ..self
+        }
+    }
+
     /// As a line of errors has it, in a file at a line counted from 1
     pub(crate) fn told_in(&self, file: &str, line: usize) -> String {
         let column = self
