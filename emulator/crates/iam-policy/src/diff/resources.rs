@@ -375,7 +375,8 @@ fn language_of_part(part: &str) -> Matcher {
                 let class = if name.ends_with("WithPath") {
                     Class::Path
                 } else {
-                    Class::Name
+                    // A request is authorised before its names are checked, so they can be any text.
+                    Class::Any
                 };
                 way.extend([Step::One(class), Step::Many(class)]);
                 way.extend(literal(after));

@@ -129,3 +129,18 @@ fn a_key_is_known_however_it_is_folded() {
         ],
     );
 }
+
+#[test]
+fn names_that_a_service_would_refuse_later_are_authorised_first() {
+    let of = |effect: &str, resource: &str| {
+        format!(
+            r#"{{"Effect": "{effect}", "Principal": "*", "Action": "shop:MakeThing", "Resource": "arn:aws:shop:*:*:{resource}"}}"#
+        )
+    };
+    for refused in ["box/* *", "box/*/*", "box/a!"] {
+        let allow = of("Allow", "box/*");
+        let found = endpoint_diff(&format!("{allow}, {}", of("Deny", refused)), &allow);
+        assert_eq!(found.undecided, []);
+        assert_eq!(found.has_new_access(), Some(true), "{refused}");
+    }
+}

@@ -273,7 +273,11 @@ const ACCOUNTS: [&str; 2] = ["123456789012", "111122223333"];
 /// Actions with the resources that each is authorised on, and whether these have tags.
 const CALLS: [(&str, &[&str], bool); 5] = [
     ("shop:ListThings", &["*"], false),
-    ("shop:MakeThing", &["box/a", "box/ab", "box/b"], false),
+    (
+        "shop:MakeThing",
+        &["box/a", "box/ab", "box/b", "box/a b/c"],
+        false,
+    ),
     (
         "shop:ReadThing",
         &["thing/a/1", "thing/a/2", "thing/b/1", "thing/b/22"],
