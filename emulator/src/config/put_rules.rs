@@ -43,6 +43,8 @@ pub(crate) fn read(
     let rules = form::read(&tree, &report).and_then(|file| rules_of_list(file, &list, &files, &report));
     if let Some(rules) = &rules {
         let identities = &settings.identities;
+        let scenarios_max = settings.limits.scenarios_max;
+        validate::refuse_too_many_scenarios_of_list(rules, &list, scenarios_max, &report);
         validate::warn_of_list(
             rules,
             &list,

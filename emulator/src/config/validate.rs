@@ -30,7 +30,7 @@ use lookoutvision::{
 use sigv4_verify::{DeclaredUnsignedPayload, MismatchDetail, UndeclaredUnsignedPayload, UnsignedAmzHeaders};
 
 use self::policies::Policies;
-pub(super) use self::projects::warn_of_list;
+pub(super) use self::projects::{refuse_too_many_scenarios_of_list, warn_of_list};
 use super::{
     Config, Problem, Problems, Process,
     file::{self, ConfigFile, List},
@@ -142,6 +142,9 @@ pub(super) fn validate(
     let (strictness, minimum_images) = strictness(&written.strictness.unwrap_or_default());
     let s3 = s3::validate(written.s3.unwrap_or_default(), &root.child("s3"), files, report);
     let limits = limits(written.limits.unwrap_or_default(), &root.child("limits"), report);
+    if let Some(projects) = &projects {
+        projects::refuse_too_many_scenarios(projects, &projects_place, limits.scenarios_max, report);
+    }
     let faults_place = root.child("faults");
     let faults = faults::validate(written.faults.unwrap_or_default(), &faults_place, report);
     if let Some(faults) = &faults

@@ -141,6 +141,12 @@ async fn a_mistake_is_told_by_its_path_in_the_configuration_s_words_and_changes_
             "/0/then/confidence",
             "2 is out of bounds (0 to 1)",
         ),
+        (
+            json!([{"then": {"error": "ThrottlingException",
+                "set_scenario": (0..1_025).map(|number| (format!("s{number}"), json!("x"))).collect::<serde_json::Map<_, _>>()}}]),
+            "/0/then/set_scenario",
+            "1025 scenarios are more than scenarios_max (1024)",
+        ),
         (json!([{"when": {}}]), "/0", "the key `then` is missing"),
         (json!({"then": {}}), "", "expected a list, found a mapping"),
         (

@@ -156,7 +156,44 @@ pub(super) fn warn_of_rules_that_never_match(
     }
 }
 
+/// Refuses rules that put more scenarios into a state than there may be, which no call could ever be answered by
+pub(super) fn refuse_too_many_scenarios(
+    projects: &[DeclaredProject],
+    place: &Place,
+    scenarios_max: usize,
+    report: &Report<'_>,
+) {
+    let check = |rules: &[CannedRule], place: &Place| {
+        let list = place.child("detect_anomalies");
+        refuse_too_many_scenarios_of_list(rules, &list, scenarios_max, report);
+    };
+    for (index, project) in projects.iter().enumerate() {
+        let place = place.child(index);
+        check(&project.detect_anomalies, &place);
+        for (index, model) in project.models.iter().enumerate() {
+            check(&model.detect_anomalies, &place.child("models").child(index));
+        }
+    }
+}
+
 /// The same of one list of rules
+pub(in crate::config) fn refuse_too_many_scenarios_of_list(
+    rules: &[CannedRule],
+    list: &Place,
+    scenarios_max: usize,
+    report: &Report<'_>,
+) {
+    for (index, rule) in rules.iter().enumerate() {
+        let count = rule.set_scenario.len();
+        if count > scenarios_max {
+            let place = list.child(index).child("then").child("set_scenario");
+            let message = format!("{count} scenarios are more than scenarios_max ({scenarios_max})");
+            report.problem(&place, message);
+        }
+    }
+}
+
+/// Warns of rules of one list that never match
 pub(in crate::config) fn warn_of_list(
     rules: &[CannedRule],
     list: &Place,
