@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The faults in force, in the order in which calls are looked up in them: those of the control API, then the configuration's
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct FaultSet {
     control: Vec<Arc<FaultInForce>>,
     configured: Vec<Configured>,
@@ -152,15 +152,24 @@ impl FaultSet {
     }
 
     /// The same with another configuration: a fault that is still the same goes on where it is
+    ///
+    /// No two faults in force have one name. The control API's keeps it, and the configuration's is away until the next
+    /// reset.
     #[must_use]
     pub(crate) fn reloaded(&self, configured: &[Arc<Fault>]) -> Self {
         let configured = configured.iter().map(|fault| {
             let mut before = self.configured.iter();
             let same = before.find(|before| before.fault.fault == *fault);
-            same.cloned().unwrap_or_else(|| Configured {
+            let mut control = self.control.iter();
+            let is_named_by_control = control.any(|control| control.fault.name == fault.name);
+            let configured = same.cloned().unwrap_or_else(|| Configured {
                 fault: FaultInForce::begin(fault.clone(), FaultSource::Configuration),
                 is_away: false,
-            })
+            });
+            Configured {
+                is_away: configured.is_away || is_named_by_control,
+                ..configured
+            }
         });
         Self {
             control: self.control.clone(),
@@ -366,10 +375,11 @@ impl FaultInForce {
             return None;
         }
         // The number and what follows from it are given out together: calls that come at the same time share neither.
-        progress.matched += 1;
+        // A state may say any number.
+        progress.matched = progress.matched.saturating_add(1);
         let number = progress.matched;
         self.fault.strikes(number).then(|| {
-            progress.struck += 1;
+            progress.struck = progress.struck.saturating_add(1);
             MetFault {
                 in_force: self.clone(),
                 number,
@@ -578,6 +588,13 @@ mod tests {
         let second = first.reloaded(&[of(a), of("{name: b, fault: {delay_milliseconds: 1}}")]);
         let counts: Vec<_> = second.views().iter().map(|view| view.matched).collect();
         assert_eq!(counts, [1, 0]);
+        // A name that the control API has given is its own.
+        let own = second.without("b").expect("it is there");
+        let added = read_list("[{name: b, fault: {delay_milliseconds: 5}}]").expect("it is one");
+        let own = own.with(added, 100).expect("the name is free");
+        let again = own.reloaded(&[of(a), of("{name: b, fault: {delay_milliseconds: 2}}")]);
+        let of_control: Vec<_> = again.views().iter().map(|view| view.name.to_string()).collect();
+        assert_eq!(of_control, ["b", "a"]);
         // What the control API took away stays away, until everything is as the configuration has it.
         let without = second.without("a").expect("it is there").reloaded(&[of(a)]);
         assert!(without.is_empty());

@@ -94,6 +94,9 @@ pub(crate) struct StateDocument {
     /// Those of the control API; absent: they stay as they are
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<Vec<KeptFault>>,
+    /// The names of the configuration's that the control API has taken away; absent: they stay as they are
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults_away: Option<Vec<Arc<str>>>,
     /// Absent: the clock stays as it is
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<ClockDocument>,
@@ -236,19 +239,30 @@ impl StateDocument {
             started_at: self.started_at,
             counters: self.counters,
             draws: self.draws,
-            faults: self
-                .faults
-                .map(|kept| faults(kept, snapshot, readers))
-                .transpose()?,
+            faults: faults(self.faults, self.faults_away.as_deref(), snapshot, readers)?,
             clock: self.clock.map(ClockDocument::read).transpose()?,
             left_out,
         })
     }
 }
 
-fn faults(kept: Vec<KeptFault>, snapshot: &Snapshot, readers: &Readers) -> Result<FaultSet, Misfit> {
+/// The faults of a state; `None`: it has none, and they stay as they are
+fn faults(
+    kept: Option<Vec<KeptFault>>,
+    away: Option<&[Arc<str>]>,
+    snapshot: &Snapshot,
+    readers: &Readers,
+) -> Result<Option<FaultSet>, Misfit> {
+    if kept.is_none() && away.is_none() {
+        return Ok(None);
+    }
     let faults_max = snapshot.settings.limits.faults_max;
-    let faults = snapshot.faults.with_kept(kept, faults_max, &readers.faults);
+    let faults = match away {
+        Some(away) => snapshot.faults.with_away(away),
+        None => (*snapshot.faults).clone(),
+    };
+    let kept = kept.unwrap_or_else(|| faults.kept());
+    let faults = faults.with_kept(kept, faults_max, &readers.faults).map(Some);
     faults.map_err(|mistake| Misfit::at(format!("/faults{}", mistake.path), mistake.message))
 }
 
@@ -360,6 +374,7 @@ impl Space {
             counters: generation.calls.all(),
             draws: generation.draws.all(),
             faults: Some(snapshot.faults.kept()),
+            faults_away: Some(snapshot.faults.names_away()),
             clock: Some(generation.clock.state().into()),
         }
     }

@@ -643,6 +643,40 @@ async fn faults_of_the_control_api_go_on_in_another_emulator_where_they_were() {
 }
 
 #[tokio::test]
+async fn a_fault_that_has_counted_to_the_end_goes_on_striking() {
+    let emulator = emulator_with("{}").await;
+    let fault = json!({"definition": {"name": "busy", "fault": {"error": "ThrottlingException"}},
+                       "matched": u64::MAX, "struck": u64::MAX});
+    let state = json!({"format": 1, "faults": [fault]}).to_string();
+    assert_eq!(control(&emulator, "PUT", "/state", &state).await.status, 200);
+    assert_eq!(Call::detect("1").send(&emulator).await.status, 429);
+    let listed = control(&emulator, "GET", "/faults", "").await.json();
+    assert_eq!(listed[0]["matched"], u64::MAX);
+}
+
+#[tokio::test]
+async fn a_fault_in_the_place_of_one_of_the_configuration_comes_back_with_the_state() {
+    let emulator =
+        emulator_with("faults: [{name: busy, fault: {status: 500}}]\nlimits: {faults_max: 1}").await;
+    let status = async || Call::detect("1").send(&emulator).await.status;
+    assert_eq!(status().await, 500);
+    control(&emulator, "DELETE", "/faults/busy", "").await;
+    let own = r#"{"name": "busy", "fault": {"status": 503}}"#;
+    assert_eq!(control(&emulator, "POST", "/faults", own).await.status, 201);
+    let state = control(&emulator, "GET", "/state", "").await;
+    assert_eq!(state.json()["faults_away"], json!(["busy"]));
+    control(&emulator, "POST", "/reset", "").await;
+    assert_eq!(status().await, 500);
+    let put = control(&emulator, "PUT", "/state", state.text()).await;
+    assert_eq!(put.status, 200, "{}", put.text());
+    assert_eq!(status().await, 503);
+    // An empty list has both as they were declared.
+    let state = r#"{"format": 1, "faults": [], "faults_away": []}"#;
+    assert_eq!(control(&emulator, "PUT", "/state", state).await.status, 200);
+    assert_eq!(status().await, 500);
+}
+
+#[tokio::test]
 async fn a_fault_in_a_state_that_cannot_be_is_refused_by_its_path() {
     let config = "
 faults: [{name: old, fault: {delay_milliseconds: 0}}]

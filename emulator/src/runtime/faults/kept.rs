@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{FaultInForce, FaultSet, FaultView, FaultsUnchanged, Progress};
+use super::{Configured, FaultInForce, FaultSet, FaultView, FaultsUnchanged, Progress};
 use crate::settings::faults::{Fault, FaultSource};
 
 /// A fault of the control API in a state: what it is, and how far it is
@@ -69,6 +69,27 @@ impl FaultSet {
             }
         });
         kept.collect()
+    }
+
+    /// The names of the configuration's that the control API has taken away, as a state has them
+    pub(crate) fn names_away(&self) -> Vec<Arc<str>> {
+        let away = self.configured.iter().filter(|configured| configured.is_away);
+        away.map(|configured| configured.fault.fault.name.clone())
+            .collect()
+    }
+
+    /// The same with those of the configuration away that are named here, and no others; what the configuration does not
+    /// have is away already
+    #[must_use]
+    pub(crate) fn with_away(&self, names: &[Arc<str>]) -> Self {
+        let configured = self.configured.iter().map(|configured| Configured {
+            fault: configured.fault.clone(),
+            is_away: names.contains(&configured.fault.fault.name),
+        });
+        Self {
+            control: self.control.clone(),
+            configured: configured.collect(),
+        }
     }
 
     /// The same with these in the place of those of the control API, each as far as it was
