@@ -27,6 +27,7 @@ use sigv4_verify::{
 };
 
 use crate::{
+    clock::Reading,
     config::{Config, flow_style, text_file},
     identity::sessions::SessionRequest,
     network::{
@@ -88,7 +89,10 @@ fn meaning(config: Config) -> String {
 /// stays so; and nobody has signed what a fuzzer made up.
 pub fn request_head(bytes: &[u8]) {
     let connection = Arc::new(connection());
-    let now = Timestamp::UNIX_EPOCH;
+    let now = Reading {
+        lap: 0,
+        time: Timestamp::UNIX_EPOCH,
+    };
     let unreadable = ReceivedRequest::unreadable(bytes, connection.clone(), now);
     assert!(
         unreadable.target.bytes().all(|byte| byte.is_ascii_graphic()) || unreadable.target.ends_with('…')

@@ -158,6 +158,11 @@ impl Authorization {
         self.asked.request.pairs().filter_map(Pair::resource_tags)
     }
 
+    /// Whether everything is kept that was decided on
+    pub(crate) fn is_whole(&self) -> bool {
+        self.kept == Kept::Whole
+    }
+
     /// Whether one of the actions is about this: an ARN, or `*`
     pub(crate) fn is_about(&self, resource: &str) -> bool {
         self.asked.request.pairs().any(|pair| match pair.resource() {

@@ -6,6 +6,8 @@
 //! locks no client out. Clients that correct their own skew trust the `Date` of responses. They sign by what this clock
 //! showed when they last had one, so a time that it showed before it was put forward is good as well.
 
+mod laps;
+
 use std::sync::{RwLock, RwLockReadGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,13 +15,17 @@ use lookoutvision::store::document::FIRST_DATE;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::laps::Laps;
+pub(crate) use self::laps::{NoReading, Reading};
+
 /// The emulator's clock
 #[derive(Debug, Default)]
 pub(crate) struct Clock(RwLock<ClockRecord>);
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 struct ClockRecord {
     state: ClockState,
+    laps: Laps,
     /// How it was set before each time that it was put forward, newest last
     before_steps: Vec<ClockSetting>,
 }
@@ -59,6 +65,17 @@ impl Clone for Clock {
     }
 }
 
+impl Default for ClockRecord {
+    fn default() -> Self {
+        let state = ClockState::default();
+        Self {
+            state,
+            laps: Laps::begin(state.now()),
+            before_steps: Vec::new(),
+        }
+    }
+}
+
 impl Default for ClockSetting {
     fn default() -> Self {
         Self::OffsetSeconds(0)
@@ -95,6 +112,24 @@ impl Clock {
     /// The emulator's present
     pub(crate) fn now(&self) -> Timestamp {
         self.state().now()
+    }
+
+    /// The emulator's present, told from the same instant before the clock was set back
+    pub(crate) fn reading(&self) -> Reading {
+        let record = self.record();
+        Reading {
+            lap: record.laps.number(),
+            time: record.state.now(),
+        }
+    }
+
+    /// When the clock showed this instant
+    ///
+    /// # Errors
+    /// When it did not, or more than once.
+    pub(crate) fn find(&self, time: Timestamp) -> Result<Reading, NoReading> {
+        let record = self.record();
+        record.laps.find(time, record.state.now())
     }
 
     /// The times besides [`now`](Self::now) that a signature may be dated by
@@ -170,7 +205,9 @@ impl Clock {
         let after = change(before)?;
         after.setting.check()?;
         record.state = after;
-        if after.setting.now() < before.setting.now() {
+        let (shown, shows) = (before.setting.now(), after.setting.now());
+        if shows < shown {
+            record.laps.set_back(shown, shows);
             // Nothing is stepped through by a clock that is set back.
             record.before_steps.clear();
         } else if after.setting != before.setting {

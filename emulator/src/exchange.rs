@@ -43,6 +43,7 @@ use crate::{
         injected::Injected,
         lookoutvision::{call::Call, perform},
         query::parameters::{Parameters, TooManyParameters},
+        query_actions,
         refusal::{BodyForm, FrontEndError, Refusal},
         sts,
     },
@@ -71,7 +72,7 @@ pub(crate) async fn answer(
     let limits = &snapshot.settings.limits;
     let checked = HeadError::check(&head, limits);
     let clock = &snapshot.generation.clock;
-    let received = ReceivedRequest::new(head, connection.clone(), clock.now());
+    let received = ReceivedRequest::new(head, connection.clone(), clock.reading());
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
     let mut call = CallSubject::default();
@@ -117,7 +118,7 @@ pub(crate) fn answer_unreadable(
     error: HeadError,
 ) -> Response<Full<Bytes>> {
     let snapshot = shared.space.snapshot();
-    let now = snapshot.generation.clock.now();
+    let now = snapshot.generation.clock.reading();
     let received = ReceivedRequest::unreadable(head, connection.clone(), now);
     let mut entry = shared.space.journal.open(&received);
     let exchange = Exchange::begin(shared, &snapshot, &received, &mut entry);
@@ -179,6 +180,7 @@ impl<'e> Exchange<'e> {
         };
         let service = head::service(received, claimed_service.as_deref());
         entry.service = Some(service);
+        entry.unread_actions = query_actions(service);
         Self {
             shared,
             snapshot,
@@ -311,7 +313,12 @@ impl<'e> Exchange<'e> {
             .await
             .map_err(FrontEndError::Body)?;
         note_body(entry, snapshot, &body);
-        let (caller, warning) = claim.verify(&body.sha256).map_err(signature_refusal)?;
+        let verified = claim.verify(&body.sha256);
+        if verified.is_err() && service != EmulatedService::LookoutVision {
+            // For the reader of the journal alone: what is too much to be read is not known.
+            let _ = self.parameters(&body.bytes, entry);
+        }
+        let (caller, warning) = verified.map_err(signature_refusal)?;
         entry.principal = Some(caller.principal.clone());
         if let Some(warning) = warning {
             warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
@@ -413,7 +420,7 @@ impl<'e> Exchange<'e> {
         call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
-        let parameters = self.parameters(&authenticated.body, entry)?;
+        let parameters = self.parameters(&authenticated.body.bytes, entry)?;
         self.note_region(&authenticated.region, call);
         let invocation = ec2::Invocation::resolve(parameters, authenticated.region, self.snapshot)?;
         let permit = permit(
@@ -439,7 +446,7 @@ impl<'e> Exchange<'e> {
         call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
-        let parameters = self.parameters(&authenticated.body, entry)?;
+        let parameters = self.parameters(&authenticated.body.bytes, entry)?;
         self.note_region(&authenticated.region, call);
         let resolved = sts::Call::resolve(
             parameters,
@@ -473,15 +480,12 @@ impl<'e> Exchange<'e> {
     }
 
     /// The parameters of a call; the action that they name goes into the journal whether there is one or not
-    fn parameters(
-        &self,
-        body: &ReceivedBody,
-        entry: &mut OpenEntry<'_>,
-    ) -> Result<Option<Parameters>, Refusal> {
+    fn parameters(&self, body: &[u8], entry: &mut OpenEntry<'_>) -> Result<Option<Parameters>, Refusal> {
         let values_max = self.snapshot.settings.limits.body_values_max;
         let (method, target) = (&self.received.method, &self.received.target);
-        let parameters = Parameters::parse(method, target, &body.bytes, values_max)
+        let parameters = Parameters::parse(method, target, body, values_max)
             .map_err(|TooManyParameters| FrontEndError::Body(BodyError::TooManyValues { values_max }))?;
+        entry.unread_actions = &[];
         let Some(parameters) = parameters else {
             return Ok(None);
         };

@@ -13,16 +13,15 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, Weak, atomic::AtomicUsize},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use hyper::body::Bytes;
-use jiff::Timestamp;
 use sigv4_verify::redact_secrets;
 use tokio::sync::{Notify, futures::Notified};
 use uuid::Uuid;
 
 use crate::{
+    clock::Reading,
     request::{ReceivedRequest, trace_parent::TRACEPARENT},
     settings::{Limits, LimitsReached, LogRequests},
 };
@@ -34,7 +33,9 @@ mod entry;
 pub(crate) mod events;
 mod explainer;
 mod filter;
+mod in_flight;
 pub(crate) mod masks;
+mod open_entry;
 mod request_log;
 mod shared_parts;
 mod statistics;
@@ -48,6 +49,7 @@ pub(crate) use self::{
     entry::{BodyRecord, Entry, SignatureRecord},
     explainer::Explainer,
     filter::{Order, PARAMETERS, Query},
+    open_entry::OpenEntry,
     request_log::{REQUEST_LOG_TARGET, RequestLog},
     statistics::{SECONDS, STEPS, Statistics, StatisticsError, StatisticsQuery},
     view::{EntryView, OfDocument, Sha256s},
@@ -59,6 +61,7 @@ pub use self::{
 use self::{
     events::{Changes, Told},
     filter::Since,
+    in_flight::{InFlight, InFlightThen, Turn},
     masks::Masks,
     shared_parts::SharedParts,
     verification::Incomplete,
@@ -73,6 +76,7 @@ pub(crate) struct Journal {
     pub(crate) counters: Counters,
     pub(crate) limits_reached: Arc<LimitsReached>,
     records: Mutex<Records>,
+    in_flight: InFlight,
     masks: Mutex<Masks>,
     limits: Mutex<JournalLimits>,
     changes: Mutex<Changes>,
@@ -93,8 +97,10 @@ struct Records {
     bytes: usize,
     shared_parts: SharedParts,
     evicted: u64,
-    /// The latest time of those that were evicted
-    evicted_until: Option<Timestamp>,
+    /// When the latest of those was received that were evicted
+    evicted_until: Option<Reading>,
+    /// When the latest of those was received that were cleared, or evicted before that
+    cleared_until: Option<Reading>,
     /// The places of those that were cleared, the latest [`CLEARED_MAX`] times
     cleared: VecDeque<Range<u64>>,
 }
@@ -122,15 +128,6 @@ const CLEARED_MAX: usize = 64;
 /// Entries that are taken out of the journal while nobody else can
 const WINDOW_ENTRIES: u64 = 256;
 
-/// An entry that is still being written; it writes itself down when it is dropped
-#[derive(Debug)]
-pub(crate) struct OpenEntry<'a> {
-    journal: &'a Journal,
-    started: Instant,
-    // Always there until `drop` takes it.
-    entry: Option<Entry>,
-}
-
 impl Journal {
     /// A journal of requests whose operations are these
     pub(crate) fn new(limits: &Limits, log_requests: LogRequests, operations: &[&'static str]) -> Self {
@@ -144,6 +141,7 @@ impl Journal {
             counters: Counters::new(limits, operations, limits_reached.clone()),
             limits_reached,
             records: Mutex::default(),
+            in_flight: InFlight::default(),
             masks: Mutex::default(),
             limits: Mutex::new(JournalLimits {
                 entries_max: 0,
@@ -179,6 +177,7 @@ impl Journal {
         let entry = Entry {
             request_id: request.request_id,
             time: request.received_at,
+            clock_lap: request.clock_lap,
             duration: Duration::ZERO,
             connection: request.connection.clone(),
             method: request.method.clone(),
@@ -206,12 +205,14 @@ impl Journal {
             response_mask: Weak::new(),
             rule: None,
             fault: None,
+            unread_actions: &[],
+            is_cut: false,
             bytes: 0,
         };
         OpenEntry {
             journal: self,
             started: request.started,
-            entry: Some(entry),
+            entry: Some((entry, self.in_flight.begin())),
         }
     }
 
@@ -318,14 +319,17 @@ impl Journal {
     }
 
     /// Where entries begin that were received at this instant or later, and whether any of them are missing
-    fn since_instant(&self, since: Timestamp) -> (u64, Option<Incomplete>) {
+    fn since_instant(&self, since: Reading) -> (u64, Option<Incomplete>) {
         let records = self.records();
-        let is_missing = records.evicted_until.is_some_and(|until| until >= since);
         let evicted = records.evicted;
-        (
-            records.first,
-            is_missing.then_some(Incomplete::Evicted { evicted }),
-        )
+        let incomplete = if records.evicted_until >= Some(since) {
+            Some(Incomplete::Evicted { evicted })
+        } else if records.cleared_until >= Some(since) {
+            Some(Incomplete::Cleared)
+        } else {
+            None
+        };
+        (records.first, incomplete)
     }
 
     /// How many entries from this place on the limits have pushed out, and the place of the oldest that is there; those that
@@ -344,6 +348,11 @@ impl Journal {
     /// Ends with the next entry that is recorded, or the next change that is noted, after it was enabled
     pub(crate) fn arrival(&self) -> Notified<'_> {
         self.arrivals.notified()
+    }
+
+    /// The calls that are received by now and not yet recorded
+    pub(crate) fn in_flight(&self) -> InFlightThen {
+        self.in_flight.now()
     }
 
     /// How many entries there are, and how many went because of the limits
@@ -372,11 +381,17 @@ impl Journal {
             cleared.pop_front();
         }
         cleared.push_back(records.first..first);
+        let received = records.entries.iter().map(|entry| entry.received());
+        let cleared_until = received
+            .max()
+            .max(records.evicted_until)
+            .max(records.cleared_until);
         let forgotten = std::mem::replace(
             &mut *records,
             Records {
                 first,
                 cleared,
+                cleared_until,
                 ..Records::default()
             },
         );
@@ -386,7 +401,7 @@ impl Journal {
         forgotten.entries.len()
     }
 
-    fn push(&self, mut entry: Entry) {
+    fn push(&self, mut entry: Entry, turn: Arc<Turn>) {
         let limits = *self
             .limits
             .lock()
@@ -411,12 +426,14 @@ impl Journal {
             records.first += 1;
             records.bytes -= oldest.bytes + records.shared_parts.remove(&oldest);
             records.evicted += 1;
-            records.evicted_until = records.evicted_until.max(Some(oldest.time));
+            records.evicted_until = records.evicted_until.max(Some(oldest.received()));
             evicted.push(oldest);
         }
         let are_too_many = !evicted.is_empty() && records.entries.len() >= limits.entries_max;
         // What was evicted is freed after the lock is.
         drop(records);
+        // Before those are woken who wait for the end of it.
+        drop(turn);
         if !evicted.is_empty() {
             match are_too_many {
                 true => self.limits_reached.journal_entries_max.note(),
@@ -448,48 +465,6 @@ impl Journal {
         self.records
             .lock()
             .expect("nothing panics while it holds this lock")
-    }
-}
-
-impl OpenEntry<'_> {
-    /// Keeps an answer with a mask as long as it is one of the newest
-    pub(crate) fn keep_mask(&mut self, answer: Bytes) {
-        let limits = *self
-            .journal
-            .limits
-            .lock()
-            .expect("nothing panics while it holds this lock");
-        self.response_mask = self.journal.masks().keep(answer, limits.masks_bytes_max);
-    }
-}
-
-impl std::ops::Deref for OpenEntry<'_> {
-    type Target = Entry;
-
-    fn deref(&self) -> &Entry {
-        self.entry
-            .as_ref()
-            .expect("an open entry holds its entry until it is dropped")
-    }
-}
-
-impl std::ops::DerefMut for OpenEntry<'_> {
-    fn deref_mut(&mut self) -> &mut Entry {
-        self.entry
-            .as_mut()
-            .expect("an open entry holds its entry until it is dropped")
-    }
-}
-
-impl Drop for OpenEntry<'_> {
-    fn drop(&mut self) {
-        if let Some(mut entry) = self.entry.take() {
-            let ended = Instant::now();
-            entry.duration = ended.saturating_duration_since(self.started);
-            // Before the journal, which may cut its texts.
-            self.journal.counters.count(&entry, ended);
-            self.journal.push(entry);
-        }
     }
 }
 

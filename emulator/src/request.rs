@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request:
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{network::entry_point::Arrival, request::body::Client, settings::Limits};
+use crate::{clock::Reading, network::entry_point::Arrival, request::body::Client, settings::Limits};
 
 use crate::network::addressed_host::{AddressedHost, NameSource};
 
@@ -83,6 +83,8 @@ pub(crate) struct ReceivedRequest {
     pub(crate) request_id: Uuid,
     /// The emulator's time when the head was complete
     pub(crate) received_at: Timestamp,
+    /// How often the emulator's clock had been set back by then
+    pub(crate) clock_lap: u32,
     /// The same moment, for durations
     pub(crate) started: Instant,
     /// The method
@@ -223,7 +225,7 @@ const HTTP2_FIELD_OVERHEAD_BYTES: usize = 32;
 
 impl ReceivedRequest {
     /// Takes over a request's head
-    pub(crate) fn new(head: Parts, connection: Arc<Connection>, received_at: Timestamp) -> Self {
+    pub(crate) fn new(head: Parts, connection: Arc<Connection>, received: Reading) -> Self {
         let mut headers = head.headers;
         // HTTP/2 has no Host header; hyper gives us :authority. SigV4 signs `host`, so we put it back here.
         if !headers.contains_key(header::HOST)
@@ -251,7 +253,8 @@ impl ReceivedRequest {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         Self {
             request_id: random_request_id(),
-            received_at,
+            received_at: received.time,
+            clock_lap: received.lap,
             started: Instant::now(),
             method: head.method,
             target: target.into(),
@@ -273,14 +276,15 @@ impl ReceivedRequest {
     /// What is known of a request whose head could not be read
     ///
     /// `head` is what is left of it: nothing, where it was found wrong after it had been taken apart.
-    pub(crate) fn unreadable(head: &[u8], connection: Arc<Connection>, received_at: Timestamp) -> Self {
+    pub(crate) fn unreadable(head: &[u8], connection: Arc<Connection>, received: Reading) -> Self {
         let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next();
         let mut words = line.unwrap_or_default().split(|byte| *byte == b' ');
         let method = words.next().and_then(|word| Method::from_bytes(word).ok());
         let target = words.next().filter(|word| !word.is_empty()).map(printable);
         Self {
             request_id: random_request_id(),
-            received_at,
+            received_at: received.time,
+            clock_lap: received.lap,
             started: Instant::now(),
             method: method.unwrap_or_else(|| {
                 Method::from_bytes(UNKNOWN.as_bytes()).expect("a hyphen is a token (RFC 9110, section 5.6.2)")

@@ -12,7 +12,9 @@ use super::{
     upload::Upload,
 };
 use crate::{
-    journal::verification::{NotVerified, Outlook, Report, Verification, Verifier},
+    journal::verification::{
+        IN_FLIGHT_MILLISECONDS_MAX, Incomplete, NotVerified, Outlook, Report, Verification, Verifier,
+    },
     runtime::Shared,
     services::operation_names,
 };
@@ -20,8 +22,9 @@ use crate::{
 /// Whether the calls that a test expects were made, and if not, which come nearest
 ///
 /// Texts in `match` are patterns with `*` and `?`; `null` asks that there is no such member. With `within_milliseconds` the
-/// answer waits for what is missing. `satisfied` is never true of what the journal cannot know: where entries were evicted
-/// that may count, the answer is 409 `JournalIncomplete`, unless every expectation is an `at_least` that is met.
+/// answer waits for what is missing; calls that are in flight when it begins are waited for in any case, for two seconds at
+/// least. `satisfied` is never true of what the journal cannot know: where entries were evicted
+/// that may count, or calls are still in flight, the answer is 409 `JournalIncomplete`, unless every expectation is an `at_least` that is met.
 #[utoipa::path(
     post, path = "/requests/verify", tag = "journal", request_body = Verification,
     responses(
@@ -41,12 +44,18 @@ pub(super) async fn verify(State(shared): State<Arc<Shared>>, upload: Upload) ->
 /// When the verification makes no sense, or the journal no longer has all that it would take to know.
 pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Result<Report, NotVerified> {
     verification.check(&operation_names())?;
-    let deadline = Instant::now() + Duration::from_millis(verification.within_milliseconds);
-    let mut verifier = Verifier::new(verification, &shared.space.journal);
+    let began = Instant::now();
+    let within = verification.within_milliseconds;
+    let deadline = began + Duration::from_millis(within);
+    let deadline_in_flight = began + Duration::from_millis(within.max(IN_FLIGHT_MILLISECONDS_MAX));
+    let in_flight = shared.space.journal.in_flight();
+    let mut verifier = Verifier::new(verification, &shared.space.journal, &shared.space.clock())?;
     loop {
         // Before the look, so that nothing comes between it and the wait.
         let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
+        // Before the look too, which then sees what was recorded by now.
+        let unfinished = in_flight.count();
         // A moment at a time, so that others have their turns, and that it ends with whoever waits for it.
         let outlook = loop {
             let looking = shared.clone();
@@ -63,12 +72,22 @@ pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Res
                 break outlook;
             }
         };
-        if outlook != Outlook::Waiting {
+        let is_settled = verifier.is_settled();
+        if is_settled || (unfinished == 0 && outlook != Outlook::Waiting) {
             return Ok(verifier.report()?);
         }
+        let deadline = match unfinished {
+            0 => deadline,
+            _ => deadline_in_flight,
+        };
         tokio::select! {
             () = arrival => {}
-            () = sleep_until(deadline) => return Ok(verifier.report()?),
+            () = sleep_until(deadline) => {
+                return match unfinished {
+                    0 => Ok(verifier.report()?),
+                    _ => Err(Incomplete::InFlight(unfinished).into()),
+                };
+            }
             () = shared.stopping.cancelled() => return Err(NotVerified::Stopped),
         }
     }

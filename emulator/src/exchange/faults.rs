@@ -225,7 +225,7 @@ pub(crate) fn meet_in_handshake(
     let met = snapshot
         .faults
         .strike_handshake(server_name, connection.peer.ip())?;
-    let received = ReceivedRequest::unreadable(&[], connection, shared.space.clock().now());
+    let received = ReceivedRequest::unreadable(&[], connection, shared.space.clock().reading());
     let mut entry = shared.space.journal.open(&received);
     entry.service = head::service_of_server_name(received.connection.tls.sni.as_deref());
     entry.fault = Some(met.name().clone());

@@ -66,8 +66,14 @@ fn by_scope(exchange: &Exchange<'_>) -> Option<EntryPoint> {
 /// Says in the journal what a request without a result was about, so that it is found by its operation; believed by nobody
 /// but the reader
 pub(super) fn note_operation(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>) {
-    if entry.operation.is_none() {
+    if entry.operation.is_some() {
+        return;
+    }
+    if exchange.service == EmulatedService::LookoutVision {
         entry.operation = route(exchange).map(|route| route.operation().name().into());
+    } else if exchange.received.method != http::Method::POST {
+        // The action stands in the target, if there is one.
+        let _ = exchange.parameters(&[], entry);
     }
 }
 

@@ -7,6 +7,8 @@
 //! Where [`Filter`](super::filter) takes one exact value, a text here is a pattern (`*` and `?`, `\` before a literal one),
 //! and `null` asks that the call has no such member.
 
+use std::net::IpAddr;
+
 use aws_identifiers::VpcEndpointId;
 use client_text::{escape, json::Object, spelling::suggestion};
 use iam_policy::matches_glob;
@@ -116,6 +118,16 @@ pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserialize
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
+/// Whether a call is one that a pattern means
+#[derive(Debug, PartialEq)]
+pub(crate) enum Comparison {
+    Fits,
+    /// In these members it is not
+    Differs(Vec<Difference>),
+    /// The journal does not know enough of this member
+    Unknown(&'static str),
+}
+
 /// A member in which a call differs from a pattern
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Difference {
@@ -166,6 +178,27 @@ impl CallPattern {
         )?;
         one_of("/decision", "decision", &self.decision, &DECISIONS)?;
         let impossible = |path, reason: String| Err(ImpossibleMember { path, reason });
+        if let Some(text) = without_wildcards(&self.vpc_endpoint_id)
+            && text.parse::<VpcEndpointId>().is_err()
+        {
+            let reason = format!("`{text}` is not the ID of a VPC endpoint, or a pattern of one");
+            return impossible("/vpc_endpoint_id", reason);
+        }
+        if let Some(text) = without_wildcards(&self.source_ip) {
+            let address: IpAddr = match text.parse() {
+                Ok(address) => address,
+                Err(_) => {
+                    let reason = format!("`{text}` is not an IP address, or a pattern of one");
+                    return impossible("/source_ip", reason);
+                }
+            };
+            let recorded = address.to_canonical().to_string();
+            if recorded != text {
+                let reason =
+                    format!("the journal never has `{text}`; it writes this address as `{recorded}`");
+                return impossible("/source_ip", reason);
+            }
+        }
         match &self.status {
             Some(Some(status)) if !(100..1_000).contains(status) => {
                 return impossible("/status", format!("`{status}` is not an HTTP status"));
@@ -185,8 +218,8 @@ impl CallPattern {
         }
     }
 
-    /// The members in which a call differs; none: it is one that is meant
-    pub(crate) fn differences(&self, entry: &Entry) -> Vec<Difference> {
+    /// Whether a call is one that is meant, as far as the journal knows it
+    pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
         let authorization = entry.authorization.as_deref();
         let endpoint = entry.entry_point.as_ref().and_then(EntryPoint::vpc_endpoint_id);
         // Written out only where a pattern asks for them: there may be hundreds of patterns and thousands of calls.
@@ -198,7 +231,12 @@ impl CallPattern {
         let sha256 = sha256.map(|sha256| client_text::hex(&sha256));
         let decision = authorization.map(|authorization| authorization.decision().as_str());
         let mut differences = Differences::default();
-        differences.text("operation", &self.operation, entry.operation.as_deref());
+        match &self.operation {
+            Some(pattern) if entry.operation.is_none() && entry.may_be(pattern.as_deref()) => {
+                differences.unknown = Some("operation");
+            }
+            pattern => differences.text("operation", pattern, entry.operation.as_deref()),
+        }
         let service = entry.service.map(EmulatedService::signing_name);
         differences.text("service", &self.service, service);
         differences.resource(&self.resource, authorization);
@@ -207,7 +245,8 @@ impl CallPattern {
             &self.principal,
             entry.principal.as_deref().map(Principal::arn),
         );
-        differences.text(
+        differences.cuttable(
+            entry,
             "access_key_id",
             &self.access_key_id,
             entry.access_key_id.as_deref(),
@@ -218,11 +257,11 @@ impl CallPattern {
             endpoint.map(VpcEndpointId::as_str),
         );
         differences.text("source_ip", &self.source_ip, source_ip.as_deref());
-        differences.text("target", &self.target, Some(&entry.target));
+        differences.cuttable(entry, "target", &self.target, Some(&entry.target));
         differences.number("status", &self.status, entry.status.map(|status| status.as_u16()));
         differences.text("decision", &self.decision, decision);
         differences.text("error_code", &self.error_code, entry.error_code);
-        differences.text("rule", &self.rule, entry.rule.as_deref());
+        differences.cuttable(entry, "rule", &self.rule, entry.rule.as_deref());
         differences.text("fault", &self.fault, entry.fault.as_deref());
         let in_lower_case = self
             .body
@@ -230,7 +269,8 @@ impl CallPattern {
             .as_ref()
             .map(|sha256| sha256.as_ref().map(|sha256| sha256.to_ascii_lowercase()));
         differences.text("body.sha256", &in_lower_case, sha256.as_deref());
-        differences.text(
+        differences.cuttable(
+            entry,
             "body.content_type",
             &self.body.content_type,
             entry.body.content_type.as_deref(),
@@ -240,7 +280,14 @@ impl CallPattern {
             &self.body.bytes,
             entry.body.bytes.map(|bytes| bytes as u64),
         );
-        differences.0
+        match differences {
+            Differences { differs, .. } if !differs.is_empty() => Comparison::Differs(differs),
+            Differences {
+                unknown: Some(member),
+                ..
+            } => Comparison::Unknown(member),
+            _ => Comparison::Fits,
+        }
     }
 
     /// The pattern in a few words: what an expectation without a name is called by
@@ -300,14 +347,40 @@ fn one_of(
     })
 }
 
-fn fits(pattern: &str, text: &str) -> bool {
+/// A pattern that only one text fits
+fn without_wildcards(pattern: &Member<String>) -> Option<&str> {
+    let pattern = pattern.as_ref()?.as_deref()?;
+    (!pattern.contains(['*', '?', '\\'])).then_some(pattern)
+}
+
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     matches_glob(pattern, '\\', text)
 }
 
 #[derive(Default)]
-struct Differences(Vec<Difference>);
+struct Differences {
+    differs: Vec<Difference>,
+    /// A member of which the journal does not know enough
+    unknown: Option<&'static str>,
+}
 
 impl Differences {
+    /// A text that the journal may have cut, of which then nothing is known
+    fn cuttable(
+        &mut self,
+        entry: &Entry,
+        member: &'static str,
+        expected: &Member<String>,
+        found: Option<&str>,
+    ) {
+        match expected {
+            Some(Some(_)) if found.is_some_and(|found| entry.may_have_cut(found)) => {
+                self.unknown = Some(member);
+            }
+            _ => self.text(member, expected, found),
+        }
+    }
+
     fn text(&mut self, member: &'static str, expected: &Member<String>, found: Option<&str>) {
         let is_met = match (expected, found) {
             (None, _) | (Some(None), None) => true,
@@ -340,20 +413,23 @@ impl Differences {
         let Some(expected) = expected else {
             return;
         };
+        let is_whole = found.is_none_or(Authorization::is_whole);
         let found = found.map(|authorization| authorization.resources().collect::<Vec<_>>());
         let is_met = match (expected, &found) {
             (None, None) => true,
             (Some(pattern), Some(found)) => found.iter().any(|resource| fits(pattern, resource)),
             _ => false,
         };
-        if !is_met {
+        if !is_met && !is_whole && expected.is_some() {
+            self.unknown = Some("resource");
+        } else if !is_met {
             let found = found.map(|found| found.join(", "));
             self.add("resource", json!(expected), json!(found));
         }
     }
 
     fn add(&mut self, member: &'static str, expected: Value, found: Value) {
-        self.0.push(Difference {
+        self.differs.push(Difference {
             member,
             expected,
             found,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use client_text::cut_bytes;
+use client_text::{CUT, cut_bytes};
 use http::StatusCode;
 use hyper::body::Bytes;
 use jiff::Timestamp;
@@ -15,9 +15,10 @@ use sigv4_verify::Mismatch;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::view;
+use super::{call_pattern::fits, view};
 use crate::{
     authorization::Authorization,
+    clock::Reading,
     identity::Principal,
     network::{addressed_host::AddressedHost, entry_point::EntryPoint, host_name::EmulatedService},
     request::{Connection, trace_parent::TraceParent},
@@ -28,6 +29,8 @@ use crate::{
 pub(crate) struct Entry {
     pub(crate) request_id: Uuid,
     pub(crate) time: Timestamp,
+    /// How often the clock had been set back by then
+    pub(super) clock_lap: u32,
     pub(crate) duration: Duration,
     pub(crate) connection: Arc<Connection>,
     pub(crate) method: http::Method,
@@ -61,6 +64,10 @@ pub(crate) struct Entry {
     pub(crate) rule: Option<Box<str>>,
     /// The fault that the request met, which is the fault's own text
     pub(crate) fault: Option<Arc<str>>,
+    /// Operations one of which the call may be about, where its action stands in a body that was not read
+    pub(crate) unread_actions: &'static [&'static str],
+    /// Whether texts of it were cut
+    pub(super) is_cut: bool,
     /// What the entry costs, estimated when it is closed
     pub(super) bytes: usize,
 }
@@ -137,6 +144,25 @@ impl SignatureRecord {
 }
 
 impl Entry {
+    /// When it was received
+    pub(super) fn received(&self) -> Reading {
+        Reading {
+            lap: self.clock_lap,
+            time: self.time,
+        }
+    }
+
+    /// Whether the journal may have cut this text of the entry: those that it cuts end with the mark
+    pub(super) fn may_have_cut(&self, text: &str) -> bool {
+        self.is_cut && text.ends_with(CUT)
+    }
+
+    /// Whether an action that was not read may fit this pattern; `None`: the pattern of a call without one
+    pub(super) fn may_be(&self, pattern: Option<&str>) -> bool {
+        !self.unread_actions.is_empty()
+            && pattern.is_none_or(|pattern| self.unread_actions.iter().any(|action| fits(pattern, action)))
+    }
+
     /// What the entry costs in bytes, estimated
     pub(super) fn cost(&self) -> usize {
         let answer = self.response_body.as_ref().map_or(0, Bytes::len);
@@ -173,6 +199,7 @@ impl Entry {
         if self.cost_of_texts() <= bytes_max {
             return false;
         }
+        self.is_cut = true;
         let share = bytes_max / SHARES;
         if self.target.len() > share {
             self.target = cut_bytes(&self.target, share).into();

@@ -12,14 +12,21 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+mod incomplete;
 mod report;
+mod times;
 
-pub(crate) use self::report::Report;
 use self::report::{NearMissOfCall, ResultOfExpectation, Summaries};
+pub(crate) use self::{
+    incomplete::{Incomplete, NotVerified},
+    report::Report,
+    times::Times,
+};
 use super::{
     Entry, Journal,
-    call_pattern::{CallPattern, object},
+    call_pattern::{CallPattern, Comparison, object},
 };
+use crate::clock::{Clock, NoReading, Reading};
 
 /// The calls that a test expects
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -62,16 +69,6 @@ fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
-/// `exactly`, or `at_least`, `at_most` or both
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Times {
-    #[schema(example = 2)]
-    exactly: Option<u64>,
-    at_least: Option<u64>,
-    at_most: Option<u64>,
-}
-
 /// Something that cannot be verified, whatever is recorded
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -79,42 +76,6 @@ pub(crate) struct VerificationError {
     /// Where it stands, as a JSON Pointer
     pub(crate) path: String,
     reason: String,
-}
-
-/// The journal no longer has all that it would take to know
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Incomplete {
-    /// Entries were pushed out that may count
-    #[error(
-        "{evicted} entries were evicted from the journal, and what they were is not known; raise \
-         `limits.journal_entries_max` or `journal_bytes_max`, clear the journal before the test, or name a later `since`"
-    )]
-    Evicted {
-        /// How many
-        evicted: u64,
-    },
-    /// Nothing is known of the request that `since` names
-    #[error("the journal has no request `{0}`, or no longer, so what came after it is not known")]
-    UnknownRequest(Uuid),
-    /// It was cleared, or entries went faster than they could be counted
-    #[error(
-        "entries went from the journal before they could be counted: it was cleared, or its limits are too small"
-    )]
-    Overtaken,
-}
-
-/// Why a verification has no answer
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotVerified {
-    /// What was asked makes no sense
-    #[error("{0} (at `{path}` of the verification)", path = .0.path)]
-    Mistake(#[from] VerificationError),
-    /// Nobody knows
-    #[error(transparent)]
-    Incomplete(#[from] Incomplete),
-    /// What was waited for may still have come
-    #[error("the emulator stopped while calls were waited for")]
-    Stopped,
 }
 
 /// Counts calls as they are recorded
@@ -130,7 +91,7 @@ pub(crate) struct Verifier {
     /// The place of the next entry to look at
     next: u64,
     /// Entries of before do not count
-    since: Option<Timestamp>,
+    since: Option<Reading>,
     incomplete: Option<Incomplete>,
 }
 
@@ -210,58 +171,6 @@ impl Since {
     }
 }
 
-impl Times {
-    pub(crate) fn set_exactly(&mut self, count: u64) {
-        *self = Self {
-            exactly: Some(count),
-            ..Self::default()
-        };
-    }
-
-    pub(crate) fn set_at_least(&mut self, count: u64) {
-        (self.exactly, self.at_least) = (None, Some(count));
-    }
-
-    pub(crate) fn set_at_most(&mut self, count: u64) {
-        (self.exactly, self.at_most) = (None, Some(count));
-    }
-
-    fn check(self) -> Result<(), &'static str> {
-        match (self.exactly, self.at_least, self.at_most) {
-            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err("`exactly` stands alone"),
-            (None, Some(least), Some(most)) if least > most => Err("`at_least` is more than `at_most`"),
-            _ => Ok(()),
-        }
-    }
-
-    fn least(self) -> u64 {
-        match self {
-            Self {
-                exactly: Some(count), ..
-            }
-            | Self {
-                at_least: Some(count),
-                ..
-            } => count,
-            Self { at_most: Some(_), .. } => 0,
-            _ => 1,
-        }
-    }
-
-    fn most(self) -> u64 {
-        self.exactly.or(self.at_most).unwrap_or(u64::MAX)
-    }
-
-    fn describe(self) -> String {
-        match (self.least(), self.most()) {
-            (least, most) if least == most => format!("exactly {least}"),
-            (least, u64::MAX) => format!("at least {least}"),
-            (0, most) => format!("at most {most}"),
-            (least, most) => format!("{least} to {most}"),
-        }
-    }
-}
-
 impl Expectation {
     fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.pattern.describe())
@@ -275,11 +184,38 @@ impl Expectation {
 
 impl Verifier {
     /// Counts what a checked verification asks for
-    pub(crate) fn new(verification: Verification, journal: &Journal) -> Self {
+    ///
+    /// # Errors
+    /// When `since` has not come yet.
+    pub(crate) fn new(
+        verification: Verification,
+        journal: &Journal,
+        clock: &Clock,
+    ) -> Result<Self, VerificationError> {
         let since = verification.since.as_deref().and_then(Since::parse);
+        let mut since_reading = None;
         let (next, incomplete) = match since {
             None => journal.since_cleared(),
-            Some(Since::Instant(since)) => journal.since_instant(since),
+            Some(Since::Instant(instant)) => match clock.find(instant) {
+                Ok(reading) => {
+                    since_reading = Some(reading);
+                    journal.since_instant(reading)
+                }
+                Err(NoReading::Future) => {
+                    let now = clock.now();
+                    return Err(VerificationError {
+                        path: "/since".to_owned(),
+                        reason: format!(
+                            "`{instant}` has not come yet by the emulator's clock, which shows {now}"
+                        ),
+                    });
+                }
+                Err(NoReading::BeforeStart) => {
+                    let start = journal.places().start;
+                    (start, Some(Incomplete::BeforeStart(instant)))
+                }
+                Err(NoReading::Twice) => (journal.places().start, Some(Incomplete::Twice(instant))),
+            },
             Some(Since::Request(request_id)) => match journal.place(request_id) {
                 Some(place) => (place + 1, None),
                 None => (
@@ -288,7 +224,7 @@ impl Verifier {
                 ),
             },
         };
-        Self {
+        Ok(Self {
             counted: verification.expect.iter().map(|_| Counted::default()).collect(),
             verification,
             turn: 0,
@@ -296,12 +232,9 @@ impl Verifier {
             unexpected: Summaries::default(),
             out_of_order: Summaries::default(),
             next,
-            since: match since {
-                Some(Since::Instant(since)) => Some(since),
-                Some(Since::Request(_)) | None => None,
-            },
+            since: since_reading,
             incomplete,
-        }
+        })
     }
 
     /// Counts entries that were recorded since the last time, for a moment; `None`: there are more of them
@@ -319,7 +252,7 @@ impl Verifier {
                 self.incomplete.get_or_insert(Incomplete::Overtaken);
             }
             self.next = place + 1;
-            if self.since.is_none_or(|since| entry.time >= since) {
+            if self.since.is_none_or(|since| entry.received() >= since) {
                 self.count(&entry);
             }
             if self.next < places.end && began.elapsed() >= LOOK_TIME {
@@ -335,23 +268,30 @@ impl Verifier {
     fn count(&mut self, entry: &Entry) {
         self.requests += 1;
         let mut fitting = Vec::new();
+        let mut unknown = None;
         for (index, (expectation, counted)) in
             self.verification.expect.iter().zip(&mut self.counted).enumerate()
         {
-            let differs = expectation.pattern.differences(entry);
-            if differs.is_empty() {
-                fitting.push(index);
-            } else {
-                counted.note_near_miss(NearMissOfCall {
+            match expectation.pattern.compare(entry) {
+                Comparison::Fits => fitting.push(index),
+                Comparison::Unknown(member) => {
+                    unknown.get_or_insert(Incomplete::Unknown {
+                        request_id: entry.request_id,
+                        member,
+                    });
+                }
+                Comparison::Differs(differs) => counted.note_near_miss(NearMissOfCall {
                     request_id: entry.request_id,
                     differs,
-                });
+                }),
             }
         }
         for index in &fitting {
             self.counted[*index].fitting += 1;
         }
-        if fitting.is_empty() {
+        let is_known = unknown.is_none();
+        self.incomplete = self.incomplete.take().or(unknown);
+        if fitting.is_empty() && is_known {
             self.unexpected.add(entry);
         } else if !self.verification.in_order {
             for index in fitting {
@@ -428,6 +368,27 @@ impl Verifier {
         }
     }
 
+    /// Whether no further call can change the answer, wherever in the order it belongs
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_failed = self.outlook() == Outlook::Failed && !self.verification.in_order;
+        is_failed || self.is_certainly_satisfied()
+    }
+
+    /// Whether everything that is expected is a minimum that is met
+    fn is_certainly_satisfied(&self) -> bool {
+        let Verification {
+            expect,
+            in_order,
+            no_others,
+            ..
+        } = &self.verification;
+        let mut times = expect.iter().map(|expectation| expectation.times);
+        self.outlook() == Outlook::Satisfied
+            && times.all(|times| times.most() == u64::MAX)
+            && !in_order
+            && !no_others
+    }
+
     /// How it ended
     ///
     /// # Errors
@@ -440,16 +401,13 @@ impl Verifier {
                 false => (self.counted[index].found, self.is_met(index)),
             })
             .collect();
+        let is_certain = match self.incomplete {
+            Some(Incomplete::Unknown { .. }) => self.is_settled(),
+            _ => self.is_certainly_satisfied(),
+        };
         let Verification {
-            expect,
-            in_order,
-            no_others,
-            ..
+            expect, no_others, ..
         } = self.verification;
-        let are_minimums = expect
-            .iter()
-            .all(|expectation| expectation.times.most() == u64::MAX);
-        let is_certain = outlook == Outlook::Satisfied && are_minimums && !in_order && !no_others;
         if let Some(incomplete) = self.incomplete
             && !is_certain
         {
@@ -520,6 +478,8 @@ impl Counted {
 pub(crate) const EXPECTATIONS_MAX: usize = 256;
 /// How long a verification may wait
 pub(crate) const WITHIN_MILLISECONDS_MAX: u64 = 60_000;
+/// How long a verification waits for calls that were in flight when it began, unless it waits longer by itself
+pub(crate) const IN_FLIGHT_MILLISECONDS_MAX: u64 = 2_000;
 /// How long entries are counted before whoever waits for the explainer has a turn
 const LOOK_TIME: Duration = Duration::from_millis(20);
 /// Request ids and calls that a report lists of one kind

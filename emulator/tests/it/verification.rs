@@ -250,6 +250,54 @@ async fn a_call_that_is_missing_is_waited_for_and_wakes_whoever_waits() {
 }
 
 #[tokio::test]
+async fn a_call_in_flight_is_waited_for_and_nothing_is_said_of_it_before_it_is_recorded() {
+    let emulator = emulator().await;
+    let held_up = json!({"name": "held-up", "when": {"operation": "DeleteProject"}, "stage": "before_answer",
+        "fault": {"delay_milliseconds": 600_000}});
+    let added = control(&emulator, "POST", "/faults", &held_up.to_string()).await;
+    assert_eq!(added.status, 201, "{}", added.text());
+    let nothing_deleted = json!({"expect": [{"match": {"operation": "Delete*"}, "times": {"exactly": 0}}]});
+    let any_deleted = json!({"expect": [{"match": {"operation": "Delete*"}}]});
+    let listed = json!({"expect": [{"match": {"operation": "ListProjects"}}]});
+    let expected = json!({"expect": [{"match": {"operation": "Delete*"}, "times": {"exactly": 0}}], "within_milliseconds": 60_000});
+    let call = Call {
+        method: "DELETE",
+        ..Call::get("/2020-11-20/projects/myProject")
+    };
+    let (deleted, ()) = tokio::join!(call.send(&emulator), async {
+        // The operation is performed, and its answer is held back.
+        while control(&emulator, "GET", "/faults", "").await.json()[0]["struck"] != 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for verification in [&nothing_deleted, &any_deleted] {
+            let answer = verify(&emulator, verification).await;
+            assert_eq!(answer.status, 409, "{verification}: {}", answer.text());
+            let error = &answer.json()["error"];
+            assert_eq!(error["code"], "JournalIncomplete");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.starts_with("1 call is in flight"), "{message}");
+        }
+        // What that call cannot change is said without it.
+        Call::get("/2020-11-20/projects").send(&emulator).await;
+        assert_eq!(report(&emulator, &listed).await["satisfied"], true);
+
+        let (waited, gone) = tokio::join!(
+            report(&emulator, &expected),
+            control(&emulator, "DELETE", "/faults/held-up", "")
+        );
+        assert_eq!(gone.status, 204, "{}", gone.text());
+        assert_eq!(
+            (&waited["satisfied"], &waited["results"][0]["found"]),
+            (&json!(false), &json!(1)),
+            "{waited}"
+        );
+    });
+    assert_eq!(deleted.header(FAULT).unwrap(), "held-up");
+}
+
+const FAULT: &str = "x-lookoutvision-emulator-fault";
+
+#[tokio::test]
 async fn nothing_is_said_of_entries_that_went() {
     let emulator = emulator_with("limits: {journal_entries_max: 2}").await;
     let first = Call::get("/2020-11-20/projects").send(&emulator).await;
@@ -281,6 +329,120 @@ async fn nothing_is_said_of_entries_that_went() {
     control(&emulator, "DELETE", "/requests", "").await;
     let nothing = json!({"expect": [], "no_others": true});
     assert_eq!(report(&emulator, &nothing).await["satisfied"], true);
+}
+
+#[tokio::test]
+async fn nothing_is_said_since_an_instant_that_the_journal_does_not_reach_back_to() {
+    let emulator = emulator().await;
+    let none_since = |since: &Value| json!({"expect": [], "no_others": true, "since": since});
+    let refused = async |since: &Value, reason: &str| {
+        let answer = verify(&emulator, &none_since(since)).await;
+        let error = &answer.json()["error"];
+        assert_eq!(
+            (answer.status, &error["code"]),
+            (409, &json!("JournalIncomplete")),
+            "{since}: {error}"
+        );
+        assert!(error["message"].as_str().unwrap().contains(reason), "{error}");
+    };
+    refused(&json!("2020-01-01T00:00:00Z"), "is before the emulator's start").await;
+
+    for (method, path) in [("DELETE", "/requests"), ("POST", "/reset")] {
+        Call::get("/2020-11-20/projects").send(&emulator).await;
+        let received = crate::support::journal_of(&emulator).await.remove(0)["time"].take();
+        control(&emulator, method, path, "").await;
+        refused(&received, "entries were cleared from the journal").await;
+    }
+    let now = async || control(&emulator, "GET", "/clock", "").await.json()["now"].take();
+    let cleared = now().await;
+    assert_eq!(report(&emulator, &none_since(&cleared)).await["satisfied"], true);
+
+    // The clock shows an hour that it has shown before. A call of the first time is none of the second.
+    Call::get("/2020-11-20/projects").send(&emulator).await;
+    control(&emulator, "PUT", "/clock", r#"{"offset_seconds":-7200}"#).await;
+    let set_back = now().await;
+    assert_eq!(report(&emulator, &none_since(&set_back)).await["satisfied"], true);
+    control(&emulator, "PUT", "/clock", r#"{"offset_seconds":0}"#).await;
+    refused(&cleared, "may have shown").await;
+    let answer = verify(&emulator, &none_since(&json!("9000-01-01T00:00:00Z"))).await;
+    let error = &answer.json()["error"];
+    assert_eq!(
+        (answer.status, &error["path"]),
+        (400, &json!("/since")),
+        "{error}"
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains("has not come yet"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_a_text_that_the_journal_has_cut() {
+    let emulator = emulator_with("limits: {journal_entry_bytes_max: 8192}").await;
+    let long = format!("/2020-11-20/projects?x={}SECRET", "y".repeat(40_000));
+    Call::get(&long).send(&emulator).await;
+    let times =
+        |target: &str, times: Value| json!({"expect": [{"match": {"target": target}, "times": times}]});
+    for expected in [
+        times("*SECRET", json!({"exactly": 0})),
+        times("*SECRET", json!({"at_least": 1})),
+        times("/2020-11-20/*", json!({"exactly": 1})),
+    ] {
+        let answer = verify(&emulator, &expected).await;
+        assert_eq!(answer.status, 409, "{expected}: {}", answer.text());
+        assert!(
+            answer.text().contains("its `target` was cut"),
+            "{}",
+            answer.text()
+        );
+    }
+    // Another member tells that it is not meant, or others are enough.
+    let other = json!({"expect": [{"match": {"target": "*SECRET", "operation": "Delete*"}, "times": {"exactly": 0}}]});
+    assert_eq!(report(&emulator, &other).await["satisfied"], true);
+    Call::get("/2020-11-20/projects").send(&emulator).await;
+    let projects = "/2020-11-20/projects";
+    for (expected, satisfied) in [
+        (times(projects, json!({"at_least": 1})), true),
+        (times(projects, json!({"exactly": 0})), false),
+    ] {
+        assert_eq!(
+            report(&emulator, &expected).await["satisfied"],
+            satisfied,
+            "{expected}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_action_in_a_body_is_known_where_the_body_was_read_and_not_denied_where_it_was_not() {
+    let emulator = emulator().await;
+    let expected = |operation: &str, times: u64| json!({"expect": [{"match": {"operation": operation}, "times": {"exactly": times}}]});
+    let assume = Call::query("sts", "AssumeRole", &[]);
+    // The body is read before the signature is found wrong, and not before the key is found unknown.
+    let answer = assume.clone().credentials("test", "wrong").send(&emulator).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        report(&emulator, &expected("AssumeRole", 1)).await["satisfied"],
+        true
+    );
+    let answer = assume.credentials("AKIDNOBODY", "x").send(&emulator).await;
+    assert_eq!(answer.status, 403);
+    for operation in ["Assume*", "GetCallerIdentity"] {
+        let answer = verify(&emulator, &expected(operation, 0)).await;
+        let known = operation == "Assume*";
+        assert_eq!(
+            answer.status,
+            if known { 200 } else { 409 },
+            "{operation}: {}",
+            answer.text()
+        );
+    }
+    // It is no call of another service.
+    assert_eq!(
+        report(&emulator, &expected("Delete*", 0)).await["satisfied"],
+        true
+    );
 }
 
 #[tokio::test]
@@ -337,6 +499,21 @@ async fn what_makes_no_sense_is_refused_with_its_place() {
             one(json!({"match": {"body": {"sha256": "ab"}}})),
             "/expect/1/match/body/sha256",
             "`ab` is not a SHA-256: 64 hexadecimal digits",
+        ),
+        (
+            one(json!({"match": {"vpc_endpoint_id": "vpc-1"}})),
+            "/expect/1/match/vpc_endpoint_id",
+            "`vpc-1` is not the ID of a VPC endpoint, or a pattern of one",
+        ),
+        (
+            one(json!({"match": {"source_ip": "localhost"}})),
+            "/expect/1/match/source_ip",
+            "`localhost` is not an IP address, or a pattern of one",
+        ),
+        (
+            one(json!({"match": {"source_ip": "::ffff:127.0.0.1"}})),
+            "/expect/1/match/source_ip",
+            "the journal never has `::ffff:127.0.0.1`; it writes this address as `127.0.0.1`",
         ),
         (
             one(json!({"times": {"exactly": 1, "at_most": 2}})),

@@ -34,7 +34,7 @@ pub struct Shown<T>(pub T);
 pub const SHOWN_CHARACTERS_MAX: usize = 1_024;
 
 /// What stands where a text was cut
-const CUT: char = '…';
+pub const CUT: char = '…';
 
 impl<T: fmt::Display> fmt::Display for Shown<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ use lookoutvision::{
 use super::*;
 use crate::{
     authorization::Authorizable,
+    clock::Reading,
     config::Config,
     identity::Principal,
     network::{entry_point::Scope, host_name::EmulatedService},
@@ -82,7 +83,14 @@ fn asked(
         BodyBudget::of_aws_api(&snapshot.settings.limits).client([127, 0, 0, 1].into()),
     );
     let connection = Arc::new(connection);
-    let received = ReceivedRequest::new(request.into_parts().0, connection, Timestamp::UNIX_EPOCH);
+    let received = ReceivedRequest::new(
+        request.into_parts().0,
+        connection,
+        Reading {
+            lap: 0,
+            time: Timestamp::UNIX_EPOCH,
+        },
+    );
     let region = "us-west-2".parse().expect("it is a Region");
     let state = State::default();
     let view = state.view(&snapshot.declared, &region, Timestamp::UNIX_EPOCH);

@@ -11,6 +11,7 @@ use crate::{
 /// A journal of so many requests, none of which is known to be a call
 fn journal(requests: usize) -> Journal {
     let limits = Limits::default();
+    let clock = Clock::default();
     let journal = Journal::new(&limits, LogRequests::None, &[]);
     let address = "127.0.0.1:1".parse().expect("an address");
     let tls = TlsSession {
@@ -21,8 +22,7 @@ fn journal(requests: usize) -> Journal {
     let client = BodyBudget::of_aws_api(&limits).client([127, 0, 0, 1].into());
     let connection = Arc::new(Connection::new(address, address, tls, client));
     for _ in 0..requests {
-        let received =
-            ReceivedRequest::unreadable(b"GET / HTTP/1.1", connection.clone(), Timestamp::UNIX_EPOCH);
+        let received = ReceivedRequest::unreadable(b"GET / HTTP/1.1", connection.clone(), clock.reading());
         let mut entry = journal.open(&received);
         entry.status = Some(StatusCode::BAD_REQUEST);
     }
@@ -38,7 +38,7 @@ fn what_takes_long_is_counted_a_moment_at_a_time_and_as_a_whole() {
         expect: vec![expectation; EXPECTATIONS_MAX],
         ..Verification::default()
     };
-    let mut verifier = Verifier::new(verification, &journal);
+    let mut verifier = Verifier::new(verification, &journal, &Clock::default()).unwrap();
     let mut looks = 1;
     let outlook = loop {
         match verifier.look(&journal) {
