@@ -129,13 +129,16 @@ async fn answer(shared: &Arc<Shared>, attached_to: AttachedTo, query: &str) -> A
         Err(error @ NoDraft::ConditionWithoutEffect) => {
             Err(ControlError::bad_request("InvalidParameter", error.to_string()))
         }
-        Err(error @ (NoDraft::NothingAllowed { .. } | NoDraft::NothingLeft { .. } | NoDraft::TooLong(_))) => {
-            Err(ControlError::new(
-                StatusCode::CONFLICT,
-                "NothingToDraft",
-                error.to_string(),
-            ))
-        }
+        Err(
+            error @ (NoDraft::NothingAllowed { .. }
+            | NoDraft::NothingLeft { .. }
+            | NoDraft::NothingNameable { .. }
+            | NoDraft::TooLong(_)),
+        ) => Err(ControlError::new(
+            StatusCode::CONFLICT,
+            "NothingToDraft",
+            error.to_string(),
+        )),
     }
 }
 

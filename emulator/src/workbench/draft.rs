@@ -8,18 +8,19 @@
 //!
 //! Nothing is attached: a draft is for somebody to read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_identifiers::VpcEndpointId;
 use clap::ValueEnum;
-use iam_policy::{ENDPOINT_POLICY_CHARACTERS_MAX, Finding, PolicyDocument, PolicyType};
+use iam_policy::{ENDPOINT_POLICY_CHARACTERS_MAX, Finding, IdentityKind, PolicyDocument, PolicyType};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use self::{
-    cover::{Fact, Source, cover},
+    cover::{Fact, Source, UserName, cover, tell_federated_apart},
     judged::{Counts, OpenedCall, also_allows},
+    nameable::{LeftOut, nameable},
     written::write,
 };
 use super::{RecordedCall, Scene, words::count};
@@ -31,6 +32,7 @@ use crate::{
 
 mod cover;
 mod judged;
+mod nameable;
 mod written;
 
 /// What is drafted of which calls
@@ -109,6 +111,8 @@ pub(crate) struct DraftReport {
     /// Calls that were denied and that the draft allows, because it names things less exactly than they differ: each once,
     /// at most 100
     opens: Vec<OpenedCall>,
+    /// Calls that were allowed and that no policy can name, because AWS has no such names: each once, at most 100
+    left_out: Vec<LeftOut>,
     /// Other calls that the draft allows, among the principals, models and operations of the configuration
     also_allows: u64,
     /// Entries that the journal no longer has
@@ -141,6 +145,13 @@ pub(crate) enum NoDraft {
         allowed: u64,
         /// `by arn:…`
         filter: String,
+    },
+    /// Calls were allowed, and what they named is nothing that AWS has
+    #[error("there is nothing to draft from: no policy can name any of {} that the journal has: {reason}", count(*.allowed, "allowed call"))]
+    NothingNameable {
+        allowed: u64,
+        /// Why the first of them cannot be named
+        reason: String,
     },
     /// An endpoint's policy sees no other calls
     #[error(
@@ -245,21 +256,30 @@ pub(crate) fn draft(
     if allowed.is_empty() {
         return Err(nothing(options, all, undecidable));
     }
+    let surroundings = Surroundings::Configured {
+        settings: scene.settings(),
+    };
+    let allowed_count = allowed.len() as u64;
+    let (allowed, left_out) = nameable(options, allowed, surroundings);
+    if let (true, Some(first)) = (allowed.is_empty(), left_out.first()) {
+        return Err(NoDraft::NothingNameable {
+            allowed: allowed_count,
+            reason: first.reason().to_owned(),
+        });
+    }
+    let left_out_count = allowed_count - allowed.len() as u64;
     let Drafted {
         document,
         compact,
         generalisations,
-    } = shortest_that_fits(options, &allowed)?;
+    } = shortest_that_fits(options, &allowed, &federated_users(options, all))?;
     let mut counts = Counts {
         undecidable,
         ..Counts::default()
     };
     counts.count(&calls, &changes(&document));
     let also_allows = also_allows(options, &allowed, &document, scene);
-    let summary = counts.summary(also_allows);
-    let surroundings = Surroundings::Configured {
-        settings: scene.settings(),
-    };
+    let summary = counts.summary(also_allows, left_out_count);
     Ok(DraftReport {
         findings: vocabulary::lint(document.text(), policy_type, surroundings),
         policy_document: RawValue::from_string(compact).expect("a document is JSON"),
@@ -271,6 +291,7 @@ pub(crate) fn draft(
         recorded_denied: counts.recorded_denied,
         denies: counts.denies,
         opens: counts.opens.into_iter().take(OPENED_MAX).collect(),
+        left_out: left_out.into_iter().take(LEFT_OUT_MAX).collect(),
         also_allows,
         evicted,
         undecidable: counts.undecidable,
@@ -315,6 +336,20 @@ fn not_whole(undecidable: u64) -> String {
     }
 }
 
+/// The federated users that called, whatever was decided: a draft for a user must not open anything to them
+fn federated_users(options: &DraftOptions, calls: &[RecordedCall]) -> BTreeMap<UserName, String> {
+    let over_it = DraftOptions {
+        principal: None,
+        ..options.clone()
+    };
+    let calls = calls.iter().filter(|call| over_it.is_about(call));
+    let identities = calls.filter_map(|call| call.principal().identity.identity());
+    identities
+        .filter(|identity| identity.kind() == IdentityKind::FederatedUser)
+        .map(|identity| (UserName::of(identity), identity.arn().to_string()))
+        .collect()
+}
+
 /// A document, and what it took to make it short enough
 struct Drafted {
     document: PolicyDocument,
@@ -324,11 +359,15 @@ struct Drafted {
 }
 
 /// The draft that names things most exactly of those that AWS takes
-fn shortest_that_fits(asked: &DraftOptions, allowed: &[&RecordedCall]) -> Result<Drafted, NoDraft> {
+fn shortest_that_fits(
+    asked: &DraftOptions,
+    allowed: &[&RecordedCall],
+    federated: &BTreeMap<UserName, String>,
+) -> Result<Drafted, NoDraft> {
     let policy_type = asked.policy_type();
     for options in asked.less_and_less_exact() {
         let facts: BTreeSet<Fact> = allowed.iter().flat_map(|call| options.facts(call)).collect();
-        let statements = cover(facts);
+        let statements = cover(tell_federated_apart(facts, federated));
         // A person reads it more easily with line ends and spaces, which AWS counts in the policy of an endpoint.
         let [pretty, compact] = write(&statements, policy_type);
         let fits = |text: &String| characters(text, policy_type) <= characters_max(policy_type);
@@ -410,6 +449,9 @@ impl DraftOptions {
 
 /// Calls that a draft names because it opens them
 const OPENED_MAX: usize = 100;
+
+/// Calls that a draft names because no policy can
+const LEFT_OUT_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests;

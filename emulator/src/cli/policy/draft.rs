@@ -104,6 +104,7 @@ struct Answered {
     summary: String,
     generalisations: Vec<String>,
     opens: Vec<Value>,
+    left_out: Vec<Value>,
     evicted: u64,
     findings: Vec<Value>,
 }
@@ -132,14 +133,15 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
     print(format!("{}\n", answered.policy_text.trim_end()).as_bytes())?;
     report!("{}", answered.summary);
     for opened in &answered.opens {
-        let text = |name: &str| opened[name].as_str().unwrap_or("-");
-        let line = format!(
-            "{} on {} by {}",
-            text("action"),
-            text("resource"),
-            text("principal")
+        report!("was denied and would be allowed: {}", call_line(opened));
+    }
+    for left_out in &answered.left_out {
+        let reason = left_out["reason"].as_str().unwrap_or("-");
+        report!(
+            "left out: {}: {}",
+            call_line(left_out),
+            client_text::escape(reason)
         );
-        report!("was denied and would be allowed: {}", client_text::escape(&line));
     }
     for generalisation in &answered.generalisations {
         report!("so that AWS takes a document of its length: {generalisation}");
@@ -155,6 +157,18 @@ fn report(options: &PolicyDraftOptions) -> Result<u8, Failure> {
         report!("policy lint: {}", client_text::escape(message));
     }
     Ok(EXIT_OK)
+}
+
+/// `lookoutvision:DetectAnomalies on arn:… by arn:…`
+fn call_line(call: &Value) -> String {
+    let text = |name: &str| call[name].as_str().unwrap_or("-");
+    let line = format!(
+        "{} on {} by {}",
+        text("action"),
+        text("resource"),
+        text("principal")
+    );
+    client_text::escape(&line).into_owned()
 }
 
 /// What a running emulator answers
@@ -242,9 +256,10 @@ fn saved(options: &PolicyDraftOptions, file: &std::path::Path) -> Result<String,
     let drafted = draft(&draft_options, &journal.calls, &scene, 0, journal.undecidable);
     let report = drafted.map_err(|error| match error {
         NoDraft::ConditionWithoutEffect => Failure::Mistake(error.to_string()),
-        NoDraft::NothingAllowed { .. } | NoDraft::NothingLeft { .. } | NoDraft::TooLong(_) => {
-            Failure::Unknown(error.to_string())
-        }
+        NoDraft::NothingAllowed { .. }
+        | NoDraft::NothingLeft { .. }
+        | NoDraft::NothingNameable { .. }
+        | NoDraft::TooLong(_) => Failure::Unknown(error.to_string()),
     })?;
     Ok(serde_json::to_string(&report).expect("a report has string keys"))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use iam_policy::{IdentityKind, Resource};
+use iam_policy::{Identity, IdentityKind, Resource};
 
 use super::{DraftPrincipals, DraftResources};
 use crate::identity::Principal;
@@ -26,8 +26,8 @@ pub(super) enum FactPrincipal {
     Everyone,
     /// An entry of `Principal`
     Entry(String),
-    /// The root user of an account alone, whose ARN as an entry stands for the whole account
-    RootUser(String),
+    /// A root user, or a user, without the others whom its entry covers: the whole account, or a federated user
+    Alone(String),
 }
 
 /// Where a call comes from, as a condition says it
@@ -74,7 +74,7 @@ pub(super) fn principal(principal: &Principal, exactness: DraftPrincipals) -> Fa
             identity.account()
         )),
         (DraftPrincipals::Exact, Some(identity)) if identity.kind() == IdentityKind::Root => {
-            FactPrincipal::RootUser(identity.arn().to_string())
+            FactPrincipal::Alone(identity.arn().to_string())
         }
         // Of a session the role.
         (DraftPrincipals::Exact, Some(_)) => FactPrincipal::Entry(principal.policy_arn.to_string()),
@@ -117,6 +117,66 @@ fn literal(text: &str) -> String {
     characters.collect()
 }
 
+/// Tells users from the federated users that called, whom the entry of the user of their name covers as well
+///
+/// Where both were allowed the same the entry is enough for both. Where only the user was, the user is named alone.
+pub(super) fn tell_federated_apart(
+    facts: BTreeSet<Fact>,
+    federated: &BTreeMap<UserName, String>,
+) -> BTreeSet<Fact> {
+    if federated.is_empty() {
+        return facts;
+    }
+    let by = |fact: &Fact, arn: &str| Fact {
+        principal: FactPrincipal::Entry(arn.to_owned()),
+        ..fact.clone()
+    };
+    let mut left_out = BTreeSet::new();
+    let mut told_apart = BTreeSet::new();
+    for fact in &facts {
+        let FactPrincipal::Entry(entry) = &fact.principal else {
+            continue;
+        };
+        let of_user = entry.parse::<Identity>().ok();
+        let of_user = of_user.filter(|identity| identity.kind() == IdentityKind::User);
+        let Some(arn) = of_user.and_then(|user| federated.get(&UserName::of(&user))) else {
+            continue;
+        };
+        let of_federated = by(fact, arn);
+        if facts.contains(&of_federated) {
+            // The user's entry covers it.
+            left_out.insert(of_federated);
+        } else {
+            // It is said otherwise.
+            left_out.insert(fact.clone());
+            told_apart.insert(Fact {
+                principal: FactPrincipal::Alone(entry.clone()),
+                ..fact.clone()
+            });
+        }
+    }
+    let kept = facts.into_iter().filter(|fact| !left_out.contains(fact));
+    kept.chain(told_apart).collect()
+}
+
+/// What a user and the federated user whom its entry covers have in common
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UserName {
+    partition: String,
+    account: String,
+    name: String,
+}
+
+impl UserName {
+    pub(super) fn of(identity: &Identity) -> Self {
+        Self {
+            partition: identity.arn().partition().to_owned(),
+            account: identity.account().to_owned(),
+            name: identity.name().to_owned(),
+        }
+    }
+}
+
 /// Statements that allow these and nothing else
 pub(super) fn cover(mut facts: BTreeSet<Fact>) -> Vec<Rectangle> {
     // `*` covers every resource, so beside it no other is named for the same action.
@@ -153,15 +213,15 @@ pub(super) fn cover(mut facts: BTreeSet<Fact>) -> Vec<Rectangle> {
             None => sets.push(BTreeSet::from([source])),
         }
     }
-    // … and principals with all of that in common. The root user needs a condition of its own.
+    // … and principals with all of that in common. Who is meant alone needs a condition of its own.
     let mut principals: BTreeMap<_, BTreeSet<FactPrincipal>> = BTreeMap::new();
     for ((principal, actions, resources), sets) in sources {
         for sources in sets {
-            let root = match &principal {
-                FactPrincipal::RootUser(arn) => Some(arn.clone()),
+            let alone = match &principal {
+                FactPrincipal::Alone(arn) => Some(arn.clone()),
                 FactPrincipal::Everyone | FactPrincipal::Entry(_) => None,
             };
-            let place = (resources.clone(), actions.clone(), sources, root);
+            let place = (resources.clone(), actions.clone(), sources, alone);
             principals.entry(place).or_default().insert(principal.clone());
         }
     }

@@ -58,14 +58,21 @@ impl Counts {
         }
     }
 
-    pub(super) fn summary(&self, also_allows: u64) -> String {
+    pub(super) fn summary(&self, also_allows: u64, left_out: u64) -> String {
         let of = |number: u64, all: u64| match number == all {
             true => format!("all {all}"),
             false => format!("{number} of {all}"),
         };
+        let left_out = match left_out {
+            0 => String::new(),
+            _ => format!(
+                "; leaves out {} that no policy can name",
+                count(left_out, "allowed call")
+            ),
+        };
         format!(
             "allows {} recorded calls that were allowed, denies {} that were denied; also allows {} outside of them among \
-             the principals, models and operations of the configuration{}",
+             the principals, models and operations of the configuration{left_out}{}",
             of(self.allows, self.recorded_allowed),
             of(self.denies, self.recorded_denied),
             count(also_allows, "call"),

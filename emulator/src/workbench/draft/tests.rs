@@ -22,7 +22,7 @@ const ENDPOINTS: [(&str, &str); 3] = [
     ("vpce-0a1b2c3d4e5f67892", "vpc-0a1b2c3d4e5f67891"),
 ];
 
-const PRINCIPALS: [(&str, &str); 6] = [
+const PRINCIPALS: [(&str, &str); 7] = [
     (
         "arn:aws:iam::123456789012:user/alice",
         "arn:aws:iam::123456789012:user/alice",
@@ -30,6 +30,11 @@ const PRINCIPALS: [(&str, &str); 6] = [
     (
         "arn:aws:iam::123456789012:user/ops/bob",
         "arn:aws:iam::123456789012:user/ops/bob",
+    ),
+    // The entry of the user of its name covers it.
+    (
+        "arn:aws:sts::123456789012:federated-user/alice",
+        "arn:aws:sts::123456789012:federated-user/alice",
     ),
     ("arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:root"),
     (
@@ -167,7 +172,7 @@ fn random_options(random: &mut Rng) -> DraftOptions {
         return of_endpoint;
     }
     let mut users_and_roles = PRINCIPALS.to_vec();
-    users_and_roles.retain(|(arn, _)| !arn.ends_with(":root"));
+    users_and_roles.retain(|(arn, _)| !arn.ends_with(":root") && !arn.contains(":federated-user/"));
     let principal = random.choice(&users_and_roles).expect("there are some");
     DraftOptions {
         attached_to: AttachedTo::Principal,
@@ -357,6 +362,112 @@ fn what_a_filter_leaves_out_is_not_blamed_on_the_journal() {
              to be allowed first, under a policy that allows them; nothing can be said of 2 calls that the journal did not \
              keep whole (`limits.journal_entry_bytes_max`)"
         )
+    );
+}
+
+#[test]
+fn a_user_is_told_from_the_federated_user_in_its_name() {
+    let scene = scene();
+    let mut random = Rng::with_seed(0);
+    let [user, federated] = [
+        "arn:aws:iam::123456789012:user/alice",
+        "arn:aws:sts::123456789012:federated-user/alice",
+    ];
+    let mut drafted = |calls: &[(&str, bool)]| -> Value {
+        let calls: Vec<RecordedCall> = calls
+            .iter()
+            .map(|(arn, is_allowed)| {
+                let line = entry(
+                    &mut random,
+                    (arn, arn),
+                    ENDPOINTS[0],
+                    "vpc-endpoint",
+                    Operation::ListProjects,
+                    "*",
+                    *is_allowed,
+                );
+                recorded(&line, &scene)
+            })
+            .collect();
+        let exact = options(DraftResources::Exact, DraftPrincipals::Exact);
+        let report = draft(&exact, &calls, &scene, 0, 0).expect("a call was allowed");
+        assert_eq!(
+            (report.allows, report.denies),
+            (report.recorded_allowed, report.recorded_denied),
+            "{}",
+            report.policy_text
+        );
+        let document: Value = serde_json::from_str(&report.policy_text).expect("it is JSON");
+        assert_eq!(
+            document["Statement"].as_array().map(Vec::len),
+            Some(1),
+            "{document:#}"
+        );
+        let statement = &document["Statement"][0];
+        json!([statement["Principal"]["AWS"], statement["Condition"]])
+    };
+    assert_eq!(drafted(&[(user, true)]), json!([user, null]));
+    assert_eq!(drafted(&[(user, true), (federated, true)]), json!([user, null]));
+    assert_eq!(
+        drafted(&[(user, false), (federated, true)]),
+        json!([federated, null])
+    );
+    let alone = json!([user, {"ArnEquals": {"aws:PrincipalArn": user}}]);
+    assert_eq!(drafted(&[(user, true), (federated, false)]), alone);
+}
+
+#[test]
+fn what_no_policy_can_name_is_left_out_and_told() {
+    let scene = scene();
+    let mut random = Rng::with_seed(0);
+    let mut call = |operation, resource: &str| {
+        let line = entry(
+            &mut random,
+            PRINCIPALS[0],
+            ENDPOINTS[0],
+            "vpc-endpoint",
+            operation,
+            resource,
+            true,
+        );
+        recorded(&line, &scene)
+    };
+    let arn = |resource: &str| format!("arn:aws:lookoutvision:us-west-2:123456789012:{resource}");
+    let calls = [
+        call(Operation::DetectAnomalies, &arn("model/alpha/1")),
+        call(Operation::ListTagsForResource, "*"),
+        call(Operation::DetectAnomalies, &arn("model/no project/1")),
+    ];
+    let exact = options(DraftResources::Exact, DraftPrincipals::Exact);
+    let report = draft(&exact, &calls, &scene, 0, 0).expect("a call can be named");
+    let document: Value = serde_json::from_str(&report.policy_text).expect("it is JSON");
+    assert_eq!(
+        document["Statement"].as_array().map(Vec::len),
+        Some(1),
+        "{document:#}"
+    );
+    assert_eq!(document["Statement"][0]["Resource"], arn("model/alpha/1"));
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!((report.allows, report.recorded_allowed), (1, 3));
+    assert!(
+        report
+            .summary
+            .ends_with("; leaves out 2 allowed calls that no policy can name"),
+        "{}",
+        report.summary
+    );
+    let left_out = serde_json::to_value(&report.left_out).expect("it is JSON");
+    assert_eq!(left_out[0]["resource"], arn("model/no project/1"));
+    assert_eq!(
+        left_out[1],
+        json!({"principal": PRINCIPALS[0].0, "action": "lookoutvision:ListTagsForResource", "resource": "*",
+            "reason": "the ARN that it named cannot be read"})
+    );
+    let nothing = draft(&exact, &calls[1..2], &scene, 0, 0).expect_err("nothing can be named");
+    assert_eq!(
+        nothing.to_string(),
+        "there is nothing to draft from: no policy can name any of 1 allowed call that the journal has: the ARN that it named \
+         cannot be read"
     );
 }
 

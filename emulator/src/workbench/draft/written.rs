@@ -94,7 +94,7 @@ impl Statement {
             match principal {
                 FactPrincipal::Everyone => {}
                 FactPrincipal::Entry(entry) => entries.push(entry.clone()),
-                FactPrincipal::RootUser(arn) => {
+                FactPrincipal::Alone(arn) => {
                     entries.push(arn.clone());
                     require("ArnEquals", "aws:PrincipalArn", arn.clone());
                 }
