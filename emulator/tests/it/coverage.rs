@@ -223,44 +223,6 @@ fn where_nothing_can_be_covered_no_percentage_is_reached() {
     }
 }
 
-#[test]
-fn a_file_name_keeps_to_its_place_in_every_report() {
-    let folder = tempfile::tempdir().unwrap();
-    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
-    fs::write(folder.path().join("a b%#\nDA:1,1.json"), policy).unwrap();
-    let tests = "policies: {vpc_endpoint: \"a b%#\\nDA:1,1.json\"}\ntests: [{name: a, operation: ListProjects, principal: \
-                 'arn:aws:iam::123456789012:user/alice', expect: denied}]\n";
-    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
-    let report = |format: &str| {
-        let output = run(
-            folder.path(),
-            &[
-                "policy",
-                "test",
-                "tests.yaml",
-                "--coverage",
-                &format!("{format}:-"),
-            ],
-        );
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        text(&output.stdout).to_owned()
-    };
-    let lcov = report("lcov");
-    assert_eq!(lcov.lines().nth(1), Some(r"SF:a b%#\nDA:1,1.json"), "{lcov}");
-    // SARIF has a note only where something was not covered.
-    let unmatched = policy.replace(
-        r#""Action": "*""#,
-        r#""Action": ["*", "lookoutvision:DetectAnomalies"]"#,
-    );
-    fs::write(folder.path().join("a b%#\nDA:1,1.json"), unmatched).unwrap();
-    let sarif: Value = serde_json::from_str(&report("sarif")).expect("the log is JSON");
-    assert_eq!(
-        sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
-        "a%20b%25%23%0ADA%3A1%2C1.json",
-        "{sarif:#}"
-    );
-}
-
 /// Allows the detection of one model to a team, and denies a deletion
 const POLICY: &str = r#"{
   "Version": "2012-10-17",
