@@ -436,7 +436,7 @@ fn what_no_policy_can_name_is_left_out_and_told() {
     let calls = [
         call(Operation::DetectAnomalies, &arn("model/alpha/1")),
         call(Operation::ListTagsForResource, "*"),
-        call(Operation::DetectAnomalies, &arn("model/no project/1")),
+        call(Operation::DetectAnomalies, &arn("model/alpha/1/2")),
     ];
     let exact = options(DraftResources::Exact, DraftPrincipals::Exact);
     let report = draft(&exact, &calls, &scene, 0, 0).expect("a call can be named");
@@ -457,7 +457,7 @@ fn what_no_policy_can_name_is_left_out_and_told() {
         report.summary
     );
     let left_out = serde_json::to_value(&report.left_out).expect("it is JSON");
-    assert_eq!(left_out[0]["resource"], arn("model/no project/1"));
+    assert_eq!(left_out[0]["resource"], arn("model/alpha/1/2"));
     assert_eq!(
         left_out[1],
         json!({"principal": PRINCIPALS[0].0, "action": "lookoutvision:ListTagsForResource", "resource": "*",
