@@ -163,6 +163,7 @@ static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
             name: operation.name(),
             resource_types,
             resource_keys: &[],
+            takes_any_resource: operation.authorized_on() == AuthorizedOn::ArnInPath,
             condition_keys: match operation {
                 Operation::CreateModel | Operation::TagResource => {
                     &["aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys"]
@@ -180,6 +181,7 @@ static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
         resource_types: &[],
         condition_keys: &[],
         resource_keys: &[],
+        takes_any_resource: false,
     });
     Operation::ALL
         .into_iter()

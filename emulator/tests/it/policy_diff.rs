@@ -371,3 +371,42 @@ fn every_difference_is_reproduced_by_simulate() {
     assert!(unlike.is_empty(), "{unlike}");
     assert!(reproduced > 100, "{reproduced} differences");
 }
+
+/// The path of ListTagsForResource can hold any text, and the policies are asked about it before the service is.
+#[test]
+fn calls_that_write_their_resource_out_are_compared_on_whatever_can_be_written() {
+    let policy = |resource: Value, condition: Value| {
+        json!({"Statement": {
+            "Effect": "Allow", "Principal": "*", "Action": "lookoutvision:ListTagsForResource",
+            "Resource": resource, "Condition": condition,
+        }})
+        .to_string()
+    };
+    let models = json!("arn:*:lookoutvision:*:*:model/*/*");
+    for (old, new, resource) in [
+        (
+            policy(models.clone(), json!({})),
+            policy(json!("*"), json!({})),
+            "*",
+        ),
+        (
+            policy(
+                json!(["arn:*:lookoutvision:*:*:*"]),
+                json!({"StringEquals": {"aws:RequestedRegion": "us-east-1"}}),
+            ),
+            policy(
+                json!(["arn:*:lookoutvision:us-east-1:*:*"]),
+                json!({"StringEquals": {"aws:RequestedRegion": ["us-east-1", "us-west-2"]}}),
+            ),
+            "arn:aws:lookoutvision:us-east-1:123456789012:model/example/1",
+        ),
+    ] {
+        let output = diff(&old, &new, &["--format", "json"]);
+        let report: Value = serde_json::from_str(stdout(&output)).unwrap();
+        let differences = report["differences"].as_array().unwrap();
+        let found = differences.iter().any(|difference| {
+            difference["change"] == "newAccess" && difference["request"]["resource"] == resource
+        });
+        assert!(found, "{report:#}");
+    }
+}

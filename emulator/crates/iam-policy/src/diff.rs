@@ -182,6 +182,7 @@ impl ExampleRequest {
 /// #         resource_types: &[],
 /// #         condition_keys: &[],
 /// #         resource_keys: &[],
+/// #         takes_any_resource: false,
 /// #     }],
 /// #     other_actions: &[],
 /// #     resource_types: &[],

@@ -124,6 +124,9 @@ pub struct ServiceAction<'a> {
     pub condition_keys: &'a [&'a str],
     /// Condition keys that it has only where it is authorised on a resource of this type.
     pub resource_keys: &'a [(&'a str, &'a [&'a str])],
+    /// Whether the caller writes the resource out, as TagResource has it in its path: the policies are asked about
+    /// whatever is written there, and about `*` where that is no ARN.
+    pub takes_any_resource: bool,
 }
 
 /// A resource type of a service.
@@ -152,6 +155,7 @@ pub struct ResourceType<'a> {
 ///         resource_types: &["model"],
 ///         condition_keys: &[],
 ///         resource_keys: &[],
+///         takes_any_resource: false,
 ///     }],
 ///     other_actions: &[],
 ///     resource_types: &[ResourceType {

@@ -36,6 +36,7 @@ static ALL_ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
         resource_types: &row.resource_types,
         condition_keys: &["ec2:Region"],
         resource_keys: &row.resource_keys,
+        takes_any_resource: false,
     });
     let across_regions = ServiceAction {
         prefix: "vpce",
@@ -43,6 +44,7 @@ static ALL_ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
         resource_types: &["vpc-endpoint", "vpc-endpoint-service"],
         condition_keys: &[],
         resource_keys: &[],
+        takes_any_resource: false,
     };
     let of_sts = STS_ACTIONS.iter().map(|(name, keys)| ServiceAction {
         prefix: "sts",
@@ -50,6 +52,7 @@ static ALL_ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
         resource_types: &["role"],
         condition_keys: keys,
         resource_keys: &[],
+        takes_any_resource: false,
     });
     let own = ACTIONS.iter().copied();
     own.chain(of_ec2).chain([across_regions]).chain(of_sts).collect()

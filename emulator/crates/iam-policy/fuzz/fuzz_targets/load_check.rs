@@ -62,6 +62,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &["model"],
             condition_keys: &["aws:ResourceTag/"],
             resource_keys: &[],
+            takes_any_resource: false,
         },
         ServiceAction {
             prefix: "lookoutvision",
@@ -69,6 +70,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &[],
             condition_keys: &[],
             resource_keys: &[],
+            takes_any_resource: false,
         },
     ],
     other_actions: &[],

@@ -103,7 +103,11 @@ fn targets<'s>(action: &ServiceAction<'_>, service: &Service<'s>) -> Targets<'s>
     }
     let types = service.resource_types.iter();
     let forms = types.filter(|known| action.resource_types.contains(&known.name));
-    Targets::Forms(forms.map(|known| known.arn).collect())
+    let forms = forms.map(|known| known.arn).collect();
+    if action.takes_any_resource {
+        return Targets::Written(forms);
+    }
+    Targets::Forms(forms)
 }
 
 /// Actions of services of which nothing is known.

@@ -19,7 +19,7 @@ pub(super) struct Target {
     pub(super) resource: Resource,
     /// Its owner, where its ARN does not say; `None`: it does, or nobody owns it.
     owner: Option<String>,
-    /// The Region that the request goes to, where the ARN does not say.
+    /// The Region that the request goes to, where it is not that of the ARN.
     region: Option<String>,
 }
 
@@ -30,6 +30,8 @@ pub(super) enum Targets<'a> {
     Everything,
     /// The ARNs of these forms, with `${...}` in the places that vary.
     Forms(Vec<&'a str>),
+    /// ARNs of these forms, and whatever else somebody writes, in a request to any Region.
+    Written(Vec<&'a str>),
     /// Whatever there is.
     Unknown,
 }
@@ -68,7 +70,7 @@ impl Target {
         let region = arn
             .map(super::super::arn::Arn::region)
             .filter(|region| !region.is_empty());
-        if let Some(region) = region.or(self.region.as_deref()) {
+        if let Some(region) = self.region.as_deref().or(region) {
             context.insert("aws:RequestedRegion", region.to_owned());
         }
     }
@@ -183,32 +185,72 @@ impl Patterns {
         let mut found = Vec::new();
         match targets {
             Targets::Everything => self.add_everything(&mut found)?,
-            Targets::Forms(arns) => {
-                for arn in arns {
-                    if let Some(parts) = split(arn) {
-                        self.add_arns(&parts.map(language_of_part), &example(arn), &mut found, budget)?;
-                    }
-                }
+            Targets::Forms(forms) => self.add_forms(forms, &mut found, budget)?,
+            Targets::Written(forms) => {
+                self.add_forms(forms, &mut found, budget)?;
+                self.add_whatever(service, &mut found, budget)?;
+                self.add_regions(&mut found)?;
             }
-            Targets::Unknown => {
-                self.add_everything(&mut found)?;
-                let some = |class| Matcher::of(vec![Step::One(class), Step::Many(class)]);
-                let or_empty = |matcher: Matcher| Matcher {
-                    ways: matcher.ways.into_iter().chain([vec![]]).collect(),
-                };
-                let parts = [
-                    Matcher::exactly("arn"),
-                    Matcher::of(partition()),
-                    some(Class::NotColon),
-                    or_empty(some(Class::Region)),
-                    or_empty(account()),
-                    some(Class::Any),
-                ];
-                let example = format!("arn:aws:{service}:us-east-1:123456789012:example");
-                self.add_arns(&parts, &example, &mut found, budget)?;
-            }
+            Targets::Unknown => self.add_whatever(service, &mut found, budget)?,
         }
         Ok(found)
+    }
+
+    fn add_forms(
+        &self,
+        forms: &[&str],
+        found: &mut Vec<Target>,
+        budget: &mut Budget,
+    ) -> Result<(), Unsolved> {
+        for arn in forms {
+            if let Some(parts) = split(arn) {
+                self.add_arns(&parts.map(language_of_part), &example(arn), found, budget)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `*`, and any ARN at all.
+    fn add_whatever(
+        &self,
+        service: &str,
+        found: &mut Vec<Target>,
+        budget: &mut Budget,
+    ) -> Result<(), Unsolved> {
+        self.add_everything(found)?;
+        let some = |class| Matcher::of(vec![Step::One(class), Step::Many(class)]);
+        let or_empty = |matcher: Matcher| Matcher {
+            ways: matcher.ways.into_iter().chain([vec![]]).collect(),
+        };
+        let parts = [
+            Matcher::exactly("arn"),
+            Matcher::of(partition()),
+            some(Class::NotColon),
+            or_empty(some(Class::Region)),
+            or_empty(account()),
+            some(Class::Any),
+        ];
+        let example = format!("arn:aws:{service}:us-east-1:123456789012:example");
+        self.add_arns(&parts, &example, found, budget)
+    }
+
+    /// The same resources in requests to other Regions than that of their ARNs, where a condition tells Regions apart.
+    fn add_regions(&self, found: &mut Vec<Target>) -> Result<(), TooMany> {
+        if self.regions.is_empty() {
+            return Ok(());
+        }
+        let elsewhere: Vec<Target> = self
+            .regions(&Matcher::of(some_region()))?
+            .iter()
+            .flat_map(|region| {
+                found.iter().map(|target| Target {
+                    region: Some(region.text.clone()),
+                    ..target.clone()
+                })
+            })
+            .collect();
+        found.extend(elsewhere);
+        Ok(())
     }
 
     /// `*`, in each Region that a condition tells from the others.

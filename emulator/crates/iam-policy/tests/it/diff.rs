@@ -26,6 +26,7 @@ const fn action(
         resource_types,
         condition_keys,
         resource_keys: &[],
+        takes_any_resource: false,
     }
 }
 

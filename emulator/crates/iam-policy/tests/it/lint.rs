@@ -12,6 +12,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &["model"],
             condition_keys: &["aws:ResourceTag/"],
             resource_keys: &[],
+            takes_any_resource: false,
         },
         ServiceAction {
             prefix: "lookoutvision",
@@ -19,6 +20,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &["model"],
             condition_keys: &["aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys"],
             resource_keys: &[],
+            takes_any_resource: false,
         },
         ServiceAction {
             prefix: "lookoutvision",
@@ -26,6 +28,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &["project"],
             condition_keys: &[],
             resource_keys: &[],
+            takes_any_resource: false,
         },
         ServiceAction {
             prefix: "lookoutvision",
@@ -33,6 +36,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &[],
             condition_keys: &[],
             resource_keys: &[],
+            takes_any_resource: false,
         },
         ServiceAction {
             prefix: "lookoutvision",
@@ -40,6 +44,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &[],
             condition_keys: &[],
             resource_keys: &[],
+            takes_any_resource: false,
         },
     ],
     other_actions: &[],

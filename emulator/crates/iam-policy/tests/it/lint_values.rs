@@ -15,6 +15,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &["model"],
             condition_keys: &[],
             resource_keys: &[],
+            takes_any_resource: false,
         },
         ServiceAction {
             prefix: "lookoutvision",
@@ -22,6 +23,7 @@ const SERVICE: Service<'_> = Service {
             resource_types: &[],
             condition_keys: &[],
             resource_keys: &[],
+            takes_any_resource: false,
         },
     ],
     other_actions: &[],
