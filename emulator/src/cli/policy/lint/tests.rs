@@ -143,7 +143,7 @@ fn a_file_that_cannot_be_read_is_named_and_the_others_are_linted() {
     let report = Report::of(&files, PolicyType::VpcEndpoint, &mut DOCUMENT.as_bytes());
     assert_eq!(
         report.unreadable,
-        ["`/nowhere/endpoint.json` cannot be read: No such file or directory (os error 2)"]
+        ["`/nowhere/endpoint.json` cannot be read: there is no such file"]
     );
     assert_eq!(report.findings().count(), 1);
     let log = sarif_of(&report);
