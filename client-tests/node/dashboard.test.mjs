@@ -127,6 +127,8 @@ test("everything about requests can be done by keyboard", async () => {
   const page = await chrome.page();
   await page.see("/dashboard");
   await rows(page).first().waitFor();
+  // Until events come the page may read everything once more, and a table that is away for a moment is no stop.
+  await page.getByText("live", { exact: true }).waitFor();
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
   const isAt = (id) => page.evaluate((wanted) => document.activeElement.id === wanted, id);
