@@ -196,7 +196,14 @@ impl Journal {
     ) -> (Bytes, Cursor) {
         // Held while it is written, so that nobody else writes the same. Whoever panicked has added nothing.
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(telling) = told.0.iter().rev().find(|telling| telling.after == cursor) {
+        // Whoever comes with no cursor of ours begins with what there is now, and not with what the last such one was told.
+        let is_ours = cursor.epoch == self.changes().epoch;
+        let known = told
+            .0
+            .iter()
+            .rev()
+            .find(|telling| is_ours && telling.after == cursor);
+        if let Some(telling) = known {
             return (telling.bytes.clone(), telling.until);
         }
         let events = self.events_after(cursor);
@@ -330,6 +337,24 @@ mod tests {
         let next = journal.told_after(first.1, write);
         assert!(next.0.windows(5).any(|text| text == b"Clock"), "{next:?}");
         assert_eq!(next.1, journal.end_of_events());
+    }
+
+    #[test]
+    fn whoever_begins_is_told_what_there_is_now() {
+        let journal = journal();
+        let end = journal.end_of_events();
+        let beginning = Cursor {
+            epoch: end.epoch.wrapping_add(1),
+            ..end
+        };
+        let write = |events: &[(Event, Cursor)]| Bytes::from(format!("{events:?}"));
+        note(&journal, ChangeKind::Rule);
+        let (first, _) = journal.told_after(beginning, write);
+        assert!(!first.windows(5).any(|text| text == b"Clock"));
+        note(&journal, ChangeKind::Clock);
+        let (second, until) = journal.told_after(beginning, write);
+        assert!(second.windows(5).any(|text| text == b"Clock"), "{second:?}");
+        assert_eq!(until, journal.end_of_events());
     }
 
     #[test]
