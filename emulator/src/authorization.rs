@@ -77,7 +77,7 @@ enum Kept {
     Abridged,
 }
 
-/// Decides whether a caller may do what it asks for
+/// Decides whether a caller may do what it asks for, and counts what that comes to, if there is somewhere to count it
 ///
 /// # Errors
 /// When a policy stands in the way of one of its pairs.
@@ -87,6 +87,7 @@ pub(crate) fn authorize<I: Authorizable>(
     caller: Caller,
     entry_point: EntryPoint,
     invocation: I,
+    coverage: Option<&Coverage>,
 ) -> (Arc<Authorization>, Result<Permit<I>, Denial>) {
     let request = invocation.authorization_request();
     let asked = Asked {
@@ -96,7 +97,7 @@ pub(crate) fn authorize<I: Authorizable>(
         caller,
         entry_point,
     };
-    let (decisive, evaluation) = asked.decide(Changes::default());
+    let (decisive, evaluation) = asked.decide(Changes::default(), coverage);
     let is_allowed = evaluation.decision.is_allowed();
     let authorization = Arc::new(Authorization {
         asked,
@@ -222,11 +223,6 @@ impl Authorization {
                     .map(|(place, document)| (place, document.clone()))
                     .collect()
             })
-    }
-
-    /// Counts what this came to in every document that was asked
-    pub(crate) fn count(&self, coverage: &Coverage) {
-        self.asked.count(Changes::default(), coverage);
     }
 
     /// The condition keys as evaluated

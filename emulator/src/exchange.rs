@@ -512,11 +512,14 @@ fn permit<I: Authorizable>(
     invocation: I,
     entry: &mut OpenEntry<'_>,
 ) -> Result<Permit<I>, Refusal> {
-    let (authorization, verdict) =
-        authorization::authorize(&snapshot.settings, received, caller, entry_point, invocation);
-    if coverage.is_on() {
-        authorization.count(coverage);
-    }
+    let (authorization, verdict) = authorization::authorize(
+        &snapshot.settings,
+        received,
+        caller,
+        entry_point,
+        invocation,
+        coverage.is_on().then_some(coverage),
+    );
     entry.authorization = Some(authorization);
     Ok(verdict.map_err(FrontEndError::AccessDenied)?)
 }

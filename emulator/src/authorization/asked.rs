@@ -40,21 +40,22 @@ impl Asked {
     /// The place of the pair that decides, and its evaluation
     ///
     /// An explicit deny of any pair decides; without one the first pair that is not allowed; without that the first.
+    /// What each pair comes to is counted, if there is somewhere to count it.
     // Guess: which of several refused pairs is named. IAM User Guide, *Troubleshoot access denied error messages*: one is,
     // and not which.
-    pub(super) fn decide(&self, changes: Changes<'_>) -> (usize, Evaluation) {
+    pub(super) fn decide(&self, changes: Changes<'_>, coverage: Option<&Coverage>) -> (usize, Evaluation) {
         let mut pairs = self.request.pairs().enumerate();
         let (_, first) = pairs.next().expect("a request has at least one pair");
-        let mut decided = (0, self.evaluate(first, changes));
+        let mut decided = (0, self.evaluate_and_count(first, changes, coverage));
         for (index, pair) in pairs {
-            if decided.1.decision == Decision::ExplicitDeny {
+            if decided.1.decision == Decision::ExplicitDeny && coverage.is_none() {
                 break;
             }
-            let evaluation = self.evaluate(pair, changes);
+            let evaluation = self.evaluate_and_count(pair, changes, coverage);
             let outweighs = match evaluation.decision {
                 Decision::Allowed => false,
                 Decision::ImplicitDeny => decided.1.decision.is_allowed(),
-                Decision::ExplicitDeny => true,
+                Decision::ExplicitDeny => decided.1.decision != Decision::ExplicitDeny,
             };
             if outweighs {
                 decided = (index, evaluation);
@@ -64,7 +65,26 @@ impl Asked {
     }
 
     pub(super) fn evaluate(&self, pair: &Pair, changes: Changes<'_>) -> Evaluation {
-        self.put(pair, Context::WhereRead, changes, |question| question.evaluate())
+        self.evaluate_and_count(pair, changes, None)
+    }
+
+    fn evaluate_and_count(
+        &self,
+        pair: &Pair,
+        changes: Changes<'_>,
+        coverage: Option<&Coverage>,
+    ) -> Evaluation {
+        self.put(pair, Context::WhereRead, changes, |question| {
+            let evaluation = question.evaluate();
+            if let Some(coverage) = coverage {
+                let attached_to = |policy_type| match changes.policies {
+                    Some(_) => None,
+                    None => self.attached_to(policy_type),
+                };
+                coverage.count_question(&question, &evaluation, attached_to);
+            }
+            evaluation
+        })
     }
 
     /// What each layer says by itself
@@ -114,19 +134,6 @@ impl Asked {
             self.caller.principal.arn(),
             pair.tried_action()
         )
-    }
-
-    /// Counts what this comes to in every document that is asked
-    pub(super) fn count(&self, changes: Changes<'_>, coverage: &Coverage) {
-        for pair in self.request.pairs() {
-            self.put(pair, Context::WhereRead, changes, |question| {
-                let attached_to = |policy_type| match changes.policies {
-                    Some(_) => None,
-                    None => self.attached_to(policy_type),
-                };
-                coverage.count_question(&question, attached_to);
-            });
-        }
     }
 
     /// What the documents of a type are attached to that have a say in this

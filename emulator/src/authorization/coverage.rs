@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
-use iam_policy::{DocumentCounts, PolicyDocument, PolicyType};
+use iam_policy::{DocumentCounts, Evaluation, PolicyDocument, PolicyType};
 
 use super::Question;
 use crate::settings::LimitsReached;
@@ -93,18 +93,18 @@ impl Coverage {
         self.with_counts(document, attached_to, |_| ());
     }
 
-    /// Counts a question in every document that is asked
+    /// Counts a question and its evaluation in every document that is asked
     pub(super) fn count_question<'a>(
         &self,
         question: &Question<'_>,
+        evaluation: &Evaluation,
         attached_to: impl Fn(PolicyType) -> Option<&'a str>,
     ) {
-        let decided_by = question.evaluate().decided_by;
         for (policy, document) in question.policies.documents() {
             let policy_type = document.policy_type();
             self.with_counts(document, attached_to(policy_type), |counts| {
                 counts.count(&question.request);
-                if let Some(by) = &decided_by
+                if let Some(by) = &evaluation.decided_by
                     && (by.policy_type, by.policy) == (policy_type, policy)
                 {
                     counts.count_decided(by.statement);

@@ -70,7 +70,7 @@ impl SupposedCall {
 
 impl<'a> Verdict<'a> {
     pub(super) fn of(asked: &'a Asked, changes: Changes<'a>) -> Self {
-        let (decisive, evaluation) = asked.decide(changes);
+        let (decisive, evaluation) = asked.decide(changes, None);
         Self {
             asked,
             changes,
@@ -126,7 +126,7 @@ impl<'a> Verdict<'a> {
 
     /// Counts what the call comes to in every document that was asked
     pub(crate) fn count(&self, coverage: &Coverage) {
-        self.asked.count(self.changes, coverage);
+        self.asked.decide(self.changes, Some(coverage));
     }
 
     /// Looks at the policies that were asked

@@ -36,7 +36,7 @@ use crate::context::RequestContext;
 use crate::document::PolicyDocument;
 use crate::evaluate::Request;
 use crate::outline::Place;
-use crate::statement::{ActionClause, Effect, PrincipalClause, ResourceClause, Sid, Statement};
+use crate::statement::{Effect, Sid, Statement};
 
 /// How often requests came to each part of a document; counting takes no lock.
 #[derive(Debug)]
@@ -235,13 +235,11 @@ impl StatementCounts {
             .principal
             .as_ref()
             .map_or(0, |clause| clause.entries().len());
-        let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = &statement.action;
-        let resources = match &statement.resource {
-            None => 0,
-            Some(ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns)) => {
-                patterns.len()
-            }
-        };
+        let actions = statement.action.entries();
+        let resources = statement
+            .resource
+            .as_ref()
+            .map_or(0, |clause| clause.entries().len());
         let values = statement.conditions.iter().map(|condition| condition.texts.len());
         let elements = principals + actions.len() + resources + values.sum::<usize>();
         Self {
@@ -271,26 +269,20 @@ impl StatementCounts {
             for entry in clause.entries() {
                 named |= count(entry.matches(request.principal));
             }
-            all_before &= match clause {
-                PrincipalClause::Principal(_) => named,
-                PrincipalClause::NotPrincipal(entries) => !entries.is_empty() && !named,
-            };
+            all_before &= clause.holds(named);
         }
-        let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = &statement.action;
         let mut named = false;
-        for entry in actions {
+        for entry in statement.action.entries() {
             named |= count(entry.matches(request.action));
         }
-        all_before &= match &statement.action {
-            ActionClause::Action(_) => named,
-            ActionClause::NotAction(entries) => !entries.is_empty() && !named,
-        };
+        all_before &= statement.action.holds(named);
         if let Some(clause) = &statement.resource {
-            let (ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns)) = clause;
-            for pattern in patterns {
-                count(pattern.matches(request.resource, request.context));
+            let (resource, context) = (request.resource, request.context);
+            let mut named = false;
+            for entry in clause.entries() {
+                named |= count(entry.matches(resource, context));
             }
-            all_before = all_before && clause.lets_apply(statement.effect, request.resource, request.context);
+            all_before = all_before && clause.lets_apply_to(named, statement.effect, resource, context);
         }
         for (condition, counts) in statement.conditions.iter().zip(&self.conditions) {
             for index in 0..condition.texts.len() {

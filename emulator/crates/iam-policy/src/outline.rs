@@ -224,7 +224,7 @@ mod tests {
     use crate::document::PolicyType;
     use crate::principal::PrincipalPattern;
     use crate::resource::ResourcePattern;
-    use crate::statement::{ActionClause, PrincipalClause, ResourceClause};
+    use crate::statement::{PrincipalClause, ResourceClause};
 
     /// The outline says of each statement what the checked statement holds, in its order.
     #[track_caller]
@@ -237,15 +237,11 @@ mod tests {
             let principals = statement.principal.iter().flat_map(PrincipalClause::entries);
             let principals: Vec<_> = principals.map(PrincipalPattern::as_str).collect();
             assert_eq!(values(&outline.principal), principals);
-            let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = &statement.action;
+            let actions = statement.action.entries();
             let actions: Vec<_> = actions.iter().map(ActionPattern::as_str).collect();
             assert_eq!(values(&outline.action), actions);
-            let resources: Vec<_> = match &statement.resource {
-                None => Vec::new(),
-                Some(ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns)) => {
-                    patterns.iter().map(ResourcePattern::as_str).collect()
-                }
-            };
+            let resources = statement.resource.iter().flat_map(ResourceClause::entries);
+            let resources: Vec<_> = resources.map(ResourcePattern::as_str).collect();
             assert_eq!(values(&outline.resource), resources);
             assert_eq!(outline.conditions.len(), statement.conditions.len());
             for (outline, condition) in outline.conditions.iter().zip(&statement.conditions) {

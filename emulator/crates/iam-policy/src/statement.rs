@@ -94,11 +94,10 @@ impl Statement {
     /// Whether the statement looks at condition keys at all.
     pub(crate) fn reads_context(&self) -> bool {
         !self.conditions.is_empty()
-            || self.resource.as_ref().is_some_and(|clause| match clause {
-                ResourceClause::Resource(patterns) | ResourceClause::NotResource(patterns) => {
-                    patterns.iter().any(ResourcePattern::has_variables)
-                }
-            })
+            || self
+                .resource
+                .as_ref()
+                .is_some_and(|clause| clause.entries().iter().any(ResourcePattern::has_variables))
     }
 }
 
@@ -135,11 +134,14 @@ impl PrincipalClause {
     }
 
     pub(crate) fn matches(&self, principal: &Principal) -> bool {
+        self.holds(self.entries().iter().any(|entry| entry.matches(principal)))
+    }
+
+    /// Whether the clause holds of a caller that one of its entries names, or none.
+    pub(crate) fn holds(&self, is_named: bool) -> bool {
         match self {
-            Self::Principal(entries) => entries.iter().any(|entry| entry.matches(principal)),
-            Self::NotPrincipal(entries) => {
-                !entries.is_empty() && !entries.iter().any(|entry| entry.matches(principal))
-            }
+            Self::Principal(_) => is_named,
+            Self::NotPrincipal(entries) => !entries.is_empty() && !is_named,
         }
     }
 }
@@ -159,27 +161,40 @@ impl PrincipalClause {
 }
 
 impl ActionClause {
-    fn is_empty(&self) -> bool {
+    /// The entries, in order.
+    pub(crate) fn entries(&self) -> &[ActionPattern] {
         match self {
-            Self::Action(entries) | Self::NotAction(entries) => entries.is_empty(),
+            Self::Action(entries) | Self::NotAction(entries) => entries,
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
     pub(crate) fn matches(&self, action: &Action) -> bool {
+        self.holds(self.entries().iter().any(|entry| entry.matches(action)))
+    }
+
+    /// Whether the clause holds of an action that one of its entries names, or none.
+    pub(crate) fn holds(&self, is_named: bool) -> bool {
         match self {
-            Self::Action(entries) => entries.iter().any(|entry| entry.matches(action)),
-            Self::NotAction(entries) => {
-                !entries.is_empty() && !entries.iter().any(|entry| entry.matches(action))
-            }
+            Self::Action(_) => is_named,
+            Self::NotAction(entries) => !entries.is_empty() && !is_named,
         }
     }
 }
 
 impl ResourceClause {
-    fn is_empty(&self) -> bool {
+    /// The entries, in order.
+    pub(crate) fn entries(&self) -> &[ResourcePattern] {
         match self {
-            Self::Resource(entries) | Self::NotResource(entries) => entries.is_empty(),
+            Self::Resource(entries) | Self::NotResource(entries) => entries,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries().is_empty()
     }
 
     /// Whether the clause lets a statement of this effect apply: whether it matches, or what is safe where
@@ -190,17 +205,36 @@ impl ResourceClause {
         resource: &Resource,
         context: &RequestContext<'_>,
     ) -> bool {
-        self.matches(resource, context).unwrap_or(effect == Effect::Deny)
+        let is_named = self.names(resource, context);
+        self.lets_apply_to(is_named, effect, resource, context)
+    }
+
+    /// The same for a resource of which it is known whether one of the entries names it.
+    pub(crate) fn lets_apply_to(
+        &self,
+        is_named: bool,
+        effect: Effect,
+        resource: &Resource,
+        context: &RequestContext<'_>,
+    ) -> bool {
+        self.holds(is_named, resource, context)
+            .unwrap_or(effect == Effect::Deny)
     }
 
     /// Whether variables bring in more text than is taken, where that makes a difference.
     pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
-        self.matches(resource, context).is_none()
+        let is_named = self.names(resource, context);
+        self.holds(is_named, resource, context).is_none()
     }
 
-    fn matches(&self, resource: &Resource, context: &RequestContext<'_>) -> Option<bool> {
-        let (Self::Resource(entries) | Self::NotResource(entries)) = self;
-        let is_named = entries.iter().any(|entry| entry.matches(resource, context));
+    fn names(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
+        self.entries()
+            .iter()
+            .any(|entry| entry.matches(resource, context))
+    }
+
+    fn holds(&self, is_named: bool, resource: &Resource, context: &RequestContext<'_>) -> Option<bool> {
+        let entries = self.entries();
         if !is_named && entries.iter().any(|entry| entry.overflows(resource, context)) {
             return None;
         }

@@ -198,8 +198,14 @@ fn what_the_journal_keeps_of_a_decision_keeps_no_snapshot() {
     let snapshot = snapshot();
     let (received, caller, entry_point, invocation) =
         asked(&snapshot, "test", false, "GET", "/2020-11-20/projects", "");
-    let (kept, permit) =
-        crate::authorization::authorize(&snapshot.settings, &received, caller, entry_point, invocation);
+    let (kept, permit) = crate::authorization::authorize(
+        &snapshot.settings,
+        &received,
+        caller,
+        entry_point,
+        invocation,
+        None,
+    );
     drop(permit);
     assert_eq!(Arc::strong_count(&snapshot), 1);
     // All the same it can be explained.

@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::context::starts_with_folded;
 use crate::lint::{Service, ServiceAction};
 use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
-use crate::statement::{ActionClause, Statement};
+use crate::statement::Statement;
 
 /// An action that stands for all that the statements treat alike.
 #[derive(Debug)]
@@ -119,8 +119,7 @@ fn of_other_services(statements: &[&Statement], service: &Service<'_>) -> Result
     let mut patterns: Vec<Matcher> = Vec::new();
     let mut examples = Vec::new();
     for statement in statements {
-        let (ActionClause::Action(entries) | ActionClause::NotAction(entries)) = &statement.action;
-        for entry in entries {
+        for entry in statement.action.entries() {
             let folded = entry.as_str().to_ascii_lowercase();
             let Ok(pattern) = Pattern::compile(&folded, syntax) else {
                 continue;
@@ -153,10 +152,7 @@ fn of_other_services(statements: &[&Statement], service: &Service<'_>) -> Result
     let found = witnesses(&language, &patterns, &examples, as_it_is)?;
     let written = |folded: &str| {
         // As a statement writes it, where one does.
-        let entries = statements.iter().flat_map(|statement| {
-            let (ActionClause::Action(entries) | ActionClause::NotAction(entries)) = &statement.action;
-            entries
-        });
+        let entries = statements.iter().flat_map(|statement| statement.action.entries());
         let text = entries
             .map(super::super::action::ActionPattern::as_str)
             .find(|entry| entry.eq_ignore_ascii_case(folded));

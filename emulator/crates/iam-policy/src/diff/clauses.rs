@@ -243,7 +243,7 @@ pub(super) fn resource_lets_apply(
     let Some(clause) = &statement.resource else {
         return true;
     };
-    let (ResourceClause::Resource(entries) | ResourceClause::NotResource(entries)) = clause;
+    let entries = clause.entries();
     let nothing = RequestContext::new();
     let is_named = entries.iter().any(|entry| match entry.has_variables() {
         true => fate(entry) == Fate::Matches,
@@ -261,10 +261,7 @@ pub(super) fn resource_lets_apply(
 
 /// The entries of `Resource` or `NotResource`.
 pub(super) fn entries_of(statement: &Statement) -> &[ResourcePattern] {
-    match &statement.resource {
-        Some(ResourceClause::Resource(entries) | ResourceClause::NotResource(entries)) => entries,
-        None => &[],
-    }
+    statement.resource.as_ref().map_or(&[], ResourceClause::entries)
 }
 
 /// Whether a condition reads a key by its name or in a variable.

@@ -14,7 +14,7 @@ use crate::document::{PolicyDocument, PolicyType};
 use crate::evaluate::{Policies, evaluate};
 use crate::principal::PrincipalPattern;
 use crate::resource::ResourcePattern;
-use crate::statement::{ActionClause, Effect, ResourceClause, Statement};
+use crate::statement::{Effect, Statement};
 
 /// Both documents, the statements of the old one before those of the new.
 pub(super) struct Comparison<'d> {
@@ -296,12 +296,10 @@ fn all_but_its_name(statement: &Statement) -> String {
     let principal = principal
         .as_ref()
         .map(|clause| (discriminant(clause), sorted(clause.entries())));
-    let (ActionClause::Action(actions) | ActionClause::NotAction(actions)) = action;
-    let action = (discriminant(action), sorted(actions));
-    let resource = resource.as_ref().map(|clause| {
-        let (ResourceClause::Resource(entries) | ResourceClause::NotResource(entries)) = clause;
-        (discriminant(clause), sorted(entries))
-    });
+    let action = (discriminant(action), sorted(action.entries()));
+    let resource = resource
+        .as_ref()
+        .map(|clause| (discriminant(clause), sorted(clause.entries())));
     let conditions: Vec<_> = conditions
         .iter()
         .map(|condition| {
