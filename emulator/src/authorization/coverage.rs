@@ -4,8 +4,8 @@
 //! and one that is read again goes on with them. Off, it costs a look at a flag.
 
 use std::sync::{
-    Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use iam_policy::{DocumentCounts, Evaluation, PolicyDocument, PolicyType};
@@ -18,10 +18,8 @@ use crate::settings::LimitsReached;
 pub(crate) struct Coverage {
     is_on: AtomicBool,
     documents_max: AtomicUsize,
-    documents: RwLock<Documents>,
+    documents: Mutex<Documents>,
     limits_reached: Arc<LimitsReached>,
-    /// Goes up with each document that is asked
-    clock: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +27,8 @@ struct Documents {
     counted: Vec<CountedDocument>,
     /// Documents whose counts made room for those of others
     evicted: u64,
+    /// Goes up with each document that is asked
+    clock: u64,
 }
 
 /// The counts of a document in one place
@@ -38,8 +38,8 @@ pub(crate) struct CountedDocument {
     document: PolicyDocument,
     /// An endpoint, a principal, a role or an organization; `None`: policies that are tested alone
     pub(crate) attached_to: Option<Box<str>>,
-    pub(crate) counts: Arc<DocumentCounts>,
-    asked_last: Arc<AtomicU64>,
+    pub(crate) counts: DocumentCounts,
+    asked_last: u64,
 }
 
 impl Coverage {
@@ -47,9 +47,8 @@ impl Coverage {
         Self {
             is_on: AtomicBool::new(is_on),
             documents_max: AtomicUsize::new(documents_max),
-            documents: RwLock::default(),
+            documents: Mutex::default(),
             limits_reached,
-            clock: AtomicU64::new(0),
         }
     }
 
@@ -70,27 +69,29 @@ impl Coverage {
 
     /// Forgets every count
     pub(crate) fn clear(&self) {
-        *self.write() = Documents::default();
+        *self.lock() = Documents::default();
     }
 
     /// Every document with its counts, in the order in which they were first asked, and how many made room for others
     pub(crate) fn documents(&self) -> (Vec<CountedDocument>, u64) {
-        let documents = self.read();
+        let documents = self.lock();
         let mut counted = documents.counted.clone();
+        let evicted = documents.evicted;
+        drop(documents);
         // What AWS attaches where nobody says anything was written by nobody here.
         let default = PolicyDocument::full_access();
         counted.retain(|known| known.document.text() != default.text());
-        (counted, documents.evicted)
+        (counted, evicted)
     }
 
     /// How many documents are counted for
     pub(crate) fn len(&self) -> usize {
-        self.read().counted.len()
+        self.lock().counted.len()
     }
 
     /// Shows a document that nobody may have asked yet
     pub(crate) fn show(&self, document: &PolicyDocument, attached_to: Option<&str>) {
-        self.with_counts(document, attached_to, |_| ());
+        self.counts_of(&mut self.lock(), document, attached_to);
     }
 
     /// Counts a question and its evaluation in every document that is asked
@@ -100,80 +101,75 @@ impl Coverage {
         evaluation: &Evaluation,
         attached_to: impl Fn(PolicyType) -> Option<&'a str>,
     ) {
+        // One lock for all counts of a question: changing each of them atomically costs more.
+        let mut documents = self.lock();
         for (policy, document) in question.policies.documents() {
             let policy_type = document.policy_type();
-            self.with_counts(document, attached_to(policy_type), |counts| {
-                counts.count(&question.request);
-                if let Some(by) = &evaluation.decided_by
-                    && (by.policy_type, by.policy) == (policy_type, policy)
-                {
-                    counts.count_decided(by.statement);
-                }
-            });
+            let counts = self.counts_of(&mut documents, document, attached_to(policy_type));
+            counts.count(&question.request);
+            if let Some(by) = &evaluation.decided_by
+                && (by.policy_type, by.policy) == (policy_type, policy)
+            {
+                counts.count_decided(by.statement);
+            }
         }
     }
 
-    fn with_counts(
+    /// The counts of a document, which is asked now
+    fn counts_of<'d>(
         &self,
+        documents: &'d mut Documents,
         document: &PolicyDocument,
         attached_to: Option<&str>,
-        count: impl FnOnce(&DocumentCounts),
-    ) {
-        let now = self.clock.fetch_add(1, Ordering::Relaxed);
-        if let Some(known) = self.read().find(document, attached_to) {
-            known.asked_last.store(now, Ordering::Relaxed);
-            count(&known.counts);
-            return;
-        }
-        let documents_max = self.documents_max.load(Ordering::Relaxed);
-        let mut documents = self.write();
-        let evicted = documents.evicted;
-        documents.add(document, attached_to, documents_max);
-        if documents.evicted > evicted {
-            self.limits_reached.coverage_documents_max.note();
-        }
-        if let Some(known) = documents.find(document, attached_to) {
-            known.asked_last.store(now, Ordering::Relaxed);
-            count(&known.counts);
-        }
+    ) -> &'d mut DocumentCounts {
+        let place = match documents.find(document, attached_to) {
+            Some(place) => place,
+            None => {
+                let evicted = documents.evicted;
+                let documents_max = self.documents_max.load(Ordering::Relaxed);
+                let place = documents.add(document, attached_to, documents_max);
+                if documents.evicted > evicted {
+                    self.limits_reached.coverage_documents_max.note();
+                }
+                place
+            }
+        };
+        documents.clock += 1;
+        let known = &mut documents.counted[place];
+        known.asked_last = documents.clock;
+        &mut known.counts
     }
 
-    // A thread that panicked has left nothing half done: the list is changed by single pushes and removals.
-
-    fn read(&self) -> RwLockReadGuard<'_, Documents> {
-        self.documents.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Documents> {
-        self.documents.write().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Documents> {
+        // A thread that panicked has left nothing half done but the counts of its question.
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Documents {
     /// Clones of one document are told by where they lie, without a look at the text
-    fn find(&self, document: &PolicyDocument, attached_to: Option<&str>) -> Option<&CountedDocument> {
+    fn find(&self, document: &PolicyDocument, attached_to: Option<&str>) -> Option<usize> {
         self.counted
             .iter()
-            .find(|known| known.document.is_same(document) && known.attached_to.as_deref() == attached_to)
+            .position(|known| known.document.is_same(document) && known.attached_to.as_deref() == attached_to)
     }
 
-    /// Adds a document, or takes one of the same text for it
-    fn add(&mut self, document: &PolicyDocument, attached_to: Option<&str>, documents_max: usize) {
+    /// Adds a document, or takes one of the same text for it, and tells its place
+    fn add(&mut self, document: &PolicyDocument, attached_to: Option<&str>, documents_max: usize) -> usize {
         let same = self
             .counted
-            .iter_mut()
-            .find(|known| known.document == *document && known.attached_to.as_deref() == attached_to);
-        if let Some(known) = same {
-            known.document = document.clone();
-            return;
+            .iter()
+            .position(|known| known.document == *document && known.attached_to.as_deref() == attached_to);
+        if let Some(place) = same {
+            self.counted[place].document = document.clone();
+            return place;
         }
         while self.counted.len() >= documents_max.max(1) {
-            let asked_last = |known: &CountedDocument| known.asked_last.load(Ordering::Relaxed);
             let oldest = self
                 .counted
                 .iter()
                 .enumerate()
-                .min_by_key(|(_, known)| asked_last(known));
+                .min_by_key(|(_, known)| known.asked_last);
             let Some(oldest) = oldest.map(|(index, _)| index) else {
                 break;
             };
@@ -183,9 +179,10 @@ impl Documents {
         self.counted.push(CountedDocument {
             document: document.clone(),
             attached_to: attached_to.map(Into::into),
-            counts: Arc::new(DocumentCounts::new(document.clone())),
-            asked_last: Arc::default(),
+            counts: DocumentCounts::new(document.clone()),
+            asked_last: 0,
         });
+        self.counted.len() - 1
     }
 }
 
@@ -203,9 +200,11 @@ mod tests {
     #[test]
     fn a_document_that_is_read_again_goes_on_with_its_counts() {
         let coverage = Coverage::new(true, 4, Arc::default());
-        coverage.with_counts(&document("a"), Some("vpce-1"), |counts| counts.count_decided(0));
-        coverage.with_counts(&document("a"), Some("vpce-1"), |counts| counts.count_decided(0));
-        coverage.with_counts(&document("a"), Some("vpce-2"), |counts| counts.count_decided(0));
+        for attached_to in ["vpce-1", "vpce-1", "vpce-2"] {
+            let mut documents = coverage.lock();
+            let counts = coverage.counts_of(&mut documents, &document("a"), Some(attached_to));
+            counts.count_decided(0);
+        }
         let (documents, evicted) = coverage.documents();
         let decided = |known: &CountedDocument| known.counts.coverage().statements[0].decided;
         assert_eq!(documents.iter().map(decided).collect::<Vec<_>>(), [2, 1]);
@@ -219,7 +218,7 @@ mod tests {
         let coverage = Coverage::new(true, 2, Arc::default());
         let (a, b, c) = (document("a"), document("b"), document("c"));
         for document in [&a, &b, &a, &c] {
-            coverage.with_counts(document, None, |_| ());
+            coverage.show(document, None);
         }
         let (documents, evicted) = coverage.documents();
         let texts: Vec<_> = documents.iter().map(|known| known.document.clone()).collect();

@@ -12,7 +12,7 @@
 //!     r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*"}]}"#,
 //!     PolicyType::VpcEndpoint,
 //! )?;
-//! let counts = DocumentCounts::new(document);
+//! let mut counts = DocumentCounts::new(document);
 //! counts.count(&Request {
 //!     principal: &"arn:aws:iam::123456789012:user/alice".parse()?,
 //!     action: &"s3:GetObject".parse()?,
@@ -27,8 +27,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde::Serialize;
 
 use crate::condition::Condition;
@@ -38,28 +36,28 @@ use crate::evaluate::Request;
 use crate::outline::Place;
 use crate::statement::{Effect, Sid, Statement};
 
-/// How often requests came to each part of a document; counting takes no lock.
-#[derive(Debug)]
+/// How often requests came to each part of a document.
+#[derive(Debug, Clone)]
 pub struct DocumentCounts {
     document: PolicyDocument,
-    requests: AtomicU64,
+    requests: u64,
     /// INVARIANT: one for each statement, with the shape of that statement.
     statements: Box<[StatementCounts]>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct StatementCounts {
-    matched: AtomicU64,
-    decided: AtomicU64,
+    matched: u64,
+    decided: u64,
     /// Entries of principal, action and resource, then the values of the conditions.
-    elements: Box<[AtomicU64]>,
+    elements: Box<[u64]>,
     conditions: Box<[ConditionCounts]>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct ConditionCounts {
-    was_true: AtomicU64,
-    was_false: AtomicU64,
+    was_true: u64,
+    was_false: u64,
 }
 
 /// What is covered of a document.
@@ -153,7 +151,7 @@ impl DocumentCounts {
         let statements = document.statements().iter().map(StatementCounts::of).collect();
         Self {
             document,
-            requests: AtomicU64::new(0),
+            requests: 0,
             statements,
         }
     }
@@ -164,23 +162,22 @@ impl DocumentCounts {
     }
 
     /// Counts a request that the document is asked about.
-    pub fn count(&self, request: &Request<'_>) {
-        add_one(&self.requests);
-        for (statement, counts) in self.document.statements().iter().zip(&self.statements) {
+    pub fn count(&mut self, request: &Request<'_>) {
+        self.requests += 1;
+        for (statement, counts) in self.document.statements().iter().zip(&mut self.statements) {
             counts.count(statement, request);
         }
     }
 
     /// Counts a request that this statement of the document decided.
-    pub fn count_decided(&self, statement: usize) {
-        if let Some(counts) = self.statements.get(statement) {
-            add_one(&counts.decided);
+    pub fn count_decided(&mut self, statement: usize) {
+        if let Some(counts) = self.statements.get_mut(statement) {
+            counts.decided += 1;
         }
     }
 
-    /// What is covered by now. While requests are being counted, one of them may be in some of the numbers only.
+    /// What is covered by now.
     pub fn coverage(&self) -> DocumentCoverage {
-        let requests = read(&self.requests);
         let outline = self.document.outline();
         let checked = self.document.statements().iter().zip(&self.statements);
         let statements: Vec<_> = checked
@@ -196,15 +193,15 @@ impl DocumentCounts {
                     sid: statement.sid.clone(),
                     effect: statement.effect,
                     place: outline.place,
-                    evaluated: requests,
-                    matched: read(&counts.matched),
-                    decided: read(&counts.decided),
+                    evaluated: self.requests,
+                    matched: counts.matched,
+                    decided: counts.decided,
                     elements: elements
                         .zip(&counts.elements)
                         .map(|(entry, count)| ElementCoverage {
                             place: entry.place,
                             value: entry.value,
-                            matched: read(count),
+                            matched: *count,
                         })
                         .collect(),
                     conditions: conditions
@@ -214,15 +211,15 @@ impl DocumentCounts {
                             place: condition.place,
                             operator: condition.operator,
                             key: condition.key,
-                            was_true: read(&counts.was_true),
-                            was_false: read(&counts.was_false),
+                            was_true: counts.was_true,
+                            was_false: counts.was_false,
                         })
                         .collect(),
                 }
             })
             .collect();
         DocumentCoverage {
-            requests,
+            requests: self.requests,
             totals: Totals::of(&statements),
             statements,
         }
@@ -243,9 +240,9 @@ impl StatementCounts {
         let values = statement.conditions.iter().map(|condition| condition.texts.len());
         let elements = principals + actions.len() + resources + values.sum::<usize>();
         Self {
-            matched: AtomicU64::new(0),
-            decided: AtomicU64::new(0),
-            elements: (0..elements).map(|_| AtomicU64::new(0)).collect(),
+            matched: 0,
+            decided: 0,
+            elements: (0..elements).map(|_| 0).collect(),
             conditions: statement
                 .conditions
                 .iter()
@@ -254,11 +251,11 @@ impl StatementCounts {
         }
     }
 
-    fn count(&self, statement: &Statement, request: &Request<'_>) {
-        let mut elements = self.elements.iter();
+    fn count(&mut self, statement: &Statement, request: &Request<'_>) {
+        let mut elements = self.elements.iter_mut();
         let mut count = |matches: bool| {
-            if let Some(element) = elements.next().filter(|_| matches) {
-                add_one(element);
+            if let Some(element) = elements.next() {
+                *element += u64::from(matches);
             }
             matches
         };
@@ -284,22 +281,17 @@ impl StatementCounts {
             }
             all_before = all_before && clause.lets_apply_to(named, statement.effect, resource, context);
         }
-        for (condition, counts) in statement.conditions.iter().zip(&self.conditions) {
+        for (condition, counts) in statement.conditions.iter().zip(&mut self.conditions) {
             for index in 0..condition.texts.len() {
                 count(value_matches(condition, index, request.context));
             }
             if all_before {
                 all_before = condition.lets_apply(statement.effect, request.context);
-                add_one(if all_before {
-                    &counts.was_true
-                } else {
-                    &counts.was_false
-                });
+                counts.was_true += u64::from(all_before);
+                counts.was_false += u64::from(!all_before);
             }
         }
-        if all_before {
-            add_one(&self.matched);
-        }
+        self.matched += u64::from(all_before);
     }
 }
 
@@ -371,14 +363,4 @@ impl Covered {
             of: self.of + other.of,
         }
     }
-}
-
-// Counts are only ever added to, and nothing else depends on them.
-
-fn add_one(count: &AtomicU64) {
-    count.fetch_add(1, Ordering::Relaxed);
-}
-
-fn read(count: &AtomicU64) -> u64 {
-    count.load(Ordering::Relaxed)
 }

@@ -120,7 +120,7 @@ proptest! {
         statements in vec(any_statement(), 1..4),
         requests in vec(request(), 1..8),
     ) {
-        let counts = DocumentCounts::new(endpoint_policy(&statements));
+        let mut counts = DocumentCounts::new(endpoint_policy(&statements));
         for request in &requests {
             counts.count(&request.as_request());
         }
@@ -159,8 +159,8 @@ fn a_condition_is_covered_when_it_was_true_and_false() {
         "Condition": {"StringEquals": {"aws:PrincipalTag/team": ["vision", "audit"]}, "Bool": {"aws:SecureTransport": "true"}},
     }]});
     let document = PolicyDocument::parse(&policy.to_string(), PolicyType::VpcEndpoint).unwrap();
-    let counts = DocumentCounts::new(document);
-    let ask = |team: &str, tls: &str| {
+    let mut counts = DocumentCounts::new(document);
+    let mut ask = |team: &str, tls: &str| {
         let mut request = OwnedRequest::simple();
         request.context.insert("aws:PrincipalTag/team", team.to_owned());
         request.context.insert("aws:SecureTransport", tls.to_owned());
