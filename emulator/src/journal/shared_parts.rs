@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use iam_policy::PolicyDocument;
 
 use super::Entry;
@@ -17,7 +18,7 @@ use crate::{authorization::Authorization, identity::Principal, network::entry_po
 /// The parts that entries share, and what each of them costs
 #[derive(Debug, Default)]
 pub(super) struct SharedParts {
-    by_address: HashMap<usize, Counted>,
+    by_address: HashMap<usize, Counted, RandomState>,
 }
 
 #[derive(Debug)]

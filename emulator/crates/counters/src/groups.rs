@@ -1,12 +1,14 @@
 //! Counts by key, of a bounded number of keys.
 
 use std::{
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, Hash},
     sync::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+use foldhash::quality::RandomState;
 
 /// What a group is found by; the key itself is made only of the first of a group
 pub trait Key: Hash {
@@ -73,7 +75,7 @@ impl<K> Groups<K> {
         Self {
             slots: (0..slots).map(|_| OnceLock::new()).collect(),
             groups_max,
-            hashes: RandomState::new(),
+            hashes: RandomState::default(),
             known: Mutex::new(0),
             is_full: AtomicBool::new(groups_max == 0),
             rest: AtomicU64::new(0),
