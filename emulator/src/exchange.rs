@@ -362,7 +362,7 @@ impl<'e> Exchange<'e> {
         };
         let state = snapshot.generation.peek();
         let view = state.view(&snapshot.declared, &region, received.received_at);
-        let mut request = Request::read(call, &view)?;
+        let mut request = Box::new(Request::read(call, &view)?);
         drop(state);
         entry.operation = Some(request.operation().name().into());
         self.note_subject(&request, subject);
@@ -396,7 +396,7 @@ impl<'e> Exchange<'e> {
                     let again = again.expect("nothing else than what can be overtaken is stale");
                     let state = snapshot.generation.peek();
                     let view = state.view(&snapshot.declared, &region, received.received_at);
-                    request = again.resolved_anew(&view);
+                    request = Box::new(again.resolved_anew(&view));
                 }
             }
         };

@@ -4,7 +4,7 @@
 //! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
 //! and its version is resolved by the state (`store::View`).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::Deserialize;
 
@@ -42,7 +42,7 @@ pub struct ModelAddress {
     region: Region,
     project_name: Box<str>,
     version: Box<str>,
-    arn: Box<str>,
+    arn: Arc<str>,
 }
 
 impl ModelAddress {
@@ -73,6 +73,11 @@ impl ModelAddress {
 
     /// `arn:aws:lookoutvision:REGION:ACCOUNT:model/PROJECT/VERSION`
     pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// The same, to be shared
+    pub(crate) fn shared_arn(&self) -> &Arc<str> {
         &self.arn
     }
 }

@@ -63,7 +63,7 @@ pub struct Request {
 #[derive(Debug, Clone)]
 struct Subject {
     /// The ARN; `None`: `*`
-    resource: Option<Box<str>>,
+    resource: Option<Arc<str>>,
     model: Option<ModelAddress>,
     /// What that model's names name; `None` for one that is yet to be made
     named: Option<Named>,
@@ -222,6 +222,11 @@ impl Request {
         self.subject.resource.as_deref()
     }
 
+    /// The same, to be shared
+    pub fn shared_resource(&self) -> Option<&Arc<str>> {
+        self.subject.resource.as_ref()
+    }
+
     /// The tags of what it is about, as they were when it was resolved
     pub fn resource_tags(&self) -> Option<&Arc<BTreeMap<String, String>>> {
         self.subject.resource_tags.as_ref()
@@ -355,13 +360,13 @@ impl Subject {
             _ => None,
         };
         let project = |name: &str| Some(project_arn(account_id, region, name).into());
-        let resource: Option<Box<str>> = match on {
+        let resource: Option<Arc<str>> = match on {
             AuthorizedOn::Everything => None,
             AuthorizedOn::ProjectInPath => project(project_name),
             AuthorizedOn::ProjectInBody => project(in_body.project_name.as_deref().unwrap_or_default()),
             AuthorizedOn::ArnInPath => Some(label("resourceArn").into()),
             AuthorizedOn::ModelInPath | AuthorizedOn::NextModel | AuthorizedOn::ModelInBody => {
-                model.as_ref().map(|model| model.arn().into())
+                model.as_ref().map(|model| model.shared_arn().clone())
             }
         };
         // CreateModel is authorised on a model that does not exist yet and so has no tags.

@@ -102,7 +102,7 @@ fn asked(
         body_sha256: None,
     };
     let invocation = Call {
-        request: Request::read(call, &view).expect("it is called"),
+        request: Box::new(Request::read(call, &view).expect("it is called")),
         snapshot: snapshot.clone(),
     };
     let entry_point = if is_public {

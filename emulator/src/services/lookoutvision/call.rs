@@ -18,8 +18,8 @@ use crate::{
 /// A call, not yet allowed
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// What is asked for
-    pub(crate) request: Request,
+    /// What is asked for, in a box because each step takes it from the one before
+    pub(crate) request: Box<Request>,
     /// The configuration that it was resolved by
     pub(crate) snapshot: Arc<Snapshot>,
 }
@@ -29,7 +29,9 @@ impl Authorizable for Call {
         let request = &self.request;
         // An ARN in a path may be anything. What is none is authorised like an operation without a resource, on `*`, and
         // the operation refuses it afterwards.
-        let arn = request.resource().and_then(|arn| arn.parse::<Arn>().ok());
+        let arn = request
+            .shared_resource()
+            .and_then(|arn| Arn::try_from(arn.clone()).ok());
         let tags = RequestTags {
             tags: request.tags().to_vec(),
             keys: request.tag_keys().to_vec(),
