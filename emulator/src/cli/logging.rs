@@ -5,6 +5,7 @@
 //! and nothing that ends the line, moves the cursor or turns the reading order. One event is one line.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     io::IsTerminal,
     time::Duration,
@@ -12,6 +13,7 @@ use std::{
 
 use client_text::{escape, escape_json};
 use jiff::Timestamp;
+use memchr::memchr;
 use serde_json::{Value, json};
 use sigv4_verify::redact_secrets;
 use tracing::{
@@ -118,84 +120,89 @@ impl FormatTime for Now {
 struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = TextLine {
-            writer,
-            is_first: true,
-            written: Ok(()),
-        };
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = TextLine::default();
         fields.record(&mut line);
-        line.written
+        writer.write_str(&line.0)
     }
 }
 
-/// Writes each field as it comes, because there is a line for each request
-struct TextLine<'w> {
-    writer: Writer<'w>,
-    is_first: bool,
-    written: fmt::Result,
-}
+/// Fields as they come, because there is a line for each request
+#[derive(Default)]
+struct TextLine(String);
 
-impl TextLine<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.written.is_ok() {
-            self.written = self.try_write(field, value);
-        }
-    }
-
-    fn try_write(
-        &mut self,
-        field: &Field,
-        value: impl FnOnce(&mut Writer<'_>) -> fmt::Result,
-    ) -> fmt::Result {
-        if !std::mem::take(&mut self.is_first) {
-            self.writer.write_char(' ')?;
+impl TextLine {
+    fn begin(&mut self, field: &Field) {
+        if !self.0.is_empty() {
+            self.0.push(' ');
         }
         if field.name() != MESSAGE {
-            self.writer.write_str(field.name())?;
-            self.writer.write_char('=')?;
+            self.0.push_str(field.name());
+            self.0.push('=');
         }
-        value(&mut self.writer)
+    }
+
+    /// Adds what is no text of a client
+    fn add(&mut self, field: &Field, value: impl fmt::Display) {
+        self.begin(field);
+        let _ = write!(self.0, "{value}"); // a String takes everything
+    }
+
+    /// Cleans what was added from a place on
+    fn clean_from(&mut self, start: usize) {
+        let (_, added) = self.0.split_at(start);
+        let cleaned = cleaned(added);
+        if let Cow::Owned(cleaned) = cleaned {
+            self.0.truncate(start);
+            self.0.push_str(&cleaned);
+        }
     }
 }
 
-impl Visit for TextLine<'_> {
+impl Visit for TextLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
-        self.write(field, |writer| writer.write_str(&escape(&redact_secrets(&text))));
+        self.begin(field);
+        let start = self.0.len();
+        let _ = write!(self.0, "{value:?}"); // a String takes everything
+        self.clean_from(start);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == MESSAGE {
             return self.record_debug(field, &format_args!("{value}"));
         }
-        self.write(field, |writer| {
-            writer.write_char('"')?;
-            let text = redact_secrets(value);
-            for (nth, piece) in escape(&text).split('"').enumerate() {
-                if nth > 0 {
-                    writer.write_str("\\\"")?;
-                }
-                writer.write_str(piece)?;
-            }
-            writer.write_char('"')
-        });
+        self.begin(field);
+        self.0.push('"');
+        let text = cleaned(value);
+        match memchr(b'"', text.as_bytes()) {
+            None => self.0.push_str(&text),
+            Some(_) => self.0.push_str(&text.replace('"', "\\\"")),
+        }
+        self.0.push('"');
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        self.add(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        self.add(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        self.add(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, |writer| write!(writer, "{value:?}"));
+        self.add(field, format_args!("{value:?}"));
+    }
+}
+
+/// A text in which nothing is left that does not belong into a line
+fn cleaned(text: &str) -> Cow<'_, str> {
+    match redact_secrets(text) {
+        Cow::Borrowed(text) => escape(text),
+        Cow::Owned(text) => Cow::Owned(escape(&text).into_owned()),
     }
 }
 

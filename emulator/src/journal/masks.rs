@@ -4,10 +4,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Weak},
+    sync::{Arc, LazyLock, Weak},
 };
 
 use hyper::body::Bytes;
+use memchr::memmem::Finder;
 
 /// The newest answers with a mask
 #[derive(Debug, Default)]
@@ -39,7 +40,8 @@ impl Masks {
 
 /// Whether an answer of `DetectAnomalies` has a mask
 pub(crate) fn has_mask(answer: &[u8]) -> bool {
-    answer.windows(MASK.len()).any(|part| part == MASK)
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MASK));
+    FINDER.find(answer).is_some()
 }
 
 /// API model, `DetectAnomalyResult`: the member that only segmentation models answer

@@ -92,8 +92,9 @@ pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
 
 /// A text in one line that shows all of itself: `\n` for a line feed, `\u{202e}` for a right-to-left override
 pub fn escape(text: &str) -> Cow<'_, str> {
-    // Most texts are printable ASCII, which is found out faster.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(is_escaped) {
+    // Most texts are printable ASCII, which is found out faster where no byte ends the search: of many at once.
+    let is_printable = |byte| matches!(byte, b' '..=b'~');
+    if text.bytes().fold(true, |all, byte| all & is_printable(byte)) || !text.contains(is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -133,6 +134,25 @@ fn escape_in_strings(json: String, is_escaped: fn(char) -> bool) -> String {
         }
     }
     escaped
+}
+
+/// The pieces of a text between those bytes that are this ASCII one
+///
+/// The same as `text.split(separator)`, and faster where pieces are short, because it does not look at many bytes at once.
+///
+/// ```
+/// assert_eq!(client_text::pieces("projects/a/", b'/').collect::<Vec<_>>(), ["projects", "a", ""]);
+/// ```
+pub fn pieces(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(at) = text.bytes().position(|byte| byte == separator) else {
+            return rest.take();
+        };
+        rest = text.get(at + 1..);
+        text.get(..at)
+    })
 }
 
 /// Bytes as lower-case hexadecimal digits

@@ -12,6 +12,8 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
+use client_text::pieces;
+
 use crate::operation::Operation;
 
 /// An operation with the labels of its path, decoded and otherwise as they came
@@ -49,9 +51,11 @@ impl Route {
     /// # Errors
     /// When no operation has this method and path.
     pub fn resolve(method: &str, raw_path: &str) -> Result<Self, UnknownOperation> {
-        let segments = raw_path.strip_prefix('/').ok_or(UnknownOperation)?.split('/');
-        let decoded = segments.take(SEGMENTS_MAX + 1).map(decode_segment);
-        let decoded = decoded.collect::<Result<Vec<_>, _>>()?;
+        let path = raw_path.strip_prefix('/').ok_or(UnknownOperation)?;
+        let mut decoded = Vec::with_capacity(SEGMENTS_MAX + 1);
+        for segment in pieces(path, b'/').take(SEGMENTS_MAX + 1) {
+            decoded.push(decode_segment(segment)?);
+        }
         let template = TEMPLATES
             .iter()
             .find(|template| template.method == method && template.fits(&decoded));

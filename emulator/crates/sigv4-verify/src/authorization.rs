@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr, memchr_iter};
+
 use crate::error::SignatureError;
 use crate::request_head::RequestHead;
 use crate::signed_headers::SignedHeaders;
@@ -26,7 +28,7 @@ impl<'a> SignatureParameters<'a> {
     /// rule 6.
     #[expect(
         clippy::indexing_slicing,
-        reason = "the place is that of a sign that was found in the parameter"
+        reason = "each place is that of a sign that was found in the header"
     )]
     pub(crate) fn from_authorization(
         authorization: &'a [u8],
@@ -46,12 +48,16 @@ impl<'a> SignatureParameters<'a> {
         }
 
         let [mut credential, mut signed_headers, mut signature] = [None; 3];
-        for parameter in parameters.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        let ends = memchr_iter(b',', parameters).chain([parameters.len()]);
+        let mut start = 0;
+        for end in ends {
+            let parameter = parameters[start..end].trim_ascii();
+            start = end + 1;
             if parameter.is_empty() {
                 continue;
             }
             // Rule 6b: every parameter has an equal-sign.
-            let Some(at) = parameter.iter().position(|byte| *byte == b'=') else {
+            let Some(at) = memchr(b'=', parameter) else {
                 return Err(SignatureError::MalformedAuthorizationParameter {
                     parameter: UnloggedText::new(parameter),
                     authorization: UnloggedText::new(authorization),

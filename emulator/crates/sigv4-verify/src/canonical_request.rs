@@ -1,5 +1,7 @@
 //! The canonical request: the one text that client and server must arrive at independently.
 
+use memchr::memchr2;
+
 use crate::presigned::{X_AMZ_SECURITY_TOKEN, X_AMZ_SIGNATURE};
 use crate::request_head::RequestHead;
 use crate::signed_headers::{AUTHORITY, SignedHeaders};
@@ -122,6 +124,9 @@ pub(crate) enum HostReading {
 
 /// Blanks around a value go, runs of them become one, inside quotes too.
 fn write_trimmed(out: &mut Vec<u8>, value: &[u8]) {
+    if memchr2(b' ', b'\t', value).is_none() {
+        return out.extend_from_slice(value);
+    }
     let words = value
         .split(|byte| matches!(byte, b' ' | b'\t'))
         .filter(|word| !word.is_empty());

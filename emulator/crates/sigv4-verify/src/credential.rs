@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr;
+
 use crate::request_date::RequestDate;
 use crate::shown::Shown;
 
@@ -219,15 +221,16 @@ fn looks_like_a_region(region: &str) -> bool {
 }
 
 fn split_five(text: &str) -> Option<[&str; 5]> {
-    let mut parts = text.split('/');
-    let five = [
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-    ];
-    parts.next().is_none().then_some(five)
+    let mut rest = text;
+    let mut next = || {
+        let slash = memchr(b'/', rest.as_bytes())?;
+        let part = rest.get(..slash)?;
+        rest = rest.get(slash + 1..)?;
+        Some(part)
+    };
+    let [access_key_id, date, region, service] = [next()?, next()?, next()?, next()?];
+    let is_last = next().is_none();
+    is_last.then_some([access_key_id, date, region, service, rest])
 }
 
 pub(crate) const TERMINATOR: &str = "aws4_request";

@@ -24,7 +24,7 @@ impl<'a> SignedHeaders<'a> {
         } else {
             line
         };
-        let order = if line.split(';').is_sorted_by(|a, b| a < b) {
+        let order = if line.as_bytes().split(is_separator).is_sorted_by(|a, b| a < b) {
             Order::Ascending
         } else {
             Order::Other
@@ -49,14 +49,19 @@ impl<'a> SignedHeaders<'a> {
 
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.line
-            .split(';')
-            .any(|listed| listed.eq_ignore_ascii_case(name))
+            .as_bytes()
+            .split(is_separator)
+            .any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     /// Rule 8 asks for this: a signature is good for one host only.
     pub(crate) fn cover_host(&self) -> bool {
         self.contains("host") || self.contains(AUTHORITY)
     }
+}
+
+fn is_separator(byte: &u8) -> bool {
+    *byte == b';'
 }
 
 /// The name of the host in HTTP/2, which AWS takes in its place.
