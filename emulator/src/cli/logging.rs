@@ -121,14 +121,16 @@ struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = TextLine::default();
+        let mut line = TextLine(String::with_capacity(LINE_BYTES_EXPECTED));
         fields.record(&mut line);
         writer.write_str(&line.0)
     }
 }
 
+/// More than the fields of an answered request take
+const LINE_BYTES_EXPECTED: usize = 512;
+
 /// Fields as they come, because there is a line for each request
-#[derive(Default)]
 struct TextLine(String);
 
 impl TextLine {

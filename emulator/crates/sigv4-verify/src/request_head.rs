@@ -57,7 +57,8 @@ impl<'a> RequestHead<'a> {
     pub(crate) fn header_values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.headers
             .iter()
-            .filter(move |(found, _)| found.eq_ignore_ascii_case(name))
+            // Nearly all names are in lower case, which is found out faster.
+            .filter(move |(found, _)| *found == name || found.eq_ignore_ascii_case(name))
             .map(|(_, value)| *value)
     }
 }
