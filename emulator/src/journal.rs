@@ -51,7 +51,7 @@ pub(crate) use self::{
     filter::{Order, PARAMETERS, Query},
     open_entry::OpenEntry,
     request_log::{REQUEST_LOG_TARGET, RequestLog},
-    statistics::{SECONDS, STEPS, Statistics, StatisticsError, StatisticsQuery},
+    statistics::{Statistics, StatisticsError, StatisticsQuery},
     view::{EntryView, OfDocument, Sha256s},
 };
 pub use self::{

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use client_text::sha256_of_hex;
 use http::StatusCode;
 
 use super::{
@@ -22,7 +23,7 @@ use crate::runtime::Shared;
     )
 )]
 pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(sha256): PathText) -> Answer {
-    let document = read(&sha256).and_then(|sha256| shared.space.policy_texts.get(&sha256));
+    let document = sha256_of_hex(&sha256).and_then(|sha256| shared.space.policy_texts.get(&sha256));
     let document = document.ok_or_else(|| {
         ControlError::new(
             StatusCode::NOT_FOUND,
@@ -35,16 +36,4 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(sha256): Pa
         )
     })?;
     bytes_answer("application/json", document.text().to_owned())
-}
-
-/// The bytes of 64 hexadecimal digits
-fn read(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -10,7 +10,7 @@ use super::{
     query::QueryText,
 };
 use crate::{
-    journal::{CountBy, CountByError, Counts, SECONDS, STEPS, Statistics, StatisticsError, StatisticsQuery},
+    journal::{CountBy, CountByError, Counts, Statistics, StatisticsError, StatisticsQuery},
     runtime::Shared,
 };
 
@@ -22,7 +22,7 @@ use crate::{
     get, path = "/statistics", tag = "journal",
     params(
         ("seconds" = Option<u64>, Query, description = "how far back; 1200 unless it is given, `limits.statistics_seconds_max` at most"),
-        ("steps" = Option<u64>, Query, description = "into how many steps of whole seconds that is cut; 60 unless it is given, 1440 at most"),
+        ("steps" = Option<u64>, Query, description = "into how many steps of whole seconds that is cut, 1440 at most; unless it is given 60, or the next fewer that cut it evenly"),
     ),
     responses((status = 200, body = Statistics), (status = 400, description = "`InvalidParameter`"))
 )]
@@ -40,8 +40,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): Qu
             _ => return Err(no_parameter(&name, "/statistics", "`seconds` and `steps`")),
         }
     }
-    let seconds = seconds.unwrap_or(SECONDS.min(seconds_max));
-    let query = StatisticsQuery::new(seconds, steps.unwrap_or(STEPS.min(seconds)), seconds_max)?;
+    let query = StatisticsQuery::new(seconds, steps, seconds_max)?;
     json_answer(&shared.space.journal.counters.statistics(query))
 }
 

@@ -96,9 +96,20 @@ struct DurationMicros {
 impl StatisticsQuery {
     /// The last so many seconds, in so many steps
     ///
+    /// `None`: [`SECONDS`] of those that are kept, and [`STEPS`] or the next fewer of whole seconds.
+    ///
     /// # Errors
     /// When that is more than is kept, or the steps would be no whole seconds.
-    pub(crate) fn new(seconds: u64, steps: u64, seconds_max: u64) -> Result<Self, StatisticsError> {
+    pub(crate) fn new(
+        seconds: Option<u64>,
+        steps: Option<u64>,
+        seconds_max: u64,
+    ) -> Result<Self, StatisticsError> {
+        let seconds = seconds.unwrap_or(SECONDS.min(seconds_max));
+        let steps = steps.unwrap_or_else(|| {
+            let mut fewer = (1..=STEPS).rev();
+            fewer.find(|steps| seconds.is_multiple_of(*steps)).unwrap_or(1)
+        });
         if seconds == 0 || seconds > seconds_max {
             return Err(StatisticsError::Seconds { seconds, seconds_max });
         }
@@ -170,9 +181,9 @@ impl Step {
 /// Steps of one answer
 pub(crate) const STEPS_MAX: u64 = 1_440;
 /// Seconds that are told of unless it is said otherwise
-pub(crate) const SECONDS: u64 = 1_200;
+const SECONDS: u64 = 1_200;
 /// Steps that they are cut into unless it is said otherwise
-pub(crate) const STEPS: u64 = 60;
+const STEPS: u64 = 60;
 
 #[cfg(test)]
 mod tests {
@@ -183,7 +194,7 @@ mod tests {
         for second in ends {
             kept.record(*second, Kind::Answered, Duration::from_micros(700));
         }
-        let query = StatisticsQuery::new(seconds, steps, 100).unwrap();
+        let query = StatisticsQuery::new(Some(seconds), Some(steps), 100).unwrap();
         Statistics::of(&kept, query, now, |second| {
             Timestamp::from_second(i64::try_from(second).unwrap()).unwrap()
         })
@@ -213,7 +224,11 @@ mod tests {
 
     #[test]
     fn what_is_not_kept_or_cannot_be_cut_is_refused() {
-        let refused = |seconds, steps| StatisticsQuery::new(seconds, steps, 100).unwrap_err().to_string();
+        let refused = |seconds, steps| {
+            StatisticsQuery::new(Some(seconds), Some(steps), 100)
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(
             refused(101, 1),
             "`seconds`: 101 is not a number from 1 to 100 (`limits.statistics_seconds_max`)"

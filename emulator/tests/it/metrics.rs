@@ -244,6 +244,20 @@ async fn what_is_not_counted_or_not_kept_is_refused_with_what_there_is() {
 }
 
 #[tokio::test]
+async fn statistics_are_cut_evenly_where_nobody_says_into_how_many_steps() {
+    let emulator = emulator_with("limits: {statistics_seconds_max: 90}").await;
+    for (target, step_seconds) in [
+        ("/statistics", 2),
+        ("/statistics?seconds=60", 1),
+        ("/statistics?seconds=61", 61),
+        ("/statistics?seconds=90&steps=9", 10),
+    ] {
+        let statistics = control(&emulator, "GET", target, "").await.json();
+        assert_eq!(statistics["step_seconds"], step_seconds, "{target}: {statistics}");
+    }
+}
+
+#[tokio::test]
 async fn statistics_have_what_happened_in_each_step_whatever_the_journal_has_forgotten() {
     let emulator = emulator_with("limits: {journal_entries_max: 1}").await;
     some_calls(&emulator).await;
