@@ -1,4 +1,4 @@
-//! Reading JSON that people write: objects that are objects, and mistakes with a place.
+//! Reads JSON that people write: a struct must be an object, and a mistake names its place.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 
 use crate::spelling;
 
-/// A structure that is written as an object; by itself, serde would take a list of its members as well
+/// A struct that must be written as a JSON object; serde alone would also accept an array of its fields
 pub struct Object<T>(pub T);
 
 struct ObjectVisitor<T>(PhantomData<T>);
@@ -39,7 +39,7 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            // A variant with something in it is an object with one member.
+            // A variant with data is an object with one member.
             Segment::Map { key } | Segment::Enum { variant: key } => {
                 pointer.push('/');
                 pointer.push_str(&escape_pointer(key));
@@ -50,12 +50,12 @@ pub fn pointer(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
-/// A member's name as a part of a JSON Pointer (RFC 6901)
+/// A member's name, escaped as one reference token of a JSON Pointer (RFC 6901)
 pub fn escape_pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// What serde says of a mistake, with the member that was meant where one is unknown
+/// serde's error message; where a member or a variant is unknown, with the name that was probably meant
 ///
 /// ```
 /// use client_text::json::with_meant_member;
@@ -70,7 +70,7 @@ pub fn with_meant_member(message: String) -> String {
     let Some(rest) = unknown.iter().find_map(|unknown| message.strip_prefix(unknown)) else {
         return message;
     };
-    // Names stand in backticks, so every second piece is one.
+    // Names stand in backticks, so every second piece is a name.
     let mut pieces = rest.split('`').step_by(2);
     let written = pieces.next().unwrap_or_default();
     let names: Vec<&str> = pieces.collect();

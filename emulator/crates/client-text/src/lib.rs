@@ -1,7 +1,7 @@
-//! Texts that a client can shape, made fit to be shown.
+//! Makes texts that a client controls safe to show.
 //!
 //! [`Shown`] cuts a value that a message repeats; [`cut`] and [`cut_bytes`] do the same to a whole text. [`escape`] and
-//! [`escape_json`] write out what would begin a line of its own, move a cursor, or turn the order of what is read.
+//! [`escape_json`] escape the characters that would start a new line, move the cursor or change the reading order.
 
 #![cfg_attr(
     not(test),
@@ -29,11 +29,11 @@ use std::{
 /// ```
 pub struct Shown<T>(pub T);
 
-/// Characters of a value that a message repeats
+/// The most characters of a value that a message repeats
 // Guess: how much of a value AWS repeats is not known, and an answer of five megabytes helps nobody.
 pub const SHOWN_CHARACTERS_MAX: usize = 1_024;
 
-/// What stands where a text was cut
+/// The mark at the place where a text was cut
 pub const CUT: char = '…';
 
 impl<T: fmt::Display> fmt::Display for Shown<T> {
@@ -45,14 +45,14 @@ impl<T: fmt::Display> fmt::Display for Shown<T> {
         };
         let written = write!(beginning, "{}", self.0);
         match (beginning.is_cut, written) {
-            // The error is how a value that writes itself piece by piece is told to stop.
+            // The error only told the value to stop writing.
             (true, _) => f.write_char(CUT),
             (false, written) => written,
         }
     }
 }
 
-/// Takes so many characters and no more
+/// Passes on the first `characters_left` characters, then fails
 struct Beginning<'o, 'f> {
     out: &'o mut fmt::Formatter<'f>,
     characters_left: usize,
@@ -69,7 +69,7 @@ impl Write for Beginning<'_, '_> {
     }
 }
 
-/// A text, cut after so many characters and then marked with `…`
+/// A text, cut after `characters_max` characters and then marked with `…`
 pub fn cut(text: &str, characters_max: usize) -> Cow<'_, str> {
     let fitting = beginning(text, characters_max);
     if fitting.len() == text.len() {
@@ -79,7 +79,7 @@ pub fn cut(text: &str, characters_max: usize) -> Cow<'_, str> {
     }
 }
 
-/// A text, cut after so many bytes, between characters, and then marked with `…`
+/// A text, cut between two characters after at most `bytes_max` bytes and then marked with `…`
 pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
     match text.floor_char_boundary(bytes_max) {
         end if end < text.len() => {
@@ -90,9 +90,9 @@ pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
     }
 }
 
-/// A text in one line that shows all of itself: `\n` for a line feed, `\u{202e}` for a right-to-left override
+/// A text on one line, with hidden characters escaped: `\n` for a line feed, `\u{202e}` for a right-to-left override
 pub fn escape(text: &str) -> Cow<'_, str> {
-    // Most texts are printable ASCII, which is found out faster where no byte ends the search: of many at once.
+    // Most texts are printable ASCII. The fold never stops early, so the compiler can check many bytes at once.
     let is_printable = |byte| matches!(byte, b' '..=b'~');
     if text.bytes().fold(true, |all, byte| all & is_printable(byte)) || !text.contains(is_escaped) {
         return Cow::Borrowed(text);
@@ -108,12 +108,12 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The same for a JSON text without white space between its values: what reads it gets what was written
+/// Like [`escape`], for JSON text without white space between its values; a parser still reads the same values
 pub fn escape_json(json: String) -> String {
     escape_in_strings(json, is_escaped)
 }
 
-/// The same for a JSON text that may have line breaks and tabs between its values, and keeps them
+/// Like [`escape_json`], but keeps the line breaks and tabs between the values
 pub fn escape_indented_json(json: String) -> String {
     escape_in_strings(json, |character| {
         !matches!(character, '\t' | '\n' | '\r') && is_escaped(character)
@@ -127,8 +127,8 @@ fn escape_in_strings(json: String, is_escaped: fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     for character in json.chars() {
         if is_escaped(character) {
-            // All of them have four digits at most, and stand inside of strings: serde_json has escaped the others.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(character)); // a String takes everything
+            // All of them have at most four digits and stand inside strings: serde_json has escaped the others.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character)); // writing to a String cannot fail
         } else {
             escaped.push(character);
         }
@@ -136,9 +136,9 @@ fn escape_in_strings(json: String, is_escaped: fn(char) -> bool) -> String {
     escaped
 }
 
-/// The pieces of a text between those bytes that are this ASCII one
+/// Splits a text at an ASCII separator
 ///
-/// The same as `text.split(separator)`, and faster where pieces are short, because it does not look at many bytes at once.
+/// The same as `text.split(separator)`, but faster where pieces are short, because it looks at one byte at a time.
 ///
 /// ```
 /// assert_eq!(client_text::pieces("projects/a/", b'/').collect::<Vec<_>>(), ["projects", "a", ""]);
@@ -162,7 +162,7 @@ pub fn hex(bytes: &[u8]) -> String {
     digits.flatten().collect()
 }
 
-/// Whether a text is what a pattern stands for, in which `*` is any characters and everything else is itself
+/// Whether a text matches a pattern, in which `*` stands for any characters and everything else for itself
 ///
 /// ```
 /// assert!(client_text::fits("arn:aws:iam::*:user/a*", "arn:aws:iam::123456789012:user/alice"));
@@ -177,7 +177,7 @@ pub fn fits(pattern: &str, text: &str) -> bool {
     };
     let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     for piece in between.split('*') {
-        // The first place is the best one: it leaves most to what follows.
+        // The first occurrence is the best one: it leaves the most text for the rest of the pattern.
         let Some((_, behind)) = text.split_once(piece) else {
             return false;
         };
@@ -186,7 +186,7 @@ pub fn fits(pattern: &str, text: &str) -> bool {
     text.ends_with(last)
 }
 
-/// A SHA-256 of its 64 hexadecimal digits
+/// Reads a SHA-256 from its 64 hexadecimal digits; `None` for any other text
 pub fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let byte = |digits: &[u8]| match digits {
@@ -197,8 +197,8 @@ pub fn sha256_of_hex(text: &str) -> Option<[u8; 32]> {
     bytes?.try_into().ok()
 }
 
-/// C0 and C1 controls and DEL; line and paragraph separators; and what Unicode has to turn the reading order, with
-/// which a text can look like another one (Unicode Standard Annex 9, *Explicit directional formatting characters*).
+/// C0 and C1 controls and DEL; line and paragraph separators; and the characters that change the reading order, which
+/// can make a text look like another one (Unicode Standard Annex 9, *Explicit directional formatting characters*).
 fn is_escaped(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -214,7 +214,7 @@ fn is_escaped(character: char) -> bool {
 }
 
 fn beginning(text: &str, characters_max: usize) -> &str {
-    // A character has a byte at least.
+    // A character has at least one byte.
     if text.len() <= characters_max {
         return text;
     }

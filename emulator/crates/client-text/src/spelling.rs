@@ -1,9 +1,9 @@
-//! What a mistyped name was meant to be, for messages that say "did you mean".
+//! Finds the name that a mistyped one was meant to be, for messages that say "did you mean".
 
 /// The name that `written` was meant to be, if one is near enough
 pub fn meant<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
-    // Half a name is meant for the whole one, as `clock_skew` for `clock_skew_seconds`, and a name with more behind it
-    // for the name alone, as `config_file` for `config`.
+    // The beginning of a name means the whole name, as `clock_skew` means `clock_skew_seconds`. A name with a suffix
+    // means the name alone, as `config_file` means `config`.
     let is_half = |name: &str| written.len() >= 4 && name.starts_with(written);
     let is_more = |name: &str| {
         written
@@ -26,7 +26,7 @@ pub fn quoted(names: &[&str]) -> String {
         .join(", ")
 }
 
-/// For the end of a sentence about a name that there is not: what it was meant to be, or what there is
+/// Ends a sentence about an unknown name: with the name that was probably meant, or else with all names
 pub fn suggestion(written: &str, names: &[&str]) -> String {
     match meant(written, names) {
         Some(meant) => format!("did you mean `{meant}`?"),
@@ -43,8 +43,9 @@ fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-/// How many letters must be added, taken away or changed (Levenshtein); of a longer text its first 64 letters count,
-/// because a comparison costs the product of both lengths
+/// How many characters must be added, removed or changed (Levenshtein)
+///
+/// Only the first 64 characters of `from` count, because a comparison costs the product of both lengths.
 pub fn edits(from: &str, to: &str) -> usize {
     let end = from.char_indices().nth(64).map_or(from.len(), |(end, _)| end);
     strsim::levenshtein(from.get(..end).unwrap_or(from), to)
