@@ -1,6 +1,6 @@
 //! What it costs to count one request as the emulator does: `cargo bench -p counters`.
 //!
-//! Three groups, a histogram and a second, of which `request` is the sum. A request of 1 KB takes some 24 microseconds of
+//! `request` counts into three groups, a histogram and a second. A request of 1 KB takes some 24 microseconds of
 //! processor time (`emulator/docs/speed.md`), so 480 nanoseconds are 2 percent of it.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ fn main() {
     divan::main();
 }
 
-/// As long as what the emulator tells calls apart by
+/// A key as long as the one that the emulator groups calls by
 #[derive(Hash)]
 struct Group<'t> {
     operation: u16,

@@ -1,4 +1,4 @@
-//! Counts by key, of a bounded number of keys.
+//! Counts by key, for a bounded number of keys.
 
 use std::{
     hash::{BuildHasher, Hash},
@@ -10,15 +10,15 @@ use std::{
 
 use foldhash::quality::RandomState;
 
-/// What a group is found by; the key itself is made only of the first of a group
+/// A borrowed key that finds a group; it is copied only when its group is added
 pub trait Key: Hash {
-    /// What is kept of it
+    /// The owned form, kept with the group
     type Kept;
 
-    /// Whether this is the key that was kept
+    /// Whether this is the kept key
     fn is(&self, kept: &Self::Kept) -> bool;
 
-    /// What is to be kept
+    /// Copies the key into its owned form
     fn keep(&self) -> Self::Kept;
 }
 
@@ -46,16 +46,16 @@ impl Key for str {
     }
 }
 
-/// Counts by key, of at most so many keys; what has another key is counted together
+/// Counts by key, for a bounded number of keys; all further keys share one count
 ///
-/// A hash table with open addressing that only grows: a slot that was filled once stays as it is, so whoever counts only
-/// reads it. At least half of the slots stay empty.
+/// A hash table with open addressing that never removes a key: a filled slot does not change, so counting only reads
+/// it. At least half of the slots stay empty.
 #[derive(Debug)]
 pub struct Groups<K> {
     slots: Box<[OnceLock<Box<Group<K>>>]>,
     groups_max: usize,
     hashes: RandomState,
-    /// How many groups there are; held while one is added
+    /// How many groups there are; locked while one is added
     known: Mutex<usize>,
     is_full: AtomicBool,
     rest: AtomicU64,
@@ -69,7 +69,7 @@ struct Group<K> {
 }
 
 impl<K> Groups<K> {
-    /// Tells at most so many groups apart
+    /// Counts at most `groups_max` keys separately
     pub fn new(groups_max: usize) -> Self {
         let slots = groups_max.saturating_mul(2).max(1);
         Self {
@@ -82,7 +82,7 @@ impl<K> Groups<K> {
         }
     }
 
-    /// Counts one more of a key; whether it has a group of its own, and is not counted with the rest
+    /// Adds one to the count of a key; returns whether the key has its own group and is not counted with the rest
     pub fn count<Q: Key<Kept = K> + ?Sized>(&self, key: &Q) -> bool {
         let hash = self.hashes.hash_one(key);
         let found = self.find(key, hash).or_else(|| self.add(key, hash));
@@ -92,13 +92,13 @@ impl<K> Groups<K> {
         found.is_some()
     }
 
-    /// Each key with its count, in no order
+    /// Each key with its count, in no particular order
     pub fn iter(&self) -> impl Iterator<Item = (&K, u64)> {
         let groups = self.slots.iter().filter_map(OnceLock::get);
         groups.map(|group| (&group.key, group.count.load(Ordering::Relaxed)))
     }
 
-    /// How many had a key that found no place
+    /// The count of all keys that have no group of their own
     pub fn rest(&self) -> u64 {
         self.rest.load(Ordering::Relaxed)
     }
@@ -108,12 +108,12 @@ impl<K> Groups<K> {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing was told apart yet
+    /// Whether there is no group yet
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many groups there may be
+    /// The most groups there can be
     pub fn groups_max(&self) -> usize {
         self.groups_max
     }
@@ -124,13 +124,13 @@ impl<K> Groups<K> {
         found.map(|group| &**group)
     }
 
-    /// Makes a group of a key that has none; `None`: there is no place for it
+    /// Adds a group for a key that has none; `None` if there is no room
     fn add<Q: Key<Kept = K> + ?Sized>(&self, key: &Q, hash: u64) -> Option<&Group<K>> {
-        // So that nobody waits for the lock once there is no place any more.
+        // Once the table is full, nobody waits for the lock.
         if self.is_full.load(Ordering::Relaxed) {
             return None;
         }
-        // Whoever panicked has filled a slot or has not.
+        // A poisoned lock does no harm: a slot is filled whole or not at all.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been first.
         if let Some(group) = self.find(key, hash) {
@@ -151,7 +151,7 @@ impl<K> Groups<K> {
         Some(group)
     }
 
-    /// Every slot, from the one that a hash leads to
+    /// Every slot, in probing order from the one that a hash leads to
     fn slots_of(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Box<Group<K>>>> {
         let start = usize::try_from(hash % self.slots.len() as u64).unwrap_or(0);
         let (before, from) = self.slots.split_at(start);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// The upper bounds that durations are counted by; what took longer than the last one is counted behind it
+/// The upper bounds of the buckets; a duration above the last bound goes into one more bucket
 pub const UPPER_BOUNDS: [Duration; 16] = [
     Duration::from_micros(100),
     Duration::from_micros(250),
@@ -26,7 +26,7 @@ pub const UPPER_BOUNDS: [Duration; 16] = [
     Duration::from_secs(10),
 ];
 
-/// One for each bound, and one for what took longer
+/// One for each bound, and one for durations above the last
 const BUCKETS: usize = UPPER_BOUNDS.len() + 1;
 
 /// Counts durations
@@ -36,7 +36,7 @@ pub struct Histogram {
     sum_nanos: AtomicU64,
 }
 
-/// How durations are distributed: what a [`Histogram`] has counted until a moment
+/// How durations are distributed: what a [`Histogram`] had counted at one moment
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Distribution {
     buckets: [u64; BUCKETS],
@@ -54,7 +54,7 @@ impl Histogram {
         self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// What was counted until now
+    /// The counts so far
     pub fn snapshot(&self) -> Distribution {
         Distribution {
             buckets: array::from_fn(|index| {
@@ -65,7 +65,7 @@ impl Histogram {
         }
     }
 
-    /// Begins anew
+    /// Sets all counts to zero
     pub(crate) fn clear(&self) {
         for count in self.buckets.iter().chain([&self.sum_nanos]) {
             count.store(0, Ordering::Relaxed);
@@ -74,24 +74,26 @@ impl Histogram {
 }
 
 impl Distribution {
-    /// How many durations there are
+    /// How many durations were counted
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// All durations together
+    /// The sum of all durations
     pub fn sum(&self) -> Duration {
         Duration::from_nanos(self.sum_nanos)
     }
 
-    /// How long they took on average; `None`: there are none
+    /// The average duration; `None` if there are none
     pub fn mean(&self) -> Option<Duration> {
         self.sum_nanos.checked_div(self.count()).map(Duration::from_nanos)
     }
 
-    /// The upper bound below which so many percent of them lie; `None`: there are none, or it is beyond the last bound
+    /// The smallest upper bound that at least `percent` percent of the durations do not exceed
+    ///
+    /// `None` if there are no durations, or if that many do not lie within the last bound.
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
-        // The smallest number of durations that is at least so many percent of all.
+        // The smallest number of durations that is at least `percent` percent of all.
         let wanted = (self.count().saturating_mul(percent)).div_ceil(100).max(1);
         let mut seen = 0;
         let index = self.buckets.iter().position(|bucket| {
@@ -101,13 +103,13 @@ impl Distribution {
         UPPER_BOUNDS.get(index?).copied()
     }
 
-    /// Each upper bound with how many lie between it and the one before, and last how many lie beyond
+    /// Each upper bound with the count of its bucket; last, without a bound, the count of all longer durations
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let bounds = UPPER_BOUNDS.into_iter().map(Some).chain([None]);
         bounds.zip(self.buckets)
     }
 
-    /// Adds what another one has
+    /// Adds the counts of another distribution
     pub fn add(&mut self, other: &Self) {
         for (bucket, more) in self.buckets.iter_mut().zip(other.buckets) {
             *bucket = bucket.saturating_add(more);

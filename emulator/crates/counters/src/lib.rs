@@ -1,8 +1,8 @@
 //! Counts that many threads add to without waiting for each other.
 //!
-//! [`Groups`] counts things by a key, of which there is a bounded number; [`Histogram`] counts durations; [`Seconds`] keeps
-//! what happened in each of the last seconds. To add to a count takes no lock and no memory, once its key or its second is
-//! there.
+//! [`Groups`] counts things by key, for a bounded number of keys; [`Histogram`] counts durations; [`Seconds`] counts
+//! what happened in each of the last seconds. Adding to a count takes no lock and allocates nothing once its key or its
+//! second exists.
 //!
 //! ```
 //! use std::time::Duration;

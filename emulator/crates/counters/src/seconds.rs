@@ -12,18 +12,18 @@ use std::{
 
 use super::histogram::{Distribution, Histogram};
 
-/// How something ended that is counted
+/// How a counted thing ended
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It was done
+    /// It was answered
     Answered,
-    /// A policy stood in its way
+    /// A policy denied it
     Denied,
     /// It was refused for another reason
     Refused,
-    /// It came to no end
+    /// It broke off before its end
     BrokenOff,
-    /// Something that was put in its way on purpose met it, whatever it ended with
+    /// An injected fault hit it, however it ended
     Faulted,
 }
 
@@ -31,10 +31,10 @@ impl Kind {
     const COUNT: usize = 5;
 }
 
-/// Counts for each of the last seconds: a ring of which each place belongs to one second at a time
+/// Counts for each of the last seconds: a ring in which each place belongs to one second at a time
 ///
-/// A second is a number that rises, such as the seconds since a start. What is told of a second that is older than the ring
-/// is long is left out.
+/// A second is a rising number, such as the seconds since a start. What arrives for a second that is no longer in the
+/// ring is not counted.
 #[derive(Debug)]
 pub struct Seconds {
     ring: Box<[Second]>,
@@ -44,7 +44,7 @@ pub struct Seconds {
 
 #[derive(Debug, Default)]
 struct Second {
-    /// Which second it is of, from 1; 0: none yet
+    /// The number of its second plus 1; 0 means none yet
     number: AtomicU64,
     kinds: [AtomicU64; Kind::COUNT],
     durations: Histogram,
@@ -55,14 +55,14 @@ struct Second {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Period {
     kinds: [u64; Kind::COUNT],
-    /// How long each took
+    /// The durations of everything that ended in it
     pub durations: Distribution,
-    /// The longest
+    /// The longest of these durations
     pub longest: Duration,
 }
 
 impl Seconds {
-    /// Keeps the last `seconds_max` seconds, one at least
+    /// Keeps the last `seconds_max` seconds, but at least one
     pub fn new(seconds_max: usize) -> Self {
         Self {
             ring: (0..seconds_max.max(1)).map(|_| Second::default()).collect(),
@@ -70,7 +70,7 @@ impl Seconds {
         }
     }
 
-    /// How many seconds are kept, the present one among them
+    /// How many seconds are kept, including the current one
     pub fn seconds_max(&self) -> u64 {
         self.ring.len() as u64
     }
@@ -89,7 +89,7 @@ impl Seconds {
         }
     }
 
-    /// What happened in these seconds; those that are no longer kept, or not there yet, count as empty
+    /// What happened in these seconds; those that are no longer kept or not yet reached count as empty
     pub fn period(&self, seconds: Range<u64>) -> Period {
         let mut period = Period::default();
         for second in seconds {
@@ -105,7 +105,7 @@ impl Seconds {
         self.ring.get(usize::try_from(index).unwrap_or(usize::MAX))
     }
 
-    /// Gives a place to its next second
+    /// Empties a place and gives it to a newer second
     fn turn(&self, place: &Second, number: u64) {
         let _turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         if place.number.load(Ordering::Acquire) >= number {
@@ -139,7 +139,7 @@ impl Second {
         });
         let durations = self.durations.snapshot();
         let longest = Duration::from_nanos(self.longest_nanos.load(Ordering::Relaxed));
-        // It was given to the next second meanwhile.
+        // The place went to a newer second meanwhile.
         if self.number.load(Ordering::Acquire) != number {
             return;
         }
@@ -152,17 +152,17 @@ impl Second {
 }
 
 impl Period {
-    /// How many ended so
+    /// How many ended this way
     pub fn of(&self, kind: Kind) -> u64 {
         self.kinds.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// How many there were
+    /// How many ended in all
     pub fn count(&self) -> u64 {
         self.kinds.iter().sum()
     }
 
-    /// Adds what happened in another one
+    /// Adds the counts of another period
     pub fn add(&mut self, other: &Self) {
         for (sum, more) in self.kinds.iter_mut().zip(other.kinds) {
             *sum = sum.saturating_add(more);
@@ -192,7 +192,7 @@ mod tests {
         let last = seconds.period(1..4);
         assert_eq!((last.of(Kind::Answered), last.of(Kind::Denied)), (2, 1));
         assert_eq!(last.longest, 2 * MILLISECOND);
-        // It comes too late to be counted.
+        // This one comes too late to be counted.
         seconds.record(0, Kind::Answered, MILLISECOND);
         assert_eq!(seconds.period(0..4).count(), 3);
     }
