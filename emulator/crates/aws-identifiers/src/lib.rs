@@ -18,7 +18,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A text that is not the identifier it should be
+/// The text is not the expected identifier
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not {expected}")]
 pub struct IdentifierError {
@@ -146,7 +146,8 @@ identifier!(
 
 identifier!(
     /// A model's version. AWS numbers versions (`[1-9][0-9]*`, 1 to 10 characters); a declared model may have any
-    /// name of `[A-Za-z0-9_-]`, because the service's own endpoint policy example names `model/myProject/myModel`.
+    /// name of `[A-Za-z0-9_-]` except `latest`, because the service's own endpoint policy example names
+    /// `model/myProject/myModel`.
     ModelVersion,
     "a model version (1 to 255 of [A-Za-z0-9_-], and not `latest`)",
     |text| (1..=255).contains(&text.len()) && text.bytes().all(is_name_byte) && text != "latest"
@@ -154,7 +155,7 @@ identifier!(
 
 identifier!(
     /// The public half of an access key (IAM API reference, `AccessKey`: 16 to 128 word characters; shorter ones are
-    /// taken here so that the default key may be called `test`)
+    /// accepted here so that the default key can be `test`)
     AccessKeyId,
     "an access key id (1 to 128 of [A-Za-z0-9_])",
     |text| {
@@ -163,7 +164,7 @@ identifier!(
 );
 
 impl ModelVersion {
-    /// The number of a version that the service could have given out, `None` for a declared name
+    /// The number, if the service could have assigned this version; `None` for a declared name
     pub fn number(&self) -> Option<u64> {
         let digits = self.0.as_bytes();
         let is_number = digits.len() <= 10 && digits.first().is_some_and(|first| *first != b'0');
@@ -189,7 +190,7 @@ fn has_resource_id(text: &str, prefix: &str) -> bool {
     })
 }
 
-/// Longer than any Region name that AWS has given out (`ap-southeast-2` has 14 characters)
+/// Longer than any Region name that AWS uses (`ap-southeast-2` has 14 characters)
 const REGION_CHARACTERS_MAX: usize = 32;
 
 #[cfg(test)]
