@@ -1,4 +1,4 @@
-//! What a check costs: `cargo bench -p sigv4-verify`. The requests are the captured ones of real clients.
+//! What a check costs: `cargo bench -p sigv4-verify`. The requests were captured from real clients.
 #![expect(clippy::unwrap_used, reason = "a benchmark may fail as loudly as a test")]
 
 use std::hint::black_box;
@@ -33,7 +33,7 @@ fn check(bencher: Bencher<'_, '_>, case: &Case) {
     bencher.bench(|| black_box(case).check(&case.key, &case.body_sha256).unwrap());
 }
 
-/// As a server does it that has the body in one piece.
+/// The whole check, as in a server that has the body in one piece.
 #[divan::bench(args = cases())]
 fn check_and_hash_body(bencher: Bencher<'_, '_>, case: &Case) {
     bencher.bench(|| {
@@ -48,7 +48,7 @@ fn parse(bencher: Bencher<'_, '_>, case: &Case) {
     bencher.bench(|| black_box(case).parse().unwrap().date());
 }
 
-/// A refusal, whose cause is searched for and whose texts are written.
+/// A refusal, including the search for its cause and the writing of its texts.
 #[divan::bench(args = cases())]
 fn refuse(bencher: Bencher<'_, '_>, case: &Case) {
     let key = AccessKey::long_term(SecretAccessKey::new("another"));

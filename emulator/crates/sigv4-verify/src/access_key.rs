@@ -13,10 +13,10 @@ use crate::string_to_sign::SigningKey;
 
 /// A secret access key. Prints as `[redacted]`.
 pub struct SecretAccessKey {
-    /// `AWS4` and the secret: the first key of the derivation, put together once.
+    /// `AWS4` followed by the secret: the first key of the derivation, built once.
     prefixed: Box<str>,
-    /// What was derived last. A client signs a day's requests for one Region and one service, as a rule, and deriving
-    /// costs more than all the rest of a signature.
+    /// The last signing key and its scope. A client usually signs all requests of a day for one Region and one service,
+    /// and deriving the key costs more than the rest of a signature.
     derived: Mutex<Option<(CredentialScope<'static>, SigningKey)>>,
 }
 
@@ -41,9 +41,9 @@ impl SecretAccessKey {
         self.prefixed.as_bytes()
     }
 
-    /// The key that this secret gives a scope.
+    /// The signing key that is derived from this secret for a scope.
     pub(crate) fn signing_key(&self, scope: &CredentialScope<'_>) -> SigningKey {
-        // Somebody else's turn is no reason to wait: deriving is quick enough.
+        // If another thread holds the lock, deriving the key again is quicker than waiting is worth.
         let Ok(mut derived) = self.derived.try_lock() else {
             return SigningKey::derive(self, scope);
         };
@@ -89,7 +89,7 @@ impl SessionToken {
     }
 }
 
-/// A key that requests can be signed with.
+/// An access key: its secret and, for temporary credentials, the session token.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
     secret: SecretAccessKey,
@@ -106,7 +106,7 @@ enum AccessKeyKind {
 }
 
 impl AccessKey {
-    /// A key of a user or of the account root, which comes without a token.
+    /// A key of a user or of the account root, which has no session token.
     #[must_use]
     pub fn long_term(secret: SecretAccessKey) -> Self {
         Self {
@@ -115,8 +115,8 @@ impl AccessKey {
         }
     }
 
-    /// A key of a session, which is worth nothing without its token. One without an expiry, which AWS does
-    /// not issue, stays good.
+    /// A key of temporary credentials, which is valid only together with its session token. Without `expires_at`
+    /// it never expires; AWS issues no such key.
     #[must_use]
     pub fn temporary(
         secret: SecretAccessKey,
@@ -147,7 +147,7 @@ impl AccessKey {
         }
     }
 
-    /// When the key stops being good, for whoever tells about it.
+    /// When the key expires; `None` if it never does.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.kind {
@@ -157,8 +157,8 @@ impl AccessKey {
     }
 }
 
-/// A key that exists, whose token is the right one, and that has not expired. Only
-/// [`SignedRequest::check_key`] makes one, and only with one can a signature be verified.
+/// A key that exists, has the right session token and has not expired. Only [`SignedRequest::check_key`] makes
+/// one, and [`SignedRequest::verify`] needs one.
 #[derive(Clone, Copy, Debug)]
 pub struct ActiveKey<'k> {
     secret: &'k SecretAccessKey,
@@ -171,18 +171,18 @@ impl<'k> ActiveKey<'k> {
 }
 
 impl SignedRequest<'_> {
-    /// Judges the key that was found under [`access_key_id`](SignedRequest::access_key_id), if there was one,
-    /// by the token the request brought.
+    /// Checks the key that was found under [`access_key_id`](SignedRequest::access_key_id), if any, and the
+    /// session token of the request.
     ///
     /// # Errors
-    /// Rules 14 and 15 of the [crate's list](crate#the-order-of-checks).
+    /// If rule 14 or 15 of the [crate's list](crate#the-order-of-checks) is broken.
     pub fn check_key<'k>(
         &self,
         found: Option<&'k AccessKey>,
         now: Timestamp,
     ) -> Result<ActiveKey<'k>, SignatureError> {
-        // Rule 15: the key exists. It stands first here because without a key no token can be judged; AWS,
-        // which reads the key out of the token, answers alike but for a full stop.
+        // Rule 15: the key exists. It comes first here because without a key no token can be checked. AWS reads
+        // the key out of the token; its two answers differ only in a full stop.
         let Some(AccessKey { secret, kind }) = found else {
             return Err(SignatureError::UnknownAccessKey {
                 access_key_id: self.access_key_id().to_owned(),
@@ -191,7 +191,7 @@ impl SignedRequest<'_> {
         match (kind, self.session_token()) {
             (AccessKeyKind::LongTerm, None) => Ok(ActiveKey { secret }),
 
-            // Rule 14b: a temporary key brings its token, and no other key brings any.
+            // Rule 14b: a temporary key comes with its token, and a long-term key comes with none.
             (AccessKeyKind::LongTerm, Some(_)) => Err(SignatureError::InvalidSecurityToken(
                 SecurityTokenFault::Unexpected,
             )),

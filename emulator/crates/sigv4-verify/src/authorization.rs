@@ -36,7 +36,7 @@ impl<'a> SignatureParameters<'a> {
     ) -> Result<Self, SignatureError> {
         let (algorithm, parameters) = split_algorithm(authorization);
 
-        // Rule 6a: the algorithm is AWS4-HMAC-SHA256. A scheme that is not AWS's at all is not refused here:
+        // Rule 6a: the algorithm is AWS4-HMAC-SHA256. A scheme that does not begin with `AWS` is not refused yet:
         // API Gateway reads `Bearer abc` as a list of parameters and complains about those
         // (cowinapi/developer.cowin#129, aws/chalice#828), so rules 6b and 6d come first.
         let is_known = algorithm == ALGORITHM.as_bytes();
@@ -63,7 +63,7 @@ impl<'a> SignatureParameters<'a> {
                     authorization: UnloggedText::new(authorization),
                 });
             };
-            // Rule 6c: of two alike, the last counts.
+            // Rule 6c: of two parameters with the same name, the last counts.
             match (&parameter[..at], &parameter[at + 1..]) {
                 (b"Credential", value) => credential = Some(value),
                 (b"SignedHeaders", value) => signed_headers = Some(value),
@@ -73,7 +73,7 @@ impl<'a> SignatureParameters<'a> {
         }
         let date = head.header("x-amz-date").or_else(|| head.header("date"));
 
-        // Rule 6d: nothing is missing; all that is, is named at once.
+        // Rule 6d: nothing is missing. The error names everything that is.
         let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
             (credential, signed_headers, signature, date)
         else {
@@ -101,7 +101,7 @@ impl<'a> SignatureParameters<'a> {
     }
 }
 
-/// Which parts of a signature a request lacks.
+/// Which parts of a signature a request lacks: `true` means missing.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "any of the four may be missing, in all combinations"
@@ -114,12 +114,12 @@ pub struct MissingParameters {
     pub signature: bool,
     /// `SignedHeaders`, or `X-Amz-SignedHeaders`.
     pub signed_headers: bool,
-    /// Both of the headers `X-Amz-Date` and `Date`, or the parameter `X-Amz-Date`.
+    /// Both headers, `X-Amz-Date` and `Date`; or the query parameter `X-Amz-Date`.
     pub date: bool,
 }
 
 impl MissingParameters {
-    /// Those of the four, in AWS's order, that are missing.
+    /// Selects the texts of the missing parts; `texts` are in AWS's order.
     pub(crate) fn select<'t>(&self, texts: [&'t str; 4]) -> impl Iterator<Item = &'t str> + use<'t> {
         [self.credential, self.signature, self.signed_headers, self.date]
             .into_iter()
@@ -143,8 +143,8 @@ impl fmt::Display for MissingParameters {
     }
 }
 
-/// What AWS repeats to the client and no log should show: a header that may be a bearer token, meant for
-/// somebody else.
+/// A text that AWS repeats to the client but no log should show: a header that may hold a bearer token meant
+/// for another service.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnloggedText(Box<str>);
 
@@ -166,9 +166,10 @@ impl fmt::Debug for UnloggedText {
     }
 }
 
-/// Header and query values are shown to people and compared with text; what is not UTF-8 matches nothing.
+/// A header or query value as text, to be shown to people and compared with text. One that is not UTF-8 matches
+/// nothing.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    // What is UTF-8, as it always is, is told so at once.
+    // Values are nearly always UTF-8, which this checks faster.
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 

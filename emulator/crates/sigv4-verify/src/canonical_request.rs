@@ -78,8 +78,9 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// How each part is read. AWS's way is the default; the others are what known clients do instead, and are
-/// only tried to name the cause of a mismatch (but for the token, on which services differ).
+/// How each part of a request enters the canonical request. The default is AWS's way. The other ways are those
+/// of known clients and are only tried to name the cause of a mismatch, except for the token's: services differ
+/// on that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) path: PathReading,
@@ -106,10 +107,10 @@ pub(crate) enum QueryReading {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TokenReading {
-    /// As every parameter of a presigned URL.
+    /// Like every other parameter of a presigned URL.
     #[default]
     Signed,
-    /// Put into a presigned URL after it was signed. AWS's signing suite has both: post-sts-header-before and
+    /// Added to a presigned URL after it was signed. AWS's signing suite has both: post-sts-header-before and
     /// -after.
     AddedLater,
 }
@@ -118,11 +119,11 @@ pub(crate) enum TokenReading {
 pub(crate) enum HostReading {
     #[default]
     AsSent,
-    /// A client that signs the name alone, or a proxy that added the port.
+    /// For a client that signs the name alone, or a proxy that added the port.
     WithoutPort,
 }
 
-/// Blanks around a value go, runs of them become one, inside quotes too.
+/// Writes a value without the blanks around it and with one space for each run of blanks, also inside quotes.
 fn write_trimmed(out: &mut Vec<u8>, value: &[u8]) {
     if memchr2(b' ', b'\t', value).is_none() {
         return out.extend_from_slice(value);

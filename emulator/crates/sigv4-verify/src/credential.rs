@@ -1,4 +1,4 @@
-//! The `Credential` of a request: an access key id and the scope its signature is good for.
+//! The `Credential` of a request: an access key id and the scope its signature is valid for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use memchr::memchr;
 use crate::request_date::RequestDate;
 use crate::shown::Shown;
 
-/// Day, Region and service a signature is good for. Prints as in a string to sign.
+/// The day, Region and service a signature is valid for. Prints as in a string to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialScope<'a> {
     date: Cow<'a, str>,
@@ -52,7 +52,7 @@ impl fmt::Display for CredentialScope<'_> {
     }
 }
 
-/// A `Credential` of five parts, whose scope nobody has looked at yet.
+/// A `Credential` of five parts, whose scope is not checked yet.
 pub(crate) struct UncheckedCredential<'a> {
     access_key_id: Cow<'a, str>,
     scope: CredentialScope<'a>,
@@ -78,8 +78,7 @@ impl<'a> UncheckedCredential<'a> {
         })
     }
 
-    /// Everything that is wrong with the scope, in AWS's order; the access key id and the scope if nothing
-    /// is.
+    /// Returns the access key id and the scope, or everything that is wrong with the scope, in AWS's order.
     pub(crate) fn check(
         self,
         region: ExpectedRegion<'_>,
@@ -120,7 +119,7 @@ impl<'a> UncheckedCredential<'a> {
 /// One thing that is wrong with a credential scope. Prints as AWS's sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScopeFault {
-    /// The Region is not the endpoint's, or no Region at all.
+    /// The Region is not the endpoint's, or not a Region at all.
     Region {
         /// The Region of the scope.
         found: String,
@@ -134,7 +133,7 @@ pub enum ScopeFault {
     },
     /// The scope does not end in `aws4_request`.
     Terminator {
-        /// What it ends in.
+        /// What it ends in instead.
         found: String,
     },
     /// The day is not the day of the request's date.
@@ -148,7 +147,7 @@ pub enum ScopeFault {
 
 impl fmt::Display for ScopeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The blank that ends the first three sentences is AWS's own (cllunsford/aws-signing-proxy#25).
+        // The space at the end of the first three sentences is AWS's own (cllunsford/aws-signing-proxy#25).
         match self {
             Self::Region { found } => {
                 write!(
@@ -185,11 +184,11 @@ impl fmt::Display for ScopeFault {
 /// Which Region a scope may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedRegion<'a> {
-    /// Whatever looks like a Region: two letters, one or more lower-case words, a number of one or two digits,
-    /// joined by hyphens, in at most 32 bytes. For an endpoint that stands for all of them, and finds the one that is
-    /// meant in the scope.
+    /// Anything that looks like a Region: two letters, one or more lower-case words and a number of one or two
+    /// digits, joined by hyphens, at most 32 bytes in all. For an endpoint that serves every Region and reads the
+    /// Region of a request from its scope.
     Any,
-    /// This one.
+    /// Only this Region.
     Exactly(&'a str),
 }
 
@@ -203,8 +202,8 @@ impl ExpectedRegion<'_> {
 }
 
 /// `us-east-1`, `us-gov-west-1`, `ap-southeast-5`: two letters, lower-case words, then a number.
-// Guess: the shape stands in for the list of Regions, which grows every year. (`eusc-de-east-1` of the
-// European Sovereign Cloud has another, and is not taken.)
+// Guess: the form stands in for the list of Regions, which grows every year. (`eusc-de-east-1` of the
+// European Sovereign Cloud has another form and is not accepted.)
 fn looks_like_a_region(region: &str) -> bool {
     let mut words = region.split('-');
     let (Some(first), Some(number)) = (words.next(), words.next_back()) else {
@@ -235,7 +234,7 @@ fn split_five(text: &str) -> Option<[&str; 5]> {
 
 pub(crate) const TERMINATOR: &str = "aws4_request";
 
-/// Longer than any Region name that AWS has given out.
+/// Longer than any Region name that AWS uses.
 const REGION_BYTES_MAX: usize = 32;
 
 #[cfg(test)]

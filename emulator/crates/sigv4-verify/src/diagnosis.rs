@@ -1,4 +1,4 @@
-//! Why a signature differs: the readings of known clients are tried until one explains it.
+//! Finds out why a signature differs, by trying what known clients do wrong until one mistake explains it.
 
 use crate::authorization::lossy;
 use crate::canonical_request::{HostReading, PathReading, QueryReading, Reading};
@@ -8,13 +8,13 @@ use crate::signed_headers::AUTHORITY;
 use crate::verify::Attempt;
 
 impl Attempt<'_> {
-    /// The difference, and what we can find out of its cause by trying what known clients do wrong. This
-    /// costs a few more hashes, and only those pay who are refused.
+    /// The mismatch, with its cause if one of the known mistakes explains it. This costs a few more hashes, but
+    /// only for refused requests.
     pub(crate) fn explain(&self, line: &[u8]) -> Mismatch {
         let ours = self.canonical_request(line, Reading::default());
         let is_right = self.matches_as(line, Reading::default());
         let found = match is_right {
-            // The signature is right, and yet we refuse: no other reading will explain that.
+            // The signature is right, so no other reading explains the refusal.
             true => None,
             false => self
                 .suspects(line)
@@ -83,7 +83,7 @@ impl Attempt<'_> {
         ]
     }
 
-    /// What can be seen without trying.
+    /// A cause that is visible without trying other readings.
     fn apparent_cause(&self, line: &[u8]) -> Option<MismatchCause> {
         match self.request.payload_hash {
             _ if self.provided.is_none() => Some(MismatchCause::NotASignature),

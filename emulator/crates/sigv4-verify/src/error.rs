@@ -1,4 +1,4 @@
-//! Every way a request can be refused, and what AWS says to it.
+//! Every way a request can be refused, and AWS's answer to each.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,11 +16,10 @@ use crate::redaction::{REDACTED, redact_secrets};
 use crate::request_date::{BasicIso8601, RequestDate};
 use crate::shown::Shown;
 
-/// Why a request is refused. Variants stand in the order of the [crate's list](crate#the-order-of-checks).
+/// Why a request is refused. The variants are in the order of the [crate's list](crate#the-order-of-checks).
 ///
-/// `Display` is for logs: it says what is wrong in one line and holds nothing that was secret. What the
-/// client is told is [`status`](Self::status), [`error_type`](Self::error_type) and
-/// [`message`](Self::message).
+/// `Display` is for logs: it says in one line what is wrong and holds no secrets. The client is sent
+/// [`status`](Self::status), [`error_type`](Self::error_type) and [`message`](Self::message).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SignatureError {
@@ -79,31 +78,31 @@ pub enum SignatureError {
     },
     /// Rule 11: the request comes from the future.
     NotYetCurrent {
-        /// When it says it was signed.
+        /// When it claims to have been signed.
         date: RequestDate,
         /// How far ahead it may be.
         window: TimeWindow,
     },
-    /// Rule 12: the credential has not five parts.
+    /// Rule 12: the credential does not have five parts.
     MalformedCredential {
         /// The credential.
         found: String,
     },
-    /// Rule 13: the scope is for another Region, service or day.
+    /// Rule 13: the scope names another Region, service, terminator or day.
     WrongCredentialScope(Vec<ScopeFault>),
-    /// Rule 14b: the session token is missing, superfluous or a different one.
+    /// Rule 14b: the session token is missing, not expected or not the right one.
     InvalidSecurityToken(SecurityTokenFault),
     /// Rule 14c: the session token has expired.
     ExpiredSecurityToken {
-        /// When that was.
+        /// When it expired.
         expired_at: Timestamp,
     },
-    /// Rule 15: nobody has this access key id.
+    /// Rule 15: there is no key with this access key id.
     UnknownAccessKey {
         /// The access key id.
         access_key_id: String,
     },
-    /// Rule 16: the signature is not the one this key gives this request.
+    /// Rule 16: the signature is not the one that this key produces for this request.
     SignatureDoesNotMatch(Box<Mismatch>),
 }
 
@@ -112,16 +111,16 @@ pub enum SignatureError {
 pub enum PathFault {
     /// A `%` without its two hex digits.
     Escape(EscapeFault),
-    /// More `..` than there are segments before.
+    /// More `..` than there are segments before them.
     AboveRoot,
     /// It does not begin with a slash.
     NotAbsolute,
 }
 
-/// The time in which a request may arrive, and when it did.
+/// How far a request's date may be from its arrival, and when the request arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeWindow {
-    /// How far its date may be from now.
+    /// How far its date may be from `now`.
     pub length: Duration,
     /// When it arrived.
     pub now: Timestamp,
@@ -174,13 +173,13 @@ impl SignatureError {
         })
     }
 
-    /// AWS's sentence; `None` where AWS sends an empty body.
+    /// AWS's message; `None` where AWS sends an empty body.
     #[must_use]
     pub fn message(&self, detail: MismatchDetail) -> Option<Cow<'static, str>> {
         self.message_echoing(detail, UnloggedText::expose)
     }
 
-    /// The same sentence without what is secret in it, for whatever is kept.
+    /// The same message with its secrets redacted, for logs and journals.
     #[must_use]
     pub fn redacted_message(&self, detail: MismatchDetail) -> Option<Cow<'static, str>> {
         match self {
@@ -194,7 +193,7 @@ impl SignatureError {
         }
     }
 
-    /// The sentence, with what `echo` makes of the parts that AWS repeats and no log should show
+    /// The message; `echo` gives the text for the parts that AWS repeats and no log should show.
     fn message_echoing(
         &self,
         detail: MismatchDetail,
@@ -430,7 +429,7 @@ impl fmt::Display for Minutes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_secs() {
             seconds if seconds.is_multiple_of(60) => write!(f, "{} min", seconds / 60),
-            // Guess: no service is known whose window is not in whole minutes.
+            // Guess: every known service has a window of whole minutes.
             seconds => write!(f, "{seconds} sec"),
         }
     }

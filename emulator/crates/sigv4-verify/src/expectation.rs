@@ -1,4 +1,4 @@
-//! What an endpoint expects of the requests it gets.
+//! What an endpoint expects of its requests.
 
 use std::time::Duration;
 
@@ -45,11 +45,12 @@ impl<'a> Expectation<'a> {
 /// What to do with a request that carries an `x-amz-` header its signature does not cover.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnsignedAmzHeaders {
-    /// Refuse it. The IAM User Guide, "Create a signed AWS API request", wants every such header signed;
-    /// `x-amz-security-token` is let through, since services differ on it.
+    /// Refuse it. The IAM User Guide, "Create a signed AWS API request", wants every such header signed. Two are
+    /// accepted unsigned: `x-amz-security-token`, because services differ on it, and `x-amz-content-sha256`, because
+    /// its value is part of the canonical request anyway.
     // Guess: that front ends other than S3's enforce this, and that they leave out the security token.
     #[default]
     Refuse,
-    /// Take it, as if nobody had signed a word about it.
+    /// Accept it, as if the rule did not exist.
     Accept,
 }

@@ -1,16 +1,16 @@
 //! Verifies AWS Signature Version 4 the way AWS's front ends do: the same canonical request, the same checks
 //! in the same order, the same sentence for each refusal.
 //!
-//! A signature is checked in four steps, because the body comes last and the key is somebody else's business:
+//! A signature is checked in four steps, because the body arrives last and the caller looks up the key:
 //!
-//! 1. [`RequestTarget::parse`] looks at the raw request target;
-//! 2. [`SignedRequest::parse`] reads the head and says which access key id, Region and service it was signed
+//! 1. [`RequestTarget::parse`] checks the raw request target;
+//! 2. [`SignedRequest::parse`] checks the head and returns the access key id, Region and service it was signed
 //!    for;
-//! 3. [`SignedRequest::check_key`] judges the key that the caller found under that id, and the session token;
+//! 3. [`SignedRequest::check_key`] checks the key that the caller found under that id, and the session token;
 //! 4. [`SignedRequest::verify`] compares the signature, once the hash of the body is known.
 //!
-//! Only step 3 makes the [`ActiveKey`] that step 4 wants, so none of them can be forgotten. Nothing here
-//! reads a clock, a file or the environment: the caller brings `now`.
+//! Each step needs what the one before it made, and only step 3 makes the [`ActiveKey`] for step 4, so no step
+//! can be forgotten. Nothing here reads a clock, a file or the environment: the caller passes `now`.
 //!
 //! ```
 //! use jiff::Timestamp;
@@ -42,7 +42,7 @@
 //! let key = AccessKey::long_term(SecretAccessKey::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"));
 //! let key = signed.check_key(Some(&key), now)?;
 //!
-//! // The body has come, and was empty.
+//! // The body has arrived, and is empty.
 //! let body_sha256 = ring::digest::digest(&ring::digest::SHA256, b"");
 //! let body_sha256 = body_sha256.as_ref().try_into().unwrap();
 //! signed.verify(&key, body_sha256, UnsignedPayloads::default())?;
@@ -53,8 +53,8 @@
 //!
 //! AWS answers with the first check that fails, so the order is behaviour. The numbers are those of the chart
 //! "AWS Auth Error Ordering" of the scratchstack-aws-signature project, which was drawn from observing IAM
-//! and STS; the codes are those of services that speak JSON over REST, as Lookout for Vision does. Its rules
-//! 2 and 3 are missing because nothing in such a service answers to them.
+//! and STS; the codes are those of services that speak JSON over REST, as Lookout for Vision does. The chart's
+//! rules 2 and 3 are missing here because they do not apply to such a service.
 //!
 //! | Rule | A request is refused when | Error type |
 //! |---|---|---|
@@ -63,26 +63,26 @@
 //! | 5 | it has neither an `Authorization` header nor an `X-Amz-Algorithm` parameter | `MissingAuthenticationTokenException` |
 //! | 5 | it has both | `InvalidSignatureException` |
 //! | 6a | `Authorization` names another algorithm of AWS's | `IncompleteSignatureException` |
-//! | 6b | a parameter of it has no equal-sign | `IncompleteSignatureException` |
-//! | 6c | (of two parameters alike, the last counts) | |
-//! | 6d | parameters are missing, or the date; all are named | `IncompleteSignatureException` |
-//! | 7a | `X-Amz-Algorithm` is another one | `MissingAuthenticationTokenException` |
-//! | 7c | (of two parameters alike, the first counts) | |
+//! | 6b | a parameter of `Authorization` has no equal-sign | `IncompleteSignatureException` |
+//! | 6c | (of two parameters with the same name, the last counts) | |
+//! | 6d | parameters or the date are missing; all are named | `IncompleteSignatureException` |
+//! | 7a | `X-Amz-Algorithm` names another algorithm | `MissingAuthenticationTokenException` |
+//! | 7c | (of two parameters with the same name, the first counts) | |
 //! | 7d | parameters of a presigned URL are missing; all are named | `IncompleteSignatureException` |
 //! | 7e | `X-Amz-Expires` is not from one second to a week | `IncompleteSignatureException` |
 //! | 8 | `host`, or an `x-amz-` header, is not signed | `InvalidSignatureException` |
 //! | 9 | its date is not in ISO 8601's basic format | `IncompleteSignatureException` |
 //! | 10 | it is too old | `InvalidSignatureException` |
 //! | 11 | it is from the future | `InvalidSignatureException` |
-//! | 12 | its credential has not five parts | `IncompleteSignatureException` |
+//! | 12 | its credential does not have five parts | `IncompleteSignatureException` |
 //! | 13 | the scope names another Region, service, terminator or day; all are named | `InvalidSignatureException` |
-//! | 14b | its session token is missing, superfluous or a different one | `UnrecognizedClientException` |
+//! | 14b | its session token is missing, not expected or not the right one | `UnrecognizedClientException` |
 //! | 14c | its session token has expired | `ExpiredTokenException` |
-//! | 15 | nobody has its access key id | `UnrecognizedClientException` |
+//! | 15 | there is no key with its access key id | `UnrecognizedClientException` |
 //! | 16 | the signature differs | `InvalidSignatureException` |
 //!
-//! The status is 403 where nothing else stands. Rules 7e and the second half of 8 are not of the chart; where
-//! they stand in the order is a guess.
+//! The status is 403 unless the table says otherwise. Rule 7e and the second half of rule 8 are not in the chart;
+//! their place in the order is a guess.
 
 #![cfg_attr(
     not(test),

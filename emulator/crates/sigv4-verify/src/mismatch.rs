@@ -1,4 +1,4 @@
-//! A signature that is not ours, and why.
+//! A signature that differs from the one we computed, and why.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,10 +7,10 @@ use crate::redaction::{REDACTED, is_secret_header, redact_secrets};
 use crate::shown::Shown;
 use crate::string_to_sign::StringToSign;
 
-/// Everything about a signature that differs from ours: the best debugging aid there is.
+/// Everything about a signature that differs from ours, for debugging.
 ///
-/// Both texts may hold the session token and other credentials, for which there is
-/// [`redacted`](Self::redacted); `Debug` prints that.
+/// Both canonical requests may hold the session token and other credentials. [`redacted`](Self::redacted) takes
+/// them out; `Debug` prints the redacted text.
 #[derive(Clone)]
 pub struct Mismatch {
     pub(crate) canonical_request: String,
@@ -39,13 +39,13 @@ impl Mismatch {
         &self.provided_signature
     }
 
-    /// Why they differ, or what it most likely is. `None`: the signature is right and was refused all the same.
+    /// Why the signatures differ, or the likeliest reason. `None`: the signature is right and was refused anyway.
     #[must_use]
     pub fn cause(&self) -> Option<&MismatchCause> {
         self.cause.as_ref()
     }
 
-    /// The same without what is secret in it, for whatever is kept.
+    /// A copy with its secrets redacted, for logs and journals.
     #[must_use]
     pub fn redacted(&self) -> Self {
         Self {
@@ -55,8 +55,8 @@ impl Mismatch {
         }
     }
 
-    /// The first line of the canonical request that the client has otherwise, where we found out what it
-    /// signed.
+    /// The first line in which the client's canonical request differs from ours; `None` if we could not find out
+    /// what the client signed.
     #[must_use]
     pub fn first_difference(&self) -> Option<LineDifference<'_>> {
         let theirs = self.signed_instead.as_deref()?;
@@ -84,10 +84,10 @@ impl fmt::Debug for Mismatch {
     }
 }
 
-/// A line of two canonical requests that differ.
+/// A line that differs between two canonical requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineDifference<'m> {
-    /// Its number, from one.
+    /// The line's number, counted from one.
     pub line: usize,
     /// What it should have been.
     pub ours: &'m str,
@@ -95,7 +95,7 @@ pub struct LineDifference<'m> {
     pub theirs: &'m str,
 }
 
-/// Why a signature differs. Prints as a sentence for the person who has to mend it.
+/// Why a signature differs. Prints as a sentence for the person who has to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MismatchCause {
@@ -107,15 +107,15 @@ pub enum MismatchCause {
     BodyDiffersFromDeclaredHash,
     /// The client signed the hash of no bytes although there is a body.
     SignedAsEmptyBody,
-    /// The body is signed chunk by chunk, which S3 alone understands.
+    /// The body is signed chunk by chunk, which only S3 understands.
     StreamingPayload(String),
     /// `x-amz-content-sha256` is neither a hash nor a word we know.
     UnrecognisedPayloadHash(String),
-    /// The client signed the path as it sent it, and not encoded once more.
+    /// The client signed the path as it sent it, without encoding it once more.
     PathNotEncodedTwice,
-    /// The client signed the query as it sent it, and not sorted and strictly encoded.
+    /// The client signed the query as it sent it, without sorting and strictly encoding it.
     QueryNotCanonical,
-    /// Both of these.
+    /// The client signed both path and query as it sent them.
     PathAndQueryAsSent,
     /// The client signed the host without its port.
     HostWithoutPort,
@@ -123,7 +123,7 @@ pub enum MismatchCause {
     SignedHeaderAbsent(String),
     /// The signature is not 64 lower-case hex digits.
     NotASignature,
-    /// Nothing else of the request explains it, so the client most likely has another secret for this access key id.
+    /// Nothing else explains it, so the client most likely has another secret for this access key id.
     AnotherSecret(String),
 }
 
@@ -187,7 +187,7 @@ impl fmt::Display for MismatchCause {
     }
 }
 
-/// Takes what is secret out of a canonical request: out of its header lines, and out of its query.
+/// Redacts the secrets in a canonical request: in its header lines and in its query.
 fn redact(canonical_request: &str) -> String {
     let lines = canonical_request
         .split('\n')

@@ -6,7 +6,7 @@ use std::fmt;
 /// What is wrong with a `%` escape. Prints as AWS's sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EscapeFault {
-    /// The text ends before both hex digits have come.
+    /// The text ends before the second hex digit.
     Incomplete,
     /// One of the two characters after the `%` is not a hex digit.
     IllegalHex([u8; 2]),
@@ -45,8 +45,8 @@ pub(crate) fn check_escapes(text: &[u8]) -> Result<(), EscapeFault> {
     Ok(())
 }
 
-/// Resolves every escape. An escape that is none stands for itself; [`check_escapes`] has refused those
-/// before.
+/// Decodes every escape. A `%` without two hex digits stays as it is, but [`check_escapes`] has already refused
+/// those.
 pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'%') {
         return Cow::Borrowed(text);
@@ -74,7 +74,7 @@ pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
-/// Writes `bytes`, each one outside `A-Za-z0-9-._~` as `%XX` with upper-case digits.
+/// Writes `bytes`, with each byte outside `A-Za-z0-9-._~` as `%XX` in upper-case digits.
 #[expect(
     clippy::indexing_slicing,
     reason = "the place was found in the rest, a half of a byte is less than sixteen, and the table has 256 places"

@@ -9,9 +9,9 @@ use crate::request_head::RequestHead;
 use crate::signed_headers::SignedHeaders;
 use crate::signed_request::SignatureForm;
 
-/// The parameter that is not part of what is signed, being the signature.
+/// The parameter that holds the signature and is therefore not signed itself.
 pub(crate) const X_AMZ_SIGNATURE: &str = "X-Amz-Signature";
-/// The session token, which some services leave out of what is signed.
+/// The session token, which some services do not include in what is signed.
 pub(crate) const X_AMZ_SECURITY_TOKEN: &str = "X-Amz-Security-Token";
 
 impl<'a> SignatureParameters<'a> {
@@ -24,13 +24,13 @@ impl<'a> SignatureParameters<'a> {
             return Err(SignatureError::MissingAuthenticationToken);
         }
 
-        // Rule 7c: of two alike, the first counts.
+        // Rule 7c: of two parameters with the same name, the first counts.
         let credential = parameter("X-Amz-Credential");
         let signature = parameter(X_AMZ_SIGNATURE);
         let signed_headers = parameter("X-Amz-SignedHeaders");
         let date = parameter("X-Amz-Date");
 
-        // Rule 7d: nothing is missing; all that is, is named at once.
+        // Rule 7d: nothing is missing. The error names everything that is.
         let missing = MissingParameters {
             credential: credential.is_none(),
             signature: signature.is_none(),
@@ -43,7 +43,7 @@ impl<'a> SignatureParameters<'a> {
             return Err(SignatureError::IncompletePresignedUrl { missing });
         };
 
-        // Rule 7e: the lifetime is a number of seconds, at most a week.
+        // Rule 7e: the lifetime is a whole number of seconds, from one second to a week.
         let expires = match parameter("X-Amz-Expires") {
             Some(text) => Some(parse_expires(&lossy(&text)).map_err(SignatureError::MalformedExpires)?),
             None => None,
@@ -62,7 +62,7 @@ impl<'a> SignatureParameters<'a> {
 /// What is wrong with `X-Amz-Expires`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiresFault {
-    /// It is no whole number.
+    /// It is not a whole number.
     NotANumber,
     /// It is less than one second.
     LessThanASecond,

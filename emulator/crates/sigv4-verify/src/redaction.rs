@@ -1,9 +1,9 @@
-//! Secrets of requests, taken out of any text that is kept.
+//! Redacts the secrets of requests in any text that is kept.
 //!
-//! A presigned URL carries its signature and, with temporary credentials, the session token in its query, and
-//! whoever has the URL has them. It turns up where it was sent to, in a `Referer`, inside a parameter of another
-//! URL, in a message; and its parameters can be written in many ways: `X-Amz-Security%2DToken`, twice encoded,
-//! in lower case, more than once. So names are compared as they read when every escape is resolved, in any case.
+//! A presigned URL carries its signature and, with temporary credentials, the session token in its query, so
+//! whoever has the URL has both. The URL turns up as a request target, in a `Referer`, inside a parameter of another
+//! URL or in a message. Its parameters can be written in many ways: as `X-Amz-Security%2DToken`, encoded twice, in
+//! lower case, more than once. So names are compared after every escape is decoded, and without regard to case.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use memchr::{memchr, memchr2};
 
 use crate::percent::hex_value;
 
-/// A text without the values of secret parameters; each is replaced by `[redacted]`.
+/// Replaces the value of each secret parameter in a text with `[redacted]`.
 ///
 /// A value ends at the next `&` or white space that is encoded no more often than the `=` before it, so an `&`
-/// inside the value does not end it. Where that is not enough to tell, rather too much is taken out.
+/// inside the value does not end it. In doubtful cases too much is redacted rather than too little.
 ///
 /// ```
 /// use sigv4_verify::redact_secrets;
@@ -35,7 +35,7 @@ use crate::percent::hex_value;
     reason = "each place was found in this text and is a boundary of characters"
 )]
 pub fn redact_secrets(text: &str) -> Cow<'_, str> {
-    // Most texts have no escapes and name nothing, which is found out faster.
+    // Most texts have no escapes and name no secret; checking that first is faster.
     if memchr(b'%', text.as_bytes()).is_none() && !names_a_secret(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
@@ -50,7 +50,7 @@ pub fn redact_secrets(text: &str) -> Cow<'_, str> {
             continue;
         }
         if bytes[separator] == b':' {
-            // As a header is written down.
+            // `Name: value`, as headers are written.
             at += bytes[at..].iter().take_while(|byte| **byte == b' ').count();
         }
         let times_encoded = characters[separator].times_encoded;
@@ -62,7 +62,7 @@ pub fn redact_secrets(text: &str) -> Cow<'_, str> {
         let length = characters[value..].iter().position(ends);
         at = length.map_or(characters.len(), |length| value + length);
         if at > value {
-            // What stands before and after a value is ASCII, so both ends lie between characters of the text.
+            // The bytes before and after a value are ASCII, so both ends lie on character boundaries.
             redacted.push_str(&text[copied..characters[value - 1].end]);
             redacted.push_str(REDACTED);
             copied = characters.get(at).map_or(text.len(), |character| character.start);
@@ -80,18 +80,18 @@ pub(crate) fn is_secret_header(name: &str) -> bool {
     SECRET_HEADERS.contains(&name)
 }
 
-/// A byte of a text whose escapes are resolved.
+/// A byte of a text whose escapes are decoded.
 #[derive(Clone, Copy)]
 struct Character {
     /// In lower case.
     byte: u8,
     times_encoded: usize,
-    /// Where it stands in the text as written.
+    /// Its place in the text as written, in bytes.
     start: usize,
     end: usize,
 }
 
-/// Resolves escapes until there are none: `%252D` is `-`.
+/// Decodes escapes until none are left: `%252D` becomes `-`.
 fn resolve_escapes(text: &[u8]) -> Vec<Character> {
     let mut resolved: Vec<Character> = Vec::with_capacity(text.len());
     for (start, byte) in text.iter().enumerate() {
@@ -101,7 +101,7 @@ fn resolve_escapes(text: &[u8]) -> Vec<Character> {
             start,
             end: start + 1,
         });
-        // What an escape stands for can be the end of another one.
+        // A decoded character can be the end of another escape.
         while let [.., percent, high, low] = resolved[..]
             && percent.byte == b'%'
             && let (Some(high_value), Some(low_value)) = (hex_value(high.byte), hex_value(low.byte))
@@ -137,7 +137,7 @@ fn names_a_secret(text: &[u8]) -> bool {
     false
 }
 
-/// Where the next character stands that can part a name from its value.
+/// The place of the next character that can separate a name from its value.
 fn next_separator(text: &[u8], from: usize) -> Option<usize> {
     let position = memchr2(b'=', b':', text.get(from..)?)?;
     Some(from + position)
@@ -145,7 +145,7 @@ fn next_separator(text: &[u8], from: usize) -> Option<usize> {
 
 /// Whether a text ends with the name of a secret, in any case.
 fn ends_with_a_secret(text: &[u8]) -> bool {
-    // Most names end otherwise, which is found out faster.
+    // Most names end in other letters; checking that first is faster.
     if !text.last_chunk().is_some_and(is_end_of_a_secret) {
         return false;
     }
@@ -154,7 +154,7 @@ fn ends_with_a_secret(text: &[u8]) -> bool {
     SECRET_PARAMETERS.iter().any(|secret| {
         let end = name.len().checked_sub(secret.len());
         end.and_then(|end| name.split_at_checked(end))
-            // What stands before `x-amz-` can belong to the name as well, and it is a secret's all the same.
+            // A name that ends with `x-amz-…` counts as well, whatever comes before.
             .filter(|(before, _)| before.is_empty() || secret.starts_with("x-amz-"))
             .is_some_and(|(_, name)| name.eq_ignore_ascii_case(secret.as_bytes()))
     })
@@ -172,7 +172,7 @@ fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// Parameters whose value nobody but the two ends may know, in lower case: those of signature version 4, of the
+/// Parameters whose values only the client and AWS may know, in lower case: those of Signature Version 4, of the
 /// versions before it, and of AWS STS (API reference, the requests of its actions).
 const SECRET_PARAMETERS: [&str; 10] = [
     "x-amz-security-token",
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn escapes_of_escapes_cost_no_more_than_their_length() {
-        // Resolved one round after the other these would take a thousand million steps.
+        // Decoded in one pass per level, these would take a billion steps.
         let nested = format!("%{}2DX-Amz-Signature=hush", "25".repeat(200_000));
         assert!(redact_secrets(&nested).ends_with("X-Amz-Signature=[redacted]"));
     }

@@ -1,4 +1,4 @@
-//! The date of a request, in the one spelling that can be signed.
+//! The date of a request, in the only format that can be signed.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-/// A date in ISO 8601's basic format, `20261123T033447Z`. Prints as such.
+/// A date in ISO 8601's basic format, `20261123T033447Z`, which it also prints as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestDate {
     timestamp: Timestamp,
@@ -14,7 +14,7 @@ pub struct RequestDate {
 }
 
 impl RequestDate {
-    /// Reads `YYYYMMDD'T'HHMMSS'Z'`, and nothing else.
+    /// Reads `YYYYMMDD'T'HHMMSS'Z'`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text: [u8; 16] = text.as_bytes().try_into().ok()?;
@@ -68,7 +68,7 @@ impl fmt::Debug for RequestDate {
     }
 }
 
-/// A moment in the spelling of [`RequestDate`], for AWS's sentences about expiry.
+/// A moment in the format of [`RequestDate`], for AWS's messages about expiry.
 pub(crate) struct BasicIso8601(pub(crate) Timestamp);
 
 impl fmt::Display for BasicIso8601 {

@@ -16,7 +16,7 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// A head. Header names may be in any case; repeated headers stand in wire order.
+    /// A head. Header names may be in any case; repeated headers must be in wire order.
     pub fn new(
         method: &'a str,
         target: RequestTarget<'a>,
@@ -47,8 +47,8 @@ impl<'a> RequestHead<'a> {
         &self.headers
     }
 
-    /// The first header of that name, blanks around its value removed.
-    // AWS counts the first of several (scratchstack-aws-signature, "AWS Auth Error Ordering", rule 6a).
+    /// The value of the first header of that name, without the blanks around it.
+    // AWS uses the first of several (scratchstack-aws-signature, "AWS Auth Error Ordering", rule 6a).
     pub(crate) fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.header_values(name).next().map(<[u8]>::trim_ascii)
     }
@@ -63,7 +63,7 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// Header values stay out: an `Authorization` may hold a bearer token, a session token is a secret.
+/// Leaves out header values: an `Authorization` may hold a bearer token, and a session token is a secret.
 impl fmt::Debug for RequestHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")

@@ -1,15 +1,15 @@
 //! The request target as it came over the wire.
 //!
 //! SigV4 signs an encoding *of the encoding*: a client sends `/tags/arn%3Aaws` and signs `/tags/arn%253Aaws`.
-//! So the raw bytes must reach us; a path that was decoded, or decoded and encoded again, cannot be verified
-//! any more.
+//! So the raw bytes must reach us; a path that was decoded, or decoded and encoded again, can no longer be
+//! verified.
 
 use std::borrow::Cow;
 
 use crate::error::{PathFault, SignatureError};
 use crate::percent;
 
-/// A request target whose path stays below the root and whose escapes are all whole.
+/// A request target whose path stays below the root and whose escapes are all complete.
 ///
 /// ```
 /// use sigv4_verify::RequestTarget;
@@ -28,7 +28,7 @@ impl<'a> RequestTarget<'a> {
     /// Checks the raw target, the bytes between the method and the HTTP version.
     ///
     /// # Errors
-    /// Rules 1 and 4 of the [crate's list](crate#the-order-of-checks).
+    /// If rule 1 or 4 of the [crate's list](crate#the-order-of-checks) is broken.
     #[expect(
         clippy::indexing_slicing,
         reason = "the place is that of a question mark that was found in the target"
@@ -40,10 +40,10 @@ impl<'a> RequestTarget<'a> {
         };
         let target = Self { path, query };
 
-        // Rule 1: the path has whole escapes and stays below the root.
+        // Rule 1: the path has complete escapes and stays below the root.
         target.check_path().map_err(SignatureError::MalformedPath)?;
 
-        // Rule 4: the query has whole escapes.
+        // Rule 4: the query has complete escapes.
         for (name, value) in target.raw_pairs() {
             percent::check_escapes(name).map_err(SignatureError::MalformedQueryString)?;
             percent::check_escapes(value).map_err(SignatureError::MalformedQueryString)?;
@@ -64,7 +64,7 @@ impl<'a> RequestTarget<'a> {
     }
 
     /// The decoded value of the first query parameter of that name.
-    // AWS counts the first of several (scratchstack-aws-signature, "AWS Auth Error Ordering", rule 7c).
+    // AWS uses the first of several (scratchstack-aws-signature, "AWS Auth Error Ordering", rule 7c).
     pub(crate) fn query_parameter(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         self.raw_pairs()
             .find(|(raw_name, _)| percent::decode(raw_name).as_ref() == name.as_bytes())
@@ -108,8 +108,8 @@ impl<'a> RequestTarget<'a> {
         if self.query.is_empty() {
             return;
         }
-        // All names and values are written one after the other into one text, and the pairs sorted by where
-        // they stand.
+        // All names and values are written one after the other into one buffer; what is sorted are the pairs of their
+        // ranges.
         let mut text = Vec::with_capacity(self.query.len() + self.query.len() / 4);
         let mut pairs = Vec::with_capacity(16);
         for (name, value) in self.raw_pairs() {
@@ -120,7 +120,7 @@ impl<'a> RequestTarget<'a> {
             let start = text.len();
             percent::encode_into(&mut text, &name);
             let middle = text.len();
-            // Guess: a literal `+` is the character `+`, not a blank. The SDKs send `%2B` and `%20`.
+            // Guess: a literal `+` is the character `+`, not a space. The SDKs send `%2B` and `%20`.
             percent::encode_into(&mut text, &percent::decode(value));
             pairs.push((start..middle, middle..text.len()));
         }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 /// A value in a message: its first [`SHOWN_CHARACTERS_MAX`] characters, and `…` if there are more.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
-/// Characters of a value that a message repeats.
+/// The most characters of a value that a message repeats.
 // Guess: how much of a value AWS repeats is not known.
 pub(crate) const SHOWN_CHARACTERS_MAX: usize = 1_024;
 

@@ -12,7 +12,7 @@ pub(crate) struct SignedHeaders<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Order {
-    /// As every SDK lists them; no name can be there twice.
+    /// Strictly ascending, as every SDK lists them, so no name is there twice.
     Ascending,
     Other,
 }
@@ -37,7 +37,7 @@ impl<'a> SignedHeaders<'a> {
         &self.line
     }
 
-    /// Each name once. A list that names one header many times must not make us write its value as often.
+    /// Each name once: a list that names one header many times must not make us write its value as many times.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let order = self.order;
         let mut seen = HashSet::new();
@@ -54,7 +54,7 @@ impl<'a> SignedHeaders<'a> {
             .any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    /// Rule 8 asks for this: a signature is good for one host only.
+    /// Whether the host is signed. Rule 8 requires it: a signature is valid for one host only.
     pub(crate) fn cover_host(&self) -> bool {
         self.contains("host") || self.contains(AUTHORITY)
     }
@@ -64,5 +64,5 @@ fn is_separator(byte: &u8) -> bool {
     *byte == b';'
 }
 
-/// The name of the host in HTTP/2, which AWS takes in its place.
+/// HTTP/2's name for the host, which AWS accepts instead of `host`.
 pub(crate) const AUTHORITY: &str = ":authority";

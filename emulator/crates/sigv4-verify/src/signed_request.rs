@@ -43,16 +43,16 @@ pub enum SignatureForm {
 }
 
 impl<'a> SignedRequest<'a> {
-    /// Reads and checks all that can be checked before the key is known and the body has come.
+    /// Reads and checks everything that can be checked before the key is known and the body has arrived.
     ///
     /// # Errors
-    /// Rules 5 to 13 of the [crate's list](crate#the-order-of-checks), the first that is broken.
+    /// The first of rules 5 to 13 of the [crate's list](crate#the-order-of-checks) that is broken.
     pub fn parse(
         head: RequestHead<'a>,
         expected: &Expectation<'_>,
         now: Timestamp,
     ) -> Result<Self, SignatureError> {
-        // Rule 5: there is an Authorization header or an X-Amz-Algorithm parameter, and not both.
+        // Rule 5: there is an Authorization header or an X-Amz-Algorithm parameter, but not both.
         let algorithm = head.target().query_parameter("X-Amz-Algorithm");
         let parameters = match (head.header("authorization"), algorithm) {
             (None, None) => return Err(SignatureError::MissingAuthenticationToken),
@@ -114,13 +114,13 @@ impl<'a> SignedRequest<'a> {
         })
     }
 
-    /// The access key id, under which the key is to be looked up.
+    /// The access key id, for looking up the key.
     #[must_use]
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// Day, Region and service the request was signed for.
+    /// The day, Region and service the request was signed for.
     #[must_use]
     pub fn scope(&self) -> &CredentialScope<'a> {
         &self.scope
@@ -138,20 +138,20 @@ impl<'a> SignedRequest<'a> {
         self.form
     }
 
-    /// The session token the request brought. A secret, not to be logged.
+    /// The session token of the request: a secret, not to be logged.
     #[must_use]
     pub fn session_token(&self) -> Option<&[u8]> {
         self.session_token.as_deref()
     }
 
-    /// What the request says of its body's hash.
+    /// What the request says about the hash of its body.
     #[must_use]
     pub fn payload_hash(&self) -> PayloadHash<'a> {
         self.payload_hash
     }
 }
 
-/// Signature and session token stay out.
+/// Leaves out the signature and the session token.
 impl fmt::Debug for SignedRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedRequest")
@@ -177,8 +177,8 @@ fn unsigned_amz_header<'a>(
             name.get(..6)
                 .is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-amz-"))
                 && !name.eq_ignore_ascii_case("x-amz-security-token")
-                // Its value stands in the canonical request, and is held against the body, whether the header is signed or
-                // not. aws-requests-auth sends it unsigned, and AWS is reported to take that.
+                // Its value is part of the canonical request and is compared with the body, whether the header is
+                // signed or not. aws-requests-auth sends it unsigned, and AWS is reported to accept that.
                 && !name.eq_ignore_ascii_case("x-amz-content-sha256")
                 && !signed_headers.contains(name)
         }),
@@ -192,8 +192,8 @@ fn check_age(
     clock_skew_max: Duration,
     now: Timestamp,
 ) -> Result<(), SignatureError> {
-    // Dates of requests have no fraction. Without one in `now` the limit is met exactly, and AWS's sentence
-    // adds up.
+    // Dates of requests have no fraction of a second. With none in `now` either, the limit is exact and the times in
+    // AWS's message add up.
     let now = Timestamp::from_second(now.as_second()).expect("a moment without its fraction is a moment");
     let age = now.duration_since(date.timestamp());
     let lifetime = match form {

@@ -10,7 +10,7 @@ use crate::credential::{CredentialScope, TERMINATOR};
 use crate::hex::Hex;
 use crate::request_date::RequestDate;
 
-/// What is signed in the end. Prints as the text itself.
+/// The text that is signed in the end. Prints as that text.
 #[derive(Clone)]
 pub struct StringToSign<'a> {
     date: RequestDate,
@@ -85,7 +85,7 @@ impl fmt::Debug for StringToSign<'_> {
     }
 }
 
-/// The key that is good for one day, one Region and one service.
+/// The signing key, which is valid for one day, one Region and one service.
 #[derive(Clone)]
 pub(crate) struct SigningKey(hmac::Key);
 

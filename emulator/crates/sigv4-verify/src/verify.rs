@@ -1,4 +1,4 @@
-//! Rule 16: the signature is ours.
+//! Rule 16: the signature is the one we compute.
 
 use ring::digest;
 use subtle::ConstantTimeEq;
@@ -21,14 +21,14 @@ pub struct Verified {
     payload: PayloadBinding,
 }
 
-/// How far a signature vouches for the body.
+/// Whether a signature covers the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadBinding {
     /// The body is the one that was signed.
     Signed,
-    /// The request declared `UNSIGNED-PAYLOAD`: any body will do.
+    /// The request declared `UNSIGNED-PAYLOAD`: any body matches.
     DeclaredUnsigned,
-    /// The client signed `UNSIGNED-PAYLOAD` and did not say so: any body will do.
+    /// The client signed `UNSIGNED-PAYLOAD` without declaring it: any body matches.
     UndeclaredUnsigned,
 }
 
@@ -48,13 +48,13 @@ impl std::fmt::Display for Warning {
 }
 
 impl Verified {
-    /// How far the signature vouches for the body.
+    /// Whether the signature covers the body.
     #[must_use]
     pub fn payload(&self) -> PayloadBinding {
         self.payload
     }
 
-    /// What was let through that AWS would most likely have refused.
+    /// What was accepted although AWS would most likely have refused it.
     #[must_use]
     pub fn warning(&self) -> Option<Warning> {
         match self.payload {
@@ -65,11 +65,11 @@ impl Verified {
 }
 
 impl SignedRequest<'_> {
-    /// Compares the signature with the one this key gives this request and this body.
+    /// Compares the signature with the one that this key produces for this request and this body.
     ///
     /// # Errors
-    /// Rule 16 of the [crate's list](crate#the-order-of-checks): [`SignatureError::SignatureDoesNotMatch`],
-    /// and nothing else.
+    /// [`SignatureError::SignatureDoesNotMatch`] if rule 16 of the [crate's list](crate#the-order-of-checks) is
+    /// broken, and nothing else.
     pub fn verify(
         &self,
         key: &ActiveKey<'_>,
@@ -79,7 +79,7 @@ impl SignedRequest<'_> {
         let attempt = Attempt::new(self, key);
         let hash_line = Hex::of(body_sha256);
 
-        // Rule 16: the signature is the one this key gives this request.
+        // Rule 16: the signature is the one that this key produces for this request.
         let (line, binding) = match self.payload_hash {
             PayloadHash::Implied => (hash_line.as_bytes(), Some(PayloadBinding::Signed)),
             // The declared text is what the client signed, and may be in upper case.
@@ -89,7 +89,7 @@ impl SignedRequest<'_> {
             PayloadHash::Unsigned if unsigned.declared == DeclaredUnsignedPayload::Accept => {
                 (UNSIGNED_PAYLOAD, Some(PayloadBinding::DeclaredUnsigned))
             }
-            // Guess: whatever else the header says, the answer is that of a wrong hash.
+            // Guess: whatever else the header says, AWS answers as for a wrong hash.
             PayloadHash::Declared(_)
             | PayloadHash::Unsigned
             | PayloadHash::Streaming(_)
@@ -113,17 +113,17 @@ impl SignedRequest<'_> {
         )))
     }
 
-    /// What `x-amz-content-sha256` says, letter by letter.
+    /// The value of `x-amz-content-sha256`, exactly as sent.
     pub(crate) fn declared_payload_line(&self) -> &[u8] {
         self.head.header("x-amz-content-sha256").unwrap_or_default()
     }
 }
 
-/// One request and one key, to be tried with this and that payload line.
+/// One request and one key, to be tried with different payload lines.
 pub(crate) struct Attempt<'r> {
     pub(crate) request: &'r SignedRequest<'r>,
     signing_key: SigningKey,
-    /// `None` if it is no signature at all.
+    /// `None` if it is not a signature at all.
     pub(crate) provided: Option<[u8; 32]>,
 }
 
