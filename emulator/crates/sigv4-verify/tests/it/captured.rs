@@ -12,7 +12,7 @@ use sigv4_verify::{
 
 use crate::support::{Endpoint, Request, SECRET};
 
-/// They sign `UNSIGNED-PAYLOAD` and do not say so.
+/// They sign `UNSIGNED-PAYLOAD` without declaring it.
 const UNDECLARED: [&str; 2] = ["rust-detect-file", "rust-detect-stream"];
 
 struct Captured {
@@ -52,7 +52,7 @@ impl Captured {
         }
     }
 
-    /// An endpoint that stands at the moment of the request, and has issued the token the request brings.
+    /// An endpoint whose clock shows the request's date and that has issued the request's session token.
     fn endpoint(&self) -> Endpoint {
         let date = self.request.header("x-amz-date").unwrap();
         let now: Timestamp = date.parse().unwrap();
@@ -146,7 +146,7 @@ fn our_canonical_requests_are_those_of_the_clients() {
             "{}",
             case.name
         );
-        // The two that do not declare it sign another last line than we expect.
+        // The two undeclared ones sign a different last line than we expect.
         let expected = match UNDECLARED.contains(&case.name.as_str()) {
             true => case.canonical_request.rsplit_once('\n').unwrap().0,
             false => &case.canonical_request,

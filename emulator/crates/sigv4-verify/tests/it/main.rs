@@ -1,4 +1,4 @@
-//! Tests of the whole crate through its public face.
+//! Tests of the whole crate through its public API.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as loudly as tests")]
 
 mod captured;

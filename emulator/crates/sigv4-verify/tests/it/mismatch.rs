@@ -1,4 +1,4 @@
-//! A refusal names its cause, where the cause is one of those that clients are known for.
+//! A refusal names its cause if the cause is a known mistake of clients.
 
 use sigv4_verify::{
     DeclaredUnsignedPayload, MismatchCause, PayloadBinding, UndeclaredUnsignedPayload, UnsignedPayloads,
@@ -166,7 +166,7 @@ fn a_declared_hash_must_be_that_of_the_body() {
     );
 }
 
-/// A client that signs the hash of the body and declares another one is refused although its signature is
+/// A client that signs the hash of the body but declares another one is refused although its signature is
 /// right.
 #[test]
 fn a_wrong_declared_hash_is_refused_even_when_the_right_one_was_signed() {
@@ -273,7 +273,7 @@ fn http_2_signers_may_call_the_host_authority() {
     assert!(verified.is_ok(), "{verified:?}");
 }
 
-/// The value of a header must not be written as often as a list repeats its name.
+/// The value of a header must be written once, however often the list repeats its name.
 #[test]
 fn a_header_listed_many_times_is_written_once() {
     let mut request = request("/", "", "POST\n/\n", EMPTY);

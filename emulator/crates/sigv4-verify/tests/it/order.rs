@@ -173,7 +173,7 @@ const RULE_7: [Fault; 3] = [
     },
 ];
 
-/// The last, a wrong signature, is there in any case.
+/// The last fault, a wrong signature, is always there.
 const RULES_8_TO_16: [Fault; 9] = [
     Fault {
         rule: "8",
@@ -248,7 +248,7 @@ fn of_two_faults_of_a_presigned_url_the_first_in_the_list_is_answered() {
     check(&faults, Pieces::in_query);
 }
 
-/// Guards the table above: each fault alone must give its own answer, or the pairs prove nothing.
+/// Guards the table above: unless each fault alone gives its own answer, the pairs prove nothing.
 #[test]
 fn every_fault_alone_has_its_own_answer() {
     for (rule, receive) in [

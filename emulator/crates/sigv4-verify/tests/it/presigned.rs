@@ -10,7 +10,7 @@ const HEAD: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
                     &X-Amz-Credential=AKIDEXAMPLE%2F20261123%2Fus-east-1%2Flookoutvision%2Faws4_request\
                     &X-Amz-Date=20261123T033454Z";
 
-/// A URL that is good for so many seconds. Its path holds an ARN, so it is signed encoded twice.
+/// A URL that is valid for `expires` seconds. Its path holds an ARN, so the path is signed encoded twice.
 fn presigned(expires: &str) -> Request {
     let canonical = format!(
         "GET\n/2020-11-20/tags/arn%253Aaws%253Alookoutvision\n\

@@ -1,4 +1,4 @@
-//! What AWS's own signer signs we accept; whatever is changed after that we refuse; no bytes make us panic.
+//! We accept what AWS's own signer signs, refuse whatever is changed after that, and panic on no bytes.
 
 use std::time::{Duration, SystemTime};
 
@@ -78,7 +78,7 @@ impl Draft {
         if self.form == Form::Query {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = Some(Duration::from_secs(60));
-            // In a URL the signer puts no such header, so the client has to declare it.
+            // The signer adds no such header to a presigned request, so the client has to.
             if self.payload != Payload::Implied {
                 request.set_header("x-amz-content-sha256", Some(&self.payload_line()));
             }
@@ -128,7 +128,7 @@ impl Draft {
     }
 }
 
-/// As a client encodes what it puts into a URL.
+/// Encodes bytes as a client does in a URL.
 fn encode(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -209,7 +209,7 @@ fn draft() -> impl Strategy<Value = Draft> {
         })
 }
 
-/// What somebody may do to a request on its way, or to the key at its end.
+/// A change to a request on its way, or to the key of the receiver.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Method,
@@ -246,7 +246,7 @@ const CHANGES: [Change; 14] = [
 ];
 
 impl Change {
-    /// Makes the change, or says that there is nothing to change.
+    /// Makes the change; `None` if there is nothing to change.
     fn make(self, draft: &Draft, request: &mut Request, endpoint: &mut Endpoint) -> Option<()> {
         match self {
             Self::Method => request.method.push('X'),
@@ -325,7 +325,7 @@ impl Change {
     }
 }
 
-/// A header of the draft, signed for no other reason than that it is there.
+/// Whether it is a header of the draft that no rule requires to be signed.
 fn is_custom(name: &str) -> bool {
     name.starts_with("x-") && !name.starts_with("x-amz-")
 }
@@ -373,7 +373,7 @@ proptest! {
         receive(&method, &target, &headers, second);
     }
 
-    /// As before, with bytes that get further.
+    /// As before, with bytes that pass more of the checks.
     #[test]
     fn no_pieces_of_a_signature_make_us_panic(
         pieces in vec(select(PIECES.to_vec()), 0..12),
@@ -416,7 +416,7 @@ const PIECES: [&str; 14] = [
     "%00",
 ];
 
-/// All the checks on any bytes whatever; the answer does not matter.
+/// Runs all checks on any bytes; the answer does not matter.
 fn receive(method: &str, target: &[u8], headers: &[(&str, Vec<u8>)], second: i64) {
     let Ok(target) = RequestTarget::parse(target) else {
         return;

@@ -230,7 +230,7 @@ fn rule_8_the_hash_of_the_body_need_not_be_signed() {
     let mut request = request();
     request.set_header("X-Amz-Content-Sha256", Some(&hex(&sha256(b""))));
     assert!(endpoint().receive(&request).is_ok());
-    // It is read all the same.
+    // It is still read.
     request.set_header("X-Amz-Content-Sha256", Some(&"0".repeat(64)));
     assert!(endpoint().receive(&request).is_err());
 }
@@ -518,7 +518,7 @@ fn a_value_in_a_message_is_cut_after_1024_characters() {
                 "{} characters: {text:.200}",
                 text.len()
             );
-            // What was cut shows that it was.
+            // A text that was cut is marked as cut.
             let run = text.matches('é').count().max(text.matches('a').count());
             assert!(run < 1_000 || text.contains('…'), "{text:.200}");
         }

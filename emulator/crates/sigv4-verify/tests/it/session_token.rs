@@ -1,4 +1,4 @@
-//! Temporary credentials: services differ on whether the token is signed, so both must do.
+//! Temporary credentials: services differ on whether the token is signed, so both ways must be accepted.
 
 use sigv4_verify::{AccessKey, SecretAccessKey, SessionToken};
 

@@ -25,7 +25,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A request without a body. Headers are written as on the wire, one a line.
+    /// A request without a body. Headers are written as on the wire, one per line.
     pub(crate) fn new(method: &str, target: &str, headers: &str) -> Self {
         let headers = headers.lines().map(|line| {
             let (name, value) = line.split_once(": ").unwrap();
@@ -87,7 +87,7 @@ impl Request {
     }
 }
 
-/// Who receives a request.
+/// The receiver of requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) expected: Expectation<'static>,
@@ -97,7 +97,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// One that knows [`ACCESS_KEY_ID`] as a long-term key and stands at the given moment.
+    /// One that knows [`ACCESS_KEY_ID`] as a long-term key and whose clock shows `now`.
     pub(crate) fn at(now: &str) -> Self {
         Self {
             expected: Expectation::for_service("lookoutvision"),
@@ -127,7 +127,7 @@ impl Endpoint {
         }
     }
 
-    /// What the client is told: status, error type, message.
+    /// What the client is sent: status, error type, message.
     #[track_caller]
     pub(crate) fn refusal(&self, request: &Request) -> (u16, Option<&'static str>, Option<String>) {
         let error = self.receive(request).expect_err("the request is refused");
@@ -143,7 +143,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
         .unwrap()
 }
 
-/// The signature of a canonical request, written down once more and independently.
+/// The signature of a canonical request, implemented a second time and independently.
 pub(crate) fn sign(canonical_request: &str, date: &str) -> String {
     let day = &date[..8];
     let scope = format!("{day}/us-east-1/lookoutvision/aws4_request");
