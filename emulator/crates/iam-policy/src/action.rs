@@ -94,10 +94,10 @@ pub(crate) struct ActionPattern {
 enum ActionParts {
     /// `*` alone: everything.
     Every,
-    /// A prefix without wildcards. An action has one colon, so the wildcards of the name cannot reach past
-    /// it, and prefix and name are matched in one go.
+    /// A prefix without wildcards. An action has one colon, so the wildcards of the name cannot match across
+    /// it, and prefix and name are matched together.
     Whole(Pattern),
-    /// A prefix with wildcards, which must not reach past the colon.
+    /// A prefix with wildcards, which must not match across the colon.
     Split { service: Pattern, name: Pattern },
 }
 

@@ -1,8 +1,8 @@
 //! Amazon Resource Names, cut into their six parts.
 //!
 //! `arn:partition:service:region:account:resource`. The sixth part is everything after the fifth colon
-//! and may hold further colons and slashes. Patterns are matched part by part, so the cuts are made once,
-//! when the ARN is read.
+//! and may hold further colons and slashes. Patterns are matched part by part, so an ARN is split once,
+//! when it is read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -78,7 +78,7 @@ pub(crate) fn split(text: &str) -> Option<[&str; ARN_PARTS]> {
     let [before_colons @ .., last] = &mut parts;
     *last = text;
     for part in before_colons {
-        // Parts are short: looking at each byte takes less than what `str::find` does to look at many at once.
+        // Parts are short: looking at each byte is faster than `str::find`, which is made for long texts.
         let colon = last.bytes().position(|byte| byte == b':')?;
         *part = last.get(..colon)?;
         *last = last.get(colon + 1..)?;

@@ -2,8 +2,8 @@
 //!
 //! Keys compare without regard to case, the tag key after the slash included (IAM User Guide, *Condition*
 //! and *AWS global condition context keys*); values keep their case. A context is built for every request,
-//! so it borrows what it can, and a key is found by a hash of its folded name that policies computed when
-//! they were loaded.
+//! so it borrows what it can. A key is found by a hash of its folded name; policies compute the hashes of their
+//! keys when they are loaded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +31,7 @@ impl<'a> ContextKey<'a> {
 
 impl PartialEq for ContextKey<'_> {
     fn eq(&self, other: &Self) -> bool {
-        // Most keys are written the same way in policy and request; then their bytes are equal.
+        // Most keys are written the same way in the policy and the request, so their bytes are equal.
         self.hash == other.hash && (self.name == other.name || eq_folded(&self.name, &other.name))
     }
 }
@@ -77,9 +77,9 @@ impl<'a> Values<'a> {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestContext<'a> {
-    /// The keys' hashes, side by side, because every condition of every statement scans them.
+    /// The hashes of the keys, in a list of their own because every condition of every statement scans them.
     hashes: Vec<u64>,
-    /// INVARIANT: as many as hashes, in the same order.
+    /// INVARIANT: as many entries as hashes, in the same order.
     entries: Vec<(ContextKey<'a>, Values<'a>)>,
 }
 
@@ -97,12 +97,12 @@ impl<'a> RequestContext<'a> {
         }
     }
 
-    /// Sets a key to one value; replaces what it had.
+    /// Sets a key to one value, replacing the values it had.
     pub fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         self.set(ContextKey::new(key), Values::One([value.into()]));
     }
 
-    /// Sets a key to a list of values; replaces what it had. An empty list counts as absent
+    /// Sets a key to a list of values, replacing the values it had. A key with an empty list counts as absent
     /// (IAM User Guide, *Single-valued vs. multivalued context keys*).
     pub fn insert_all<V: Into<Cow<'a, str>>>(
         &mut self,
@@ -115,7 +115,7 @@ impl<'a> RequestContext<'a> {
         );
     }
 
-    /// Removes a key; says whether it was there.
+    /// Removes a key; returns whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         let Some(index) = self.position(&ContextKey::new(key)) else {
             return false;
@@ -199,7 +199,7 @@ pub(crate) fn is_multivalued(key: &str) -> bool {
         .any(|multivalued| eq_folded(multivalued, key))
 }
 
-/// Whether two texts are equal when case is disregarded.
+/// Whether two texts are equal, ignoring case.
 pub(crate) fn eq_folded(left: &str, right: &str) -> bool {
     if left.is_ascii() && right.is_ascii() {
         return left.eq_ignore_ascii_case(right);
@@ -207,7 +207,7 @@ pub(crate) fn eq_folded(left: &str, right: &str) -> bool {
     folded(left).eq(folded(right))
 }
 
-/// Whether a text begins with `start` when case is disregarded.
+/// Whether a text begins with `start`, ignoring case.
 pub(crate) fn starts_with_folded(text: &str, start: &str) -> bool {
     let mut text = folded(text);
     folded(start).all(|character| text.next() == Some(character))
@@ -218,8 +218,8 @@ pub(crate) fn folded(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_lowercase)
 }
 
-/// FNV-1a over the folded name: a handful of instructions per byte, and the names are short. A collision
-/// costs one comparison of names, never a wrong answer.
+/// FNV-1a over the folded name: a few instructions per byte, and the names are short. A collision costs one
+/// comparison of names and never gives a wrong answer.
 fn folded_hash(name: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

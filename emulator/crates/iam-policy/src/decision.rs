@@ -1,4 +1,4 @@
-//! Decisions: what was decided, by which statement or for want of which, and AWS's sentence for a refusal.
+//! Decisions: what was decided, by which statement or in which layer, and AWS's message for a refusal.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::document::PolicyType;
 use crate::resource::Resource;
 use crate::statement::Sid;
 
-/// What becomes of a request; the names are those of IAM's policy simulator.
+/// The decision about a request; the names are those of IAM's policy simulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Decision {
@@ -53,13 +53,13 @@ pub enum Layer {
     ServiceControl,
     /// The VPC endpoint's policy
     VpcEndpoint,
-    /// The resource's own policy: what a caller from another account would need
+    /// The resource's own policy, which a caller from another account would need
     ResourceBased,
     /// The policies of the user or role
     Identity,
     /// The permissions boundary
     PermissionsBoundary,
-    /// The policies given when the session was made
+    /// The policies passed when the session was created
     Session,
     /// The role's trust policy
     RoleTrust,
@@ -120,7 +120,7 @@ impl From<PolicyType> for Layer {
 pub struct DecidedBy {
     /// The type of its document.
     pub policy_type: PolicyType,
-    /// The document's place among those of its type, from zero; levels are counted through.
+    /// The document's place among those of its type, from zero; the count runs across levels.
     pub policy: usize,
     /// The statement's place in the document, from zero.
     pub statement: usize,
@@ -145,18 +145,18 @@ impl fmt::Display for DecidedBy {
 /// The outcome of an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evaluation {
-    /// What becomes of the request.
+    /// The decision.
     pub decision: Decision,
     /// The denying statement; or, when all layers allow, the allowing statement of the first of endpoint,
-    /// trust, identity, boundary, session and service control policies that has one. Nothing decides an implicit
-    /// deny, nor a request that no policy speaks about.
+    /// trust, identity, boundary, session and service control policies that has one. `None` for an implicit deny,
+    /// and for a request that no layer has a policy for.
     pub decided_by: Option<DecidedBy>,
     /// The layer that denied; `None` when the request is allowed.
     pub layer: Option<Layer>,
 }
 
 impl Evaluation {
-    /// AWS's sentence for a refused request; `None` when it is allowed.
+    /// AWS's message for a refused request; `None` when it is allowed.
     ///
     /// `principal_arn` is the user's ARN, or the session's for a role. The form is that of the IAM User
     /// Guide, *Troubleshoot access denied error messages*; `on resource:` is left out when the action has
@@ -177,7 +177,7 @@ impl Evaluation {
         ))
     }
 
-    /// The end of that sentence, which says why; `None` when the request is allowed.
+    /// The end of that message, which says why; `None` when the request is allowed.
     pub fn denial_reason(&self, action: &Action) -> Option<String> {
         let layer = self.layer?;
         match self.decision {

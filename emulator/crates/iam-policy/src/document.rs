@@ -1,4 +1,4 @@
-//! Policy documents: parsed once, checked whole, shared without copying.
+//! Policy documents: parsed once, checked as a whole, shared without copying.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,18 +21,18 @@ pub enum PolicyType {
     Identity,
     /// A user or role, as its permissions boundary
     PermissionsBoundary,
-    /// A session, given when it was made
+    /// A session, passed when it was created
     Session,
-    /// An organization's root, unit or account, bounding its principals
+    /// An organization's root, unit or account, limiting its principals
     ServiceControl,
-    /// An organization's root, unit or account, bounding its resources
+    /// An organization's root, unit or account, limiting its resources
     ResourceControl,
     /// A role, saying who may assume it
     RoleTrust,
 }
 
 impl PolicyType {
-    /// Whether documents of this type say in each statement whom it is about.
+    /// Whether the statements of documents of this type have a `Principal` or `NotPrincipal`.
     pub fn has_principal(self) -> bool {
         matches!(self, Self::VpcEndpoint | Self::ResourceControl | Self::RoleTrust)
     }
@@ -50,7 +50,7 @@ impl PolicyType {
         }
     }
 
-    /// The same with its indefinite article.
+    /// The name with its indefinite article.
     pub fn with_article(self) -> String {
         let article = match self {
             Self::Identity => "an",
@@ -71,7 +71,7 @@ impl fmt::Display for PolicyType {
     }
 }
 
-/// The two versions of the policy language. Only the newer has policy variables.
+/// The two versions of the policy language. Only the newer one has policy variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// `2008-10-17`, also when the element is absent
@@ -80,7 +80,7 @@ pub enum Version {
     V2012,
 }
 
-/// A checked policy document. Cloning it counts a reference.
+/// A checked policy document. Cloning it only increments a reference count.
 #[derive(Clone)]
 pub struct PolicyDocument(Arc<Inner>);
 
@@ -97,12 +97,12 @@ pub(crate) struct Inner {
 impl PolicyDocument {
     /// Reads a document as AWS reads one that is attached now: what AWS's checks refuse is refused.
     ///
-    /// The endpoint rules of 2024 are no refusal: documents attached before go on working, so that breaking
-    /// one is among [`findings`](Self::findings) with severity error, and the document loads.
+    /// The endpoint rules of 2024 are an exception: documents attached before them still work, so a document that
+    /// breaks one loads, with a finding of severity error among its [`findings`](Self::findings).
     ///
     /// # Errors
     ///
-    /// Everything AWS would refuse, in the order of the text.
+    /// If AWS would refuse the document; the error holds every reason, in the order of the text.
     ///
     /// ```
     /// use iam_policy::{PolicyDocument, PolicyType};
@@ -119,13 +119,13 @@ impl PolicyDocument {
         loader::load(text, policy_type, Reading::Attach).map(|inner| Self(Arc::new(inner)))
     }
 
-    /// Reads a document as AWS evaluates one that it already stores: what today's checks would refuse loads
-    /// when its evaluation is documented, for example a wildcard in a principal, which matches nobody.
-    /// Nothing partly understood loads.
+    /// Reads a document as AWS evaluates one that it already stores. What today's checks would refuse still loads
+    /// if its evaluation is documented, for example a wildcard in a principal, which matches nobody. A document
+    /// that is only partly understood does not load.
     ///
     /// # Errors
     ///
-    /// Everything that is not understood, in the order of the text.
+    /// If anything in the document is not understood; the error holds every reason, in the order of the text.
     pub fn parse_stored(text: &str, policy_type: PolicyType) -> Result<Self, PolicyError> {
         loader::load(text, policy_type, Reading::Stored).map(|inner| Self(Arc::new(inner)))
     }
@@ -156,7 +156,7 @@ impl PolicyDocument {
     }
 
     /// Whether a decision by this document can depend on a condition key: through a condition, or through a
-    /// variable in a resource. Who evaluates many requests need not build contexts that nobody reads.
+    /// variable in a resource. If not, a caller need not build contexts for it.
     pub fn reads_context(&self) -> bool {
         self.0.reads_context
     }
@@ -183,7 +183,7 @@ impl PolicyDocument {
             .filter(|identity| identity.kind() == IdentityKind::Role)
     }
 
-    /// Whether it has an `Allow` statement; without one it can only deny.
+    /// Whether the document has an `Allow` statement; without one it can only deny.
     pub fn has_allow(&self) -> bool {
         self.0
             .statements
@@ -191,13 +191,13 @@ impl PolicyDocument {
             .any(|statement| statement.effect == Effect::Allow)
     }
 
-    /// Whether both are clones of one document; two that were read one after the other are not, whatever they
-    /// say.
+    /// Whether both are clones of one document; two documents that were read separately are not, even if their texts
+    /// are equal.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What the checks had to say although the document loads.
+    /// What the checks found although the document loads.
     pub fn findings(&self) -> &[Finding] {
         &self.0.findings
     }
@@ -215,7 +215,7 @@ impl fmt::Debug for PolicyDocument {
 }
 
 impl PartialEq for PolicyDocument {
-    /// Documents are equal when their texts are.
+    /// Documents are equal when their types and texts are.
     fn eq(&self, other: &Self) -> bool {
         self.0.policy_type == other.0.policy_type && self.0.text == other.0.text
     }
@@ -223,7 +223,7 @@ impl PartialEq for PolicyDocument {
 
 impl Eq for PolicyDocument {}
 
-/// How a document is kept: its type, and its text as it was given.
+/// How a document is serialized: its type, and its text as it was given.
 #[derive(Serialize, Deserialize)]
 struct Kept<'t> {
     policy_type: PolicyType,
@@ -241,7 +241,7 @@ impl Serialize for PolicyDocument {
 }
 
 impl<'de> Deserialize<'de> for PolicyDocument {
-    /// A kept document is read again by [`parse_stored`](PolicyDocument::parse_stored).
+    /// A serialized document is read again by [`parse_stored`](PolicyDocument::parse_stored).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Kept { policy_type, text } = Kept::deserialize(deserializer)?;
         Self::parse_stored(&text, policy_type)

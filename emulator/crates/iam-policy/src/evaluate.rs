@@ -2,22 +2,22 @@
 //!
 //! 1. A statement that applies and denies, in any document, denies.
 //! 2. Resource control policies: a full-access policy is always attached, so they can only deny.
-//! 3. Service control policies: every level must allow; within a level documents are united.
+//! 3. Service control policies: every level must allow; within a level one allowing document is enough.
 //! 4. The endpoint's policy must allow, if the request came over an endpoint.
 //! 5. A caller from another account needs a policy of the resource; a role's trust policy is one.
-//! 6. Identity policies, united, must allow; the root user needs none.
+//! 6. One of the identity policies must allow; the root user needs none.
 //! 7. The permissions boundary must allow, if there is one.
-//! 8. Session policies, united, must allow, if there are any.
+//! 8. One of the session policies must allow, if there are any.
 //!
-//! Within one account, what a role's trust policy grants to the caller itself needs no further leave of rules 6
-//! to 8, and what it grants to the caller's role none of rule 6; what it grants to the account needs both sides.
+//! Within one account, a trust policy's grant to the caller itself replaces the Allows of rules 6 to 8, and its
+//! grant to the caller's role replaces that of rule 6; a grant to the account replaces none of them.
 //! (AWS STS API reference, *AssumeRole*, Permissions; IAM User Guide, *How AWS enforcement code logic evaluates
-//! requests to allow or deny access*.) Of another account both sides must allow.
+//! requests to allow or deny access*.) If the caller is of another account, both sides must allow.
 //!
-//! (IAM User Guide, *Policy evaluation logic*; AWS PrivateLink Guide for the endpoint.) The layers
-//! intersect, so their order shows in messages only. AWS names one layer and does not say which. Ours:
-//! explicit before implicit; explicit in the order resource control, service control, endpoint, resource,
-//! identity, boundary, session; implicit in the same order with the resource last.
+//! (IAM User Guide, *Policy evaluation logic*; AWS PrivateLink Guide for the endpoint.) Every layer must
+//! allow, so their order shows in messages only. AWS names one layer and does not document which. We name an
+//! explicit deny before an implicit one; explicit denies in the order resource control, service control, endpoint,
+//! resource, identity, boundary, session; implicit denies in the same order with the resource last.
 
 use crate::action::Action;
 use crate::arn::Arn;
@@ -28,37 +28,37 @@ use crate::principal::{GrantedTo, IdentityKind, Principal};
 use crate::resource::Resource;
 use crate::statement::Effect;
 
-/// What is asked: may this principal do this?
+/// The question to decide: may this principal do this?
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Who calls.
     pub principal: &'a Principal,
     /// What the caller wants to do.
     pub action: &'a Action,
-    /// On what.
+    /// What the action is on.
     pub resource: &'a Resource,
-    /// The account that owns the resource, where the ARN does not say or says otherwise.
+    /// The account that owns the resource, where the ARN does not name it or names another.
     pub resource_account: Option<&'a str>,
-    /// The condition keys of the request. Nothing is filled in.
+    /// The condition keys of the request. No key is added to them.
     pub context: &'a RequestContext<'a>,
 }
 
-/// The documents that a request is measured against, by reference.
+/// The documents that decide a request, by reference.
 ///
 /// The default has none: no endpoint, and an identity side that is not modelled and allows everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Policies<'a> {
-    /// The policy of the endpoint that the request came over; `None`: it came over none.
+    /// The policy of the endpoint that the request came over; `None` if it came over none.
     pub vpc_endpoint: Option<&'a PolicyDocument>,
-    /// The policies of the user or role; `None`: not modelled, allows everything; empty: allows nothing.
+    /// The policies of the user or role. `None` means not modelled and allows everything; empty allows nothing.
     pub identity: Option<&'a [PolicyDocument]>,
-    /// The permissions boundary; empty: none.
+    /// The permissions boundary; empty if there is none.
     pub permissions_boundary: &'a [PolicyDocument],
-    /// The session's policies; empty: none.
+    /// The session's policies; empty if there are none.
     pub session: &'a [PolicyDocument],
-    /// Service control policies by level, the organization's root first; empty: none.
+    /// Service control policies by level, the organization's root first; empty if there are none.
     pub service_control: &'a [Vec<PolicyDocument>],
-    /// Resource control policies by level, the organization's root first; empty: none.
+    /// Resource control policies by level, the organization's root first; empty if there are none.
     pub resource_control: &'a [Vec<PolicyDocument>],
     /// The trust policy of the role that is to be assumed; `None` for every other request.
     pub role_trust: Option<&'a PolicyDocument>,
@@ -70,7 +70,7 @@ impl<'a> Policies<'a> {
         self.documents().any(|(_, document)| document.reads_context())
     }
 
-    /// The document of a layer that stands in this place among those of its layer.
+    /// The document at this place among those of its layer.
     pub fn document(&self, policy_type: PolicyType, policy: usize) -> Option<&'a PolicyDocument> {
         let mut documents = self.documents();
         let found =
@@ -102,7 +102,7 @@ impl<'a> Policies<'a> {
     }
 }
 
-/// Where a statement stands: the document's place among those of its layer, and its own in the document.
+/// Where a statement is: the place of its document in the layer, and its own place in the document.
 #[derive(Debug, Clone, Copy)]
 struct StatementIndex<'a> {
     document: &'a PolicyDocument,
@@ -185,16 +185,16 @@ pub fn evaluate(policies: &Policies<'_>, request: &Request<'_>) -> Evaluation {
     }
 }
 
-/// A statement denied the request; nothing else matters any more.
+/// A statement denied the request, which ends the evaluation.
 struct Denied<'a> {
     layer: Layer,
     by: StatementIndex<'a>,
 }
 
-/// What the layers said so far.
+/// What the layers decided so far.
 #[derive(Default)]
 struct Gathered<'a> {
-    /// The layer without an allowing statement that AWS's message would name, with its rank.
+    /// Of the layers without an allowing statement, the one that the message names, with its rank.
     silent: Option<(usize, Layer)>,
     /// The allowing statement to report, with its rank.
     allowed_by: Option<(usize, StatementIndex<'a>)>,
@@ -202,7 +202,7 @@ struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     fn gather(&mut self, policies: &Policies<'a>, request: &Request<'_>) -> Result<(), Denied<'a>> {
-        // Rule 2. What a level allows does not matter: full access is always attached.
+        // Rule 2. It does not matter what a level allows: full access is always attached.
         let mut policy = 0;
         for level in policies.resource_control {
             judge(level, policy, Layer::ResourceControl, request)?;
@@ -292,11 +292,11 @@ fn rank(order: [Layer; 8], layer: Layer) -> usize {
         .unwrap_or(order.len())
 }
 
-/// Rule 5: whether the caller is not of the account that owns the resource. Lookout for Vision, like every
-/// service this crate has no resource policies of, then has nothing that could allow the request.
+/// Rule 5: whether the caller is not of the account that owns the resource. Then nothing can allow the request to
+/// Lookout for Vision, or to any other service for which this crate has no resource policies.
 pub(crate) fn needs_resource_policy(policies: &Policies<'_>, request: &Request<'_>) -> bool {
     let Some(account) = request.principal.account() else {
-        // An anonymous caller has no identity policies to speak for it. Where the identity side is not
+        // An anonymous caller has no identity policies that could allow the request. Where the identity side is not
         // modelled, the endpoint alone decides.
         return policies.identity.is_some();
     };
@@ -311,14 +311,15 @@ fn owner<'r>(request: &Request<'r>) -> Option<&'r str> {
         .or(named.filter(|owner| !owner.is_empty()))
 }
 
-/// What a trust policy grants a caller of the role's own account; `None`: nothing, or it is of another account.
+/// What a trust policy grants a caller of the role's own account; `None` if it grants nothing or the caller is of
+/// another account.
 pub(crate) fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<GrantedTo> {
     let principal = request.principal;
     if principal.account().is_none() || owner(request) != principal.account() {
         return None;
     }
-    // IAM User Guide, Monitor and control actions taken with assumed roles: who goes on from one role to
-    // another needs both sides' leave to set a source identity. Guess: and to tag the session.
+    // IAM User Guide, Monitor and control actions taken with assumed roles: in role chaining, both sides must
+    // allow setting a source identity. Guess: and tagging the session.
     let chains = principal.kind() == Some(IdentityKind::AssumedRole);
     let needs_both = ["sts:SetSourceIdentity", "sts:TagSession"];
     if chains
@@ -336,7 +337,8 @@ pub(crate) fn grant(trust: &PolicyDocument, request: &Request<'_>) -> Option<Gra
     grants.max()
 }
 
-/// The first statement of the documents that allows the request; one that denies it ends the evaluation.
+/// The first statement of the documents that allows the request. A statement that denies it ends the evaluation
+/// as [`Denied`].
 fn judge<'a>(
     documents: &'a [PolicyDocument],
     first_policy: usize,
@@ -346,7 +348,7 @@ fn judge<'a>(
     let mut allowed_by = None;
     for (index, document) in documents.iter().enumerate() {
         for (statement, checked) in document.statements().iter().enumerate() {
-            // A second allowing statement changes nothing; only those that deny are still of interest.
+            // A second allowing statement changes nothing; only denying statements still matter.
             let decided = checked.effect == Effect::Allow && allowed_by.is_some();
             if decided
                 || !checked.applies(
@@ -372,7 +374,7 @@ fn judge<'a>(
     Ok(allowed_by)
 }
 
-/// Which of several silent layers is named. Guess: AWS does not document it.
+/// Which of several layers without an allowing statement is named. Guess: AWS does not document it.
 const IMPLICIT_ORDER: [Layer; 8] = [
     Layer::ResourceControl,
     Layer::ServiceControl,
@@ -384,7 +386,7 @@ const IMPLICIT_ORDER: [Layer; 8] = [
     Layer::RoleTrust,
 ];
 
-/// Which of several allowing statements is named: the one nearest to what this project is about.
+/// Which of several allowing statements is named: the endpoint's first.
 const ALLOWED_BY_ORDER: [Layer; 8] = [
     Layer::VpcEndpoint,
     Layer::RoleTrust,

@@ -1,7 +1,7 @@
-//! What each layer of policies says by itself.
+//! What each layer of policies decides by itself.
 //!
-//! A decision names one layer. Who keeps decisions and asks later what another document would have made of them must know
-//! what the other layers said.
+//! A decision names one layer. To find out later how a recorded request would be decided with another document, one
+//! must know what the other layers decided.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::decision::{Decision, Layer};
 use crate::evaluate::{Policies, Request, evaluate, grant, needs_resource_policy};
 use crate::principal::{GrantedTo, IdentityKind};
 
-/// What one layer says about a request, whatever the others say.
+/// What one layer decides about a request, whatever the others decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerDecision {
     /// The layer.
@@ -18,7 +18,7 @@ pub struct LayerDecision {
     pub decision: Decision,
 }
 
-/// What each layer that has a say in a request says by itself, in the order in which they are evaluated.
+/// What each layer that takes part in a request decides by itself, in the order of evaluation.
 ///
 /// ```
 /// use iam_policy::{Decision, Layer, Policies, PolicyDocument, Request, RequestContext, decide_layers};
@@ -43,14 +43,14 @@ pub fn decide_layers(policies: &Policies<'_>, request: &Request<'_>) -> Vec<Laye
     let mut push = |layer, decision| decided.push(LayerDecision { layer, decision });
     let alone = |layer, policies: Policies<'_>| {
         let evaluation = evaluate(&policies, request);
-        // The layer of the resource's own policies joins in, and is named last.
+        // The evaluation may name the resource-based layer instead, but only if this layer allows: it is named last.
         match evaluation.layer == Some(layer) {
             true => evaluation.decision,
             false => Decision::Allowed,
         }
     };
     let granted = policies.role_trust.and_then(|document| grant(document, request));
-    // What a trust policy grants needs no further leave, and a Deny still denies.
+    // A grant by the trust policy makes up for a missing Allow, but not for a Deny.
     let lifted = |decision, by| match decision {
         Decision::ImplicitDeny if granted >= Some(by) => Decision::Allowed,
         decision => decision,
@@ -137,7 +137,7 @@ mod tests {
     use crate::context::RequestContext;
     use crate::document::{PolicyDocument, PolicyType};
 
-    /// A document that says the same of every request
+    /// A document that decides every request this way
     fn document(policy_type: PolicyType, decision: Decision) -> PolicyDocument {
         let (effect, action) = match decision {
             Decision::Allowed => ("Allow", "*"),
@@ -162,7 +162,7 @@ mod tests {
 
     const DECISIONS: [Decision; 3] = [Decision::Allowed, Decision::ImplicitDeny, Decision::ExplicitDeny];
 
-    /// The decision of all layers together follows from what each of them says.
+    /// The decision of all layers together follows from what each of them decides.
     #[test]
     fn the_layers_together_decide_as_the_evaluation_does() {
         let principal = "arn:aws:sts::123456789012:federated-user/alice".parse().unwrap();

@@ -2,13 +2,13 @@
 //!
 //! This crate reads the policies that AWS attaches to VPC endpoints, identities, sessions, accounts and
 //! roles, and decides requests by them as AWS documents that it does. It is a pure function: no I/O, clock,
-//! environment or logging, and no knowledge of any one service. A document is checked whole when it is
-//! loaded, with row, column and JSON path for every mistake, so [`evaluate`] cannot fail and a document
-//! that is not understood is never asked.
+//! environment or logging, and no knowledge of any one service. A document is checked as a whole when it is
+//! loaded, with row, column and JSON path for every mistake, so [`evaluate`] cannot fail and never uses a
+//! document that is not understood.
 //!
 //! # Who calls, which statement decides, what comes back
 //!
-//! An endpoint lets a team's sessions detect anomalies with the models of one project, and nobody delete
+//! An endpoint lets a team's sessions detect anomalies with the models of one project, and lets nobody delete
 //! anything. A session without the team's tag calls:
 //!
 //! ```
@@ -45,11 +45,11 @@
 //!     context: &context,
 //! };
 //!
-//! // The role covers its session, action and resource match, and the condition does not: the tag is absent.
+//! // The role's entry covers its session, and action and resource match. The condition does not: the tag is absent.
 //! let evaluation = evaluate(&policies, &request);
 //! assert_eq!(evaluation.decision, Decision::ImplicitDeny);
 //!
-//! // What the client gets is AWS's sentence.
+//! // The client gets AWS's message.
 //! assert_eq!(
 //!     evaluation.denial_message(&principal, &action, &resource).as_deref(),
 //!     Some(
@@ -60,7 +60,7 @@
 //!     ),
 //! );
 //!
-//! // What the author of the test gets is the reason.
+//! // The author of the test gets the reason.
 //! assert_eq!(
 //!     explain(&policies, &request).summary(),
 //!     "implicit deny: no VPC endpoint policy allows lookoutvision:DetectAnomalies; \
@@ -79,21 +79,21 @@
 //! # Two readings
 //!
 //! [`PolicyDocument::parse`] reads a document as AWS reads one that is attached now.
-//! [`PolicyDocument::parse_stored`] reads one as AWS evaluates what it already stores: today's checks refuse
-//! a wildcard in a principal, and a document attached before them goes on matching nobody with it.
+//! [`PolicyDocument::parse_stored`] reads one as AWS evaluates what it already stores: today's checks refuse a
+//! wildcard in a principal, but a document attached before them stays in force, and that entry matches nobody.
 //!
 //! # Map
 //!
 //! | to | read |
 //! |---|---|
 //! | know the order of the layers | [`evaluate`] |
-//! | know what each of them says | [`decide_layers`] |
+//! | know what each layer decides | [`decide_layers`] |
 //! | know what a finding means | [`FindingCode`] |
 //! | show why | [`explain`] |
 //! | advise an author | [`lint`] |
-//! | know what tests have come to | [`DocumentCounts`] |
+//! | know what tests have exercised | [`DocumentCounts`] |
 //! | know what a change of a document allows or denies | [`diff()`] |
-//! | know where something stands | [`PolicyDocument::outline`] |
+//! | know where something is in the text | [`PolicyDocument::outline`] |
 
 #![cfg_attr(
     not(test),

@@ -1,7 +1,7 @@
 //! Principals: who calls, and the entries of `Principal` and `NotPrincipal`.
 //!
 //! Entries are exact: a wildcard cannot stand for part of a name or ARN (IAM User Guide, *Principal*). An
-//! account entry covers everybody in the account, a role entry every session of the role.
+//! account entry covers everybody in the account, and a role entry covers every session of the role.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ pub enum Principal {
 pub struct Identity {
     arn: Arn,
     kind: IdentityKind,
-    /// Of a session, the role's ARN with its path, where that is known.
+    /// For a session, the role's ARN with its path, if it is known.
     role: Option<Arn>,
 }
 
@@ -67,7 +67,7 @@ impl Principal {
 }
 
 impl Identity {
-    /// A session of a role whose ARN is known with its path, which the session's own ARN leaves out.
+    /// A session of a role whose full ARN is known; the session's own ARN does not have the role's path.
     ///
     /// ```
     /// use iam_policy::Identity;
@@ -81,7 +81,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// When `role` is no role, or the name is none that a session can have.
+    /// When `role` is not a role, or a session cannot have this name.
     pub fn session_of(role: &Self, session_name: &str) -> Result<Self, PrincipalError> {
         let (partition, account, name) = (role.arn.partition(), role.account(), role.name());
         if role.kind != IdentityKind::Role {
@@ -97,7 +97,7 @@ impl Identity {
         })
     }
 
-    /// The role's ARN with its path: of a role, and of a session as far as it is known.
+    /// The role's ARN with its path: for a role, and for a session if it is known; `None` otherwise.
     pub fn role_arn(&self) -> Option<&Arn> {
         match self.kind {
             IdentityKind::Role => Some(&self.arn),
@@ -105,15 +105,15 @@ impl Identity {
         }
     }
 
-    /// Whether `role` can be the role of this session, as far as the session's ARN tells: a role of the same
-    /// partition, account and name, whatever its path.
+    /// Whether `role` can be the role of this session, judging by the session's ARN: a role of the same partition,
+    /// account and name, whatever its path.
     pub fn can_be_session_of(&self, role: &Self) -> bool {
         (self.kind, role.kind) == (IdentityKind::AssumedRole, IdentityKind::Role)
             && self.same_account_and_partition(role)
             && self.name() == role.name()
     }
 
-    /// The ARN; for a session the session's ARN.
+    /// The ARN; for a session, that of the session and not of its role.
     pub fn arn(&self) -> &Arn {
         &self.arn
     }
@@ -261,17 +261,18 @@ pub(crate) enum Covers {
     Nobody,
 }
 
-/// To whom an entry of a resource's policy grants, and so how much of the caller's own side it stands in for, within
-/// one account.
+/// To whom an entry of a resource's policy grants, and thus which of the caller's own policies it replaces within one
+/// account.
 ///
 /// IAM User Guide, *How AWS enforcement code logic evaluates requests*, resource-based policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GrantedTo {
-    /// None of it: the account decides who of it may (*AWS JSON policy elements: Principal*, AWS account principals).
+    /// None: the account decides which of its identities may (*AWS JSON policy elements: Principal*, AWS account
+    /// principals).
     Account,
-    /// The identity policies; a permissions boundary and session policies still have to allow.
+    /// The identity policies: a permissions boundary and session policies still have to allow.
     Identity,
-    /// All of it.
+    /// All of them.
     Caller,
 }
 
@@ -309,15 +310,15 @@ impl PrincipalPattern {
         match (entry.kind, caller.kind) {
             // IAM User Guide, Principal: the account's root ARN stands for the whole account.
             (IdentityKind::Root, _) => entry.same_account_and_partition(caller),
-            // IAM User Guide, IAM identifiers: the path is a part of a role's ARN, so without it an entry names another
+            // IAM User Guide, IAM identifiers: the path is part of a role's ARN, so an entry without it names another
             // role.
             (IdentityKind::Role, IdentityKind::AssumedRole) => match &caller.role {
                 Some(role) => entry.arn == *role,
-                // Guess: where nothing tells the path, the name decides. A session's own ARN does not have it.
+                // Guess: where the path is not known, the name decides. A session's own ARN does not have the path.
                 None => caller.can_be_session_of(entry),
             },
-            // Guess: GetFederationToken makes the session in the user's name, and known engines let the
-            // user's entry cover it.
+            // Guess: GetFederationToken creates the session for the user, and in known engines the user's entry
+            // covers it.
             (IdentityKind::User, IdentityKind::FederatedUser) => {
                 entry.same_account_and_partition(caller) && entry.name() == caller.name()
             }
@@ -328,14 +329,14 @@ impl PrincipalPattern {
     /// What an entry that matches grants.
     pub(crate) fn grant(&self, principal: &Principal) -> GrantedTo {
         match &self.covers {
-            // The same page, IAM role principals: a wildcard grants to the session as if it were named.
+            // IAM User Guide, Principal, IAM role principals: a wildcard grants to the session as if it were named.
             Covers::Everyone => GrantedTo::Caller,
             Covers::Account(_) | Covers::Nobody => GrantedTo::Account,
             Covers::Identity(entry) => match entry.kind {
                 IdentityKind::Root => GrantedTo::Account,
-                // Whoever acts as a role is one of its sessions, never the role.
+                // Whoever acts as a role is one of its sessions, never the role itself.
                 IdentityKind::Role => GrantedTo::Identity,
-                // A user's entry covers the federated session in its name, and is not that session's own.
+                // A user's entry also covers its federated session, but does not name that session.
                 _ if principal.arn() != Some(&entry.arn) => GrantedTo::Identity,
                 _ => GrantedTo::Caller,
             },

@@ -1,7 +1,7 @@
 //! Resources: what the action is about, and the patterns in `Resource` and `NotResource`.
 //!
-//! A pattern and an ARN are compared part by part, case-sensitively, so a `*` in the Region never reaches
-//! into the account; in the sixth part it crosses slashes and colons (IAM User Guide, *Resource*). An action
+//! A pattern and an ARN are compared part by part, case-sensitively, so a `*` in the Region never extends
+//! into the account; in the sixth part it also matches slashes and colons (IAM User Guide, *Resource*). An action
 //! without a resource type is authorised on `*`, and only the pattern `*` covers that.
 
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
 pub enum Resource {
     /// `*`: the action has no resource type.
     Any,
-    /// The resource of this name.
+    /// The resource with this ARN.
     Arn(Arn),
 }
 
@@ -65,12 +65,12 @@ enum Covers {
     Everything,
     /// The ARNs whose six parts match.
     Parts(Box<[Pattern; ARN_PARTS]>),
-    /// An ARN with fewer than six parts. A `*` never spans a colon, so it lines up with no ARN.
+    /// An ARN with fewer than six parts. A `*` never matches across a colon here, so the pattern matches no ARN.
     Nothing,
 }
 
 impl ResourcePattern {
-    /// Whether a part of the pattern is known only once the request is.
+    /// Whether a part of the pattern has a variable and is thus known only for a request.
     pub(crate) fn has_variables(&self) -> bool {
         self.parts()
             .is_some_and(|parts| parts.iter().any(Pattern::has_variables))
@@ -92,8 +92,8 @@ impl ResourcePattern {
         }
     }
 
-    /// Compiles an ARN pattern that the loader has cut into its six parts. Variables may stand in the sixth
-    /// part only (IAM User Guide, *Variables and tags*).
+    /// Compiles an ARN pattern that the loader has split into its six parts. Only the sixth part may have
+    /// variables (IAM User Guide, *Variables and tags*).
     pub(crate) fn compile(
         text: &str,
         parts: [&str; ARN_PARTS],
@@ -153,7 +153,7 @@ impl ResourcePattern {
         }
     }
 
-    /// Whether only the last part is left to decide, and its variables bring in more text than is taken.
+    /// Whether all other parts match and the variables of the last part insert more text than is allowed.
     pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
         self.parts()
             .is_some_and(|parts| parts[ARN_PARTS - 1].overflows(context))
@@ -182,7 +182,7 @@ impl ResourcePattern {
         (1..ARN_PARTS).find(differs).map(ResourceMismatch::Part)
     }
 
-    /// Says in words where the resource differs.
+    /// Describes in words where the resource differs.
     #[expect(
         clippy::indexing_slicing,
         reason = "the index is that of a part of an ARN, of which there are six"

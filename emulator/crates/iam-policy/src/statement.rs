@@ -29,7 +29,7 @@ impl fmt::Display for Effect {
     }
 }
 
-/// A statement's identifier; cloning it counts a reference.
+/// A statement's identifier; cloning it only increments a reference count.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sid(Arc<str>);
 
@@ -73,10 +73,10 @@ impl<'de> Deserialize<'de> for Sid {
 pub struct Statement {
     pub(crate) sid: Option<Sid>,
     pub(crate) effect: Effect,
-    /// Absent in documents that are attached to an identity: they speak about whom they are attached to.
+    /// Absent in documents that are attached to an identity: they are about that identity.
     pub(crate) principal: Option<PrincipalClause>,
     pub(crate) action: ActionClause,
-    /// Absent in trust policies: they speak about the role that they are attached to.
+    /// Absent in trust policies: they are about the role that they are attached to.
     pub(crate) resource: Option<ResourceClause>,
     pub(crate) conditions: Vec<Condition>,
 }
@@ -122,8 +122,8 @@ pub(crate) enum ResourceClause {
     NotResource(Vec<ResourcePattern>),
 }
 
-// IAM Access Analyzer policy checks: a statement with an empty list has no effect. That holds for the
-// negated elements too, where "none of nothing" would otherwise match everything.
+// IAM Access Analyzer policy checks: a statement with an empty list has no effect. That is true for negated
+// elements too, where an empty list would otherwise match everything.
 
 impl PrincipalClause {
     /// The entries, in order.
@@ -137,7 +137,7 @@ impl PrincipalClause {
         self.holds(self.entries().iter().any(|entry| entry.matches(principal)))
     }
 
-    /// Whether the clause holds of a caller that one of its entries names, or none.
+    /// Whether the clause matches a caller, given whether one of its entries names the caller.
     pub(crate) fn holds(&self, is_named: bool) -> bool {
         match self {
             Self::Principal(_) => is_named,
@@ -147,14 +147,14 @@ impl PrincipalClause {
 }
 
 impl PrincipalClause {
-    /// The most that the entries which match a caller grant it; `None` when none does.
+    /// The most that an entry which matches the caller grants it; `None` when no entry matches.
     pub(crate) fn grant(&self, principal: &Principal) -> Option<GrantedTo> {
         match self {
             Self::Principal(entries) => {
                 let matching = entries.iter().filter(|entry| entry.matches(principal));
                 matching.map(|entry| entry.grant(principal)).max()
             }
-            // Guess: whoever is only not excepted is not named, and so granted nothing by itself.
+            // Guess: a caller that is merely not excluded is not named, so nothing is granted to the caller itself.
             Self::NotPrincipal(_) => self.matches(principal).then_some(GrantedTo::Account),
         }
     }
@@ -176,7 +176,7 @@ impl ActionClause {
         self.holds(self.entries().iter().any(|entry| entry.matches(action)))
     }
 
-    /// Whether the clause holds of an action that one of its entries names, or none.
+    /// Whether the clause matches an action, given whether one of its entries names the action.
     pub(crate) fn holds(&self, is_named: bool) -> bool {
         match self {
             Self::Action(_) => is_named,
@@ -197,8 +197,8 @@ impl ResourceClause {
         self.entries().is_empty()
     }
 
-    /// Whether the clause lets a statement of this effect apply: whether it matches, or what is safe where
-    /// its variables bring in too much text to find out (see [`crate::variable`]).
+    /// Whether the clause lets a statement of this effect apply: whether it matches or, where its variables
+    /// insert too much text to find out, what is safe (see [`crate::variable`]).
     pub(crate) fn lets_apply(
         &self,
         effect: Effect,
@@ -209,7 +209,7 @@ impl ResourceClause {
         self.lets_apply_to(is_named, effect, resource, context)
     }
 
-    /// The same for a resource of which it is known whether one of the entries names it.
+    /// Like `lets_apply`, given whether one of the entries names the resource.
     pub(crate) fn lets_apply_to(
         &self,
         is_named: bool,
@@ -221,7 +221,7 @@ impl ResourceClause {
             .unwrap_or(effect == Effect::Deny)
     }
 
-    /// Whether variables bring in more text than is taken, where that makes a difference.
+    /// Whether variables insert more text than is allowed, where that makes a difference.
     pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
         let is_named = self.names(resource, context);
         self.holds(is_named, resource, context).is_none()
@@ -241,7 +241,7 @@ impl ResourceClause {
         Some(match self {
             Self::Resource(_) => is_named,
             // IAM User Guide, Variables and tags: an entry whose variable has no value matches nothing,
-            // so NotResource then excepts nothing. Another passage of the page calls the statement invalid.
+            // so NotResource then excludes nothing. Another passage of the page calls the statement invalid.
             Self::NotResource(_) => !entries.is_empty() && !is_named,
         })
     }
@@ -258,7 +258,7 @@ impl Statement {
         self.effect
     }
 
-    /// Whether variables bring more text into one of its clauses than is taken.
+    /// Whether variables insert more text into one of its clauses than is allowed.
     pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
         let clause = self.resource.as_ref();
         clause.is_some_and(|clause| clause.overflows(resource, context))
@@ -268,7 +268,7 @@ impl Statement {
                 .any(|condition| condition.overflows(context))
     }
 
-    /// Whether every clause matches. The clauses stand in the order of their cost.
+    /// Whether every clause matches. The clauses are checked in the order of their cost, the cheapest first.
     pub(crate) fn applies(
         &self,
         principal: &Principal,

@@ -3,19 +3,19 @@
 //!
 //! They exist in documents of version 2012-10-17 only; before that the text stands for itself.
 //!
-//! A client chooses what some keys hold (`aws:UserAgent`, `aws:referer`), and a policy may name such a key a
-//! thousand times, so what variables bring into one value of a policy is bounded by
-//! [`EXPANSION_BYTES_MAX`]. A value beyond it is not compared with anything. "Does not match" would then
-//! decide wrongly half of the time: it keeps a Deny from applying, and it makes `StringNotLike` of an Allow
-//! true. So the clause that holds the value is on the safe side instead: it keeps an Allow from applying and
-//! does not keep a Deny from it. An explanation notes it.
+//! A client chooses the values of some keys (`aws:UserAgent`, `aws:referer`), and a policy may name such a key a
+//! thousand times, so the text that variables insert into one value of a policy is limited to
+//! [`EXPANSION_BYTES_MAX`]. A value beyond the limit is not compared with anything. To say that it does not match
+//! would be wrong half of the time: that would keep a Deny from applying, and would make `StringNotLike` of an Allow
+//! true. So the clause that holds the value errs on the safe side: it keeps an Allow from applying, but not a Deny.
+//! The explanation has a note about it.
 
 use std::fmt;
 
 use crate::context::{ContextKey, RequestContext, is_multivalued};
 
-/// Bytes of text that variables may bring into one value of a policy.
-// Guess: what AWS does with more is not documented. One value of a request's context can be as long as this
+/// Bytes of text that variables may insert into one value of a policy.
+// Guess: what AWS does with more is not documented. One value of a request's context can be this long,
 // and an ARN a quarter of it.
 pub const EXPANSION_BYTES_MAX: usize = 8_192;
 
@@ -105,7 +105,7 @@ impl Variable {
     }
 }
 
-/// Why a `${...}` is not a variable; named as in IAM Access Analyzer's policy checks.
+/// Why a `${...}` is not a variable, named as in IAM Access Analyzer's policy checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VariableError {
     /// "Missing brace in variable"
