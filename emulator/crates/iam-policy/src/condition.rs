@@ -33,7 +33,7 @@ pub(crate) struct Condition {
     /// The values as written, for explanations and lint.
     pub(crate) texts: Box<[Box<str>]>,
     pub(crate) test: Test,
-    /// Most have none, and need not be looked through for each request.
+    /// Most conditions have none; then their values are not searched for variables on each request.
     has_variables: bool,
 }
 
@@ -73,8 +73,8 @@ impl Condition {
         self.has_variables
     }
 
-    /// Whether the condition lets a statement of this effect apply: whether it is true, or what is safe
-    /// where its variables bring in too much text to find out (see [`crate::variable`]).
+    /// Whether the condition lets a statement of this effect apply: whether it is true or, where its variables
+    /// insert too much text to find out, what is safe (see [`crate::variable`]).
     pub(crate) fn lets_apply(&self, effect: Effect, context: &RequestContext<'_>) -> bool {
         if self.overflows(context) {
             return effect == Effect::Deny;
@@ -82,7 +82,7 @@ impl Condition {
         self.holds(context)
     }
 
-    /// Whether variables bring in more text than is taken, where that makes a difference.
+    /// Whether variables insert more text than is allowed, where that makes a difference.
     pub(crate) fn overflows(&self, context: &RequestContext<'_>) -> bool {
         self.has_variables && !context.values_of(&self.key).is_empty() && self.test.overflows(context)
     }
@@ -106,7 +106,7 @@ impl Condition {
         if self.texts.is_empty() && (self.operator.set.is_some() || self.operator.if_exists) {
             return false;
         }
-        // With several values the variables are filled in once, not once a value.
+        // With several values the variables are filled in once, not once per value.
         let resolved = if values.len() > 1 {
             self.test.resolved(context)
         } else {
@@ -118,8 +118,8 @@ impl Condition {
         match self.operator.set {
             Some(SetOperator::ForAllValues) => values.iter().all(|value| satisfies(value)),
             Some(SetOperator::ForAnyValue) => values.iter().any(|value| satisfies(value)),
-            // A multivalued key needs a set operator. What happens without is not documented.
-            // Guess: nothing matches, as known engines have it.
+            // A multivalued key needs a set operator. What happens without one is not documented.
+            // Guess: nothing matches, as in known engines.
             None => match values {
                 [value] if !self.multivalued => satisfies(value),
                 _ => false,
@@ -130,8 +130,8 @@ impl Condition {
     /// Whether the condition is true in a request without its key, or with an empty list under it, which is
     /// the same (IAM User Guide, *Single-valued vs. multivalued context keys*).
     ///
-    /// `IfExists` looks at one value at a time, so with `ForAnyValue` it never gets to look: re:Post question
-    /// QU9HFmDzP0QGuU-fd7rS6B7w; Cloud Copilot, *ForAnyValue:StringEqualsIfExists*.
+    /// `IfExists` applies to one value at a time, so with `ForAnyValue` and no value it never applies: re:Post
+    /// question QU9HFmDzP0QGuU-fd7rS6B7w; Cloud Copilot, *ForAnyValue:StringEqualsIfExists*.
     pub(crate) fn holds_when_absent(&self) -> bool {
         match (self.operator.set, &self.test) {
             (Some(SetOperator::ForAllValues), _) => true,
@@ -178,7 +178,7 @@ impl Test {
         }
     }
 
-    /// Whether this one of the policy's values matches the request's value.
+    /// Whether the policy's value at `index` matches the request's value.
     pub(crate) fn hits_only(&self, index: usize, value: &str, context: &RequestContext<'_>) -> bool {
         match self {
             Self::StringEquals(patterns) | Self::StringLike(patterns) => {
@@ -193,12 +193,12 @@ impl Test {
                 let pattern = patterns.get(index);
                 pattern.is_some_and(|pattern| pattern.matches(value, context))
             }
-            // Values that are read anew for each comparison: there is one or two of them.
+            // These values are compiled again for each comparison; there are only one or two of them.
             _ => self.only(index).is_some_and(|test| test.hits(value, context)),
         }
     }
 
-    /// Of `Null`, what one of its values says that the key's absence must be; `None` of other operators.
+    /// For `Null`, what the value at `index` says the key's absence must be; `None` for other operators.
     pub(crate) fn absence(&self, index: usize) -> Option<Option<bool>> {
         match self {
             Self::Null(absences) => Some(absences.get(index).copied().flatten()),
@@ -206,7 +206,7 @@ impl Test {
         }
     }
 
-    /// The test with one of its values alone; `None` when there are fewer.
+    /// The test with the value at `index` alone; `None` when there are fewer values.
     pub(crate) fn only(&self, index: usize) -> Option<Self> {
         Some(match self {
             Self::StringEquals(patterns) => Self::StringEquals(vec![patterns.get(index)?.clone()]),
@@ -224,8 +224,8 @@ impl Test {
         })
     }
 
-    /// Whether a value cannot be read by its operator, so that it matches nothing. Numbers are read as they
-    /// are compared; variables may bring anything.
+    /// Whether a value cannot be read by its operator, so that it matches nothing. Numbers are read only when they
+    /// are compared; variables may insert any text.
     pub(crate) fn is_unreadable(&self) -> bool {
         match self {
             Self::StringEquals(_) | Self::StringEqualsIgnoreCase(_) | Self::StringLike(_) => false,
@@ -269,7 +269,7 @@ impl Test {
         }
     }
 
-    /// Whether variables bring more text into one of the values than is taken.
+    /// Whether variables insert more text into one of the values than is allowed.
     fn overflows(&self, context: &RequestContext<'_>) -> bool {
         match self {
             Self::StringEquals(patterns)
@@ -283,7 +283,7 @@ impl Test {
         }
     }
 
-    /// The name of a variable without value, if there is no value that could match for want of it.
+    /// The name of a variable without a value, if no value can match because of it.
     pub(crate) fn missing_variable(&self, context: &RequestContext<'_>) -> Option<&str> {
         let missing = |variable: &&Variable| variable.text(context).is_none();
         match self {
@@ -302,7 +302,7 @@ impl Test {
         }
     }
 
-    /// The variables of each value, in the order of the values; nothing for operators that take none.
+    /// The variables of each value, in the order of the values; nothing for operators that do not take variables.
     pub(crate) fn variables(&self) -> impl Iterator<Item = Vec<&Variable>> {
         let (patterns, arns): (&[Pattern], &[ArnPattern]) = match self {
             Self::StringEquals(patterns)
@@ -340,7 +340,7 @@ impl Test {
         }
     }
 
-    /// Compiles values that need neither wildcards nor variables; what cannot be read matches nothing.
+    /// Compiles values that have neither wildcards nor variables; a value that cannot be read matches nothing.
     pub(crate) fn of_values(family: Family, texts: &[Box<str>]) -> Option<Self> {
         Some(match family {
             Family::Numeric(order) => Self::Numeric(order, texts.into()),

@@ -2,8 +2,8 @@
 //! them (IAM User Guide, *Condition operators*).
 //!
 //! A pattern without six parts loads, because documents with `"ArnEquals": {"aws:SourceArn": "*"}` are attached
-//! and in force. Guess: `*` alone matches every ARN, as their writers mean it; every other short pattern lines
-//! up with no ARN and matches none, as known engines have it.
+//! and in force. Guess: `*` alone matches every ARN, as their authors mean it; every other short pattern matches
+//! no ARN, as in known engines.
 
 use crate::arn::{ARN_PARTS, split};
 use crate::context::RequestContext;
@@ -19,16 +19,15 @@ pub(crate) enum ArnPattern {
     Parts(Box<[Pattern; ARN_PARTS]>),
     /// `*`: every ARN.
     Every,
-    /// No ARN: the pattern has fewer than six parts, or begins with something else than an ARN does.
+    /// No ARN: the pattern has fewer than six parts or does not begin as an ARN does.
     Nothing,
-    /// Variables may bring colons of their own, a whole ARN even, so the cuts are made once they are
-    /// filled in.
+    /// Variables may insert colons, even a whole ARN, so the pattern is split only after they are filled in.
     Template(Box<[TemplateToken]>),
 }
 
 impl ArnPattern {
     /// # Errors
-    /// A variable that is not well formed.
+    /// If a variable is not well formed.
     pub(crate) fn compile(text: &str, variables: Variables) -> Result<Self, VariableError> {
         let syntax = Syntax {
             wildcards: Wildcards::Glob,
@@ -103,12 +102,12 @@ impl ArnPattern {
         matches!(self, Self::Template(_))
     }
 
-    /// Whether the variables bring in more text than is taken; then no value matches.
+    /// Whether the variables insert more text than is allowed; then no value matches.
     pub(super) fn overflows(&self, context: &RequestContext<'_>) -> bool {
         matches!(self, Self::Template(tokens) if overflows(tokens, context))
     }
 
-    /// The pattern with its variables filled in for good; `None` when it then matches nothing.
+    /// The pattern with its variables replaced by their values; `None` when it then matches nothing.
     pub(super) fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
         match self {
             Self::Parts(_) | Self::Every | Self::Nothing => Some(self.clone()),
@@ -128,7 +127,7 @@ impl ArnPattern {
     }
 }
 
-/// The six parts of a pattern, of which the first may hold wildcards, too; `None` when there are fewer.
+/// The six parts of a pattern, including the first, which may also hold wildcards; `None` when there are fewer.
 fn split_pattern(text: &str) -> Option<[&str; ARN_PARTS]> {
     let mut pieces = text.splitn(ARN_PARTS, ':');
     let mut parts = [""; ARN_PARTS];
@@ -138,7 +137,7 @@ fn split_pattern(text: &str) -> Option<[&str; ARN_PARTS]> {
     Some(parts)
 }
 
-/// Cuts tokens at the first five colons; `None` when there are fewer.
+/// Splits tokens at the first five colons; `None` when there are fewer.
 #[expect(
     clippy::indexing_slicing,
     reason = "`current` rises to the last of the six parts and no further"

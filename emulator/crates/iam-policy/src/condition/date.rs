@@ -1,7 +1,7 @@
 //! `Date*`: points in time, compared as instants.
 //!
-//! Read are the W3C profile of ISO 8601 (`2026`-`06`-`01`, optionally with a time and a zone) and seconds
-//! since the epoch (IAM User Guide, *Condition operators*). Without a zone the time is UTC.
+//! Accepts the W3C profile of ISO 8601 (`2026-06-01`, optionally with a time and a zone) and seconds since the
+//! epoch (IAM User Guide, *Condition operators*). Without a zone the time is UTC.
 
 /// Nanoseconds since the epoch.
 pub(crate) type Instant = i128;
@@ -23,7 +23,7 @@ pub(crate) fn read(text: &str) -> Option<Instant> {
     let month = parts.next().map_or(Some(1), |month| number(month, 2))?;
     let day = match parts.next() {
         Some(day) => number(day, 2)?,
-        // A time needs a whole date, and a year alone could as well be seconds.
+        // A time needs a full date, and a year alone could also be seconds.
         None if time.is_some() || date.len() == 4 => return None,
         None => 1,
     };
@@ -34,7 +34,7 @@ pub(crate) fn read(text: &str) -> Option<Instant> {
     Some(i128::from(days_since_epoch(year, month, day)) * NANOSECONDS_PER_DAY + of_day)
 }
 
-/// A text that names an instant: as ISO 8601 has it, or seconds where the year has more or fewer than four digits.
+/// A text that names an instant: in ISO 8601, or in seconds where the year has more or fewer than four digits.
 pub(crate) fn write(instant: Instant) -> String {
     let day = instant.div_euclid(NANOSECONDS_PER_DAY);
     let of_day = instant.rem_euclid(NANOSECONDS_PER_DAY);
@@ -50,7 +50,7 @@ pub(crate) fn write(instant: Instant) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
-/// Year, month and day of a day since the epoch, of the years from 0000 to 9999.
+/// Year, month and day of a day counted from the epoch, for the years 0000 to 9999.
 fn civil(day: i64) -> Option<(i64, i64, i64)> {
     let is_in = |year: i64| days_since_epoch(year, 1, 1) <= day && day < days_since_epoch(year + 1, 1, 1);
     // A year has between 365 and 366 days, so the guess is off by one at most.

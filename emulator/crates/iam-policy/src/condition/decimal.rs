@@ -1,10 +1,10 @@
 //! `Numeric*`: integers and decimals, compared exactly.
 //!
-//! A twelve-digit account id or an epoch in nanoseconds must not lose digits, so nothing becomes a float.
+//! An account id or a time in nanoseconds since the epoch must not lose digits, so nothing becomes a float.
 
 use std::cmp::Ordering;
 
-/// A decimal number of any length, in the form that compares without arithmetic.
+/// A decimal number of any length, in a form that is compared without arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Decimal<'a> {
     negative: bool,

@@ -21,7 +21,7 @@ impl Cidr {
         match address.parse().ok()? {
             IpAddr::V4(address) => {
                 let prefix = prefix.unwrap_or(32);
-                // A shift by the whole width is no shift at all in Rust, so /0 is spelt out.
+                // Rust does not allow a shift by the whole width, so /0 is a case of its own.
                 let mask = if prefix == 0 {
                     0
                 } else {

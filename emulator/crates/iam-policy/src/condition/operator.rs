@@ -21,7 +21,7 @@ pub(crate) enum SetOperator {
     ForAnyValue,
 }
 
-/// Whether the operator is true when the values match, or when they do not.
+/// Whether the operator is true when the values match or when they do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Polarity {
     Positive,
@@ -44,8 +44,8 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    /// Whether variables may stand in the values. The IAM User Guide lets them stand under `Bool` too;
-    /// Access Analyzer speaks of String and Arn operators only.
+    /// Whether the values may contain variables. The IAM User Guide allows them under `Bool` too;
+    /// Access Analyzer mentions String and Arn operators only.
     pub(crate) fn takes_variables(self) -> bool {
         matches!(
             self,
@@ -78,7 +78,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// Whether a request's value that stands so to the policy's value matches.
+    /// Whether the request's value matches if it compares to the policy's value with this ordering.
     pub(crate) fn accepts(self, ordering: Ordering) -> bool {
         match self {
             Self::Equals => ordering.is_eq(),
@@ -93,7 +93,7 @@ impl Order {
 /// Why a text is not an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OperatorError {
-    /// No operator is called so. Names are compared as printed; their case is not free.
+    /// There is no operator of this name. Names are case-sensitive.
     Unknown,
     /// `NullIfExists`: a key that exists is not null, so the two contradict each other.
     NullIfExists,
