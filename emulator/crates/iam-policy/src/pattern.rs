@@ -1,11 +1,11 @@
-//! Patterns: text with wildcards and policy variables, cut into tokens when the policy is loaded.
+//! Patterns: text with wildcards and policy variables, split into tokens when the policy is loaded.
 //!
-//! `*` is any run of characters, the empty one included, `?` exactly one character (IAM User Guide,
+//! `*` is any run of characters, including none, and `?` exactly one character (IAM User Guide,
 //! *Resource* and *Condition operators*). There is no escape except the variables `${*}`, `${?}` and
-//! `${$}`. Text that a variable brings in is literal even when it holds a `*`.
+//! `${$}`. Text that a variable inserts is literal even when it holds a `*`.
 //!
-//! The cost of a match is linear in the length of the pattern times the length of the text, whatever the
-//! two hold: see [`glob`].
+//! The cost of a match is at most proportional to the length of the pattern times the length of the text,
+//! whatever they hold: see [`glob`].
 
 mod glob;
 
@@ -16,7 +16,7 @@ use crate::variable::{EXPANSION_BYTES_MAX, Variable, VariableError};
 
 pub(crate) use glob::tokens_match;
 
-/// One piece of a pattern; `S` owns the text at rest and borrows it while a request is decided.
+/// One piece of a pattern; `S` owns the text in a stored pattern and borrows it while a request is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<S> {
     /// This text and nothing else.
@@ -27,7 +27,7 @@ pub(crate) enum Token<S> {
     Any,
 }
 
-/// What a pattern's syntax may hold at the place where it stands.
+/// Which special characters a pattern may have at its place in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Syntax {
     pub(crate) wildcards: Wildcards,
@@ -55,7 +55,7 @@ pub(crate) struct Pattern {
     shape: Shape,
 }
 
-/// The common shapes have their own variants because they match without looking at tokens.
+/// The common forms have their own variants because they match without looking at tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Shape {
     Any,
@@ -95,7 +95,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether every text matches, whatever the request.
+    /// Whether every text matches, in any request.
     pub(crate) fn is_any(&self) -> bool {
         self.shape == Shape::Any
     }
@@ -119,7 +119,7 @@ impl Pattern {
         matches!(self.shape, Shape::Template(_))
     }
 
-    /// Whether the variables bring in more text than is taken; then no text matches.
+    /// Whether the variables insert more text than is allowed; then no text matches.
     pub(crate) fn overflows(&self, context: &RequestContext<'_>) -> bool {
         matches!(&self.shape, Shape::Template(tokens) if overflows(tokens, context))
     }
@@ -137,7 +137,7 @@ impl Pattern {
         }
     }
 
-    /// Whether `text` is what this pattern says, case disregarded. The pattern has no wildcards.
+    /// Whether `text` equals this pattern, ignoring case. The pattern has no wildcards.
     pub(crate) fn matches_folded(&self, text: &str, context: &RequestContext<'_>) -> bool {
         match &self.shape {
             Shape::Exact(exact) => crate::context::eq_folded(exact, text),
@@ -153,7 +153,7 @@ impl Pattern {
         }
     }
 
-    /// The pattern with its variables filled in for good; `None` when one has neither value nor default.
+    /// The pattern with its variables replaced by their values; `None` when one has neither value nor default.
     pub(crate) fn resolved(&self, context: &RequestContext<'_>) -> Option<Self> {
         let Shape::Template(tokens) = &self.shape else {
             return Some(self.clone());
@@ -227,8 +227,8 @@ impl Shape {
     }
 }
 
-/// Cuts `text` into tokens. Neighbouring stars become one and neighbouring texts are joined, so that
-/// equal patterns have equal tokens.
+/// Splits `text` into tokens. Adjacent stars become one and adjacent texts are joined, so that equal patterns
+/// have equal tokens.
 #[expect(
     clippy::string_slice,
     reason = "the character stands at the beginning of the rest"
@@ -277,7 +277,7 @@ fn flush(tokens: &mut Vec<TemplateToken>, run: &mut String) {
     }
 }
 
-/// Whether the variables of these tokens bring in more text than is taken.
+/// Whether the variables of these tokens insert more text than is allowed.
 pub(crate) fn overflows(tokens: &[TemplateToken], context: &RequestContext<'_>) -> bool {
     let mut bytes = 0_usize;
     tokens.iter().any(|token| {
@@ -288,8 +288,8 @@ pub(crate) fn overflows(tokens: &[TemplateToken], context: &RequestContext<'_>) 
     })
 }
 
-/// The tokens with the variables' texts in place; `None` when a variable has neither value nor default, or
-/// they bring in more text than is taken.
+/// The tokens with the variables replaced by their texts; `None` when a variable has neither value nor default,
+/// or when they insert more text than is allowed.
 pub(crate) fn expand<'a>(
     tokens: &'a [TemplateToken],
     context: &'a RequestContext<'_>,
@@ -308,7 +308,7 @@ pub(crate) fn expand<'a>(
         .collect()
 }
 
-/// The tokens with the variables' texts in place, owned; neighbouring texts are joined.
+/// The tokens with the variables replaced by their texts, owned; adjacent texts are joined.
 pub(crate) fn resolve(tokens: &[TemplateToken], context: &RequestContext<'_>) -> Option<Vec<TemplateToken>> {
     use TemplateToken::Fixed;
 
@@ -349,7 +349,7 @@ pub fn matches_glob(pattern: &str, escape: char, text: &str) -> bool {
                 tokens.push(Token::One);
                 continue;
             }
-            // One at the end has nothing to take the meaning from.
+            // At the end of the pattern there is nothing to escape, so it stands for itself.
             _ if character == escape => characters.next().unwrap_or(character),
             _ => character,
         };

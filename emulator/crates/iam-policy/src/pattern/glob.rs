@@ -1,11 +1,12 @@
 //! Matching a text against tokens.
 //!
-//! The tokens between two stars form a segment. The first segment must stand at the start, the last at the
-//! end; each one between is sought from the left, and the first place found is as good as any later one, so
-//! nothing is ever tried twice. A segment of one text is found by the standard library's search, which is
-//! linear; one with a `?` or with several texts by [`find`], linear for each of its texts or, where these are many,
-//! for each 64 of its characters. The whole costs at most characters of the text × characters of the pattern / 64,
-//! and no more than tokens × characters, also when a variable has brought in a text as long as the request allows.
+//! The tokens between two stars form a segment. The first segment must be at the start of the text and the last at
+//! its end. Each segment between them is searched for from the left; the first place found is as good as any later
+//! one, so nothing is ever tried twice. A segment of one text is found by the standard library's search, which is
+//! linear. A segment with a `?` or with several texts is found by [`find`], which is linear for each text or, where
+//! there are many, for each 64 characters of the segment. The whole costs at most characters of the text ×
+//! characters of the pattern / 64, and no more than tokens × characters, even when a variable has inserted a text as
+//! long as the request allows.
 
 use std::collections::HashMap;
 
@@ -83,8 +84,8 @@ fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t st
         let run = run.as_ref();
         return text.find(run).map(|start| &text[start + run.len()..]);
     }
-    // The place is often near. Windows that grow fourfold find it without looking at the whole text, and
-    // all of them together cost no more than the last one and a third.
+    // The place is often near the start. Windows that grow fourfold find it without looking at the whole text, and
+    // all of them together cost no more than four thirds of the last one.
     let mut window = WINDOW_CHARACTERS_MIN;
     loop {
         let end = text.char_indices().nth(window).map(|(end, _)| end);
@@ -100,7 +101,7 @@ fn find<'t, S: AsRef<str>>(segment: &[Token<S>], text: &'t str) -> Option<&'t st
 ///
 /// A place fits when every text of the segment occurs at its distance from that place. Each text votes for
 /// the places that it could belong to, and the first place with all votes is the answer. Many short texts are
-/// sought all at once instead, by [`first_place`].
+/// instead searched for together, by [`first_place`].
 #[expect(
     clippy::indexing_slicing,
     reason = "a place that every text of the segment voted for lies inside of the window"
@@ -147,10 +148,10 @@ fn find_in_window<S: AsRef<str>>(segment: &[Token<S>], text: &str) -> Option<usi
         .map(offset_after)
 }
 
-/// The first place of `text` where a segment of so many characters occurs, whose texts stand at these distances from
-/// its start: Baeza-Yates and Gonnet's search with one bit for each character of the segment.
+/// The first place in `text` where a segment of this many characters occurs, whose texts are at these distances from
+/// its start: Baeza-Yates and Gonnet's search, with one bit for each character of the segment.
 ///
-/// A bit is set when the segment up to its character fits the text up to the present one.
+/// A bit is set when the segment up to its character fits the text up to the current one.
 #[expect(
     clippy::indexing_slicing,
     reason = "the last character of the segment has its bit in the last word"
@@ -173,12 +174,12 @@ fn first_place(length: usize, runs: &[(usize, Vec<char>)], text: &[char]) -> Opt
     None
 }
 
-/// Where in a segment each character fits, a bit for each place
+/// Where each character fits in a segment, with a bit for each place
 struct Fits {
     words: usize,
-    /// First those of a character that the segment does not name, which fits where a `?` stands
+    /// First the bits of a character that the segment does not name; it fits only where a `?` is
     bits: Vec<u64>,
-    /// Of each ASCII character, where its bits begin; a table, because they are looked up for every character
+    /// Where the bits of each ASCII character begin; a table, because they are looked up for every character
     ascii: [usize; 128],
     others: HashMap<char, usize>,
 }
@@ -347,7 +348,8 @@ mod tests {
         }
     }
 
-    /// As many texts as there are question marks, each to be sought in all of a long header field, took minutes.
+    /// When each of the texts between the question marks was searched for in all of a long header field, this took
+    /// minutes.
     #[test]
     fn question_marks_cost_little_however_many_they_are() {
         let began = std::time::Instant::now();
