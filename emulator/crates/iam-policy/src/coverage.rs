@@ -1,9 +1,10 @@
-//! Coverage: which statements, patterns and conditions of a document requests have come to.
+//! Coverage: which statements, patterns and conditions of a document requests have exercised.
 //!
-//! Three kinds of units. A *statement* is covered when it matched once. An *element*, a pattern of `Principal`, `Action` or
-//! `Resource` or a value of a condition, is covered when it alone matched once, whatever the rest of its statement made of
-//! the request; under a negated element or operator that is what it excepts. A *condition*, an operator with one of its
-//! keys, is covered when it was true once and false once, asked only where everything before it in the statement matched.
+//! There are three kinds of units. A *statement* is covered when it matched once. An *element* (a pattern of
+//! `Principal`, `Action` or `Resource`, or a value of a condition) is covered when it matched once by itself, whether
+//! or not the rest of its statement did; under a negated element or operator, a match means that the element excludes
+//! the request. A *condition* (an operator with one of its keys) is covered when it was true once and false once; it is
+//! evaluated only where everything before it in the statement matched.
 //!
 //! ```
 //! use iam_policy::{DocumentCounts, PolicyDocument, PolicyType, Request, RequestContext};
@@ -36,12 +37,12 @@ use crate::evaluate::Request;
 use crate::outline::Place;
 use crate::statement::{Effect, Sid, Statement};
 
-/// How often requests came to each part of a document.
+/// How many requests exercised each part of a document.
 #[derive(Debug, Clone)]
 pub struct DocumentCounts {
     document: PolicyDocument,
     requests: u64,
-    /// INVARIANT: one for each statement, with the shape of that statement.
+    /// INVARIANT: one for each statement, with as many counts as that statement has parts.
     statements: Box<[StatementCounts]>,
 }
 
@@ -49,7 +50,7 @@ pub struct DocumentCounts {
 struct StatementCounts {
     matched: u64,
     decided: u64,
-    /// Entries of principal, action and resource, then the values of the conditions.
+    /// Entries of principal, action and resource, in this order, then the values of the conditions.
     elements: Box<[u64]>,
     conditions: Box<[ConditionCounts]>,
 }
@@ -60,10 +61,10 @@ struct ConditionCounts {
     was_false: u64,
 }
 
-/// What is covered of a document.
+/// The coverage of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DocumentCoverage {
-    /// The requests that the document was asked about.
+    /// How many requests the document was evaluated for.
     pub requests: u64,
     /// Its statements.
     pub statements: Vec<StatementCoverage>,
@@ -71,23 +72,23 @@ pub struct DocumentCoverage {
     pub totals: Totals,
 }
 
-/// What is covered of a statement.
+/// The coverage of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatementCoverage {
     /// Its place in the document, from zero.
     pub statement: usize,
     /// Its Sid.
     pub sid: Option<Sid>,
-    /// What it does when it matches.
+    /// Its effect when it matches.
     pub effect: Effect,
     /// Where it stands.
     #[serde(flatten)]
     pub place: Place,
-    /// The requests that it was held against.
+    /// How many requests it was evaluated for.
     pub evaluated: u64,
-    /// Those that it matched.
+    /// How many of them it matched.
     pub matched: u64,
-    /// Those that it decided.
+    /// How many of them it decided.
     pub decided: u64,
     /// Its patterns, and the values of its conditions.
     pub elements: Vec<ElementCoverage>,
@@ -95,7 +96,7 @@ pub struct StatementCoverage {
     pub conditions: Vec<ConditionCoverage>,
 }
 
-/// What is covered of a pattern or a value.
+/// The coverage of a pattern or a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ElementCoverage {
     /// Where it stands.
@@ -103,11 +104,11 @@ pub struct ElementCoverage {
     pub place: Place,
     /// As it is written.
     pub value: String,
-    /// The requests that it matched.
+    /// How many requests it matched.
     pub matched: u64,
 }
 
-/// What is covered of an operator with one of its keys.
+/// The coverage of an operator with one of its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConditionCoverage {
     /// Where the key stands.
@@ -117,10 +118,10 @@ pub struct ConditionCoverage {
     pub operator: String,
     /// The key as the policy names it.
     pub key: String,
-    /// The requests for which it was true.
+    /// How many requests it was true for.
     #[serde(rename = "true")]
     pub was_true: u64,
-    /// The requests for which it was false.
+    /// How many requests it was false for.
     #[serde(rename = "false")]
     pub was_false: u64,
 }
@@ -132,11 +133,11 @@ pub struct Totals {
     pub statements: Covered,
     /// Patterns and values that matched.
     pub elements: Covered,
-    /// Conditions that were true and false.
+    /// Conditions that were true once and false once.
     pub conditions: Covered,
 }
 
-/// So many of so many.
+/// How many of a kind of unit are covered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Covered {
     /// How many are covered.
@@ -146,7 +147,7 @@ pub struct Covered {
 }
 
 impl DocumentCounts {
-    /// Counts for a document, all at zero.
+    /// Counts for a document, all zero.
     pub fn new(document: PolicyDocument) -> Self {
         let statements = document.statements().iter().map(StatementCounts::of).collect();
         Self {
@@ -161,7 +162,7 @@ impl DocumentCounts {
         &self.document
     }
 
-    /// Counts a request that the document is asked about.
+    /// Counts a request that the document is evaluated for.
     pub fn count(&mut self, request: &Request<'_>) {
         self.requests += 1;
         for (statement, counts) in self.document.statements().iter().zip(&mut self.statements) {
@@ -176,7 +177,7 @@ impl DocumentCounts {
         }
     }
 
-    /// What is covered by now.
+    /// The coverage so far.
     pub fn coverage(&self) -> DocumentCoverage {
         let outline = self.document.outline();
         let checked = self.document.statements().iter().zip(&self.statements);
@@ -262,7 +263,7 @@ impl StatementCounts {
         let mut all_before = true;
         if let Some(clause) = &statement.principal {
             let mut named = false;
-            // Each entry is counted, so the first that matches does not end it.
+            // Each entry is counted, so the loop does not stop at the first match.
             for entry in clause.entries() {
                 named |= count(entry.matches(request.principal));
             }
@@ -295,8 +296,8 @@ impl StatementCounts {
     }
 }
 
-/// Whether one value of a condition matches one of those that the request has under the key; for `Null`, whether it says
-/// what is the case.
+/// Whether one value of a condition matches one of the values that the request has for the key; for `Null`, whether it
+/// is right about the key's absence.
 pub(crate) fn value_matches(condition: &Condition, index: usize, context: &RequestContext<'_>) -> bool {
     let values = context.values_of(&condition.key);
     match condition.test.absence(index) {
@@ -308,7 +309,7 @@ pub(crate) fn value_matches(condition: &Condition, index: usize, context: &Reque
 }
 
 impl Totals {
-    /// The units of several documents together.
+    /// The sum of two totals, for several documents together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -318,7 +319,7 @@ impl Totals {
         }
     }
 
-    /// All units together.
+    /// All three kinds of units together.
     pub fn all(&self) -> Covered {
         self.statements.and(self.elements).and(self.conditions)
     }
@@ -342,7 +343,7 @@ impl ConditionCoverage {
 }
 
 impl Covered {
-    /// Percent of it, rounded down; all of it where there is nothing.
+    /// The covered percentage, rounded down; 100 where there is nothing to cover.
     pub fn percent(self) -> u64 {
         self.covered
             .saturating_mul(100)

@@ -1,8 +1,8 @@
-//! Explanations: the decision again, with what every statement of every document made of the request.
+//! Explanations: the decision again, with the reason why each statement of each document applies or does not.
 //!
-//! One structure serves a journal, a `--explain` switch, a one-line summary and the near miss. It is made
-//! beside the decision, not by it: [`evaluate`](crate::evaluate()) stays free of everything said here, and a
-//! property test holds the two to the same verdict.
+//! One structure serves a journal, a `--explain` switch, a one-line summary and the near miss. It is computed
+//! separately from the decision: [`evaluate`](crate::evaluate()) does no work for it, and a property test checks
+//! that the two agree.
 
 mod clauses;
 mod failed;
@@ -22,7 +22,7 @@ use crate::principal::IdentityKind;
 use crate::resource::Resource;
 use crate::statement::{Effect, Sid, Statement};
 
-/// A decision and how every statement took part in it.
+/// A decision, with the part that each statement played in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The decision.
@@ -30,7 +30,7 @@ pub struct Explanation {
     pub evaluation: Evaluation,
     /// Every statement of every document, in the order in which the layers are evaluated.
     pub statements: Vec<StatementExplanation>,
-    /// For an implicit deny, the statement of the layer named that came closest to allowing the request.
+    /// For an implicit deny, the statement of the denying layer that came closest to allowing the request.
     pub near_miss: Option<NearMiss>,
     /// What a reader may need to know to understand the decision; callers may add to it.
     pub notes: Vec<String>,
@@ -39,12 +39,12 @@ pub struct Explanation {
     action: String,
 }
 
-/// What one statement made of the request.
+/// Why one statement applies to the request, or does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatementExplanation {
     /// The type of its document.
     pub policy_type: PolicyType,
-    /// The document's place among those of its type, from zero; levels are counted through.
+    /// The document's place among those of its type, from zero; the count runs across levels.
     pub policy: usize,
     /// The statement's place in the document, from zero.
     pub statement: usize,
@@ -54,11 +54,11 @@ pub struct StatementExplanation {
     pub effect: Effect,
     /// Whether it applies: whether every clause matches.
     pub matched: bool,
-    /// Whether `Principal` or `NotPrincipal` matches; `None` where a document has neither.
+    /// Whether `Principal` or `NotPrincipal` matches; `None` where the document has neither.
     pub principal: Option<bool>,
     /// Whether `Action` or `NotAction` matches.
     pub action: bool,
-    /// Whether `Resource` or `NotResource` matches; `None` where a document has neither.
+    /// Whether `Resource` or `NotResource` matches; `None` where the document has neither.
     pub resource: Option<bool>,
     /// Each operator and key of `Condition`.
     pub conditions: Vec<ConditionExplanation>,
@@ -66,7 +66,7 @@ pub struct StatementExplanation {
     pub mismatch: Option<Mismatch>,
 }
 
-/// What one condition made of the request.
+/// Whether one condition is true for the request, and why not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConditionExplanation {
     /// The operator as the policy names it.
@@ -75,11 +75,11 @@ pub struct ConditionExplanation {
     pub key: String,
     /// Whether the condition is true.
     pub matched: bool,
-    /// Why it is not.
+    /// Why it is not true.
     pub reason: Option<String>,
 }
 
-/// A clause that does not match, with the value the request had and the pattern it met.
+/// A clause that does not match, with the request's value and the pattern it was compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mismatch {
     /// Which clause.
@@ -88,7 +88,7 @@ pub struct Mismatch {
     pub reason: String,
     /// What the request had; `None` when it had nothing.
     pub value: Option<String>,
-    /// The pattern that came closest, or the one that excepted the value.
+    /// The pattern that came closest; in a negated clause, the one that excluded the value.
     pub pattern: Option<String>,
     /// Every pattern and value that was tried and kept the clause from matching, in the order of the text.
     pub patterns: Vec<FailedPattern>,
@@ -129,7 +129,7 @@ pub struct NearMiss {
 }
 
 impl Explanation {
-    /// A decision of which nothing more is known, with a note that says why.
+    /// A decision without explained statements, and a note that says why there are none.
     pub fn without_statements(evaluation: &Evaluation, action: &Action, note: impl Into<String>) -> Self {
         Self {
             evaluation: evaluation.clone(),
@@ -172,13 +172,13 @@ impl Explanation {
     }
 }
 
-/// Decides a request as [`evaluate`](crate::evaluate()) does and says how every statement took part.
+/// Decides a request as [`evaluate`](crate::evaluate()) does, and explains the part of every statement.
 pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     let evaluation = evaluate(policies, request);
     let mut statements = Vec::new();
     let mut depths = Vec::new();
     for (policy, document) in policies.documents() {
-        // Where things stand is told of what does not match only.
+        // Places are reported only for what does not match, so they are found only when needed.
         let outline = LazyCell::new(|| document.outline());
         for (index, statement) in document.statements().iter().enumerate() {
             let place = || outline.get(index);
@@ -201,7 +201,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     }
 }
 
-/// Explains one statement. The number says how many parts of the resource matched before one did not.
+/// Explains one statement. The number is how many parts of the resource matched before one did not.
 fn explain_statement<'o>(
     document: &PolicyDocument,
     policy: usize,
@@ -274,9 +274,10 @@ fn explain_statement<'o>(
     (explained, depth)
 }
 
-/// The allowing statement of the denying layer with the fewest clauses that do not match. A statement about
-/// another action is further away than one with another fault, and one for AWS's services is further away than
-/// that: no caller with credentials is one. Among equals the one wins whose resource matches further.
+/// The Allow statement of the denying layer with the fewest clauses that do not match. A statement about another
+/// action is further away than one with any other mismatch. A statement for AWS's services is further away still,
+/// because no caller with credentials is an AWS service. Among equals, the statement that matches more parts of the
+/// resource wins.
 fn near_miss(
     evaluation: &Evaluation,
     statements: &[StatementExplanation],
@@ -313,8 +314,8 @@ fn near_miss(
     })
 }
 
-/// The first mismatch of a statement; if it is a key that is absent, every such key, because they have their
-/// absence in common.
+/// The first mismatch of a statement. If that is an absent key, all absent keys are named, because their
+/// cause is the same.
 fn near_miss_reason(statement: &StatementExplanation, context: &RequestContext<'_>) -> Option<String> {
     let mismatch = statement.mismatch.as_ref()?;
     let mut absent: Vec<&str> = Vec::new();
@@ -331,7 +332,7 @@ fn near_miss_reason(statement: &StatementExplanation, context: &RequestContext<'
     })
 }
 
-/// Whether a key tells a call by an AWS service from one by a caller with credentials.
+/// Whether a key distinguishes calls by AWS services from calls by callers with credentials.
 fn is_of_services(key: &str) -> bool {
     ["aws:PrincipalIsAWSService", "aws:ViaAWSService"]
         .iter()

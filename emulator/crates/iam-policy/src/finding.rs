@@ -1,7 +1,7 @@
-//! Findings: what is wrong with a document, or only unwise, and where.
+//! Findings: what is wrong with a document, or only inadvisable, and where.
 //!
-//! The loader and the lint speak the same language: a stable code, a message, a JSON path, line and column.
-//! How serious a code is stands in one table, [`FindingCode::grade`].
+//! The loader and the lint report in the same form: a stable code, a message, a JSON path, line and column.
+//! One table says how serious each code is: [`FindingCode::grade`].
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::json::LineCounter;
 
-/// One thing to say about a document.
+/// One remark about a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What kind of finding this is; stable.
@@ -18,16 +18,16 @@ pub struct Finding {
     pub severity: Severity,
     /// The finding in words: lower case, no full stop.
     pub message: String,
-    /// The JSON pointer of the value meant, for example `/Statement/0/Effect`; empty for the document.
+    /// The JSON pointer of the value, for example `/Statement/0/Effect`; empty for the whole document.
     pub path: String,
-    /// The line where that value stands, from one.
+    /// The line of that value, from one.
     pub line: usize,
     /// The column, in characters from one.
     pub column: usize,
 }
 
 impl Finding {
-    /// A finding that does not know its line and column yet.
+    /// A finding without its line and column, which [`place`] fills in.
     pub(crate) fn new(code: FindingCode, message: String, path: String) -> Self {
         Self {
             code,
@@ -44,7 +44,7 @@ impl Finding {
 pub(crate) fn place(text: &str, findings: Vec<(usize, Finding)>) -> Vec<Finding> {
     let mut sorted: Vec<(usize, Finding)> = Vec::with_capacity(findings.len());
     for (offset, finding) in findings {
-        // Most are found in the order of the text and come last.
+        // Most findings are reported in the order of the text, so their place is the end.
         let index = sorted.partition_point(|(other, _)| *other <= offset);
         sorted.insert(index, (offset, finding));
     }
@@ -96,7 +96,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What becomes of a document with a finding.
+/// What a finding means for its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grade {
     /// The document is not understood. It is never evaluated.
@@ -104,7 +104,7 @@ pub(crate) enum Grade {
     /// Its evaluation is defined, but AWS's checks refuse it today. Only a document that AWS already
     /// stores may have it.
     Refused,
-    /// An error for AWS's checks, but documents with it are known to be attached and to work.
+    /// AWS's checks call it an error, but documents with it are known to be attached and to work.
     Tolerated,
     /// Advice.
     Warning,
@@ -336,9 +336,9 @@ impl Serialize for FindingCode {
     }
 }
 
-/// Why a document was not loaded: at least one finding, in the order of the text.
+/// Why a document was not loaded: one or more findings, in the order of the text.
 ///
-/// It prints as its first finding's message; [`PolicyError::findings`] has them all.
+/// Prints as the message of the first finding; [`PolicyError::findings`] returns all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
     /// INVARIANT: not empty.
@@ -346,7 +346,7 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    /// `None` when there is nothing to complain about.
+    /// An error with these findings; `None` when there are none.
     pub(crate) fn from_findings(findings: Vec<Finding>) -> Option<Self> {
         if findings.is_empty() {
             None
@@ -357,7 +357,7 @@ impl PolicyError {
         }
     }
 
-    /// For a document that does not load although nothing was found in it, which is a fault of the loader.
+    /// For a document that does not load although nothing was found in it, which is a bug in the loader.
     pub(crate) fn unexplained() -> Self {
         let message = "the document cannot be read".to_owned();
         let finding = Finding::new(FindingCode::SyntaxError, message, String::new());
@@ -366,7 +366,7 @@ impl PolicyError {
         }
     }
 
-    /// Everything that AWS would refuse, the first in the text first.
+    /// Everything that AWS would refuse, in the order of the text.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }

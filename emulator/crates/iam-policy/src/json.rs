@@ -1,8 +1,8 @@
-//! A JSON reader that keeps what policies need and ordinary readers drop: where each value stands, and
-//! keys that occur twice.
+//! A JSON reader that keeps what policies need and ordinary readers drop: the place of each value, and keys
+//! that occur twice.
 //!
-//! AWS refuses duplicate keys (IAM User Guide, *Troubleshoot IAM policies*) and names row and column of a
-//! syntax error, so both have to survive reading. The reader accepts RFC 8259 and nothing more.
+//! AWS refuses duplicate keys (IAM User Guide, *Troubleshoot IAM policies*) and names the row and column of a
+//! syntax error, so the reader has to keep both. It accepts RFC 8259 and nothing more.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub(crate) enum Value<'t> {
     Object(Vec<Member<'t>>),
 }
 
-/// A key of an object with its value; duplicates are all there, in order.
+/// A key of an object with its value; duplicates are all kept, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member<'t> {
     pub(crate) key: String,
@@ -33,7 +33,7 @@ pub(crate) struct Member<'t> {
 }
 
 impl Value<'_> {
-    /// What the value is called in messages.
+    /// The name of the value's type in messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -372,7 +372,7 @@ impl<'t> LineCounter<'t> {
     }
 }
 
-/// How deep values may be nested. A policy needs six levels; the reader recurses once a level.
+/// How deep values may be nested. A policy needs six levels; the reader recurses once per level.
 pub const JSON_DEPTH_MAX: usize = 32;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use strsim::levenshtein;
 
-/// The candidate with the fewest edits from `text`, case disregarded, if it is near enough to be meant.
+/// The candidate with the fewest edits from `text`, ignoring case, if it is near enough to be meant.
 pub(crate) fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if text.len() > NAME_BYTES_MAX {
         return None;
@@ -17,7 +17,7 @@ pub(crate) fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c s
         .map(|(_, candidate)| candidate)
 }
 
-/// Longer texts are no misspelt names, and the comparison is quadratic.
+/// Longer texts are not misspelt names, and the comparison is quadratic.
 const NAME_BYTES_MAX: usize = 64;
 
 #[cfg(test)]

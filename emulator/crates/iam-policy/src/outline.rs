@@ -1,9 +1,8 @@
-//! Where everything in a document stands: each statement, each pattern, each condition and its values, with JSON path, line
+//! Where everything is in a document: each statement, each pattern, each condition and its values, with JSON path, line
 //! and column.
 //!
-//! Checked statements do not carry their places, because evaluation has no use for them. Who reports about a document
-//! reads its text a second time. What is here stands in the order of the checked statement, so that the two can be walked
-//! in step.
+//! Checked statements do not carry their places, because evaluation does not need them. A report about a document reads
+//! its text a second time. An outline is in the order of the checked statement, so the two can be walked in step.
 
 use serde::Serialize;
 
@@ -21,7 +20,7 @@ pub struct Place {
     pub column: usize,
 }
 
-/// A statement and all that is in it.
+/// A statement and everything in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementOutline {
     /// Where the statement begins.
@@ -59,7 +58,7 @@ pub struct ConditionOutline {
 }
 
 impl PolicyDocument {
-    /// Where everything in the document stands, statement by statement.
+    /// Where everything is in the document, statement by statement.
     ///
     /// ```
     /// use iam_policy::{PolicyDocument, PolicyType};
@@ -180,7 +179,7 @@ impl<'t> Places<'t> {
             .collect()
     }
 
-    /// One value that stands alone, or each of a list.
+    /// A single value, or each value of a list.
     fn entries(&self, node: &Node<'_>, path: &str) -> Vec<Entry> {
         match &node.value {
             Value::Array(items) => items
@@ -199,7 +198,7 @@ impl<'t> Places<'t> {
                 Value::String(text) => text.clone(),
                 Value::Number(digits) => (*digits).to_owned(),
                 Value::Bool(value) => value.to_string(),
-                // INVARIANT: a document that was loaded has neither of them where a pattern or a value stands.
+                // INVARIANT: in a loaded document, no pattern or value is one of these.
                 Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
             },
         }
@@ -226,7 +225,7 @@ mod tests {
     use crate::resource::ResourcePattern;
     use crate::statement::{PrincipalClause, ResourceClause};
 
-    /// The outline says of each statement what the checked statement holds, in its order.
+    /// The outline of each statement has the same parts as the checked statement, in the same order.
     #[track_caller]
     fn in_step(document: &PolicyDocument) {
         let outline = document.outline();

@@ -73,7 +73,7 @@ pub(super) fn action(clause: &ActionClause, action: &Action) -> Result<(), Misma
     ))
 }
 
-/// The number says how many parts of the closest pattern matched.
+/// The number is how many parts of the closest pattern matched.
 pub(super) fn resource(
     clause: &ResourceClause,
     effect: Effect,
@@ -213,7 +213,7 @@ fn mismatch(clause: Clause, reason: String, value: Option<String>, pattern: Opti
     }
 }
 
-/// `a`, `a or b`, `a, b or 7 more`, of the first of so many texts.
+/// `a`, `a or b`, `a, b or 7 more`; `total` is how many texts there are.
 fn any_of<'s>(total: usize, texts: impl Iterator<Item = &'s str>) -> String {
     let mut shown: Vec<String> = texts.take(LISTED_MAX).map(shortened).collect();
     if total > shown.len() {
@@ -226,7 +226,7 @@ fn any_of<'s>(total: usize, texts: impl Iterator<Item = &'s str>) -> String {
     }
 }
 
-/// The text, or its beginning if it is very long: explanations are kept in memory by the thousand.
+/// The text, or its beginning if it is very long, because thousands of explanations are kept in memory.
 #[expect(
     clippy::string_slice,
     reason = "`char_indices` answers with boundaries of characters"

@@ -1,4 +1,4 @@
-//! Which patterns kept a clause from matching, and where they stand.
+//! Which patterns kept a clause from matching, and where they are in the document.
 
 use super::{Clause, FailedPattern};
 use crate::condition::operator::Polarity;
@@ -7,7 +7,7 @@ use crate::evaluate::Request;
 use crate::outline::{Entry, StatementOutline};
 use crate::statement::{ActionClause, PrincipalClause, ResourceClause, Statement};
 
-/// Of a plain clause every pattern, for none of them matched; of a negated one those that did
+/// In a plain clause every pattern, because none of them matched; in a negated clause those that did
 pub(super) fn patterns(
     clause: Clause,
     false_condition: Option<usize>,
