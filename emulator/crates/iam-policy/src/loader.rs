@@ -1,8 +1,7 @@
 //! From text to a checked document.
 //!
-//! The loader collects every complaint instead of stopping at the first, and hands over a document only
-//! when none of them forbids it. What it does not know it refuses: a document is understood whole, or not
-//! evaluated.
+//! The loader collects every finding instead of stopping at the first, and returns a document only when none
+//! of them forbids it. It refuses what it does not know: a document is either fully understood or not evaluated.
 
 mod condition;
 mod endpoint_rules;
@@ -23,9 +22,9 @@ pub(crate) use statement::PARTITIONS;
 /// How strictly a document is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// As one that is attached now.
+    /// As a document that is attached now.
     Attach,
-    /// As one that AWS already stores.
+    /// As a document that AWS already stores.
     Stored,
 }
 
@@ -50,8 +49,8 @@ pub(crate) fn load(text: &str, policy_type: PolicyType, reading: Reading) -> Res
     }
 }
 
-/// Reads a document and says everything there is to say about it, with the offsets. There is a document if
-/// it can be evaluated, whether or not AWS would take it.
+/// Reads a document and returns every finding about it, with its offset. The document is `Some` if it can be
+/// evaluated, whether or not AWS would accept it.
 pub(crate) fn examine(text: &str, policy_type: PolicyType) -> (Option<Inner>, Vec<(usize, Finding)>) {
     let mut report = Report::default();
     let outcome = read_document(text, policy_type, &mut report);
@@ -62,7 +61,7 @@ pub(crate) fn examine(text: &str, policy_type: PolicyType) -> (Option<Inner>, Ve
     (outcome.filter(|_| !malformed), report.findings)
 }
 
-/// Where findings go, with the offsets that become lines and columns once all are there.
+/// Collects findings with their offsets, which become lines and columns at the end.
 #[derive(Default)]
 struct Report {
     findings: Vec<(usize, Finding)>,
@@ -168,7 +167,7 @@ fn read_document(text: &str, policy_type: PolicyType, report: &mut Report) -> Op
         resource_control::check(statement, &path, &statements, report);
     }
 
-    // A statement that could not be read has reported why, and the document is refused.
+    // For a statement that could not be read the reason is reported, and the document is refused.
     let statements = statements.into_iter().collect::<Option<Vec<_>>>()?;
     Some(Inner {
         text: text.into(),
@@ -184,7 +183,7 @@ fn read_document(text: &str, policy_type: PolicyType, report: &mut Report) -> Op
 fn check_size(text: &str, policy_type: PolicyType, report: &mut Report) -> Option<()> {
     // AWS PrivateLink Guide, Endpoint policies: at most 20,480 characters, white space included. The
     // quotas of the other types do not count white space and differ by what the document is attached to;
-    // those documents only have a limit that keeps their cost in bounds.
+    // here they only have a limit that bounds their cost.
     let (limit, size) = match policy_type {
         PolicyType::VpcEndpoint => (ENDPOINT_POLICY_CHARACTERS_MAX, text.chars().count()),
         _ => (DOCUMENT_BYTES_MAX, text.len()),
@@ -265,7 +264,7 @@ fn check_sids(statement: &Node<'_>, path: &Path<'_>, policy_type: PolicyType, re
     }
 }
 
-/// The value of a key; of its first occurrence, for a document with duplicates is refused anyway.
+/// The value of a key. Its first occurrence is enough, because a document with duplicates is refused anyway.
 fn member<'n, 't>(members: &'n [Member<'t>], key: &str) -> Option<&'n Node<'t>> {
     members
         .iter()
@@ -311,9 +310,9 @@ fn check_names(members: &[Member<'_>], known: &[&'static str], path: &Path<'_>, 
 /// AWS PrivateLink Guide, *Endpoint policies*: at most 20,480 characters, white space included.
 pub const ENDPOINT_POLICY_CHARACTERS_MAX: usize = 20_480;
 
-/// How many findings of each grade are kept. A document made of nothing but mistakes could otherwise have
-/// findings many times its own size.
+/// How many findings of each grade are kept. Without a limit, the findings of a document full of mistakes could
+/// be many times its own size.
 pub const FINDINGS_MAX: usize = 256;
 
-/// The limit of the other documents. No AWS quota is larger than this.
+/// The size limit of all other documents, in bytes. No AWS quota is larger than this.
 pub const DOCUMENT_BYTES_MAX: usize = 65_536;

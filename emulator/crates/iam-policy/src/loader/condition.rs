@@ -1,4 +1,4 @@
-//! `Condition`: operators, keys and values, and all that AWS's checks say about them.
+//! `Condition`: operators, keys and values, and everything that AWS's checks say about them.
 
 use std::collections::HashSet;
 
@@ -98,7 +98,7 @@ fn read_operator(
     conditions
 }
 
-/// What can be said about a key and its operator without looking at the values.
+/// Checks a key and its operator without looking at the values.
 fn check_key(key: &Member<'_>, operator: Operator, path: &Path<'_>, report: &mut Report) {
     let (name, offset) = (key.key.as_str(), key.key_offset);
     if name
@@ -143,7 +143,7 @@ fn check_key(key: &Member<'_>, operator: Operator, path: &Path<'_>, report: &mut
 struct Scalar {
     text: Box<str>,
     offset: usize,
-    /// The place in the list; `None` when the value stands alone.
+    /// The place in the list; `None` when the value is not in a list.
     index: Option<usize>,
 }
 
@@ -353,7 +353,7 @@ fn check_value(value: &Scalar, family: Family, path: &Path<'_>, place: Place, re
     }
 }
 
-/// The text with `${...}` left out, so that `${*}` and defaults are not taken for wildcards.
+/// The text without `${...}`, so that `${*}` and defaults are not taken for wildcards.
 #[expect(
     clippy::string_slice,
     reason = "both places were found in this text and are boundaries of characters"
@@ -368,7 +368,7 @@ fn without_variables(text: &str) -> String {
     left + rest
 }
 
-/// What is known about the values of some global keys.
+/// Checks values of global keys whose values are known.
 fn check_known_key(
     key: &str,
     value: &Scalar,
@@ -411,14 +411,14 @@ fn check_known_key(
     }
 }
 
-/// Whether AWS makes such ids: a prefix, and 8 or 17 characters.
+/// Whether the text looks like an id that AWS makes: the prefix and 8 or 17 characters.
 pub(crate) fn is_usual_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|characters| {
         matches!(characters.len(), 8 | 17) && characters.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
 }
 
-/// Says that `${...}` is ordinary text in a document of 2008.
+/// Reports that `${...}` is ordinary text in a document of version 2008-10-17.
 pub(super) fn check_variables_of_old_version(
     text: &str,
     path: &Path<'_>,

@@ -1,5 +1,5 @@
-//! What AWS asks of condition values in endpoint policies since 2024 (AWS PrivateLink Guide, *Endpoint
-//! policies*). Documents attached before go on working, so breaking a rule does not keep one from loading.
+//! What AWS requires of condition values in endpoint policies since 2024 (AWS PrivateLink Guide, *Endpoint
+//! policies*). Documents attached before that still work, so a document that breaks a rule loads.
 
 use super::condition::is_endpoint_policy;
 use super::statement::Place;
@@ -48,9 +48,9 @@ pub(super) fn check(
     }
 }
 
-/// Guess: the rule has no published grammar. Read here for each run of wildcards: the text directly before
-/// it, or the text directly after it, has at least six characters. A `*` alone has no text that could be
-/// long enough and is left alone by AWS's own examples.
+/// Guess: the rule has no published grammar. It is read here as follows: for each run of wildcards, the text
+/// directly before it or the text directly after it has at least six characters. A `*` alone has no text
+/// that could be long enough; AWS's own examples use it, so it is accepted.
 #[expect(
     clippy::string_slice,
     reason = "the length ends before a character that was found, or with the text"
@@ -68,7 +68,7 @@ fn has_short_run(text: &str, place: Place) -> bool {
             && rest.starts_with("${")
             && let Some(end) = rest.find('}')
         {
-            // What a variable brings is not known; it counts as long as it is written.
+            // The value of a variable is not known; it counts with its length as written.
             length = end + 1;
         }
         if matches!(character, '*' | '?') {

@@ -1,13 +1,13 @@
 //! The global condition keys that AWS documents (IAM User Guide, *AWS global condition context keys*).
 
-/// What is known of a global condition key.
+/// What kind of global condition key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GlobalKey {
-    /// One value a request.
+    /// One value per request.
     Single,
     /// A list of values.
     Multi,
-    /// A prefix that a tag's key follows, with one value.
+    /// A tag prefix followed by the tag's key, with one value.
     Tag,
     /// A tag prefix without the tag's key.
     TagWithoutKey,
@@ -15,7 +15,7 @@ pub(crate) enum GlobalKey {
     Unknown,
 }
 
-/// Looks a key up; `None` when it is no global key, but a service's own.
+/// Looks a key up; `None` when it is a service's own key and not a global one.
 pub(crate) fn global_key(key: &str) -> Option<GlobalKey> {
     let (prefix, name) = key.split_once(':')?;
     if !prefix.eq_ignore_ascii_case("aws") {
@@ -92,7 +92,7 @@ const SINGLE_VALUED: [&str; 42] = [
     "VpceAccount",
     "VpceOrgID",
     "VpcSourceIp",
-    // Newer names, met in AWS's own policies and examples.
+    // Newer names, found in AWS's own policies and examples.
     "CalledViaAWSMCP",
     "ViaAWSMCPService",
     "IsMcpServiceAction",

@@ -141,10 +141,10 @@ fn read_entry(
     None
 }
 
-/// What to say about the ARN of a role that AWS makes under a path only, and that is named without it.
+/// The message for a role ARN without the path under which AWS creates every role of this kind; `None` for others.
 ///
-/// IAM Identity Center User Guide, *Referencing permission sets in resource policies*, and IAM User Guide, *IAM
-/// identifiers*, have the ARNs of the two kinds of roles whose names tell.
+/// The two kinds of roles are recognised by their names. Their ARNs are in the IAM Identity Center User Guide,
+/// *Referencing permission sets in resource policies*, and the IAM User Guide, *IAM identifiers*.
 pub(super) fn missing_role_path(arn: &str) -> Option<String> {
     const KINDS: [(&str, &str); 2] = [
         ("AWSReservedSSO_", "aws-reserved/sso.amazonaws.com/"),

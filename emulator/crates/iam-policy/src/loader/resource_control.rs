@@ -1,6 +1,6 @@
-//! What only resource control policies may not have. The findings are IAM Access Analyzer's, in its words
-//! (IAM User Guide, *IAM policy validation check reference*, `RCP syntax error …`); AWS Organizations User
-//! Guide, *RCP syntax*, says the same and one thing more: only `RCPFullAWSAccess` allows.
+//! Rules for resource control policies only. The findings are IAM Access Analyzer's, in its words (IAM User
+//! Guide, *IAM policy validation check reference*, `RCP syntax error …`). AWS Organizations User Guide, *RCP
+//! syntax*, has the same rules and one more: only `RCPFullAWSAccess` allows.
 
 use super::{Path, Report, member};
 use crate::action::ActionPattern;
@@ -41,7 +41,7 @@ fn check_statement(
         let offset = member(members, element).map_or(node.offset, |value| value.offset);
         report.add(code, &path.key(element), offset, message);
     };
-    // Guess: `{"AWS": "*"}` is taken for `"*"`, as everywhere else (IAM User Guide, *Principal*).
+    // Guess: `{"AWS": "*"}` means `"*"`, as everywhere else (IAM User Guide, *Principal*).
     match &statement.principal {
         Some(PrincipalClause::Principal(entries)) if is_everyone(entries) => {}
         Some(PrincipalClause::NotPrincipal(_)) => {
@@ -70,7 +70,7 @@ fn check_statement(
     }
 }
 
-/// An action must name its service.
+/// Checks that each action names its service.
 fn check_actions(node: &Node<'_>, path: &Path<'_>, actions: &[ActionPattern], report: &mut Report) {
     for (index, action) in actions.iter().enumerate() {
         let service = action
@@ -103,7 +103,7 @@ fn is_everyone(entries: &[PrincipalPattern]) -> bool {
     matches!(entries, [only] if matches!(only.covers(), Covers::Everyone))
 }
 
-/// Every resource, and no condition.
+/// Whether the statement is about every resource and has no condition.
 fn allows_in_general(statement: &Statement) -> bool {
     let every = |entries: &[ResourcePattern]| matches!(entries, [only] if only.is_every());
     statement.conditions.is_empty()

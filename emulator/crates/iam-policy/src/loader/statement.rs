@@ -1,4 +1,4 @@
-//! One statement: its elements, each read once and checked on the way.
+//! One statement: each of its elements is read once and checked.
 
 use super::{Path, Report, check_duplicates, check_names, condition, member, principal};
 use crate::action::ActionPattern;
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-/// Which of an element and its negation stands in the statement.
+/// Which the statement has: an element or its negation.
 enum Clause<'n, 't> {
     Plain(&'static str, &'n Node<'t>),
     Not(&'static str, &'n Node<'t>),
@@ -41,7 +41,7 @@ pub(super) fn read(node: &Node<'_>, path: &Path<'_>, place: Place, report: &mut 
     check_duplicates(members, path, report);
     check_names(members, &ELEMENTS, path, report);
 
-    // Every element is read before any failure returns, so that all mistakes are reported.
+    // Every element is read before a failure returns, so that all mistakes are reported.
     let sid = read_sid(members, path, place, report);
     let effect = read_effect(node, members, path, report);
     let principal = read_principal(node, members, path, place, effect, report);
@@ -68,7 +68,7 @@ fn read_sid(members: &[Member<'_>], path: &Path<'_>, place: Place, report: &mut 
         report.wrong_type(&path, node, "a string");
         return None;
     };
-    // IAM User Guide, Sid: IAM lets letters and digits stand; other services may let more stand.
+    // IAM User Guide, Sid: IAM accepts letters and digits; other services may accept more.
     let free = place.policy_type == PolicyType::VpcEndpoint;
     if !free && !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         let message = format!("statement IDs (SID) must be alpha-numeric; `{text}` is not");
@@ -108,7 +108,7 @@ fn read_effect(
     }
 }
 
-/// The one of `name` and `not_name` that is there; both together are reported.
+/// Whichever of `name` and `not_name` is there; both together are reported.
 fn clause<'n, 't>(
     members: &'n [Member<'t>],
     name: &'static str,
@@ -157,7 +157,7 @@ fn read_principal(
     };
     let path = path.key(name);
     if !place.policy_type.has_principal() {
-        // IAM User Guide, Grammar: such a document speaks about whom it is attached to.
+        // IAM User Guide, Grammar: such a document is about the identity that it is attached to.
         let message = format!(
             "policy document should not specify a principal: it is {}",
             place.policy_type.with_article()
@@ -354,7 +354,7 @@ fn read_resource_pattern(
     }
 }
 
-/// What IAM refuses in the parts of an ARN pattern, although their evaluation would be plain.
+/// Reports what IAM refuses in the parts of an ARN pattern, although it would be clear how to evaluate them.
 fn check_resource_parts(
     text: &str,
     parts: [&str; ARN_PARTS],
