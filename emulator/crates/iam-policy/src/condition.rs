@@ -283,7 +283,7 @@ impl Test {
         }
     }
 
-    /// The name of a variable without a value, if no value can match because of it.
+    /// The name of a variable without a value, if it stands in the only value of the test, so that nothing matches.
     pub(crate) fn missing_variable(&self, context: &RequestContext<'_>) -> Option<&str> {
         let missing = |variable: &&Variable| variable.text(context).is_none();
         match self {
