@@ -1,18 +1,18 @@
-//! What two documents say differently, each difference with a request that shows it.
+//! How the decisions of two documents differ, with an example request for each difference.
 //!
-//! Every request is one of finitely many classes: the patterns of both documents cut actions, callers, resources and the
-//! values of each condition key into classes that no statement tells apart, and one of each class stands for the rest.
-//! Which statements apply follows from the classes, and so does what each document says. Where classes are all that
-//! decides, "no difference" is proven.
+//! Every request belongs to one of finitely many classes: the patterns of both documents divide actions, callers,
+//! resources and the values of each condition key into classes that no statement distinguishes, and one member of each
+//! class represents the rest. The classes determine which statements apply, and thus what each document decides. Where
+//! nothing but the classes decides, "no difference" is proven.
 //!
-//! Some clauses are not solved like that: those with policy variables, for whether they hold depends on two things at
-//! once, and some that are merely unusual. Each of them is then taken to be true and to be false, whatever else is the
-//! case. That covers more than there is, so "no difference" is still proven where none comes of it. Where one does,
-//! requests are looked for that show it, and if none is found it stays undecided. Nothing that is printed as a
-//! difference is printed untried.
+//! Some clauses cannot be solved this way: those with policy variables, because whether they hold depends on two things
+//! at once, and a few merely unusual ones. Each such clause is assumed both true and false, independently of everything
+//! else. These assumptions cover more cases than can occur, so if no difference results, "no difference" is still
+//! proven. If one results, the search looks for a request that shows it; if it finds none, the difference stays
+//! undecided. Every difference that is printed was confirmed with a request.
 //!
-//! Requests are what whoever makes them can make of them: the keys that follow from the caller or the resource have the
-//! values that follow, a request over an endpoint has the keys of endpoints and the others have `aws:SourceIp`, keys that
+//! Only requests that a sender can make are considered: keys that follow from the caller or the resource have the
+//! values that follow, a request over an endpoint has the endpoint's keys and any other has `aws:SourceIp`, keys that
 //! every request has are never absent, and no value is longer than [`EXPANSION_BYTES_MAX`](crate::EXPANSION_BYTES_MAX).
 
 mod actions;
@@ -43,15 +43,15 @@ use crate::outline::Place;
 use crate::principal::Principal;
 use crate::resource::Resource;
 
-/// What two documents say differently.
+/// How the decisions of two documents differ.
 #[derive(Debug, Clone)]
 pub struct Diff {
-    /// The differences, those of one action side by side. For each action that the documents tell from others, each kind
-    /// of change that there is has one at least, and further ones where other statements decide.
+    /// The differences, grouped by action. For each action that the documents distinguish, there is at least one
+    /// difference of each kind of change that occurs, and more where other statements decide.
     pub differences: Vec<Difference>,
-    /// Why there may be more of them; empty: there are no more.
+    /// Why there may be more differences; empty if there are no more.
     pub undecided: Vec<Undecided>,
-    /// How many classes of requests were looked at.
+    /// How many classes of requests were examined.
     pub classes: usize,
 }
 
@@ -60,13 +60,14 @@ pub struct Diff {
 pub struct Difference {
     /// What it means for access.
     pub change: Change,
-    /// What is decided under the old document.
+    /// The decision under the old document.
     pub before: Evaluation,
-    /// What is decided under the new one.
+    /// The decision under the new document.
     pub after: Evaluation,
-    /// A request that is decided so.
+    /// A request with these decisions.
     pub example: ExampleRequest,
-    /// Condition keys that the request does not have, and with a value of which it would be decided otherwise.
+    /// Condition keys that the request does not have; if it had one of them, with some value, a decision would be
+    /// different.
     pub without: Vec<String>,
 }
 
@@ -74,13 +75,13 @@ pub struct Difference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// What the old document did not allow, the new one does. Of a document that stands beside others (an identity, session
-    /// or service control policy) also: what the old one denied explicitly, the new one does not, so that another may allow
-    /// it.
+    /// The new document allows what the old one did not. For a document that is one of several (an identity, session or
+    /// service control policy) also: the new document no longer explicitly denies what the old one did, so another
+    /// document may allow it.
     NewAccess,
-    /// The other way round.
+    /// The reverse of new access.
     LostAccess,
-    /// Both deny, one of them explicitly.
+    /// Both documents deny, one of them explicitly and the other implicitly.
     OtherDenial,
 }
 
@@ -91,10 +92,10 @@ pub struct ExampleRequest {
     pub principal: Principal,
     /// What the caller wants to do.
     pub action: Action,
-    /// On what.
+    /// What the action is on.
     pub resource: Resource,
-    /// The account that owns the resource, where the caller's own must be taken for it: a caller of another account
-    /// would need a policy of the resource as well.
+    /// The account that owns the resource, set to the caller's own account where it has to be: a caller of another
+    /// account would also need a policy of the resource.
     pub resource_account: Option<String>,
     /// The condition keys.
     pub context: RequestContext<'static>,
@@ -103,11 +104,11 @@ pub struct ExampleRequest {
 /// Why there may be more differences than were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecided {
-    /// The clause that is not solved, with the document that it stands in; `None`: both documents as a whole.
+    /// The clause that is not solved, with the document that it is in; `None` for both documents as a whole.
     pub clause: Option<(Side, Place)>,
-    /// What is the matter.
+    /// Why it is undecided.
     pub reason: String,
-    /// Whether new access may be among them.
+    /// Whether the further differences may include new access.
     pub may_be_new_access: bool,
 }
 
@@ -122,7 +123,7 @@ pub enum Side {
 }
 
 impl Diff {
-    /// Whether new access was found; `None`: it was not, and may be there.
+    /// Whether there is new access; `None` if none was found but it cannot be ruled out.
     pub fn has_new_access(&self) -> Option<bool> {
         if self
             .differences
@@ -137,7 +138,7 @@ impl Diff {
 }
 
 impl Change {
-    /// What it is called: `new access`.
+    /// The name of the change, such as `new access`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NewAccess => "new access",
@@ -154,7 +155,7 @@ impl fmt::Display for Change {
 }
 
 impl ExampleRequest {
-    /// The request as policies are asked about it.
+    /// The request in the form that [`evaluate`](crate::evaluate()) takes.
     pub fn request(&self) -> Request<'_> {
         Request {
             principal: &self.principal,
@@ -166,9 +167,9 @@ impl ExampleRequest {
     }
 }
 
-/// What two documents of one type say differently about requests to a service, when each is all that is attached.
+/// How two documents of one type decide requests to a service differently, if each is the only document attached.
 ///
-/// At most `classes_max` classes of requests are looked at; what they do not come to is undecided.
+/// At most `classes_max` classes of requests are examined; whatever is left then is undecided.
 ///
 /// ```
 /// use iam_policy::lint::{Service, ServiceAction};

@@ -1,4 +1,4 @@
-//! Actions that tell the actions of statements apart, with what each is authorised on.
+//! One action for each way in which the `Action` clauses of the statements can match, with what it is authorised on.
 
 use std::collections::HashSet;
 
@@ -12,19 +12,19 @@ use crate::lint::{Service, ServiceAction};
 use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
 use crate::statement::Statement;
 
-/// An action that stands for all that the statements treat alike.
+/// An action that represents all actions that the statements treat alike.
 #[derive(Debug)]
 pub(super) struct ActionClass<'s> {
     pub(super) action: Action,
-    /// The statements that are about it.
+    /// The statements whose `Action` or `NotAction` matches it.
     pub(super) statements: Bits,
     pub(super) targets: Targets<'s>,
-    /// The tag keys that its requests can have; `None`: any.
+    /// The tag keys that its requests can have; `None` for any.
     tag_keys: Option<Vec<&'s str>>,
 }
 
 impl ActionClass<'_> {
-    /// Whether requests for the action can have a key, as far as the action tells.
+    /// Whether requests for the action can have a key, as far as the action decides it.
     pub(super) fn can_have(&self, key: &str) -> bool {
         let Some(tag_keys) = &self.tag_keys else {
             return true;
@@ -34,12 +34,12 @@ impl ActionClass<'_> {
     }
 }
 
-/// An action of each class, those of the service in the order of its table.
+/// One action of each class; the service's own are in the order of its table.
 ///
-/// `is_all`: requests can be for no other actions than those of the service.
+/// With `is_all`, requests can be for the service's actions only.
 ///
 /// # Errors
-/// There are more classes than are looked at.
+/// If there are more classes than the limit allows.
 pub(super) fn classes<'s>(
     statements: &[&Statement],
     service: &Service<'s>,
@@ -86,7 +86,7 @@ pub(super) fn classes<'s>(
     Ok(classes)
 }
 
-/// The keys that some of its requests have and those of other actions do not.
+/// The keys that requests for this action can have and requests for some other actions cannot.
 fn keys<'s>(action: &ServiceAction<'s>) -> Vec<&'s str> {
     let of_resources = action.resource_keys.iter().flat_map(|(_, keys)| keys.iter());
     action
@@ -110,7 +110,7 @@ fn targets<'s>(action: &ServiceAction<'_>, service: &Service<'s>) -> Targets<'s>
     Targets::Forms(forms)
 }
 
-/// Actions of services of which nothing is known.
+/// Actions of services about which nothing is known.
 fn of_other_services(statements: &[&Statement], service: &Service<'_>) -> Result<Vec<Action>, TooMany> {
     let syntax = Syntax {
         wildcards: Wildcards::Glob,
@@ -124,7 +124,7 @@ fn of_other_services(statements: &[&Statement], service: &Service<'_>) -> Result
             let Ok(pattern) = Pattern::compile(&folded, syntax) else {
                 continue;
             };
-            // A star alone is everything; others do not reach past the colon.
+            // A `*` alone matches everything; the wildcards of other entries do not match across the colon.
             let class = if folded.contains(':') {
                 Class::NotColon
             } else {
@@ -140,7 +140,7 @@ fn of_other_services(statements: &[&Statement], service: &Service<'_>) -> Result
     let name = || [Step::One(Class::Region), Step::Many(Class::Region)];
     let language = Matcher::of([&name()[..], &literal(":"), &name()[..]].concat());
     let known = |prefix: &str| service.actions.iter().any(|action| action.prefix == prefix);
-    // Which prefixes are known is told apart as patterns are, so that another action stands for the unknown ones.
+    // The known prefixes are patterns too, so that actions with unknown prefixes get examples of their own.
     let mut prefixes: Vec<&str> = service.actions.iter().map(|action| action.prefix).collect();
     prefixes.sort_unstable();
     prefixes.dedup();
@@ -151,7 +151,7 @@ fn of_other_services(statements: &[&Statement], service: &Service<'_>) -> Result
     }
     let found = witnesses(&language, &patterns, &examples, as_it_is)?;
     let written = |folded: &str| {
-        // As a statement writes it, where one does.
+        // Spelled as in a statement, if one names it.
         let entries = statements.iter().flat_map(|statement| statement.action.entries());
         let text = entries
             .map(super::super::action::ActionPattern::as_str)

@@ -1,4 +1,4 @@
-//! The clauses of both documents, by what decides whether they hold.
+//! The clauses of both documents, grouped by what decides whether they hold.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,22 +12,22 @@ use crate::pattern::{TemplateToken, Token, tokens_match};
 use crate::resource::{Resource, ResourcePattern};
 use crate::statement::{Effect, ResourceClause, Statement};
 
-/// The conditions of each statement that one dimension decides.
+/// The conditions, by statement, that one dimension decides.
 pub(super) struct Deciding<'d>(Vec<Vec<&'d Condition>>);
 
-/// A clause that is not solved: true or false, whatever else is the case.
+/// A clause that is not solved: it is assumed both true and false, independently of everything else.
 pub(super) struct Open<'d> {
-    /// Where it stands: the statement and the number of its condition. Clauses that say the same are one.
+    /// Where it is: the statement and the number of the condition in it. Equal clauses are one.
     pub(super) places: Vec<(usize, usize)>,
     pub(super) condition: &'d Condition,
     pub(super) why: &'static str,
 }
 
-/// The conditions of both documents, by what decides them.
+/// The conditions of both documents, grouped by what decides them.
 pub(super) struct Clauses<'d> {
     /// Decided by who calls.
     pub(super) of_caller: Deciding<'d>,
-    /// Decided by what is called.
+    /// Decided by the resource.
     pub(super) of_resource: Deciding<'d>,
     /// Decided by the values of one key each.
     pub(super) of_keys: BTreeMap<String, KeyClauses<'d>>,
@@ -38,10 +38,10 @@ pub(super) struct Clauses<'d> {
 
 /// The conditions on a key.
 pub(super) struct KeyClauses<'d> {
-    /// The key as one of them writes it.
+    /// The key as one of the conditions writes it.
     pub(super) name: &'d str,
     pub(super) deciding: Deciding<'d>,
-    /// Values that bring about each outcome of those that are solved.
+    /// Values that produce each combination of outcomes of the solved conditions.
     pub(super) candidates: Candidates,
 }
 
@@ -157,7 +157,7 @@ impl<'d> Clauses<'d> {
         }
     }
 
-    /// Whether classes are all that decides which of some statements apply.
+    /// Whether classes alone decide which of these statements apply.
     pub(super) fn are_solved(&self, comparison: &Comparison<'_>, about: &Bits) -> bool {
         let mut places = self.open.iter().flat_map(|open| &open.places);
         let is_open = places.any(|(statement, _)| about.has(*statement));
@@ -168,7 +168,7 @@ impl<'d> Clauses<'d> {
     }
 }
 
-/// Whether two conditions hold for the same requests because they are written alike.
+/// Whether two conditions are written alike and thus hold for the same requests.
 fn is_same(left: &Condition, right: &Condition) -> bool {
     let values = |condition: &Condition| -> HashSet<Box<str>> { condition.texts.iter().cloned().collect() };
     left.operator == right.operator
@@ -178,9 +178,9 @@ fn is_same(left: &Condition, right: &Condition) -> bool {
 }
 
 impl Open<'_> {
-    /// How statements come out that have the clause: for each way, what Allow and what Deny statements see.
+    /// The possible outcomes of the clause, each as seen by an Allow statement and by a Deny statement.
     ///
-    /// Two variables in one value may bring in more text than is taken: then Allow sees false and Deny true (see
+    /// Two variables in one value may insert more text than is allowed: then an Allow sees false and a Deny true (see
     /// [`crate::variable`]).
     pub(super) fn outcomes(&self) -> Vec<(bool, bool)> {
         let mut outcomes = vec![(true, true), (false, false)];
@@ -196,16 +196,16 @@ impl Open<'_> {
     }
 }
 
-/// What becomes of a resource with variables.
+/// The outcome of comparing a resource with a pattern that has variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Matches,
     Differs,
-    /// Its variables bring in more text than is taken.
+    /// Its variables insert more text than is allowed.
     Overflows,
 }
 
-/// How a resource with variables may come out for a resource: whatever its variables may be.
+/// The outcomes that a pattern with variables can have for a resource, over all values of its variables.
 pub(super) fn fates(template: &ResourcePattern, resource: &Resource) -> Vec<Fate> {
     if !may_match(template, resource) {
         return vec![Fate::Differs];
@@ -234,7 +234,7 @@ fn may_match(template: &ResourcePattern, resource: &Resource) -> bool {
     })
 }
 
-/// Whether a statement's resources let it apply, when those with variables come out so.
+/// Whether a statement's resources let it apply, given the outcomes of the patterns with variables.
 pub(super) fn resource_lets_apply(
     statement: &Statement,
     resource: &Resource,
@@ -264,7 +264,7 @@ pub(super) fn entries_of(statement: &Statement) -> &[ResourcePattern] {
     statement.resource.as_ref().map_or(&[], ResourceClause::entries)
 }
 
-/// Whether a condition reads a key by its name or in a variable.
+/// Whether a condition reads such a key, by its name or in a variable.
 pub(super) fn reads(condition: &Condition, is_read: impl Fn(&str) -> bool) -> bool {
     is_read(condition.key.as_str())
         || condition

@@ -1,4 +1,4 @@
-//! Both documents side by side: what they say when some of their statements apply.
+//! Both documents side by side: what they decide, given which of their statements apply.
 
 use std::fmt;
 use std::mem::discriminant;
@@ -25,7 +25,7 @@ pub(super) struct Comparison<'d> {
     shared: Bits,
 }
 
-/// What a document says about a request, and by which of its statements.
+/// What a document decides about a request, and by which of its statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Saying {
     Denies(usize),
@@ -35,7 +35,7 @@ pub(super) enum Saying {
 
 impl<'d> Comparison<'d> {
     pub(super) fn of(old: &'d PolicyDocument, new: &'d PolicyDocument) -> Self {
-        // The version decides what `${` stands for.
+        // The version decides what `${` means.
         let written = |document: &PolicyDocument| -> Vec<String> {
             let statements = document.statements().iter();
             statements
@@ -64,7 +64,7 @@ impl<'d> Comparison<'d> {
         self.old.policy_type()
     }
 
-    /// Whether a document of this type is one of several whose statements are united.
+    /// Whether documents of this type are several, one of which must allow.
     fn stands_beside_others(&self) -> bool {
         matches!(
             self.policy_type(),
@@ -72,11 +72,11 @@ impl<'d> Comparison<'d> {
         )
     }
 
-    /// A set of statements that both documents say the same about as about this one, with as few of them as can be;
-    /// `None`: they do not differ, whatever else does not apply.
+    /// The smallest set of statements with the same outcome as this one in both documents; `None` if the documents do
+    /// not differ, whichever of the other statements no longer apply.
     ///
-    /// `kept` are those that apply if they are still in the set. One of them that denies decides what its document
-    /// says, and one that allows leaves only the denials to be asked.
+    /// `kept` are the statements that certainly apply if they are in the set. If one of them denies, it decides its
+    /// document; if one allows, only the denying statements still matter.
     pub(super) fn settled(&self, set: &Bits, kept: &Bits) -> Option<Bits> {
         let old = self.old.statements().len();
         let sides = [(0, old), (old, self.statements.len())];
@@ -89,7 +89,7 @@ impl<'d> Comparison<'d> {
                 })
             };
             let denies = of(Effect::Deny, |_, _| true);
-            // One that both have, where there is one: then the documents may be seen to agree.
+            // If possible, one that both documents have: then they may turn out to agree.
             let allows = of(Effect::Allow, Bits::has).or_else(|| of(Effect::Allow, |_, _| true));
             (denies, allows)
         });
@@ -109,7 +109,7 @@ impl<'d> Comparison<'d> {
         differs.then_some(left)
     }
 
-    /// What both say where these statements apply.
+    /// What both documents decide if these statements apply.
     pub(super) fn sayings(&self, applying: &Bits) -> (Saying, Saying) {
         let old = self.old.statements().len();
         (
@@ -134,7 +134,7 @@ impl<'d> Comparison<'d> {
         }
     }
 
-    /// What a difference means; `None`: there is none.
+    /// What a difference means for access; `None` if there is none.
     pub(super) fn change(&self, before: Saying, after: Saying) -> Option<Change> {
         let rank = |saying: Saying| match saying {
             Saying::Denies(_) => 0,
@@ -151,7 +151,7 @@ impl<'d> Comparison<'d> {
         }
     }
 
-    /// The difference that a request shows, if both documents decide it as they were found to.
+    /// The difference that a request shows; `None` if a document decides the request otherwise than expected.
     pub(super) fn confirmed(
         &self,
         (before, after): (Saying, Saying),
@@ -179,7 +179,7 @@ impl<'d> Comparison<'d> {
         })
     }
 
-    /// The keys that a request does not have, and with a value of which a document would decide it otherwise.
+    /// The keys that a request does not have, and of which some value would change a document's decision.
     fn deciding_absences(&self, example: &ExampleRequest, decided: (Decision, Decision)) -> Vec<String> {
         let decision = |document: &PolicyDocument, request: &ExampleRequest| {
             evaluate(&Attached::alone(document).policies(), &request.request()).decision
@@ -206,7 +206,7 @@ impl<'d> Comparison<'d> {
         asked.into_iter().map(str::to_owned).collect()
     }
 
-    /// The accounts that the documents name, and one that none does: examples are taken from these.
+    /// The accounts that the documents name, and those of AWS's examples: example requests use these.
     pub(super) fn accounts(&self) -> Vec<String> {
         let mut accounts: Vec<String> = Vec::new();
         let mut add = |account: &str| {
@@ -231,7 +231,7 @@ impl<'d> Comparison<'d> {
         accounts
     }
 
-    /// Everything that the statements of `applying` leave open, with its place.
+    /// Everything that is undecided in the statements of `applying`, with its place.
     pub(super) fn undecided(
         &self,
         clauses: &Clauses<'_>,
@@ -283,7 +283,7 @@ impl<'d> Comparison<'d> {
     }
 }
 
-/// A statement as it was read, without its identifier and with its lists in one order, which decides nothing.
+/// A statement without its `Sid` and with sorted lists: neither the `Sid` nor the order changes a decision.
 fn all_but_its_name(statement: &Statement) -> String {
     let Statement {
         sid: _,
@@ -313,14 +313,14 @@ fn all_but_its_name(statement: &Statement) -> String {
     )
 }
 
-/// The entries of a list as they were read, in an order that depends on nothing else.
+/// The entries of a list in an order that depends on the entries alone.
 fn sorted<T: fmt::Debug>(entries: &[T]) -> Vec<String> {
     let mut entries: Vec<String> = entries.iter().map(|entry| format!("{entry:?}")).collect();
     entries.sort_unstable();
     entries
 }
 
-/// A document as all that is attached.
+/// A document as the only one attached.
 struct Attached<'d> {
     document: &'d PolicyDocument,
     levels: [Vec<PolicyDocument>; 1],
@@ -371,5 +371,5 @@ impl<'d> Attached<'d> {
     }
 }
 
-/// Accounts of AWS's documentation.
+/// Accounts from AWS's documentation.
 const EXAMPLE_ACCOUNTS: [&str; 2] = ["123456789012", "111122223333"];

@@ -1,8 +1,8 @@
-//! Requests that show differences where clauses are not solved: values are put into variables first, and what then is a
-//! pattern like any other is solved.
+//! Requests that show differences where clauses are not solved: the variables are filled in first, and the patterns
+//! that result are solved like any others.
 //!
-//! Which values make a difference is not known beforehand, so not all are tried, and what is not found is not thereby
-//! absent.
+//! It is not known beforehand which values make a difference, and only some are tried. So a difference for which no
+//! request is found may still exist.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -24,23 +24,23 @@ use crate::pattern::Pattern;
 use crate::principal::Principal;
 use crate::resource::ResourcePattern;
 
-/// The keys that are not solved by themselves.
+/// The keys that cannot be solved one by one.
 struct Linked<'d> {
-    /// Those that variables bring in.
+    /// The keys that variables insert.
     variables: Vec<&'d str>,
-    /// Those that are compared with variables, or in ways that are not solved.
+    /// The keys that are compared with variables, or in ways that are not solved.
     compared: Vec<&'d str>,
-    /// Whether a clause that is open asks who calls.
+    /// Whether an unsolved clause depends on the caller.
     reads_caller: bool,
-    /// Texts between wildcards and separators of what the documents compare with: a value that makes a difference in the
-    /// middle of a pattern is often one of them.
+    /// The texts between wildcards and separators in the patterns and values of the documents: a variable's value that
+    /// makes a difference is often one of them.
     pieces: BTreeSet<&'d str>,
 }
 
-/// Values of the keys that variables bring in.
+/// Values of the keys that variables insert.
 type Fill<'d> = Vec<(&'d str, Values)>;
 
-/// Looks for requests that show the differences of `open`, as long as there is room for classes.
+/// Looks for requests that show the differences of `open`, until the budget of classes is spent.
 pub(super) fn search(search: &Search<'_, '_>, open: &Found, found: &mut Found, budget: &mut Budget) {
     let linked = Linked::of(search);
     for way in &search.ways {
@@ -122,8 +122,8 @@ impl<'d> Linked<'d> {
         }
     }
 
-    /// The callers to try: where no clause that is open asks who calls, one for each set of statements that it lets
-    /// apply, and else users of the names that the documents compare with as well.
+    /// The callers to try. If no unsolved clause depends on the caller, these are one for each set of statements that a
+    /// caller lets apply; otherwise all callers, and users with the names that the documents compare with.
     fn callers(&self, search: &Search<'d, '_>, action: &ActionClass<'_>) -> Vec<Caller> {
         let mut seen = HashSet::new();
         let callers = search.callers.iter().filter(|caller| {
@@ -150,12 +150,12 @@ impl<'d> Linked<'d> {
         callers
     }
 
-    /// Values to put into the variables: those that conditions tell apart, and those that others are compared with.
+    /// Values for the variables: those that conditions distinguish, and those that other keys are compared with.
     fn fills(&self, search: &Search<'d, '_>, way: Way, action: &ActionClass<'_>) -> Vec<Fill<'d>> {
         let nothing = RequestContext::new();
         let mut fills: Vec<Fill<'d>> = vec![Vec::new()];
         for key in &self.variables {
-            // Values of the keys that are compared with this one are worth a try under it.
+            // Values of the keys that are compared with this key are worth trying for this key as well.
             let conditions: Vec<&Condition> = all_conditions(search)
                 .filter(|condition| {
                     !condition.has_variables()
@@ -278,7 +278,7 @@ impl Case<'_, '_, '_> {
         Ok(())
     }
 
-    /// The resources to try; `None`: they overlap in too many ways.
+    /// The resources to try; `None` if the patterns overlap in too many ways.
     fn targets(&self, base: &RequestContext<'_>, budget: &mut Budget) -> Result<Option<Vec<Target>>, Spent> {
         let (_, action) = self.action;
         let mut patterns: Patterns = self.search.patterns();
@@ -296,7 +296,7 @@ impl Case<'_, '_, '_> {
             if let Some(matcher) = matcher.filter(|_| resources::is_key(key)) {
                 patterns.add_of_key(key, matcher);
             }
-            // What the caller is compared with may be the owner, so the caller's account is one to try.
+            // The condition may compare the caller with the owner, so the caller's account is worth trying.
             if let Some(account) = self.caller.principal.account()
                 && reads(condition, resources::is_account)
             {
@@ -332,7 +332,7 @@ impl Case<'_, '_, '_> {
         of_keys.and(&of_resource)
     }
 
-    /// The statements of which those conditions hold that are asked for.
+    /// The statements whose conditions hold, of the conditions that `is_asked` selects.
     fn bits(&self, context: &RequestContext<'_>, is_asked: impl Fn(&Condition) -> bool) -> Bits {
         let statements = &self.search.comparison.statements;
         Bits::of(statements.len(), |index| {
@@ -353,7 +353,7 @@ fn all_conditions<'c, 'd>(search: &'c Search<'d, '_>) -> impl Iterator<Item = &'
         .flat_map(|statement| &statement.conditions)
 }
 
-/// What stands between wildcards and separators in resources and in the values of conditions.
+/// The texts between wildcards and separators in resources and in the values of conditions.
 fn pieces<'d>(search: &Search<'d, '_>) -> BTreeSet<&'d str> {
     let statements = search.comparison.statements.iter();
     let last = |entry: &'d ResourcePattern| {
@@ -373,14 +373,15 @@ fn pieces<'d>(search: &Search<'d, '_>) -> BTreeSet<&'d str> {
     pieces.take(PIECES_MAX).collect()
 }
 
-/// A value for variables that is like no other.
+/// A value for variables that differs from all others.
 const EXAMPLE_VALUE: &str = "example";
 
-/// Texts that are tried in the place of variables.
+/// The most texts that are tried in place of variables.
 const PIECES_MAX: usize = 30;
 
-/// Combinations of values of variables that are tried.
+/// The most combinations of values that are tried for the variables.
 const FILLS_MAX: usize = 200;
 
-/// Callers with values of variables that are tried for an action: each costs about as much as a small comparison.
+/// The most callers with values of variables that are tried for an action: each costs about as much as a small
+/// comparison.
 const CASES_MAX: usize = 400;

@@ -1,4 +1,4 @@
-//! The patterns of policies as matchers.
+//! Turns the patterns of policies into matchers.
 
 use super::language::{Class, Matcher, Step, literal};
 use crate::arn::ARN_PARTS;
@@ -6,7 +6,7 @@ use crate::condition::Test;
 use crate::condition::arn_like::ArnPattern;
 use crate::pattern::{Pattern, TemplateToken, Token, tokens_match};
 
-/// The steps of a pattern whose wildcards stand for characters of a class; a variable stands for any run of them.
+/// The steps of a pattern whose wildcards match characters of a class; a variable matches any run of them.
 pub(super) fn steps(tokens: &[TemplateToken], class: Class) -> Vec<Step> {
     let mut steps = Vec::new();
     for token in tokens {
@@ -19,15 +19,15 @@ pub(super) fn steps(tokens: &[TemplateToken], class: Class) -> Vec<Step> {
     steps
 }
 
-/// The texts that one of a test's values matches; `None` where it compares no texts, or where that cannot be told
-/// without a request.
+/// A matcher for the texts that match one of a test's values; `None` if the test does not compare texts, or if that
+/// depends on the request.
 pub(super) fn matcher(test: &Test, class: Class) -> Option<Matcher> {
     let ways = match test {
         Test::StringEquals(patterns) | Test::StringLike(patterns) => patterns
             .iter()
             .map(|pattern| plain(pattern, class))
             .collect::<Option<Vec<_>>>()?,
-        // A Bool that is neither `true` nor `false` matches nothing, and the others match as texts do.
+        // A Bool that is neither `true` nor `false` matches nothing; the others are compared as texts.
         Test::StringEqualsIgnoreCase(patterns) | Test::Bool(patterns) => {
             patterns.iter().map(folded).collect::<Option<Vec<_>>>()?
         }
@@ -49,7 +49,8 @@ fn plain(pattern: &Pattern, class: Class) -> Option<Vec<Step>> {
     (!pattern.has_variables()).then(|| steps(&pattern.tokens(), class))
 }
 
-/// What matches without regard to case. Beyond ASCII one character may be several in lower case.
+/// Steps that match without regard to case; `None` where that is not possible, because beyond ASCII one character may
+/// become several in lower case.
 fn folded(pattern: &Pattern) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     for token in pattern.tokens() {
@@ -67,7 +68,7 @@ fn folded(pattern: &Pattern) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// The ARNs that a pattern matches; `Some(None)`: there are none.
+/// The ARNs that a pattern matches; `Some(None)` if it matches none.
 fn arn(pattern: &ArnPattern) -> Option<Option<Vec<Step>>> {
     let parts: Vec<Vec<TemplateToken>> = match pattern {
         ArnPattern::Nothing => return Some(None),
@@ -99,7 +100,7 @@ fn arn(pattern: &ArnPattern) -> Option<Option<Vec<Step>>> {
     Some(Some(ways))
 }
 
-/// The parts of a pattern whose variables are filled in; `None` where they are not, or where there are fewer parts.
+/// The parts of a pattern whose variables are filled in; `None` if they are not, or if there are fewer than six parts.
 fn split(tokens: &[TemplateToken]) -> Option<Vec<Vec<TemplateToken>>> {
     let mut parts = vec![Vec::new()];
     for token in tokens {

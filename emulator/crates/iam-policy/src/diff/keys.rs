@@ -1,4 +1,4 @@
-//! Values of condition keys that make the conditions on them come out in every way in which they can.
+//! Values of condition keys that produce every possible combination of outcomes of the conditions on them.
 
 use std::collections::HashSet;
 
@@ -10,20 +10,20 @@ use crate::condition::{Condition, Test};
 use crate::context::{RequestContext, eq_folded, is_multivalued, starts_with_folded};
 use crate::statement::Effect;
 
-/// What a key can be in a request: no value, one or several.
+/// The values of a key in a request: none, one or several.
 pub(super) type Values = Vec<String>;
 
 /// The values to try for a key.
 #[derive(Debug, Clone)]
 pub(super) struct Candidates {
-    /// Those with which the key is there.
+    /// The values for requests that have the key.
     pub(super) present: Vec<Values>,
-    /// Why there may be outcomes that none of them brings about; `None`: there is none.
+    /// Why there may be outcomes that none of these values produces; `None` if there are no such outcomes.
     pub(super) gap: Option<&'static str>,
 }
 
 impl Candidates {
-    /// The values to try for conditions on one key. `fills` are contexts that their variables are filled in from.
+    /// The values to try for conditions on one key. Their variables are filled in from `fills`.
     pub(super) fn of(key: &str, conditions: &[&Condition], fills: &RequestContext<'_>) -> Self {
         let resolved: Vec<Test> = conditions
             .iter()
@@ -95,7 +95,7 @@ impl Kind {
     /// Whether operators of this kind can read every value that a request has under a key.
     ///
     /// AWS itself sets some keys, always in one form (IAM User Guide, *AWS global condition context keys*). A tag or a
-    /// key of a service can be any text: `senior` under an operator for numbers.
+    /// service's own key can be any text, such as `senior` under an operator for numbers.
     fn reads_all_of(self, key: &str) -> bool {
         let forms: &[&str] = match self {
             Self::Text => return true,
@@ -113,7 +113,7 @@ impl Kind {
         forms.iter().any(|known| eq_folded(known, key))
     }
 
-    /// Single values for tests of this kind; those of other kinds are passed over.
+    /// Single values for tests of this kind; tests of other kinds are ignored.
     fn values(self, key: &str, tests: &[&Test]) -> Result<Vec<String>, &'static str> {
         match self {
             Self::Bool => Ok(["true", "false"].map(str::to_owned).into()),
@@ -150,7 +150,7 @@ impl Kind {
                     })
                     .flatten()
                     .collect();
-                // Longer than each of them, so none of them.
+                // Longer than each of them, so equal to none.
                 let other = vec![0; blobs.iter().map(|blob| blob.len()).max().unwrap_or(0) + 1];
                 let written = blobs.into_iter().chain([&other]);
                 let written = written.map(|blob| base64::engine::general_purpose::STANDARD.encode(blob));
@@ -160,7 +160,7 @@ impl Kind {
     }
 }
 
-/// The kind of all tests; `None`: there are several. A Bool is a text among texts.
+/// The kind of all tests; `None` if there are several kinds. Among texts, a Bool counts as a text.
 fn one_kind(tests: &[&Test]) -> Option<Kind> {
     let mut kinds: Vec<Kind> = tests.iter().map(|test| Kind::of(test)).collect();
     if kinds.contains(&Kind::Text) {
@@ -190,7 +190,7 @@ fn texts(key: &str, tests: &[&Test]) -> Result<Vec<String>, &'static str> {
     Ok(found.into_iter().map(|witness| witness.text).collect())
 }
 
-/// The values without wildcards, as they are written.
+/// The values that have no wildcards, as they are written.
 fn literals(tests: &[&Test]) -> Vec<String> {
     let patterns = tests.iter().filter_map(|test| match test {
         Test::StringEquals(patterns)
@@ -208,7 +208,7 @@ fn literals(tests: &[&Test]) -> Vec<String> {
     expanded.collect()
 }
 
-/// A readable value for a key that may have any.
+/// Readable values for a key that may have any value.
 fn usual_values(key: &str) -> &'static [&'static str] {
     const USUAL: [(&str, &[&str]); 8] = [
         ("aws:sourcevpce", &["vpce-0a0a0a0a", "vpce-0b0b0b0b"]),
@@ -226,7 +226,7 @@ fn usual_values(key: &str) -> &'static [&'static str] {
 
 /// Whether a request can have several values under a key.
 ///
-/// Global keys are known. Of a service's own key, a set operator tells.
+/// For global keys this is known. A service's own key can if a condition uses a set operator on it.
 fn can_be_several(key: &str, conditions: &[&Condition]) -> bool {
     let is_global = starts_with_folded(key, GLOBAL);
     is_multivalued(key)
@@ -236,10 +236,10 @@ fn can_be_several(key: &str, conditions: &[&Condition]) -> bool {
                 .any(|condition| condition.operator.set.is_some())
 }
 
-/// Adds lists of two values and more: one for each way in which the conditions can come out.
+/// Adds lists of two or more values: one for each combination of outcomes of the conditions.
 ///
-/// Whether a condition holds for a longer list depends on how it came out for the shorter one and on the new value, so
-/// lists with equal outcomes need not be made longer twice.
+/// Whether a condition holds for a longer list depends on its outcome for the shorter list and on the new value, so of
+/// lists with equal outcomes only one needs to be extended.
 fn add_lists(
     present: &mut Vec<Values>,
     key: &str,
@@ -273,13 +273,13 @@ fn add_lists(
     Ok(())
 }
 
-/// A value that no operator for truth values, numbers, dates, addresses or bytes can read. One is enough, for it matches
-/// nothing, whatever the policy says.
+/// A value that no operator for Booleans, numbers, dates, addresses or bytes can read. One is enough, because it
+/// matches nothing, whatever the policy says.
 const UNREADABLE: &str = "other";
 
 const GLOBAL: &str = "aws:";
 
-/// Lists of values of one key.
+/// The most lists of values of one key.
 const LISTS_MAX: usize = 2_000;
 
 #[cfg(test)]
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use crate::document::{PolicyDocument, PolicyType};
 
-    /// How the conditions of a statement come out for the candidates: a text of 0 and 1 each.
+    /// The outcomes of a statement's conditions for each candidate, as a text of `0` and `1`.
     fn outcomes(key: &str, conditions: &str) -> (Vec<String>, Option<&'static str>) {
         let text = format!(
             r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {conditions}}}]}}"#
@@ -320,7 +320,7 @@ mod tests {
             r#"{"StringLike": {"shop:Name": "a*"}, "StringNotLike": {"shop:Name": "*b"}, "StringEquals": {"shop:Name": "ab"}, "StringEqualsIgnoreCase": {"shop:Name": "AB"}}"#,
         );
         assert_eq!(gap, None);
-        // `ab` itself; `aB`; what begins with a and ends with b, and neither, and either; `Ab` ends with b.
+        // `ab` itself; `aB`; texts that begin with `a`, end with `b`, do both or neither; `Ab` ends with `b`.
         assert_eq!(
             found,
             ["0000", "0001", "0100", "0101", "1000", "1011", "1100", "1101"]

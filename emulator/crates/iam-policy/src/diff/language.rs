@@ -1,15 +1,15 @@
-//! Texts that tell patterns apart: for each way in which some text can match some of them and not the others, one text
-//! that does.
+//! Texts that distinguish patterns: for each set of patterns that some text matches while it matches none of the
+//! others, one such text.
 //!
-//! A pattern is a finite automaton. All of them read the same text side by side, breadth first, and every combination of
-//! their states that can be come to is seen, so nothing is left out: there are finitely many. Characters that no pattern
-//! names behave alike, so one stands for all of them.
+//! A pattern is a finite automaton. All automata read the same text in parallel. The search is breadth first and visits
+//! every combination of their states that can be reached; there are finitely many, so nothing is left out. Characters
+//! that no pattern names behave alike, so one represents them all.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::sets::Bits;
 
-/// What a pattern asks of the next characters.
+/// What a pattern requires of the next characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// This character.
@@ -26,34 +26,34 @@ pub(super) enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Any,
-    /// A part of an ARN but the last.
+    /// For a part of an ARN other than the last.
     NotColon,
-    /// A name without its path.
+    /// For a name without its path.
     NotSlash,
     Digit,
-    /// A Region.
+    /// For a Region.
     Region,
-    /// Names of IAM: letters, digits and `+=,.@_-` (IAM User Guide, *IAM name requirements*).
+    /// For IAM names: letters, digits and `+=,.@_-` (IAM User Guide, *IAM name requirements*).
     Name,
-    /// Paths of IAM names: `!` to `~` (IAM API Reference, *CreateUser*, `Path`), but for what marks wildcards and
-    /// variables in a policy, which no caller's ARN has here.
+    /// For paths of IAM names: `!` to `~` (IAM API Reference, *CreateUser*, `Path`), without the characters that mark
+    /// wildcards and variables in a policy, which no caller's ARN has here.
     Path,
 }
 
-/// A pattern: a text matches when one of the ways does.
+/// A pattern: a text matches it if it matches one of the ways.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Matcher {
     pub(super) ways: Vec<Vec<Step>>,
 }
 
-/// A text, and which of the patterns it matches.
+/// A text and the patterns that it matches.
 #[derive(Debug, Clone)]
 pub(super) struct Witness {
     pub(super) text: String,
     pub(super) matches: Bits,
 }
 
-/// The patterns have more combinations of states than are looked at.
+/// The patterns have more combinations of states than the limit allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooMany;
 
@@ -90,22 +90,22 @@ impl Matcher {
         Self { ways: vec![steps] }
     }
 
-    /// A pattern that this text alone matches.
+    /// A pattern that only this text matches.
     pub(super) fn exactly(text: &str) -> Self {
         Self::of(literal(text))
     }
 }
 
-/// The steps of a text that stands for itself.
+/// The steps of a literal text.
 pub(super) fn literal(text: &str) -> Vec<Step> {
     text.chars().map(Step::Is).collect()
 }
 
-/// One text of the language for each set of patterns that such a text can match: the preferred ones where they do, and
-/// else what `improved` makes of one, the first that matches the same.
+/// One text of the language for each set of patterns that such a text can match: a preferred text if one matches that
+/// set, otherwise a text that was found, or the first of its `improved` forms that matches the same set.
 ///
 /// # Errors
-/// There are too many combinations of states to look at.
+/// If there are more combinations of states than the limit allows.
 pub(super) fn witnesses(
     language: &Matcher,
     patterns: &[Matcher],
@@ -130,7 +130,7 @@ pub(super) fn witnesses(
         .into_iter()
         .map(|character| (character, machine.moves(character)))
         .collect();
-    // Each state with the one that it was come to from, and by which character.
+    // Each state, with the state that it was reached from and the character that led to it.
     let mut states = vec![(machine.start(), 0, '\0')];
     let mut known = HashSet::from([machine.start()]);
     let mut next = 0;
@@ -167,12 +167,12 @@ pub(super) fn witnesses(
     Ok(found)
 }
 
-/// Leaves a text as it is.
+/// Offers no improved form of a text.
 pub(super) fn as_it_is(_: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// The characters on the way to a state.
+/// The text that leads to a state.
 fn spelt(states: &[(States, usize, char)], mut state: usize) -> String {
     let mut characters = Vec::new();
     while let Some((_, before, character)) = states.get(state).filter(|_| state > 0) {
@@ -182,27 +182,27 @@ fn spelt(states: &[(States, usize, char)], mut state: usize) -> String {
     characters.iter().rev().collect()
 }
 
-/// A bit for each step that may come next in each pattern, and one behind the last.
+/// A bit for each step of each pattern, set if that step may come next, and a bit for the end of each way.
 type States = Box<[u64]>;
 
-/// Where a character leads.
+/// The steps that match a character.
 struct Moves {
-    /// The steps that it takes a pattern beyond.
+    /// The steps for one character, which it completes.
     beyond: States,
-    /// The runs that it may be in.
+    /// The runs, in which it may be.
     within: States,
 }
 
 /// The language and the patterns, their steps side by side.
 struct Machine {
-    /// `None` behind the last step of a way.
+    /// `None` after the last step of a way.
     steps: Vec<Option<Step>>,
     starts: Vec<usize>,
-    /// The place behind the last step, and whose it is: 0 is the language, the patterns follow.
+    /// The place after the last step of each way, and its owner: 0 is the language, the patterns follow.
     ends: Vec<(usize, usize)>,
-    /// The bits of the language, without which nothing counts.
+    /// The bits of the language: a state without any of them leads to no text of the language.
     of_language: States,
-    /// The words that have such bits.
+    /// How many words have such bits.
     language_words: usize,
     runs: States,
     patterns: usize,
@@ -270,7 +270,7 @@ impl Machine {
         after
     }
 
-    /// A run may be empty, so whoever stands before one stands behind it as well.
+    /// A run may be empty, so a state before a run is also a state after it.
     fn skip_runs(&self, state: &mut States) {
         loop {
             let mut carry = 0;
@@ -288,14 +288,14 @@ impl Machine {
         }
     }
 
-    /// Whether the text can be one of the language when this character comes next.
+    /// Whether the text can still belong to the language if this character comes next.
     fn can_go_on(&self, state: &States, moves: &Moves) -> bool {
         let words = state.iter().zip(&moves.beyond).zip(&moves.within);
         let mut words = words.zip(&self.of_language).take(self.language_words);
         words.any(|(((state, beyond), within), language)| state & (beyond | within) & language != 0)
     }
 
-    /// The patterns that match the text which leads here; `None`: it is none of the language.
+    /// The patterns that match the text that leads to this state; `None` if the text does not belong to the language.
     fn accepted(&self, state: &States) -> Option<Bits> {
         let is_at = |place: usize| {
             let word = state.get(place / 64);
@@ -322,7 +322,7 @@ impl Machine {
         self.accepted(&state)
     }
 
-    /// Every character that a step names, and of those that none does one for each class of characters.
+    /// Every character that a step names, and one more for each class of characters that no step names.
     fn alphabet(&self) -> Vec<char> {
         let mut named = BTreeSet::from([':', '/', '-']);
         for step in self.steps.iter().flatten() {
@@ -333,13 +333,13 @@ impl Machine {
                 Step::Folded(character) => {
                     named.insert(*character);
                     named.extend(character.to_uppercase());
-                    // The Kelvin sign: the one character beyond ASCII whose lower case is in it.
+                    // The Kelvin sign, the one character beyond ASCII whose lower case is ASCII.
                     named.extend(Some('\u{212a}').filter(|_| *character == 'k'));
                 }
                 Step::One(_) | Step::Many(_) => {}
             }
         }
-        // One of each kind that some class tells from the others.
+        // One character of each kind that some class distinguishes.
         let is_digit = |character: &char| Class::Digit.holds(*character);
         let is_of_region = |character: &char| Class::Region.holds(*character);
         let unnamed = || OTHERS.chars().filter(|other| !named.contains(other));
@@ -372,16 +372,16 @@ fn states(steps: &[Option<Step>], holds: &dyn Fn(usize, Option<Step>) -> bool) -
     words.into()
 }
 
-/// Characters to stand for those that no pattern names, the most readable first.
+/// Characters that represent those that no pattern names, the most readable first.
 const OTHERS: &str = "xyzqwvkjuhbgfpdtrnsmolieac0123456789XYZQWVKJUHBGFPDTRNSMOLIEAC_.@,=+";
 
-/// All characters that paths have and names do not, but for the separators.
+/// All characters that paths may have and names may not, except the separators.
 const IN_PATHS: &str = "!#%&'()<>;[]^`|~\"\\";
 
-/// The first of the characters to stand for those that neither has.
+/// The first of the characters that represent those that neither may have.
 const BEYOND_NAMES: char = '\u{e0}';
 
-/// Combinations of states of one set of patterns; those of real policies have some hundreds.
+/// The most combinations of states of one set of patterns; real policies have some hundreds.
 const STATES_MAX: usize = 50_000;
 
 #[cfg(test)]

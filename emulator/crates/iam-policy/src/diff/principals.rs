@@ -1,7 +1,7 @@
-//! Callers that tell the principals of statements, and the conditions on who calls, apart.
+//! Callers that distinguish the principals of statements and the conditions on the caller.
 //!
-//! Who calls is told by one text, the ARN that `aws:PrincipalArn` has, and for a session by its name as well. Entries of
-//! `Principal` and conditions on the keys that follow from it are all patterns for that text.
+//! One text identifies a caller: the ARN in `aws:PrincipalArn`; a session also has its name. Entries of `Principal` and
+//! conditions on the keys that follow from the caller are all patterns for that text.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use crate::document::PolicyType;
 use crate::principal::{Covers, Identity, IdentityKind, Principal, PrincipalPattern};
 use crate::statement::Statement;
 
-/// A caller with the condition keys that follow from who it is.
+/// A caller, from which condition keys follow.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) principal: Principal,
 }
 
 impl Caller {
-    /// Sets the keys that follow from who calls (IAM User Guide, *AWS global condition context keys*, properties of
+    /// Sets the keys that follow from the caller (IAM User Guide, *AWS global condition context keys*, properties of
     /// the principal).
     pub(super) fn add_keys(&self, context: &mut RequestContext<'_>) {
         let Some(identity) = self.principal.identity() else {
@@ -35,8 +35,8 @@ impl Caller {
     }
 }
 
-/// The ARN that a caller has under `aws:PrincipalArn`: for a session its role's.
-// Guess: a role whose path nothing tells has none.
+/// The caller's ARN in `aws:PrincipalArn`: for a session that of its role.
+// Guess: a role whose path is not known has none.
 fn policy_arn(identity: &Identity) -> String {
     match (identity.kind(), identity.role_arn()) {
         (IdentityKind::AssumedRole, None) => without_path(identity),
@@ -50,11 +50,11 @@ fn without_path(identity: &Identity) -> String {
     format!("arn:{partition}:iam::{account}:role/{name}")
 }
 
-/// Whether the path of a session's role is known: a session's own ARN leaves it out.
+/// Whether the path of a session's role is known: the session's own ARN does not have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RolePath {
     Known,
-    /// Then the name alone decides which roles of a policy are meant.
+    /// Then the name alone decides which role entries of a policy cover the session.
     Unknown,
 }
 
@@ -67,21 +67,21 @@ fn type_of(kind: IdentityKind) -> &'static str {
     }
 }
 
-/// Whether a key follows from who calls.
+/// Whether a key follows from the caller.
 pub(super) fn is_key(key: &str) -> bool {
     KEYS.iter().any(|known| eq_folded(known, key))
 }
 
-/// Whether a condition on such a key can be made a pattern for the caller's ARN.
+/// Whether a condition on such a key can be turned into a pattern for the caller's ARN.
 pub(super) fn is_solved(condition: &Condition) -> bool {
     !condition.has_variables()
         && (matches!(condition.test, Test::Null(_)) || forms::matcher(&condition.test, Class::Any).is_some())
 }
 
-/// A caller for each way in which the statements' principals and conditions can come out.
+/// One caller for each combination of outcomes of the statements' principals and conditions.
 ///
 /// # Errors
-/// There are more ways than are looked at.
+/// If there are more combinations than the limit allows.
 pub(super) fn callers(
     statements: &[&Statement],
     conditions: &[&Condition],
@@ -109,7 +109,7 @@ pub(super) fn callers(
         .unwrap_or_default();
     sessions.insert(&other);
 
-    // The same in an account of the documents, where the account makes no difference.
+    // The same ARN in an account of the documents, where the account makes no difference.
     let in_known_account = |arn: &str| {
         let of = |account: &String| {
             let mut parts: Vec<&str> = arn.split(':').collect();
@@ -125,7 +125,7 @@ pub(super) fn callers(
         role.is_some_and(|role| role.arn().as_str() != without_path(role))
     };
     let known_paths = sessions.iter().map(|session| (*session, RolePath::Known));
-    // Only a path in a policy tells these callers from others.
+    // Only a path in a policy distinguishes these callers from others.
     let is_path_asked = entries.iter().copied().flatten().any(has_path);
     let unknown_paths = sessions
         .iter()
@@ -153,7 +153,7 @@ pub(super) fn callers(
             .iter()
             .filter_map(|condition| key_matcher(condition))
             .for_each(&mut add);
-        // Which kind a caller is decides which keys there are.
+        // The kind of a caller decides which keys the request has.
         kinds.iter().map(|kind| language(*kind, path)).for_each(&mut add);
         let language = Matcher {
             ways: kinds.iter().flat_map(|kind| language(*kind, path).ways).collect(),
@@ -163,7 +163,7 @@ pub(super) fn callers(
         }
     }
     if matches!(policy_type, PolicyType::VpcEndpoint | PolicyType::ResourceControl) {
-        // Of documents about what is called; the others are attached to somebody.
+        // Documents of other types are attached to a principal, so an anonymous caller is not subject to them.
         callers.push(Caller {
             principal: Principal::Anonymous,
         });
@@ -171,18 +171,18 @@ pub(super) fn callers(
     Ok(callers)
 }
 
-/// Who can be called upon by documents of this type.
+/// The kinds of callers that documents of this type can be about.
 fn kinds(policy_type: PolicyType) -> &'static [IdentityKind] {
     use IdentityKind::{AssumedRole, FederatedUser, Root, User};
     match policy_type {
-        // Attached to users and roles. What a federated user may do, its session policies say as well.
+        // Attached to users and roles. What a federated user may do depends on its session policies too.
         PolicyType::Identity | PolicyType::PermissionsBoundary => &[User, AssumedRole],
         PolicyType::Session => &[AssumedRole, FederatedUser],
         _ => &[User, AssumedRole, FederatedUser, Root],
     }
 }
 
-/// The ARNs that callers of a kind have under `aws:PrincipalArn`.
+/// The ARNs that callers of a kind can have in `aws:PrincipalArn`.
 fn language(kind: IdentityKind, path: RolePath) -> Matcher {
     let (service, resource) = match kind {
         IdentityKind::User => ("iam", "user/"),
@@ -213,14 +213,14 @@ fn language(kind: IdentityKind, path: RolePath) -> Matcher {
     Matcher { ways: ways.collect() }
 }
 
-/// A partition. All begin with `aws`, and which there are is not for a policy to know.
+/// A partition. All begin with `aws`; no list of partitions is assumed.
 pub(super) fn partition() -> Vec<Step> {
     let mut steps = literal("aws");
     steps.push(Step::Many(Class::Region));
     steps
 }
 
-/// The callers that an entry of `Principal` covers, where sessions have this name.
+/// The callers that an entry of `Principal` covers, if sessions have this name.
 fn entry_matcher(entry: &PrincipalPattern, session: &str, path: RolePath) -> Matcher {
     let everyone = Matcher::of(vec![Step::Many(Class::Any)]);
     let identity = match entry.covers() {
@@ -253,7 +253,7 @@ fn entry_matcher(entry: &PrincipalPattern, session: &str, path: RolePath) -> Mat
     }
 }
 
-/// The callers of whom a condition holds whose values are patterns; `None`: its values are none.
+/// The callers for whom a condition holds; `None` if its values cannot be turned into patterns.
 fn key_matcher(condition: &Condition) -> Option<Matcher> {
     let key = condition.key.as_str();
     let matcher = |class| forms::matcher(&condition.test, class);
@@ -275,12 +275,12 @@ fn key_matcher(condition: &Condition) -> Option<Matcher> {
         };
         Some(with(&of_user, matcher(Class::NotSlash)?))
     } else {
-        // Of `aws:PrincipalType`, the kinds themselves are among the patterns.
+        // `aws:PrincipalType` needs no pattern: the kinds themselves are among the patterns.
         None
     }
 }
 
-/// Everybody of an account.
+/// Everybody in an account.
 fn of_account(account: &[Step]) -> Matcher {
     let mut way = literal("arn:");
     way.push(Step::Many(Class::NotColon));
@@ -293,7 +293,7 @@ fn of_account(account: &[Step]) -> Matcher {
     Matcher::of(way)
 }
 
-/// Whoever has this name, behind any path or none.
+/// Whoever has this name, under any path or none.
 fn named(prefix: &str, name: &[Step]) -> Matcher {
     named_after(&literal(prefix), name)
 }
@@ -306,7 +306,7 @@ fn named_after(prefix: &[Step], name: &[Step]) -> Matcher {
     }
 }
 
-/// Readable ARNs, to be taken where they will do.
+/// Readable ARNs, used where they suffice.
 fn examples(accounts: &[String]) -> Vec<String> {
     let of = |partition: &str, account: &String| {
         [
@@ -321,7 +321,7 @@ fn examples(accounts: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Who has this ARN under `aws:PrincipalArn`.
+/// The caller with this ARN in `aws:PrincipalArn`.
 fn caller(arn: &str, session: &str, path: RolePath) -> Option<Principal> {
     let identity: Identity = arn.parse().ok()?;
     Some(Principal::Identity(match (identity.kind(), path) {
@@ -336,7 +336,7 @@ fn caller(arn: &str, session: &str, path: RolePath) -> Option<Principal> {
     }))
 }
 
-/// The keys that follow from who calls.
+/// The keys that follow from the caller.
 const KEYS: [&str; 4] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
@@ -344,8 +344,8 @@ const KEYS: [&str; 4] = [
     "aws:username",
 ];
 
-/// Where the account stands in an ARN.
+/// The place of the account in an ARN, counted from zero.
 const ACCOUNT_PART: usize = 4;
 
-/// Digits of an account's id.
+/// How many digits an account id has.
 pub(super) const ACCOUNT_DIGITS: usize = 12;

@@ -1,4 +1,4 @@
-//! Requests: how they come, which condition keys they have, and one put together of its parts.
+//! Requests: how they arrive, which condition keys they have, and how one is built from its parts.
 
 use super::ExampleRequest;
 use super::actions::ActionClass;
@@ -24,7 +24,7 @@ pub(super) enum Presence {
     Never,
 }
 
-/// A request with what follows from its parts.
+/// Builds a request, with the keys that follow from its parts.
 pub(super) fn example<'v>(
     caller: &Caller,
     action: &ActionClass<'_>,
@@ -57,8 +57,8 @@ pub(super) fn example<'v>(
     }
 }
 
-/// Whether requests that come in one way have a key, where the way decides it (IAM User Guide, *AWS global condition
-/// context keys*, properties of the network).
+/// Whether requests that arrive this way have a key; `None` if the way does not decide it (IAM User Guide, *AWS global
+/// condition context keys*, properties of the network).
 pub(super) fn presence_by_way(key: &str, way: Way) -> Option<Presence> {
     let is = |name: &str| eq_folded(key, name);
     let of_endpoint = is("aws:SourceVpce") || is("aws:SourceVpc") || is("aws:VpcSourceIp");

@@ -1,7 +1,6 @@
-//! Resources that tell the resources of statements, and the conditions on what follows from them, apart.
+//! Resources that distinguish the resources of statements and the conditions on the keys that follow from a resource.
 //!
-//! An ARN is matched part by part, so each part is solved by itself, and the ways in which the parts come out are put
-//! together.
+//! An ARN is matched part by part, so each part is solved by itself, and the outcomes of the parts are then combined.
 
 use super::forms::{self, steps};
 use super::language::{Class, Matcher, Step, TooMany, Witness, as_it_is, literal, witnesses};
@@ -13,13 +12,13 @@ use crate::context::{RequestContext, eq_folded};
 use crate::pattern::Pattern;
 use crate::resource::{Resource, ResourcePattern};
 
-/// A resource with the condition keys that follow from it.
+/// A resource, from which condition keys follow.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) resource: Resource,
-    /// Its owner, where its ARN does not say; `None`: it does, or nobody owns it.
+    /// Its owner, if its ARN does not name one; `None` if the ARN does, or if nobody owns it.
     owner: Option<String>,
-    /// The Region that the request goes to, where it is not that of the ARN.
+    /// The Region that the request goes to, if it is not that of the ARN.
     region: Option<String>,
 }
 
@@ -28,11 +27,11 @@ pub(super) struct Target {
 pub(super) enum Targets<'a> {
     /// `*` alone.
     Everything,
-    /// The ARNs of these forms, with `${...}` in the places that vary.
+    /// ARNs of these forms, with `${...}` in the places that vary.
     Forms(Vec<&'a str>),
-    /// ARNs of these forms, and whatever else somebody writes, in a request to any Region.
+    /// ARNs of these forms and anything else that a caller writes, in a request to any Region.
     Written(Vec<&'a str>),
-    /// Whatever there is.
+    /// Anything: it is not known.
     Unknown,
 }
 
@@ -41,7 +40,7 @@ pub(super) enum Targets<'a> {
 pub(super) enum Unsolved {
     /// The patterns overlap in too many ways.
     TooMany,
-    /// There is no room for more classes.
+    /// The budget of classes is spent.
     Spent,
 }
 
@@ -76,7 +75,7 @@ impl Target {
     }
 }
 
-/// Whether a key follows from what is called.
+/// Whether a key follows from the resource.
 pub(super) fn is_key(key: &str) -> bool {
     is_account(key) || is_region(key)
 }
@@ -89,7 +88,7 @@ fn is_region(key: &str) -> bool {
     eq_folded(key, "aws:RequestedRegion")
 }
 
-/// Whether a condition on such a key can be made a pattern for a part of the ARN.
+/// Whether a condition on such a key can be turned into a pattern for a part of the ARN.
 pub(super) fn is_solved(condition: &Condition) -> bool {
     !condition.has_variables()
         && (matches!(condition.test, Test::Null(_)) || forms::matcher(&condition.test, Class::Any).is_some())
@@ -97,20 +96,20 @@ pub(super) fn is_solved(condition: &Condition) -> bool {
 
 /// Patterns of resources, and conditions on the keys that follow from them.
 pub(super) struct Patterns {
-    /// A pattern for each part, from the second on, of each entry that is an ARN.
+    /// For each entry that is an ARN, a pattern for each part from the second on.
     entries: Vec<[Matcher; ARN_PARTS - 1]>,
     accounts: Vec<Matcher>,
     regions: Vec<Matcher>,
-    /// What the last parts are without wildcards.
+    /// The last parts that have no wildcards.
     literals: Vec<String>,
-    /// Accounts to be taken where they will do.
+    /// Accounts that are used where they suffice.
     usual_accounts: Vec<String>,
     /// Whether a condition reads a key that follows from the resource.
     reads_keys: bool,
 }
 
 impl Patterns {
-    /// A variable in a pattern stands for any text: what then matches is what can.
+    /// Collects the patterns. A variable matches any text, so a pattern matches whatever it can match.
     pub(super) fn of<'p>(
         entries: impl Iterator<Item = &'p ResourcePattern>,
         conditions: &[&Condition],
@@ -161,7 +160,7 @@ impl Patterns {
         }
     }
 
-    /// Adds a pattern for what a key that follows from the resource can be.
+    /// Adds a pattern for the value of a key that follows from the resource.
     pub(super) fn add_of_key(&mut self, key: &str, matcher: Matcher) {
         let patterns = if is_account(key) {
             &mut self.accounts
@@ -172,10 +171,10 @@ impl Patterns {
         self.reads_keys = true;
     }
 
-    /// A resource for each way in which the patterns can come out.
+    /// One resource for each combination of outcomes of the patterns.
     ///
     /// # Errors
-    /// There are more ways than are looked at.
+    /// If there are more combinations than the limit or the budget allows.
     pub(super) fn targets(
         &self,
         targets: &Targets<'_>,
@@ -210,7 +209,7 @@ impl Patterns {
         Ok(())
     }
 
-    /// `*`, and any ARN at all.
+    /// Adds `*` and ARNs of any form.
     fn add_whatever(
         &self,
         service: &str,
@@ -234,7 +233,8 @@ impl Patterns {
         self.add_arns(&parts, &example, found, budget)
     }
 
-    /// The same resources in requests to other Regions than that of their ARNs, where a condition tells Regions apart.
+    /// Adds the same resources in requests to Regions other than that of their ARNs, if a condition distinguishes
+    /// Regions.
     fn add_regions(&self, found: &mut Vec<Target>) -> Result<(), TooMany> {
         if self.regions.is_empty() {
             return Ok(());
@@ -253,7 +253,7 @@ impl Patterns {
         Ok(())
     }
 
-    /// `*`, in each Region that a condition tells from the others.
+    /// Adds `*` in each Region that a condition distinguishes.
     fn add_everything(&self, found: &mut Vec<Target>) -> Result<(), TooMany> {
         for region in self.regions(&Matcher::of(some_region()))? {
             found.push(Target {
@@ -285,7 +285,7 @@ impl Patterns {
             .iter()
             .map(|witnesses| witnesses.iter().map(|witness| witness.matches.clone()).collect())
             .collect();
-        // Where only part of the patterns is told apart by a part, equal texts of others are one.
+        // Of the combinations of texts that match the same patterns, one is enough.
         for reached in reach(&every, &dimensions, budget, sets::as_it_is)? {
             let texts: Vec<&str> = reached
                 .choices
@@ -302,7 +302,7 @@ impl Patterns {
         Ok(())
     }
 
-    /// A resource, with each owner and in each Region that its ARN leaves open.
+    /// Adds a resource with each owner and in each Region that its ARN leaves open.
     fn add_owned(&self, resource: &Resource, found: &mut Vec<Target>) -> Result<(), TooMany> {
         let is_open = |part: fn(&crate::arn::Arn) -> &str| {
             self.reads_keys && resource.arn().is_some_and(|arn| part(arn).is_empty())
@@ -330,7 +330,7 @@ impl Patterns {
         Ok(())
     }
 
-    /// Texts of one part, counted from the partition, which is 0.
+    /// Texts for one part; the partition is part 0.
     fn witnesses_of_part(
         &self,
         index: usize,
@@ -342,7 +342,7 @@ impl Patterns {
             .entries
             .iter()
             .map(|entry| entry.get(index).cloned().unwrap_or_default());
-        // A condition on a key says something of one part only; an empty one does not decide it.
+        // A condition on a key is about one part only; an empty part does not decide it.
         let keys = |is_here: bool, matchers: &[Matcher]| -> Vec<Matcher> {
             let ways = |matcher: &Matcher| match is_here {
                 true => matcher.clone(),
@@ -365,7 +365,7 @@ impl Patterns {
             PARTITION => preferred.extend(["aws", "aws-cn"].map(str::to_owned)),
             _ => preferred.push(example.to_owned()),
         }
-        // Equal patterns come out alike, and there are many of them: those of one Region, say.
+        // Equal patterns have equal outcomes, and there are many of them, such as those for one Region.
         let mut distinct: Vec<Matcher> = Vec::new();
         let places: Vec<usize> = patterns
             .iter()
@@ -401,7 +401,7 @@ impl Patterns {
     }
 }
 
-/// What can stand in a part of an ARN of this form.
+/// The texts that a part of an ARN of this form can be.
 fn language_of_part(part: &str) -> Matcher {
     match part {
         "${Partition}" => return Matcher::of(partition()),
@@ -451,7 +451,7 @@ fn some_region() -> Vec<Step> {
     vec![Step::One(Class::Region), Step::Many(Class::Region)]
 }
 
-/// Regions to be taken where they will do.
+/// Regions that are used where they suffice.
 const USUAL_REGIONS: [&str; 4] = ["us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1"];
 
 // The parts of an ARN, counted from the partition.

@@ -1,4 +1,5 @@
-//! The search for differences: every class of requests, or all that is more than that where clauses are not solved.
+//! The search for differences: through every class of requests, and through more than can occur where clauses are not
+//! solved.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -19,7 +20,8 @@ use crate::lint::Service;
 use crate::resource::ResourcePattern;
 use crate::statement::Effect;
 
-/// A difference that was found, by what makes it one: the action's class, the change, and what both say.
+/// The differences found, by what distinguishes them: the class of the action, the change, and what both documents
+/// decide.
 pub(super) type Found = BTreeMap<(usize, Change, Saying, Saying), Option<Difference>>;
 
 /// What the search works on.
@@ -170,7 +172,7 @@ impl<'d, 's> Search<'d, 's> {
         undecided
     }
 
-    /// Looks at every class of requests for one action that come in one way.
+    /// Examines every class of requests for one action that arrive one way.
     fn examine(
         &self,
         way: Way,
@@ -259,8 +261,8 @@ impl<'d, 's> Search<'d, 's> {
         })
     }
 
-    /// The statements that each resource lets apply, one set for each way in which resources with variables may come
-    /// out, and which resource each set is of.
+    /// The statements that each resource lets apply, one set for each combination of outcomes of the patterns with
+    /// variables; and, for each set, the number of its resource.
     fn of_targets(&self, targets: &[Target]) -> Result<(Vec<usize>, Vec<Bits>), Undecided> {
         let mut of_which = Vec::new();
         let mut sets = Vec::new();
@@ -298,10 +300,10 @@ impl<'d, 's> Search<'d, 's> {
         })
     }
 
-    /// Whether no request for an action that comes in one way has a key.
+    /// Whether no request for an action that arrives this way has a key.
     fn is_absent(&self, key: &str, way: Way, action: &ActionClass<'_>, targets: &[Target]) -> bool {
         if resources::is_account(key) {
-            // What is authorised on `*` has no owner.
+            // A request that is authorised on `*` has no owner of a resource.
             return targets.iter().all(|target| target.resource.arn().is_none());
         }
         let follows = principals::is_key(key) || resources::is_key(key);
@@ -336,7 +338,7 @@ impl<'d, 's> Search<'d, 's> {
         sets.collect()
     }
 
-    /// What a key can be in requests for an action that come in one way: absent first, where it can be.
+    /// The values that a key can have in requests for an action that arrive this way; first absent, if it can be.
     pub(super) fn present_or_not(
         &self,
         key: &str,
@@ -362,7 +364,8 @@ impl<'d, 's> Search<'d, 's> {
         })
     }
 
-    /// The patterns of all resources that are written out, with the conditions on keys that follow from them.
+    /// The patterns of all `Resource` and `NotResource` entries, with the conditions on keys that follow from the
+    /// resource.
     pub(super) fn patterns(&self) -> Patterns {
         let conditions: Vec<_> = self.clauses.of_resource.conditions().collect();
         let entries = self
@@ -374,7 +377,7 @@ impl<'d, 's> Search<'d, 's> {
     }
 }
 
-/// The resources to try, by what an action is authorised on.
+/// The resources to try, for each kind of resources that actions are authorised on.
 #[derive(Default)]
 struct TargetLists(BTreeMap<String, Result<Vec<Target>, Unsolved>>);
 
@@ -395,7 +398,7 @@ impl TargetLists {
     }
 }
 
-/// Each way in which the resources with variables may come out for a resource.
+/// Each combination of outcomes that the patterns with variables can have for a resource.
 fn assignments<'t>(
     templates: &[&'t ResourcePattern],
     target: &Target,
@@ -445,5 +448,5 @@ fn unsolved(why: Unsolved, budget: &Budget) -> Undecided {
     }
 }
 
-/// Ways in which resources with variables come out together.
+/// The most combinations of outcomes of patterns with variables.
 const ASSIGNMENTS_MAX: usize = 729;

@@ -1,23 +1,23 @@
-//! Sets of statements and patterns, and which sets can come about together.
+//! Sets of statements and patterns, and which sets can be reached.
 
 use std::collections::HashSet;
 
-/// A set of numbers below a length that is known when it is made.
+/// A set of numbers below a length that is fixed when it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Bits(Box<[u64]>);
 
-/// How many classes may still be looked at.
+/// How many classes may still be examined.
 #[derive(Debug)]
 pub(super) struct Budget {
     max: usize,
     used: usize,
 }
 
-/// More classes than may be looked at.
+/// The budget is spent: there are more classes than may be examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spent;
 
-/// A set that comes about, and which choice of each dimension brings it about.
+/// A set that can be reached, and the choice in each dimension that leads to it.
 #[derive(Debug, Clone)]
 pub(super) struct Reached {
     pub(super) set: Bits,
@@ -25,7 +25,7 @@ pub(super) struct Reached {
 }
 
 impl Bits {
-    /// The numbers below `length` for which `holds` does.
+    /// The numbers below `length` for which `holds` is true.
     pub(super) fn of(length: usize, mut holds: impl FnMut(usize) -> bool) -> Self {
         let mut words = vec![0_u64; length.div_ceil(WORD_BITS)];
         for (index, word) in words.iter_mut().enumerate() {
@@ -37,7 +37,7 @@ impl Bits {
         Self(words.into())
     }
 
-    /// What is in both.
+    /// The numbers in both sets.
     pub(super) fn and(&self, other: &Self) -> Self {
         let words = self.0.iter().zip(&other.0);
         Self(words.map(|(left, right)| left & right).collect())
@@ -56,12 +56,12 @@ impl Bits {
 }
 
 impl Budget {
-    /// Room for so many classes.
+    /// A budget of `max` classes.
     pub(super) fn new(max: usize) -> Self {
         Self { max, used: 0 }
     }
 
-    /// Looks at one more.
+    /// Takes one class from the budget.
     pub(super) fn take(&mut self) -> Result<(), Spent> {
         if self.is_spent() {
             return Err(Spent);
@@ -70,30 +70,30 @@ impl Budget {
         Ok(())
     }
 
-    /// Whether no more may be looked at.
+    /// Whether no more classes may be examined.
     pub(super) fn is_spent(&self) -> bool {
         self.used == self.max
     }
 
-    /// How many may be looked at in all.
+    /// How many classes may be examined in all.
     pub(super) fn max(&self) -> usize {
         self.max
     }
 
-    /// How many were looked at.
+    /// How many classes were examined.
     pub(super) fn used(&self) -> usize {
         self.used
     }
 }
 
-/// Every set that is left of `start` when each dimension has one of its choices: each set once, with the first choices
-/// that bring it about.
+/// Every set that results from `start` when each dimension is intersected with one of its choices: each set once, with
+/// the first choices that lead to it.
 ///
-/// The dimensions are independent of each other, so that sets which are equal after some of them stay equal, whatever
-/// the others bring. There are therefore far fewer of them than combinations of choices.
+/// The dimensions are independent of each other, so sets that are equal after some dimensions stay equal after the
+/// others. There are therefore far fewer sets than combinations of choices.
 ///
-/// `settle` is given each set with the numbers that no further dimension takes away, and may put a set in its place
-/// that is as good, or none where it is of no interest.
+/// `settle` is given each set, together with the numbers that no further dimension removes. It may replace the set
+/// with an equivalent one, or return `None` to drop it.
 pub(super) fn reach(
     start: &Bits,
     dimensions: &[Vec<Bits>],
@@ -108,7 +108,7 @@ pub(super) fn reach(
         let by_others = kept.last().unwrap_or(start);
         kept.push(by_others.and(&by_this));
     }
-    // What all dimensions keep, what all but the first do, and so on.
+    // What all dimensions keep, what all but the first keep, and so on.
     let mut kept = kept.into_iter().rev();
     let first = kept.next().and_then(|kept| settle(start.clone(), &kept));
     let mut reached: Vec<Reached> = first
@@ -177,7 +177,7 @@ mod tests {
         let settle = |set: Bits, kept: &Bits| {
             let list = |set: &Bits| set.iter().collect::<Vec<_>>();
             told.borrow_mut().push((list(&set), list(kept)));
-            // Sets without 0 are of no interest.
+            // Sets without 0 are dropped.
             set.has(0).then_some(set)
         };
         let reached = reach(&of(&[0, 1, 2]), &dimensions, &mut Budget::new(100), settle).unwrap();

@@ -1,4 +1,4 @@
-//! Values that tell ordered conditions apart: numbers, dates and addresses at the bounds, between and beyond them.
+//! Values that distinguish ordered conditions: numbers, dates and addresses at, between and beyond their bounds.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use crate::condition::date::{self, Instant};
 use crate::condition::decimal;
 use crate::condition::ip_address::Cidr;
 
-/// Every number of `bounds`, one between each two neighbours, and one on either side of all.
+/// Every number of `bounds`, one between each two neighbours, one below all and one above all.
 pub(super) fn numbers(bounds: &[&str]) -> Vec<String> {
     let mut bounds: Vec<&str> = bounds
         .iter()
@@ -27,7 +27,7 @@ pub(super) fn numbers(bounds: &[&str]) -> Vec<String> {
     numbers
 }
 
-/// A number above `left` and below `right`, which is not less.
+/// A number above `left` and below `right`, which is the greater of the two.
 fn between(left: &str, right: &str, bounds: &[&str]) -> String {
     let is_between = |number: &String| {
         let order =
@@ -73,8 +73,7 @@ fn above(most: &str, bounds: &[&str]) -> String {
     )
 }
 
-/// The number whose distance from zero is a little more than that of `number`: less than any two bounds that differ are
-/// apart.
+/// A number slightly further from zero than `number`: by less than the distance of any two different bounds.
 fn nudged(number: &str, sign: &str, bounds: &[&str]) -> String {
     let digits = number.trim_start_matches(['-', '+']);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -97,7 +96,7 @@ fn is_zero(number: &str) -> bool {
     number.bytes().all(|byte| b"+-0.".contains(&byte))
 }
 
-/// Every instant of `bounds`, one between each two neighbours that are apart, and one on either side of all.
+/// Every instant of `bounds`, one between each two neighbours with room between them, one before all and one after all.
 pub(super) fn dates(bounds: &[Instant]) -> Vec<String> {
     let mut bounds = bounds.to_vec();
     bounds.sort_unstable();
@@ -111,7 +110,7 @@ pub(super) fn dates(bounds: &[Instant]) -> Vec<String> {
         if let [left, right] = *pair
             && right - left > 1
         {
-            // A whole second, where there is one.
+            // A whole second, if there is one in between.
             let next = (left.div_euclid(second) + 1) * second;
             instants.push(if next < right { next } else { left + 1 });
         }
@@ -120,9 +119,9 @@ pub(super) fn dates(bounds: &[Instant]) -> Vec<String> {
     instants.into_iter().map(date::write).collect()
 }
 
-/// The first address of each block, the first behind it, and the first of all, of both families.
+/// The first address of each block, the first address after it, and the lowest address, for both families.
 ///
-/// Between two neighbours of these the same blocks hold every address.
+/// All addresses from one of these up to the next are in the same blocks.
 pub(super) fn addresses(blocks: &[Cidr]) -> Vec<String> {
     let mut short = vec![0];
     let mut long = vec![0];

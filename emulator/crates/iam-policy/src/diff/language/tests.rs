@@ -1,4 +1,4 @@
-//! Texts that tell patterns apart, held against all short texts.
+//! Texts that distinguish patterns, compared with all short texts.
 
 use super::super::forms::steps;
 use super::*;
