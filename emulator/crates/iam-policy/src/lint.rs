@@ -1,8 +1,8 @@
 //! Lint: what a document will do, not only whether it is well formed.
 //!
-//! Everything the loader has to say about a document, and then what only somebody knows who knows the
-//! service: actions that do not exist, resources that no action is authorised on, conditions that can come
-//! out only one way. The service is described by the caller; this crate knows none.
+//! The findings are those of the loader, and those that need knowledge of the service: actions that do not
+//! exist, resources that no action is authorised on, conditions that have the same outcome for every request.
+//! The caller describes the service; this crate knows none.
 
 mod actions;
 mod conditions;
@@ -19,42 +19,42 @@ use crate::loader::examine;
 use crate::statement::{Effect, Statement};
 use locate::Locator;
 
-/// A service, as the Service Authorization Reference describes it, with those around it that its callers' policies
-/// may be about as well.
+/// A service, as the Service Authorization Reference describes it, with the related services that its callers'
+/// policies may also be about.
 #[derive(Debug, Clone, Copy)]
 pub struct Service<'a> {
     /// The prefix of its own actions, for example `lookoutvision`.
     pub prefix: &'a str,
-    /// Its actions, and those of the services around it.
+    /// Its actions, and those of the related services.
     pub actions: &'a [ServiceAction<'a>],
-    /// Actions of which nothing is known but that they exist, for example `ec2:RunInstances`. One of `actions` may be
-    /// among them: then there are resources and condition keys of it that are not known.
+    /// Actions that are only known to exist, for example `ec2:RunInstances`. An action may be both here and in
+    /// `actions`: then some of its resources and condition keys are not known.
     pub other_actions: &'a [Action],
     /// The resource types of the actions.
     pub resource_types: &'a [ResourceType<'a>],
-    /// The condition keys that are set for requests to it; a name that ends in a slash stands for all tags.
-    /// `None`: not known, and not linted.
+    /// The condition keys that are set for requests to it; a name that ends in a slash means all tags.
+    /// `None` means not known; then keys are not linted.
     pub condition_keys: Option<&'a [&'a str]>,
-    /// Condition keys that every request to it has, of those in `condition_keys`.
+    /// Of the keys in `condition_keys`, those that every request to it has.
     pub always_set_keys: &'a [&'a str],
-    /// Condition keys that AWS sets for requests to it, and whoever evaluates the policies instead of AWS
-    /// does not; none of them is among `condition_keys`.
+    /// Condition keys that AWS sets for requests to it but that are not set where the policies are evaluated instead
+    /// of on AWS; none of them is in `condition_keys`.
     pub unset_keys: &'a [&'a str],
 }
 
-/// What is known of the requests that a document will be asked about.
+/// A fact about the requests that a document will be evaluated for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact<'a> {
     /// What it is about.
     pub subject: Subject<'a>,
-    /// Every value that it can have; none: no request has the key.
+    /// Every value that it can have; empty if no request has the key.
     pub values: Vec<String>,
-    /// Further values that it has in requests which other documents are asked about. A document for all of them
-    /// may name these beside one of its own.
+    /// Further values that it has in requests that other documents are evaluated for. A document that is written for
+    /// all of these requests may name these values beside one of its own.
     pub values_elsewhere: Vec<String>,
     /// Why, as the end of a sentence: `this policy is attached to vpce-1a2b3c4d`.
     pub reason: String,
-    /// Where that is so.
+    /// Where the fact holds.
     pub scope: FactScope,
 }
 
@@ -72,14 +72,14 @@ pub enum Subject<'a> {
 /// Where a fact holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactScope {
-    /// On AWS, too, if everything is set up as it is here.
+    /// On AWS too, if everything is set up as it is here.
     Aws,
-    /// Only where the policies are evaluated instead of AWS.
+    /// Only here, where the policies are evaluated instead of on AWS.
     Here,
 }
 
 impl FactScope {
-    /// ` here`, for what is otherwise on AWS.
+    /// ` here`, for a finding that would not hold on AWS.
     fn here(self) -> &'static str {
         match self {
             Self::Aws => "",
@@ -91,13 +91,13 @@ impl FactScope {
 impl Service<'_> {
     /// Whether requests to the service can have a condition key where these policies are evaluated.
     ///
-    /// What is not known is taken for granted.
+    /// `true` where the service's keys are not known.
     pub fn sets(&self, key: &str) -> bool {
         self.condition_keys.is_none_or(|keys| is_among(key, keys)) && !is_among(key, self.unset_keys)
     }
 }
 
-/// Whether a key is one of `names`, or a tag of one that ends in a slash.
+/// Whether a key is one of `names`, or a tag under a name that ends in a slash.
 fn is_among(key: &str, names: &[&str]) -> bool {
     names.iter().any(|name| {
         if name.ends_with('/') {
@@ -118,14 +118,14 @@ pub struct ServiceAction<'a> {
     pub prefix: &'a str,
     /// The name without prefix.
     pub name: &'a str,
-    /// The names of the resource types that it is authorised on; empty: it is authorised on `*`.
+    /// The names of the resource types that it is authorised on; empty if it is authorised on `*`.
     pub resource_types: &'a [&'a str],
-    /// The condition keys that only some actions have; a name that ends in a slash stands for all tags.
+    /// Its condition keys that only some actions have; a name that ends in a slash means all tags.
     pub condition_keys: &'a [&'a str],
     /// Condition keys that it has only where it is authorised on a resource of this type.
     pub resource_keys: &'a [(&'a str, &'a [&'a str])],
-    /// Whether the caller writes the resource out, as TagResource has it in its path: the policies are asked about
-    /// whatever is written there, and about `*` where that is no ARN.
+    /// Whether the caller names the resource freely, as in the path of TagResource: the policies are evaluated for
+    /// whatever is written there, and for `*` if it is not an ARN.
     pub takes_any_resource: bool,
 }
 
@@ -139,9 +139,9 @@ pub struct ResourceType<'a> {
     pub arn: &'a str,
 }
 
-/// Everything there is to say about a document, in the order of its text.
+/// All findings about a document, in the order of its text.
 ///
-/// A document that does not load has the findings that keep it from loading among them.
+/// If the document does not load, they include the reasons.
 ///
 /// ```
 /// use iam_policy::PolicyType;
@@ -210,13 +210,13 @@ pub fn lint(text: &str, policy_type: PolicyType, service: &Service<'_>, facts: &
     place(text, findings)
 }
 
-/// What a statement is measured against.
+/// What a statement is linted with.
 struct Keys<'k> {
-    /// The actions that the statement reaches.
+    /// The known actions that the statement covers.
     meant: &'k [&'k ServiceAction<'k>],
-    /// The prefixes of the other actions that it reaches.
+    /// The prefixes of the other actions that it covers.
     others: &'k [&'k str],
-    /// The names of the resource types that its resources can be of; `None`: all of them, and none.
+    /// The names of the resource types that its resources can be of; `None` for all types, and for no resource.
     types: Option<Vec<&'k str>>,
     policy_type: PolicyType,
     service: &'k Service<'k>,
@@ -224,32 +224,32 @@ struct Keys<'k> {
 }
 
 impl<'k> Keys<'k> {
-    /// What is known of a key's values.
+    /// The fact about a key's values, if one is known.
     fn fact(&self, key: &str) -> Option<&'k Fact<'k>> {
         let is_about =
             |fact: &&Fact<'_>| matches!(fact.subject, Subject::Key(name) if name.eq_ignore_ascii_case(key));
         self.facts().find(is_about)
     }
 
-    /// Everything that is known. A statement without an action of the service is about another one, of whose
-    /// requests nothing is.
+    /// All facts. There are none for a statement without a known action: it is about other services, whose requests are
+    /// not known.
     fn facts(&self) -> impl Iterator<Item = &'k Fact<'k>> {
         let facts = if self.meant.is_empty() { &[] } else { self.facts };
         facts.iter()
     }
 }
 
-/// Whether there are requests that a clause, a statement or one of several statements applies to.
+/// Whether a clause, a statement or one of several statements can apply to any request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Applies {
     Never,
-    /// On AWS perhaps, and never where the policies are evaluated instead.
+    /// Perhaps on AWS, but never here, where the policies are evaluated instead.
     NeverHere,
     Perhaps,
 }
 
 impl Applies {
-    /// Never, with the scope of the reason.
+    /// Never, within the scope of the reason.
     fn never(scope: FactScope) -> Self {
         match scope {
             FactScope::Aws => Self::Never,
@@ -258,7 +258,8 @@ impl Applies {
     }
 }
 
-/// Warns of a document none of whose Allows applies, where no other document could allow anything instead.
+/// Warns about a document none of whose Allow statements can apply, if no other document could allow anything
+/// instead.
 fn report_nothing_allowed(
     allows: Applies,
     statements: &[Statement],

@@ -10,8 +10,8 @@ use crate::pattern::Pattern;
 use crate::resource::ResourcePattern;
 use crate::statement::{ActionClause, ResourceClause, Statement};
 
-/// Says whether the statement can be about a request at all. One about another service can be about requests
-/// to that one, unless it is an endpoint's.
+/// Checks the actions and resources; returns whether the statement can apply to any request. A statement about
+/// another service can apply to requests to that service, unless it is in an endpoint's policy.
 pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locator<'_>) -> Applies {
     let (name, entries) = match &statement.action {
         ActionClause::Action(entries) => ("Action", entries),
@@ -43,7 +43,7 @@ pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locato
     }
 }
 
-/// Says whether the actions have a resource among these.
+/// Checks the resources; returns whether any action is authorised on one of them.
 fn check_resources(
     action: &ActionClause,
     resources: &[ResourcePattern],
@@ -66,7 +66,7 @@ fn check_resources(
             check_covered(entry, is_possible, service, &steps, locator);
         }
     }
-    // A statement without an action of the service is about another one.
+    // A statement without a known action is about other services.
     let mut applies = if keys.meant.is_empty() {
         Applies::Perhaps
     } else {
@@ -88,7 +88,7 @@ fn check_resources(
         }
         let authorises =
             |action: &&ServiceAction<'_>| action.resource_types.iter().any(|name| types.contains(name));
-        // What the other actions are authorised on is not known, but that it is theirs.
+        // The resources of the other actions are not known, except that they belong to the same services.
         let may_be_others = || keys.others.iter().any(|prefix| is_of_service(resource, prefix));
         if keys.meant.is_empty() || keys.meant.iter().any(authorises) || may_be_others() {
             applies = Applies::Perhaps;
@@ -98,7 +98,7 @@ fn check_resources(
         locator.report(FindingCode::ResourceNeverMatches, &steps, message);
     }
     if applies != Applies::Perhaps {
-        // Not beside one that matches, but instead of it.
+        // A resource for other requests is a mistake only if no resource here matches.
         for (index, code, message) in of_elsewhere {
             locator.report(code, &["Resource", &index.to_string()], message);
         }
@@ -110,7 +110,7 @@ fn check_resources(
 struct ResourceFlaw {
     why: String,
     scope: FactScope,
-    /// Whether there are such ARNs in requests that other documents are asked about.
+    /// Whether such ARNs occur in requests that other documents are evaluated for.
     is_elsewhere: bool,
 }
 
@@ -169,7 +169,7 @@ fn possible_types<'a>(resource: &ResourcePattern, service: &Service<'a>) -> Vec<
         .collect()
 }
 
-/// The actions that a clause reaches.
+/// The known actions that a clause covers.
 pub(super) fn meant<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'a ServiceAction<'a>> {
     let reaches = |action: &&ServiceAction<'_>| {
         full_name(action)
@@ -179,7 +179,7 @@ pub(super) fn meant<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'a
     service.actions.iter().filter(reaches).collect()
 }
 
-/// The prefixes of the other actions that a clause reaches, each once.
+/// The prefixes of the other actions that a clause covers, each once.
 pub(super) fn others<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'a str> {
     let mut prefixes: Vec<&str> = Vec::new();
     for action in service.other_actions {
@@ -190,7 +190,7 @@ pub(super) fn others<'a>(clause: &ActionClause, service: &Service<'a>) -> Vec<&'
     prefixes
 }
 
-/// The names of the resource types that the resources of a statement can be of, if it names any.
+/// The names of the resource types that the resources of a statement can be of; `None` if it does not limit them.
 pub(super) fn types<'a>(statement: &Statement, service: &Service<'a>) -> Option<Vec<&'a str>> {
     match &statement.resource {
         Some(ResourceClause::Resource(resources)) if !resources.iter().any(ResourcePattern::is_every) => {
@@ -266,7 +266,7 @@ fn check_name(entry: &ActionPattern, keys: &Keys<'_>, steps: &[&str], locator: &
     }
 }
 
-/// Whether an action entry has a resource among those of its statement.
+/// Checks that an action entry covers an action that is authorised on a resource of the statement.
 fn check_covered(
     entry: &ActionPattern,
     is_possible: impl Fn(&&str) -> bool,
@@ -279,7 +279,7 @@ fn check_covered(
     if actions.is_empty() || actions.iter().any(covered) || reaches_others(entry, service) {
         return;
     }
-    // In order, and each once.
+    // Sorted, each once.
     let mut types: Vec<&str> = Vec::new();
     for resource_type in actions.iter().flat_map(|action| action.resource_types) {
         if let Err(index) = types.binary_search(resource_type) {

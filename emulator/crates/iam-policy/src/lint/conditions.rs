@@ -1,5 +1,5 @@
-//! Conditions that come out the same way for every request, values that a key never has, and variables that
-//! nothing fills in.
+//! Conditions with the same outcome for every request, values that a key never has, and variables that never
+//! have a value.
 
 use super::form::Case;
 use super::values::{Domain, Value};
@@ -13,7 +13,7 @@ use crate::pattern::Pattern;
 use crate::statement::{ActionClause, Effect, ResourceClause, Statement};
 use crate::variable::Variable;
 
-/// Says whether all conditions of the statement can hold in one request.
+/// Checks the conditions and variables; returns whether all conditions can hold in one request.
 pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locator<'_>) -> Applies {
     if let Some(clause) = &statement.resource {
         check_resource(clause, keys, locator);
@@ -31,9 +31,9 @@ pub(super) fn check(statement: &Statement, keys: &Keys<'_>, locator: &mut Locato
     applies
 }
 
-/// Tells actions that do not have the key of a condition, in a statement with others that do.
+/// Reports actions that do not have the key of a condition, in a statement with actions that do.
 ///
-/// Service Authorization Reference: a key belongs to some actions, and for the rest it is absent.
+/// Service Authorization Reference: a key belongs to some actions and is absent for the rest.
 fn check_actions(statement: &Statement, condition: &Condition, keys: &Keys<'_>, locator: &mut Locator<'_>) {
     let (ActionClause::Action(entries), key) = (&statement.action, condition.key.as_str()) else {
         return;
@@ -64,7 +64,7 @@ fn check_actions(statement: &Statement, condition: &Condition, keys: &Keys<'_>, 
     }
 }
 
-/// What a condition comes to in all the requests that a statement is about.
+/// The outcome of a condition over all requests that a statement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Never,
@@ -122,7 +122,7 @@ impl Keys<'_> {
                 "a request over a VPC endpoint has no `aws:SourceIp`; use `aws:VpcSourceIp`".to_owned(),
             );
         }
-        // A statement without an action of the service is about another one, whose keys are not known.
+        // A statement without a known action is about other services, whose keys are not known.
         if self.meant.is_empty() {
             return None;
         }
@@ -148,7 +148,7 @@ impl Keys<'_> {
             });
         }
         let special = service.actions.iter().any(|action| has_key(action, key, None));
-        // Which keys the other actions have is not known, but those that every action has.
+        // The keys of the other actions are not known, except those that every action has.
         let is_global = !special
             && key
                 .get(..4)
@@ -192,10 +192,10 @@ impl Keys<'_> {
     }
 }
 
-/// Whether an action has a key on a resource of one of these types; `None`: of any.
+/// Whether an action has a key on a resource of one of these types; `None` for any type.
 fn has_key(action: &ServiceAction<'_>, key: &str, types: Option<&[&str]>) -> bool {
     let is_possible = |name: &str| types.is_none_or(|types| types.contains(&name));
-    // Types that the action has nothing to do with say nothing about it: the statement is wrong about it anyway.
+    // If the action is authorised on none of these types, the statement is wrong anyway, so the types do not matter.
     let is_meant = action.resource_types.iter().any(|name| is_possible(name));
     is_among(key, action.condition_keys)
         || action
@@ -204,21 +204,21 @@ fn has_key(action: &ServiceAction<'_>, key: &str, types: Option<&[&str]>) -> boo
             .any(|(name, keys)| (is_possible(name) || !is_meant) && is_among(key, keys))
 }
 
-/// Why a value of a condition matches none that the key has.
+/// Why a value of a condition matches no value that the key has.
 struct Flaw {
     why: String,
     scope: FactScope,
     telling: Telling,
 }
 
-/// Whether a flaw is to be told.
+/// Whether a flaw is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Telling {
-    /// Wherever it is.
+    /// In any case.
     Always,
-    /// When no value of the condition matches anything: beside one that does, it is for other requests.
+    /// Only if no value of the condition matches anything: beside one that does, the value is meant for other requests.
     IfNoneMatches,
-    /// Only for its consequence: the loader says already that the value matches nothing.
+    /// Only for its consequence: the loader already reports that the value matches nothing.
     ByLoader,
 }
 
@@ -226,13 +226,13 @@ fn is_always_told((_, flaw): &(usize, Flaw)) -> bool {
     flaw.telling == Telling::Always
 }
 
-/// What the values of a condition can match, among those that its key can have.
+/// Which of the values that its key can have a condition can match.
 enum Matches {
-    /// Some of them, or it is not known. Those values that match nothing stand with their places.
+    /// Some of them, or it is not known. The condition's values that match nothing are listed with their places.
     Some(Vec<(usize, Flaw)>),
     /// Nothing.
     None(Vec<Flaw>),
-    /// Everything, though perhaps not each of them by itself.
+    /// All of them, though perhaps no single value of the condition does.
     All {
         why: String,
         scope: FactScope,
@@ -240,7 +240,7 @@ enum Matches {
     },
 }
 
-/// Says whether the condition holds in any request.
+/// Checks a condition; returns whether it can hold in any request.
 fn check_condition(
     condition: &Condition,
     effect: Effect,
@@ -253,7 +253,7 @@ fn check_condition(
         report_outcome(condition, outcome, &why, scope, locator);
         return outcome.applies(scope);
     }
-    // What the condition is in every request, if it is known what it is in those that have the key.
+    // The outcome for every request, given the outcome for the requests that have the key.
     let overall = |when_present: bool| {
         let is_constant = keys.is_always_set(key) || when_present == condition.holds_when_absent();
         if is_constant {
@@ -264,7 +264,7 @@ fn check_condition(
     };
     if let Test::Null(absences) = &condition.test {
         if condition.operator.set.is_some() {
-            // The loader says so.
+            // The loader reports this.
             return Outcome::of(condition.holds_when_absent()).applies(FactScope::Aws);
         }
         let outcome = overall(absences.contains(&Some(false)));
@@ -315,7 +315,7 @@ fn check_condition(
         Matches::Some(flaws) => {
             report_flaws(condition, flaws.into_iter().filter(is_always_told), locator);
             if is_of_endpoint && keys.fact(key).is_none() {
-                // The policy is asked only for requests that came over its endpoint, so the key always names
+                // The policy is evaluated only for requests that came over its endpoint, so the key always names
                 // that endpoint or its VPC.
                 let what = if key.eq_ignore_ascii_case("aws:SourceVpce") {
                     "the endpoint"
@@ -333,8 +333,8 @@ fn check_condition(
     }
 }
 
-/// Whether a constant outcome that is no mistake by itself makes the statement one: a Deny that refuses
-/// everything, or an Allow that permits nothing. The reverse is a guard that has nothing to do.
+/// Whether a constant outcome that is not a mistake by itself makes the statement a mistake: a Deny that denies
+/// everything, or an Allow that allows nothing. The reverse is a guard that has nothing to do.
 fn stands_out(effect: Effect, outcome: Outcome) -> bool {
     matches!(
         (effect, outcome),
@@ -342,7 +342,7 @@ fn stands_out(effect: Effect, outcome: Outcome) -> bool {
     )
 }
 
-/// Compares what the condition asks for with what its key can be.
+/// Compares the values of the condition with those that its key can have.
 fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
     let key = condition.key.as_str();
     let count = condition.texts.len();
@@ -367,7 +367,7 @@ fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
     }
     let fact = keys.fact(key);
     let mut flaws: Vec<(usize, Flaw)> = Vec::new();
-    // The values that the key is known to have and that no value of the condition was found to match yet.
+    // The values that the key is known to have and that no value of the condition has matched so far.
     let mut unmatched: Vec<&str> = fact.map_or(Vec::new(), |fact| {
         fact.values.iter().map(String::as_str).collect()
     });
@@ -410,7 +410,7 @@ fn matches(condition: &Condition, keys: &Keys<'_>) -> Matches {
     }
 }
 
-/// Why the key never has a value that this one matches, whatever is known of the requests.
+/// Why the key never has a value that this one matches, in any request.
 fn flaw_of(test: &Test, text: &str, key: &str, domain: Option<&Domain>) -> Option<Flaw> {
     let aws = |why: String, is_told: bool| Flaw {
         why,
@@ -437,7 +437,7 @@ fn flaw_of(test: &Test, text: &str, key: &str, domain: Option<&Domain>) -> Optio
     Some(aws(why, is_told_by_loader(key, test, text)))
 }
 
-/// Whether the loader says of a VPC's or an endpoint's id that it is none.
+/// Whether the loader already reports that the text is not the id of a VPC or an endpoint.
 fn is_told_by_loader(key: &str, test: &Test, text: &str) -> bool {
     let prefix = if key.eq_ignore_ascii_case("aws:SourceVpc") {
         "vpc-"
@@ -542,7 +542,7 @@ fn check_variables<'v>(
 /// The keys that every request over an endpoint has (IAM User Guide, *AWS global condition context keys*).
 const ENDPOINT_KEYS: [&str; 3] = ["aws:SourceVpce", "aws:SourceVpc", "aws:VpcSourceIp"];
 
-/// Those of them that are the same for every request over one endpoint.
+/// Of these keys, those that are the same for every request over one endpoint.
 const OWN_ENDPOINT_KEYS: [&str; 2] = ["aws:SourceVpce", "aws:SourceVpc"];
 
 /// How many reasons a finding gives.

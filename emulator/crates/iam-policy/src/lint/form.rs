@@ -1,4 +1,4 @@
-//! Forms: what the texts of a kind look like, and whether any of them can match a pattern.
+//! Forms: what texts of a kind look like, and whether any of them can match a pattern.
 
 use crate::pattern::{TemplateToken, Token};
 
@@ -9,9 +9,9 @@ pub(super) enum Piece {
     Char(char),
     /// One character of a class.
     One(Class),
-    /// One or none of a class.
+    /// One character of a class, or none.
     Maybe(Class),
-    /// Any number of a class, none included.
+    /// Any number of characters of a class, including none.
     Run(Class),
 }
 
@@ -24,11 +24,11 @@ pub(super) enum Class {
     LowerOrDigit,
     LowerOrDash,
     UpperOrDigit,
-    /// Of the names of users and roles (IAM API reference, `CreateUser`).
+    /// In names of users and roles (IAM API reference, `CreateUser`).
     Name,
-    /// Of addresses of either family.
+    /// In IP addresses of either family.
     Address,
-    /// Every character but the slash, which separates names.
+    /// Every character except the slash, which separates names.
     NotSlash,
     Any,
 }
@@ -50,7 +50,7 @@ impl Class {
     }
 }
 
-/// Whether the case of letters counts.
+/// Whether the case of letters matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Case {
     Counts,
@@ -62,7 +62,7 @@ pub(super) enum Case {
 pub(super) struct Form(Vec<Piece>);
 
 impl Form {
-    /// The form whose only text is this one.
+    /// The form of this text alone.
     pub(super) fn text(text: &str) -> Self {
         Self(text.chars().map(Piece::Char).collect())
     }
@@ -72,12 +72,12 @@ impl Form {
         Self(vec![Piece::One(class), Piece::Run(class)])
     }
 
-    /// So many characters of a class.
+    /// Exactly `count` characters of a class.
     pub(super) fn times(class: Class, count: usize) -> Self {
         Self(vec![Piece::One(class); count])
     }
 
-    /// Up to so many characters of a class.
+    /// At most `count` characters of a class.
     pub(super) fn up_to(class: Class, count: usize) -> Self {
         Self(vec![Piece::Maybe(class); count])
     }
@@ -104,14 +104,14 @@ impl Form {
         form
     }
 
-    /// This form, and then that one.
+    /// This form followed by `next`.
     pub(super) fn then(mut self, next: Self) -> Self {
         self.0.extend(next.0);
         self
     }
 
-    /// Whether a text exists that has the form and matches the pattern: which pairs of places in the two can
-    /// be reached by reading the same text. The cost is the product of their lengths.
+    /// Whether there is a text that has the form and matches the pattern. It finds the pairs of places in the two that
+    /// can be reached by reading the same text. The cost is the product of their lengths.
     #[expect(
         clippy::indexing_slicing,
         reason = "`reached` has a place for each piece and one more"
@@ -123,7 +123,7 @@ impl Form {
         self.skip(&mut reached);
         for token in pattern {
             match token {
-                // What a variable brings is not known: anything.
+                // The value of a variable is not known, so it can be anything.
                 TemplateToken::Variable(_) | TemplateToken::Fixed(Token::Any) => {
                     if let Some(first) = reached.iter().position(|&is_reached| is_reached) {
                         reached[first..].fill(true);
@@ -160,7 +160,7 @@ impl Form {
         next
     }
 
-    /// Goes past pieces that need not be there.
+    /// Skips pieces that are optional.
     #[expect(
         clippy::indexing_slicing,
         reason = "`reached` has a place for each piece and one more"

@@ -1,6 +1,6 @@
-//! Finds the place in the text of something in a checked document.
+//! Finds the place in the text for a part of a checked document.
 //!
-//! Checked statements do not carry their offsets, because evaluation has no use for them. Lint reads the
+//! Checked statements do not carry their offsets, because evaluation does not need them. Lint reads the
 //! text a second time and walks both in step.
 
 use crate::finding::{Finding, FindingCode};
@@ -26,7 +26,7 @@ impl<'t> Locator<'t> {
         })
     }
 
-    /// Goes to a statement. One that does not stand in a list is the first.
+    /// Goes to a statement. A statement that is not in a list is the first.
     pub(super) fn enter(&mut self, index: usize) {
         self.statement = vec!["Statement".to_owned()];
         let list = matches!(
@@ -41,14 +41,14 @@ impl<'t> Locator<'t> {
         }
     }
 
-    /// Adds the one finding about the document as a whole, however many others there are.
+    /// Adds the finding about the document as a whole, which the limit on findings does not apply to.
     pub(super) fn report_document(&mut self, code: FindingCode, message: String) {
         self.findings
             .push((self.root.offset, Finding::new(code, message, String::new())));
     }
 
-    /// Adds a finding about something in the statement; `steps` leads there from the statement. A step into
-    /// a list that the document does not have is left out: one value may stand without its list.
+    /// Adds a finding about a part of the statement; `steps` leads there from the statement. A step into a list that
+    /// the document does not have is skipped: a single value may be written without a list.
     pub(super) fn report(&mut self, code: FindingCode, steps: &[&str], message: String) {
         if self.findings.len() >= FINDINGS_MAX {
             return;

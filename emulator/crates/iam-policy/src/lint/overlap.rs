@@ -13,7 +13,7 @@ pub(super) fn overlaps(pattern: &ResourcePattern, arn_form: &str) -> bool {
     let Some(parts) = pattern.parts() else {
         return pattern.is_every();
     };
-    // The colons inside `${...}` are none of the ARN's; resource types have none there.
+    // A colon inside `${...}` would not separate parts, but resource types have none there.
     split(arn_form).is_some_and(|forms| {
         let last = ARN_PARTS - 1;
         (1..ARN_PARTS).all(|index| {

@@ -1,8 +1,8 @@
 //! Statements that a Deny makes pointless: whenever they apply, so does the Deny.
 //!
-//! The comparison is cautious. It says "swallowed" only when that is certain, and stays silent about
-//! overlaps it cannot judge, such as those of negated elements. It compares everything with everything, so
-//! it has an allowance, and is silent when that is spent.
+//! The comparison is cautious. It reports a statement only when it is certain, and stays silent about overlaps
+//! it cannot judge, such as those of negated elements. It compares everything with everything, so it has an
+//! allowance; when that is spent, it stays silent.
 
 use std::cell::Cell;
 
@@ -22,7 +22,7 @@ impl Allowance {
         Self(Cell::new(COMPARED_BYTES_MAX))
     }
 
-    /// Whether texts of this many bytes may be compared.
+    /// Takes this many bytes from the allowance; returns whether they may still be compared.
     fn spend(&self, bytes: usize) -> bool {
         let left = self.0.get().checked_sub(bytes + 1);
         self.0.set(left.unwrap_or(0));
@@ -30,7 +30,7 @@ impl Allowance {
     }
 }
 
-/// Says whether a Deny makes the statement pointless.
+/// Reports a Deny that makes the statement pointless; returns whether there is one.
 #[expect(
     clippy::indexing_slicing,
     reason = "the index is that of a statement of this list"
@@ -43,7 +43,7 @@ pub(super) fn check(
 ) -> bool {
     let statement = &statements[index];
     let swallows = |&(other, deny): &(usize, &Statement)| {
-        // An Allow yields to a Deny wherever it stands; of two Denies the later one is pointless.
+        // A Deny overrides an Allow wherever they are in the document; of two Denies the later one is pointless.
         let in_order = match statement.effect {
             Effect::Allow => other != index,
             Effect::Deny => other < index,
@@ -169,8 +169,8 @@ fn resource_covers(
     !own.is_empty() && own.iter().all(|own| deny.iter().any(|deny| covers(deny, own)))
 }
 
-/// Whether every text that matches `own` matches `deny`. With a `?` in `deny` only equal patterns count,
-/// for a `*` of `own` is more than one character.
+/// Whether every text that matches `own` also matches `deny`. If `deny` has a `?`, only equal patterns count,
+/// because a `*` of `own` can match more than one character.
 fn text_covers(deny: &str, own: &str) -> bool {
     use crate::context::RequestContext;
     use crate::pattern::{Pattern, Syntax, Variables, Wildcards};
@@ -187,5 +187,6 @@ fn text_covers(deny: &str, own: &str) -> bool {
         && Pattern::compile(deny, syntax).is_ok_and(|deny| deny.matches(own, &RequestContext::new()))
 }
 
-/// What may be compared in one document. Fifty statements of the largest endpoint policy need a tenth of it.
+/// How many bytes may be compared in one document. The largest endpoint policy with fifty statements needs a tenth of
+/// them.
 const COMPARED_BYTES_MAX: usize = 4 * 1024 * 1024;

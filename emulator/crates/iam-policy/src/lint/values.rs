@@ -1,5 +1,5 @@
 //! What the values of the global condition keys look like (IAM User Guide, *AWS global condition context
-//! keys*), so that a value that a key can never have is told with the one it would have.
+//! keys*), so that a finding about a value that a key never has can show what the key has instead.
 
 mod flaws;
 mod forms;
@@ -15,19 +15,19 @@ use forms::{
     account, date, joined, organization, partition, principal_arns, regions, resource_ids, user_ids,
 };
 
-/// What is known of the values of a condition key.
+/// What is known about the values of a condition key.
 #[derive(Debug)]
 pub(super) struct Domain {
     kind: Kind,
     forms: Forms,
-    /// Says of a value, as it was written, why the key never has it.
+    /// Explains why the key never has a value; takes the value as it was written.
     explain: fn(&str) -> String,
 }
 
-/// What can read the values.
+/// The kind of the values, which decides which operators can read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A text that is neither number, date, address, truth value nor ARN.
+    /// A text that is not a number, a date, an address, a Boolean or an ARN.
     Text,
     /// A name, which may happen to be a number or an address, but never an ARN.
     Name,
@@ -40,7 +40,7 @@ enum Kind {
     Address,
 }
 
-/// The forms of the values; one of them has each.
+/// The forms of the values; each value has one of them.
 #[derive(Debug)]
 enum Forms {
     Texts(Vec<Form>),
@@ -55,7 +55,7 @@ pub(super) enum Value<'v> {
 }
 
 impl Domain {
-    /// What is known of a key; `None`: nothing.
+    /// What is known about a key; `None` if nothing is.
     pub(super) fn of(key: &str) -> Option<Self> {
         let texts = |kind, forms, explain| Self {
             kind,
@@ -105,7 +105,7 @@ impl Domain {
         })
     }
 
-    /// Why an operator matches none of the key's values, whatever it compares them with.
+    /// Why an operator matches none of the key's values, whatever it compares them with; `None` if it may.
     pub(super) fn misread_by(&self, operator: Operator) -> Option<String> {
         use Family::{Arn, Bool, Date, IpAddress, Numeric};
 
@@ -151,7 +151,7 @@ impl Domain {
         is_misread.then(|| format!("the key holds {what}, which the operator cannot read; use {instead}"))
     }
 
-    /// Why the key never has a value that this one matches; `None`: it may.
+    /// Why the key never has a value that this one matches; `None` if it may.
     pub(super) fn flaw(&self, value: Value<'_>, written: &str) -> Option<String> {
         let is_possible = match (&self.forms, value) {
             (Forms::Texts(forms), Value::Text(pattern, case)) => {
@@ -172,14 +172,14 @@ impl Domain {
                 }),
                 None => true,
             },
-            // The operator reads no such values, which is said of the operator.
+            // The operator cannot read such values; that is reported for the operator.
             (Forms::Texts(_), Value::Arn(_)) => true,
         };
         (!is_possible).then(|| (self.explain)(written))
     }
 }
 
-/// Why no resource of a service has such a partition, Region and account; `None`: one may. The parts are those
+/// Why no resource of a service has such a partition, Region and account; `None` if one may. The parts are those
 /// of a pattern for the service's ARNs, all of which have a Region and an account.
 pub(super) fn arn_flaw(parts: &[Pattern; ARN_PARTS]) -> Option<String> {
     let [_, partition, _, region, account_id, _] = parts;
@@ -187,7 +187,7 @@ pub(super) fn arn_flaw(parts: &[Pattern; ARN_PARTS]) -> Option<String> {
         let tokens = part.tokens();
         regions().iter().any(|form| form.overlaps(&tokens, Case::Counts))
     };
-    // An empty Region is told by the resource types, whose ARNs all have one.
+    // An empty Region is reported by the check of resource types, whose ARNs all have a Region.
     if !region.as_str().is_empty() && !is_region(region) {
         return Some(format!(
             "in its Region part {}",
@@ -244,7 +244,7 @@ fn partition_of(region: &str) -> Option<&'static str> {
     }
 }
 
-/// The text of a pattern without wildcards and variables.
+/// The text of a pattern; `None` if it has wildcards or variables.
 fn literal(pattern: &Pattern) -> Option<&str> {
     match pattern.tokens().as_slice() {
         [TemplateToken::Fixed(Token::Text(_))] => Some(pattern.as_str()),
@@ -252,7 +252,7 @@ fn literal(pattern: &Pattern) -> Option<&str> {
     }
 }
 
-/// Whether a partition as written may be one of AWS's; one with wildcards or variables may.
+/// Whether a partition as written may be one of AWS's; one with wildcards or variables always may.
 fn may_be_partition(text: &str) -> bool {
     text.contains(['*', '?', '$']) || PARTITIONS.contains(&text)
 }

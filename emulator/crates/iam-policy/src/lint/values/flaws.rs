@@ -1,4 +1,4 @@
-//! What is wrong with a value, and what it would be.
+//! What is wrong with a value, and what it should look like.
 
 use super::forms::{organization, regions};
 use super::{PRINCIPAL_TYPES, may_be_partition};
@@ -77,7 +77,7 @@ pub(super) fn not_a_region(text: &str) -> String {
     format!("`{text}` is not the name of a Region, such as `us-west-2`")
 }
 
-/// Of a text that names an Availability Zone.
+/// The flaw of a text that names an Availability Zone; `None` for any other text.
 pub(super) fn an_availability_zone(text: &str) -> Option<String> {
     let region = text.strip_suffix(|c: char| c.is_ascii_lowercase())?;
     is_region(region).then(|| format!("`{text}` is an Availability Zone; its Region is `{region}`"))

@@ -67,8 +67,9 @@ pub(super) fn principal_arns() -> Vec<[Form; ARN_PARTS]> {
             resource,
         ]
     };
-    // A path may hold nearly every character (IAM API reference, `CreateRole`), a colon too; the name of a federated user
-    // may not (AWS STS API reference, `GetFederationToken`), so a wildcard cannot bring in another kind of ARN.
+    // A path may hold nearly every character, including a colon (IAM API reference, `CreateRole`); the name of a
+    // federated user may not (AWS STS API reference, `GetFederationToken`), so a wildcard there cannot match another
+    // kind of ARN.
     let with_path = |resource_type: &str| Form::text(resource_type).then(Form::some(Class::Any));
     vec![
         arn("iam", Form::text("root")),
