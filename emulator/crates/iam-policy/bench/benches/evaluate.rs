@@ -1,4 +1,4 @@
-//! Evaluation by size of policy, the rest of the crate beside it, and Cedar in the same run for scale.
+//! Evaluation by size of policy, the rest of the crate, and Cedar in the same run for comparison.
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request as CedarRequest};
 use divan::{Bencher, black_box};

@@ -9,8 +9,8 @@ pub const ONE_STATEMENT: &str = r#"{"Statement": [{"Principal": "*", "Effect": "
     "Action": ["lookoutvision:DetectAnomalies"],
     "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel"}]}"#;
 
-/// A policy of so many statements, each with three conditions. Every statement but the last fails in its
-/// last condition, so that all of them are evaluated to the end.
+/// A policy of `count` statements, each with three conditions. In every statement but the last, the last condition
+/// is false, so that all of them are evaluated to the end.
 pub fn statements_with_conditions(count: usize) -> String {
     let mut text = String::from(r#"{"Version":"2012-10-17","Statement":["#);
     for index in 0..count {
@@ -48,15 +48,15 @@ pub fn endpoint_policy(text: &str) -> PolicyDocument {
 pub struct OwnedRequest {
     /// Who calls.
     pub principal: Principal,
-    /// What is wanted.
+    /// What the caller wants to do.
     pub action: Action,
-    /// On what.
+    /// What the action is on.
     pub resource: Resource,
     /// The condition keys.
     pub context: RequestContext<'static>,
 }
 
-/// A request for anomalies with every key that the emulator sets.
+/// A request to detect anomalies, with every key that the emulator sets.
 pub fn request() -> OwnedRequest {
     OwnedRequest {
         principal: "arn:aws:iam::123456789012:user/alice"

@@ -6,7 +6,7 @@ use iam_policy::{
 };
 
 /// Decides a request read from text: the policy, then a line `---`, then principal, action, resource and
-/// `key=value` pairs, a line each. A key that occurs again gets another value.
+/// `key=value` pairs, one per line. A key that occurs again gets another value.
 pub(crate) fn check(text: &str) {
     let Some((policy, request)) = text.split_once("\n---\n") else {
         return;

@@ -4,8 +4,8 @@
 use iam_policy::lint::{Fact, FactScope, ResourceType, Service, ServiceAction, Subject, lint};
 use iam_policy::{PolicyDocument, PolicyType};
 
-/// Loads a text as every type of document. Nothing may panic; what is refused says where; what AWS takes
-/// today is also understood when stored.
+/// Loads a text as every type of document. Nothing may panic; every refusal says where; a document that AWS
+/// accepts today must also load as a stored one.
 pub(crate) fn check(text: &str) {
     for policy_type in TYPES {
         let stored = PolicyDocument::parse_stored(text, policy_type);

@@ -4,8 +4,7 @@ use iam_policy::{
     Decision, FindingCode, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate,
 };
 
-/// Attaches an endpoint policy with this condition and asks it about a request with a source ARN, and about one
-/// without.
+/// Attaches an endpoint policy with this condition and decides a request with a source ARN, and one without.
 #[track_caller]
 fn check(condition: &str, with: bool, without: bool, codes: &[FindingCode]) {
     let text = format!(

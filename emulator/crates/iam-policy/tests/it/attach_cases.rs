@@ -42,7 +42,7 @@ fn check(case: &Value) -> Result<(), String> {
         }
         "reject" | "error-finding" => &["refused"],
         "lint" => &["loaded with a warning"],
-        // A document without Version is accepted, and AWS's checks advise to give one.
+        // A document without Version is accepted, but AWS's checks advise adding one.
         "accept" => &["loaded", "loaded with a warning"],
         other => panic!("unknown grade {other}"),
     };

@@ -1,4 +1,4 @@
-//! The fuzzers' corpus, replayed: what once was worth keeping stays unbroken without a fuzzer.
+//! Replays the fuzzers' corpus, so that its inputs stay tested without a fuzzer.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ mod evaluate_check;
 #[path = "../../fuzz/fuzz_targets/load_check.rs"]
 mod load_check;
 
-/// Feeds every file of a corpus to a check; says how many there were.
+/// Feeds every file of a corpus to a check; returns how many there were.
 fn replay(corpus: &str, check: fn(&str)) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")

@@ -1,4 +1,4 @@
-//! Coverage held against a counter that knows nothing of it: for each unit a document with that clause alone is evaluated.
+//! Compares coverage with an independent count: for each unit, a document with that clause alone is evaluated.
 
 use iam_policy::{
     ConditionCoverage, Decision, DocumentCounts, DocumentCoverage, ElementCoverage, Policies, PolicyDocument,
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::properties::{OwnedRequest, any_statement, endpoint_policy, request};
 
-/// Whether a statement of nothing but these members, and what allows everything beside them, allows the request
+/// Whether a statement with these members, and with others that match everything, allows the request
 fn holds(members: &Map<String, Value>, request: &OwnedRequest) -> bool {
     let mut statement = members.clone();
     statement.insert("Effect".to_owned(), json!("Allow"));
@@ -36,7 +36,7 @@ fn only(name: &str, value: Value) -> Map<String, Value> {
     Map::from_iter([(name.to_owned(), value)])
 }
 
-/// One value, or each of a list
+/// A single value, or each value of a list
 fn each(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values.clone(),
@@ -44,7 +44,7 @@ fn each(value: &Value) -> Vec<Value> {
     }
 }
 
-/// A condition that is true just when this value matches one of the request's
+/// A condition that is true exactly when this value matches one of the request's values
 fn comparison(operator: &str, key: &str, value: &Value) -> Value {
     let base = operator
         .trim_start_matches("ForAllValues:")
@@ -64,7 +64,8 @@ fn comparison(operator: &str, key: &str, value: &Value) -> Value {
 /// Its elements, its conditions, and whether it matched
 type Reference = (Vec<bool>, Vec<Option<bool>>, bool);
 
-/// What one statement makes of a request: its elements, its conditions (`None` where they are not reached), and itself
+/// What one statement counts for a request: its elements, its conditions (`None` where they are not reached), and
+/// itself
 fn reference(statement: &Value, request: &OwnedRequest) -> Reference {
     let mut elements = Vec::new();
     let mut before = Map::new();
@@ -183,14 +184,14 @@ fn a_condition_is_covered_when_it_was_true_and_false() {
         .iter()
         .map(|c| (c.was_true, c.was_false))
         .collect();
-    // The second is not asked where the first is false.
+    // The second is not evaluated where the first is false.
     assert_eq!(outcomes, [(2, 1), (2, 0)]);
     let totals = coverage.totals;
     assert_eq!((totals.conditions.covered, totals.conditions.of), (1, 2));
     // `audit` never matched.
     assert_eq!((totals.elements.covered, totals.elements.of), (5, 6));
     assert_eq!(totals.all().percent(), 77);
-    // Keys of an object stand in the order of their names here.
+    // Here the keys of an object are sorted by name.
     let tag = &statement.conditions[1].place;
     assert_eq!(
         tag.path,

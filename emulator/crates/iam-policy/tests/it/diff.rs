@@ -1,4 +1,4 @@
-//! Differences between documents, held against what requests are decided as.
+//! Differences between documents, compared with the decisions about requests.
 
 use iam_policy::lint::{ResourceType, Service, ServiceAction};
 use iam_policy::{Change, Diff, PolicyDocument, PolicyType, diff};
@@ -49,7 +49,7 @@ pub(crate) const SERVICE: Service<'static> = Service {
     unset_keys: &[],
 };
 
-/// Keys that follow from caller and resource.
+/// Keys that follow from the caller and the resource.
 const FOLLOWING_KEYS: [&str; 6] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
@@ -71,7 +71,7 @@ pub(crate) fn endpoint_diff(old: &str, new: &str) -> Diff {
     diff(&document(old), &document(new), &SERVICE, CLASSES_MAX)
 }
 
-/// `new access: shop:ReadThing on … by …: implicitDeny, then allowed`, the context behind it
+/// `new access: shop:ReadThing on … by …: implicitDeny, then allowed`, followed by the context
 pub(crate) fn lines(diff: &Diff) -> Vec<String> {
     let line = |difference: &iam_policy::Difference| {
         let example = &difference.example;
@@ -100,7 +100,7 @@ pub(crate) fn check(old: &str, new: &str, expected: &[&str]) {
     let diff = endpoint_diff(old, new);
     assert_eq!(diff.undecided, []);
     assert_eq!(lines(&diff), expected);
-    // The other way round what was new access is lost.
+    // In the reverse direction, new access becomes lost access.
     let back = endpoint_diff(new, old);
     let count = |diff: &Diff, change: Change| {
         diff.differences
@@ -186,7 +186,7 @@ fn who_calls_is_told_by_principals_and_by_the_keys_that_follow() {
             r#"{{"Effect": "Allow", "Principal": {principal}, "Action": "shop:ListThings", "Resource": "*", "Condition": {condition}}}"#
         )
     };
-    // The same by an entry and by a condition; an account by either, too.
+    // An entry and a condition can say the same, for a role and for an account.
     check(
         &by(r#"{"AWS": "arn:aws:iam::123456789012:role/line"}"#, "{}"),
         &by(
@@ -195,7 +195,7 @@ fn who_calls_is_told_by_principals_and_by_the_keys_that_follow() {
         ),
         &[],
     );
-    // But for sessions of which nothing tells the path: the entry means them, and the key does not have it.
+    // Not for sessions whose role path is not known: the entry covers them, but the key does not have the path.
     check(
         &by(r#"{"AWS": "arn:aws:iam::123456789012:role/factory/line"}"#, "{}"),
         &by(
@@ -222,7 +222,7 @@ fn who_calls_is_told_by_principals_and_by_the_keys_that_follow() {
         &by(r#"{"AWS": "arn:aws:iam::123456789012:role/line"}"#, "{}"),
         &[
             "new access: shop:ListThings on * by arn:aws:sts::123456789012:assumed-role/line/session: implicitDeny, then allowed",
-            // A role of this name behind a path is another role, and its session had the same name.
+            // A role of this name under a path is another role, but its session could have the same ARN.
             "lost access: shop:ListThings on * by arn:aws:sts::123456789012:assumed-role/line/seven: allowed, then implicitDeny",
         ],
     );
@@ -321,7 +321,7 @@ fn over_an_endpoint_a_request_has_its_keys_and_no_public_address() {
         &with(r#"{"Null": {"aws:SourceIp": "true"}}"#),
         &[],
     );
-    // Of an identity's policy both are possible, but not at once.
+    // For an identity's policy both are possible, but not at once.
     let identity = |condition: &str| {
         let statement = format!(
             r#"{{"Effect": "Allow", "Action": "shop:ListThings", "Resource": "*", "Condition": {condition}}}"#

@@ -1,4 +1,4 @@
-//! "No new access" held against random requests, for random pairs of documents.
+//! Compares "no new access" with random requests, for random pairs of documents.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use iam_policy::{
 use crate::diff::{CLASSES_MAX, SERVICE, document};
 use crate::random::Random;
 
-/// What a document of an endpoint or an identity says about a request, whoever owns the resource
+/// What a document of an endpoint or an identity decides about a request, whoever owns the resource
 fn decided(document: &PolicyDocument, request: &Request<'_>) -> Decision {
     let list = std::slice::from_ref(document);
     let policies = match document.policy_type() {
@@ -26,7 +26,7 @@ fn decided(document: &PolicyDocument, request: &Request<'_>) -> Decision {
     evaluate(&policies, request).decision
 }
 
-/// `no new access` is held against 100,000 requests, and so is every kind of change for every action.
+/// `no new access` is compared with 100,000 requests, and so is every kind of change for every action.
 #[test]
 fn what_is_said_not_to_differ_does_not_for_any_of_100_000_requests() {
     const PAIRS: u64 = 250;
@@ -92,7 +92,7 @@ fn what_is_said_not_to_differ_does_not_for_any_of_100_000_requests() {
                 (_, true) => Change::LostAccess,
                 _ => Change::OtherDenial,
             };
-            // An action may stand for others that the documents treat alike, so the change alone is sought.
+            // An action may represent others that the documents treat alike, so only the change is compared.
             assert!(
                 changes.iter().any(|(_, known)| *known == change),
                 "seed {seed}: {change} for {asked:?} is not among {changes:?}\n{}\n{}",
@@ -101,7 +101,7 @@ fn what_is_said_not_to_differ_does_not_for_any_of_100_000_requests() {
             );
         }
     }
-    // The test would say little if nothing were ever proven, and less if everything stayed open.
+    // The test would mean little if nothing were ever proven, and less if everything stayed undecided.
     assert!(proven > 30, "{proven} of {PAIRS}");
     assert!(undecided < 10, "{undecided} of {PAIRS}");
 }

@@ -1,10 +1,10 @@
-//! Requests that are rare and that the service decides all the same: each is among those that a difference is sought in.
+//! Requests that are rare but that the service does decide: the search for differences covers each of them.
 
 use iam_policy::Change;
 
 use crate::diff::{ALLOW_ALL, check, endpoint_diff, lines};
 
-/// A statement about everything where the condition holds.
+/// A statement about everything, with this condition.
 fn with_condition(effect: &str, condition: &str) -> String {
     format!(
         r#"{{"Effect": "{effect}", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {condition}}}"#
@@ -103,7 +103,7 @@ fn a_path_can_have_characters_that_a_name_cannot() {
         let caller = difference.example.principal.to_string();
         let arn = difference.example.context.values("aws:PrincipalArn").concat();
         assert!(arn.contains('!'), "{caller} is {arn}");
-        // In the path, and not in the name.
+        // In the path, but not in the name.
         assert!(
             arn.rsplit_once('/').is_some_and(|(path, _)| path.contains('!')),
             "{arn}"
@@ -113,7 +113,7 @@ fn a_path_can_have_characters_that_a_name_cannot() {
 
 #[test]
 fn a_key_is_known_however_it_is_folded() {
-    // The Kelvin sign is a `k` in lower case.
+    // The lower case of the Kelvin sign is `k`.
     let with = |key: &str| {
         format!(
             r#"{{"Effect": "Allow", "Principal": "*", "Action": "shop:TagThing", "Resource": "*", "Condition": {{"ForAllValues:StringEquals": {{"{key}": ["a", "b"]}}}}}}"#

@@ -45,7 +45,7 @@ fn values_that_make_a_difference_in_the_middle_of_a_pattern_are_found() {
         )
     };
     let allow = statement("Allow", "a/*");
-    // Only of a caller whose tag is `a`, or whose name is, does the denial take anything away.
+    // The denial takes something away only from a caller whose tag or name is `a`.
     check(
         &format!("{allow}, {}", statement("Deny", "${aws:PrincipalTag/team}/*")),
         &allow,
@@ -138,7 +138,7 @@ fn what_is_not_solved_is_undecided_and_says_where() {
             "{{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"shop:ListThings\", \"Resource\": \"*\",\n\"Condition\": {condition}}}"
         )
     };
-    // The same in other words, but only for who thinks about it: the tag is `a` and what it is compared with is `a`.
+    // The same in other words, but that takes reasoning: the tag is `a`, and so is the value it is compared with.
     let diff = endpoint_diff(
         &with(r#"{"StringEquals": {"aws:RequestedRegion": "a", "aws:PrincipalTag/b": "a"}}"#),
         &with(
@@ -212,7 +212,7 @@ fn a_document_does_not_differ_from_itself_in_another_order_whatever_its_clauses(
             PolicyType::VpcEndpoint,
         )
     });
-    // Not one class need be looked at.
+    // Not a single class needs to be examined.
     let found = diff(&old, &new, &SERVICE, 0);
     assert_eq!(found.undecided, []);
     assert_eq!(found.has_new_access(), Some(false));

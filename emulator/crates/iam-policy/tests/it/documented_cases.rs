@@ -19,7 +19,7 @@ fn every_documented_case_is_decided_as_the_documentation_says() {
     );
 }
 
-/// AWS's pages say how these documents are evaluated, and AWS's checks refuse them when they are attached
+/// AWS's pages say how these documents are evaluated, but AWS's checks refuse them when they are attached
 /// today; they load as stored documents only.
 const REFUSED_TODAY: &[&str] = &[
     // A multivalued key without set operator.

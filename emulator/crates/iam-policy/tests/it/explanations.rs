@@ -1,4 +1,4 @@
-//! What people read: summaries, near misses, reasons and AWS's own sentences.
+//! What people read: summaries, near misses, reasons and AWS's own messages.
 
 use iam_policy::{
     Clause, Decision, Evaluation, Explanation, Layer, Policies, PolicyDocument, PolicyType, Request,
@@ -166,7 +166,7 @@ fn the_near_miss_of_a_perimeter_names_every_key_that_is_absent() {
             "aws:PrincipalOrgID and aws:ResourceOrgID are absent"
         );
     }
-    // A key that is there and does not match is told as before.
+    // A key that is present but does not match is reported as before.
     context.insert("aws:PrincipalOrgID", "o-zzzzzzzzzz");
     let near_miss = explained(organization, &context).near_miss.unwrap();
     assert_eq!(
@@ -271,7 +271,7 @@ fn notes_tell_what_a_reader_may_not_know() {
     );
 }
 
-// The sentences of the IAM User Guide, Troubleshoot access denied error messages.
+// The messages of the IAM User Guide, Troubleshoot access denied error messages.
 
 fn document(policy_type: PolicyType, effect: &str, action: &str) -> PolicyDocument {
     let principal = if policy_type.has_principal() {
@@ -644,7 +644,7 @@ fn every_pattern_that_was_tried_and_failed_is_told_with_its_place() {
         &[],
         &[("/Statement/0/NotResource/1", "arn:aws:lookoutvision:*:*:model/*")],
     );
-    // The first condition that is false, and of a negated one what it excludes.
+    // The first condition that is false; for a negated one, the values that it excludes.
     check_patterns(
         &format!(
             r#"{{{rest}, "Condition": {{"Bool": {{"aws:SecureTransport": "true"}}, "StringNotEquals": {{"aws:username": ["bob", "alice"]}}}}}}"#

@@ -104,7 +104,8 @@ fn variables_bring_in_as_much_as_is_taken_and_no_more() {
     let elsewhere = format!(r#""Resource": "arn:aws:lookoutvision:us-east-1:123456789012:model/{v}""#);
     let absent = format!(r#""Resource": "*", "Condition": {{"StringLike": {{"test:absent": "{v}"}}}}"#);
 
-    // Whether the statement applies when the four bring in all that is taken; whether the limit decides with a byte more.
+    // Whether the statement applies when the four variables insert all that is allowed; whether the limit decides with
+    // one byte more.
     for (clauses, applies, is_decided_by_limit) in [
         (condition("StringEquals", &v), false, true),
         (condition("StringLike", &format!("*{v}*")), false, true),
@@ -203,7 +204,7 @@ fn lint_compares_everything_with_everything_up_to_a_limit() {
         always_set_keys: &[],
         unset_keys: &[],
     };
-    // The last resource of the Deny covers every one of the Allow, and none before it covers any.
+    // The last resource of the Deny covers every resource of the Allow, and none before it covers any.
     let is_swallowed = |resources: usize| {
         let list = |prefix: &str, suffix: &str| {
             let entries = (0..resources).map(|index| format!("\"arn:{prefix}{index:x}{suffix}\""));

@@ -1,4 +1,4 @@
-//! Lint, measured against a service of three kinds of actions: on models, on projects, and on `*`.
+//! Lint, for a service with three kinds of actions: on models, on projects, and on `*`.
 
 use iam_policy::PolicyType;
 use iam_policy::lint::{ResourceType, Service, ServiceAction, lint};

@@ -1,4 +1,4 @@
-//! Values that a condition key or an ARN can never have, each told with the value it would have.
+//! Values that a condition key or an ARN can never have, each reported with what it would have instead.
 
 use iam_policy::lint::{Fact, FactScope, ResourceType, Service, ServiceAction, Subject, lint};
 use iam_policy::{Decision, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate};
@@ -70,7 +70,7 @@ fn statement(effect: &str, operator: &str, key: &str, values: &Value) -> Value {
     json!({"Effect": effect, "Action": "lookoutvision:*", "Resource": "*", "Condition": {operator: {key: values}}})
 }
 
-/// Checks the one finding about a condition of an Allow, an identity policy's
+/// Checks the only finding about a condition of an Allow in an identity policy
 #[track_caller]
 fn check(operator: &str, key: &str, value: &str, code: &str, message: &str) {
     let found = findings_of(
@@ -115,7 +115,7 @@ fn a_session_has_the_arn_of_its_role() {
         "condition-always-true",
         &format!("`ArnNotLike` on `aws:PrincipalArn` is always true: {WHY}"),
     );
-    // The wildcard of a String operator reaches over colons, and no federated user has one in its name.
+    // The wildcard of a String operator matches across colons, and no federated user has a colon in its name.
     for (pattern, role) in [
         ("arn:aws:sts::*:assumed-role/*", "arn:aws:iam::*:role/*"),
         (
@@ -658,7 +658,7 @@ fn a_known_value_decides_a_condition_and_a_guard_is_left_alone() {
             "`Bool` on `aws:SecureTransport` is always true: every request comes over TLS".to_owned()
         )]
     );
-    // What holds anyway may be asked for, and what never happens may be denied by its negation.
+    // An Allow may require what always holds, and a Deny may refuse what never happens, by its negation.
     assert_eq!(found("Allow", "Bool", "true"), []);
     assert_eq!(found("Deny", "StringNotEquals", "true"), []);
     assert_eq!(
@@ -898,7 +898,7 @@ const WRITTEN: &[&str] = &[
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_048, ..ProptestConfig::default() })]
 
-    /// Lint may not know that a condition comes out one way; what it says must be so.
+    /// Lint may fail to see that a condition is constant, but a condition that it calls constant must be constant.
     #[test]
     fn a_condition_that_lint_calls_constant_is_constant_in_every_real_request(
         (key, values) in select(REAL_VALUES),

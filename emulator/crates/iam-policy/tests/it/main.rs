@@ -1,4 +1,4 @@
-//! iam-policy seen from outside.
+//! Tests of iam-policy through its public API.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod arn_operators;

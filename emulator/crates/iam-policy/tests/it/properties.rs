@@ -1,4 +1,4 @@
-//! What holds for every policy and every request, tried on thousands of both.
+//! Properties that hold for every policy and every request, tested on thousands of both.
 //!
 //! The generators draw from few names, so that statements match often enough for the properties to mean
 //! something; [`both_outcomes_are_common`] sees to that.
@@ -328,7 +328,7 @@ proptest! {
         let explanation = explain(&policies, &request.as_request());
         prop_assert_eq!(&explanation.evaluation, &evaluation);
 
-        // The statements tell the same story without the evaluator.
+        // The explained statements lead to the same decision without the evaluator.
         let applies = |effect, policy_type| {
             explanation.statements.iter().any(|s| s.effect == effect && s.matched && s.policy_type == policy_type)
         };

@@ -1,4 +1,4 @@
-//! Random documents and requests that have much to do with each other.
+//! Random documents and requests that often match each other.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Random {
             1 => new.push(self.statement(policy_type)),
             2 => new[0] = self.statement(policy_type),
             3 => {
-                // What is written for both effects is not always noticed by who allows anyway.
+                // A repeated statement changes nothing.
                 let copy = self.of(&new);
                 new.push(copy);
             }
@@ -75,7 +75,7 @@ impl Random {
                 true => "\"*\"".to_owned(),
                 false => format!("{{\"AWS\": {}}}", self.list(&PRINCIPALS)),
             };
-            // Who everyone but everyone is, AWS does not say.
+            // AWS does not document whom `NotPrincipal` with `*` covers.
             let name = if entries == "\"*\"" { "Principal" } else { name };
             members.push(format!("\"{name}\": {entries}"));
         }
@@ -112,7 +112,7 @@ impl Random {
         format!("{{{}}}", members.join(", "))
     }
 
-    /// A request that documents of this type can be asked about.
+    /// A request that documents of this type can be evaluated for.
     pub(crate) fn request(&mut self, policy_type: PolicyType) -> Asked {
         let callers = match policy_type {
             PolicyType::VpcEndpoint => &CALLERS[..],
@@ -224,10 +224,10 @@ const PRINCIPALS: [&str; 9] = [
     "arn:aws:sts::123456789012:assumed-role/line/seven",
 ];
 
-/// Those that identity policies are attached to first.
+/// Callers; those that identity policies are attached to come first.
 const CALLERS: [&str; 10] = [
     "arn:aws:iam::123456789012:user/a!b/alice",
-    // Of a role whose path nothing tells.
+    // A session of a role whose path is not known.
     "arn:aws:sts::123456789012:assumed-role/line/seven",
     "arn:aws:iam::123456789012:user/alice",
     "arn:aws:iam::123456789012:user/ops/alice",
@@ -353,7 +353,7 @@ const CONDITIONS: [(&[&str], &str, &[&str]); 20] = [
         "shop:Count",
         &["5", "5.5", "10"],
     ),
-    // Tags that are compared as what a tag need not be.
+    // Tags compared as numbers and the like, which a tag need not be.
     (
         &[
             "NumericLessThan",

@@ -1,8 +1,8 @@
-//! What only resource control policies may not have, told in IAM Access Analyzer's words.
+//! Rules for resource control policies only, with IAM Access Analyzer's messages.
 
 use iam_policy::{PolicyDocument, PolicyType, Severity};
 
-/// Checks a resource control policy of these statements: the refusals when it is attached, as code, path and
+/// Checks the refusals of a resource control policy with these statements when it is attached: code, path and
 /// message. As a stored document it loads, because its evaluation is defined.
 #[track_caller]
 fn check(statements: &str, expected: &[(&str, &str, &str)]) {

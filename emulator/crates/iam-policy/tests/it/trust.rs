@@ -1,4 +1,4 @@
-//! Who may assume a role: the trust policy, and how much of the caller's own side it stands in for.
+//! Who may assume a role: the trust policy, and which of the caller's own policies it replaces.
 
 use iam_policy::{
     Decision, Layer, Policies, PolicyDocument, PolicyType, Request, RequestContext, evaluate, explain,
@@ -44,8 +44,8 @@ fn decide(policies: &Policies<'_>, caller: &str, action: &str) -> (Decision, Opt
     (evaluation.decision, evaluation.layer)
 }
 
-/// The first layer that stands in the way of a caller of whose own side nothing allows anything, as each of them
-/// is made to allow in turn; `None`: nothing does
+/// Checks which layers deny a caller whose own policies allow nothing: `in_the_way` names them in order, as each
+/// is made to allow in turn
 #[track_caller]
 fn check(entries: &str, caller: &str, in_the_way: &[Layer]) {
     let trust = trust(entries);
