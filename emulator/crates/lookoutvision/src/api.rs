@@ -1,6 +1,7 @@
-//! The API, described once: every structure of the model with its members, where each travels, and what it may be.
+//! The API, described once: every structure of the API model with its members, where each member travels, and which
+//! values it may have.
 //!
-//! A structure is written down in [`requests`] or [`responses`] as
+//! A structure is described in [`requests`] or [`responses`] as
 //!
 //! ```text
 //! StartModelRequest {
@@ -10,9 +11,10 @@
 //! }
 //! ```
 //!
-//! and three things come of the one text: a struct that serde reads and writes, a [`Structure`] that [`read`] checks a
-//! request against before serde sees it, and the table that the tests walk. A member whose type is no `Option` is
-//! required in a request and always there in a response. A test holds all of it against the API model of AWS.
+//! and three things are made from this one description: a struct that serde reads and writes, a [`Structure`] that
+//! [`read`] checks a request against before serde sees it, and the table that the tests walk. A member whose type is
+//! not an `Option` is required in a request and always present in a response. A test compares all of it with AWS's API
+//! model.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +44,7 @@ pub struct Structure {
 pub struct Member {
     /// Its name in the API model and in JSON
     pub name: &'static str,
-    /// What it is made of
+    /// The shape of its values
     pub shape: Shape,
     /// Whether the API model requires it
     pub required: bool,
@@ -61,16 +63,16 @@ pub enum Place {
     Query(&'static str),
     /// In a header field
     Header(&'static str),
-    /// It is the body, byte for byte
+    /// As the body, byte for byte
     Payload,
 }
 
-/// What a member is made of
+/// The shape of a member's values
 #[derive(Debug)]
 pub enum Shape {
     /// A text
     Text(StringShape),
-    /// One of a list of texts
+    /// One of the texts in a list
     Enum(Enumeration),
     /// A whole number
     Integer(Range),
@@ -82,9 +84,9 @@ pub enum Shape {
     Timestamp,
     /// Bytes, in base64 in JSON
     Blob(Range),
-    /// `Stream`: bytes as they are, of any number
+    /// `Stream`: any number of bytes, as they are
     Stream,
-    /// A list, of so many members
+    /// A list, with a range for the number of its members
     List(Range, &'static Shape),
     /// Another structure
     Structure(&'static Structure),
@@ -110,18 +112,18 @@ pub struct Enumeration {
     pub values: &'static [&'static str],
 }
 
-/// A struct that was made of a description
+/// A struct that was made from a description
 pub trait Described {
     /// The description
     const STRUCTURE: Structure;
 }
 
-/// Whether a member of this type has to be there
+/// Whether a member of this type has to be present
 pub trait Presence {
     /// Whether the API model requires it
     const REQUIRED: bool = true;
 
-    /// Whether it is left out of the document
+    /// Whether the member is left out of the document
     fn is_absent(&self) -> bool {
         false
     }
@@ -201,7 +203,7 @@ impl Serialize for EpochSeconds {
     }
 }
 
-// Requests have moments in their queries only, as ISO 8601; `read` passes them on as they came.
+// In requests, moments are in the query only, in ISO 8601; `read` passes them on as they came.
 impl<'de> Deserialize<'de> for EpochSeconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -227,7 +229,7 @@ impl<'de> Deserialize<'de> for Blob {
 }
 
 impl values::Tag {
-    /// Tags as the state keeps them; of two with one key the later counts
+    /// Tags as the state keeps them; of two with the same key the later one counts
     pub fn map(tags: &[Self]) -> BTreeMap<String, String> {
         BTreeMap::from_iter(tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())))
     }

@@ -1,11 +1,11 @@
 //! From a request's path, query, header and body to one of the structs of [`requests`](super::requests).
 //!
-//! 1. The members are gathered from their places into one JSON object. A body that is no JSON object, or a member of
-//!    another JSON type than the model's, is a `SerializationException`: the framework cannot make the input of it.
-//! 2. Every constraint of every member is looked at, and all that are broken are told in one `ValidationException`.
-//! 3. serde makes the struct, which cannot fail after that.
+//! 1. The members are gathered from their places into one JSON object. A body that is not a JSON object, or a member
+//!    with another JSON type than the model's, is a `SerializationException`: the framework cannot build the input.
+//! 2. Every constraint of every member is checked, and one `ValidationException` names all that are broken.
+//! 3. serde makes the struct, which can no longer fail.
 //!
-//! An operation without members in the body reads none: some clients send `{}` there and some nothing.
+//! An operation without members in the body does not read the body: some clients send `{}` there and some nothing.
 
 use std::fmt::{self, Write as _};
 
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use super::{Described, Member, Place, Range, Shape, Structure};
 use crate::{constraints::Violations, error::ServiceError, routes::Route};
 
-/// A request whose members are still where they came from
+/// A request whose members are still in their places
 #[derive(Clone, Copy)]
 pub struct Parts<'r> {
     /// The operation, with the labels of its path
@@ -32,22 +32,23 @@ pub struct Parts<'r> {
     pub document: Option<&'r Result<Map<String, Value>, ServiceError>>,
     /// The body, byte for byte
     pub body: &'r Bytes,
-    /// SHA-256 of the body, where somebody has computed it
+    /// SHA-256 of the body, if it is already computed
     pub body_sha256: Option<[u8; 32]>,
 }
 
 /// Reads a request; the members named in `lenient` may break their constraints
 ///
 /// # Errors
-/// `SerializationException` when it has not the form of the structure, `ValidationException` when it breaks constraints.
+/// `SerializationException` when it does not have the form of the structure, `ValidationException` when it breaks
+/// constraints.
 pub fn read<T: Described + DeserializeOwned>(parts: Parts<'_>, lenient: &[&str]) -> Result<T, ServiceError> {
     let members = checked_members(&T::STRUCTURE, &parts, lenient)?;
-    // What is left is a type that a lenient member has wrongly, which `gather` has refused.
+    // All that could fail here is the wrong type of a lenient member, which `gather` has refused.
     serde_json::from_value(Value::Object(members))
         .map_err(|error| ServiceError::serialization(error.to_string()))
 }
 
-// Apart from the reader, which is compiled anew for every request.
+// Separate from the reader, which is compiled for every request type.
 fn checked_members(
     structure: &Structure,
     parts: &Parts<'_>,
@@ -86,7 +87,7 @@ fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>
             Place::Label(name) => parts.route.label(name).map(Value::from),
             Place::Header(name) => (parts.header)(name).map(Value::from),
             Place::Query(name) => from_query(name, &member.shape, parts.query)?,
-            // Whoever has one keeps it as it is; there is no JSON of it.
+            // The operation that has a payload keeps it as bytes; there is no JSON for it.
             Place::Payload => None,
         };
         if let Some(value) = value {
@@ -99,8 +100,8 @@ fn gather(structure: &Structure, parts: &Parts<'_>) -> Result<Map<String, Value>
 /// The members of a body that is a document
 ///
 /// # Errors
-/// `SerializationException` when it is no JSON object, or one of more values than `values_max`: read, they take twenty
-/// times as much memory as the bytes did.
+/// `SerializationException` when it is not a JSON object, or when it has more than `values_max` values: parsed values
+/// take twenty times as much memory as their bytes.
 pub(crate) fn document(body: &[u8], values_max: usize) -> Result<Map<String, Value>, ServiceError> {
     if body.is_empty() {
         return Ok(Map::new());
@@ -123,10 +124,10 @@ pub(crate) fn document(body: &[u8], values_max: usize) -> Result<Map<String, Val
     }
 }
 
-/// How many values a JSON text has, empty lists and objects counted twice
+/// An upper bound on the number of values in a JSON text: empty lists and objects count twice
 ///
-/// Each value comes after a comma or is the first in its list or object. What is no JSON is counted as well, and found
-/// out by whoever reads it.
+/// Each value comes after a comma or is the first in its list or object. Text that is not JSON is counted as well; the
+/// parser refuses it later.
 fn values_at_most(json: &[u8]) -> usize {
     let (mut values, mut is_text, mut is_escaped) = (1, false, false);
     for byte in json {
@@ -147,7 +148,7 @@ fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, S
         .map(|(_, value)| value);
     if let Shape::List(..) = shape {
         let values: Vec<Value> = values.map(|value| Value::from(&*value)).collect();
-        // A list of the query that has no element is not there.
+        // A list in the query without any element counts as absent.
         return Ok((!values.is_empty()).then_some(Value::Array(values)));
     }
     let Some(text) = values.next() else {
@@ -171,7 +172,7 @@ fn from_query(name: &str, shape: &Shape, query: &str) -> Result<Option<Value>, S
     Ok(Some(value))
 }
 
-/// The texts are those of Coral's JSON parser, seen in replies of other services.
+/// Checks the JSON type of a value. The texts are those of Coral's JSON parser, seen in replies of other services.
 // Guess: that this service used them.
 pub(super) fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceError> {
     let found = match value {
@@ -201,7 +202,7 @@ pub(super) fn check_type(value: &Value, shape: &Shape) -> Result<(), ServiceErro
         (Shape::Integer(_), _) => wrong("an Integer"),
         (Shape::Float, Value::Number(_)) => Ok(()),
         (Shape::Float, _) => wrong("a Float"),
-        // No request has one in its body.
+        // No request has a timestamp in its body.
         (Shape::Timestamp, _) => wrong("a Timestamp"),
         (Shape::Blob(_), Value::String(text)) if BASE64_STANDARD.decode(text).is_ok() => Ok(()),
         (Shape::Blob(_), Value::String(_)) => Err(ServiceError::serialization("the blob is not in base64")),
@@ -226,7 +227,7 @@ fn is_java_integer(number: i64) -> bool {
     i32::try_from(number).is_ok()
 }
 
-/// A member that is `null` is not there.
+/// Removes members that are `null`: they count as absent.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(Map::from_iter(
@@ -262,7 +263,7 @@ pub(super) fn check(value: &Value, shape: &Shape, path: &str, violations: &mut V
         }
         (Shape::Blob(range), Value::String(text)) => {
             let bytes = BASE64_STANDARD.decode(text).map_or(0, |bytes| bytes.len());
-            // As a reply of the framework prints a buffer.
+            // As the framework prints a buffer in a reply.
             let shown = format!("java.nio.HeapByteBuffer[pos=0 lim={bytes} cap={bytes}]");
             check_range(as_i64(bytes), shown, range, "length", path, violations);
         }
@@ -320,7 +321,7 @@ fn as_i64(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
-/// `ProjectName` is `projectName` in the framework's sentences.
+/// `ProjectName` is `projectName` in the framework's messages.
 pub(super) struct InCamelCase<'n>(pub(super) &'n str);
 
 impl fmt::Display for InCamelCase<'_> {
@@ -333,7 +334,7 @@ impl fmt::Display for InCamelCase<'_> {
     }
 }
 
-/// Lists and structures as Java prints them: `[Tag(key=line, value=a)]` without the name
+/// Lists and structures as Java prints them, `[Tag(key=line, value=a)]`, but without the name `Tag`
 struct JavaText<'v>(&'v Value);
 
 impl fmt::Display for JavaText<'_> {

@@ -146,14 +146,14 @@ structures! {
     }
 }
 
-/// The request of DetectAnomalies, the one whose body is no JSON document
+/// The request of DetectAnomalies, the only one whose body is not a JSON document
 ///
-/// It borrows everything: an image is the largest thing that comes in, and it is never copied.
+/// It borrows everything: an image is the largest input, and it is never copied.
 #[derive(Debug, Clone, Copy)]
 pub struct DetectAnomaliesRequest<'r> {
-    /// As the path has it
+    /// As in the path
     pub project_name: Option<&'r str>,
-    /// As the path has it; `latest` is not resolved
+    /// As in the path; `latest` is not resolved
     pub model_version: Option<&'r str>,
     /// The image
     pub body: &'r [u8],
@@ -199,10 +199,10 @@ impl<'r> DetectAnomaliesRequest<'r> {
         place: Place::Header("Content-Type"),
     };
 
-    /// Holds them against their constraints; the members named in `lenient` may break theirs
+    /// Checks the constraints of the members; those named in `lenient` may break theirs
     ///
     /// # Errors
-    /// `ValidationException` with all that are broken.
+    /// `ValidationException` with all broken constraints.
     pub fn check(&self, lenient: &[&str]) -> Result<(), ServiceError> {
         let mut violations = Violations::default();
         for member in Self::STRUCTURE.members {

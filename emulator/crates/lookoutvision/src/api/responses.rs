@@ -1,5 +1,5 @@
-//! The responses of the API. Members that sample programs read without asking are no `Option` here and so always there:
-//! every `StatusMessage`, every list, all four numbers of `ImageStats`.
+//! The responses of the API. Members that sample programs read without checking are not `Option`s here and thus always
+//! present: every `StatusMessage`, every list, all four numbers of `ImageStats`.
 
 use super::{
     Blob, EpochSeconds, Range, Shape, structures,

@@ -1,4 +1,4 @@
-//! Reading a value of the API where people wrote it, and not a client: what a request would not have is a mistake.
+//! Reads a value of the API that a person wrote, not a client: anything that a request could not have is a mistake.
 
 use client_text::{json::escape_pointer, spelling};
 use serde::de::DeserializeOwned;
@@ -13,13 +13,13 @@ use crate::constraints::Violations;
 /// A value that is not what the API model says
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
-    /// JSON Pointer of the mistake, from the value on
+    /// JSON Pointer of the mistake, relative to the value
     pub path: String,
     /// What is wrong with it
     pub message: String,
 }
 
-/// Reads a structure by its type, its constraints, and without members that it does not have
+/// Reads a structure, checking its types and constraints and refusing unknown members
 ///
 /// # Errors
 /// With the first mistake.
@@ -36,7 +36,7 @@ pub fn refuse_unfit_member<T: Described>(name: &str, value: &Value) -> Result<()
     refuse_unfit_member_of(&T::STRUCTURE, name, value)
 }
 
-/// The same of a structure that is known only at run time
+/// Like [`refuse_unfit_member`], for a structure that is known only at run time
 ///
 /// # Errors
 /// With the first mistake.

@@ -70,7 +70,7 @@ const TABLE: &[Row] = table! {
     UpdateDatasetEntries: UpdateDatasetEntriesRequest -> UpdateDatasetEntriesResponse;
 };
 
-/// DetectAnomalies is read where it lies, and its image is none of JSON's
+/// DetectAnomalies is read without a JSON document, and its image is not in JSON
 fn detect_anomalies(wire: &Wire) -> Result<Value, ServiceError> {
     wire.parts(|parts| {
         let request = DetectAnomaliesRequest {
@@ -232,7 +232,7 @@ fn every_response_comes_out_as_it_was_put_in() {
     }
 }
 
-/// Moments come out as the API writes them.
+/// Replaces moments as they were read by moments as the API writes them.
 fn write_moments(value: &mut Value) {
     match value {
         Value::String(text) if *text == sample(&Shape::Timestamp) => *value = json!(1_672_628_645.678),
@@ -253,7 +253,7 @@ fn a_request_needs_its_required_members_and_no_others() {
         let read = (row.read_and_write)(&Wire::of(row, &members));
         assert_eq!(read, Ok(Value::Object(members.clone())), "{}", row.operation);
         for member in row.request.members.iter().filter(|member| member.required) {
-            // A path has its labels, and no bytes are bytes too.
+            // A path always has its labels, and an empty payload is still a payload.
             if let Place::Label(_) | Place::Payload = member.place {
                 continue;
             }
@@ -270,7 +270,7 @@ fn a_request_needs_its_required_members_and_no_others() {
     }
 }
 
-/// Values on and just over every edge of a shape, with the words that the refusal must have
+/// Values on and just beyond every edge of a shape, the latter with the text that the refusal must have
 fn edges(shape: &Shape) -> (Vec<Value>, Vec<(Value, String)>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     match shape {
@@ -398,7 +398,7 @@ fn every_constraint_is_enforced_at_its_edge() {
                 members.insert(member.name.to_owned(), value);
                 (row.read_and_write)(&Wire::of(row, &members))
             };
-            // An empty label is no path of the operation.
+            // A path with an empty label does not belong to the operation.
             let travels =
                 |value: &Value| !(matches!(member.place, Place::Label(_)) && value.as_str() == Some(""));
             for value in good.into_iter().filter(travels) {
@@ -523,7 +523,7 @@ fn moments_are_seconds_with_up_to_three_decimals() {
     assert_eq!(written("2020-11-28T16:04:13.0009Z"), "1606579453");
 }
 
-/// Holds a description against the API model
+/// Compares a description with the API model
 fn compare(structure: &Structure, api: &Value, seen: &mut BTreeSet<&'static str>) {
     if !seen.insert(structure.name) {
         return;
@@ -544,7 +544,7 @@ fn compare(structure: &Structure, api: &Value, seen: &mut BTreeSet<&'static str>
         let required = model["required"]
             .as_array()
             .is_some_and(|names| names.contains(&json!(member.name)));
-        // Responses promise more than the model, requests ask for what it asks for.
+        // Responses promise more than the model; requests require exactly what it requires.
         assert!(
             member.required == required || (!is_request && member.required),
             "{at}"
@@ -650,7 +650,7 @@ fn the_values_of_a_document_are_counted_before_they_are_read() {
         read(r#"{"a": 1, "b": [2]}"#).expect("an object, two numbers, a list"),
         2
     );
-    // What is within a text is no value, an escaped quote included.
+    // Nothing inside a text counts as a value, even after an escaped quote.
     assert_eq!(read(r#"{"a": "[{,,,\\", "b": "\",,,,,"}"#).expect("two texts"), 2);
     for text in [
         r#"{"a": [1, 2, 3]}"#,
