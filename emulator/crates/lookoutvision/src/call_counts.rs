@@ -1,7 +1,7 @@
-//! How often each model was called, so that a rule can answer the first two calls and leave the rest.
+//! How often each model was called, so that a rule can answer only the first two calls, for example.
 //!
 //! Calls are counted per model ARN, which is account, Region, project and version in one. Only calls that reach the
-//! rules are counted: a call refused for its signature, its policy, its constraints or its image is none of them.
+//! rules are counted: a call refused for its signature, a policy, its constraints or its image is not counted.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,8 +29,8 @@ struct Count {
 }
 
 impl CallCounts {
-    /// Counts for at most so many models. One more makes the model that was not called for the longest time start
-    /// again at 1.
+    /// Counts for at most `models_max` models. When there is one more, the model that was called least recently is
+    /// forgotten and starts again at 1.
     pub fn new(models_max: usize) -> Self {
         Self {
             counts: Mutex::default(),
@@ -38,13 +38,13 @@ impl CallCounts {
         }
     }
 
-    /// Counts a call and tells which one of this model it is, from 1
+    /// Counts a call and returns its number among the calls of this model, from 1
     pub fn next(&self, model_arn: &str) -> u64 {
         let mut counts = self.lock();
         counts.calls = counts.calls.saturating_add(1);
         let now = counts.calls;
         if let Some(count) = counts.by_arn.get_mut(model_arn) {
-            // A state that was put in place may say any number.
+            // Counts that were set by `replace` can be any number.
             count.calls = count.calls.saturating_add(1);
             count.last_call = now;
             return count.calls;
@@ -78,7 +78,7 @@ impl CallCounts {
             .collect()
     }
 
-    /// Puts other counts in the place of these
+    /// Replaces all counts
     pub fn replace(&self, calls: &BTreeMap<String, u64>) {
         let by_arn = calls.iter().map(|(arn, calls)| {
             let count = Count {
@@ -108,7 +108,7 @@ impl CallCounts {
         *self.lock() = Counts::default();
     }
 
-    // A poisoned lock only means that another request panicked; every state of the counts is a valid one.
+    // A poisoned lock only means that another request panicked; the counts are valid at any time.
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,7 +120,7 @@ impl Default for CallCounts {
     }
 }
 
-/// Models counted at one time, unless said otherwise
+/// The default for the most models that are counted at one time
 pub const MODELS_MAX: usize = 10_000;
 
 #[cfg(test)]

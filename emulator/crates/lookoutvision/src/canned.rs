@@ -1,9 +1,9 @@
 //! Canned answers: which rule answers a call of DetectAnomalies, and with what.
 //!
-//! A model has a list of rules, and so has its project. Those that a test has put in front are read first, then the
-//! model's list, then the project's; the first rule whose every condition holds answers, and when none does the answer is
-//! a normal result of a classification model. Rules are made when the configuration is loaded or they are put, so nothing
-//! in one can turn out to be wrong at a request.
+//! A model has a list of rules, and so has its project. Rules that a test has put come first, then the model's list,
+//! then the project's. The first rule whose conditions all hold answers; if there is none, the answer is the label that
+//! the model has learned for the image, or else a normal result. Rules are checked when the configuration is loaded or
+//! when they are put, so that no request finds a mistake in one.
 
 mod drawn;
 mod recorded;
@@ -29,39 +29,39 @@ use crate::{
 /// One rule of a `detect_anomalies` list
 #[derive(Debug, Clone)]
 pub struct CannedRule {
-    /// Everything that must hold
+    /// The conditions, all of which must hold
     pub when: When,
-    /// What is answered
+    /// The answer
     pub then: Then,
-    /// The confidence is drawn from it, in place of that of `then`
+    /// A range from which the confidence is drawn, in place of the confidence in `then`
     pub confidence: Option<ConfidenceRange>,
-    /// How long the answer is held back
+    /// How long the answer is delayed
     pub delay: Option<Delay>,
     /// The next states of scenarios, by name
     pub set_scenario: BTreeMap<Box<str>, Box<str>>,
-    /// As it was written, for people
+    /// The rule as it was written, to be shown to people
     pub written: Arc<serde_json::Value>,
 }
 
 /// Rules of a model that were put while the emulator runs
 #[derive(Debug, Clone, Default)]
 pub struct PutRules {
-    /// Asked before all others
+    /// Checked before all others
     pub rules: Vec<PutRule>,
-    /// Whether they stand in the place of the model's rules of the configuration
+    /// Whether they replace the model's rules in the configuration
     pub replaces_declared: bool,
 }
 
 /// A rule that was put while the emulator runs
 #[derive(Debug, Clone)]
 pub struct PutRule {
-    /// `1` is called `r-1`
+    /// Its number; `1` is shown as `r-1`
     pub id: u64,
-    /// What it says
+    /// The rule
     pub rule: Arc<CannedRule>,
 }
 
-/// Every rule that may answer a call, in the order in which they are asked
+/// Every rule that may answer a call, in the order in which they are checked
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RuleLists<'s> {
     /// Those that were put while the emulator runs
@@ -72,14 +72,14 @@ pub struct RuleLists<'s> {
     pub project: &'s [CannedRule],
 }
 
-/// What a rule asks of a call; an absent part asks nothing
+/// The conditions of a rule on a call; an absent condition always holds
 #[derive(Debug, Clone, Default)]
 pub struct When {
     /// SHA-256 of the image
     pub image_sha256: Option<[u8; 32]>,
     /// The Content-Type, `image/jpeg` or `image/png`
     pub content_type: Option<ImageFormat>,
-    /// Bytes of the image, both ends included
+    /// Size of the image in bytes, both ends included
     pub image_bytes: Option<Between>,
     /// Width of the image in pixels, both ends included
     pub width: Option<Between>,
@@ -87,11 +87,11 @@ pub struct When {
     pub height: Option<Between>,
     /// The caller's ARN; `*` stands for any characters
     pub principal: Option<Box<str>>,
-    /// The access key that it was signed with
+    /// The access key id that the call was signed with
     pub access_key_id: Option<Box<str>>,
     /// The endpoint that the call came through
     pub vpc_endpoint_id: Option<VpcEndpointId>,
-    /// The present states of scenarios, by name
+    /// The current states of scenarios, by name
     pub scenario: BTreeMap<Box<str>, Box<str>>,
     /// Which call of this model it is, counted from 1 since the start or the last reset
     pub call: Option<CallNumbers>,
@@ -109,9 +109,9 @@ pub struct Between {
 /// Calls by their numbers, which are counted from 1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallNumbers {
-    /// The first and the last that can be meant
+    /// The first and the last call
     pub between: Between,
-    /// Beginning with the first, each so-manieth; 1: all of them
+    /// Every how many calls, beginning with the first; 1 means all of them
     pub every: NonZeroU64,
 }
 
@@ -128,7 +128,7 @@ pub enum Then {
     Error(CannedError),
 }
 
-/// The image as a whole
+/// The result for the image as a whole
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
     /// `IsAnomalous`
@@ -139,8 +139,8 @@ pub struct Verdict {
 
 /// A confidence: a 32-bit float from 0 to 1, as the service computes it
 ///
-/// The whole range is taken for normal and anomalous answers alike: saved answers of the service hold normal results
-/// as low as 0.3112.
+/// Normal and anomalous answers may both have any confidence in this range: saved answers of the service hold normal
+/// results as low as 0.3112.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Confidence(f32);
 
@@ -169,18 +169,18 @@ pub enum DetectAnomaliesError {
     ThrottlingException,
 }
 
-/// What the rules can ask about a call
+/// What the conditions of rules can look at in a call
 #[derive(Debug)]
 pub struct Call<'r> {
     /// Format and size of the image
     pub image: Image,
     /// The image
     pub body: &'r [u8],
-    /// Hash of the image, if it is known or was asked for
+    /// SHA-256 of the image, once it is known or was needed
     pub body_sha256: OnceCell<[u8; 32]>,
     /// The caller's ARN
     pub principal: &'r str,
-    /// The access key that it was signed with
+    /// The access key id that the call was signed with
     pub access_key_id: &'r str,
     /// The endpoint that the call came through, if it came through one
     pub vpc_endpoint_id: Option<&'r VpcEndpointId>,
@@ -191,7 +191,7 @@ pub struct Call<'r> {
 /// Which rule answered; its `Display` is what the journal shows
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleRef {
-    /// The one of this number that was put while the emulator runs
+    /// The rule of this number that was put while the emulator runs
     Put(u64),
     /// The model's own rule at this index
     Model(usize),
@@ -213,13 +213,13 @@ impl<'s> RuleLists<'s> {
         }
     }
 
-    /// Whether any of them asks about scenarios or moves one on
+    /// Whether any rule depends on a scenario or sets one
     pub fn use_scenarios(self) -> bool {
         self.all()
             .any(|(_, rule)| !rule.when.scenario.is_empty() || !rule.set_scenario.is_empty())
     }
 
-    /// Whether any of them moves a scenario on
+    /// Whether any rule sets a scenario
     pub fn set_scenarios(self) -> bool {
         self.all().any(|(_, rule)| !rule.set_scenario.is_empty())
     }
@@ -237,7 +237,7 @@ impl<'s> RuleLists<'s> {
 }
 
 impl CannedRule {
-    /// A rule that answers every call with this
+    /// A rule that answers every call this way
     pub fn new(then: Then) -> Self {
         Self {
             when: When::default(),
@@ -251,7 +251,7 @@ impl CannedRule {
 }
 
 impl When {
-    /// Whether everything that the rule asks for holds
+    /// Whether every condition of the rule holds
     pub fn matches(&self, call: &Call<'_>, states: &States) -> bool {
         // The hash comes last, because it may have to be computed.
         self.content_type.is_none_or(|format| format == call.image.format)
@@ -288,7 +288,7 @@ impl When {
 }
 
 impl Call<'_> {
-    /// SHA-256 of the image; computed at the first question, unless the signature already needed it
+    /// SHA-256 of the image; computed when first needed, unless the signature already needed it
     pub(crate) fn body_sha256(&self) -> [u8; 32] {
         *self.body_sha256.get_or_init(|| sha256(self.body))
     }
@@ -302,7 +302,7 @@ impl Between {
 }
 
 impl CallNumbers {
-    /// Whether the call of this number is meant
+    /// Whether the call of this number is one of them
     pub fn contain(self, number: u64) -> bool {
         let since_first = number.saturating_sub(self.between.from);
         self.between.contains(number) && since_first % self.every == 0
@@ -320,14 +320,14 @@ impl From<Between> for CallNumbers {
 }
 
 impl Verdict {
-    /// The answer when no rule matches: a result that the service gave for a normal image
+    /// The answer when no rule matches: the service's result for a normal image
     /// (Lookout for Vision developer guide, *Detecting anomalies in an image*)
     pub const NORMAL: Self = Self {
         is_anomalous: false,
         confidence: Confidence(0.999_996_4),
     };
 
-    /// The same of a segmentation model (Lookout for Vision developer guide, *Getting started*)
+    /// The same for a segmentation model (Lookout for Vision developer guide, *Getting started*)
     pub const NORMAL_SEGMENTATION: Self = Self {
         is_anomalous: false,
         confidence: Confidence(0.991_640_1),
@@ -357,7 +357,7 @@ impl TryFrom<f64> for Confidence {
     }
 }
 
-/// A number that is no confidence
+/// A number that is not a confidence
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("`{0}` is not a confidence (a number from 0 to 1)")]
 pub struct ConfidenceError(f64);
@@ -366,7 +366,7 @@ impl CannedError {
     /// An error with its `Message` and, if it can have one, its `Retry-After` header
     ///
     /// # Errors
-    /// When there is a `Retry-After` that the API model does not give to this error.
+    /// When there is a `Retry-After` but the API model has none for this error.
     pub fn new(
         code: DetectAnomaliesError,
         message: impl Into<Box<str>>,
@@ -398,13 +398,13 @@ impl CannedError {
     }
 }
 
-/// A `Retry-After` where the service has none
+/// A `Retry-After` for an error that has none
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` has no Retry-After; InternalServerException and ThrottlingException do")]
 pub struct RetryAfterError(&'static str);
 
 impl DetectAnomaliesError {
-    /// Every one of them
+    /// All of these errors
     pub const ALL: [Self; 6] = [
         Self::AccessDeniedException,
         Self::InternalServerException,
@@ -443,7 +443,7 @@ impl FromStr for DetectAnomaliesError {
     }
 }
 
-/// A name that is no error of DetectAnomalies
+/// A name that is not an error of DetectAnomalies
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an error of DetectAnomalies (AccessDeniedException, InternalServerException, ValidationException, \
@@ -472,14 +472,14 @@ impl FromStr for RuleRef {
         let rule_ref = put()
             .or_else(|| index("model.detect_anomalies[").map(Self::Model))
             .or_else(|| index("project.detect_anomalies[").map(Self::Project));
-        // What is written otherwise, such as `r-01`, is none.
+        // Any other spelling, such as `r-01`, is not a rule.
         rule_ref
             .filter(|rule_ref| rule_ref.to_string() == text)
             .ok_or_else(|| UnknownRule(text.to_owned()))
     }
 }
 
-/// A text that stands for no rule
+/// A text that names no rule
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a rule, such as `r-1` or `model.detect_anomalies[0]`")]
 pub struct UnknownRule(String);

@@ -1,4 +1,4 @@
-//! Scenarios: named states that rules ask about and move on, so that an answer can depend on the calls before it.
+//! Scenarios: named states that rules check and set, so that an answer can depend on earlier calls.
 //!
 //! ```yaml
 //! - when: {scenario: {line: Started}}
@@ -7,8 +7,8 @@
 //!   then: {is_anomalous: false, confidence: 0.9}
 //! ```
 //!
-//! A scenario that nobody has set is `Started`, as it is in WireMock (*Stateful behaviour*). A call asks and moves on in one
-//! step, so that of two calls at one time only one finds the state in which it was.
+//! A scenario that was never set is `Started`, as in WireMock (*Stateful behaviour*). A call checks and sets the states
+//! in one step, so of two concurrent calls only one finds the state as it was before.
 
 use std::{
     collections::BTreeMap,
@@ -18,18 +18,18 @@ use std::{
 /// The states that were set, by name
 pub type States = BTreeMap<Arc<str>, Arc<str>>;
 
-/// The state of a scenario that nobody has set
+/// The state of a scenario that was never set
 pub const STARTED: &str = "Started";
 
-/// Characters of a scenario's name, and of its state
+/// The most characters of a scenario's name, and of its state
 pub const CHARACTERS_MAX: usize = 256;
 
-/// Whether a scenario can have this name, or be in this state
+/// Whether a text can be the name of a scenario, or its state
 pub fn is_text(text: &str) -> bool {
     (1..=CHARACTERS_MAX).contains(&text.chars().count())
 }
 
-/// Every scenario
+/// The states of all scenarios
 #[derive(Debug, Default)]
 pub struct Scenarios(Mutex<States>);
 
@@ -44,8 +44,8 @@ impl Scenarios {
         Self(Mutex::new(states))
     }
 
-    /// The states, held until this is dropped
-    // A poisoned lock only means that somebody panicked; the states are put in their place as a whole.
+    /// The states, locked until the guard is dropped
+    // A poisoned lock only means that another thread panicked; the states are always replaced as a whole.
     pub fn lock(&self) -> MutexGuard<'_, States> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,10 +56,10 @@ pub fn state_of<'s>(states: &'s States, name: &str) -> &'s str {
     states.get(name).map_or(STARTED, |state| state)
 }
 
-/// The states after some were set
+/// The states with some of them set
 ///
 /// # Errors
-/// When there would be more than so many.
+/// When there would be more scenarios than the limit.
 pub fn with<'n>(
     states: &States,
     set: impl IntoIterator<Item = (&'n Box<str>, &'n Box<str>)>,

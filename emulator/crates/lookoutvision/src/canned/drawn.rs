@@ -1,7 +1,7 @@
-//! What is drawn anew for each answer of a rule: uniform, and the same for the same seed, rule and match on every machine.
+//! What is drawn for each answer of a rule: uniform, and the same for the same seed, rule and match on every machine.
 //!
-//! The draw depends on the number of the match and on nothing before it, so that calls which come at one time draw the same
-//! numbers among them, whichever of them is first.
+//! The draw depends on the number of the match and on nothing before it, so concurrent calls together draw the same
+//! numbers, whichever of them is first.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ pub struct ConfidenceRange {
     to: Confidence,
 }
 
-/// How long an answer is held back
+/// How long an answer is delayed
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delay {
-    /// Always for so long
+    /// Always this long
     Exactly(Duration),
-    /// For so many milliseconds, both ends included
+    /// A number of milliseconds from a range, both ends included
     Milliseconds {
         /// The fewest
         from: u64,
@@ -42,7 +42,7 @@ impl Draw {
         Self(mixed(mixed(seed ^ of_rule).wrapping_add(number)))
     }
 
-    /// A number for one of the things that are drawn, all 64 bits of it
+    /// A random number of 64 bits for one of the things that are drawn
     fn number(self, stream: u64) -> u64 {
         mixed(self.0.wrapping_add(stream))
     }
@@ -57,10 +57,10 @@ fn mixed(number: u64) -> u64 {
 }
 
 impl ConfidenceRange {
-    /// A range
+    /// The range from one confidence to another
     ///
     /// # Errors
-    /// When an end is no confidence.
+    /// When an end is not a confidence.
     pub fn new(from: f64, to: f64) -> Result<Self, ConfidenceError> {
         Ok(Self {
             from: from.try_into()?,
@@ -78,7 +78,7 @@ impl ConfidenceRange {
             reason = "the service computes with 32 bits"
         )]
         let confidence = (from + fraction * (to - from)) as f32;
-        // Rounded to 32 bits it may have left the range.
+        // Rounding to 32 bits may have moved it out of the range.
         Confidence(confidence.clamp(self.from.0, self.to.0.max(self.from.0)))
     }
 }
@@ -89,7 +89,7 @@ impl Delay {
         matches!(self, Self::Milliseconds { .. })
     }
 
-    /// How long one answer is held back
+    /// How long one answer is delayed
     pub fn drawn(self, draw: Draw) -> Duration {
         match self {
             Self::Exactly(delay) => delay,
@@ -119,7 +119,7 @@ mod tests {
             let draw = Draw::of(seed, rule, number);
             (range.drawn(draw).get(), DELAYS.drawn(draw).as_millis())
         };
-        // Written down once; another machine, or another release, draws the same.
+        // Recorded once; another machine or another release draws the same.
         insta_like(&[
             drawn(0, "r-1", 1),
             drawn(0, "r-1", 2),

@@ -1,9 +1,9 @@
-//! Recorded answers: a body that the service once gave, given again byte for byte.
+//! Recorded answers: a body that the service once sent, sent again byte for byte.
 //!
-//! A file is held against the API model when the configuration is loaded, so that a slip in it is an error with a
+//! A file is checked against the API model when the configuration is loaded, so that a mistake in it is an error with a
 //! place and not a test that passes for the wrong reason: members have their types and stay in their ranges, there are
-//! no others, and the mask is a PNG. What the model leaves open, the guide's answers settle: `Source`, `IsAnomalous`
-//! and `Confidence` are always there, `Anomalies` and `AnomalyMask` both or neither.
+//! no others, and the mask is a PNG. Where the model leaves it open, the guide's answers decide: `Source`,
+//! `IsAnomalous` and `Confidence` are always present, and `Anomalies` and `AnomalyMask` either both or not at all.
 
 use std::{
     fmt,
@@ -25,12 +25,12 @@ pub struct RecordedAnswer {
     body: Bytes,
 }
 
-/// Why a file is no recorded answer
+/// Why a file is not a recorded answer
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{file}`: {problem}{place}", file = .file.display(), place = Place(.position, .path))]
 pub struct RecordedAnswerError {
     file: PathBuf,
-    /// Line and column of the end of what is wrong, as serde_json counts them: a file without a character has column 0
+    /// Line and column of the end of the mistake, as serde_json counts them: in an empty file the column is 0
     position: Option<(usize, usize)>,
     /// JSON pointer, empty for the document
     path: String,
@@ -38,10 +38,10 @@ pub struct RecordedAnswerError {
 }
 
 impl RecordedAnswer {
-    /// Holds a file's bytes against the API model
+    /// Checks a file's bytes against the API model
     ///
     /// # Errors
-    /// When the service could not have answered so.
+    /// When the service could not have sent this answer.
     pub fn parse(file: &Path, bytes: impl Into<Bytes>) -> Result<Self, RecordedAnswerError> {
         let body = bytes.into();
         let error = |path: String, problem: String| RecordedAnswerError {
@@ -89,7 +89,7 @@ impl RecordedAnswer {
 }
 
 impl RecordedAnswerError {
-    /// Line and column of the end of what is wrong, counted from 1; `None`: the whole file is at fault
+    /// Line and column of the end of the mistake, counted from 1; `None` if it is the file as a whole
     pub fn position(&self) -> Option<(usize, usize)> {
         self.position.map(|(line, column)| (line.max(1), column.max(1)))
     }
@@ -105,7 +105,7 @@ impl RecordedAnswerError {
     }
 }
 
-// The types below only check; what they hold is never read again.
+// The types below only check the file; their values are never read.
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -256,7 +256,7 @@ impl TryFrom<String> for AnomalyMask {
     }
 }
 
-/// Where a mistake is, behind what it is
+/// The place of a mistake, printed after its description
 struct Place<'p>(&'p Option<(usize, usize)>, &'p str);
 
 impl fmt::Display for Place<'_> {

@@ -14,7 +14,7 @@ use super::Verdict;
 
 /// A segmentation model's answer, its mask painted for the uploaded image
 ///
-/// The same rule answers images of the same size with the same bytes, so the last answer is kept with its size.
+/// A rule answers images of the same size with the same bytes, so the last answer is kept with its size.
 #[derive(Debug)]
 pub struct Segmentation {
     verdict: Verdict,
@@ -29,7 +29,7 @@ pub struct Anomaly {
     pub name: AnomalyName,
     /// `Color`
     pub color: Color,
-    /// Where it is, in fractions of the image
+    /// Where it is, as fractions of the image
     pub regions: Vec<Rectangle>,
 }
 
@@ -57,7 +57,7 @@ pub enum SegmentationError {
     /// The name breaks the API model's pattern
     #[error("`{0}` is not an anomaly's name (1 to 256 of [a-zA-Z0-9])")]
     Name(String),
-    /// The service keeps this name for itself
+    /// The service reserves this name
     #[error("`background` is the name of what is not anomalous; the service adds it by itself")]
     BackgroundName,
     /// The text is not a colour
@@ -66,13 +66,13 @@ pub enum SegmentationError {
     /// White is the background
     #[error("`{0}` has the colour `#FFFFFF`, which is the background's")]
     BackgroundColor(AnomalyName),
-    /// Two kinds of anomalies have one name
+    /// Two kinds of anomalies have the same name
     #[error("`{0}` appears twice among the anomalies; one entry can have several regions")]
     NameTwice(AnomalyName),
-    /// Two kinds of anomalies have one colour, and nobody could tell them apart in the mask
+    /// Two kinds of anomalies have the same colour, so the mask could not distinguish them
     #[error("`{0}` is the colour of two anomalies")]
     ColorTwice(Color),
-    /// The anomaly is nowhere
+    /// The anomaly has no regions
     #[error("`{0}` has no regions; leave it out if it is not in the image")]
     NoRegions(AnomalyName),
     /// The rectangle is empty, upside down or not inside the image
@@ -80,13 +80,13 @@ pub enum SegmentationError {
         "a region of x {0}, y {1}, width {2} and height {3} is not inside the image (fractions from 0 to 1)"
     )]
     Rectangle(f64, f64, f64, f64),
-    /// More than can be painted into a mask that keeps within its size
+    /// More regions than fit into a mask of the largest size
     #[error("{0} regions are more than {REGIONS_MAX}")]
     TooManyRegions(usize),
 }
 
-/// Regions of one answer. With so many the mask stays below the API model's 5,242,880 bytes whatever they look like:
-/// at most 512 rows differ from the one above them, each in at most 512 runs of pixels.
+/// The most regions of one answer. With this many, the mask stays below the API model's 5,242,880 bytes whatever they
+/// look like: at most 512 rows differ from the row above them, each in at most 512 runs of pixels.
 pub const REGIONS_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -100,8 +100,8 @@ impl Segmentation {
     /// An answer that can be painted for every image
     ///
     /// # Errors
-    /// When two anomalies share a name or a colour, one is named or coloured like the background or is nowhere, or
-    /// there are too many regions.
+    /// When two anomalies share a name or a colour, when one is named or coloured like the background or has no
+    /// regions, or when there are too many regions.
     pub fn new(verdict: Verdict, anomalies: Vec<Anomaly>) -> Result<Self, SegmentationError> {
         let mut names = BTreeSet::new();
         let mut colors = BTreeSet::new();
@@ -130,7 +130,7 @@ impl Segmentation {
         })
     }
 
-    /// The image as a whole
+    /// The result for the image as a whole
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
@@ -151,7 +151,7 @@ impl Segmentation {
 
     /// The answer for an image of this size: the last one if it was for the same size, otherwise a new one
     pub fn answer_for(&self, width: u32, height: u32, paint: impl FnOnce(&Self) -> Bytes) -> Bytes {
-        // A poisoned lock only means that another request panicked; what is kept here is still whole.
+        // A poisoned lock only means that another request panicked; the answer kept here is still complete.
         let last = || self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = last()
             .as_ref()
@@ -159,7 +159,7 @@ impl Segmentation {
         {
             return last.body.clone();
         }
-        // Not under the lock: two requests that paint the same mask cost less than one that waits.
+        // Not under the lock: painting the same mask twice costs less than waiting.
         let body = paint(self);
         *last() = Some(LastAnswer {
             width,
@@ -259,9 +259,9 @@ impl Rectangle {
     /// A rectangle inside the image
     ///
     /// # Errors
-    /// When it is empty or reaches out of the image.
+    /// When it is empty or extends beyond the image.
     pub fn new(x: f64, y: f64, width: f64, height: f64) -> Result<Self, SegmentationError> {
-        // Fractions that were meant to meet the edge may miss it by a rounding error, as 0.7 + 0.3 can.
+        // Fractions that should meet the edge may exceed it by a rounding error, as 0.7 + 0.3 can.
         let inside =
             |start: f64, length: f64| start >= 0.0 && length > 0.0 && start + length <= 1.0 + f64::EPSILON;
         if inside(x, width) && inside(y, height) {
@@ -271,19 +271,19 @@ impl Rectangle {
         }
     }
 
-    /// The columns that it covers in an image so many pixels wide, the last one excluded
+    /// The columns that it covers in an image of this width in pixels, as first and one past the last
     pub fn columns(&self, image_width: u32) -> (u32, u32) {
         pixels(self.x, self.width, image_width)
     }
 
-    /// The rows that it covers in an image so many pixels high, the last one excluded
+    /// The rows that it covers in an image of this height in pixels, as first and one past the last
     pub fn rows(&self, image_height: u32) -> (u32, u32) {
         pixels(self.y, self.height, image_height)
     }
 }
 
-/// Both edges go to the nearest line between two pixels, so that rectangles which touch still touch; what would
-/// vanish keeps one pixel.
+/// Rounds both edges to the nearest line between two pixels, so that rectangles that touch still touch. A rectangle
+/// that would vanish keeps one pixel.
 fn pixels(start: f64, length: f64, total: u32) -> (u32, u32) {
     #[expect(
         clippy::cast_possible_truncation,

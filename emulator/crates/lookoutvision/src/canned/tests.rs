@@ -7,7 +7,7 @@ fn endpoint() -> VpcEndpointId {
     "vpce-0a1b2c3d4e5f67890".parse().unwrap()
 }
 
-/// Whether the condition matches a PNG of 320 x 240 in ten bytes, sent by Alice over her endpoint as the third call
+/// Whether the conditions match a PNG of 320 x 240 in ten bytes, sent by Alice over her endpoint as the third call
 fn matches(when: &When) -> bool {
     let call = Call {
         image: Image {

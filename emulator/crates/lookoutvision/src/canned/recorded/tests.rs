@@ -12,7 +12,7 @@ fn refuses(answer: &str, expected: &str) {
     assert_eq!(parse(answer).map(|_| ()), Err(expected.to_owned()));
 }
 
-/// A segmentation answer with one member set to something else, or taken out
+/// A segmentation answer with one member set to something else, or removed
 fn with(pointer: &str, value: Option<Value>) -> String {
     let mut answer = json!({"DetectAnomalyResult": {
         "Source": {"Type": "direct"},

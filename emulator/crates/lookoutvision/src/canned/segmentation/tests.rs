@@ -127,7 +127,7 @@ fn edges_go_to_the_nearest_line_between_two_pixels() {
         (columns(0.0, 0.5, 67), columns(0.5, 0.25, 67)),
         ((0, 34), (34, 50))
     );
-    // What would vanish keeps a pixel, at the right edge too.
+    // A rectangle that would vanish keeps a pixel, at the right edge too.
     assert_eq!(columns(0.5, 0.0001, 64), (32, 33));
     assert_eq!(columns(0.9999, 0.0001, 64), (63, 64));
 }
