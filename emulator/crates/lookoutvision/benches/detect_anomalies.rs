@@ -1,7 +1,7 @@
 //! What a call of DetectAnomalies costs after the signature and the policies: `cargo bench --bench detect_anomalies`.
 //!
-//! A server that answers 60,000 requests a second has 33 microseconds of two cores for each, most of them spent on TLS
-//! and hashing; what is measured here must not be seen beside that.
+//! A server that answers 60,000 requests a second on two cores has 33 microseconds for each, most of them spent on TLS
+//! and hashing; what is measured here must be negligible beside that.
 
 use divan::{Bencher, black_box};
 use lookoutvision::{
@@ -120,7 +120,7 @@ fn jpeg() -> Vec<u8> {
     jpeg
 }
 
-/// 1024 x 768, its data in chunks of 8 KiB as encoders write them
+/// 1024 x 768, with its data in chunks of 8 KiB, as encoders write them
 fn png() -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |name: &[u8; 4], data: &[u8]| {

@@ -1,19 +1,20 @@
 //! `DetectAnomalies`: from a permitted call to the bytes of its answer.
 //!
 //! AWS answers with the first check that fails, so the order is behaviour. After the signature, the policies and the
-//! throttling, which are others' work:
+//! throttling, which are checked elsewhere:
 //!
 //! 1. The members keep the API model's constraints (project name, version, content type).
 //! 2. The content type is one of the two.
 //! 3. The project exists in this Region.
 //! 4. The model exists in the project.
 //! 5. The model is HOSTED.
-//! 6. The image is what its content type says, whole, and of a size that the service takes.
-//! 7. The call is counted, and the rules answer it; where none does, what the model has learned of its datasets.
+//! 6. The image is what its content type says, complete, and of a size that the service accepts.
+//! 7. The call is counted, and the first rule that matches answers it; if none does, the label that the model has
+//!    learned for the image, or else a normal result.
 //!
 //! A worked example: `POST …/models/2/detect` with a greyscale JPEG of 320 x 240 pixels on a HOSTED model whose only
-//! rule wants a PNG passes 1 to 6, matches no rule, and is answered as a normal image.
-// Guess: the order of 1 to 5 is the usual one of AWS services; that only a hosted model looks at the image is a guess.
+//! rule requires a PNG passes 1 to 6, matches no rule, and is answered as a normal image.
+// Guess: the order of 1 to 5, which is the usual one of AWS services, and that only a hosted model checks the image.
 
 mod answer;
 
@@ -45,68 +46,68 @@ pub struct DetectAnomaliesInput<'r> {
     pub model: &'r ModelAddress,
     /// What was asked for
     pub request: DetectAnomaliesRequest<'r>,
-    /// SHA-256 of the image, which a verified signature has needed; otherwise it is computed where a rule asks for it
+    /// SHA-256 of the image, known if a signature was verified with it; otherwise it is computed when a rule needs it
     pub body_sha256: Option<[u8; 32]>,
     /// Who calls
     pub caller: Caller<'r>,
 }
 
-/// Who calls, and which way
+/// The caller, and the way that the call came
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'r> {
     /// The caller's ARN
     pub principal: &'r str,
-    /// The access key that the call was signed with
+    /// The access key id that the call was signed with
     pub access_key_id: &'r str,
     /// The endpoint that the call came through, if it came through one
     pub vpc_endpoint_id: Option<&'r VpcEndpointId>,
 }
 
-/// Persists the states that scenarios are about to be put into, by name
+/// Persists the states that scenarios are about to be set to, by name
 pub type Persist<'p> = dyn Fn(&BTreeMap<Box<str>, Box<str>>) -> Result<(), ServiceError> + Sync + 'p;
 
-/// What calls leave behind for those that come after them
+/// What earlier calls leave for later ones
 #[derive(Clone, Copy)]
 pub struct Memory<'m> {
     /// How often each model was called
     pub calls: &'m CallCounts,
-    /// How often each rule answered that draws something, by ARN and rule
+    /// How often each rule with something to draw has answered, by ARN and rule
     pub draws: &'m CallCounts,
     /// The states of scenarios
     pub scenarios: &'m Scenarios,
-    /// Persists states that are about to be set, or says why that cannot be
+    /// Persists states that are about to be set; fails if that is not possible
     pub persist: &'m Persist<'m>,
 }
 
-/// What the rules made of a call
+/// The outcome of a call that reached the rules
 #[derive(Debug)]
 pub struct DetectAnomaliesOutput {
     /// The body of the answer, or the error that the rule asks for
     pub result: Result<Bytes, ServiceError>,
-    /// Which rule it was
+    /// Which rule answered
     pub rule: RuleRef,
-    /// How long the answer is to be held back
+    /// How long the answer is delayed
     pub delay: Option<Duration>,
-    /// What of the rule is not in the answer, and why
+    /// Which part of the rule is not in the answer, and why
     pub note: Option<&'static str>,
 }
 
-/// What a call is about, as far as it is there
+/// What a call is about, as far as it exists
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'s> {
-    /// Whether the project is there
+    /// Whether the project exists
     pub project_exists: bool,
     /// Whether the configuration has a model of this version, which may be a name
     pub is_declared: bool,
-    /// Its status, and what it answers
+    /// The status of the model and the kind of its answers; `None` if it does not exist
     pub model: Option<(ModelStatus, ModelKind)>,
-    /// The rules, in the order in which they are asked
+    /// The rules, in the order in which they are checked
     pub rules: RuleLists<'s>,
-    /// What everything random is drawn from
+    /// The seed of everything random
     pub seed: u64,
-    /// So many scenarios may have been set
+    /// The most scenarios that can be set
     pub scenarios_max: usize,
-    /// What it answers for the images of its datasets, where no rule answers
+    /// What the model answers for the images of its datasets, if no rule answers
     pub learned: Option<&'s LabeledImages>,
 }
 
@@ -145,8 +146,8 @@ impl<'s> Target<'s> {
 /// Performs a call that was permitted
 ///
 /// # Errors
-/// When the call is refused before a rule was asked. An error that a rule asks for is in the output, with its rule
-/// and its delay.
+/// When the call is refused before a rule answers it. An error that a rule answers with is in the output, with its
+/// rule and its delay.
 pub fn perform(
     input: &DetectAnomaliesInput<'_>,
     target: &Target<'_>,
@@ -160,7 +161,7 @@ pub fn perform(
     let body = request.body;
 
     // Rule 1: the members keep the API model's constraints.
-    // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
+    // Unlike on AWS, where every version is a number, a declared model answers under the name that it was given.
     request.check(if target.is_declared {
         &["ModelVersion"]
     } else {
@@ -192,7 +193,7 @@ pub fn perform(
         ));
     }
 
-    // Rule 6: the image is one that the service takes.
+    // Rule 6: the image is one that the service accepts.
     let image = Image::inspect(body, declared).map_err(|error| ServiceError::image_not_taken(&error))?;
 
     // Rule 7: the call is counted, and the rules answer it.
@@ -220,7 +221,7 @@ pub fn perform(
             note: None,
         });
     };
-    // What is drawn depends on which match of the rule this is; most rules draw nothing, and nothing is counted for them.
+    // The draw depends on which match of the rule this is. Most rules draw nothing; their matches are not counted.
     let is_drawn = rule.confidence.is_some() || rule.delay.is_some_and(Delay::is_drawn);
     let draw = is_drawn.then(|| {
         let key = format!("{} {rule_ref}", address.arn());
@@ -241,7 +242,7 @@ pub fn perform(
     })
 }
 
-/// The rule that answers, after it has moved on the scenarios that it moves on
+/// The rule that answers, after setting the scenarios that it sets
 fn find_rule<'s>(
     call: &Call<'_>,
     target: &Target<'s>,
@@ -250,7 +251,7 @@ fn find_rule<'s>(
     if !target.rules.use_scenarios() {
         return Ok(target.rules.first_match(call, &States::new()));
     }
-    // Asked and moved on in one step.
+    // The states are checked and set under one lock.
     let mut states = memory.scenarios.lock();
     let (rule_ref, found) = target.rules.first_match(call, &states);
     if let Some(rule) = found
@@ -289,7 +290,7 @@ fn answer_of(
             let paint =
                 |segmentation: &Segmentation| answer::segmentation(segmentation, image.width, image.height);
             Ok(match drawn {
-                // No two of these are the same.
+                // Each drawn confidence gives another answer, so there is nothing to reuse.
                 Some(_) => paint(&segmentation.with_verdict(with_drawn(segmentation.verdict()))),
                 None => segmentation.answer_for(image.width, image.height, paint),
             })
@@ -299,7 +300,7 @@ fn answer_of(
     }
 }
 
-/// What a dataset says of an image: its label, and of a segmentation model its mask
+/// The answer from a dataset's label for an image; for a segmentation model, with the mask
 fn learned_answer(labeled: &LabeledImage, kind: ModelKind, image: Image) -> Bytes {
     let said = Verdict {
         is_anomalous: labeled.label == Class::Anomaly,
@@ -313,7 +314,7 @@ fn learned_answer(labeled: &LabeledImage, kind: ModelKind, image: Image) -> Byte
     }
 }
 
-/// An image as a whole, in the form of the model's kind
+/// The answer for an image as a whole, in the form of the model's kind
 fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
     match kind {
         ModelKind::Declared | ModelKind::Classification => {
@@ -326,7 +327,7 @@ fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
         ModelKind::Segmentation => {
             let paint = |nothing: &Segmentation| answer::segmentation(nothing, image.width, image.height);
             if verdict == Verdict::NORMAL_SEGMENTATION {
-                // Its mask is painted for each size once, like those of rules.
+                // This mask is painted once and kept for images of the same size, like those of rules.
                 return NORMAL_SEGMENTATION.answer_for(image.width, image.height, paint);
             }
             paint(&nothing_found(verdict))
@@ -338,10 +339,10 @@ fn verdict(verdict: Verdict, kind: ModelKind, image: Image) -> Bytes {
 const MASKS_LEFT_OUT: &str = "the rule's `anomalies` are not in the answer: the model was trained without masks, so it \
                               answers as a classification model does";
 
-/// What every image without a rule gets from a classification model
+/// The answer of a classification model for every image that no rule matches
 static NORMAL_CLASSIFICATION: LazyLock<Bytes> = LazyLock::new(|| answer::classification(Verdict::NORMAL));
 
-/// What every image without a rule gets from a segmentation model
+/// The answer of a segmentation model for every image that no rule matches
 static NORMAL_SEGMENTATION: LazyLock<Segmentation> =
     LazyLock::new(|| nothing_found(Verdict::NORMAL_SEGMENTATION));
 

@@ -1,8 +1,8 @@
-//! What the service answers when it does not answer with a result.
+//! The errors that the service answers with.
 //!
-//! The errors are those of the API model, with every member that the model gives them; status, error type and body are
-//! written by the shell's one table. No public source has the texts for missing and unready resources, so those here
-//! are guesses, all in this file.
+//! They are the errors of the API model, with every member that the model gives them. One table in the shell writes
+//! status, error type and body. No public source has the texts for missing and unready resources, so those here are
+//! guesses, all in this file.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub enum ServiceError {
         /// `Message`
         message: Cow<'static, str>,
     },
-    /// 409: the resource is not in a state for this
+    /// 409: the state of the resource does not allow this
     ConflictException {
         /// `Message`
         message: Cow<'static, str>,
@@ -61,8 +61,8 @@ pub enum ServiceError {
         quota_code: String,
         /// `ServiceCode`
         service_code: String,
-        /// The limit of the emulator that was reached, such as `limits.models_max`; none where a rule asks for
-        /// the error
+        /// The limit of the emulator that was reached, such as `limits.models_max`; `None` if a rule asks for the
+        /// error
         limit: Option<&'static str>,
     },
     /// 429: too many requests
@@ -76,14 +76,14 @@ pub enum ServiceError {
         /// The `Retry-After` header
         retry_after_seconds: Option<u32>,
     },
-    /// 400: the framework cannot make the operation's input of the request; not in the API model
+    /// 400: the framework cannot build the operation's input from the request; not in the API model
     SerializationException {
         /// `Message`
         message: Cow<'static, str>,
         /// The limit of the emulator that was reached, such as `limits.body_values_max`
         limit: Option<&'static str>,
     },
-    /// 400: the request breaks a rule
+    /// 400: the request breaks a constraint or another rule
     ValidationException {
         /// `Message`
         message: Cow<'static, str>,
@@ -119,7 +119,7 @@ pub enum ResourceType {
 }
 
 impl ResourceType {
-    /// Every one of them, in the API model's order
+    /// All resource types, in the API model's order
     pub const ALL: [Self; 5] = [
         Self::Project,
         Self::Dataset,
@@ -141,7 +141,7 @@ impl ResourceType {
 }
 
 impl ModelledError {
-    /// Every one of them
+    /// All of these errors
     pub const ALL: [Self; 7] = [
         Self::AccessDeniedException,
         Self::ConflictException,
@@ -170,7 +170,7 @@ impl ModelledError {
         matches!(self, Self::InternalServerException | Self::ThrottlingException)
     }
 
-    /// Whether the API model lists it for an operation
+    /// Whether the API model lists the error for an operation
     pub fn is_of(self, operation: Operation) -> bool {
         use Operation as O;
         match self {
@@ -191,8 +191,8 @@ impl ModelledError {
         }
     }
 
-    /// A message for it where nobody gives one
-    // Guess: no answer of the service with these errors is public; other services speak like this.
+    /// The message if none is given
+    // Guess: no answer of the service with these errors is public; other services use messages like these.
     pub fn usual_message(self) -> &'static str {
         match self {
             Self::AccessDeniedException => "Access denied",
@@ -207,7 +207,7 @@ impl ModelledError {
 }
 
 impl ServiceError {
-    /// An error that nothing in the service has caused, about a resource
+    /// An error about a resource that is injected, not caused by the service's state
     pub fn made_up(
         error: ModelledError,
         message: impl Into<Cow<'static, str>>,
@@ -268,7 +268,7 @@ impl ServiceError {
     }
 
     /// A body that cannot be read
-    // Guess: the name of the error is known from services of the same framework, its text in REST-JSON is not.
+    // Guess: the name of the error is known from services of the same framework; its text in REST-JSON is not.
     pub fn serialization(message: impl Into<Cow<'static, str>>) -> Self {
         Self::SerializationException {
             message: message.into(),
@@ -276,14 +276,14 @@ impl ServiceError {
         }
     }
 
-    /// A value that the service does not take
+    /// A value that the service does not accept
     pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
         Self::ValidationException {
             message: message.into(),
         }
     }
 
-    /// A state that does not allow what is asked for
+    /// A resource whose state does not allow the request
     pub fn conflict(
         message: impl Into<Cow<'static, str>>,
         resource_id: &str,
@@ -296,7 +296,7 @@ impl ServiceError {
         }
     }
 
-    /// Something that is not there
+    /// A resource that does not exist
     pub fn not_found(
         message: impl Into<Cow<'static, str>>,
         resource_id: &str,
@@ -347,7 +347,7 @@ impl ServiceError {
         }
     }
 
-    /// A model that cannot answer at present
+    /// A model that cannot answer because it is not HOSTED
     // Guess: the guide only says that the model must be started; of the errors that the API model lists for
     // DetectAnomalies this is the only one that fits.
     pub fn model_not_hosted(project_name: &str, version: &str, status: ModelStatus) -> Self {
@@ -361,7 +361,7 @@ impl ServiceError {
         }
     }
 
-    /// An image of another type than JPEG and PNG
+    /// An image of a type other than JPEG and PNG
     // A reply of the service, seen in a client's issue (aws/aws-sdk-js 3631).
     pub fn content_type_not_taken() -> Self {
         Self::ValidationException {
@@ -369,7 +369,7 @@ impl ServiceError {
         }
     }
 
-    /// An image that is not what its type says, or of a size that the service does not take
+    /// An image that is not what its type says, or of a size that the service does not accept
     // Guess: no public source has these texts; that the error is ValidationException is a guess as well.
     pub fn image_not_taken(error: &ImageError) -> Self {
         Self::ValidationException {
@@ -377,7 +377,7 @@ impl ServiceError {
         }
     }
 
-    /// The error that a rule asks for, about this model
+    /// The error that a rule answers with, about this model
     pub fn canned(error: &CannedError, version: &str) -> Self {
         let message = Cow::Owned(error.message().to_owned());
         let retry_after_seconds = error.retry_after_seconds();

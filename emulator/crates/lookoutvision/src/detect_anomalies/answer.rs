@@ -1,5 +1,5 @@
-//! The body of an answer, as the service writes it: compact JSON, its members in the guide's order, floats of 32 bits
-//! widened to 64 (so `0.9996868` reads `0.9996867775917053`), and no member that has no value.
+//! The body of an answer, as the service writes it: compact JSON, with its members in the guide's order, 32-bit floats
+//! widened to 64 bits (so `0.9996868` is written as `0.9996867775917053`), and without members that have no value.
 
 use bytes::Bytes;
 

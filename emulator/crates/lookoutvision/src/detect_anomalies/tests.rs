@@ -94,7 +94,7 @@ fn my_project(rules: Vec<CannedRule>) -> DeclaredProject {
     project("myProject", vec![model("1", ModelStatus::Hosted, rules)])
 }
 
-/// The body that a single rule answers the request with
+/// The body of the answer to the request, given by a single rule
 #[track_caller]
 fn body(then: Then, request: &Request<'_>) -> String {
     let output = request
@@ -155,7 +155,7 @@ mod answers {
             body(Then::Classification(verdict(false, 1.0)), &Request::default()),
             r#"{"DetectAnomalyResult":{"Source":{"Type":"direct"},"IsAnomalous":false,"Confidence":1.0}}"#
         );
-        // 0.97 is none of the 32-bit floats; the answer shows the one that is nearest.
+        // 0.97 is not a 32-bit float; the answer shows the nearest one.
         assert_eq!(
             body(Then::Classification(verdict(true, 0.97)), &Request::default()),
             r#"{"DetectAnomalyResult":{"Source":{"Type":"direct"},"IsAnomalous":true,"Confidence":0.9700000286102295}}"#
@@ -332,7 +332,7 @@ mod answers {
         assert_eq!(output.delay, Some(Duration::from_millis(250)));
     }
 
-    /// A rule for a scenario's state, which answers with this confidence and moves the scenario on
+    /// A rule for a state of a scenario that answers with this confidence and sets the next state
     fn on_state(state: &str, confidence: f64, next: Option<&str>) -> CannedRule {
         let scenario = |state: &str| BTreeMap::from([("line".into(), state.into())]);
         CannedRule {
@@ -484,7 +484,7 @@ mod answers {
         assert_eq!(answered(&world, &put), RuleRef::Put(7));
         put.replaces_declared = true;
         assert_eq!(answered(&world, &put), RuleRef::Default);
-        // Those of the project are asked after either.
+        // The project's rules are checked after both.
         let mut declared = my_project(Vec::new());
         declared.detect_anomalies = vec![always(Then::Classification(verdict(true, 0.3)))];
         world = World::of(vec![declared]);
@@ -525,7 +525,7 @@ mod answers {
             request.perform(&projects, &call_counts).unwrap().result.is_ok()
         };
         assert_eq!([(); 3].map(|()| succeeds("1", "us-west-2")), [false, false, true]);
-        // Another model and another Region have counts of their own; `latest` has its version's.
+        // Another model and another Region have counts of their own; `latest` has the count of its version.
         assert_eq!([(); 3].map(|()| succeeds("1", "eu-west-1")), [false, false, true]);
         assert_eq!(
             ["2", "latest", "2"].map(|version| succeeds(version, "us-west-2")),
