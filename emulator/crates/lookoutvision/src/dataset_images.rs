@@ -1,9 +1,9 @@
-//! What the images of a dataset are, and what a model that was trained with them answers for them.
+//! The images of a dataset, and what a model that was trained with them answers for them.
 //!
-//! A project with `answers_from_datasets` has the images of its datasets read: each is known by the SHA-256 of its bytes,
-//! so that DetectAnomalies of the same bytes is answered with the label of the manifest's line, and by a segmentation
-//! model with its mask. The mask is taken over as it is painted, with two things made the service's own: what no kind of
-//! anomaly has the colour of is the white background, and the areas are counted from the pixels.
+//! In a project with `answers_from_datasets`, the images of its datasets are read. Each is recognised by the SHA-256 of
+//! its bytes, so DetectAnomalies with the same bytes is answered with the label of the manifest's line, and by a
+//! segmentation model also with the line's mask. The mask keeps its pixels, with two changes as in the service: every
+//! pixel that has the colour of no kind of anomaly becomes white background, and the areas are counted from the pixels.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,20 +37,20 @@ pub struct DatasetImages {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetImage {
-    /// Of its bytes
+    /// SHA-256 of its bytes
     pub sha256: Sha256,
-    /// Where its line names one
+    /// Its mask, if its line names one
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<Arc<ImageMask>>,
 }
 
-/// The mask of an image, as an answer has it
+/// The mask of an image, as in an answer
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageMask {
     /// Where it was read from, `s3://…`
     pub source_ref: Arc<str>,
-    /// The kinds of anomalies that the manifest's line tells apart
+    /// The kinds of anomalies in the manifest's line
     pub anomalies: Vec<MaskedAnomaly>,
     /// A PNG of 8-bit RGB, white where no anomaly is
     pub png: Blob,
@@ -84,19 +84,19 @@ pub struct LabeledImages {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabeledImage {
-    /// Of its bytes
+    /// SHA-256 of its bytes
     pub sha256: Sha256,
     /// What it was labelled as
     pub label: Class,
-    /// Where its line names one
+    /// Its mask, if its line names one
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<Arc<ImageMask>>,
 }
 
-/// Why an image or its mask is not taken; its `Display` goes behind the name of the object
+/// Why an image or its mask is not accepted; its `Display` is printed after the name of the object
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DatasetImageError {
-    /// The service would not take the image
+    /// The service would not accept the image
     #[error("{0}")]
     Image(#[from] ImageError),
     /// The mask cannot be used
@@ -105,7 +105,7 @@ pub enum DatasetImageError {
 }
 
 impl DatasetImages {
-    /// The image of a line, unless it was not read, or the line names another mask now
+    /// The image of a line; `None` if it was not read or the line now names another mask
     pub fn of(&self, entry: &Entry) -> Option<&DatasetImage> {
         let image = self.by_source_ref.get(&entry.source_ref)?;
         let read = image.mask.as_ref().map(|mask| &mask.source_ref);
@@ -121,7 +121,7 @@ impl DatasetImages {
         }
     }
 
-    /// Both together; of two of one line the second counts
+    /// The images of both; of two for the same `source-ref` the second counts
     #[must_use]
     pub fn with(&self, others: &Self) -> Self {
         let all = self.by_source_ref.iter().chain(&others.by_source_ref);
@@ -130,12 +130,12 @@ impl DatasetImages {
         ))
     }
 
-    /// Each with its `source-ref`
+    /// Each image with its `source-ref`
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &DatasetImage)> {
         self.by_source_ref.iter()
     }
 
-    /// Whether none was read
+    /// Whether no image was read
     pub fn is_empty(&self) -> bool {
         self.by_source_ref.is_empty()
     }
@@ -147,10 +147,10 @@ impl DatasetImages {
 }
 
 impl DatasetImage {
-    /// Looks at the image of a line, and at the mask where the line names one
+    /// Reads the image of a line, and its mask if the line names one
     ///
     /// # Errors
-    /// When the service would not take the image, or the mask is no mask of it.
+    /// When the service would not accept the image, or the mask cannot be used for it.
     pub fn read(entry: &Entry, image: &[u8], mask: Option<&[u8]>) -> Result<Self, DatasetImageError> {
         let Image { width, height, .. } = Image::inspect_any(image)?;
         let mask = match (&entry.mask, mask) {
@@ -182,10 +182,10 @@ impl DatasetImage {
 }
 
 impl ImageMask {
-    /// Checks what somebody wrote: that the PNG has the pixels that are said of it
+    /// Checks a mask that a person wrote: that the PNG has as many pixels of each colour as the mask says
     ///
     /// # Errors
-    /// When it is no PNG, or has others.
+    /// When it is not a usable PNG or has other numbers of pixels; the error says which.
     pub fn check(&self) -> Result<(), String> {
         let png = &self.png.0;
         if png.len() > MASK_BYTES_MAX {
@@ -210,9 +210,9 @@ impl ImageMask {
 }
 
 impl LabeledImages {
-    /// What the lines say of the images that were read
+    /// The images that were read, with the labels of their lines
     ///
-    /// Of two lines with the same image the first counts, those of the training set before those of the test set.
+    /// Of two lines with the same image the first counts; lines of the training set come before those of the test set.
     pub fn of(training: &Entries, test: Option<&Entries>, images: &DatasetImages) -> Self {
         let entries = training.iter().chain(test.into_iter().flat_map(Entries::iter));
         let labeled = entries.filter_map(|entry| {
@@ -228,14 +228,14 @@ impl LabeledImages {
         self.by_sha256.get(&Sha256(sha256))
     }
 
-    /// Each of them, in the order of their SHA-256
+    /// All images, in the order of their SHA-256
     pub fn sorted(&self) -> Vec<&LabeledImage> {
         let mut all: Vec<_> = self.by_sha256.values().collect();
         all.sort_unstable_by_key(|image| image.sha256);
         all
     }
 
-    /// Whether there is none
+    /// Whether there are no images
     pub fn is_empty(&self) -> bool {
         self.by_sha256.is_empty()
     }
@@ -311,7 +311,7 @@ fn image_bytes(mask: Option<&ImageMask>) -> usize {
     of_mask + IMAGE_BYTES
 }
 
-/// A SHA-256 and what holds it
+/// The estimated bytes of an image's entry, without its mask
 const IMAGE_BYTES: usize = 128;
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! What the bytes of an image say about themselves: format and size, without decoding a pixel.
+//! Reads the format and size of an image from its bytes, without decoding a pixel.
 //!
-//! Both formats are lists of blocks with their lengths in front, so the structure is walked from the signature to the
-//! end marker in a microsecond or two; a file that was cut short or put together wrongly is refused at the block
-//! where it goes wrong. Pixels are not decoded: a file whose structure is whole but whose compressed data is not
-//! passes here. Bytes after the end of the image are left alone, as decoders do.
+//! Both formats are lists of blocks that begin with their lengths, so the structure is walked from the signature to the
+//! end marker in a microsecond or two. A file that was cut short or is malformed is refused at the block where it goes
+//! wrong. Pixels are not decoded: a file with an intact structure but broken compressed data passes here. Bytes after
+//! the end of the image are ignored, as decoders do.
 //!
 //! A PNG is checked for its signature, a first IHDR with a valid combination of depth and colour (and its checksum),
-//! a palette where one is needed, no unknown critical chunks, IDAT chunks in one piece, and IEND. A JPEG is checked
-//! for SOI, well-formed segments, one frame header (baseline, extended or progressive, eight bits), a scan, and EOI.
+//! a palette where one is needed, no unknown critical chunks, consecutive IDAT chunks, and IEND. A JPEG is checked for
+//! SOI, well-formed segments, one frame header (baseline, extended or progressive, eight bits), a scan, and EOI.
 
 mod jpeg;
 mod png;
@@ -15,7 +15,7 @@ mod png;
 /// Format and size of an image
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
-    /// As its first bytes say
+    /// The format that its first bytes show
     pub format: ImageFormat,
     /// In pixels
     pub width: u32,
@@ -23,7 +23,7 @@ pub struct Image {
     pub height: u32,
 }
 
-/// The two formats that the service takes
+/// The two formats that the service accepts
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageFormat {
     /// `image/jpeg`
@@ -41,15 +41,15 @@ pub enum ImageError {
     /// More than [`IMAGE_BYTES_MAX`]
     #[error("The image has {0} bytes. The maximum is {IMAGE_BYTES_MAX} bytes.")]
     TooManyBytes(usize),
-    /// Neither signature
+    /// It has the signature of neither format
     #[error("The image is neither a JPEG nor a PNG image.")]
     UnknownFormat,
     /// One format in the header, the other in the body
     #[error("The image is {found}, but the content type is {declared}.", found = .found.content_type(), declared = .declared.content_type())]
     OtherFormat {
-        /// As the Content-Type says
+        /// The format in the Content-Type
         declared: ImageFormat,
-        /// As the bytes say
+        /// The format of the bytes
         found: ImageFormat,
     },
     /// The structure is broken
@@ -68,18 +68,18 @@ pub enum ImageError {
 }
 
 impl Image {
-    /// Looks at an image that is declared to be of this format
+    /// Reads the format and size of an image that is declared to be of this format
     ///
     /// # Errors
-    /// When the service would not take the image.
+    /// When the service would not accept the image.
     pub fn inspect(bytes: &[u8], declared: ImageFormat) -> Result<Self, ImageError> {
         Self::inspect_as(bytes, Some(declared))
     }
 
-    /// Looks at an image of either format
+    /// Reads the format and size of an image of either format
     ///
     /// # Errors
-    /// When the service would not take the image.
+    /// When the service would not accept the image.
     pub fn inspect_any(bytes: &[u8]) -> Result<Self, ImageError> {
         Self::inspect_as(bytes, None)
     }
@@ -138,7 +138,7 @@ impl ImageFormat {
 
     /// The format that a Content-Type names
     // Guess: only the two media types themselves, in lower case and without parameters. The service's refusal lists
-    // them as if it compared texts, and what is taken here should be taken there.
+    // them as if it compared texts, and whatever is accepted here should be accepted there.
     pub fn from_content_type(text: &str) -> Option<Self> {
         match text {
             "image/jpeg" => Some(Self::Jpeg),
@@ -149,8 +149,8 @@ impl ImageFormat {
 }
 
 /// Developer guide, *Quotas*: an image has at most 8 MB
-// Guess: that these are the 1,048,576-byte ones, like the other limits of the API model (5,242,880 bytes of mask,
-// 10,485,760 of changes), and that the quota of training images is the one of requests.
+// Guess: that these are megabytes of 1,048,576 bytes, like the other limits of the API model (5,242,880 bytes of mask,
+// 10,485,760 bytes of changes), and that the quota for training images also applies to requests.
 pub const IMAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Developer guide, *Quotas*: the smallest side of an image

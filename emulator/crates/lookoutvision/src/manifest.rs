@@ -4,12 +4,12 @@
 //! {"source-ref":"s3://bucket/1.jpg","auto-label":11,"auto-label-metadata":{"class-name":"anomaly","human-annotated":"yes","type":"groundtruth/image-classification"}}
 //! ```
 //!
-//! is an anomaly, whatever the label is called and whatever its number is: real manifests have both numbers for both
-//! classes, and AWS's own tools write it as a text, too. Another class name than `normal` and `anomaly` leaves the image
-//! unlabelled. A line may have attributes of other jobs beside its label, and what the service itself detected
-//! (`…-detected`): they are kept as they are and not read. A segmentation line also names a
-//! mask (`…-ref`, `…-ref-metadata`) with its colours; AWS's own sample has neither a background among them nor a date
-//! that any standard knows, and loads. What does not load is told with its line and the reason.
+//! is an anomaly, whatever the name of the label and whatever its number: real manifests have both numbers for both
+//! classes, and AWS's own tools also write the number as a text. A class name other than `normal` and `anomaly` leaves
+//! the image unlabelled. Beside its label, a line may have attributes of other jobs and results of the service itself
+//! (`…-detected`): they are kept as they are and not read. A segmentation line also names a mask (`…-ref`,
+//! `…-ref-metadata`) with its colours; AWS's own sample has no background among them and a date in no standard format,
+//! and still loads. If a manifest does not load, the error names the line and the reason.
 //!
 //! Sources: Developer Guide, *Defining JSON Lines for image classification* and *… for image segmentation*; the sample
 //! manifests of AWS's getting-started repository.
@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use crate::{api::responses::DatasetImageStats, canned::Color};
 
-/// The images of a dataset, in the order in which they came
+/// The images of a dataset, in the order in which they were added
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Entries {
     lines: Vec<Entry>,
@@ -30,18 +30,18 @@ pub struct Entries {
     bytes: usize,
 }
 
-/// One line
+/// One line of a manifest
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// As it was written
     pub line: Arc<str>,
     /// The image, `s3://…`
     pub source_ref: Arc<str>,
-    /// `None`: unlabelled
+    /// The label; `None` if the image is unlabelled
     pub class: Option<Class>,
-    /// The label's `creation-date`, where there is one that can be read
+    /// The label's `creation-date`, if there is one that can be read
     pub created: Option<Timestamp>,
-    /// Name of the label attribute, `anomaly-label` and the like
+    /// The name of the label attribute, such as `anomaly-label`
     pub label: Option<Box<str>>,
     /// The mask, if there is one
     pub mask: Option<Arc<EntryMask>>,
@@ -71,23 +71,23 @@ pub struct MaskKind {
 pub enum Class {
     /// Without an anomaly
     Normal,
-    /// With one
+    /// With an anomaly
     Anomaly,
 }
 
 /// Why a manifest does not load
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// Bytes that are not UTF-8, in this line
+    /// A line has bytes that are not UTF-8
     #[error("the manifest is not UTF-8 text (line {line})")]
     NotText {
         /// The number of the line
         line: usize,
     },
-    /// No line at all
+    /// There are no lines
     #[error("the manifest has no lines")]
     Empty,
-    /// A line that is no image with a label
+    /// A line does not load
     #[error("line {line}: {reason}")]
     Line {
         /// The number of the line
@@ -95,19 +95,19 @@ pub enum ManifestError {
         /// What is wrong with it
         reason: String,
     },
-    /// More images than a dataset may have
+    /// There are more images than a dataset may have
     #[error("the dataset would have more than {entries_max} images (limits.dataset_entries_max)")]
     TooMany {
-        /// So many a dataset may have
+        /// The most images that a dataset may have
         entries_max: usize,
     },
 }
 
 impl Entries {
-    /// What these lines make of the entries: a new image is added, the line of a known one is replaced as a whole
+    /// The entries with these lines applied: a new image is added, the line of a known image is replaced as a whole
     ///
     /// # Errors
-    /// With the first line that does not load; nothing is changed then.
+    /// With the first line that does not load, or when there would be more than `entries_max` images.
     pub fn with(&self, text: &[u8], entries_max: usize) -> Result<Self, ManifestError> {
         let text = std::str::from_utf8(text).map_err(|error| ManifestError::NotText {
             line: 1 + text
@@ -151,7 +151,7 @@ impl Entries {
     pub fn stored(lines: &str) -> Self {
         let mut entries = Self::default();
         for line in lines.lines() {
-            // What was stored had been parsed.
+            // Lines were parsed before they were stored.
             if let Ok(entry) = Entry::parse(line) {
                 entries.insert(entry);
             }
@@ -192,7 +192,7 @@ impl Entries {
         }
     }
 
-    /// Whether a model trained on them has masks in its answers
+    /// Whether any line has a mask, so that a model trained on them has masks in its answers
     pub fn have_masks(&self) -> bool {
         self.lines.iter().any(|entry| entry.mask.is_some())
     }
@@ -221,7 +221,7 @@ impl Entries {
 
 impl Entry {
     fn parse(line: &str) -> Result<Self, String> {
-        // API model, `DatasetEntry`: what is longer could not be listed.
+        // API model, `DatasetEntry`: a longer line could not be listed.
         let characters = line.chars().count();
         if characters > LINE_CHARACTERS_MAX {
             return Err(format!(
@@ -289,11 +289,11 @@ impl Entry {
         let class = metadata
             .get("class-name")
             .ok_or_else(|| format!("`class-name` of `{name}` is missing"))?;
-        // Guess: the first label by name counts, where chained jobs left several.
+        // Guess: if chained jobs left several labels, the first one by name counts.
         if self.label.is_some() {
             return Ok(());
         }
-        // Guess: what is no text, such as a list of one, is another class.
+        // Guess: a value that is not a text, such as a list, is another class.
         self.class = match class.as_str() {
             Some("normal") => Some(Class::Normal),
             Some("anomaly") => Some(Class::Anomaly),
@@ -359,12 +359,12 @@ enum Kind {
 impl Kind {
     /// Whether metadata is that of a label or of a mask
     ///
-    /// That of the image itself (`source-ref-metadata`), of a job that gave up (`failure-reason`) and of another kind of
-    /// job, as Ground Truth chains them, is neither, whatever else it says.
+    /// Metadata of the image itself (`source-ref-metadata`), of a job that failed (`failure-reason`) and of another
+    /// kind of job, as Ground Truth chains them, is neither, whatever else it says.
     ///
     /// # Errors
-    /// When it says what only a label or a mask has, and not which of them it is.
-    // Guess: that the service does not read what is neither; its own evaluation manifest has such members.
+    /// When the metadata has members that only a label or a mask has, but no `type` that says which of them it is.
+    // Guess: that the service does not read metadata that is neither; its own evaluation manifest has such members.
     fn of(metadata: &Map<String, Value>, name: &str) -> Result<Option<Self>, String> {
         match metadata.get("type").and_then(Value::as_str) {
             Some("groundtruth/image-classification") => Ok(Some(Self::Label)),
@@ -413,7 +413,7 @@ fn bucket(source_ref: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-/// Dates in UTC: with `Z` or an offset, and without either, as Ground Truth writes them
+/// Reads a date with `Z` or an offset, or without either, as Ground Truth writes it, in UTC
 fn parse_date(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().or_else(|| {
         let date = text.parse::<DateTime>().ok()?;
@@ -421,9 +421,10 @@ fn parse_date(text: &str) -> Option<Timestamp> {
     })
 }
 
-/// Ends the attributes that the service's evaluation manifest adds (Developer Guide, *Evaluation manifest*)
+/// The end of the names of attributes that the service's evaluation manifest adds (Developer Guide, *Evaluation
+/// manifest*)
 const DETECTED: &str = "-detected";
-/// The same of masks
+/// The same for masks
 const DETECTED_MASK: &str = "-detected-ref";
 /// API model, `DatasetEntry`
 const LINE_CHARACTERS_MAX: usize = 8192;

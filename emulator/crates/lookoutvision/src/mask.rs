@@ -1,12 +1,12 @@
 //! Masks: which pixel belongs to which anomaly, as a PNG and as a count.
 //!
 //! A mask is an 8-bit RGB PNG of exactly the image's size (the guide's example header and its Python sample, which
-//! blends image and mask, leave nothing else). Every pixel is white or the colour of one anomaly, without
-//! antialiasing, so that colours map back to anomalies; where two overlap the later one is seen. Areas are counted
-//! from the pixels that are seen, and an anomaly of which none is left is not in the answer at all.
+//! blends image and mask, allow nothing else). Every pixel is white or has the colour of one anomaly, without
+//! antialiasing, so that colours map back to anomalies; where two anomalies overlap, the later one is visible. Areas
+//! are counted from the visible pixels, and an anomaly without any visible pixel is not in the answer at all.
 //!
-//! Masks are made of rectangles, so most rows equal the one above them. One row is painted for each band between two
-//! edges, and the encoder gets it as often as the band is high: a 4096 x 4096 mask takes milliseconds, and never more
+//! Masks are made of rectangles, so most rows equal the row above them. One row is painted for each band between two
+//! edges and given to the encoder once for each row of the band. A 4096 x 4096 mask takes milliseconds, and never more
 //! memory than a row and the compressed file.
 
 mod repainted;
@@ -34,8 +34,8 @@ impl Mask {
     /// When the image has no pixels.
     pub fn paint(anomalies: &[Anomaly], width: u32, height: u32) -> Self {
         let mask = Self::encode(anomalies, width, height, png::Compression::Fast);
-        // The fast encoder knows no repetitions but runs of zeros, so a mask in which hundreds of rows differ all along
-        // can come out too large; a real compressor makes short work of it.
+        // The fast encoder compresses only runs of zeros, so a mask with hundreds of rows that differ along their whole
+        // length can become too large. A real compressor makes it small.
         if mask.png.len() <= MASK_BYTES_MAX {
             mask
         } else {
@@ -55,7 +55,7 @@ impl Mask {
             encoder.set_color(png::ColorType::Rgb);
             encoder.set_depth(png::BitDepth::Eight);
             encoder.set_compression(compression);
-            // Each row as its difference from the row above: zeros, nearly always.
+            // Each row is stored as its difference from the row above, which is nearly always zeros.
             encoder.set_filter(png::Filter::Up);
             let mut writer = encoder.write_header().expect(WRITING_TO_MEMORY);
             let mut rows = writer.stream_writer().expect(WRITING_TO_MEMORY);
@@ -85,7 +85,7 @@ impl Mask {
     }
 }
 
-/// Calls `paint` for each band of equal rows from top to bottom, with the owner of each pixel of a row and the height
+/// Calls `paint` for each band of equal rows, from top to bottom, with the owner of each pixel in a row and the height
 /// of the band. Owner 0 is the background, owner `n + 1` is anomaly `n`.
 fn for_each_band(anomalies: &[Anomaly], width: u32, height: u32, mut paint: impl FnMut(&[usize], u32)) {
     let regions: Vec<_> = (1..)
@@ -118,10 +118,10 @@ fn color_of(owner: usize, anomalies: &[Anomaly]) -> Color {
         .map_or(Color::BACKGROUND, |anomaly| anomaly.color)
 }
 
-/// API model, `AnomalyMask`: at most so many bytes
+/// API model, `AnomalyMask`: the most bytes of a mask
 pub const MASK_BYTES_MAX: usize = 5_242_880;
 
-/// The owner of every pixel that no anomaly has
+/// The owner of every pixel that belongs to no anomaly
 const BACKGROUND: usize = 0;
 
 const WRITING_TO_MEMORY: &str = "a mask is an image of known size that is written to memory";

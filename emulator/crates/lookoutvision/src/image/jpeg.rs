@@ -3,18 +3,18 @@
 /// SOI
 pub(super) const START_OF_IMAGE: &[u8] = &[0xff, 0xd8];
 
-/// Width and height, or what is wrong; `bytes` is what follows SOI
+/// Width and height, or what is wrong; `bytes` is everything after SOI
 ///
-/// The walk goes through the segments up to the first scan. From there EOI is looked for from the end of the file,
-/// where it nearly always is: compressed data cannot hold the marker, as each of its 0xFF bytes is followed by a zero
-/// or a restart marker.
-// Guess: that a file without EOI is refused. Some decoders take it with a warning, but nearly always it was cut short,
-// and a test should hear of that.
+/// The walk goes through the segments up to the first scan. After that, EOI is searched for from the end of the file,
+/// where it nearly always is: compressed data cannot hold the marker, because each of its 0xFF bytes is followed by a
+/// zero or belongs to a restart marker.
+// Guess: that a file without EOI is refused. Some decoders accept it with a warning, but nearly always it was cut
+// short, and a test should notice that.
 pub(super) fn read_size(mut bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     let mut size = None;
     loop {
         match next_marker(&mut bytes)? {
-            // TEM has no segment behind it and says nothing.
+            // TEM has no segment and no meaning here.
             0x01 => {}
             0xc0..=0xc2 if size.is_some() => return Err("it has two frame headers"),
             0xc0..=0xc2 => size = Some(read_frame_header(next_segment(&mut bytes)?)?),
@@ -39,7 +39,7 @@ pub(super) fn read_size(mut bytes: &[u8]) -> Result<(u32, u32), &'static str> {
     }
 }
 
-/// Takes a marker off the front; any number of 0xFF bytes may stand before it
+/// Takes a marker off the front; any number of 0xFF bytes may come before it
 fn next_marker(bytes: &mut &[u8]) -> Result<u8, &'static str> {
     let [0xff, rest @ ..] = bytes else {
         return Err(if bytes.is_empty() {
@@ -62,7 +62,7 @@ fn next_segment<'b>(bytes: &mut &'b [u8]) -> Result<&'b [u8], &'static str> {
         .split_at_checked(u16::from_be_bytes(*length).into())
         .ok_or(TRUNCATED)?;
     *bytes = rest;
-    // The length counts itself.
+    // The length includes its own two bytes.
     segment.get(2..).ok_or("a segment is shorter than its own length")
 }
 
@@ -77,7 +77,7 @@ fn read_frame_header(segment: &[u8]) -> Result<(u32, u32), &'static str> {
         return Err("it does not have eight bits a sample");
     }
     let width = u16::from_be_bytes([*w0, *w1]);
-    // A height of zero means that it follows the first scan (DNL), which decoders do not take either.
+    // A height of zero means that the height follows the first scan (DNL), which decoders do not accept either.
     let height = u16::from_be_bytes([*h0, *h1]);
     if width == 0 || height == 0 {
         return Err("it has no pixels");

@@ -3,7 +3,7 @@
 /// The eight bytes at the start
 pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Width and height, or what is wrong; `chunks` is what follows the signature
+/// Width and height, or what is wrong; `chunks` is everything after the signature
 pub(super) fn read_size(mut chunks: &[u8]) -> Result<(u32, u32), &'static str> {
     let header = next_chunk(&mut chunks)?;
     if header.name != *b"IHDR" {
@@ -35,14 +35,14 @@ pub(super) fn read_size(mut chunks: &[u8]) -> Result<(u32, u32), &'static str> {
                 }
                 has_palette = true;
             }
-            // A small letter in front means that a decoder may leave the chunk out.
+            // A lower-case first letter means that a decoder may ignore the chunk.
             name if name[0].is_ascii_lowercase() => {}
             _ => return Err("it has an unknown critical chunk"),
         }
     }
 }
 
-/// Where the walk is with respect to the IDAT chunks
+/// Where the walk is relative to the IDAT chunks
 #[derive(Clone, Copy, PartialEq)]
 enum Data {
     Ahead,
@@ -53,7 +53,7 @@ enum Data {
 struct Chunk<'b> {
     name: [u8; 4],
     data: &'b [u8],
-    /// Name and data
+    /// Name and data, which the checksum covers
     checked: &'b [u8],
     checksum: u32,
 }

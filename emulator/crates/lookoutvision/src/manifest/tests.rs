@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 const CLASSIFICATION: &str = r#"{"source-ref":"s3://BUCKET/PATH","anomaly-label":1,"anomaly-label-metadata":{"confidence":1,"job-name":"labeling-job/auto-label","class-name":"anomaly","human-annotated":"yes","creation-date":"2020-11-10T03:37:09.600","type":"groundtruth/image-classification"}}"#;
-/// After AWS's getting-started manifest: no background, no confidence, a date of JavaScript's
+/// Modelled on AWS's getting-started manifest: no background, no confidence, a date in JavaScript's format
 const SEGMENTATION: &str = r##"{"source-ref":"s3://BUCKET/a.jpg","anomaly-label-metadata":{"class-name":"anomaly","creation-date":"Mon Aug 22 2022 13:52:52 GMT-0700 (Pacific Daylight Time)","human-annotated":"yes","type":"groundtruth/image-classification"},"anomaly-label":1,"anomaly-mask-ref-metadata":{"internal-color-map":{"0":{"class-name":"cracked","hex-color":"#23A436"}},"type":"groundtruth/semantic-segmentation","human-annotated":"yes","creation-date":"Mon Aug 22 2022 13:52:52 GMT-0700 (Pacific Daylight Time)"},"anomaly-mask-ref":"s3://BUCKET/a.png"}"##;
 
 fn load(text: &str) -> Result<Entries, ManifestError> {
@@ -70,7 +70,7 @@ fn manifests_that_awss_own_tools_write_load() {
     };
     let evaluation = r#","source-ref-metadata":{"creation-date":"2022-03-01T10:00:00.000000"},"anomaly-label-detected":0,"anomaly-label-detected-metadata":{"class-name":"normal","confidence":0.9,"type":"groundtruth/image-classification","job-name":"training-job/x","human-annotated":"no","creation-date":"2022-03-01T10:00:00.000000"}"#;
     let chained = r#","boxes":{"annotations":[]},"boxes-metadata":{"type":"groundtruth/object-detection","human-annotated":"yes"},"late-metadata":{"retry-count":1,"failure-reason":"ClientError"}"#;
-    // Metadata of somebody else: without its attribute, and with a type that no job writes.
+    // Metadata from elsewhere: without its attribute, and with a type that no job writes.
     let foreign = r#","boxes-metadata":{"type":"groundtruth/object-detection"},"n":1,"n-metadata":{"type":5},"o":1,"o-metadata":{"class-name":"x","type":"other"}"#;
     let another = r#","label-b":0,"label-b-metadata":{"class-name":"normal","type":"groundtruth/image-classification","human-annotated":"yes"}"#;
     for (line, class) in [

@@ -1,41 +1,43 @@
-//! A mask that somebody else has painted, as an answer has it: the colours that the manifest names, and white elsewhere.
+//! Turns a mask from a dataset into one for answers: the colours that the manifest names, and white elsewhere.
 
 use std::{collections::HashMap, io::Cursor};
 
 use super::{BACKGROUND, MASK_BYTES_MAX, Mask, WRITING_TO_MEMORY};
 use crate::canned::Color;
 
-/// Why a file is no mask of an image
+/// Why a file cannot be the mask of an image
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PaintedMaskError {
-    /// Another format, or a broken file
+    /// It has another format or is broken
     #[error("the mask is not a PNG: {0}")]
     NotAPng(String),
-    /// Of another size than the image
+    /// Its size is not that of the image
     #[error("the mask is {found_width} x {found_height} pixels, and the image {width} x {height}")]
     OtherSize {
-        /// Of the mask, in pixels
+        /// Width of the mask, in pixels
         found_width: u32,
-        /// Of the mask, in pixels
+        /// Height of the mask, in pixels
         found_height: u32,
-        /// Of the image, in pixels
+        /// Width of the image, in pixels
         width: u32,
-        /// Of the image, in pixels
+        /// Height of the image, in pixels
         height: u32,
     },
-    /// Nobody could tell the anomaly from the background
+    /// An anomaly has the colour of the background
     #[error("a kind of anomaly has the colour {background}, which is the background's in answers", background = Color::BACKGROUND)]
     BackgroundColor,
-    /// More than an answer can have
+    /// The repainted mask has more bytes than an answer may have
     #[error("the mask has {0} bytes as an answer has it, more than {MASK_BYTES_MAX}")]
     TooManyBytes(usize),
 }
 
 impl Mask {
-    /// Takes over a mask: what has none of these colours becomes the background; of two of one colour the first has it
+    /// Repaints a mask: pixels with none of these colours become background; if a colour occurs twice, the first one
+    /// counts
     ///
     /// # Errors
-    /// When it is no PNG of this size, or has no room in an answer.
+    /// When it is not a PNG of this size, when one of the colours is the background's, or when the mask is too large
+    /// for an answer.
     pub fn repaint(
         painted: &[u8],
         colors: &[Color],
@@ -92,7 +94,7 @@ impl Mask {
     }
 }
 
-/// The colour of a pixel of 8-bit samples; `None`: nothing is seen of it
+/// The colour of a pixel of 8-bit samples; `None` if it is fully transparent
 fn seen(pixel: &[u8]) -> Option<[u8; 3]> {
     match *pixel {
         [_, 0] | [_, _, _, 0] => None,
@@ -112,7 +114,7 @@ fn encode(rgb: &[u8], width: u32, height: u32) -> Vec<u8> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
-    // Each row as its difference from the row above: zeros, nearly always.
+    // Each row is stored as its difference from the row above, which is nearly always zeros.
     encoder.set_filter(png::Filter::Up);
     let mut writer = encoder.write_header().expect(WRITING_TO_MEMORY);
     writer.write_image_data(rgb).expect(WRITING_TO_MEMORY);

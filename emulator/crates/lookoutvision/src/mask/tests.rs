@@ -10,7 +10,7 @@ const WHITE: [u8; 3] = [0xff; 3];
 const GREEN: [u8; 3] = [0x23, 0xa4, 0x36];
 const BLUE: [u8; 3] = [0x4d, 0xd8, 0xff];
 
-/// Paints, decodes and counts again
+/// Paints a mask, decodes it and counts its pixels again
 #[track_caller]
 fn paint(anomalies: &[Anomaly], width: u32, height: u32) -> (Mask, Vec<[u8; 3]>) {
     let mask = Mask::paint(anomalies, width, height);
@@ -93,7 +93,7 @@ fn the_largest_mask_is_small() {
 
 #[test]
 fn the_most_regions_in_the_worst_order_stay_within_the_model_s_size() {
-    // Full-width stripes: each edge is a row that differs from the one above all along.
+    // Full-width stripes: each edge is a row that differs from the row above along its whole length.
     let across = stripes(REGIONS_MAX, |from, length| Rectangle::new(0.0, from, 1.0, length));
     let anomalies = [Anomaly {
         name: "a".parse().unwrap(),
@@ -134,7 +134,7 @@ fn a_grid_of_the_most_regions_stays_within_the_model_s_size() {
     assert!(mask.png.len() <= MASK_BYTES_MAX, "{} bytes", mask.png.len());
 }
 
-/// So many rectangles side by side, with gaps
+/// `count` rectangles side by side, with gaps
 fn stripes(
     count: usize,
     rectangle: impl Fn(f64, f64) -> Result<Rectangle, SegmentationError>,
