@@ -1,12 +1,12 @@
-//! The constraints that the API model puts on members of requests, in the words of the framework behind it.
+//! The constraints that the API model puts on members of requests, with the messages of the framework behind it.
 //!
 //! A project called `my project` is answered with
 //! `1 validation error detected: Value 'my project' at 'projectName' failed to satisfy constraint: Member must satisfy
-//! regular expression pattern: [a-zA-Z0-9][a-zA-Z0-9_\-]*`. All members of a request are looked at before it is
+//! regular expression pattern: [a-zA-Z0-9][a-zA-Z0-9_\-]*`. All members of a request are checked before it is
 //! refused, so one answer names every mistake.
 //!
-//! The patterns of the model are texts for that sentence only; what they mean is written out beside them, and a test
-//! compares the two.
+//! The patterns of the model are used as texts for that message only. Beside each is a function that matches the same
+//! values, and a test compares the two.
 
 use std::fmt;
 
@@ -22,18 +22,18 @@ pub use self::shapes::{is_reserved_tag_key, is_tag_text};
 pub struct StringShape {
     /// Its name in the API model
     pub name: &'static str,
-    /// Fewest characters; 0 where the model says nothing
+    /// The fewest characters; 0 where the model has no limit
     pub characters_min: usize,
-    /// Most characters; `usize::MAX` where the model says nothing
+    /// The most characters; `usize::MAX` where the model has no limit
     pub characters_max: usize,
-    /// The pattern as the model has it, and what it means, unless every text will do
+    /// The pattern, unless the model allows every text
     pub pattern: Option<Pattern>,
 }
 
 /// A pattern of the API model
 #[derive(Debug, Clone, Copy)]
 pub struct Pattern {
-    /// As the model has it
+    /// The text of the pattern in the API model
     pub text: &'static str,
     /// Whether the whole of a value matches
     pub matches: fn(&str) -> bool,
@@ -47,7 +47,7 @@ pub struct Violations {
     count: usize,
 }
 
-/// How many broken constraints an answer describes; it always says how many there are
+/// How many broken constraints an answer describes; it always says how many there are in all
 // Guess: whether AWS describes them all. A body has room for a million.
 pub const VIOLATIONS_SHOWN_MAX: usize = 20;
 
@@ -85,14 +85,14 @@ impl Violations {
         }
     }
 
-    /// A required member that is not there
+    /// Adds a required member that is absent
     pub fn missing(&mut self, member: &dyn fmt::Display) {
         self.push(format_args!(
             "Value null at '{member}' failed to satisfy constraint: Member must not be null"
         ));
     }
 
-    /// A member that is there and breaks a constraint, which is told after "Member must"
+    /// Adds a member that breaks a constraint; `constraint` is the text after "Member must"
     pub fn broken(
         &mut self,
         member: &dyn fmt::Display,
@@ -118,10 +118,10 @@ impl Violations {
     }
 }
 
-// Guess: the service's own text is not known. This is how other services of the same framework put it, one error or
-// several (a DynamoDB reply: "2 validation errors detected: Value '' at 'tableName' failed to satisfy constraint:
-// Member must have length greater than or equal to 3; Value '' at 'tableName' failed to satisfy constraint: Member
-// must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"). Replies of other services have them in other orders.
+// Guess: the service's own text is not known. This is the text of other services of the same framework, for one error
+// or several (a DynamoDB reply: "2 validation errors detected: Value '' at 'tableName' failed to satisfy constraint:
+// Member must have length greater than or equal to 3; Value '' at 'tableName' failed to satisfy constraint: Member must
+// satisfy regular expression pattern: [a-zA-Z0-9_.-]+"). Replies of other services have them in other orders.
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.count == 1 { "" } else { "s" };

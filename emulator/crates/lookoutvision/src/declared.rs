@@ -1,5 +1,5 @@
-//! What a configuration says of the service: the account, its projects and their models, how long things take, and what is
-//! the most of each.
+//! What a configuration says about the service: the account, its projects and their models, how long things take, and
+//! the limits.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,20 +7,20 @@ use aws_identifiers::{AccountId, ModelVersion, ProjectName, Region};
 
 use crate::{canned::CannedRule, model::ModelStatus};
 
-/// What a configuration says of the service
+/// What a configuration says about the service
 #[derive(Debug)]
 pub struct Declarations {
     /// The account that everything belongs to
     pub account_id: AccountId,
     /// The declared projects
     pub projects: Vec<DeclaredProject>,
-    /// How long the things that the service does by itself take
+    /// How long the service's own transitions take
     pub timing: Timing,
     /// Whether a training needs as many images as the service documents
     pub minimum_images: MinimumImages,
-    /// The most of each thing
+    /// The limits
     pub limits: Limits,
-    /// What everything random is drawn from
+    /// The seed of everything random
     pub seed: u64,
 }
 
@@ -29,15 +29,15 @@ pub struct Declarations {
 pub struct DeclaredProject {
     /// Its name
     pub name: ProjectName,
-    /// The Region it lies in; `None`: every Region
+    /// The Region it is in; `None` for every Region
     pub region: Option<Region>,
     /// Its models
     pub models: Vec<DeclaredModel>,
     /// Rules for models that have none of their own
     pub detect_anomalies: Vec<CannedRule>,
-    /// Whether it is there before CreateProject makes it
+    /// Whether it exists before CreateProject creates it
     pub exists: bool,
-    /// Whether its trained models answer the images of their datasets with label and mask, where no rule does
+    /// Whether its trained models answer images of their datasets with label and mask, if no rule answers
     pub answers_from_datasets: bool,
     /// The status message of a CreateDataset that ends in CREATE_FAILED
     pub dataset_create_fails: Option<Box<str>>,
@@ -52,20 +52,20 @@ pub struct DeclaredProject {
 pub struct DeclaredModel {
     /// Its version, or its declared name
     pub version: ModelVersion,
-    /// Whether it answers
+    /// Its status; only a HOSTED model answers
     pub status: ModelStatus,
     /// Resource tags, as `aws:ResourceTag/…` sees them
     pub tags: BTreeMap<String, String>,
-    /// First match answers; none: the project's rules, then a normal result
+    /// Its rules, of which the first match answers; if none matches, the project's rules, then a normal result
     pub detect_anomalies: Vec<CannedRule>,
 }
 
 /// Whether a training needs as many images as the service documents
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MinimumImages {
-    /// With fewer it ends in TRAINING_FAILED
+    /// With fewer images it ends in TRAINING_FAILED
     Enforce,
-    /// Any number will do
+    /// Any number of images is enough
     Ignore,
 }
 
@@ -94,10 +94,10 @@ pub struct Timing {
     pub packaging_run: Duration,
 }
 
-/// The most that the service takes of each thing; the names are those of the configuration's `limits`
+/// The limits of the service; the names are those of the configuration's `limits`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Projects that operations have made or changed, in all Regions
+    /// Projects that operations have created or changed, in all Regions
     pub projects_max: usize,
     /// Models of one project
     pub models_max: usize,
@@ -109,9 +109,9 @@ pub struct Limits {
     pub concurrent_trainings_max: usize,
     /// Images of one dataset
     pub dataset_entries_max: usize,
-    /// Bytes of the manifest lines of all datasets together, and of what was read of their images
+    /// Bytes of the manifest lines of all datasets together, and of the data that was read from their images
     pub datasets_bytes_max: usize,
-    /// Client tokens that are remembered, each for 8 hours at most
+    /// Client tokens that are remembered, each for at most 8 hours
     pub client_tokens_max: usize,
     /// Values in the JSON document of one request
     pub body_values_max: usize,

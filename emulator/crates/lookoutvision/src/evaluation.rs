@@ -1,7 +1,7 @@
-//! What a training leaves in its output bucket: the evaluation result and the evaluation manifest.
+//! What a training writes to its output bucket: the evaluation result and the evaluation manifest.
 //!
-//! Keys and members are those of Developer Guide, *Performance metrics*; that the prefix is joined as it is, without a
-//! slash, is what awslabs' Python SDK relies on (`k_fold_EvaluationResult-…` for the prefix `k_fold_`). The numbers are
+//! Keys and members are those of Developer Guide, *Performance metrics*. The prefix is joined as it is, without a
+//! slash: awslabs' Python SDK relies on that (`k_fold_EvaluationResult-…` for the prefix `k_fold_`). The numbers are
 //! those of a model that made no mistake.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -19,7 +19,7 @@ use crate::{
     store::ChangeNumber,
 };
 
-/// What a model without mistakes has
+/// The performance of a model that makes no mistakes
 pub const PERFORMANCE: ModelPerformance = ModelPerformance {
     f1_score: 1.0,
     recall: 1.0,
@@ -41,20 +41,20 @@ pub struct Evaluation {
     pub end: Timestamp,
     /// The training set
     pub training: Arc<Entries>,
-    /// `None`: the service splits the training set itself
+    /// The test set; `None` if the service splits the training set itself
     pub test: Option<Arc<Entries>>,
-    /// What was read of their images so far; `None`: the model is to answer by rules alone
+    /// Their images that were read so far; `None` if the model answers by rules alone
     pub images: Option<Arc<DatasetImages>>,
-    /// Where CreateModel wants the results
+    /// Where CreateModel asked for the results to be written
     pub output: S3Location,
 }
 
-/// Where the evaluation result lies
+/// The object of the evaluation result
 pub fn result_object(location: &S3Location, project_name: &str, version: &str) -> OutputS3Object {
     object(location, "EvaluationResult", project_name, version)
 }
 
-/// Where the evaluation manifest lies
+/// The object of the evaluation manifest
 pub fn manifest_object(location: &S3Location, project_name: &str, version: &str) -> OutputS3Object {
     object(location, "EvaluationManifest", project_name, version)
 }
@@ -88,7 +88,8 @@ impl Evaluation {
         ]
     }
 
-    /// The labelled images that the model was tested with: those of the test dataset, or every fifth of the only one
+    /// The labelled images that the model was tested with: those of the test dataset, or every fifth one if there is
+    /// only one dataset
     // Guess: which images, and how many, a project with one dataset holds back for its test.
     fn tested(&self) -> impl Iterator<Item = &Entry> {
         let (entries, step) = match &self.test {
@@ -139,7 +140,7 @@ impl Evaluation {
         text
     }
 
-    /// The ground truth, and what the model made of the image
+    /// The ground truth and the model's result for the image
     fn manifest_line(&self, entry: &Entry) -> Value {
         let mut line: Map<String, Value> = serde_json::from_slice(entry.line.as_bytes()).unwrap_or_default();
         let is_anomaly = entry.class == Some(Class::Anomaly);
@@ -179,7 +180,7 @@ fn mask_names(entry: &Entry) -> impl Iterator<Item = &str> {
     kinds.map(|kind| &*kind.name)
 }
 
-/// As Ground Truth writes it: UTC, without a zone
+/// A date as Ground Truth writes it: UTC, without a zone
 fn date(moment: Timestamp) -> String {
     let date = TimeZone::UTC.to_datetime(moment);
     format!("{date:.3}")
@@ -253,7 +254,7 @@ mod tests {
             first["l-detected-metadata"]["job-name"],
             "training-job/anomaly-detection"
         );
-        // What the service writes can be a manifest again.
+        // What the service writes can be loaded as a manifest.
         let again = Entries::default().with(manifest.as_bytes(), 100).unwrap();
         assert_eq!((again.stats().labeled, again.stats().normal), (8, 8));
     }

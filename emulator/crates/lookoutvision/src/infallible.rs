@@ -1,4 +1,4 @@
-//! What cannot fail, with the reason in one place.
+//! Operations that cannot fail, with the reasons in one place.
 
 use ring::digest;
 use serde::Serialize;
@@ -9,7 +9,7 @@ pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("structs of texts and finite numbers are JSON")
 }
 
-/// A structure of the API as the text of JSON
+/// A structure of the API as JSON text
 #[expect(clippy::expect_used, reason = "structs of texts and finite numbers are JSON")]
 pub(crate) fn json_text(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("structs of texts and finite numbers are JSON")

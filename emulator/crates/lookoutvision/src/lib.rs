@@ -1,8 +1,8 @@
 //! Amazon Lookout for Vision: its routes, its operations, its answers.
 //!
-//! Everything here is a pure function of what it is given: no socket, no clock, no task. A request comes in as a
-//! method and a raw path ([`routes`]), becomes a [`Route`](routes::Route) that knows its operation and the resource
-//! it is authorised on ([`operation`], [`model`]), and, once it is permitted, is performed:
+//! Everything here depends only on its arguments: no socket, no clock, no task. A request arrives as a method and a raw
+//! path ([`routes`]), becomes a [`Route`](routes::Route) that knows its operation and the resource it is authorised on
+//! ([`operation`], [`model`]), and, once it is permitted, is performed:
 //!
 //! ```text
 //! POST /2020-11-20/projects/myProject/models/latest/detect
@@ -13,7 +13,7 @@
 //!   {"DetectAnomalyResult":{"Source":{"Type":"direct"},"IsAnomalous":false,"Confidence":0.9999964237213135}}
 //! ```
 //!
-//! What goes wrong comes back as an [`error::ServiceError`], data that the shell writes on the wire.
+//! A failure is returned as an [`error::ServiceError`], which the shell writes to the wire.
 
 #![cfg_attr(
     not(test),

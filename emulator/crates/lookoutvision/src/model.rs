@@ -1,8 +1,8 @@
-//! Models: where they stand in their lives, and how a request names one.
+//! Models: their statuses, and how a request names one.
 //!
 //! A request names a model by project and version, and the version may be `latest`. Authorisation needs an ARN, which
-//! has no such word, so the name is resolved first: a [`ModelAddress`] is what the policies see and what is performed,
-//! and its version is resolved by the state (`store::View`).
+//! has no `latest`, so the name is resolved first, by the state (`store::View`). The policies and the operation use the
+//! same resolved [`ModelAddress`].
 
 use std::{fmt, sync::Arc};
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use aws_identifiers::{AccountId, Region};
 
-/// The statuses of the API model, `ModelStatus`; serde reads them by their names there
+/// The statuses of the API model, `ModelStatus`; serde reads them by their names in that model
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ModelStatus {
@@ -22,7 +22,7 @@ pub enum ModelStatus {
     TrainingFailed,
     /// `STARTING_HOSTING`
     StartingHosting,
-    /// `HOSTED`: the only one that answers
+    /// `HOSTED`, the only status in which a model answers
     Hosted,
     /// `HOSTING_FAILED`
     HostingFailed,
@@ -34,9 +34,9 @@ pub enum ModelStatus {
     Deleting,
 }
 
-/// Which model a request is about: its names as requested, the version resolved, and the ARN made of them
+/// Which model a request is about: its names as requested, with the version resolved, and its ARN
 ///
-/// The names are the request's and may be malformed or name nothing; authorisation comes before either is looked at.
+/// The names are the request's. They may be malformed or name nothing: authorisation comes before both checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelAddress {
     region: Region,
@@ -46,7 +46,7 @@ pub struct ModelAddress {
 }
 
 impl ModelAddress {
-    /// A model whose version is resolved already
+    /// A model whose version is already resolved
     pub fn new(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> Self {
         Self {
             region: region.clone(),
@@ -66,7 +66,7 @@ impl ModelAddress {
         &self.project_name
     }
 
-    /// The version, `latest` replaced by the version that it stands for
+    /// The version, with `latest` replaced by the version that it means
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -76,7 +76,7 @@ impl ModelAddress {
         &self.arn
     }
 
-    /// The same, to be shared
+    /// The ARN, to be shared
     pub(crate) fn shared_arn(&self) -> &Arc<str> {
         &self.arn
     }
@@ -85,7 +85,7 @@ impl ModelAddress {
 /// Service Authorization Reference, Lookout for Vision: the ARN of a model
 pub fn model_arn(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> String {
     let (partition, region, account_id) = (partition(region), region.as_str(), account_id.as_str());
-    // Every request makes one; what `format!` would do takes twice as long.
+    // Every request makes one, and `format!` would take twice as long.
     [
         "arn:",
         partition,
@@ -108,7 +108,7 @@ pub fn project_arn(account_id: &AccountId, region: &Region, project_name: &str) 
 }
 
 /// The partition that a Region belongs to
-// The service was only ever in Regions of partition `aws`; the others follow the names AWS gave out.
+// The service was only ever offered in Regions of the partition `aws`; the other partitions follow AWS's Region names.
 pub fn partition(region: &Region) -> &'static str {
     let region = region.as_str();
     if region.starts_with("cn-") {
@@ -121,7 +121,7 @@ pub fn partition(region: &Region) -> &'static str {
 }
 
 impl ModelStatus {
-    /// Every one of them, in the API model's order
+    /// All statuses, in the API model's order
     pub const ALL: [Self; 9] = [
         Self::Training,
         Self::Trained,

@@ -1,4 +1,4 @@
-//! The string shapes of the API model, each with what its pattern means.
+//! The string shapes of the API model, each with a function that matches its pattern.
 
 use super::{Pattern, StringShape};
 
@@ -15,7 +15,7 @@ macro_rules! string_shapes {
                 };
             )+
 
-            /// Every one of them
+            /// All shapes
             #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$constant),+];
         }
@@ -62,13 +62,13 @@ string_shapes! {
     TAG_VALUE: "TagValue", 0, 256, r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$" => is_tag_text;
 }
 
-/// Letters and digits of ASCII and these, as many as there are
+/// Whether the text has only ASCII letters, ASCII digits and the characters in `others`
 fn any_of(text: &str, others: &str) -> bool {
     text.chars()
         .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
-/// The same, and at least one
+/// Like [`any_of`], but with at least one character
 fn some_of(text: &str, others: &str) -> bool {
     !text.is_empty() && any_of(text, others)
 }
@@ -112,8 +112,8 @@ fn is_object_key(text: &str) -> bool {
 
 /// The pattern of the keys and values of tags
 ///
-/// `\p{Z}` is the white space that is no control character. `is_alphabetic` also takes the combining vowel signs of some
-/// scripts, which `\p{L}` alone does not: a text in them is let through rather than refused by mistake.
+/// `\p{Z}` is the white space that is not a control character. `is_alphabetic` also accepts the combining vowel signs
+/// of some scripts, which `\p{L}` alone does not: a text with them is accepted rather than refused by mistake.
 pub fn is_tag_text(text: &str) -> bool {
     text.chars()
         .all(|c| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c))
@@ -132,7 +132,7 @@ fn is_one_line(text: &str) -> bool {
     !text.contains(LINE_TERMINATORS)
 }
 
-// `\S` can stand for a line terminator that `\s` leaves out, but only once.
+// `\S` matches a line terminator that is not in `\s`, but only once.
 fn is_query(text: &str) -> bool {
     let mut terminators = text.chars().filter(|c| LINE_TERMINATORS.contains(c));
     match (terminators.next(), terminators.next()) {

@@ -136,7 +136,7 @@ fn a_dot_matches_no_line_terminator() {
 }
 
 proptest! {
-    // Few different characters, so that values which match and values which nearly match both come up.
+    // Few different characters, so that both values that match and values that nearly match occur.
     #[test]
     fn what_a_pattern_means_here_is_what_it_means(
         value in prop_oneof!["[a01_ -]{0,12}", "[a1.,:/+=*!{}@_ -]{0,6}", "([0-9]{0,7}[.]?){0,4}", "(arn|x)?:?(aws)?:greengrass:?x?:aws:components:[a:]{0,2}", "[1-9]?[0-9]{0,3}", "(train|test|latest|normal|anomaly)[|a]?", "[ -~]{0,4}", "\\PC{0,4}", "[a\n\r\u{85}\u{2028}\u{2029}]{0,2}"],
@@ -144,7 +144,8 @@ proptest! {
         // This regex engine has no Unicode classes.
         let patterns = SHAPES.iter().filter_map(|shape| shape.pattern);
         for pattern in patterns.filter(|pattern| !pattern.text.contains("\\p{")) {
-            // Its dot matches every character but a line feed, Java's none of the line terminators. In a class it is a dot.
+            // Its dot matches every character except a line feed; Java's matches none of the line terminators. In a
+            // class, a dot is just a dot.
             let text = match pattern.text.contains('[') {
                 true => pattern.text.to_owned(),
                 false => pattern.text.replace(".*", "[^\n\r\u{85}\u{2028}\u{2029}]*"),

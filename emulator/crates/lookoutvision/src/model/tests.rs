@@ -12,7 +12,7 @@ fn project_of(versions: &[&str]) -> DeclaredProject {
     )
 }
 
-/// What a version means where these projects are declared
+/// What a version means if these projects are declared
 fn resolved(projects: Vec<DeclaredProject>, in_region: &str, project_name: &str, requested: &str) -> String {
     let mut world = World::of(projects);
     world.region = in_region.parse().unwrap();
@@ -24,7 +24,7 @@ fn latest_is_the_highest_number() {
     let latest = |versions: &[&str]| resolved(vec![project_of(versions)], "us-west-2", "p", "latest");
     assert_eq!(latest(&["9", "10", "2"]), "10");
     assert_eq!(latest(&["1", "myModel", "zzz"]), "1");
-    // Nothing to stand for: no model has this version, so the call will find none.
+    // `latest` has nothing to mean and stays as it is: no model has this version, so the call will find none.
     assert_eq!(latest(&["myModel"]), "latest");
     assert_eq!(latest(&[]), "latest");
 }
@@ -37,7 +37,7 @@ fn every_other_version_is_itself() {
         assert_eq!(resolved("p", version), version);
     }
     assert_eq!(resolved("another", "latest"), "latest");
-    // The name counts with its case.
+    // Project names are case-sensitive.
     assert_eq!(resolved("P", "latest"), "latest");
 }
 
