@@ -1,14 +1,14 @@
 //! What the service remembers: projects with their datasets, models and packaging jobs, for each account and Region.
 //!
 //! The projects that the configuration declares are the initial state of every Region. A [`State`] holds only what
-//! differs from them: a project that an operation has touched, or the fact that it was deleted. So a declared project
-//! costs nothing in a Region that nobody uses, and one that is declared while the emulator runs is there at once.
+//! differs from them: a project that an operation has changed, or the fact that it was deleted. So a declared project
+//! costs nothing in a Region that is not used, and a project that is declared while the emulator runs exists at once.
 //!
 //! A state is never changed, only replaced: an operation that changes something works on a [`Change`], which begins as
-//! a copy that shares everything and becomes the next state when it is whole. Readers never wait.
+//! a copy that shares everything and becomes the next state when it is complete. Readers never wait.
 //!
-//! No task moves a status on. Each thing keeps when its present phase ends, and its status is worked out from that and
-//! the emulator's clock whenever somebody asks; so a test that moves the clock sees the next status at once.
+//! No background task changes a status. Each resource keeps when its current phase ends, and its status is computed
+//! from that and the emulator's clock whenever it is read, so a test that moves the clock sees the next status at once.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,13 +37,13 @@ use self::{
     project::{DatasetType, Project, Started},
 };
 
-/// What differs from the configuration, everywhere
+/// What differs from the configuration, in all accounts and Regions
 #[derive(Debug, Clone, Default)]
 pub struct State {
     regions: HashMap<Region, BTreeMap<AccountId, Arc<Overlay>>>,
 }
 
-/// What differs from the configuration in one Region of one account; `None`: the declared project was deleted
+/// What differs from the configuration in one Region of one account; `None` means that the declared project was deleted
 pub type Overlay = BTreeMap<Arc<str>, Option<Arc<Project>>>;
 
 /// The projects that a configuration declares, as the state sees them
@@ -53,13 +53,13 @@ pub struct Declared {
     by_name: BTreeMap<Arc<str>, Vec<Declaration>>,
 }
 
-/// A declared project of a name that several Regions may have one of
+/// One declaration of a project; several Regions may each have one of the same name
 #[derive(Debug)]
 struct Declaration {
     region: Option<Region>,
     /// Its place in `Declarations::projects`
     index: usize,
-    /// `None`: it does not exist until somebody creates it
+    /// The project; `None` if it does not exist until CreateProject creates it
     project: Option<Arc<Project>>,
 }
 
@@ -83,18 +83,18 @@ impl Declared {
         }
     }
 
-    /// What the configuration says, word for word
+    /// The declarations of the configuration
     pub fn declarations(&self) -> &Arc<Declarations> {
         &self.declarations
     }
 
-    /// Whether a project of this name would show if the state had none
+    /// Whether a declared project of this name exists unless the state says otherwise
     pub fn has(&self, region: &Region, name: &str) -> bool {
         self.find(region, name)
             .is_some_and(|declared| declared.project.is_some())
     }
 
-    /// The declaration of this name that counts in this Region: the Region's own before that of every Region
+    /// The declaration of this name for this Region: the Region's own, or else the one for every Region
     fn find(&self, region: &Region, name: &str) -> Option<&Declaration> {
         Self::pick(self.by_name.get(name)?, region)
     }
@@ -125,19 +125,19 @@ pub struct View<'s> {
     pub now: Timestamp,
 }
 
-/// What a project and a version of a request name, looked up once
+/// What the project name and version of a request refer to, looked up once
 #[derive(Debug, Clone)]
 pub struct Named {
-    /// Whether the project is there
+    /// Whether the project exists
     pub project_exists: bool,
-    /// The model, unless it is gone by now
+    /// The model, unless it has been deleted
     pub model: Option<Arc<Model>>,
     /// The place of the project's declaration in `Declarations::projects`
     declaration: Option<usize>,
 }
 
 impl Named {
-    /// What the configuration, the one that it was looked up in, says about the project
+    /// What the configuration says about the project; it must be the configuration that this was looked up in
     pub fn declaration<'d>(&self, declared: &'d Declared) -> Option<&'d DeclaredProject> {
         declared.declarations.projects.get(self.declaration?)
     }
@@ -155,7 +155,7 @@ impl State {
     }
 
     fn overlay(&self, account_id: &AccountId, region: &Region) -> Option<&Overlay> {
-        // Most emulators only answer DetectAnomalies and never come to have a state.
+        // Most emulators only answer DetectAnomalies, so their state stays empty.
         if self.regions.is_empty() {
             return None;
         }
@@ -170,7 +170,7 @@ impl State {
         })
     }
 
-    /// Takes a project out of the overlay; what the configuration declares shows again
+    /// Removes a project from the overlay, so that the configuration's declaration applies again
     pub fn forget(&mut self, account_id: &AccountId, region: &Region, name: &str) {
         let Some(accounts) = self.regions.get_mut(region) else {
             return;
@@ -179,7 +179,7 @@ impl State {
             return;
         };
         Arc::make_mut(overlay).remove(name);
-        // Nothing is left of a Region in which nothing is left.
+        // A Region without any difference is removed as well.
         if overlay.is_empty() {
             accounts.remove(account_id);
         }
@@ -188,7 +188,7 @@ impl State {
         }
     }
 
-    /// Puts one project of an overlay
+    /// Sets one project of an overlay
     pub fn insert(
         &mut self,
         account_id: &AccountId,
@@ -201,13 +201,13 @@ impl State {
         Arc::make_mut(overlay).insert(name, project);
     }
 
-    /// Projects in all overlays
+    /// How many projects all overlays have
     pub fn projects(&self) -> usize {
         let overlays = self.regions.values().flat_map(BTreeMap::values);
         overlays.flat_map(|overlay| overlay.values().flatten()).count()
     }
 
-    /// Models of the project in an overlay that has most
+    /// How many models the project with the most models has, among those in overlays
     pub fn models_of_largest_project(&self) -> usize {
         let overlays = self.regions.values().flat_map(BTreeMap::values);
         let projects = overlays.flat_map(|overlay| overlay.values().flatten());
@@ -217,7 +217,7 @@ impl State {
             .unwrap_or_default()
     }
 
-    /// Bytes of all datasets, and of what models have learned of their images
+    /// Bytes of all datasets, and of what models have learned about their images
     pub fn datasets_bytes(&self) -> usize {
         let overlays = self.regions.values().flat_map(BTreeMap::values);
         let projects = overlays.flat_map(|overlay| overlay.values().flatten());
@@ -231,7 +231,7 @@ impl<'s> View<'s> {
         self.declared.declarations.minimum_images
     }
 
-    /// The most of each thing
+    /// The limits
     pub fn limits(&self) -> &'s Limits {
         &self.declared.declarations.limits
     }
@@ -259,13 +259,13 @@ impl<'s> View<'s> {
         }
     }
 
-    /// What the configuration says about a project of this name, whether it is there or not
+    /// What the configuration says about a project of this name, whether it exists or not
     pub fn declaration(&self, name: &str) -> Option<&'s DeclaredProject> {
         let index = self.declared.find(self.region, name)?.index;
         self.declared.declarations.projects.get(index)
     }
 
-    /// The project and the model of these names, as far as they are there
+    /// The project and the model of these names, as far as they exist
     pub fn named(&self, project_name: &str, version: &str) -> Named {
         let declared = self.declared.find(self.region, project_name);
         let project = match self.overlay.and_then(|overlay| overlay.get(project_name)) {
@@ -280,7 +280,7 @@ impl<'s> View<'s> {
         }
     }
 
-    /// The model of this version, unless it is gone by now
+    /// The model of this version, unless it has been deleted
     pub fn model(&self, project_name: &str, version: &str) -> Option<&'s Arc<Model>> {
         let model = self.project(project_name)?.models.get(version)?;
         (!model.is_gone(self.now)).then_some(model)
@@ -305,9 +305,10 @@ impl<'s> View<'s> {
             .collect()
     }
 
-    /// The version that a request means: `latest` is the highest number of the project, everything else is itself
+    /// The version that a request means: `latest` means the highest number of the project, any other version means
+    /// itself
     ///
-    /// `latest` stays what it is when there is nothing that it could stand for; no model has that version.
+    /// `latest` stays as it is if the project has no numbered version; no model has the version `latest`.
     // Guess: the guide does not say whether `latest` is the highest version or the last trained one.
     pub fn resolve_version<'t>(&self, project_name: &str, requested: &'t str) -> &'t str
     where
@@ -327,14 +328,14 @@ impl<'s> View<'s> {
             .map_or(requested, |(_, version)| version)
     }
 
-    /// The version that CreateModel would give out next
+    /// The version that CreateModel would assign next
     // Guess: no source says what CreateModel is authorised on before the version exists.
     pub fn next_version(&self, project_name: &str) -> u64 {
         self.project(project_name)
             .map_or(1, |project| project.next_version)
     }
 
-    /// Trainings under way in this Region; one that takes no time is never under way
+    /// How many trainings are in progress in this Region; a training that takes no time is never in progress
     pub fn trainings(&self) -> usize {
         let projects = self.projects();
         let models = projects.iter().flat_map(|project| project.models.values());
@@ -342,31 +343,31 @@ impl<'s> View<'s> {
     }
 }
 
-/// Tells a change from every other of this process
+/// Distinguishes a change from all others of this process
 ///
-/// What a task for S3 comes to is taken in only by what its own change began. Moments do not tell one from the other:
-/// a clock that stands still gives many things the same.
+/// The outcome of a task for S3 applies only to what its own change began. Timestamps cannot distinguish changes: with
+/// a stopped clock, many have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeNumber(pub u64);
 
-/// The next state in the making: one operation's changes of one Region
+/// The next state, while it is being made: one operation's changes to one Region
 #[derive(Debug)]
 pub struct Change<'s> {
     /// Which change it is
     pub number: ChangeNumber,
-    /// What there was before it
+    /// The state before it
     pub view: View<'s>,
-    /// Every project that is not as it was, with what becomes of it
+    /// Every changed project; `None` for a removed one
     pub projects: Overlay,
     /// How many projects the state of all Regions has
     pub projects_everywhere: usize,
     /// Bytes of all datasets
     datasets_bytes: usize,
-    /// What is left for the shell to do
+    /// What is left for the shell to do, if anything
     pub s3_task: Option<S3Task>,
 }
 
-/// What an operation needs of the outside world; its outcome comes back in a second change, after the answer
+/// Work outside the process that an operation needs; its outcome arrives in a second change, after the answer
 #[derive(Debug, Clone)]
 pub enum S3Task {
     /// Read the manifest of a dataset that is being created
@@ -377,7 +378,7 @@ pub enum S3Task {
         dataset_type: DatasetType,
         /// The change that began the creation
         begun_by: ChangeNumber,
-        /// Where the manifest lies
+        /// Where the manifest is
         manifest: InputS3Object,
         /// Whether its images are read as well
         reads_images: bool,
@@ -387,7 +388,7 @@ pub enum S3Task {
 }
 
 impl S3Task {
-    /// The bucket that it is about
+    /// The bucket that it reads or writes
     pub fn bucket(&self) -> &str {
         match self {
             Self::ReadManifest { manifest, .. } => &manifest.bucket,
@@ -397,7 +398,7 @@ impl S3Task {
 }
 
 impl<'s> Change<'s> {
-    /// A change that has changed nothing yet
+    /// A change in which nothing has changed yet
     pub fn new(state: &State, view: View<'s>, number: ChangeNumber) -> Self {
         Self {
             number,
@@ -409,7 +410,7 @@ impl<'s> Change<'s> {
         }
     }
 
-    /// The project of this name, as it is in the middle of the change
+    /// The project of this name, including what this change has done so far
     pub fn project(&self, name: &str) -> Option<&Arc<Project>> {
         match self.projects.get(name) {
             Some(changed) => changed.as_ref(),
@@ -417,19 +418,19 @@ impl<'s> Change<'s> {
         }
     }
 
-    /// Puts a project in the place of the one of its name
+    /// Adds a project, or replaces the one of the same name
     pub fn put(&mut self, project: Project) {
         let project = project.pruned(self.view.now);
         self.projects
             .insert(project.name.clone(), Some(Arc::new(project)));
     }
 
-    /// Takes a project away
+    /// Removes a project
     pub fn remove(&mut self, name: &str) {
         self.projects.insert(name.into(), None);
     }
 
-    /// Bytes that the datasets may still grow by
+    /// How many bytes the datasets may still grow by
     pub fn bytes_left(&self) -> usize {
         let most = self.view.limits().datasets_bytes_max;
         most.saturating_sub(self.datasets_bytes)

@@ -1,4 +1,4 @@
-//! A dataset: its entries in the order in which their images came, and which phase it is in.
+//! A dataset: its entries, in the order in which their images were added, and its phase.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use crate::{api::responses::DatasetImageStats, dataset_images::DatasetImages, ma
 pub struct Dataset {
     /// When it was created
     pub created: Timestamp,
-    /// What it is doing
+    /// Its phase
     pub phase: Phase,
-    /// What it holds when the phase is over; kept apart in the state file, as lines
+    /// Its entries when the phase is over; stored separately in the state file, as lines
     #[serde(skip)]
     pub entries: Arc<Entries>,
-    /// What it holds until then
+    /// Its entries until then
     #[serde(skip)]
     pub entries_before: Arc<Entries>,
-    /// What was read of its images, where models answer by them
+    /// Its images that were read, if models answer by them
     #[serde(default, skip_serializing_if = "has_no_images")]
     pub images: Arc<DatasetImages>,
 }
 
-/// What a dataset is doing, and what comes of it
+/// A phase of a dataset, and how it ends
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// `CREATE_IN_PROGRESS`, then `CREATE_COMPLETE` or `CREATE_FAILED`
@@ -37,9 +37,9 @@ pub enum Phase {
     RollingBack {
         /// The update that fails
         update: Started,
-        /// The way back to what it held before
+        /// The rollback to its entries before the update
         rollback: Started,
-        /// Why it fails
+        /// Why the update fails
         message: String,
     },
     /// `DELETE_IN_PROGRESS`, then gone
@@ -51,9 +51,9 @@ pub enum Phase {
 pub enum Creation {
     /// The manifest is still being read, for the change that began it
     Unfinished(ChangeNumber),
-    /// With what the manifest says
+    /// With the entries of the manifest
     Succeeds,
-    /// With nothing, for this reason
+    /// With an error, for this reason
     Fails(String),
 }
 
@@ -93,7 +93,7 @@ impl DatasetStatus {
         }
     }
 
-    /// Whether nothing can be done with the dataset at present
+    /// Whether something is in progress, so that the dataset cannot be used or changed
     pub fn is_in_progress(self) -> bool {
         matches!(
             self,
@@ -111,7 +111,7 @@ impl Dataset {
         Self::creating(Started { at: now, until: None }, Creation::Succeeds)
     }
 
-    /// A dataset that is about to be filled
+    /// A dataset whose creation has started
     pub fn creating(started: Started, creation: Creation) -> Self {
         Self {
             created: started.at,
@@ -122,12 +122,12 @@ impl Dataset {
         }
     }
 
-    /// Whether it was deleted and that is over
+    /// Whether its deletion is over
     pub fn is_gone(&self, now: Timestamp) -> bool {
         matches!(self.phase, Phase::Deleting(started) if started.is_over(now))
     }
 
-    /// Its status, and the message beside it
+    /// Its status and status message
     // `The dataset was created successfully.` is the service's (Developer Guide, *Getting started with the SDK*).
     // Guess: the others.
     pub fn status(&self, now: Timestamp) -> (DatasetStatus, &str) {
@@ -157,7 +157,7 @@ impl Dataset {
         }
     }
 
-    /// When what it is doing ends, if the clock ends it
+    /// When its phase ends, if the clock ends it
     pub fn ends_at(&self, now: Timestamp) -> Option<Timestamp> {
         let started = match &self.phase {
             Phase::Creating(started, _) | Phase::Updating(started) | Phase::Deleting(started) => started,
@@ -172,7 +172,7 @@ impl Dataset {
         started.until.filter(|_| !started.is_over(now))
     }
 
-    /// What it holds now
+    /// Its entries now
     pub fn entries(&self, now: Timestamp) -> &Arc<Entries> {
         if self.changes_are_seen(now) {
             &self.entries
@@ -181,7 +181,7 @@ impl Dataset {
         }
     }
 
-    /// When it was changed last
+    /// When it was last changed
     pub fn last_updated(&self, now: Timestamp) -> Timestamp {
         match &self.phase {
             Phase::Creating(started, Creation::Unfinished(_)) => started.at,
@@ -202,12 +202,12 @@ impl Dataset {
         }
     }
 
-    /// How many entries there are, and of which kind
+    /// How many entries there are of each kind
     pub fn image_stats(&self, now: Timestamp) -> DatasetImageStats {
         self.entries(now).stats()
     }
 
-    /// Bytes of what it holds
+    /// Bytes of its entries, before and after a change in progress, and of its images
     pub fn bytes(&self) -> usize {
         let before = if Arc::ptr_eq(&self.entries, &self.entries_before) {
             0

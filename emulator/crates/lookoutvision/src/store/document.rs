@@ -1,8 +1,8 @@
-//! What the service remembers, as a document that people read, keep and write: [`Documents::of`] a state, and back by
-//! [`Documents::into_state`].
+//! The state as a document that people read, keep and write: [`Documents::of`] makes it from a state, and
+//! [`Documents::into_state`] turns it back into one.
 //!
-//! A state is what differs from the configuration, and so is its document: a project that no operation has touched is not
-//! in it. Every member is named, and what is not known is refused by its JSON Pointer.
+//! A state is what differs from the configuration, and so is its document: a project that no operation has changed is
+//! not in it. Every member has a name, and an unknown member is refused with its JSON Pointer.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -38,21 +38,21 @@ pub struct Documents {
     pub models: Vec<ModelDocument>,
 }
 
-/// A project that an operation has made, changed or deleted
+/// A project that an operation has created, changed or deleted
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectDocument {
-    /// The Region it lies in
+    /// The Region it is in
     pub region: Region,
     /// Its name
     pub name: ProjectName,
-    /// Whether it is a declared project that was deleted; it has nothing else then
+    /// Whether it is a declared project that was deleted; then it has no other members
     #[serde(default, skip_serializing_if = "is_false")]
     pub deleted: bool,
     /// When it was created
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
-    /// The version of its next model; absent: the one after the highest
+    /// The version of its next model; if absent, the one after the highest
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_version: Option<u64>,
     /// Its model packaging jobs
@@ -68,16 +68,16 @@ pub struct PackagingJobDocument {
     pub name: String,
     /// The model that it packages
     pub model_version: ModelVersion,
-    /// What StartModelPackagingJob said of it
+    /// The description from StartModelPackagingJob
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `Configuration` of StartModelPackagingJob
     pub configuration: Value,
     /// The version of the component
     pub component_version: String,
-    /// `CREATED`
+    /// The phase `CREATED`
     pub waiting: Started,
-    /// `RUNNING`
+    /// The phase `RUNNING`
     pub running: Started,
 }
 
@@ -94,15 +94,15 @@ pub struct DatasetDocument {
     pub dataset_type: DatasetType,
     /// When it was created
     pub created: Timestamp,
-    /// What it is doing
+    /// Its phase
     pub phase: DatasetPhase,
-    /// The lines that it holds when the phase is over
+    /// Its lines when the phase is over
     #[serde(default)]
     pub entries: Vec<String>,
-    /// The lines that it holds until then
+    /// Its lines until then
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries_before: Vec<String>,
-    /// What was read of its images, by `source-ref`, where models answer by them
+    /// Its images that were read, by `source-ref`, if models answer by them
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<Arc<str>, DatasetImage>,
 }
@@ -119,7 +119,7 @@ pub struct ModelDocument {
     pub version: ModelVersion,
     /// When it was created
     pub created: Timestamp,
-    /// What CreateModel said of it
+    /// The description from CreateModel
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `OutputConfig` of CreateModel; absent for a declared model
@@ -131,14 +131,14 @@ pub struct ModelDocument {
     /// Resource tags
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// What it answers
+    /// The kind of its answers
     pub kind: KindDocument,
-    /// What it is doing
+    /// Its phase
     pub phase: ModelPhase,
-    /// When the evaluation was done
+    /// When it was evaluated
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluated: Option<Timestamp>,
-    /// What StartModel asked for last
+    /// What the last StartModel asked for
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_units: Option<InferenceUnits>,
     /// What it answers for the images of its datasets
@@ -146,7 +146,7 @@ pub struct ModelDocument {
     pub learned: Vec<LabeledImage>,
 }
 
-/// What a model answers
+/// The kind of a model's answers
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KindDocument {
@@ -158,17 +158,17 @@ pub enum KindDocument {
     Segmentation,
 }
 
-/// The first moment that the emulator's clock can be set to: the year 1 is the first of those that a date in an answer can
-/// have (RFC 3339, section 5.6: a year has four digits)
+/// The first moment that the emulator's clock can be set to: the year 1 is the first that a date in an answer can have
+/// (RFC 3339, section 5.6: a year has four digits)
 pub const FIRST_DATE: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
-/// A document that is no state, or no state that there is room for
+/// Why a document is not a state, or is a state that exceeds a limit
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Misfit {
     /// JSON Pointer of the mistake
     pub path: String,
-    /// What is wrong, and what to do
+    /// What is wrong, and what to do about it
     pub message: String,
 }
 
@@ -181,10 +181,10 @@ impl Misfit {
         }
     }
 
-    /// Refuses a date that no clock of the emulator can have shown
+    /// Refuses a date that the emulator's clock can never have shown
     ///
     /// # Errors
-    /// When it lies before [`FIRST_DATE`].
+    /// When it is before [`FIRST_DATE`].
     pub fn check_date(path: impl Into<String>, date: Timestamp) -> Result<(), Self> {
         if date >= FIRST_DATE {
             return Ok(());
@@ -198,7 +198,7 @@ impl Misfit {
 }
 
 impl Documents {
-    /// What a state remembers of an account
+    /// The documents of one account in a state
     pub fn of(state: &State, account_id: &AccountId) -> Self {
         write::documents(state, account_id)
     }

@@ -1,10 +1,10 @@
-//! Client tokens: a request that is sent again is answered again and not done again.
+//! Client tokens: a request that is sent again is answered again but not performed again.
 //!
-//! API reference, `ClientToken` of ten operations: with the same token and the same parameters a call within 8 hours is
-//! done once, with other parameters it is an error, and another token is another call. Tokens are kept by operation,
-//! because AWS's own samples use one token for StartModel and StopModel.
-// Guess: that a repeat is answered as the first call was; and so StartModel, StopModel and StartModel again with one
-// token within 8 hours leave the model stopped.
+//! API reference, `ClientToken` of ten operations: within 8 hours, calls with the same token and the same parameters
+//! are performed once, a call with the same token and other parameters is an error, and another token is another call.
+//! Tokens are kept by operation, because AWS's own samples use one token for StartModel and StopModel.
+// Guess: that a repeat is answered as the first call was; so StartModel, StopModel and StartModel again, all with one
+// token within 8 hours, leave the model stopped.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,14 +14,14 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What a token stands for: account, Region, operation and the token itself
+/// A token with its scope: account, Region, operation and the token itself
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenKey(pub Arc<str>);
 
-/// The call that a token was used for first
+/// The first call with a token
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstCall {
-    /// SHA-256 of everything that was asked for
+    /// SHA-256 of its parameters
     pub fingerprint: [u8; 32],
     /// The body of its answer
     pub answer: String,
@@ -29,7 +29,7 @@ pub struct FirstCall {
     pub at: Timestamp,
 }
 
-/// The tokens that were used within 8 hours, or the last of them
+/// The tokens that were used within 8 hours, or the latest of them if there are too many
 #[derive(Debug, Default)]
 pub struct Tokens {
     calls: BTreeMap<TokenKey, FirstCall>,
@@ -49,7 +49,7 @@ impl Tokens {
         self.calls.get(key).filter(|call| call.is_remembered(now))
     }
 
-    /// Every token with its first call, in the order in which they were used
+    /// Every token with its first call, in the order of those calls
     pub fn iter(&self) -> impl Iterator<Item = (&TokenKey, &FirstCall)> {
         let calls = &self.calls;
         self.in_order
@@ -57,7 +57,7 @@ impl Tokens {
             .filter_map(|key| Some((key, calls.get(key)?)))
     }
 
-    /// Takes down a call; answers the tokens that had to go for it
+    /// Remembers a call; returns the tokens that are forgotten at the same time
     pub fn remember(&mut self, key: TokenKey, call: FirstCall, tokens_max: usize) -> Vec<TokenKey> {
         let now = call.at;
         if self.calls.insert(key.clone(), call).is_some() {
@@ -122,7 +122,7 @@ mod tests {
                     .is_empty()
             );
         }
-        // Used anew, a is the younger one.
+        // Remembered again, `a` is now the younger one.
         tokens.remember(key("a"), call("2026-01-01T00:00:01Z"), 2);
         let gone = tokens.remember(key("c"), call("2026-01-01T00:00:02Z"), 2);
         assert_eq!(gone, [key("b")]);

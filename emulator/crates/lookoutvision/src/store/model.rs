@@ -1,4 +1,4 @@
-//! A model: where it comes from and which phase of its life it is in.
+//! A model: where it comes from, and its phase.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,33 +13,33 @@ use crate::{
 /// A model
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
-    /// A number; declared models may have a name
+    /// Its version: a number, or a name for a declared model
     pub version: Arc<str>,
     /// When it was created
     pub created: Timestamp,
-    /// What CreateModel said of it
+    /// The description from CreateModel
     pub description: Option<String>,
-    /// `None` for a declared model, which was never trained anywhere
+    /// `OutputConfig` of CreateModel; `None` for a declared model, which was never trained
     pub output_config: Option<OutputConfig>,
     /// The key that CreateModel named
     pub kms_key_id: Option<String>,
     /// Resource tags, as `aws:ResourceTag/…` sees them; shared, because every call that is authorised on the model
-    /// looks at them
+    /// reads them
     pub tags: Arc<BTreeMap<String, String>>,
-    /// What it answers
+    /// The kind of its answers
     pub kind: ModelKind,
-    /// What it is doing
+    /// Its phase
     pub phase: Phase,
-    /// When the evaluation was done; there once the training has succeeded
+    /// When it was evaluated; set once the training has succeeded
     pub evaluated: Option<Timestamp>,
-    /// What StartModel asked for last
+    /// What the last StartModel asked for
     pub units: Option<InferenceUnits>,
-    /// What it answers for the images of its datasets; kept apart in the state file, because of its size
+    /// What it answers for the images of its datasets; stored separately in the state file, because of its size
     #[serde(skip)]
     pub learned: Arc<LabeledImages>,
 }
 
-/// What a model answers
+/// The kind of a model's answers
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelKind {
     /// Whatever its rules say
@@ -60,7 +60,7 @@ pub struct InferenceUnits {
     pub max: Option<i64>,
 }
 
-/// What a model is doing, and what comes of it
+/// A phase of a model, and how it ends
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// `TRAINING`, then `TRAINED` or `TRAINING_FAILED`
@@ -79,7 +79,7 @@ pub enum Phase {
     Stopping(Started),
     /// `DELETING`, then gone
     Deleting(Started),
-    /// `SYSTEM_UPDATING`: of declared models only
+    /// `SYSTEM_UPDATING`, for declared models only
     SystemUpdating,
 }
 
@@ -88,13 +88,13 @@ pub enum Phase {
 pub enum Training {
     /// The evaluation is still being written, for the change that began it
     Unfinished(ChangeNumber),
-    /// With a model
+    /// With a trained model
     Succeeds,
-    /// Without one, for this reason
+    /// With an error, for this reason
     Fails(String),
 }
 
-/// More digits are a name, and no number
+/// A version with more digits is a name and not a number
 const VERSION_DIGITS_MAX: usize = 10;
 /// The highest number that a version can have
 pub(crate) const VERSION_NUMBER_MAX: u64 = 9_999_999_999;
@@ -102,7 +102,7 @@ pub(crate) const VERSION_NUMBER_MAX: u64 = 9_999_999_999;
 impl Model {
     /// A model as the configuration declares it
     pub fn declared(declared: &DeclaredModel, started: Timestamp) -> Self {
-        // It has been like this for ever; no phase of it ends by itself.
+        // A declared status is permanent: none of these phases ends by itself.
         let for_ever = Started {
             at: started,
             until: Some(Timestamp::MAX),
@@ -147,17 +147,17 @@ impl Model {
         number.filter(|_| is_number && digits.iter().all(u8::is_ascii_digit))
     }
 
-    /// Whether it was deleted and that is over
+    /// Whether its deletion is over
     pub fn is_gone(&self, now: Timestamp) -> bool {
         matches!(self.phase, Phase::Deleting(started) if started.is_over(now))
     }
 
-    /// Whether it is being trained and that takes a while
+    /// Whether it is being trained and the training is not over
     pub fn is_in_training(&self, now: Timestamp) -> bool {
         matches!(self.phase, Phase::Training(started, _) if !started.is_over(now))
     }
 
-    /// Its status, and the message beside it
+    /// Its status and status message
     // The first two and that of HOSTED are the service's (Developer Guide, *Getting started with the SDK*, and an output
     // saved in youngmki/amazon-lookout-for-vision). Guess: the others.
     pub fn status(&self, now: Timestamp) -> (ModelStatus, &str) {
@@ -185,7 +185,7 @@ impl Model {
         }
     }
 
-    /// When what it is doing ends, if the clock ends it
+    /// When its phase ends, if the clock ends it
     pub fn ends_at(&self, now: Timestamp) -> Option<Timestamp> {
         match &self.phase {
             Phase::Training(started, _)
@@ -200,7 +200,7 @@ impl Model {
         }
     }
 
-    /// When the evaluation was done, once the status says that the training has succeeded
+    /// When it was evaluated, once its status shows that the training has succeeded
     pub fn evaluated(&self, now: Timestamp) -> Option<Timestamp> {
         let evaluated = match &self.phase {
             Phase::Training(started, _) => Some(started.end().max(after(self.created))),
@@ -211,7 +211,7 @@ impl Model {
     }
 }
 
-// Sample programs subtract the one from the other and expect a training to take some time.
+// Sample programs subtract the creation from the evaluation and expect a training to take some time.
 fn after(created: Timestamp) -> Timestamp {
     created
         .checked_add(SignedDuration::from_millis(1))

@@ -13,19 +13,19 @@ pub struct PackagingJob {
     pub name: String,
     /// The model that it packages
     pub model_version: String,
-    /// What StartModelPackagingJob said of it
+    /// The description from StartModelPackagingJob
     pub description: Option<String>,
-    /// What the component is to be
+    /// The configuration of the component
     pub configuration: ModelPackagingConfiguration,
-    /// The version asked for, or that of the model
+    /// The version of the component: the requested one, or that of the model
     pub component_version: String,
-    /// `CREATED`
+    /// The phase `CREATED`
     pub waiting: Started,
-    /// `RUNNING`
+    /// The phase `RUNNING`
     pub running: Started,
 }
 
-/// API model, `ModelPackagingJobStatus`; none of ours fails
+/// API model, `ModelPackagingJobStatus`, without `FAILED`: no job fails here
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackagingStatus {
     /// `CREATED`
@@ -37,7 +37,7 @@ pub enum PackagingStatus {
 }
 
 impl PackagingJob {
-    /// Its status, and the message beside it
+    /// Its status and status message
     // Guess: the messages.
     pub fn status(&self, now: Timestamp) -> (PackagingStatus, &'static str) {
         if !self.waiting.is_over(now) {
@@ -55,7 +55,7 @@ impl PackagingJob {
         }
     }
 
-    /// When its status changed last
+    /// When its status last changed
     pub fn last_updated(&self, now: Timestamp) -> Timestamp {
         match self.status(now).0 {
             PackagingStatus::Created => self.waiting.at,

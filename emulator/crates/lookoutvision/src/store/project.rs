@@ -15,15 +15,15 @@ pub struct Project {
     pub name: Arc<str>,
     /// When it was created
     pub created: Timestamp,
-    /// Kept apart from the project in the state file, because of its size
+    /// The training set; stored separately in the state file, because of its size
     #[serde(skip)]
     pub train: Option<Arc<Dataset>>,
-    /// The same of the test set
+    /// The test set; stored separately as well
     #[serde(skip)]
     pub test: Option<Arc<Dataset>>,
     /// Its models, by version
     pub models: BTreeMap<Arc<str>, Arc<Model>>,
-    /// Rises with every model and never falls, so that no version comes twice
+    /// The version of the next model; only ever increases, so that no version is used twice
     pub next_version: u64,
     /// Its packaging jobs, by name
     pub packaging_jobs: BTreeMap<Arc<str>, Arc<PackagingJob>>,
@@ -45,7 +45,7 @@ pub enum DatasetType {
 pub struct Started {
     /// When it was begun
     pub at: Timestamp,
-    /// When it ends; `None`: with the answer of the call that began it, whatever becomes of the clock
+    /// When it ends; `None` means with the answer of the call that began it, whatever happens to the clock
     pub until: Option<Timestamp>,
 }
 
@@ -63,7 +63,7 @@ impl Started {
     /// The phase that follows this one
     pub fn then(self, duration: Duration) -> Self {
         let next = Self::new(self.end(), duration);
-        // What follows a phase that is not over is not over either.
+        // A phase that follows one that is not over is not over either.
         Self {
             until: next.until.or(self.until),
             ..next
@@ -82,7 +82,7 @@ impl Started {
 }
 
 impl DatasetType {
-    /// Both of them
+    /// Both types
     pub const ALL: [Self; 2] = [Self::Train, Self::Test];
 
     /// Its name in the API
@@ -93,7 +93,7 @@ impl DatasetType {
         }
     }
 
-    /// The type that a request names, after its constraints were checked
+    /// The type that a request names; its constraints must be checked before
     pub fn of(name: &str) -> Self {
         match name {
             "train" => Self::Train,
@@ -129,7 +129,7 @@ impl Project {
         project
     }
 
-    /// One of the datasets, unless it is gone by now
+    /// One of the datasets, unless it has been deleted
     pub fn dataset(&self, dataset_type: DatasetType, now: Timestamp) -> Option<&Arc<Dataset>> {
         let dataset = match dataset_type {
             DatasetType::Train => &self.train,
@@ -138,14 +138,14 @@ impl Project {
         dataset.as_ref().filter(|dataset| !dataset.is_gone(now))
     }
 
-    /// The datasets that are there, the training set first
+    /// The datasets that exist, the training set first
     pub fn datasets(&self, now: Timestamp) -> impl Iterator<Item = (DatasetType, &Arc<Dataset>)> {
         DatasetType::ALL
             .into_iter()
             .filter_map(move |dataset_type| Some((dataset_type, self.dataset(dataset_type, now)?)))
     }
 
-    /// Puts or takes a dataset
+    /// Sets or removes a dataset
     pub fn set_dataset(&mut self, dataset_type: DatasetType, dataset: Option<Dataset>) {
         let dataset = dataset.map(Arc::new);
         match dataset_type {
@@ -154,7 +154,7 @@ impl Project {
         }
     }
 
-    /// Bytes of its datasets, and of what its models have learned of their images
+    /// Bytes of its datasets, and of what its models have learned about their images
     pub fn datasets_bytes(&self) -> usize {
         let datasets = [&self.train, &self.test].into_iter().flatten();
         let of_datasets: usize = datasets.map(|dataset| dataset.bytes()).sum();
@@ -162,12 +162,12 @@ impl Project {
         of_datasets + of_models
     }
 
-    /// The models that are there
+    /// The models that exist
     pub fn models_at(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Model>> {
         self.models.values().filter(move |model| !model.is_gone(now))
     }
 
-    /// Without what is gone by now
+    /// The project without models and datasets whose deletion is over
     pub(super) fn pruned(mut self, now: Timestamp) -> Self {
         self.models.retain(|_, model| !model.is_gone(now));
         for dataset in [&mut self.train, &mut self.test] {

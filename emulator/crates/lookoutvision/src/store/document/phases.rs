@@ -1,4 +1,4 @@
-//! Phases as a document has them: by name, with their times and what comes of them.
+//! Phases in a document: by name, with their times and outcomes.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::store::{
     project::Started,
 };
 
-/// What a dataset is doing
+/// A phase of a dataset
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DatasetPhase {
@@ -32,13 +32,13 @@ pub enum DatasetPhase {
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// `UPDATE_IN_PROGRESS`, then the way back
+    /// `UPDATE_IN_PROGRESS`, then the rollback
     RollingBack {
         /// The update that fails
         update: Started,
-        /// The way back to what it held before
+        /// The rollback to its entries before the update
         rollback: Started,
-        /// Why it fails
+        /// Why the update fails
         message: String,
     },
     /// `DELETE_IN_PROGRESS`, then gone
@@ -51,7 +51,7 @@ pub enum DatasetPhase {
     },
 }
 
-/// What a model is doing
+/// A phase of a model
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModelPhase {
@@ -109,20 +109,20 @@ pub enum ModelPhase {
     SystemUpdating,
 }
 
-/// What comes of a phase
+/// The outcome of a phase
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// What was asked for
+    /// It succeeds
     Succeeds,
-    /// Nothing, for this reason
+    /// It fails, for this reason
     Fails(String),
-    /// Something is still being read from or written to S3 for it; where it is read again nobody is at work on it, so it
-    /// fails
+    /// Something is still being read from or written to S3 for it; when the document is read again, no task is working
+    /// on it, so it fails
     Unfinished,
 }
 
-/// Why what was unfinished in a document fails
+/// Why an unfinished phase in a document fails
 pub(super) const CUT_OFF: &str = "The state was taken while the emulator was at work on this.";
 
 impl DatasetPhase {
@@ -164,7 +164,7 @@ impl ModelPhase {
     }
 }
 
-/// The same of a phase by itself
+/// Like `check_dates`, for a phase by itself
 pub(super) fn check_started(path: &str, Started { at, until }: Started) -> Result<(), Misfit> {
     check_dates(path, at, until)
 }
@@ -298,7 +298,7 @@ impl From<ModelPhase> for model::Phase {
 }
 
 impl Outcome {
-    /// Why nothing comes of it
+    /// Why it fails; `None` if it succeeds
     fn reason(self) -> Option<String> {
         match self {
             Self::Succeeds => None,

@@ -1,4 +1,4 @@
-//! From a document to the state that it describes, if there is room for it.
+//! From a document to the state that it describes, if the state is within the limits.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,14 +28,14 @@ use crate::{
     },
 };
 
-/// Projects that are being put together, and where each stands in the document
+/// Projects that are being built, with the path of each in the document
 type Projects = BTreeMap<(Region, ProjectName), (Option<Project>, String)>;
 
 impl Documents {
     /// The state that they describe
     ///
     /// # Errors
-    /// With the first mistake, or the first thing that the configuration has no room for.
+    /// With the first mistake, or the first limit of the configuration that is exceeded.
     pub fn into_state(self, declared: &Declared) -> Result<State, Misfit> {
         let limits = &declared.declarations().limits;
         let mut projects = self.read_projects(limits)?;
@@ -47,7 +47,7 @@ impl Documents {
             let project = project
                 .map(|project| with_next_version(project, &path))
                 .transpose()?;
-            // That a project was deleted is remembered only where its declaration would bring it back.
+            // A deletion is kept only if the declaration would bring the project back.
             if project.is_some() || declared.has(&region, name.as_str()) {
                 state.insert(account_id, &region, name.as_str().into(), project.map(Arc::new));
             }
@@ -102,7 +102,7 @@ fn read_project(document: &ProjectDocument, path: &str, limits: &Limits) -> Resu
     let created = created.ok_or_else(|| Misfit::at(path, "missing field `created`"))?;
     Misfit::check_date(format!("{path}/created"), created)?;
     let mut project = Project::new(name.as_str(), created);
-    // 0 is no version; it stands for the one after the highest until that is known.
+    // 0 is not a version; it means the one after the highest until that is known.
     project.next_version = next_version.unwrap_or(0);
     if next_version.is_some_and(|next| !(1..=VERSION_NUMBER_MAX).contains(&next)) {
         let message = format!("versions are numbered from 1 to {VERSION_NUMBER_MAX}");
@@ -158,7 +158,7 @@ fn read_packaging_job(document: &PackagingJobDocument, path: &str) -> Result<Pac
     })
 }
 
-/// The bytes that they take come back
+/// Returns the bytes that they take
 fn read_datasets(
     documents: Vec<DatasetDocument>,
     projects: &mut Projects,
@@ -209,7 +209,7 @@ fn read_datasets(
     Ok(bytes)
 }
 
-/// `what` is what they were just added for
+/// `what` names what the bytes were just added for
 fn refuse_over_bytes(bytes: usize, limits: &Limits, what: &str, path: &str) -> Result<(), Misfit> {
     let most = limits.datasets_bytes_max;
     if bytes <= most {
@@ -364,7 +364,7 @@ fn read_model(document: ModelDocument, path: &str, limits: &Limits) -> Result<Mo
     })
 }
 
-/// As StartModel takes them
+/// Checks inference units as StartModel does
 fn check_units(units: InferenceUnits, path: &str) -> Result<(), Misfit> {
     let of_start = |member: &str, name: &str, units: i64| {
         strict::refuse_unfit_member::<StartModelRequest>(name, &json!(units))
@@ -394,7 +394,7 @@ fn find<'p>(
     })
 }
 
-/// The number of the next model, which no model has had
+/// Sets the number of the next model, which must be higher than all others
 fn with_next_version(mut project: Project, path: &str) -> Result<Project, Misfit> {
     let highest = project.models.values().filter_map(|model| model.number()).max();
     let highest = highest.unwrap_or(0);

@@ -22,7 +22,7 @@ pub(super) fn documents(state: &State, account_id: &AccountId) -> Documents {
     let mut documents = Documents::default();
     for region in regions {
         for (name, project) in state.overlay(account_id, region).into_iter().flatten() {
-            // A name came with a request or a configuration, both of which had it checked.
+            // A name comes from a request or a configuration, where it was checked.
             let Ok(name) = name.parse::<ProjectName>() else {
                 continue;
             };
@@ -118,12 +118,12 @@ fn model_document(region: &Region, project: &ProjectName, model: &Model) -> Opti
     })
 }
 
-/// As with names of projects
+/// A version as a document has it; like names of projects, it was checked when it came
 fn version(version: &str) -> Option<ModelVersion> {
     version.parse().ok()
 }
 
-/// Structures of texts and numbers are JSON.
+/// A structure as JSON; structures of texts and numbers can always be written as JSON
 fn json(structure: &impl Serialize) -> Value {
     serde_json::to_value(structure).unwrap_or_default()
 }
