@@ -1,5 +1,5 @@
-//! The 22 operations of the API, a row each: name, method, path, status of success, resource, request, and what performs
-//! it. The router, the policies' vocabulary and the dispatch all come of this one table.
+//! The 22 operations of the API, one row each: name, method, path, status of success, resource, request, and the
+//! function that performs it. The router, the policies' vocabulary and the dispatch all use this one table.
 //!
 //! A worked example: `CreateModel` is `POST /2020-11-20/projects/{projectName}/models`, answers 202, and is authorised
 //! on the ARN of a model that does not exist yet; see [`AuthorizedOn::NextModel`].
@@ -26,10 +26,10 @@ use crate::{
     work::{Work, changes, detects, reads},
 };
 
-/// Which resource the policies are asked about (Service Authorization Reference, Lookout for Vision)
+/// Which resource an operation is authorised on (Service Authorization Reference, Lookout for Vision)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorizedOn {
-    /// `*`: datasets and packaging jobs have no ARN, lists have no single resource
+    /// `*`: datasets and packaging jobs have no ARN, and lists have no single resource
     Everything,
     /// The project in the path
     ProjectInPath,
@@ -37,7 +37,7 @@ pub enum AuthorizedOn {
     ProjectInBody,
     /// The model in the path
     ModelInPath,
-    /// The model that is about to be made, of the project in the path
+    /// The model that is about to be created in the project in the path
     NextModel,
     /// The project in the path and the model that the body's `ModelVersion` names
     ModelInBody,
@@ -45,7 +45,7 @@ pub enum AuthorizedOn {
     ArnInPath,
 }
 
-/// What the table says of an operation beside its request and what performs it
+/// What the table says about an operation, apart from its request and the function that performs it
 struct Row {
     name: &'static str,
     method: &'static str,
@@ -89,10 +89,11 @@ macro_rules! operations {
                 }
             }
 
-            /// Reads its request and says what is to be done; the members named in `lenient` may break their constraints
+            /// Reads its request and returns the work to be done; the members named in `lenient` may break their
+            /// constraints
             ///
             /// # Errors
-            /// When the request has not the form of its structure or breaks constraints.
+            /// When the request does not have the form of its structure or breaks constraints.
             pub(crate) fn work(self, parts: Parts<'_>, lenient: &[&str]) -> Result<Work, ServiceError> {
                 match self {
                     $(Self::$name => $kind::<$request, _>(parts, lenient, $perform),)+
@@ -162,7 +163,7 @@ impl Operation {
         self.row().method
     }
 
-    /// Its path with the names of its labels in braces
+    /// Its path, with the names of its labels in braces
     pub fn path_template(self) -> &'static str {
         self.row().path
     }
@@ -172,15 +173,15 @@ impl Operation {
         self.row().success_status
     }
 
-    /// What the policies are asked about
+    /// The resource it is authorised on
     pub fn authorized_on(self) -> AuthorizedOn {
         self.row().authorized_on
     }
 
-    /// Refuses what cannot be a client token of this operation
+    /// Checks whether a text can be a client token of this operation
     ///
     /// # Errors
-    /// With the reason: it has another form, or the operation takes none.
+    /// With the reason, when the token is malformed or the operation takes none.
     pub fn check_client_token(self, token: &str) -> Result<(), String> {
         let structure = self.request();
         if !structure.members.iter().any(|member| member.name == CLIENT_TOKEN) {

@@ -1,14 +1,15 @@
 //! The operations of the control plane: one file for each kind of resource.
 //!
-//! An operation is a pure function. One that reads takes a [`View`] and its request and answers; one that changes
-//! something takes a [`Change`](crate::store::Change), works on it, and answers, and what it changed becomes the state once the shell has made
-//! it lasting. What needs the outside world (a manifest to be read, an evaluation to be written) is left in
-//! [`Change::s3_task`](crate::store::Change::s3_task): the shell runs the task and brings the outcome back in a second change, and until then the
-//! status is the first one of its machine.
+//! An operation is a pure function. An operation that reads takes a [`View`] and its request and answers. An operation
+//! that changes something takes a [`Change`](crate::store::Change), works on it and answers; the change becomes the
+//! state once the shell has persisted it. Work outside the process (reading a manifest, writing an evaluation) is left
+//! in [`Change::s3_task`](crate::store::Change::s3_task): the shell runs the task and reports the outcome in a second
+//! change. Until then the status stays the first one of its sequence.
 //!
 //! AWS answers with the first check that fails. After the signature, the policies, the constraints and the client
-//! token, each operation checks what exists, from the outside in, then the state it is in, then the quota.
-// Guess: that order; it is the usual one.
+//! token, each operation checks whether the resources exist, from the outermost inwards, then their state, then the
+//! quota.
+// Guess: this order; it is the usual one.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub mod tags;
 pub enum Refused {
     /// The service refuses it
     Service(ServiceError),
-    /// What the caller was authorised on is not what would be changed any more: another call came in between
+    /// The change would no longer affect what the caller was authorised on, because another call came in between
     Stale,
 }
 
@@ -38,12 +39,12 @@ impl From<ServiceError> for Refused {
     }
 }
 
-/// A project that has to be there
+/// The project, or an error if it does not exist
 fn project<'p>(found: Option<&'p Arc<Project>>, name: &str) -> Result<&'p Arc<Project>, ServiceError> {
     found.ok_or_else(|| ServiceError::project_not_found(name))
 }
 
-/// What makes a list of this operation what it is, for its tokens
+/// Everything that identifies a list of this operation, for its page tokens
 fn scope(operation: &str, view: &View<'_>, rest: &[&str]) -> String {
     let mut scope = format!("{operation}/{}/{}", view.account_id(), view.region);
     for part in rest {
@@ -53,7 +54,7 @@ fn scope(operation: &str, view: &View<'_>, rest: &[&str]) -> String {
     scope
 }
 
-/// More of something than a named limit allows
+/// The error for more of something than a named limit allows
 fn over_limit(limit: &'static str, most: usize, id: &str, resource_type: ResourceType) -> ServiceError {
     ServiceError::quota(
         limit,

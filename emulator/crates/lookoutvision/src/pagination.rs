@@ -1,8 +1,8 @@
 //! Pages of lists, and the tokens that lead from one to the next.
 //!
-//! Every list has an order, and every item of it a key that sorts the same way. A token names the key of the last item
-//! that was answered, so it stays good when items come and go, and when the emulator is started anew; and it carries a
-//! checksum of the request that it belongs to, so that it leads nowhere in another list or under another filter.
+//! Every list has an order, and every item has a key that sorts the same way. A token names the key of the last item
+//! on its page, so it stays valid when items are added or removed and when the emulator is restarted. It also carries a
+//! checksum of the request that it belongs to, so that it is refused for another list or another filter.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
@@ -11,15 +11,15 @@ use crate::error::ServiceError;
 /// One page
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on it
+    /// The items on it
     pub items: Vec<T>,
-    /// Where the next one begins, if there is one
+    /// The token of the next page, if there is one
     pub next_token: Option<String>,
 }
 
-/// Cuts a page out of a list whose items come in the order of their keys
+/// Takes a page from a list whose items are in the order of their keys
 ///
-/// `scope` is everything that makes the list what it is: operation, Region, project, filters.
+/// `scope` is everything that identifies the list: operation, account, Region, project, filters.
 ///
 /// # Errors
 /// When the token is not one of this list.
@@ -29,7 +29,7 @@ pub fn page<T>(
     max_results: Option<i64>,
     items: impl Iterator<Item = (String, T)>,
 ) -> Result<Page<T>, ServiceError> {
-    // Guess: an empty token, which the API model's pattern takes, is that of the first page; programs that loop send it.
+    // Guess: an empty token, which the API model's pattern allows, means the first page; programs that loop send it.
     let next_token = next_token.filter(|token| !token.is_empty());
     let last = next_token.map(|token| key_of(token, scope)).transpose()?;
     let max_results = max_results
@@ -71,7 +71,8 @@ fn key_of(token: &str, scope: &str) -> Result<String, ServiceError> {
     .ok_or_else(|| ServiceError::validation("The pagination token is not valid for this request."))
 }
 
-// It keeps tokens from being mixed up, not from being forged: whoever forges one sees a page of a list that he may see.
+// The checksum prevents mistakes, not forgery: a forged token only shows a page of a list that its caller may see
+// anyway.
 fn checksum(key: &str, scope: &str) -> u32 {
     crc32fast::hash(format!("{scope}\n{key}").as_bytes())
 }
@@ -82,7 +83,7 @@ pub fn key_by_time(moment: jiff::Timestamp, name: &str) -> String {
     format!("{since_first:024}:{name}")
 }
 
-/// API reference: the default and the most
+/// API reference: the default and the maximum of results on a page
 const RESULTS_MAX: usize = 100;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! A call, read once: which operation, about what, and with which input.
+//! A call, read once: which operation, on which resource, and with which input.
 //!
-//! Authorisation comes before everything else that can be wrong with a call, so a request whose input cannot be read is
-//! a [`Request`] all the same: it says what the policies are asked about, and carries what is wrong for whoever is
-//! allowed to hear it. What is authorised is what is performed, because both are in the one value.
+//! Authorisation comes before all other checks of a call, so a request whose input cannot be read is still a
+//! [`Request`]: it says which resource the policies are evaluated for, and carries its mistakes for callers that are
+//! allowed to see them. What is authorised is what is performed, because both are in one value.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,7 +40,7 @@ pub struct Received<'r> {
     pub header: &'r dyn Fn(&str) -> Option<&'r str>,
     /// The body
     pub body: &'r Bytes,
-    /// SHA-256 of the body, where somebody has computed it
+    /// SHA-256 of the body, if it is already computed
     pub body_sha256: Option<[u8; 32]>,
 }
 
@@ -49,23 +49,23 @@ pub struct Received<'r> {
 pub struct Request {
     route: Route,
     region: Region,
-    /// When it came in
+    /// When it was received
     received_at: Timestamp,
     subject: Subject,
-    /// `ProjectName` and `ModelVersion` of the body, where a resource is made of them
+    /// `ProjectName` and `ModelVersion` of the body, if they name the resource
     in_body: InBody,
     tags: Vec<(String, String)>,
     tag_keys: Vec<String>,
     work: Result<Work, ServiceError>,
 }
 
-/// What a call is about, `latest` and the next version resolved
+/// What a call is about, with `latest` and the next version resolved
 #[derive(Debug, Clone)]
 struct Subject {
-    /// The ARN; `None`: `*`
+    /// The ARN; `None` means `*`
     resource: Option<Arc<str>>,
     model: Option<ModelAddress>,
-    /// What that model's names name; `None` for one that is yet to be made
+    /// What the names of that model refer to; `None` for a model that is yet to be created
     named: Option<Named>,
     resource_tags: Option<Arc<BTreeMap<String, String>>>,
 }
@@ -78,15 +78,15 @@ struct InBody {
 
 /// How a call is performed
 pub enum Performance {
-    /// It looks at the state
+    /// It reads the state
     Read(Read),
     /// It changes the state
     Change(ChangeRequest),
-    /// It looks at an image
+    /// It detects anomalies in an image
     Detect(Detect),
 }
 
-/// A call that looks at the state
+/// A call that reads the state
 pub struct Read {
     perform: Arc<work::Reads>,
     version: Box<str>,
@@ -96,11 +96,11 @@ pub struct Read {
 pub struct ChangeRequest {
     perform: Arc<work::Changes>,
     version: Box<str>,
-    /// The token that it came with
+    /// Its client token, if it has one
     pub token: Option<ClientToken>,
 }
 
-/// A call that looks at an image
+/// A call of DetectAnomalies
 pub struct Detect {
     route: Route,
     model: ModelAddress,
@@ -109,12 +109,12 @@ pub struct Detect {
     image: Image,
 }
 
-/// A client token with everything that it was sent with
+/// A client token, with a fingerprint of its request
 #[derive(Debug, Clone)]
 pub struct ClientToken {
     /// Account, Region, operation and token
     pub key: TokenKey,
-    /// SHA-256 of everything that it was sent with
+    /// SHA-256 of everything else in the request
     pub fingerprint: [u8; 32],
     /// The project that the call is about, for the refusal
     pub project_name: String,
@@ -123,8 +123,8 @@ pub struct ClientToken {
 impl Request {
     /// Reads method, target, header fields and body, and resolves what they name
     ///
-    /// A body that cannot be read names no project, no version and no tags; what is wrong with it is told when the call
-    /// is performed, to a caller that is allowed to call it at all.
+    /// A body that cannot be read names no project, no version and no tags. Its mistake is reported when the call is
+    /// performed, so only to a caller that is allowed to make the call.
     ///
     /// # Errors
     /// When no operation has this method and path.
@@ -157,7 +157,7 @@ impl Request {
             false => Vec::new(),
         };
         let subject = Subject::of(&route, &in_body, view);
-        // What it answers lives longer than the parts do.
+        // The returned text lives longer than the parts.
         let header = |name: &str| (received.header)(name);
         let parts = Parts {
             route: &route,
@@ -180,7 +180,7 @@ impl Request {
         })
     }
 
-    /// The same call about what its names stand for by now
+    /// The same call, with its names resolved again in this view
     #[must_use]
     pub fn resolved_anew(self, view: &View<'_>) -> Self {
         Self {
@@ -189,7 +189,7 @@ impl Request {
         }
     }
 
-    /// Whether another call can come in between and take what this one was authorised on
+    /// Whether a call in between can take the version that this one was authorised on
     pub fn can_be_overtaken(&self) -> bool {
         self.operation().authorized_on() == AuthorizedOn::NextModel
     }
@@ -199,53 +199,53 @@ impl Request {
         self.route.operation()
     }
 
-    /// The Region it is called in
+    /// The Region of the call
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// The project that it is about, as far as it names one
+    /// The project that it is about, if it names one
     pub fn project_name(&self) -> Option<&str> {
         let label = self.route.label("projectName");
         let named = label.or(self.in_body.project_name.as_deref());
         named.or_else(|| Some(project_and_version(self.resource()?)?.0))
     }
 
-    /// The version of the model that it is about, `latest` resolved
+    /// The version of the model that it is about, with `latest` resolved
     pub fn model_version(&self) -> Option<&str> {
         let resolved = self.subject.model.as_ref().map(ModelAddress::version);
         resolved.or_else(|| project_and_version(self.resource()?)?.1)
     }
 
-    /// The ARN that the policies are asked about, which may be none that is well-formed; `None`: `*`
+    /// The ARN that the policies are evaluated for, which may be malformed; `None` means `*`
     pub fn resource(&self) -> Option<&str> {
         self.subject.resource.as_deref()
     }
 
-    /// The same, to be shared
+    /// The ARN, to be shared
     pub fn shared_resource(&self) -> Option<&Arc<str>> {
         self.subject.resource.as_ref()
     }
 
-    /// The tags of what it is about, as they were when it was resolved
+    /// The tags of the resource, as they were when the call was resolved
     pub fn resource_tags(&self) -> Option<&Arc<BTreeMap<String, String>>> {
         self.subject.resource_tags.as_ref()
     }
 
-    /// Tags to be put on; what is no tag is refused when the call is performed
+    /// The tags to add; malformed ones are refused when the call is performed
     pub fn tags(&self) -> &[(String, String)] {
         &self.tags
     }
 
-    /// Keys of tags to be taken off
+    /// The keys of the tags to remove
     pub fn tag_keys(&self) -> &[String] {
         &self.tag_keys
     }
 
-    /// How it is performed, and on nothing else than what it was authorised on
+    /// How it is performed, on exactly the resource that it was authorised on
     ///
     /// # Errors
-    /// When the request has not the form of its structure or breaks constraints.
+    /// When the request does not have the form of its structure or breaks constraints.
     pub fn into_performance(self, account_id: &AccountId) -> Result<Performance, ServiceError> {
         let Subject { model, named, .. } = self.subject;
         let version = model.as_ref().map_or("", ModelAddress::version).into();
@@ -264,7 +264,7 @@ impl Request {
                 received_at: self.received_at,
                 image,
             }),
-            // The table has DetectAnomalies on the model in its path, which both are there for.
+            // Not reached: the table authorises DetectAnomalies on the model in its path, so both are present.
             (Work::Detect(_), ..) => return Err(ServiceError::content_type_not_taken()),
         })
     }
@@ -285,10 +285,10 @@ impl Read {
 }
 
 impl ChangeRequest {
-    /// Makes the change, and the body of the answer; `fresh_name` is one that nothing else has
+    /// Makes the change and returns the body of the answer; `fresh_name` is a name that nothing else has
     ///
     /// # Errors
-    /// When the service refuses the call, or when it is not what would be done any more.
+    /// When the service refuses the call, or when the change would no longer affect what was authorised.
     pub fn perform(&self, change: &mut Change<'_>, fresh_name: &str) -> Result<String, Refused> {
         let named = work::Named {
             version: &self.version,
@@ -302,7 +302,7 @@ impl Detect {
     /// Answers by the rules
     ///
     /// # Errors
-    /// When the call is refused before a rule was asked.
+    /// When the call is refused before a rule answers it.
     pub fn perform(
         &self,
         declared: &Declared,
@@ -330,7 +330,7 @@ impl Detect {
         &self.model
     }
 
-    /// Whether its answer may move a scenario on, which is persisted first
+    /// Whether its answer may set a scenario, which is persisted first
     pub fn may_set_scenarios(&self, declared: &Declared, put: Option<&PutRules>) -> bool {
         self.target(declared, put).rules.set_scenarios()
     }
@@ -386,7 +386,7 @@ impl Subject {
     }
 
     /// The members that may break their constraints
-    // Unlike AWS, where every version is a number: a declared model answers under the name that it was given.
+    // Unlike on AWS, where every version is a number, a declared model answers under the name that it was given.
     fn lenient(&self, view: &View<'_>) -> &'static [&'static str] {
         let version = self.model.as_ref().map_or("", ModelAddress::version);
         let declaration = self
@@ -432,7 +432,7 @@ impl ClientToken {
     }
 }
 
-/// The tags of a body; what is no tag is refused by the operation
+/// The tags of a body; malformed ones are refused by the operation
 fn tags_of(document: &Map<String, Value>) -> Vec<(String, String)> {
     let tags = document
         .get("Tags")
@@ -444,7 +444,7 @@ fn tags_of(document: &Map<String, Value>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The project that an ARN names, and the version of its model where it is a model's
+/// The project that an ARN names and, if it is the ARN of a model, the version
 fn project_and_version(arn: &str) -> Option<(&str, Option<&str>)> {
     // `arn:partition:service:region:account:resource` (IAM User Guide, *IAM ARNs*)
     let resource = arn.splitn(6, ':').nth(5)?;

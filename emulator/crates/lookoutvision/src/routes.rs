@@ -1,14 +1,14 @@
 //! From method and raw path to the operation and its labels.
 //!
-//! `DELETE /2020-11-20/tags/arn%3Aaws%3A…%2F1` is `UntagResource` of `arn:aws:…/1`. The path is cut at its slashes
-//! first and each segment is decoded after that, exactly once, so an encoded slash stays inside its label and `%252F`
-//! becomes the three characters `%2F`.
+//! `DELETE /2020-11-20/tags/arn%3Aaws%3A…%2F1` is `UntagResource` of `arn:aws:…/1`. The path is split at its slashes
+//! first, and then each segment is decoded exactly once, so an encoded slash stays inside its label and `%252F` becomes
+//! the three characters `%2F`.
 //!
-//! Nothing is tidied up: an empty segment (`//`, a slash at the end), `.` and `..` name no operation. The signature
-//! covers a tidied path, but no client sends an untidy one, and a resource that can be spelled in one way only is
-//! easier to protect. The same goes for an escape that is not two hexadecimal digits and for bytes that are not UTF-8.
-//! Encoded dots are ordinary characters of a label, which the label's pattern then refuses.
-// Guess: how the service treats untidy paths is not known.
+//! Nothing is normalised: a path with an empty segment (`//`, a slash at the end), `.` or `..` names no operation. The
+//! signature covers a normalised path, but no client sends any other, and a resource that can be spelled in only one
+//! way is easier to protect. The same applies to an escape that is not two hexadecimal digits and to bytes that are not
+//! UTF-8. Encoded dots are ordinary characters of a label, which the label's pattern then refuses.
+// Guess: how the service treats paths that are not normalised is not known.
 
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -16,7 +16,7 @@ use client_text::pieces;
 
 use crate::operation::Operation;
 
-/// An operation with the labels of its path, decoded and otherwise as they came
+/// An operation with the labels of its path, decoded but otherwise as received
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     operation: Operation,
@@ -24,12 +24,12 @@ pub struct Route {
     labels: Vec<(&'static str, Box<str>)>,
 }
 
-/// The method and the path belong to no operation; a known path with another method is the same mistake
+/// The method and the path belong to no operation; a known path with another method is the same error
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no operation has this method and path")]
 pub struct UnknownOperation;
 
-/// An operation's path, cut at its slashes
+/// An operation's path, split at its slashes
 #[derive(Debug)]
 struct Template {
     operation: Operation,
@@ -44,7 +44,7 @@ enum Segment {
 }
 
 impl Route {
-    /// The operation that a request asks for
+    /// Finds the operation of a request
     ///
     /// `raw_path` is the request target before the `?`, as it was received.
     ///
@@ -147,7 +147,7 @@ fn decode_segment(segment: &str) -> Result<Cow<'_, str>, UnknownOperation> {
 static TEMPLATES: LazyLock<Vec<Template>> =
     LazyLock::new(|| Operation::ALL.into_iter().map(Template::of).collect());
 
-/// Of the longest path, `/2020-11-20/projects/{projectName}/models/{modelVersion}/detect`
+/// Segments of the longest path, `/2020-11-20/projects/{projectName}/models/{modelVersion}/detect`
 const SEGMENTS_MAX: usize = 6;
 
 #[cfg(test)]

@@ -27,14 +27,14 @@ pub(super) const SMALLEST_PNG: &[u8] = include_bytes!("../../../tests/fixtures/i
 pub(super) const TOO_SMALL_PNG: &[u8] = include_bytes!("../../../tests/fixtures/images/too-small-63x64.png");
 pub(super) const BMP: &[u8] = include_bytes!("../../../tests/fixtures/images/not-supported.bmp");
 
-/// A PNG of this size whose structure is whole; its pixels are not there
+/// A PNG of this size with an intact structure but without pixels
 pub(super) fn png_of_size(width: u32, height: u32) -> Vec<u8> {
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     header.extend([8, 2, 0, 0, 0]);
     png_of_chunks(&[(b"IHDR", &header), (b"IDAT", b"pixels"), (b"IEND", b"")])
 }
 
-/// A PNG of these chunks, their checksums right
+/// A PNG of these chunks, with correct checksums
 pub(super) fn png_of_chunks(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     for (name, data) in chunks {
@@ -67,7 +67,7 @@ pub(super) fn region() -> Region {
     "us-west-2".parse().unwrap()
 }
 
-/// The limits that a configuration has by itself
+/// The default limits of a configuration
 pub(super) fn limits() -> Limits {
     Limits {
         projects_max: 1_000,
@@ -97,7 +97,7 @@ pub(super) fn project(name: &str, models: Vec<DeclaredModel>) -> DeclaredProject
     }
 }
 
-/// A configuration without projects, whose limits are others
+/// A configuration without projects and with changed limits
 pub(super) fn declared_with_limits(change: impl FnOnce(&mut Limits)) -> Declared {
     let mut limits = limits();
     change(&mut limits);
@@ -112,13 +112,13 @@ pub(super) fn declared_with_limits(change: impl FnOnce(&mut Limits)) -> Declared
     Declared::new(Arc::new(declarations), Timestamp::UNIX_EPOCH)
 }
 
-/// A configuration, and what became of its projects, in one Region at one moment
+/// A configuration and the state of its projects, in one Region at one moment
 pub(super) struct World {
     pub(super) declared: Declared,
     pub(super) state: State,
     pub(super) region: Region,
     pub(super) now: Timestamp,
-    /// How many there were
+    /// How many changes there were
     changes: u64,
 }
 
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Makes a change, and hands over its task for S3
+    /// Makes a change and returns its task for S3
     pub(super) fn change<R>(
         &mut self,
         operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,

@@ -1,4 +1,4 @@
-//! What is left to do of a call once its request was read: a typed request bound to the function that performs it.
+//! What is left to do for a call once its request is read: a typed request, bound to the function that performs it.
 
 use std::{fmt, sync::Arc};
 
@@ -16,43 +16,43 @@ use crate::{
     store::{Change, View},
 };
 
-/// What a call does, its request read
+/// What a call does; its request is already read
 #[derive(Clone)]
 pub(crate) enum Work {
-    /// It looks at the state
+    /// It reads the state
     Read(Arc<Reads>),
     /// It changes the state
     Change {
-        /// What it changes
+        /// Makes the change
         perform: Arc<Changes>,
-        /// The client token that came with it
+        /// The client token, if the request has one
         token: Option<Token>,
     },
-    /// It looks at an image
+    /// It detects anomalies in an image
     Detect(Image),
 }
 
-/// The image of a DetectAnomalies, not yet looked at
+/// The image of a DetectAnomalies call, not yet checked
 #[derive(Clone)]
 pub(crate) struct Image {
     /// The Content-Type header, if there is one
     pub(crate) content_type: Option<Box<str>>,
     /// The bytes
     pub(crate) body: Bytes,
-    /// SHA-256 of the bytes, where somebody has computed it
+    /// SHA-256 of the bytes, if it is already computed
     pub(crate) body_sha256: Option<[u8; 32]>,
 }
 
-/// What the names of a call stand for
+/// The resolved names of a call
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'c> {
-    /// The version that the caller was authorised on; empty where the call is about no model
+    /// The version that the caller was authorised on; empty if the call is not about a model
     pub(crate) version: &'c str,
     /// A name that nothing else has
     pub(crate) fresh_name: &'c str,
 }
 
-/// A client token with a fingerprint of everything that it was sent with
+/// A client token, with a fingerprint of its request
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     /// The token
@@ -63,12 +63,12 @@ pub(crate) struct Token {
     pub(crate) project_name: String,
 }
 
-/// Looks at the state and makes the answer's body
+/// Reads the state and returns the body of the answer
 pub(crate) type Reads = dyn Fn(&View<'_>, Named<'_>) -> Result<Vec<u8>, ServiceError> + Send + Sync;
-/// Changes the state and makes the answer's body
+/// Changes the state and returns the body of the answer
 pub(crate) type Changes = dyn Fn(&mut Change<'_>, Named<'_>) -> Result<String, Refused> + Send + Sync;
 
-/// Reads the request of an operation that looks at the state
+/// Reads the request of an operation that reads the state
 pub(crate) fn reads<T, R>(
     parts: Parts<'_>,
     lenient: &[&str],
@@ -104,8 +104,8 @@ where
     Ok(Work::Change { perform, token })
 }
 
-/// Keeps the image of a DetectAnomalies, whose members are looked at in an order of their own
-// The signature is that of the others, so that all rows of the table read alike.
+/// Keeps the image of a DetectAnomalies call, whose members are checked in an order of their own
+// The signature is that of the other two, so that all rows of the table look alike.
 #[expect(
     clippy::extra_unused_type_parameters,
     reason = "every row of the table names its request"

@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets, replayed: what once was worth keeping stays unbroken without a fuzzer.
+//! Replays the corpora of the fuzz targets, so that their inputs stay tested without a fuzzer.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ fn replay(corpus: &str, files_min: usize, check: fn(&[u8])) {
     let files: Vec<_> = files.map(|file| file.expect("it can be listed").path()).collect();
     assert!(files.len() >= files_min, "{} in {folder:?}", files.len());
     for file in files {
-        // Which one it was, when a check fails.
+        // Shows the file when a check fails.
         println!("{}", file.display());
         check(&fs::read(file).expect("it can be read"));
     }

@@ -36,7 +36,7 @@ pub fn create(
     let (now, timing) = (change.view.now, change.view.timing());
     let dataset_type = DatasetType::of(&input.dataset_type);
     let project = project(change.project(&input.project_name), &input.project_name)?.clone();
-    // awslabs' SDK deletes a dataset and makes it anew at once, so one that is being deleted is in nobody's way.
+    // awslabs' SDK deletes a dataset and creates it again at once, so a dataset that is being deleted is no obstacle.
     let in_the_way = project
         .dataset(dataset_type, now)
         .is_some_and(|dataset| dataset.status(now).0 != DatasetStatus::DeleteInProgress);
@@ -60,7 +60,7 @@ pub fn create(
     let started = change.started(timing.dataset_create);
     let dataset = match (fails, manifest) {
         (Some(message), _) => Dataset::creating(started, Creation::Fails(message.into())),
-        // Developer Guide, *Creating a dataset (SDK)*: an empty dataset is there at once.
+        // Developer Guide, *Creating a dataset (SDK)*: an empty dataset is ready at once.
         (None, None) => Dataset::empty(now),
         (None, Some(manifest)) => {
             change.s3_task = Some(S3Task::ReadManifest {
@@ -73,7 +73,7 @@ pub fn create(
             Dataset::creating(started, Creation::Unfinished(change.number))
         }
     };
-    // The answer is the first status, also where the next one is due at once.
+    // The answer has the first status, even if the next one is due at once.
     let is_empty =
         change.s3_task.is_none() && matches!(dataset.phase, Phase::Creating(_, Creation::Succeeds));
     let (status, message) = if is_empty {
@@ -93,7 +93,7 @@ pub fn create(
     Ok(CreateDatasetResponse { dataset_metadata })
 }
 
-/// What came of reading the manifest of a dataset that is being created, and its images where they are read
+/// Takes the outcome of reading the manifest of a dataset that is being created, and its images if they are read
 pub fn finish_creation(
     change: &mut Change<'_>,
     project_name: &str,
@@ -104,7 +104,7 @@ pub fn finish_creation(
     let Some(project) = change.project(project_name) else {
         return;
     };
-    // Not `dataset()`: nothing is gone that was created a moment ago.
+    // Not `dataset()`, which leaves out deleted datasets: this one is still being created.
     let dataset = match dataset_type {
         DatasetType::Train => &project.train,
         DatasetType::Test => &project.test,
@@ -248,7 +248,7 @@ pub fn list_entries(
         Some(_) => Some(Class::Anomaly),
         None => None,
     };
-    // Guess: both ends are left out, and a line without a date that can be read is in no range of dates.
+    // Guess: both ends are excluded, and a line without a readable date is in no range of dates.
     let is_in_time = |entry: &Entry| {
         let is_before = |EpochSeconds(end): EpochSeconds| entry.created.is_some_and(|created| created < end);
         let is_after =
@@ -278,7 +278,7 @@ pub fn list_entries(
         input.before_creation_date,
         input.after_creation_date,
         input.source_ref_contains,
-        // A dataset that was made anew is another list.
+        // A dataset that was created again is another list.
         dataset.created,
     ]);
     let parts = [&*input.project_name, &input.dataset_type, &filters.to_string()];
@@ -338,7 +338,7 @@ fn refuse_in_progress(
     Ok(())
 }
 
-/// What does not fit beside the datasets that there are
+/// The message for a dataset that does not fit beside the others
 pub(super) fn no_room(datasets_bytes_max: usize) -> String {
     format!("the datasets would have more than {datasets_bytes_max} bytes (limits.datasets_bytes_max)")
 }

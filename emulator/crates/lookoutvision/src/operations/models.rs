@@ -1,4 +1,4 @@
-//! Models: training, hosting, and the end of both.
+//! Models: training, hosting, stopping and deleting.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// `version` is what the caller was authorised on.
+/// `CreateModel`; `version` is the one that the caller was authorised on
 pub fn create(
     change: &mut Change<'_>,
     version: &str,
@@ -128,7 +128,7 @@ pub fn create(
     Ok(CreateModelResponse { model_metadata })
 }
 
-/// What came of writing the evaluation of a training, and of reading images that no dataset had read
+/// Takes the outcome of writing the evaluation of a training and of reading images that no dataset had read
 pub fn finish_training(
     change: &mut Change<'_>,
     project_name: &str,
@@ -213,7 +213,7 @@ pub fn describe(
 pub fn list(view: &View<'_>, input: &ListModelsRequest) -> Result<ListModelsResponse, ServiceError> {
     let name = &input.project_name;
     let project = project(view.project(name), name)?;
-    // The newest first, as in saved output: a client takes the first one for the current one. Declared names last.
+    // The newest first, as in saved output: a client takes the first one as the current one. Declared names come last.
     let models = project.models_at(view.now).map(|model| match model.number() {
         Some(number) => (format!("0{:010}", NUMBER_MAX - number), model),
         None => (format!("1{}", model.version), model),
@@ -240,7 +240,7 @@ pub fn start(
         .max_inference_units
         .is_some_and(|max| max < input.min_inference_units)
     {
-        // Guess: the text, and that it is refused.
+        // Guess: the text, and that this is refused.
         return Err(ServiceError::validation(
             "MaxInferenceUnits must be greater than or equal to MinInferenceUnits.",
         ));
@@ -304,9 +304,9 @@ pub fn delete(
     })
 }
 
-/// Puts a model into its next phase, if its status is one that can be left so
+/// Puts a model into its next phase, if its status is one of `from`
 ///
-/// `done` is what is done to it, for the refusal.
+/// `done` is a participle for the refusal, such as `started`.
 fn enter(
     change: &mut Change<'_>,
     (name, version): (&str, &str),
@@ -327,7 +327,7 @@ fn enter(
             ResourceType::Model,
         ));
     }
-    // Its next phase does not tell any more when it was evaluated.
+    // The next phase no longer shows when the model was evaluated.
     let settled = Model {
         evaluated: model.evaluated(now),
         ..Model::clone(model)
@@ -343,7 +343,7 @@ pub fn find<'s>(view: &View<'s>, name: &str, version: &str) -> Result<&'s Arc<Mo
         .ok_or_else(|| ServiceError::model_not_found(name, version))
 }
 
-/// Puts a model in the place of the one of its version
+/// Replaces the model of the same version
 pub(super) fn replace(change: &mut Change<'_>, project_name: &str, model: Model) {
     if let Some(project) = change.project(project_name) {
         let mut project = Project::clone(project);
@@ -365,7 +365,7 @@ fn metadata(view: &View<'_>, name: &str, model: &Model) -> ModelMetadata {
     }
 }
 
-/// What was read of the images of both datasets
+/// The images of both datasets that were read
 fn images(project: &Project) -> Arc<DatasetImages> {
     match (&project.train, &project.test) {
         (Some(train), Some(test)) => Arc::new(test.images.with(&train.images)),
@@ -374,7 +374,7 @@ fn images(project: &Project) -> Arc<DatasetImages> {
     }
 }
 
-/// The images of a dataset that nothing is being done to
+/// The entries of a dataset; `None` if there is no dataset, an error if it is not ready
 fn complete_dataset(
     project: &Project,
     dataset_type: DatasetType,
@@ -402,7 +402,7 @@ fn complete_dataset(
     Ok(Some(dataset.entries(view.now).clone()))
 }
 
-/// Developer Guide, *Limits*: the fewest images that the service trains with; the counts by anomaly label are not looked at
+/// Developer Guide, *Limits*: the fewest images that the service trains with, without the counts by anomaly label
 // Guess: whether CreateModel refuses or the training fails.
 fn too_few_images(training: &Entries, test: Option<&Entries>) -> Option<String> {
     let mut missing = Vec::new();
@@ -427,9 +427,10 @@ fn too_few_images(training: &Entries, test: Option<&Entries>) -> Option<String> 
     (!missing.is_empty()).then(|| format!("Too few labelled images: {}.", missing.join("; ")))
 }
 
-/// DescribeModel always has an `OutputConfig`; a declared model was trained nowhere, so this names the bucket that the
-/// console would have made, and a prefix, because programs read it without asking whether it is there (AWS's sample
-/// `find_running_models.py` and its relatives)
+/// The `OutputConfig` of a declared model, which was never trained
+///
+/// DescribeModel always has one. It names the bucket that the console would have created. It has a prefix, because
+/// programs read the prefix without checking that it is present (AWS's sample `find_running_models.py` and others).
 fn declared_output(view: &View<'_>) -> OutputConfig {
     OutputConfig {
         s3_location: S3Location {
@@ -439,5 +440,5 @@ fn declared_output(view: &View<'_>) -> OutputConfig {
     }
 }
 
-/// A version has ten digits at most.
+/// The highest version: a version has at most ten digits
 const NUMBER_MAX: u64 = 9_999_999_999;

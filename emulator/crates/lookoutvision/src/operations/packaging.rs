@@ -25,7 +25,8 @@ use crate::{
     },
 };
 
-/// `version` is the one in the body, resolved; `fresh_name` is the job's name if the request has none.
+/// `StartModelPackagingJob`; `version` is the one in the body, resolved, and `fresh_name` is the job's name if the
+/// request has none
 pub fn start(
     change: &mut Change<'_>,
     version: &str,
@@ -37,7 +38,7 @@ pub fn start(
     check_target(greengrass)?;
     let model = models::find(&change.view, name, version)?;
     let status = model.status(now).0;
-    // Developer Guide, *Packaging your model*: a model that was trained successfully.
+    // Developer Guide, *Packaging your model*: the model must have been trained successfully.
     if matches!(
         status,
         ModelStatus::Training | ModelStatus::TrainingFailed | ModelStatus::Deleting
@@ -59,7 +60,7 @@ pub fn start(
             ResourceType::ModelPackageJob,
         ));
     }
-    // Guide: the version of the model, unless another is asked for. A declared name makes no component version.
+    // Guide: the version of the model, unless the request names another. A declared name cannot be a component version.
     let component_version = greengrass.component_version.clone().unwrap_or_else(|| {
         let number = model.number().filter(|number| *number <= 999_999);
         format!("{}.0.0", number.unwrap_or(1))
@@ -181,7 +182,7 @@ fn metadata(view: &View<'_>, project_name: &str, job: &PackagingJob) -> ModelPac
         project_name: project_name.to_owned(),
         model_version: job.model_version.clone(),
         model_packaging_job_description: job.description.clone(),
-        // Guess: the guide has no example, and the pattern has no blanks.
+        // Guess: the guide has no example, and the pattern allows no spaces.
         model_packaging_method: "Greengrass".to_owned(),
         status: status.as_str().to_owned(),
         status_message: message.to_owned(),
@@ -190,7 +191,7 @@ fn metadata(view: &View<'_>, project_name: &str, job: &PackagingJob) -> ModelPac
     }
 }
 
-/// API reference, `GreengrassConfiguration`: one of device and platform, and the options that the platform asks for
+/// API reference, `GreengrassConfiguration`: either a device or a platform, and the options that the platform requires
 // Guess: the texts.
 fn check_target(greengrass: &GreengrassConfiguration) -> Result<(), ServiceError> {
     let platform = match (&greengrass.target_device, &greengrass.target_platform) {

@@ -50,7 +50,7 @@ pub fn untag(
 ) -> Result<UntagResourceResponse, ServiceError> {
     let (project_name, model) = find(&change.view, &input.resource_arn)?;
     let mut tags = (*model.tags).clone();
-    // A key that is not there is no mistake.
+    // A key that is not there is not an error.
     tags.retain(|key, _| !input.tag_keys.contains(key));
     let model = Model {
         tags: Arc::new(tags),
@@ -99,7 +99,7 @@ fn find<'s, 'a>(view: &View<'s>, arn: &'a str) -> Result<(&'a str, &'s Arc<Model
     if project_name.is_empty() || version.is_empty() || version.contains('/') {
         return Err(not_a_model());
     }
-    // Written by us the beginning would be the same, up to the resource.
+    // An ARN of this account and Region has the same beginning, up to the resource.
     let ours = project_arn(view.account_id(), view.region, "");
     if !ours.starts_with(&format!("arn:{partition}:lookoutvision:{region}:{account_id}:")) {
         return Err(ServiceError::not_found(

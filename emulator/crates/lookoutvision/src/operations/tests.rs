@@ -1,4 +1,4 @@
-//! Random sequences of operations, beside a model that is too simple to be wrong.
+//! Random sequences of operations, compared with a model that is too simple to be wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
     testing::World,
 };
 
-/// One call; projects, versions and images are few, so that calls meet each other
+/// One call; there are few projects, versions and images, so that calls affect each other
 #[derive(Debug, Clone)]
 enum Call {
     CreateProject(u8),
@@ -33,7 +33,7 @@ enum Call {
     Untag(u8, u8, u8),
 }
 
-/// What a simple mind keeps of a project
+/// What the simple model keeps for a project
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Simple {
     datasets: BTreeMap<&'static str, BTreeMap<u8, &'static str>>,
@@ -49,7 +49,7 @@ fn name(project: u8) -> String {
 }
 
 impl Call {
-    /// What a simple mind answers: nothing, or the kind of the error and of the resource
+    /// What the simple model answers: nothing, or the kind of the error and of the resource
     fn simply(&self, world: &mut SimpleWorld) -> Result<(), &'static str> {
         let project = match self {
             Self::CreateProject(project) => {
@@ -219,7 +219,7 @@ fn input<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("the test writes whole requests")
 }
 
-/// Makes a change and what comes after it, as the shell does
+/// Makes a change and its second change, as the shell does
 fn change<R>(
     world: &mut World,
     operation: impl FnOnce(&mut Change<'_>) -> Result<R, Refused>,
@@ -261,7 +261,7 @@ fn what_comes_of_a_training_is_nothing_to_the_next_model_of_its_version() {
         evaluation.begun_by
     };
     let before = train(&mut world);
-    // After a reset project and model are made anew, at the same moment of a clock that stands still.
+    // After a reset, project and model are created again, at the same moment of a stopped clock.
     world.state = State::default();
     let begun_by = train(&mut world);
     let mut finish = |begun_by| {
@@ -317,7 +317,7 @@ fn what_comes_of_a_manifest_is_nothing_to_the_next_dataset_of_its_name() {
     );
 }
 
-/// The state as it can be seen from outside, in the simple mind's terms
+/// The state as seen from outside, in the simple model's terms
 fn seen(world: &World) -> SimpleWorld {
     let view = world.view();
     let mut simple_world = SimpleWorld::new();
