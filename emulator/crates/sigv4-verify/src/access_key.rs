@@ -30,7 +30,7 @@ impl SecretAccessKey {
         }
     }
 
-    /// The secret itself, for whoever must sign with it.
+    /// The secret itself, for signing with it.
     #[must_use]
     #[expect(clippy::string_slice, reason = "the constructor puts the prefix there")]
     pub fn expose(&self) -> &str {
@@ -43,7 +43,7 @@ impl SecretAccessKey {
 
     /// The signing key that is derived from this secret for a scope.
     pub(crate) fn signing_key(&self, scope: &CredentialScope<'_>) -> SigningKey {
-        // If another thread holds the lock, deriving the key again is quicker than waiting is worth.
+        // If another thread holds the lock, do not wait: deriving the key again is quick enough.
         let Ok(mut derived) = self.derived.try_lock() else {
             return SigningKey::derive(self, scope);
         };
@@ -78,7 +78,7 @@ impl SessionToken {
         Self(token.into())
     }
 
-    /// The token itself, for whoever must send it.
+    /// The token itself, for sending it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -132,13 +132,13 @@ impl AccessKey {
         }
     }
 
-    /// The secret, for whoever must sign with it.
+    /// The secret of the key.
     #[must_use]
     pub fn secret(&self) -> &SecretAccessKey {
         &self.secret
     }
 
-    /// The session token of temporary credentials, for whoever must send it.
+    /// The session token of temporary credentials; `None` for a long-term key.
     #[must_use]
     pub fn session_token(&self) -> Option<&SessionToken> {
         match &self.kind {
@@ -220,9 +220,9 @@ impl SignedRequest<'_> {
 /// What is wrong with a session token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecurityTokenFault {
-    /// The key is temporary, and the request brings no token.
+    /// The key is temporary, but the request has no token.
     Missing,
-    /// The key is a long-term one, and the request brings a token.
+    /// The key is a long-term one, but the request has a token.
     Unexpected,
     /// The token is not the one that was issued with the key.
     Different,

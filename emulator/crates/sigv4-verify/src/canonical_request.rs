@@ -58,7 +58,7 @@ impl CanonicalRequest<'_> {
 
     /// `name:value\n`, and nothing for a header that is listed but was not sent.
     fn write_header(&self, out: &mut Vec<u8>, name: &str) {
-        // HTTP/2 has no Host header; whoever built the head put the authority back under that name.
+        // HTTP/2 has no Host header; the head has the authority under that name.
         let sent_name = if name == AUTHORITY { "host" } else { name };
         let mut values = self.head.header_values(sent_name);
         let Some(first) = values.next() else {

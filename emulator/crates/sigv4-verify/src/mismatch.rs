@@ -101,7 +101,7 @@ pub struct LineDifference<'m> {
 pub enum MismatchCause {
     /// The client signed `UNSIGNED-PAYLOAD` without declaring it.
     UndeclaredUnsignedPayload,
-    /// The request declares `UNSIGNED-PAYLOAD`, which the endpoint was told to refuse.
+    /// The request declares `UNSIGNED-PAYLOAD`, which the endpoint is set to refuse.
     UnsignedPayloadRefused,
     /// `x-amz-content-sha256` is signed, but is not the hash of the body that arrived.
     BodyDiffersFromDeclaredHash,

@@ -1,4 +1,4 @@
-//! Percent escapes: checked once at the edge, then decoded and written anew.
+//! Percent escapes: checked once at the edge, then decoded and encoded again.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -6,8 +6,8 @@ use crate::request_target::RequestTarget;
 
 /// Method, target and headers of a request, borrowed from whoever received it.
 ///
-/// HTTP/2 has no `Host` header but an `:authority`; clients sign `host` all the same. Whoever builds a head
-/// of an HTTP/2 request puts the authority back as a header named `host`.
+/// HTTP/2 has an `:authority` instead of a `Host` header, but clients still sign `host`. The head of an HTTP/2
+/// request must therefore have the authority as a header named `host`.
 #[derive(Clone)]
 pub struct RequestHead<'a> {
     method: &'a str,

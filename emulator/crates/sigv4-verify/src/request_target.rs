@@ -108,8 +108,8 @@ impl<'a> RequestTarget<'a> {
         if self.query.is_empty() {
             return;
         }
-        // All names and values are written one after the other into one buffer; what is sorted are the pairs of their
-        // ranges.
+        // All names and values are written one after the other into one buffer; then the pairs of their ranges are
+        // sorted.
         let mut text = Vec::with_capacity(self.query.len() + self.query.len() / 4);
         let mut pairs = Vec::with_capacity(16);
         for (name, value) in self.raw_pairs() {
