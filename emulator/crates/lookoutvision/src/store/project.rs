@@ -43,7 +43,7 @@ pub enum DatasetType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Started {
-    /// When it was begun
+    /// When it began
     pub at: Timestamp,
     /// When it ends; `None` means with the answer of the call that began it, whatever happens to the clock
     pub until: Option<Timestamp>,

@@ -16,19 +16,19 @@ use crate::store::{
 pub enum DatasetPhase {
     /// `CREATE_IN_PROGRESS`, then `CREATE_COMPLETE` or `CREATE_FAILED`
     Creating {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
-        /// What comes of it
+        /// How it ends
         outcome: Outcome,
     },
     /// `UPDATE_IN_PROGRESS`, then `UPDATE_COMPLETE`
     Updating {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
@@ -43,9 +43,9 @@ pub enum DatasetPhase {
     },
     /// `DELETE_IN_PROGRESS`, then gone
     Deleting {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
@@ -57,12 +57,12 @@ pub enum DatasetPhase {
 pub enum ModelPhase {
     /// `TRAINING`, then `TRAINED` or `TRAINING_FAILED`
     Training {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
-        /// What comes of it
+        /// How it ends
         outcome: Outcome,
     },
     /// `TRAINED`
@@ -74,12 +74,12 @@ pub enum ModelPhase {
     },
     /// `STARTING_HOSTING`, then `HOSTED` or `HOSTING_FAILED`
     Starting {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
-        /// What comes of it
+        /// How it ends
         outcome: Outcome,
     },
     /// `HOSTED`
@@ -91,17 +91,17 @@ pub enum ModelPhase {
     },
     /// `STOPPING_HOSTING`, then `TRAINED`
     Stopping {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
     /// `DELETING`, then gone
     Deleting {
-        /// When it was begun
+        /// When it began
         at: Timestamp,
-        /// When it ends; absent: with the answer
+        /// When it ends; if absent, with the answer
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
@@ -126,10 +126,10 @@ pub enum Outcome {
 pub(super) const CUT_OFF: &str = "The state was taken while the emulator was at work on this.";
 
 impl DatasetPhase {
-    /// Refuses dates that no clock of the emulator can have shown
+    /// Refuses dates that the emulator's clock can never have shown
     ///
     /// # Errors
-    /// With the first of them; `path` is where the phase stands.
+    /// With the first such date; `path` is that of the phase.
     pub(super) fn check_dates(&self, path: &str) -> Result<(), Misfit> {
         match self {
             Self::Creating { at, until, .. } => check_dates(&format!("{path}/creating"), *at, *until),
@@ -144,10 +144,10 @@ impl DatasetPhase {
 }
 
 impl ModelPhase {
-    /// Refuses dates that no clock of the emulator can have shown
+    /// Refuses dates that the emulator's clock can never have shown
     ///
     /// # Errors
-    /// With the first of them; `path` is where the phase stands.
+    /// With the first such date; `path` is that of the phase.
     pub(super) fn check_dates(&self, path: &str) -> Result<(), Misfit> {
         let (name, at, until) = match self {
             Self::Training { at, until, .. } => ("training", at, until),
