@@ -223,7 +223,7 @@ impl PartialEq for PolicyDocument {
 
 impl Eq for PolicyDocument {}
 
-/// How a document is serialized: its type, and its text as it was given.
+/// How a document is stored: its type, and its text as it was given.
 #[derive(Serialize, Deserialize)]
 struct Kept<'t> {
     policy_type: PolicyType,
@@ -241,7 +241,7 @@ impl Serialize for PolicyDocument {
 }
 
 impl<'de> Deserialize<'de> for PolicyDocument {
-    /// A serialized document is read again by [`parse_stored`](PolicyDocument::parse_stored).
+    /// A stored document is read again by [`parse_stored`](PolicyDocument::parse_stored).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Kept { policy_type, text } = Kept::deserialize(deserializer)?;
         Self::parse_stored(&text, policy_type)
@@ -249,7 +249,7 @@ impl<'de> Deserialize<'de> for PolicyDocument {
     }
 }
 
-/// AWS PrivateLink Guide, *Default endpoint policy*. There is no Version, so it is one of 2008.
+/// AWS PrivateLink Guide, *Default endpoint policy*. It has no `Version`, so its version is `2008-10-17`.
 const FULL_ACCESS: &str = r#"{
     "Statement": [
         {

@@ -287,7 +287,7 @@ finding_codes! {
     /// An action of a resource control policy names no service
     RcpSyntaxErrorAction = "rcp-syntax-error-action", Refused;
 
-    // Lint: what the document will do, measured against the service that it is about.
+    // Lint: what the document will do, given the service that it is about.
     /// The service has no action of this name
     UnknownAction = "unknown-action", Warning;
     /// The action belongs to a service that this endpoint does not reach

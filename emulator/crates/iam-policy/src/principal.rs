@@ -267,12 +267,12 @@ pub(crate) enum Covers {
 /// IAM User Guide, *How AWS enforcement code logic evaluates requests*, resource-based policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GrantedTo {
-    /// None: the account decides which of its identities may (*AWS JSON policy elements: Principal*, AWS account
-    /// principals).
+    /// It replaces none: the account decides which of its identities may (*AWS JSON policy elements: Principal*, AWS
+    /// account principals).
     Account,
-    /// The identity policies: a permissions boundary and session policies still have to allow.
+    /// It replaces the identity policies: a permissions boundary and session policies still have to allow.
     Identity,
-    /// All of them.
+    /// It replaces all of them.
     Caller,
 }
 

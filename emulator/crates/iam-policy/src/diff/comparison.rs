@@ -64,7 +64,7 @@ impl<'d> Comparison<'d> {
         self.old.policy_type()
     }
 
-    /// Whether documents of this type are several, one of which must allow.
+    /// Whether a document of this type is one of several, of which one has to allow.
     fn stands_beside_others(&self) -> bool {
         matches!(
             self.policy_type(),
@@ -72,8 +72,8 @@ impl<'d> Comparison<'d> {
         )
     }
 
-    /// The smallest set of statements with the same outcome as this one in both documents; `None` if the documents do
-    /// not differ, whichever of the other statements no longer apply.
+    /// A set of statements, as small as possible, with the same outcome as this one in both documents; `None` if the
+    /// documents do not differ, whichever of the other statements no longer apply.
     ///
     /// `kept` are the statements that certainly apply if they are in the set. If one of them denies, it decides its
     /// document; if one allows, only the denying statements still matter.
