@@ -1,10 +1,9 @@
 //! Caller + Invocation + entry point → Permit.
 //!
-//! An invocation says what the policies are asked about it ([`AuthorizationRequest`]): pairs of an action and a resource,
-//! each of which must be allowed. A [`Permit`] is made here and nowhere else, and running an operation takes one, so a forgotten check does not
-//! compile. Beside it comes an [`Authorization`]: the facts that the decision was made of. The journal keeps it and
-//! asks it for the explanation when somebody reads the entry; nothing is explained on the way of a request that nobody
-//! asks about.
+//! An invocation says what the policies are asked about it ([`AuthorizationRequest`]): pairs of an action and a
+//! resource, each of which must be allowed. A [`Permit`] is made here and nowhere else, and running an operation takes
+//! one, so a forgotten check does not compile. Beside it comes an [`Authorization`]: the facts that the decision was
+//! made of. The journal keeps it, and the decision is explained from it only when somebody reads the entry.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,7 +39,7 @@ pub(crate) use self::{
     supposed::{SupposedCall, Verdict},
 };
 
-/// Leave to run one operation once: running it takes the permit
+/// Permission to run one operation once: running it consumes the permit
 #[derive(Debug)]
 pub(crate) struct Permit<I> {
     invocation: I,
@@ -50,7 +49,7 @@ pub(crate) struct Permit<I> {
 /// What was permitted
 #[derive(Debug)]
 pub(crate) struct Permitted<I> {
-    /// What is to be done
+    /// The invocation to perform
     pub(crate) request: I,
     /// Who asked for it
     pub(crate) principal: Arc<Principal>,
@@ -58,29 +57,29 @@ pub(crate) struct Permitted<I> {
     pub(crate) entry_point: EntryPoint,
 }
 
-/// A decision with everything that it was made of
+/// A decision with the facts that it is based on
 #[derive(Debug)]
 pub(crate) struct Authorization {
     asked: Asked,
     evaluation: Evaluation,
-    /// The place of the pair that the evaluation is of: the one that decided
+    /// The index of the pair that decided; `evaluation` is the evaluation of this pair
     decisive: usize,
     kept: Kept,
 }
 
-/// How much is kept of what a decision was made of
+/// How much is kept of the facts that a decision is based on
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// All of it
     Whole,
-    /// As much as there is room for, from which the decision cannot be worked out again
+    /// Only as much as there is room for: too little to work out the decision again
     Abridged,
 }
 
-/// Decides whether a caller may do what it asks for, and counts what that comes to, if there is somewhere to count it
+/// Decides whether a caller may do what it asks for, and counts the decision in `coverage` if there is one
 ///
 /// # Errors
-/// When a policy stands in the way of one of its pairs.
+/// When the policies do not allow every pair of the invocation.
 pub(crate) fn authorize<I: Authorizable>(
     settings: &Arc<Settings>,
     received: &ReceivedRequest,
@@ -117,7 +116,7 @@ pub(crate) fn authorize<I: Authorizable>(
 }
 
 impl<I> Permit<I> {
-    /// What may be done, by whom, and over which entry point; there is no permit after that
+    /// What may be done, by whom, and over which entry point; the permit is used up
     pub(crate) fn redeem(self) -> Permitted<I> {
         let asked = &self.authorization.asked;
         Permitted {
@@ -139,12 +138,12 @@ impl Authorization {
         self.pair().action().to_string()
     }
 
-    /// What that action is about, `*` or an ARN
+    /// The resource of that pair: `*` or an ARN
     pub(crate) fn resource(&self) -> String {
         self.pair().resource().to_string()
     }
 
-    /// The ARN of what that action is about, if it is about one
+    /// The ARN of that resource; `None` if the resource is `*`
     pub(crate) fn arn(&self) -> Option<&Arn> {
         self.pair().resource().arn()
     }
@@ -154,17 +153,17 @@ impl Authorization {
         self.asked.request.region()
     }
 
-    /// The tags of what the actions are about, as they were
+    /// The tags that the resources had when this was decided
     pub(crate) fn resource_tags(&self) -> impl Iterator<Item = &Arc<BTreeMap<String, String>>> {
         self.asked.request.pairs().filter_map(Pair::resource_tags)
     }
 
-    /// Whether everything is kept that was decided on
+    /// Whether all facts that the decision is based on are kept
     pub(crate) fn is_whole(&self) -> bool {
         self.kept == Kept::Whole
     }
 
-    /// Whether one of the actions is about this: an ARN, or `*`
+    /// Whether one of the pairs has this resource: an ARN, or `*`
     pub(crate) fn is_about(&self, resource: &str) -> bool {
         self.asked.request.pairs().any(|pair| match pair.resource() {
             Resource::Any => resource == "*",
@@ -172,12 +171,12 @@ impl Authorization {
         })
     }
 
-    /// What each of the actions is about: an ARN, or `*`
+    /// The resource of each pair: an ARN, or `*`
     pub(crate) fn resources(&self) -> impl Iterator<Item = String> {
         self.asked.request.pairs().map(|pair| pair.resource().to_string())
     }
 
-    /// Each pair that was asked about, with its decision; of an abridged one the pair that decided
+    /// Each pair that was asked about, with its decision; an abridged authorization has only the pair that decided
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Pair, Decision)> {
         let pairs = self.asked.request.pairs();
         pairs.map(|pair| match self.kept {
@@ -186,7 +185,7 @@ impl Authorization {
         })
     }
 
-    /// What each layer of policies says about a pair by itself; of an abridged one that is not known any more
+    /// What each layer of policies says about a pair by itself; empty for an abridged authorization
     pub(crate) fn layers(&self, pair: &Pair) -> Vec<LayerDecision> {
         match self.kept {
             Kept::Whole => self.asked.layers(pair, Changes::default()),
@@ -194,12 +193,12 @@ impl Authorization {
         }
     }
 
-    /// What the policies would say about the same call with these changes; `None` of an abridged one
+    /// What the policies would say about the same call with these changes; `None` for an abridged authorization
     pub(crate) fn decide<'a>(&'a self, changes: Changes<'a>) -> Option<Verdict<'a>> {
         (self.kept == Kept::Whole).then(|| Verdict::of(&self.asked, changes))
     }
 
-    /// The verdict and what it was made by
+    /// The decision and the statement that made it, if one did
     pub(crate) fn evaluation(&self) -> &Evaluation {
         &self.evaluation
     }
@@ -230,7 +229,7 @@ impl Authorization {
         self.asked.context_json(self.pair(), Changes::default())
     }
 
-    /// The same decision, of the pair that decided alone, with each text that it was made of cut to so many bytes
+    /// The same decision with only the pair that decided, and with each text cut to at most `bytes_max` bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
         let Asked {
             settings,

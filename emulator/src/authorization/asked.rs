@@ -1,7 +1,7 @@
 //! May this caller do this, through this entry point? The facts of one call, and how the policies are asked about them.
 //!
-//! The server asks what the policies in force say. Whoever wants to know what others would say, or what would be said in
-//! other circumstances, asks the same thing with [`Changes`].
+//! The server asks what the policies in force say. To learn what other policies would say, or what these would say in
+//! other circumstances, ask the same question with [`Changes`].
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) struct Asked {
 enum Context {
     /// All of it, because somebody reads it
     Whole,
-    /// Nothing, where no policy reads a condition key: the decision is the same
+    /// All of it if a policy reads a condition key, otherwise nothing: the decision is the same
     WhereRead,
 }
 
@@ -40,9 +40,9 @@ impl Asked {
     /// The place of the pair that decides, and its evaluation
     ///
     /// An explicit deny of any pair decides; without one the first pair that is not allowed; without that the first.
-    /// What each pair comes to is counted, if there is somewhere to count it.
-    // Guess: which of several refused pairs is named. IAM User Guide, *Troubleshoot access denied error messages*: one is,
-    // and not which.
+    /// The evaluation of each pair is counted in `coverage` if there is one.
+    // Guess: which of several refused pairs is named. IAM User Guide, *Troubleshoot access denied error messages*, has
+    // one in each message and does not say which one it is.
     pub(super) fn decide(&self, changes: Changes<'_>, coverage: Option<&Coverage>) -> (usize, Evaluation) {
         let mut pairs = self.request.pairs().enumerate();
         let (_, first) = pairs.next().expect("a request has at least one pair");
@@ -136,7 +136,7 @@ impl Asked {
         )
     }
 
-    /// What the documents of a type are attached to that have a say in this
+    /// What the documents of this policy type are attached to: an endpoint, a principal, a role or an organization
     fn attached_to(&self, policy_type: PolicyType) -> Option<&str> {
         let principal = &*self.caller.principal;
         match policy_type {
@@ -163,9 +163,9 @@ impl Asked {
         })
     }
 
-    /// Puts policies and request together and asks
+    /// Puts policies and request together as a question, and calls `ask` with it
     ///
-    /// Both borrow from what is held here, so they are made anew each time it is asked.
+    /// Both borrow from `self`, so they are made anew for each question.
     fn put<'a, T>(
         &'a self,
         pair: &'a Pair,
@@ -205,8 +205,8 @@ impl Asked {
             principal: &principal.identity,
             action: pair.action(),
             resource: pair.resource(),
-            // Everything here belongs to one account, also what is authorised on `*` and what an ARN in a request calls
-            // another account's. A role's ARN names its account, which may be another one.
+            // Every resource here belongs to one account, even where a call is authorised on `*` or an ARN in a request
+            // names another account. Only a role may belong to another account, and its ARN names that account.
             resource_account: match self.request.role() {
                 Some(_) => None,
                 None => Some(self.settings.account_id.as_str()),

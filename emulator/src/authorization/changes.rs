@@ -1,12 +1,12 @@
-//! What is otherwise than when the server decides: policies in the place of those in force, condition keys on top of those
-//! that a request has.
+//! How a question differs from the one that the server asks: other policies in place of those in force, and condition
+//! keys on top of those that the request has.
 
 use iam_policy::{Policies, PolicyDocument, RequestContext};
 
-/// What is otherwise than when the server decides; the default is nothing
+/// How a question differs from the one that the server asks; the default changes nothing
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Changes<'c> {
-    /// Condition keys with their values; without any the key is absent
+    /// Condition keys with their values; a key without values is removed
     pub(crate) context: &'c [(String, Vec<String>)],
     /// Policies in the place of those in force
     pub(crate) policies: Option<&'c PolicyChanges>,
@@ -15,9 +15,10 @@ pub(crate) struct Changes<'c> {
 /// Policies in the place of those in force; `None` leaves a layer as it is
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PolicyChanges {
-    /// The policy of the endpoint that the request came over; one over the public endpoint has none whatever stands here
+    /// The policy of the endpoint that the request came over; a request over the public endpoint has none, whatever is
+    /// set here
     pub(crate) vpc_endpoint: Option<PolicyDocument>,
-    /// The identity side; with `None` inside, nothing is said about it and it allows everything
+    /// The identity-based policies; `Some(None)` means that none are declared, so that they allow everything
     pub(crate) identity: Option<Option<Vec<PolicyDocument>>>,
     /// At most one permissions boundary
     pub(crate) permissions_boundary: Option<Vec<PolicyDocument>>,
@@ -30,7 +31,7 @@ pub(crate) struct PolicyChanges {
 }
 
 impl PolicyChanges {
-    /// A document in the place of another, wherever that is asked; `None`: it is not
+    /// These policies with `after` in place of `before`; `None` if `before` is not among them
     pub(crate) fn replacing(
         policies: &Policies<'_>,
         before: &PolicyDocument,
@@ -58,7 +59,7 @@ impl PolicyChanges {
         })
     }
 
-    /// Those of others where these leave a layer as it is
+    /// These changes, with those of `others` for each layer that these leave as it is
     pub(crate) fn or(self, others: &Self) -> Self {
         Self {
             vpc_endpoint: self.vpc_endpoint.or_else(|| others.vpc_endpoint.clone()),
@@ -86,7 +87,7 @@ impl PolicyChanges {
 }
 
 impl<'c> Changes<'c> {
-    /// These policies, or those in their place
+    /// The policies in force, or those in their place
     pub(super) fn policies_instead_of(self, in_force: Policies<'c>) -> Policies<'c> {
         let Some(changes) = self.policies else {
             return in_force;
@@ -107,7 +108,7 @@ impl<'c> Changes<'c> {
         }
     }
 
-    /// Sets and takes away the keys
+    /// Sets the condition keys, and removes those without values
     pub(super) fn put_into(self, context: &mut RequestContext<'c>) {
         for (key, values) in self.context {
             match values.as_slice() {

@@ -1,10 +1,11 @@
 //! The request context: every condition key that a request has, from the entry point, the caller, the connection, the
 //! headers, the clock, the resource and its tags.
 //!
-//! Presence is as IAM User Guide, *AWS global condition context keys*, says; Service Authorization Reference, *Amazon
-//! Lookout for Vision*, has the tag keys. The keys that the emulator never sets are those that no direct call to this
-//! service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
-//! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose support lists do not name it.
+//! Keys are present when IAM User Guide, *AWS global condition context keys*, says so; Service Authorization Reference,
+//! *Amazon Lookout for Vision*, has the tag keys. The keys that the emulator never sets are those that no direct call
+//! to this service has (`aws:CalledVia…`, `aws:SourceArn`, `aws:FederatedProvider`, `aws:MultiFactorAuthAge`, …), and
+//! `aws:SourceVpcArn`, `aws:VpceAccount`, `aws:VpceOrgID` and `aws:VpceOrgPaths`, whose lists of supporting services do
+//! not name this one.
 
 use std::net::IpAddr;
 
@@ -21,12 +22,12 @@ use crate::{
     settings::Settings,
 };
 
-/// What the context is made of and is not found elsewhere
+/// What the context is made of besides the settings, the caller, the entry point and the pair
 #[derive(Debug)]
 pub(super) struct Facts {
     time: Timestamp,
     region: Region,
-    /// The client's address is `aws:SourceIp` or `aws:VpcSourceIp`
+    /// The client's address: `aws:SourceIp` or `aws:VpcSourceIp`
     peer: IpAddr,
     user_agent: Option<Box<str>>,
     referer: Option<Box<str>>,
@@ -43,7 +44,7 @@ impl Facts {
         }
     }
 
-    /// Those of a call that nobody made
+    /// The facts of a call that nobody made
     pub(super) fn supposed(time: Timestamp, region: Region, peer: IpAddr) -> Self {
         Self {
             time,
@@ -59,7 +60,7 @@ impl Facts {
         size_of::<Self>() + text(&self.user_agent) + text(&self.referer)
     }
 
-    /// The same with each text cut to so many bytes
+    /// The same with each text cut to at most `bytes_max` bytes
     pub(super) fn abridged(&self, bytes_max: usize) -> Self {
         let cut = |text: &str| -> Box<str> { cut_bytes(text, bytes_max).into() };
         Self {
@@ -71,7 +72,7 @@ impl Facts {
         }
     }
 
-    /// Every key of this request, those that belong to one of its pairs included
+    /// Every condition key of this request, including those of one of its pairs
     pub(super) fn context<'a>(
         &'a self,
         settings: &'a Settings,
@@ -166,8 +167,8 @@ fn principal_keys<'a>(context: &mut RequestContext<'a>, settings: &'a Settings, 
         context.insert("aws:SourceIdentity", &**source_identity);
     }
     if caller.credentials == Credentials::Temporary {
-        // Guess: nothing in the configuration says how a session was made, so it was made without MFA; and those that
-        // AssumeRole makes are, because there is no MFA device to make them with.
+        // Guess: the configuration does not say how a session was made, so we take it that it was made without MFA.
+        // AssumeRole makes sessions without MFA too, because there is no MFA device here.
         context.insert("aws:MultiFactorAuthPresent", "false");
     }
 }

@@ -1,7 +1,8 @@
-//! Which parts of the policies requests have come to, counted as they are decided.
+//! Counts which parts of the policies requests come to, as they are decided.
 //!
-//! A document is told from others by its type, what it is attached to and its text: one that is replaced keeps its counts,
-//! and one that is read again goes on with them. Off, it costs a look at a flag.
+//! A document is identified by its type, by what it is attached to and by its text. So a document that is replaced
+//! keeps its counts, and one that is read again goes on with them. When coverage is off, a request costs one look at a
+//! flag.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -25,7 +26,7 @@ pub(crate) struct Coverage {
 #[derive(Debug, Default)]
 struct Documents {
     counted: Vec<CountedDocument>,
-    /// Documents whose counts made room for those of others
+    /// How many documents were dropped to make room for others
     evicted: u64,
     /// Goes up with each document that is asked
     clock: u64,
@@ -34,9 +35,9 @@ struct Documents {
 /// The counts of a document in one place
 #[derive(Debug, Clone)]
 pub(crate) struct CountedDocument {
-    /// As it was given when it was asked last: the same text may be read again
+    /// The clone that was asked last: the same text may be read again
     document: PolicyDocument,
-    /// An endpoint, a principal, a role or an organization; `None`: policies that are tested alone
+    /// An endpoint, a principal, a role or an organization; `None` for policies that are tested by themselves
     pub(crate) attached_to: Option<Box<str>>,
     pub(crate) counts: DocumentCounts,
     asked_last: u64,
@@ -57,7 +58,7 @@ impl Coverage {
         self.is_on.load(Ordering::Relaxed)
     }
 
-    /// Counts from now on, or no longer; what was counted stays
+    /// Turns counting on or off; the counts so far stay
     pub(crate) fn turn(&self, on: bool) {
         self.is_on.store(on, Ordering::Relaxed);
     }
@@ -72,13 +73,14 @@ impl Coverage {
         *self.lock() = Documents::default();
     }
 
-    /// Every document with its counts, in the order in which they were first asked, and how many made room for others
+    /// Every document with its counts, in the order in which they were first asked, and how many were dropped to make
+    /// room
     pub(crate) fn documents(&self) -> (Vec<CountedDocument>, u64) {
         let documents = self.lock();
         let mut counted = documents.counted.clone();
         let evicted = documents.evicted;
         drop(documents);
-        // What AWS attaches where nobody says anything was written by nobody here.
+        // Nobody here wrote the policy that AWS attaches by default.
         let default = PolicyDocument::full_access();
         counted.retain(|known| known.document.text() != default.text());
         (counted, evicted)
@@ -89,7 +91,7 @@ impl Coverage {
         self.lock().counted.len()
     }
 
-    /// Shows a document that nobody may have asked yet
+    /// Lists a document even if no request has asked it yet
     pub(crate) fn show(&self, document: &PolicyDocument, attached_to: Option<&str>) {
         self.counts_of(&mut self.lock(), document, attached_to);
     }
@@ -147,14 +149,14 @@ impl Coverage {
 }
 
 impl Documents {
-    /// Clones of one document are told by where they lie, without a look at the text
+    /// Finds a document by its address in memory, which its clones share, without a look at the text
     fn find(&self, document: &PolicyDocument, attached_to: Option<&str>) -> Option<usize> {
         self.counted
             .iter()
             .position(|known| known.document.is_same(document) && known.attached_to.as_deref() == attached_to)
     }
 
-    /// Adds a document, or takes one of the same text for it, and tells its place
+    /// Adds a document unless there is one of the same text, and returns its place
     fn add(&mut self, document: &PolicyDocument, attached_to: Option<&str>, documents_max: usize) -> usize {
         let same = self
             .counted

@@ -1,4 +1,4 @@
-//! A refusal by a policy, in AWS's words. Which of them a service sends is in `refusal`'s table.
+//! A refusal by a policy, in AWS's words. Which of these sentences a service sends is in the table of `refusal`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Authorization;
 
-/// A policy stands in the way
+/// A refusal, because the policies do not allow the call
 #[derive(Debug)]
 pub(crate) struct Denial(pub(super) Arc<Authorization>);
 

@@ -1,14 +1,14 @@
-//! What is said beside an explanation about condition keys that no request here has.
+//! Notes beside an explanation, about condition keys that no request here has.
 
 use iam_policy::{DecidedBy, Effect, Explanation, StatementExplanation, lint::Service};
 
 use crate::identity::Organization;
 
-/// What a reader of a decision about an action must know about the keys that took part in it and are never set here, or
-/// never under this configuration
+/// What a reader of a decision must know about the keys that took part in it although they are never set, here or under
+/// this configuration
 ///
-/// A key takes part in the statement that decided, in the one that came closest, and in a Deny that nothing else kept
-/// from applying: there the emulator may allow what AWS would refuse.
+/// A key takes part in the statement that decided, in the one that came closest, and in a Deny that only unset keys
+/// keep from applying: there the emulator may allow what AWS would refuse.
 pub(super) fn notes(
     explanation: &Explanation,
     vocabulary: &Service<'_>,
@@ -84,5 +84,5 @@ fn is_held_back_by_unset_keys(
             .all(|condition| condition.matched || why_unset(&condition.key).is_some())
 }
 
-/// Those of them that requests have when the configuration has an organization
+/// The condition keys that requests have only when the configuration has an organization
 pub(crate) const ORGANIZATION_KEYS: [&str; 2] = ["aws:PrincipalOrgID", "aws:ResourceOrgID"];

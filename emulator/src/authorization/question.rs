@@ -8,7 +8,7 @@ use iam_policy::{Evaluation, Explanation, LayerDecision, Policies, Request};
 /// A request and the policies that it is measured against
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question<'q> {
-    /// Those who are asked
+    /// The policies that are asked
     pub(crate) policies: Policies<'q>,
     /// What they are asked about
     pub(crate) request: Request<'q>,

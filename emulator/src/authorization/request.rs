@@ -1,7 +1,7 @@
 //! What the policies are asked about a call: pairs of an action and a resource, each of which must be allowed.
 //!
-//! Most calls are one pair. A call that touches several resources, or does what needs a permission of its own besides,
-//! is several (Amazon EC2 User Guide, *Policy structure*, the example of AttachVolume):
+//! Most calls are one pair. A call that touches several resources, or also does something that needs its own
+//! permission, is several (Amazon EC2 User Guide, *Policy structure*, the example of AttachVolume):
 //!
 //! ```text
 //! CreateVpcEndpoint with a subnet and tags
@@ -55,7 +55,7 @@ pub(crate) struct Pair {
     lists: Vec<(&'static str, Vec<String>)>,
     request_tags: RequestTags,
     resource_tags: Option<Arc<BTreeMap<String, String>>>,
-    /// The keys that those tags stand under
+    /// The condition keys that those tags appear under, up to and including the slash
     resource_tag_keys: &'static [&'static str],
 }
 
@@ -71,8 +71,8 @@ pub(crate) struct RequestTags {
 impl AuthorizationRequest {
     /// A call in a Region that needs one pair to be allowed
     ///
-    /// The first pair is the one that the journal shows of a call that was allowed. Of several that are refused for the
-    /// same kind of reason, the one that was added first is named.
+    /// The first pair is the one that the journal shows of a call that was allowed. When several pairs are refused for
+    /// the same kind of reason, the refusal names the one that was added first.
     pub(crate) fn new(region: Region, vocabulary: &'static LazyLock<Service<'static>>, pair: Pair) -> Self {
         Self {
             region,
@@ -127,7 +127,7 @@ impl AuthorizationRequest {
         further.unwrap_or(&self.first)
     }
 
-    /// One of the pairs alone, its texts cut to so many bytes
+    /// One of the pairs alone, its texts cut to at most `bytes_max` bytes
     pub(super) fn abridged(&self, index: usize, bytes_max: usize) -> Self {
         Self {
             region: self.region.clone(),
@@ -138,7 +138,7 @@ impl AuthorizationRequest {
         }
     }
 
-    /// What this costs in memory, estimated
+    /// What this costs in memory, in bytes: an estimate
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.pairs().map(Pair::bytes).sum::<usize>()
     }
@@ -190,7 +190,7 @@ impl Pair {
         }
     }
 
-    /// A refusal says that another action was not authorised, for want of this one
+    /// A refusal of this pair says that `action` was not authorised, and not the pair's own action
     pub(crate) fn refused_as(self, action: &'static Action) -> Self {
         Self {
             refused_as: Some(action),
@@ -216,7 +216,7 @@ impl Pair {
         self.refused_as.unwrap_or(self.action)
     }
 
-    /// The names of the keys that belong to this pair, a tag's key left out after its slash, each once and in order
+    /// The names of the keys that belong to this pair, each once and in order; those of tags end with the slash
     #[cfg(test)]
     pub(crate) fn key_names(&self) -> Vec<String> {
         let mut context = RequestContext::new();
@@ -252,7 +252,8 @@ impl Pair {
         }
     }
 
-    /// The same with each text cut to so many bytes, and as many tags and list elements as have room in as many
+    /// The same with each single condition value cut to at most `bytes_max` bytes, and with only as many request tags
+    /// and list elements as fit into that many
     fn abridged(&self, bytes_max: usize) -> Self {
         let mut bytes = 0;
         let mut fits = |added: usize| {
@@ -293,7 +294,7 @@ impl Pair {
 }
 
 impl RequestTags {
-    /// As many of them as have room in so many bytes
+    /// As many of them as fit into `bytes_max` bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
         let mut bytes = 0;
         let mut fits = |added: usize| {
@@ -314,7 +315,7 @@ impl RequestTags {
         }
     }
 
-    /// What they cost in memory, estimated
+    /// What they cost in memory, in bytes: an estimate
     pub(crate) fn bytes(&self) -> usize {
         let tags = self
             .tags

@@ -18,7 +18,7 @@ use crate::{identity::Caller, network::entry_point::EntryPoint, settings::Settin
 #[derive(Debug)]
 pub(crate) struct SupposedCall(Asked);
 
-/// What the policies say about a call, with everything that is asked of the answer later
+/// What the policies say about a call, with what it takes to explain it later
 #[derive(Debug)]
 pub(crate) struct Verdict<'a> {
     asked: &'a Asked,
@@ -28,8 +28,8 @@ pub(crate) struct Verdict<'a> {
 }
 
 impl SupposedCall {
-    /// A call of this caller through this entry point, that would arrive now from this address; it has neither
-    /// `User-Agent` nor `Referer`
+    /// A call by this caller through this entry point, arriving now from this address; it has neither `User-Agent` nor
+    /// `Referer`
     pub(crate) fn new(
         settings: Arc<Settings>,
         caller: Caller,
@@ -124,7 +124,7 @@ impl<'a> Verdict<'a> {
         self.asked.context_json(self.pair(), self.changes)
     }
 
-    /// Counts what the call comes to in every document that was asked
+    /// Counts the call in every document that was asked
     pub(crate) fn count(&self, coverage: &Coverage) {
         self.asked.decide(self.changes, Some(coverage));
     }

@@ -1,4 +1,4 @@
-//! The keys that requests of every kind have, held against the table that the lint believes.
+//! Compares the keys that each kind of request has with the table that the lint uses.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -39,7 +39,7 @@ fn snapshot() -> Arc<Snapshot> {
     Arc::new(Snapshot::untouched(config.settings, Timestamp::UNIX_EPOCH))
 }
 
-/// A request by one of the principals, with everything that is asked about it
+/// A request by one of the principals, with its caller, entry point and invocation
 fn asked(
     snapshot: &Arc<Snapshot>,
     access_key_id: &str,
@@ -119,7 +119,7 @@ fn asked(
     (received, caller, entry_point, invocation)
 }
 
-/// The keys of such a request, a tag's key left out after its slash
+/// The condition keys of such a request; those of tags end with the slash
 fn keys(
     snapshot: &Arc<Snapshot>,
     access_key_id: &str,
@@ -140,7 +140,7 @@ fn keys(
     context.iter().map(|(key, _)| without_tag(key)).collect()
 }
 
-/// The same principal without its keys
+/// The same principal without its access keys and policies
 fn principal_again(principal: &Principal) -> Principal {
     Principal {
         identity: principal.identity.clone(),
