@@ -4,7 +4,7 @@
 //! Tests move it through the control API instead of waiting. Their SDKs go on signing by the machine's clock, so unless
 //! [`SignatureClocks::EmulatedOnly`] is set a signature's date is good by either: a test that steps through a training
 //! locks no client out. Clients that correct their own skew trust the `Date` of responses. They sign by what this clock
-//! showed when they last had one, so a time that it showed before it was put forward is good as well.
+//! showed in the last response that they got, so a time that it showed before it was put forward is good as well.
 
 mod laps;
 
@@ -26,7 +26,7 @@ pub(crate) struct Clock(RwLock<ClockRecord>);
 struct ClockRecord {
     state: ClockState,
     laps: Laps,
-    /// How it was set before each time that it was put forward, newest last
+    /// The setting before each time that the clock was put forward, newest last
     before_steps: Vec<ClockSetting>,
 }
 
@@ -90,7 +90,7 @@ pub enum ClockError {
         "the clock cannot be moved by {offset_seconds} seconds: the result is not a date of the years 1 to 9999"
     )]
     Offset {
-        /// From the machine's clock, or from where it stood still
+        /// In seconds from the machine's clock, or from where the clock stood still
         offset_seconds: i64,
     },
     /// By the instant that it is to stand still at
@@ -99,7 +99,7 @@ pub enum ClockError {
 }
 
 impl ClockError {
-    /// The member that sets the clock so
+    /// The JSON member that holds the refused value
     pub(crate) fn member(&self) -> &'static str {
         match self {
             Self::Offset { .. } => "offset_seconds",
@@ -114,7 +114,7 @@ impl Clock {
         self.state().now()
     }
 
-    /// The emulator's present, told from the same instant before the clock was set back
+    /// The emulator's present, which is not confused with the same instant before the clock was set back
     pub(crate) fn reading(&self) -> Reading {
         let record = self.record();
         Reading {
@@ -126,7 +126,7 @@ impl Clock {
     /// When the clock showed this instant
     ///
     /// # Errors
-    /// When it did not, or more than once.
+    /// When it has not shown this instant, or has shown it more than once.
     pub(crate) fn find(&self, time: Timestamp) -> Result<Reading, NoReading> {
         let record = self.record();
         record.laps.find(time, record.state.now())
@@ -208,7 +208,7 @@ impl Clock {
         let (shown, shows) = (before.setting.now(), after.setting.now());
         if shows < shown {
             record.laps.set_back(shown, shows);
-            // Nothing is stepped through by a clock that is set back.
+            // A clock that is set back does not step through anything, so earlier steps no longer count.
             record.before_steps.clear();
         } else if after.setting != before.setting {
             if record.before_steps.len() == STEPS_REMEMBERED_MAX {
@@ -267,7 +267,7 @@ fn moved(instant: Timestamp, seconds: i64) -> Option<Timestamp> {
     instant.checked_add(SignedDuration::from_secs(seconds)).ok()
 }
 
-/// Steps that a client may have missed and still be let through
+/// How many steps a client may have missed and still be let through
 const STEPS_REMEMBERED_MAX: usize = 16;
 
 const SECONDS_OF_A_YEAR: i64 = 366 * 24 * 60 * 60;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-/// What the clock showed, and how often it had been set back by then; one that is less was read earlier
+/// What the clock showed, and how often it had been set back by then; the lesser of two was read earlier
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reading {
     pub(crate) lap: u32,
@@ -25,15 +25,15 @@ pub(crate) enum NoReading {
     Twice,
 }
 
-/// The times between which the clock went on without being set back
+/// The stretches of time in which the clock went on without being set back
 #[derive(Debug, Clone)]
 pub(super) struct Laps {
     number: u32,
     /// What it showed when the present lap began
     from: Timestamp,
-    /// Those that ended: the first and the last that each showed
+    /// The laps that ended: the number of each, and the first and the last instant that it showed
     ended: VecDeque<(u32, Timestamp, Timestamp)>,
-    /// The last instant of those that are forgotten
+    /// The latest instant that any forgotten lap showed
     forgotten_until: Option<Timestamp>,
 }
 
@@ -80,7 +80,7 @@ impl Laps {
     }
 }
 
-/// Times that the clock was set back which are told apart
+/// How many ended laps are remembered
 const LAPS_REMEMBERED_MAX: usize = 64;
 
 #[cfg(test)]
