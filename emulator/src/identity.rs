@@ -1,4 +1,4 @@
-//! Who can sign requests, as whom policies see them, and the organization around them.
+//! Who can sign requests, how policies see them, and the organization around them.
 
 mod credentials;
 pub(crate) mod key_values;
@@ -40,7 +40,7 @@ pub(crate) struct Principal {
     pub(crate) tags: BTreeMap<String, String>,
     /// The keys it signs with
     pub(crate) access_keys: Vec<AccessKey>,
-    /// The identity side; `None` allows everything, because nothing was said about it
+    /// Identity-based policies; `None` allows everything, because none are declared
     pub(crate) identity_policies: Option<Vec<PolicyDocument>>,
     /// At most one permissions boundary
     pub(crate) permissions_boundary: Vec<PolicyDocument>,
@@ -65,7 +65,7 @@ pub(crate) struct Role {
     pub(crate) trust_policy: PolicyDocument,
     /// Tags of the role, which are principal tags of its sessions
     pub(crate) tags: BTreeMap<String, String>,
-    /// The identity side of its sessions; `None` allows everything, because nothing was said about it
+    /// Identity-based policies of its sessions; `None` allows everything, because none are declared
     pub(crate) identity_policies: Option<Vec<PolicyDocument>>,
     /// At most one permissions boundary
     pub(crate) permissions_boundary: Vec<PolicyDocument>,
@@ -168,7 +168,7 @@ impl Principal {
         }
     }
 
-    /// Of a session the ARN of its role, where its path is known
+    /// The ARN of a session's role, if the path of the role is known
     pub(crate) fn role_arn(&self) -> Option<&str> {
         let role = self.identity.identity()?.role_arn();
         role.map(iam_policy::Arn::as_str)
@@ -180,13 +180,13 @@ impl Principal {
     }
 }
 
-/// Tags of one resource of EC2 (Amazon EC2 User Guide, *Tag restrictions*)
+/// The most tags that one resource of EC2 can have (Amazon EC2 User Guide, *Tag restrictions*)
 pub(crate) const RESOURCE_TAGS_MAX: usize = 50;
 
 /// Refuses what cannot be a tag of a resource of EC2
 ///
 /// # Errors
-/// With the reason.
+/// When the key is reserved for AWS, or when the key or the value is too long.
 // API model of EC2, `Tag`: at most 127 and 256 characters, and keys that begin with `aws:` are AWS's.
 pub(crate) fn check_resource_tag(key: &str, value: &str) -> Result<(), ResourceTagFault> {
     if constraints::is_reserved_tag_key(key) {
@@ -207,7 +207,7 @@ pub(crate) enum ResourceTagFault {
     TooLong,
 }
 
-/// Whether a text can be a tag's key or value, with so many characters
+/// Whether a text can be a tag's key or value, of `least` to `most` characters
 pub(crate) fn is_tag_text(text: &str, least: usize, most: usize) -> bool {
     (least..=most).contains(&text.chars().count()) && constraints::is_tag_text(text)
 }

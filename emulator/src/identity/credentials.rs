@@ -10,7 +10,7 @@ use aws_identifiers::AccessKeyId;
 
 /// Temporary credentials
 ///
-/// Only the state file gets to see the secrets in them, which is its owner's only.
+/// Their secrets are serialised for the state file alone, which only its owner can read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TemporaryCredentials {
     pub(crate) access_key_id: AccessKeyId,

@@ -3,7 +3,7 @@
 use iam_policy::{Identity, IdentityKind};
 use ring::digest;
 
-/// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`: for a session it is the role's
+/// `aws:PrincipalArn` (IAM User Guide, *AWS global condition context keys*): for a session it is the role's ARN
 // Guess: a role that is not declared has no path, since the ARN of a session does not tell it.
 pub(crate) fn policy_arn(identity: &Identity) -> Box<str> {
     match (identity.kind(), identity.role_arn()) {
@@ -14,7 +14,7 @@ pub(crate) fn policy_arn(identity: &Identity) -> Box<str> {
 }
 
 /// `aws:userid` (IAM User Guide, *Policy elements: variables*, the table of principal key values), with unique ids that
-/// are made of the ARN, so that they stay what they are from start to start
+/// are made from the ARN, so that they are the same after every start
 pub(crate) fn user_id(identity: &Identity) -> Box<str> {
     match identity.kind() {
         IdentityKind::Root => identity.account().into(),

@@ -1,7 +1,7 @@
 //! The role sessions that AssumeRole handed out.
 //!
 //! A session keeps what was asked for; what it may do is its role's business. So when a reload changes a role, its
-//! sessions change with it, and when the role is gone they are worth nothing, as it is on AWS.
+//! sessions change with it, and when the role is gone they are worth nothing, as on AWS.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -31,13 +31,13 @@ pub(crate) struct RoleSession {
     principal: Arc<Principal>,
 }
 
-/// What a session was asked for with, and what was handed out
+/// What AssumeRole was called with for a session, and the credentials that it handed out
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SessionRequest {
     /// The role's ARN, with its path
     pub(crate) role_arn: Box<str>,
     pub(crate) session_name: Box<str>,
-    /// Session tags, those of the session before that go on included
+    /// Session tags, including the transitive ones of the session that called AssumeRole
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) transitive_tag_keys: Vec<String>,
     pub(crate) session_policies: Vec<PolicyDocument>,
@@ -47,12 +47,12 @@ pub(crate) struct SessionRequest {
 }
 
 impl Sessions {
-    /// Whose access key this is
+    /// The principal of this access key
     pub(crate) fn get(&self, access_key_id: &str) -> Option<&Arc<Principal>> {
         self.0.get(access_key_id).map(|session| &session.principal)
     }
 
-    /// The sessions that were handed out, under a configuration; beside them those whose role it does not have
+    /// The sessions of these requests under a configuration, and the requests whose role it does not declare
     pub(crate) fn under(
         requests: impl IntoIterator<Item = Arc<SessionRequest>>,
         identities: &Identities,
@@ -70,7 +70,7 @@ impl Sessions {
         (Self(sessions), ended)
     }
 
-    /// What the session of this access key id was asked for with
+    /// The request that the session of this access key id was made by
     pub(crate) fn request(&self, access_key_id: &str) -> Option<&Arc<SessionRequest>> {
         self.0.get(access_key_id).map(|session| &session.request)
     }
@@ -80,7 +80,7 @@ impl Sessions {
         self.0.len()
     }
 
-    /// What they were asked for with
+    /// The requests that they were made by
     pub(crate) fn requests(&self) -> impl Iterator<Item = Arc<SessionRequest>> {
         self.0.values().map(|session| session.request.clone())
     }
@@ -91,9 +91,10 @@ impl Sessions {
         self.0.insert(session.access_key_id().into(), session);
     }
 
-    /// Makes room, so that at most so many stay: expired ones go first, then those that end first; answers who went
+    /// Removes the sessions that expired more than an hour ago, and then those that end first until at most `stay_max`
+    /// are left; returns the access key ids of those removed
     pub(crate) fn make_room(&mut self, now: Timestamp, stay_max: usize) -> Vec<String> {
-        // A caller with a key that ran out is told so for a while, and not that nobody has it.
+        // For a while, a caller with an expired key is told that it has expired, and not that nobody has it.
         let long_ago = now.saturating_sub(KEPT_AFTER_EXPIRY).unwrap_or(Timestamp::MIN);
         let expiry = |session: &RoleSession| session.request.credentials.expires_at;
         let gone = self.0.extract_if(|_, session| expiry(session) < long_ago);
@@ -167,8 +168,8 @@ const KEPT_AFTER_EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_hours
 /// Whether a text can be a session's tag key, and its value with it
 ///
 /// # Errors
-/// IAM User Guide, *Tags for IAM and STS resources*: what is too long, what has characters that tags cannot have, and keys
-/// that begin with `aws:`.
+/// When the key is empty, when either is too long or has characters that tags cannot have, and when the key begins with
+/// `aws:` (IAM User Guide, *Tags for IAM and STS resources*).
 pub(crate) fn check_session_tag(key: &str, value: &str) -> Result<(), SessionTagFault> {
     if !is_tag_text(key, 1, 128) {
         return Err(SessionTagFault::Key);
