@@ -1,8 +1,8 @@
 //! The way of one request: entry point, authenticate, resolve, authorize, perform, respond.
 //!
 //! Plain functions, one type change a step. The first two are the same for every service that is played here; what
-//! follows is Lookout for Vision's, EC2's or STS's own. [`answer`] is the wrapper around them: it opens the journal entry before
-//! anything is decided, and whatever way a request ends, the entry is closed once, before the answer leaves.
+//! follows is Lookout for Vision's, EC2's or STS's own. [`answer`] is the wrapper around them: it opens the journal
+//! entry before anything is decided, and however a request ends, the entry is closed once, before the answer leaves.
 
 mod authenticate;
 mod faults;
@@ -110,7 +110,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// Answers what came instead of a request's head; `head` is what is left of it
+/// Answers a request whose head could not be read; `head` holds the bytes of it that are left
 pub(crate) fn answer_unreadable(
     shared: &Arc<Shared>,
     connection: &Arc<Connection>,
@@ -128,13 +128,14 @@ pub(crate) fn answer_unreadable(
     response
 }
 
-/// `kept_max` are `journal_body_bytes_max`: an answer is kept as a whole or not at all
+/// Says in the journal how a request was answered; a body of more than `kept_max` bytes (`journal_body_bytes_max`) is
+/// not kept, not even in part
 fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>, kept_max: usize) {
     entry.status = Some(response.status());
     entry.response_bytes = hyper::body::Body::size_hint(response.body())
         .exact()
         .map_or(0, |bytes| bytes as usize);
-    // Answers of STS have secrets in them.
+    // Only answers of Lookout for Vision are kept: those of STS have secrets in them.
     if entry.service != Some(EmulatedService::LookoutVision) {
         return;
     }
@@ -315,7 +316,7 @@ impl<'e> Exchange<'e> {
         note_body(entry, snapshot, &body);
         let verified = claim.verify(&body.sha256);
         if verified.is_err() && service != EmulatedService::LookoutVision {
-            // For the reader of the journal alone: what is too much to be read is not known.
+            // Only so that the journal names the action: where the parameters cannot be read, it names none.
             let _ = self.parameters(&body.bytes, entry);
         }
         let (caller, warning) = verified.map_err(signature_refusal)?;
@@ -390,8 +391,8 @@ impl<'e> Exchange<'e> {
             match perform::perform(permit, received.request_id, access_key_id, &shared.space).await {
                 Ok(output) => break output,
                 Err(Refused::Service(error)) => return Err(error.into()),
-                // Another CreateModel came in between and took the version that the permit is for. It was the one to
-                // get on, so somebody always does, and this one is asked about anew.
+                // Another CreateModel came in between and took the version that the permit is for. That one succeeded,
+                // so some call always does, and this one is authorised anew.
                 Err(Refused::Stale) => {
                     let again = again.expect("nothing else than what can be overtaken is stale");
                     let state = snapshot.generation.peek();
@@ -455,7 +456,7 @@ impl<'e> Exchange<'e> {
             authenticated.region,
         );
         let answer = match resolved? {
-            // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and none can be taken away.
+            // AWS STS API reference, `GetCallerIdentity`: no permissions are required, and no policy can deny it.
             sts::Call::GetCallerIdentity => {
                 self.meet_instead_of_operation(call, entry).await?;
                 sts::get_caller_identity(&authenticated.caller, self.received)
@@ -479,7 +480,7 @@ impl<'e> Exchange<'e> {
         Ok((StatusCode::OK, answer.into()))
     }
 
-    /// The parameters of a call; the action that they name goes into the journal whether there is one or not
+    /// The parameters of a call; the action that they name goes into the journal even if there is no such action
     fn parameters(&self, body: &[u8], entry: &mut OpenEntry<'_>) -> Result<Option<Parameters>, Refusal> {
         let values_max = self.snapshot.settings.limits.body_values_max;
         let (method, target) = (&self.received.method, &self.received.target);
@@ -537,7 +538,8 @@ fn note_body(entry: &mut OpenEntry<'_>, snapshot: &Snapshot, body: &ReceivedBody
     }
 }
 
-/// What the line about the request does not say: that whoever set up the test has to change something
+/// Logs a refusal: as a warning where whoever set up the test has to change something, which the log line about the
+/// request does not say
 fn advise(received: &ReceivedRequest, refusal: &Refusal, message: &str) {
     let request_id = received.request_id;
     match refusal {

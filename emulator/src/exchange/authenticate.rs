@@ -36,7 +36,7 @@ pub(crate) struct Claim<'a> {
 /// clock's times.
 ///
 /// # Errors
-/// The first rule that is broken; that of a date that is good by no clock is told by the emulator's.
+/// The first rule that is broken. A date that is good by no clock is reported by the emulator's.
 pub(crate) fn read<'a>(
     request: &'a ReceivedRequest,
     strictness: &Strictness,
@@ -84,7 +84,7 @@ pub(crate) fn claim<'a>(
         credentials: access_key.credentials,
     };
     let region = match region {
-        // Rule 13 found the scope to name the same one.
+        // Rule 13 has checked that the scope names the same one.
         Some(region) => region.clone(),
         // The host names none, and then rule 13 looked at the Region's shape only.
         None => signed.scope().region().parse().map_err(|_| {
@@ -130,7 +130,7 @@ pub(crate) fn claimed_access_key_id(request: &ReceivedRequest) -> Option<String>
 
 /// The signing name of the service that a request says it was signed for
 ///
-/// This only says whom the request is for; whether it is signed for that service is found out by [`claim`].
+/// This only says whom the request is for; [`read`] checks that it is signed for that service.
 pub(crate) fn claimed_service_name(request: &ReceivedRequest) -> Option<String> {
     Some(claimed_credential(request)?.split('/').nth(3)?.to_owned())
 }

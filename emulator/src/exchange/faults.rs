@@ -4,8 +4,8 @@
 //! head ── BeforeAuthentication ── authenticate ── authorize ── InsteadOfOperation ── perform ── BeforeAnswer ── answer
 //! ```
 //!
-//! A call meets one fault at most: the first that strikes, by stage and then in the order of the list. A call that the
-//! signature or the policies refuse comes to no stage but the first.
+//! A call meets one fault at most: the first that strikes, by stage and then in the order of the list. A call whose
+//! signature is refused, or that the policies refuse, comes to the first stage only.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -38,7 +38,7 @@ pub(super) struct CallSubject {
 }
 
 impl CallSubject {
-    /// What happens to the connection while the answer is on it
+    /// The fault that befalls the connection while the answer is on it
     pub(super) fn fault_of_answer(self) -> Option<MetFault> {
         self.met
             .filter(|met| matches!(met.effect(), Effect::Connection(_)))
@@ -56,7 +56,7 @@ impl Exchange<'_> {
         if self.snapshot.faults.is_empty() {
             return Ok(());
         }
-        // In a box, because calls that meet none would carry the room for it.
+        // In a box, or else calls that meet no fault would carry the room for it too.
         Box::pin(self.look_at_head(call, incoming, entry)).await
     }
 
@@ -98,7 +98,7 @@ impl Exchange<'_> {
         self.undergo(met, call, entry).await
     }
 
-    /// Takes down what faults can ask about a call of Lookout for Vision
+    /// Notes what faults can ask about a call of Lookout for Vision
     pub(super) fn note_subject(&self, request: &Request, call: &mut CallSubject) {
         if self.snapshot.faults.is_empty() {
             return;
@@ -108,14 +108,14 @@ impl Exchange<'_> {
         call.model_version = request.model_version().map(Into::into);
     }
 
-    /// The same of a call of another service, in this Region
+    /// The same for a call of another service: its Region
     pub(super) fn note_region(&self, region: &Region, call: &mut CallSubject) {
         if !self.snapshot.faults.is_empty() {
             call.region = Some(region.clone());
         }
     }
 
-    /// Looks for a fault when the policies have allowed the call
+    /// Looks for a fault after the policies have allowed the call
     pub(super) async fn meet_instead_of_operation(
         &self,
         call: &mut CallSubject,
@@ -128,7 +128,7 @@ impl Exchange<'_> {
         self.meet(Stage::InsteadOfOperation, call, entry).await
     }
 
-    /// Looks for a fault when the operation was performed or refused by the service
+    /// Looks for a fault after the service has performed or refused the operation
     pub(super) async fn meet_before_answer(
         &self,
         call: &mut CallSubject,
@@ -211,7 +211,7 @@ impl Exchange<'_> {
     }
 }
 
-/// Looks for a fault in a handshake; of one that strikes the journal gets an entry without an answer
+/// Looks for a fault in a handshake; one that strikes gets a journal entry without an answer
 pub(crate) fn meet_in_handshake(
     shared: &Shared,
     connection: impl FnOnce() -> Connection,
@@ -244,5 +244,5 @@ pub(super) fn name_fault<B>(entry: &OpenEntry<'_>, response: &mut Response<B>) {
     }
 }
 
-/// The fault that the call has met
+/// The header field that names the fault that the call has met
 const X_FAULT: HeaderName = HeaderName::from_static("x-lookoutvision-emulator-fault");

@@ -25,7 +25,7 @@ pub(super) fn service(received: &ReceivedRequest, claimed: Option<&str>) -> Emul
     }
 }
 
-/// The service that the name in a handshake is one of, if it is one of a service's
+/// The service that the server name of a handshake belongs to, if it belongs to one
 pub(super) fn service_of_server_name(name: Option<&str>) -> Option<EmulatedService> {
     match AddressedHost::new(name?).emulated {
         EmulatedHost::Regional(host) => Some(host.service),
@@ -63,8 +63,8 @@ fn by_scope(exchange: &Exchange<'_>) -> Option<EntryPoint> {
     exchange.snapshot.endpoints.by_scope(scope, arrival).ok()
 }
 
-/// Says in the journal what a request without a result was about, so that it is found by its operation; believed by nobody
-/// but the reader
+/// Says in the journal which operation a request without a result was for, so that it can be found by it; nothing is
+/// decided by this
 pub(super) fn note_operation(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>) {
     if entry.operation.is_some() {
         return;
@@ -77,7 +77,7 @@ pub(super) fn note_operation(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>)
     }
 }
 
-/// The same for the endpoint, where the host names none
+/// The same for the entry point, where the host names none
 pub(super) fn note_entry_point(entry: &mut OpenEntry<'_>, exchange: &Exchange<'_>) {
     let by_host = exchange.snapshot.endpoints.by_host(exchange.received.arrival());
     if entry.entry_point.is_none() && matches!(by_host, Ok(HostEntryPoint::ByScope)) {

@@ -41,8 +41,8 @@ enum Protocol {
 impl ServiceNotPlayed {
     /// Whether a request is one, as far as its head tells
     ///
-    /// Only where the host names no service: what it names goes before the scope.
-    /// `claimed` is the signing name in the scope.
+    /// Only where the host names no service: a service that the host names goes before the one in the scope. `claimed`
+    /// is the signing name in the scope.
     pub(crate) fn of(request: &ReceivedRequest, claimed: Option<&str>) -> Option<Self> {
         if request.host.emulated != EmulatedHost::Other {
             return None;

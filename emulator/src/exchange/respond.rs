@@ -81,8 +81,8 @@ fn response(
     response
 }
 
-/// The fields of every response in their order, copied as a whole, which is faster than to put them together; those that
-/// differ are empty.
+/// The fields of every response in their order; those whose values differ are empty here. To copy them as a whole is
+/// faster than to put them together.
 static FIELDS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let nothing_yet = HeaderValue::from_static("");
     let mut fields = HeaderMap::new();
@@ -95,7 +95,7 @@ static FIELDS: LazyLock<HeaderMap> = LazyLock::new(|| {
     fields
 });
 
-/// The date changes once a second, and is written no more often
+/// The `Date` field, which is written anew only when the second changes
 fn http_date(now: Timestamp) -> HeaderValue {
     thread_local! {
         static LAST: RefCell<(i64, HeaderValue)> = const { RefCell::new((i64::MIN, HeaderValue::from_static(""))) };
