@@ -4,9 +4,10 @@
 //! itself down when it is dropped, so a client that hangs up and a panic leave an entry too, one without a status.
 //! A request's entry is in the journal before its answer leaves, so a test that has the answer finds the entry.
 //!
-//! The journal is bounded by count and by bytes; the oldest entries go first, and how many went is told. What an entry
-//! costs is an estimate: its texts, plus a fixed share for the rest; what several share is counted once. One that costs more than `journal_entry_bytes_max`
-//! is cut, so that no request pushes out those of others, and the newest is never evicted.
+//! The journal is bounded by count and by bytes; the oldest entries go first, and the journal tells how many went. What
+//! an entry costs is an estimate: its texts, plus a fixed share for the rest; what several entries share is counted
+//! once. An entry that costs more than `journal_entry_bytes_max` is cut, so that no request pushes out those of others,
+//! and the newest entry is never evicted.
 
 use std::{
     borrow::Cow,
@@ -72,7 +73,7 @@ use self::{
 pub(crate) struct Journal {
     /// What the log says of requests
     pub(crate) log: RequestLog,
-    /// What no eviction touches
+    /// Counts that no eviction touches
     pub(crate) counters: Counters,
     pub(crate) limits_reached: Arc<LimitsReached>,
     records: Mutex<Records>,
@@ -97,11 +98,11 @@ struct Records {
     bytes: usize,
     shared_parts: SharedParts,
     evicted: u64,
-    /// When the latest of those was received that were evicted
+    /// When the latest of the evicted entries was received
     evicted_until: Option<Reading>,
-    /// When the latest of those was received that were cleared, or evicted before that
+    /// When the latest of the entries was received that were cleared, or evicted before a clearing
     cleared_until: Option<Reading>,
-    /// The places of those that were cleared, the latest [`CLEARED_MAX`] times
+    /// The places of the entries that were cleared, for the latest [`CLEARED_MAX`] clearings
     cleared: VecDeque<Range<u64>>,
 }
 
@@ -122,14 +123,14 @@ pub(crate) struct Selection {
     pub(crate) next: Option<Uuid>,
 }
 
-/// Times that the journal was cleared which are told from evictions
+/// How many clearings of the journal are told apart from evictions
 const CLEARED_MAX: usize = 64;
 
-/// Entries that are taken out of the journal while nobody else can
+/// How many entries are read while the lock is held once
 const WINDOW_ENTRIES: u64 = 256;
 
 impl Journal {
-    /// A journal of requests whose operations are these
+    /// A journal of requests with these operations
     pub(crate) fn new(limits: &Limits, log_requests: LogRequests, operations: &[&'static str]) -> Self {
         let limits_reached = Arc::<LimitsReached>::default();
         let journal = Self {
@@ -216,10 +217,10 @@ impl Journal {
         }
     }
 
-    /// Where the entries stand that a query asks for
+    /// The places of the entries that a query asks for
     pub(crate) fn select(&self, query: &Query) -> Selection {
         let Range { start, end } = self.places();
-        // What is no longer there was before everything that is.
+        // An entry that is no longer there came before all that are.
         let behind = |request_id| self.place(request_id).map_or(start, |place| place + 1);
         let since = match query.since {
             Some(Since::Request(request_id)) => Some(request_id),
@@ -273,7 +274,8 @@ impl Journal {
         records.first..records.first + records.entries.len() as u64
     }
 
-    /// Entries one after the other. The lock is held for a few of them at a time, because those who serve wait for it.
+    /// Entries one after the other. The lock is held for a few of them at a time, because the threads that serve wait
+    /// for it.
     fn walk(&self, places: Range<u64>, order: Order) -> impl Iterator<Item = (u64, Arc<Entry>)> {
         let mut left = places;
         let windows = std::iter::from_fn(move || {
@@ -308,7 +310,7 @@ impl Journal {
         (first..).zip(records.entries.range(range).cloned()).collect()
     }
 
-    /// Where the entries begin since the journal was cleared, and whether any of them are missing
+    /// Where the entries since the last clearing begin, and whether any of them are missing
     fn since_cleared(&self) -> (u64, Option<Incomplete>) {
         let records = self.records();
         let evicted = records.evicted;
@@ -318,7 +320,7 @@ impl Journal {
         )
     }
 
-    /// Where entries begin that were received at this instant or later, and whether any of them are missing
+    /// Where to begin to look for entries received at this instant or later, and whether any of them are missing
     fn since_instant(&self, since: Reading) -> (u64, Option<Incomplete>) {
         let records = self.records();
         let evicted = records.evicted;
@@ -332,8 +334,8 @@ impl Journal {
         (records.first, incomplete)
     }
 
-    /// How many entries from this place on the limits have pushed out, and the place of the oldest that is there; those that
-    /// were cleared are none of them
+    /// How many entries from this place on were evicted, and the place of the oldest that is there; cleared entries do
+    /// not count as evicted
     fn evicted_since(&self, place: u64) -> (u64, u64) {
         let records = self.records();
         let gone = place..records.first;
@@ -345,7 +347,7 @@ impl Journal {
         (evicted, records.first)
     }
 
-    /// Ends with the next entry that is recorded, or the next change that is noted, after it was enabled
+    /// A future that ends with the next entry that is recorded, or the next change that is noted, after it was enabled
     pub(crate) fn arrival(&self) -> Notified<'_> {
         self.arrivals.notified()
     }
@@ -372,7 +374,7 @@ impl Journal {
         self.counters.reset();
     }
 
-    /// Forgets every entry, and how many went before; how many it were
+    /// Forgets every entry, and how many were evicted before; returns how many entries it forgot
     pub(crate) fn clear(&self) -> usize {
         let mut records = self.records();
         let first = records.first + records.entries.len() as u64;
@@ -395,7 +397,7 @@ impl Journal {
                 ..Records::default()
             },
         );
-        // What is forgotten is freed after the lock is.
+        // What is forgotten is freed after the lock is released.
         drop(records);
         *self.masks() = Masks::default();
         forgotten.entries.len()
@@ -430,9 +432,9 @@ impl Journal {
             evicted.push(oldest);
         }
         let are_too_many = !evicted.is_empty() && records.entries.len() >= limits.entries_max;
-        // What was evicted is freed after the lock is.
+        // What was evicted is freed after the lock is released.
         drop(records);
-        // Before those are woken who wait for the end of it.
+        // The turn ends before those who wait for its end are woken.
         drop(turn);
         if !evicted.is_empty() {
             match are_too_many {
@@ -450,7 +452,7 @@ impl Journal {
             .expect("nothing panics while it holds this lock")
     }
 
-    /// How many bytes the answers with masks have that are kept
+    /// How many bytes the kept answers with masks have
     pub(crate) fn masks_bytes(&self) -> usize {
         self.masks().bytes()
     }
@@ -468,7 +470,7 @@ impl Journal {
     }
 }
 
-/// A presigned request carries its signature and its session token in the target
+/// The target without secrets: a presigned request carries its signature and its session token in it
 fn without_secrets(target: &Arc<str>) -> Arc<str> {
     match redact_secrets(target) {
         Cow::Borrowed(_) => target.clone(),

@@ -118,11 +118,11 @@ pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserialize
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
-/// Whether a call is one that a pattern means
+/// Whether a call fits a pattern
 #[derive(Debug, PartialEq)]
 pub(crate) enum Comparison {
     Fits,
-    /// In these members it is not
+    /// The call differs in these members
     Differs(Vec<Difference>),
     /// The journal does not know enough of this member
     Unknown(&'static str),
@@ -167,7 +167,7 @@ impl CallPattern {
     /// Finds members that no call can ever have, which would make "exactly 0" true whatever happens
     ///
     /// # Errors
-    /// With the first of them.
+    /// With the first such member.
     pub(crate) fn check(&self, operations: &[&str]) -> Result<(), ImpossibleMember> {
         one_of("/operation", "operation", &self.operation, operations)?;
         one_of(
@@ -218,7 +218,7 @@ impl CallPattern {
         }
     }
 
-    /// Whether a call is one that is meant, as far as the journal knows it
+    /// Whether a call fits this pattern, as far as the journal knows the call
     pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
         let authorization = entry.authorization.as_deref();
         let endpoint = entry.entry_point.as_ref().and_then(EntryPoint::vpc_endpoint_id);
@@ -290,7 +290,7 @@ impl CallPattern {
         }
     }
 
-    /// The pattern in a few words: what an expectation without a name is called by
+    /// The pattern in a few words: the name of an expectation that was given none
     pub(crate) fn describe(&self) -> String {
         fn text(value: &Option<String>) -> String {
             value.clone().unwrap_or_else(|| "null".to_owned())
@@ -328,7 +328,7 @@ impl CallPattern {
     }
 }
 
-/// A pattern of one of these names, or an error with the name that was meant
+/// Checks that a pattern fits one of these names; the error suggests the name that was meant
 fn one_of(
     path: &'static str,
     member: &str,
@@ -365,7 +365,7 @@ struct Differences {
 }
 
 impl Differences {
-    /// A text that the journal may have cut, of which then nothing is known
+    /// Compares a text that the journal may have cut, so that it may not be known
     fn cuttable(
         &mut self,
         entry: &Entry,
@@ -408,7 +408,7 @@ impl Differences {
         }
     }
 
-    /// A call can be about several resources, and is one that is meant by any of them
+    /// Compares the resources of a call, which can have several: it fits if any of them does
     fn resource(&mut self, expected: &Member<String>, found: Option<&Authorization>) {
         let Some(expected) = expected else {
             return;

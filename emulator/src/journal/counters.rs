@@ -1,11 +1,11 @@
 //! What is counted of every request when its entry is closed, whatever becomes of the entry.
 //!
 //! [`Counters::count`] is the one place where requests, refusals, rules and faults are counted: for `GET /metrics`, for
-//! `GET /requests/counts` and for `GET /statistics`. It takes no lock and no memory once it has seen a group, and it looks
-//! at what the entry has; nothing is written out as text.
+//! `GET /requests/counts` and for `GET /statistics`. Once it has seen a group it takes no lock and no memory. It looks
+//! at what the entry has, and writes nothing out as text.
 //!
 //! Names that stand for a group are those of the model and of the configuration: an action that no service has is no
-//! operation, and what is beyond a limit is counted together.
+//! operation, and groups beyond a limit are counted together.
 
 use std::{
     sync::Arc,
@@ -58,7 +58,7 @@ struct GroupsSince {
 /// How a request ended, as `requests_total` tells it
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Answer {
-    /// `None`: a fault met the handshake, whose server name is that of no service
+    /// `None`: a fault met a handshake whose server name is that of no service
     pub(crate) service: Option<EmulatedService>,
     operation: Option<u16>,
     /// `None`: the client hung up before there was one
@@ -201,7 +201,7 @@ impl Counters {
         self.groups.load().groups.len()
     }
 
-    /// How far back statistics reach
+    /// How far back statistics reach, in seconds
     pub(crate) fn seconds_max(&self) -> u64 {
         self.seconds.seconds_max()
     }
@@ -212,7 +212,7 @@ impl Counters {
         Statistics::of(&self.seconds, query, now, |second| self.instant(second))
     }
 
-    /// How requests ended, and how many so; and how many found no place
+    /// How requests ended, each way with its operation and its count, and how many requests found no place
     pub(crate) fn answers(&self) -> (impl Iterator<Item = (&Answer, Option<&'static str>, u64)>, u64) {
         let answers = self.answers.iter();
         let named = answers.map(|(answer, count)| (answer, self.name(answer.operation), count));
@@ -243,7 +243,7 @@ impl Counters {
         &self.faults
     }
 
-    /// Groups of the metric that has the most
+    /// How many groups the metric has that has the most
     pub(crate) fn series(&self) -> usize {
         let of_names = self.refusals.len().max(self.faults.len());
         of_names.max(self.answers.len()).max(self.rules.len())

@@ -1,7 +1,7 @@
 //! How many requests there were of each group: `GET /requests/counts?by=operation,status`.
 //!
-//! Requests are counted by everything that can be asked for, and added up when somebody asks. So what found no place of its
-//! own is in no group, whatever is asked for, and is told as the rest.
+//! Requests are counted by everything that can be asked for, and added up when somebody asks. So a request that found
+//! no place is in no group, whatever is asked for, and is told as the rest.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -83,7 +83,7 @@ impl CountBy {
     /// Reads a list such as `operation,status`
     ///
     /// # Errors
-    /// When it names what requests are not counted by, or the same thing twice.
+    /// When it names something that requests are not counted by, or names a member twice.
     pub(crate) fn parse_list(list: &str) -> Result<Vec<Self>, CountByError> {
         let mut members = Vec::new();
         for name in list.split(',') {
@@ -189,7 +189,7 @@ impl Counts {
             .into_iter()
             .map(|(group, count)| CountOfGroup { count, ..group });
         let mut counts: Vec<CountOfGroup> = counted.collect();
-        // Those alike stay in the order of their members.
+        // Groups of the same size stay in the order of their members.
         counts.sort_by_key(|group| Reverse(group.count));
         let rest = groups.rest();
         Self {

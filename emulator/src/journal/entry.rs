@@ -42,7 +42,7 @@ pub(crate) struct Entry {
     pub(crate) entry_point: Option<EntryPoint>,
     pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) access_key_id: Option<Box<str>>,
-    /// The service that was asked; `None`: nothing has been asked yet that names one
+    /// The service that was asked; `None`: nothing has named one
     pub(crate) service: Option<EmulatedService>,
     pub(crate) operation: Option<Cow<'static, str>>,
     /// `None`: the request was refused before it was authorised
@@ -59,16 +59,17 @@ pub(crate) struct Entry {
     pub(crate) response_bytes: usize,
     /// The answer's body, where it is kept: as a whole or not at all
     pub(crate) response_body: Option<Bytes>,
-    /// The answer's body, where it has a mask and bodies are not kept, as long as the journal has it among its newest
+    /// The answer's body with a mask, where bodies are not kept; it is there as long as it is among the newest of its
+    /// kind
     pub(crate) response_mask: Weak<Bytes>,
     pub(crate) rule: Option<Box<str>>,
-    /// The fault that the request met, which is the fault's own text
+    /// The name of the fault that the request met, shared with the fault itself
     pub(crate) fault: Option<Arc<str>>,
-    /// Operations one of which the call may be about, where its action stands in a body that was not read
+    /// The operations that the call may be for, where its action stands in a body that was not read
     pub(crate) unread_actions: &'static [&'static str],
     /// Whether texts of it were cut
     pub(super) is_cut: bool,
-    /// What the entry costs, estimated when it is closed
+    /// What the entry costs in bytes, estimated when it is closed
     pub(super) bytes: usize,
 }
 
@@ -152,12 +153,12 @@ impl Entry {
         }
     }
 
-    /// Whether the journal may have cut this text of the entry: those that it cuts end with the mark
+    /// Whether the journal may have cut this text of the entry: the texts that it cuts end with a mark
     pub(super) fn may_have_cut(&self, text: &str) -> bool {
         self.is_cut && text.ends_with(CUT)
     }
 
-    /// Whether an action that was not read may fit this pattern; `None`: the pattern of a call without one
+    /// Whether an action that was not read may fit this pattern; `None` is the pattern of a call without an action
     pub(super) fn may_be(&self, pattern: Option<&str>) -> bool {
         !self.unread_actions.is_empty()
             && pattern.is_none_or(|pattern| self.unread_actions.iter().any(|action| fits(pattern, action)))
@@ -169,7 +170,7 @@ impl Entry {
         self.cost_of_texts() + self.body.kept.as_ref().map_or(0, |kept| kept.len()) + answer
     }
 
-    /// What it costs without the bodies, of which `journal_body_bytes_max` says how much is kept
+    /// What it costs in bytes without the bodies; `journal_body_bytes_max` says how much of those is kept
     fn cost_of_texts(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         size_of::<Self>()
@@ -190,11 +191,11 @@ impl Entry {
                 .map_or(0, |authorization| authorization.bytes())
     }
 
-    /// Cuts the texts of an entry that costs more than `bytes_max`, each to its share, and marks them with `…`; whether it
-    /// had to
+    /// Cuts the texts of an entry that costs more than `bytes_max`, each to its share, and marks them with `…`; returns
+    /// whether it had to
     ///
-    /// Condition keys are cut like the rest; what policies made of the whole of them can then not be worked out any
-    /// more, so such an entry keeps its decision without an explanation, and says so.
+    /// Condition keys are cut like the rest. What the policies made of them can then no longer be worked out, so such
+    /// an entry keeps its decision without an explanation, and says so.
     pub(super) fn fit(&mut self, bytes_max: usize) -> bool {
         if self.cost_of_texts() <= bytes_max {
             return false;
@@ -231,7 +232,7 @@ impl Entry {
     }
 }
 
-/// Cuts a text after so many bytes, and marks it
+/// Cuts a text to at most `bytes_max` bytes, and marks it
 fn cut(text: &mut Box<str>, bytes_max: usize) {
     if text.len() > bytes_max {
         *text = cut_bytes(text, bytes_max).into();
@@ -241,5 +242,5 @@ fn cut(text: &mut Box<str>, bytes_max: usize) {
 /// Into how many shares the room of an entry is divided: more than it has texts
 const SHARES: usize = 16;
 
-/// What is evaluated is several texts: user agent, referer, and tags
+/// How many shares an authorization has, because it has several texts: user agent, referer and tags
 const AUTHORIZATION_SHARES: usize = 4;

@@ -27,7 +27,7 @@ use super::{Entry, Journal, Order};
 pub(crate) enum Event {
     Request(Arc<Entry>),
     Change(Change),
-    /// So many events are gone that the listener was not told of
+    /// This many events are gone that the listener was not told of
     Dropped(u64),
 }
 
@@ -97,7 +97,7 @@ pub(crate) enum ChangeKind {
 /// How far a listener has been told
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Of the emulator's process: one that was started anew has other events
+    /// Names the emulator's process: one that was started anew has other events
     epoch: u32,
     place: u64,
     change: u64,
@@ -124,7 +124,7 @@ struct Telling {
     until: Cursor,
 }
 
-/// Somebody who listens; no longer when it is dropped
+/// Somebody who listens, until this is dropped
 #[derive(Debug)]
 pub(crate) struct Listener<'j>(&'j Journal);
 
@@ -135,8 +135,8 @@ impl Drop for Listener<'_> {
 }
 
 impl Listener<'_> {
-    /// How long events are gathered before they are told: the longer, the more listeners there are, so that telling all of
-    /// them never takes more than a share of the time of those who serve
+    /// How long events are gathered before listeners are told of them. It is longer the more listeners there are, so
+    /// that telling all of them never takes more than a share of the time of the threads that serve.
     pub(crate) fn pause(&self) -> Duration {
         let listeners = u32::try_from(self.0.listeners.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         (PAUSE + PAUSE_PER_LISTENER.saturating_mul(listeners)).min(PAUSE_MAX)
@@ -178,7 +178,7 @@ impl Journal {
         Listener(self)
     }
 
-    /// Where whoever begins to listen now has been told everything
+    /// The cursor of a listener that has been told everything so far
     pub(crate) fn end_of_events(&self) -> Cursor {
         let changes = self.changes();
         Cursor {
@@ -194,7 +194,8 @@ impl Journal {
         cursor: Cursor,
         write: impl FnOnce(&[(Event, Cursor)]) -> Bytes,
     ) -> (Bytes, Cursor) {
-        // Held while it is written, so that nobody else writes the same. Whoever panicked has added nothing.
+        // The lock is held while the text is written, so that nobody else writes the same. Whoever panicked has added
+        // nothing.
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever comes with no cursor of ours begins with what there is now, and not with what the last such one was told.
         let is_ours = cursor.epoch == self.changes().epoch;
@@ -222,7 +223,8 @@ impl Journal {
         (telling.bytes, telling.until)
     }
 
-    /// What came after a cursor, at most [`EVENTS_MAX`] and a count of those that are gone, and the cursor after each
+    /// What came after a cursor, and the cursor after each event: a count of the events that are gone, the changes, and
+    /// at most [`EVENTS_MAX`] entries
     fn events_after(&self, cursor: Cursor) -> Vec<(Event, Cursor)> {
         let places = self.places();
         let (mut cursor, mut events) = (cursor, Vec::new());
@@ -230,7 +232,7 @@ impl Journal {
         let is_ours =
             cursor.epoch == changes.epoch && cursor.place <= places.end && cursor.change <= changes.end();
         if !is_ours {
-            // Another process told it of others, or nobody did: all of ours are new to it.
+            // The cursor is one of another process, or of nobody: all of our events are new to the listener.
             cursor = Cursor {
                 epoch: changes.epoch,
                 place: places.start,
@@ -295,13 +297,13 @@ pub(crate) struct InvalidCursor;
 const CHANGES_MAX: usize = 256;
 /// Entries that a listener is given at one time
 const EVENTS_MAX: usize = 64;
-/// How long events are gathered for one listener …
+/// How long events are gathered at least …
 const PAUSE: Duration = Duration::from_millis(20);
-/// … how much longer for each one that there is …
+/// … how much longer for each listener …
 const PAUSE_PER_LISTENER: Duration = Duration::from_micros(500);
-/// … and for however many
+/// … and how long at most, however many listen
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// Texts that are kept for listeners which are a little behind the others
+/// How many texts are kept for listeners that are a little behind the others
 const TELLINGS_MAX: usize = 16;
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(crate) enum Order {
     Newest,
 }
 
-/// A query that asks for something there is not
+/// A query that asks for something that does not exist
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QueryError {
     /// No such parameter
@@ -80,7 +80,7 @@ pub(crate) enum QueryError {
         /// What was given
         name: String,
     },
-    /// Which of the two is meant?
+    /// A parameter that is given more than once
     #[error("`{0}` is given more than once")]
     Twice(&'static str),
     /// Not a value of that parameter
@@ -125,10 +125,10 @@ impl Query {
         Ok(read)
     }
 
-    /// Asks for one thing more
+    /// Sets one parameter
     ///
     /// # Errors
-    /// When the value is not of the parameter's kind.
+    /// When there is no such parameter, or the value is not of its kind.
     pub(crate) fn set(
         &mut self,
         parameter: &'static str,

@@ -1,7 +1,7 @@
 //! The calls that are in flight: received, and not yet in the journal.
 //!
-//! Each open entry holds the turn that it was opened in. Whoever has to wait for the calls of before begins a new turn, so
-//! that those which come later are told from them; a turn is over when nobody holds it any more. Nothing is locked when an
+//! Each open entry holds the turn that it was opened in. Whoever has to wait for the calls so far begins a new turn, so
+//! that later calls are told apart from them. A turn is over when nobody holds it any more. Nothing is locked when an
 //! entry is opened or closed.
 
 use std::sync::{Arc, Mutex, Weak};
@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     now: ArcSwap<Turn>,
-    /// Turns that were ended while calls of them were in flight
+    /// Earlier turns, of which calls may still be in flight
     ended: Mutex<Vec<Weak<Turn>>>,
 }
 
@@ -30,7 +30,7 @@ impl InFlight {
         self.now.load_full()
     }
 
-    /// The calls that are in flight now
+    /// The calls that are in flight now; later ones belong to a new turn
     pub(super) fn now(&self) -> InFlightThen {
         let mut ended = self
             .ended
@@ -43,7 +43,7 @@ impl InFlight {
 }
 
 impl InFlightThen {
-    /// How many of them still are
+    /// How many of them are still in flight
     pub(crate) fn count(&self) -> usize {
         self.0.iter().map(Weak::strong_count).sum()
     }

@@ -1,4 +1,5 @@
-//! The newest answers with a mask: whoever looks at a request sees what was found on its image, also where bodies are not kept.
+//! The newest answers with a mask: whoever looks at a request sees what was found on its image, even where bodies are
+//! not kept.
 //!
 //! They have room of their own, so that a journal whose calls are answered with masks forgets no call sooner.
 
@@ -32,7 +33,7 @@ impl Masks {
         kept
     }
 
-    /// How many bytes they have together
+    /// How many bytes the kept answers have together
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -6,8 +6,8 @@
 //!   error_code="AccessDeniedException" summary="implicit deny: no VPC endpoint policy allows …" duration_micros=812
 //! ```
 //!
-//! Those who serve hand over the journal's entry and go on: nothing is formatted, explained or written on their threads, and
-//! where nobody takes what is written they do not wait. Lines that find no place are counted, and the log tells how many.
+//! The threads that serve hand over the journal's entry and go on: they format, explain and write nothing, and they do
+//! not wait where nobody reads the log. Lines that find no place in the queue are counted, and the log tells how many.
 
 use std::{
     sync::{
@@ -47,12 +47,12 @@ pub(crate) struct RequestLog {
 enum Item {
     /// A line is to be written
     Line(Arc<Entry>),
-    /// Everything before was written
+    /// Is to be answered when everything before it is written
     Written(oneshot::Sender<()>),
 }
 
 impl RequestLog {
-    /// A log of so many lines, of which `queue_max` may wait to be written
+    /// A log of these requests, of whose lines `queue_max` may wait to be written
     pub(crate) fn new(requests: LogRequests, queue_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             requests,
@@ -83,12 +83,12 @@ impl RequestLog {
         }
     }
 
-    /// Lines that found no place
+    /// How many lines found no place in the queue
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until everything is written that was noted before, or nobody has taken it for a while
+    /// Waits until every line noted so far is written, but no longer than [`FINISH_MAX`]
     pub(crate) async fn finish(&self) {
         let Some(Some(queue)) = self.queue.get() else {
             return;
@@ -134,8 +134,8 @@ fn is_refused(entry: &Entry) -> bool {
 fn write(queue: &Receiver<Item>, lost: &AtomicU64, queue_max: usize) {
     let mut told = 0;
     while let Ok(first) = queue.recv() {
-        // Who sends to a thread that waits for it has to wake it, which costs more than the line: the others that come
-        // in meanwhile are taken in one go.
+        // To send to a thread that waits is to wake it, which costs more than the line. So the lines that come in
+        // meanwhile are taken in one go.
         thread::sleep(PAUSE);
         for item in std::iter::once(first).chain(std::iter::from_fn(|| queue.try_recv().ok())) {
             match item {

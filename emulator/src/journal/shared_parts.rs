@@ -1,8 +1,8 @@
 //! What entries share with the configuration and the state, and keep alive when those have moved on.
 //!
 //! Ten thousand calls by one principal cost that principal once, and a policy that was replaced costs nothing once the
-//! last entry that it decided is gone. So each such part is counted when the first entry that has it comes, and no more
-//! when the last one goes. As long as an entry has a part its address is nobody else's.
+//! last entry that it decided is gone. So each such part counts from the first entry that has it until the last one
+//! goes. As long as an entry has a part, nothing else has its address.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map},
@@ -32,14 +32,14 @@ struct Counted {
 enum Part<'e> {
     /// The policy attached to an endpoint
     Policy(&'e Arc<PolicyDocument>),
-    /// The caller: of a role session everything it was made with
+    /// The caller; for a role session, with everything that the session was made with
     Principal(&'e Arc<Principal>),
     /// The tags of a resource
     Tags(&'e Arc<BTreeMap<String, String>>),
 }
 
 impl SharedParts {
-    /// Counts the parts of an entry; what the new ones among them cost in bytes
+    /// Counts the parts of an entry; returns what the new ones among them cost, in bytes
     pub(super) fn add(&mut self, entry: &Entry) -> usize {
         let mut added = 0;
         for part in parts(entry) {
@@ -53,7 +53,7 @@ impl SharedParts {
         added
     }
 
-    /// Counts the parts of an entry no more; what those of them that no other entry has did cost
+    /// Counts the parts of an entry no more; returns what those that no other entry has have cost, in bytes
     pub(super) fn remove(&mut self, entry: &Entry) -> usize {
         let mut removed = 0;
         for part in parts(entry) {
@@ -86,7 +86,7 @@ impl Part<'_> {
         }
     }
 
-    /// What it costs, estimated
+    /// What it costs in bytes, estimated
     fn bytes(self) -> usize {
         let documents = |documents: &[PolicyDocument]| documents.iter().map(document_bytes).sum::<usize>();
         match self {
@@ -108,7 +108,8 @@ fn tags_bytes(tags: &BTreeMap<String, String>) -> usize {
     tags.iter().map(bytes).sum()
 }
 
-/// The text is kept beside what was made of it, which has each pattern twice.
+/// What a document costs in bytes, estimated: the text is kept beside what was parsed from it, which has each pattern
+/// twice
 fn document_bytes(document: &PolicyDocument) -> usize {
     size_of::<PolicyDocument>() + 4 * document.text().len()
 }

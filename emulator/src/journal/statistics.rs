@@ -22,7 +22,7 @@ pub(crate) struct StatisticsQuery {
     steps: u64,
 }
 
-/// A time that there are no statistics of, or that cannot be cut so
+/// A period that there are no statistics of, or that cannot be cut into such steps
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StatisticsError {
     /// More than is kept
@@ -33,10 +33,10 @@ pub(crate) enum StatisticsError {
         /// What is kept
         seconds_max: u64,
     },
-    /// More than are told
+    /// More steps than an answer has
     #[error("`steps`: {0} is not a number from 1 to {STEPS_MAX} (statistics_steps_max)")]
     Steps(u64),
-    /// Steps that are no whole seconds
+    /// Steps that are not whole seconds
     #[error("`steps`: {seconds} seconds cannot be cut into {steps} steps of whole seconds")]
     Uneven {
         /// All seconds
@@ -94,12 +94,13 @@ struct DurationMicros {
 }
 
 impl StatisticsQuery {
-    /// The last so many seconds, in so many steps
+    /// The last `seconds` seconds, in `steps` steps
     ///
     /// `None`: [`SECONDS`] of those that are kept, and [`STEPS`] or the next fewer of whole seconds.
     ///
     /// # Errors
-    /// When that is more than is kept, or the steps would be no whole seconds.
+    /// When `seconds` is 0 or more than is kept, when `steps` is 0 or more than [`STEPS_MAX`], or when the steps would
+    /// not be whole seconds.
     pub(crate) fn new(
         seconds: Option<u64>,
         steps: Option<u64>,
@@ -178,11 +179,11 @@ impl Step {
     }
 }
 
-/// Steps of one answer
+/// The most steps of one answer
 pub(crate) const STEPS_MAX: u64 = 1_440;
-/// Seconds that are told of unless it is said otherwise
+/// How many seconds are told of by default
 const SECONDS: u64 = 1_200;
-/// Steps that they are cut into unless it is said otherwise
+/// How many steps they are cut into by default
 const STEPS: u64 = 60;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One entry of the journal as a Rust test asks it.
+//! One entry of the journal, for tests in Rust.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -72,8 +72,8 @@ impl JournalEntry {
         self.0.access_key_id.as_deref()
     }
 
-    /// The service that was asked, by its signing name; `None`: a fault met the handshake, whose server name is that of
-    /// no service
+    /// The service that was asked, by its signing name; `None`: a fault met a handshake whose server name is that of no
+    /// service
     pub fn service(&self) -> Option<&'static str> {
         self.0.service.map(EmulatedService::signing_name)
     }
@@ -88,7 +88,7 @@ impl JournalEntry {
         self.0.authorization.as_deref().map(Authorization::action)
     }
 
-    /// What that action is about, `*` or an ARN
+    /// The resource of that action: `*` or an ARN
     pub fn resource(&self) -> Option<String> {
         self.0.authorization.as_deref().map(Authorization::resource)
     }
@@ -133,7 +133,7 @@ impl JournalEntry {
         self.0.fault.as_deref()
     }
 
-    /// What is odd about the request or its answer
+    /// Warnings about the request or its answer
     pub fn warnings(&self) -> &[String] {
         &self.0.warnings
     }

@@ -90,7 +90,7 @@ pub(crate) struct Verifier {
     out_of_order: Summaries,
     /// The place of the next entry to look at
     next: u64,
-    /// Entries of before do not count
+    /// Entries received before this do not count
     since: Option<Reading>,
     incomplete: Option<Incomplete>,
 }
@@ -99,7 +99,7 @@ pub(crate) struct Verifier {
 #[derive(Debug, Default)]
 struct Counted {
     found: u64,
-    /// Calls that fit, also those that count for another expectation because of the order
+    /// Calls that fit, including those that count for another expectation because of the order
     fitting: u64,
     /// Calls that fit and came before the turn of the expectation
     too_early: u64,
@@ -237,10 +237,11 @@ impl Verifier {
         })
     }
 
-    /// Counts entries that were recorded since the last time, for a moment; `None`: there are more of them
+    /// Counts the entries that were recorded since the last look, for [`LOOK_TIME`] at most; `None` if there are more
+    /// of them
     ///
-    /// Hundreds of patterns and thousands of entries take seconds. Whoever asks again for the rest gives way in between, and
-    /// need not ask.
+    /// Hundreds of patterns and thousands of entries take seconds. So a caller can give way to others before it asks
+    /// for the rest, or not ask for it at all.
     pub(crate) fn look(&mut self, journal: &Journal) -> Option<Outlook> {
         let began = Instant::now();
         let places = journal.places();
@@ -312,7 +313,7 @@ impl Verifier {
         }
     }
 
-    /// The expectation whose calls must all have come before one counts for this; `None`: it is its turn, or was
+    /// The expectation whose calls must all come before a call counts for this one; `None` if it is its turn, or was
     fn waits_for(&self, index: usize) -> Option<usize> {
         (self.turn..index)
             .find(|other| !self.verification.expect[*other].is_met_by(self.counted[*other].found))
@@ -330,8 +331,8 @@ impl Verifier {
 
     /// The most calls that there are for an expectation
     ///
-    /// Where order matters a call counts once. But "exactly 0" must not become true because another expectation takes the
-    /// calls, so here only those share them that expect the same.
+    /// Where order matters a call counts once. But "exactly 0" must not become true because another expectation takes
+    /// the calls, so here only expectations with the same pattern share them.
     fn found_at_most(&self, index: usize) -> u64 {
         let counted = &self.counted[index];
         if !self.verification.in_order {
@@ -474,7 +475,7 @@ impl Counted {
     }
 }
 
-/// Expectations of one verification
+/// The most expectations of one verification
 pub(crate) const EXPECTATIONS_MAX: usize = 256;
 /// How long a verification may wait
 pub(crate) const WITHIN_MILLISECONDS_MAX: u64 = 60_000;
@@ -482,9 +483,9 @@ pub(crate) const WITHIN_MILLISECONDS_MAX: u64 = 60_000;
 pub(crate) const IN_FLIGHT_MILLISECONDS_MAX: u64 = 2_000;
 /// How long entries are counted before whoever waits for the explainer has a turn
 const LOOK_TIME: Duration = Duration::from_millis(20);
-/// Request ids and calls that a report lists of one kind
+/// How many request ids or calls of one kind a report lists
 const LISTED_MAX: usize = 100;
-/// Near misses of one expectation
+/// How many near misses of one expectation a report lists
 const NEAR_MISSES_MAX: usize = 3;
 
 #[cfg(test)]

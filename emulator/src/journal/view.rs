@@ -83,8 +83,8 @@ pub(crate) struct EntryView<'a> {
     response: ResponseView<'a>,
 }
 
-/// Something that names a document by its type and its place, and by the SHA-256 of its text, by which
-/// `GET /policies/SHA256` gives it
+/// Something that names a document by its type and its place, and the SHA-256 of the document's text, under which `GET
+/// /policies/SHA256` answers with the document
 #[derive(Debug, Serialize)]
 pub(crate) struct OfDocument<T> {
     #[serde(flatten)]
@@ -289,8 +289,8 @@ impl<'a> EntryView<'a> {
 
     /// The view as a JSON value without secrets
     ///
-    /// A presigned URL can stand in the headers that policies look at and so in every text about them, which is why all
-    /// texts are looked through here, and not each where it comes from.
+    /// A presigned URL can stand in the headers that policies look at, and so in every text about them. That is why
+    /// secrets are removed from all texts here, and not from each where it comes from.
     pub(crate) fn to_json(&self) -> Value {
         let mut value = to_value(self);
         redact(&mut value);

@@ -69,7 +69,7 @@ pub(crate) enum NotVerified {
     /// What was asked makes no sense
     #[error("{0} (at `{path}` of the verification)", path = .0.path)]
     Mistake(#[from] VerificationError),
-    /// Nobody knows
+    /// The journal does not have what it takes to know
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
     /// What was waited for may still have come

@@ -145,7 +145,7 @@ impl Report {
             let _ = writeln!(text, "satisfied: {count} of {count}, {requests} looked at");
             return text;
         }
-        // A String takes everything.
+        // Writing to a String cannot fail.
         for result in self.results.iter().filter(|result| !result.satisfied) {
             let _ = writeln!(
                 text,
