@@ -80,7 +80,7 @@ pub(crate) enum PublicEndpoint {
 }
 
 impl Networks {
-    /// The networks that lie in a Region, those of every Region among them
+    /// The networks that lie in a Region, including those that lie in every Region
     pub(crate) fn vpcs_in<'n>(&'n self, region: &'n Region) -> impl Iterator<Item = &'n Vpc> {
         let vpcs = self.vpcs.iter();
         vpcs.filter(move |vpc| vpc.region.as_ref().is_none_or(|own| own == region))

@@ -6,7 +6,7 @@ use client_text::cut;
 
 use super::host_name::{self, EmulatedHost, HostName};
 
-/// The host that a client addressed, and what it says
+/// The host that a client addressed, and what it says about the entry point
 #[derive(Debug)]
 pub(crate) struct AddressedHost {
     /// As the client wrote it, cut if it is far too long for a name
@@ -28,8 +28,7 @@ pub(crate) enum NameSource {
 
 impl AddressedHost {
     pub(crate) fn new(text: &str) -> Self {
-        // A host that is no host name is a matter of the signature, which covers it; it leads to no endpoint of its
-        // own.
+        // A Host that is not a host name leads to no endpoint of its own; the signature covers it like any other.
         let emulated = text
             .parse::<HostName>()
             .map_or(EmulatedHost::Other, |name| name.emulated());
@@ -39,7 +38,7 @@ impl AddressedHost {
         }
     }
 
-    /// Whether it is a name as it is written, with or without a port
+    /// Whether the host is this name as it is written, with or without a port
     pub(crate) fn is_named(&self, name: &str) -> bool {
         let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(host_name::is_port);
         let rest = self.text.strip_prefix(name);
@@ -57,5 +56,6 @@ impl fmt::Display for NameSource {
     }
 }
 
-/// What is kept of a host for the journal: names have 253 characters at most, and every entry of a connection holds it
+/// How many characters of a host are kept for the journal: names have 253 at most, and every entry of a connection
+/// holds the host
 const HOST_CHARACTERS_KEPT: usize = 1_024;

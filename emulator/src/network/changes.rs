@@ -1,4 +1,5 @@
-//! What was made and changed over EC2 and the control API, on top of what the configuration declares.
+//! The endpoints that were made and changed over EC2 and the control API, on top of those that the configuration
+//! declares.
 //!
 //! The table of endpoints is always made anew from the configuration and this. So a reload, and a restart with a state
 //! file, keep what was acknowledged (a policy, an endpoint, a deletion), and `/reset` only has to forget it. The
@@ -27,12 +28,12 @@ mod tests;
 
 pub(crate) use self::placing::Misfit;
 
-/// What was made and changed
+/// The endpoints that were made and changed
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EndpointChanges {
     made: Vec<Arc<MadeEndpoint>>,
     changed: BTreeMap<VpcEndpointId, Overrides>,
-    /// Whose records are not as the state file has them
+    /// The endpoints whose records differ from those in the state file
     touched: BTreeSet<VpcEndpointId>,
 }
 
@@ -78,18 +79,18 @@ impl EndpointChanges {
         made
     }
 
-    /// What is otherwise about an endpoint, to be changed
+    /// The overrides of an endpoint, to be changed
     pub(crate) fn of(&mut self, id: &VpcEndpointId) -> &mut Overrides {
         self.touched.insert(id.clone());
         self.changed.entry(id.clone()).or_default()
     }
 
-    /// As the state file has it
+    /// The changes that the state file has
     pub(crate) fn restore(records: Vec<EndpointRecord>) -> Self {
         let mut changes = Self::default();
         for record in records {
             if let Some(made) = record.made {
-                // The file has them by id.
+                // The file has the records in the order of their ids.
                 let made_before = changes.made.partition_point(|other| other.number <= made.number);
                 changes.made.insert(made_before, made);
             }
@@ -117,7 +118,7 @@ impl EndpointChanges {
         self.made.iter().map(move |made| (&**made, overrides(made)))
     }
 
-    /// The records that are not as the state file has them, by key; `None`: to be taken out
+    /// The records that differ from those in the state file, by key; `None` for a record to be removed
     pub(crate) fn take_touched(&mut self) -> Vec<(String, Option<EndpointRecord>)> {
         let touched = std::mem::take(&mut self.touched).into_iter();
         touched.map(|id| (id.to_string(), self.record(id))).collect()
@@ -144,7 +145,7 @@ impl EndpointChanges {
         })
     }
 
-    /// How many endpoints were made and stand
+    /// How many of the endpoints that were made stand
     pub(crate) fn count(&self) -> usize {
         let stands = |made: &&Arc<MadeEndpoint>| {
             let change = self.changed.get(&made.endpoint.vpc_endpoint_id);
@@ -190,7 +191,7 @@ impl EndpointChanges {
         dropped
     }
 
-    /// The endpoints of the configuration that are otherwise than it says, with what is otherwise
+    /// The endpoints of the configuration that have overrides, with their overrides
     pub(crate) fn of_declared<'c>(
         &'c self,
         networks: &'c Networks,
@@ -204,7 +205,7 @@ impl EndpointChanges {
 }
 
 impl fmt::Display for Overrides {
-    /// What is otherwise, by name
+    /// What is overridden, by name
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             policy_document,

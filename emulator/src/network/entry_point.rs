@@ -49,7 +49,7 @@ use self::error::Unled;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EndpointTable {
     standing: Vec<Arc<PlacedEndpoint>>,
-    /// Endpoints that no request comes through any more, since when
+    /// Endpoints that no request comes through any more, and since when
     deleting: Vec<(Arc<PlacedEndpoint>, Timestamp)>,
     /// What becomes of requests that no endpoint leads to
     public_endpoint: PublicEndpoint,
@@ -68,7 +68,7 @@ pub(crate) struct PlacedEndpoint {
     pub(crate) details: EndpointDetails,
 }
 
-/// What EC2 tells of an endpoint, and no request depends on
+/// What EC2 tells of an endpoint; no request depends on it
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct EndpointDetails {
     /// Where its network interfaces are; `None`: in every subnet of its network
@@ -79,7 +79,7 @@ pub(crate) struct EndpointDetails {
     pub(crate) addresses: AddressOptions,
     /// Its tags
     pub(crate) tags: BTreeMap<String, String>,
-    /// When it was made; those of the configuration with the emulator
+    /// When it was made; for an endpoint of the configuration, when the emulator started
     pub(crate) created_at: Timestamp,
 }
 
@@ -122,7 +122,7 @@ pub(crate) struct Scope<'a> {
 pub(crate) enum Led<T> {
     /// The Region has no endpoint
     Nowhere,
-    /// There is one to be meant
+    /// This one is meant
     To(T),
     /// Each of these could be meant
     Several(Vec<T>),
@@ -160,8 +160,8 @@ impl EndpointTable {
     /// What the host name says about the entry point
     ///
     /// # Errors
-    /// When it is an endpoint's own name and no such endpoint stands in that Region, or when it leads to the public
-    /// endpoint and that is refused.
+    /// When it is an endpoint's own name and no such endpoint stands in that Region, when it is a name of AWS for
+    /// something that is not played here, or when it leads to the public endpoint and that is refused.
     pub(crate) fn by_host(&self, arrival: Arrival<'_>) -> Result<HostEntryPoint, EntryPointError> {
         match &arrival.host.emulated {
             EmulatedHost::Vpce(VpceHost {
@@ -243,7 +243,7 @@ impl EndpointTable {
             .filter(|placed| placed.endpoint.private_dns == PrivateDns::Enabled)
             .filter(|placed| placed.stands_in(region))
             .filter_map(|placed| Some((placed.vpc.prefix_length_at(local)?, placed)))
-            // The first of equals, as `max_by_key` would give the last: overlapping networks are refused at load, so
+            // The first of equals, where `max_by_key` would give the last: overlapping networks are refused at load, so
             // equals can only be networks of every Region and of this one.
             .fold(
                 None,
@@ -266,7 +266,7 @@ impl EndpointTable {
             return Led::to_one_of(in_region().collect());
         };
         let here = || in_region().filter(|placed| placed.vpc.prefix_length_at(local) == Some(closest));
-        // Of several endpoints in one network the one is meant that answers for the service's own name there.
+        // Of several endpoints in one network, the one that answers for the service's own name there is meant.
         let mut answering = here().filter(|placed| placed.endpoint.private_dns == PrivateDns::Enabled);
         match answering.next() {
             Some(placed) => Led::To(placed),
@@ -296,8 +296,8 @@ impl PlacedEndpoint {
 
     /// Whether it answers for the service's own name to whoever is in this network and Region
     ///
-    /// One of another network does where both hold every address: nothing would tell which of them a request came
-    /// through.
+    /// An endpoint of another network does too, where both networks hold every address: nothing would tell which of
+    /// them a request came through.
     pub(crate) fn answers_for(&self, vpc: &Vpc, region: &Region) -> bool {
         let same_network =
             self.vpc.vpc_id == vpc.vpc_id || (self.vpc.cidr_block.is_none() && vpc.cidr_block.is_none());

@@ -280,7 +280,7 @@ impl FromStr for HostName {
             let address: Ipv6Addr = address.parse().map_err(|_| error())?;
             return Ok(Self(address.to_string().into()));
         }
-        // An address of its own is what the address type prints, so that `::1` and `0:0:0:0:0:0:0:1` are one host.
+        // A bare address takes the form that the address type prints, so that `::1` and `0:0:0:0:0:0:0:1` are one host.
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(address.to_string().into()));
         }
@@ -324,7 +324,7 @@ pub(crate) fn is_port(text: &str) -> bool {
 
 /// The legacy global endpoint (AWS STS API reference, *Endpoints*)
 const GLOBAL_STS: &str = "sts.amazonaws.com";
-/// Where it leads
+/// The Region that it leads to
 const GLOBAL_STS_REGION: &str = "us-east-1";
 /// RFC 1035, section 2.3.4, without the dots' encoding
 const NAME_CHARACTERS_MAX: usize = 253;

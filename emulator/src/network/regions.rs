@@ -1,7 +1,7 @@
 //! AWS's Regions whose services have names below `amazonaws.com` and `api.aws`.
 //!
-//! The emulator plays every Region, also those in which the service never was. This list is not a check: it says for
-//! which Regions there are certificates although no configuration names them.
+//! The emulator plays every Region, even those in which the service never was. This list is not a check: it says for
+//! which Regions there are certificates even if no configuration names them.
 
 /// The Regions of the partitions `aws` and `aws-us-gov`
 ///

@@ -20,7 +20,7 @@ pub(crate) enum Misfit {
     OtherRegion { vpc_id: VpcId, made_in: Region },
     /// The configuration declares an endpoint of the same id
     Declared,
-    /// Another endpoint answers for the service's own name; it stands without
+    /// Another endpoint answers for the service's own name, so this one stands without it
     PrivateDnsTaken { by: VpcEndpointId },
 }
 

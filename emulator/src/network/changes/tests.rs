@@ -60,7 +60,7 @@ fn what_was_made_stands_whenever_its_network_is_there() {
         "is set aside until the configuration has its VPC `vpc-0000000000000000b` again"
     );
     assert_eq!(standing(&changes, &both()), [ID, MADE]);
-    // Of one that was deleted nothing is to be told.
+    // Nothing is told of an endpoint that was deleted.
     let mut changes = changes;
     changes.of(&MADE.parse().unwrap()).deleted_at = Some(Timestamp::UNIX_EPOCH);
     assert_eq!(changes.misfits(&config("").networks), []);

@@ -18,12 +18,12 @@ pub(crate) enum AddressType {
     ServiceDefined,
 }
 
-/// What an endpoint has of addresses
+/// The addresses of an endpoint
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddressOptions {
     pub(crate) ip_address_type: AddressType,
-    /// `None`: that of the addresses
+    /// `None`: the same as `ip_address_type`
     pub(crate) dns_record_ip_type: Option<AddressType>,
     /// Addresses that were chosen for network interfaces
     pub(crate) chosen: BTreeMap<SubnetId, Ipv4Addr>,
@@ -41,7 +41,7 @@ impl AddressType {
 }
 
 impl AddressOptions {
-    /// What the DNS records are of
+    /// The kind of addresses that the DNS records have
     pub(crate) fn dns_record_ip_type(&self) -> AddressType {
         self.dns_record_ip_type.unwrap_or(self.ip_address_type)
     }

@@ -24,10 +24,10 @@ use crate::network::{
 impl EndpointTable {
     /// Checks that every further name of a request leads where its Host does
     ///
-    /// Without a scope, names that only a scope gives a Region pass; they have to be checked again with one.
+    /// Without a scope, names whose Region only a scope tells pass; they have to be checked again with one.
     ///
     /// # Errors
-    /// The first name that leads elsewhere.
+    /// With the first name that leads elsewhere.
     pub(crate) fn check_names(
         &self,
         arrival: Arrival<'_>,
