@@ -22,13 +22,13 @@ use crate::network::addressed_host::{AddressedHost, NameSource};
 /// What is known of the connection that a request came over
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// The emulator's own address: plays a network interface of an endpoint
+    /// The emulator's own address, which plays a network interface of an endpoint
     pub(crate) local: SocketAddr,
     /// The client's address
     pub(crate) peer: SocketAddr,
     /// What the handshake settled
     pub(crate) tls: TlsSession,
-    /// Whom its bodies' room is counted for
+    /// The client that the room of its bodies is counted for
     pub(crate) client: Client,
     /// The host of its first request; nearly always that of all the others
     first_host: OnceLock<Arc<AddressedHost>>,
@@ -45,7 +45,7 @@ pub(crate) struct TlsSession {
     pub(crate) alpn: Option<Box<str>>,
 }
 
-/// A head that is no request's, or is too large for one
+/// A head that is not a request's, or is larger than it may be
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HeadError {
     /// More than `header_bytes_max` or `headers_max`
@@ -238,7 +238,7 @@ impl ReceivedRequest {
         let host = connection.host(host.or(connection.tls.sni.as_deref()).unwrap_or_default());
         let server_name = connection.tls.sni.as_deref();
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
-        // What is no text is no host name either.
+        // A value that is not text is not a host name either.
         let second_hosts = headers.get_all(header::HOST).into_iter().skip(1);
         let second_hosts =
             second_hosts.map(|value| (NameSource::SecondHost, value.to_str().unwrap_or_default()));
@@ -275,7 +275,7 @@ impl ReceivedRequest {
 
     /// What is known of a request whose head could not be read
     ///
-    /// `head` is what is left of it: nothing, where it was found wrong after it had been taken apart.
+    /// `head` is what is left of it: nothing, where the fault was found after the head had been taken apart.
     pub(crate) fn unreadable(head: &[u8], connection: Arc<Connection>, received: Reading) -> Self {
         let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next();
         let mut words = line.unwrap_or_default().split(|byte| *byte == b' ');

@@ -139,8 +139,8 @@ impl RequestBody {
     /// Reads a body to its end and hashes it on the way
     ///
     /// # Errors
-    /// When the body is larger than the limits, too slow, or broken. The rest of it is not read then; see
-    /// [`drain`](Self::drain).
+    /// When the body is larger than the limits, finds no room, is too slow, or is broken. The rest of it is not read
+    /// then; see [`drain`](Self::drain).
     pub(crate) async fn receive(
         &mut self,
         limits: &Limits,
@@ -209,7 +209,8 @@ impl RequestBody {
         None
     }
 
-    /// Takes so many bytes and throws them away, or as many as come within `body_timeout` and `body_idle_timeout`
+    /// Reads the body until `bytes` bytes of it were read, or as many as come within `body_timeout` and
+    /// `body_idle_timeout`, and throws them away
     pub(crate) async fn discard(&mut self, bytes: u64, limits: &Limits) {
         let mut clock = BodyClock::new(limits);
         while (self.bytes_read as u64) < bytes {
@@ -271,7 +272,7 @@ impl<'l> BodyClock<'l> {
         }
     }
 
-    /// What was not the client's doing does not count
+    /// Puts off the deadline by a wait that was not the client's doing
     fn extend(&mut self, waited: Duration) {
         if let Some(deadline) = &mut self.deadline {
             *deadline += waited;

@@ -1,4 +1,4 @@
-//! `traceparent`: which trace a request belongs to, and which span it comes of (W3C Trace Context, section 3.2).
+//! `traceparent`: which trace a request belongs to, and which span it comes from (W3C Trace Context, section 3.2).
 //!
 //! ```text
 //! traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
@@ -21,7 +21,7 @@ pub(crate) struct TraceParent(Box<str>);
 pub(crate) struct InvalidTraceParent;
 
 impl TraceParent {
-    /// What it costs in bytes
+    /// How long it is, in bytes
     pub(crate) const BYTES: usize = VERSION_DIGITS + TRACE_ID_DIGITS + PARENT_ID_DIGITS + FLAGS_DIGITS + 3;
 
     pub(crate) fn as_str(&self) -> &str {

@@ -5,8 +5,8 @@
 //! has arrived of it, whatever was announced.
 //!
 //! Every page of it costs a fault when it is first written to, a third of what it costs to receive and hash a body. So
-//! some of it is kept for the next bodies, up to `body_memory_kept_bytes_max`. What was kept counts on while a body has
-//! it, because such a body may hold more memory than has arrived of it.
+//! some of it is kept for the next bodies, up to `body_memory_kept_bytes_max`. What was kept still counts while a body
+//! has it, because such a body may hold more memory than has arrived of it.
 
 use std::{
     io,
@@ -25,7 +25,7 @@ pub(crate) struct BodyMemory {
 #[derive(Debug, Default)]
 struct Kept {
     blocks: Vec<Block>,
-    /// What has been written to of these and of those that bodies have of them, together
+    /// How many bytes were ever written to, in these blocks and in those of them that bodies have now
     bytes: usize,
 }
 
@@ -33,7 +33,7 @@ struct Kept {
 #[derive(Debug)]
 struct Block {
     memory: MmapMut,
-    /// The most that was ever written to, which is what it takes
+    /// How many bytes were ever written to, which is what the block takes
     bytes_written: usize,
 }
 
@@ -43,13 +43,13 @@ pub(super) struct Large {
     /// Always there until it is dropped
     block: Option<Block>,
     bytes: usize,
-    /// What the block counts for among those that are kept
+    /// How many bytes the block counts for among those that are kept
     counted: usize,
     memory: Arc<BodyMemory>,
 }
 
 impl BodyMemory {
-    /// Keeps so many bytes for the next bodies
+    /// Memory that keeps up to `kept_bytes_max` bytes for the next bodies
     pub(super) fn keeping(kept_bytes_max: usize) -> Arc<Self> {
         Arc::new(Self {
             kept: Mutex::default(),
@@ -57,7 +57,7 @@ impl BodyMemory {
         })
     }
 
-    /// Room for a body of up to so many bytes
+    /// Room for a body of up to `bytes_max` bytes
     ///
     /// # Errors
     /// When the system has none.
@@ -83,7 +83,7 @@ impl BodyMemory {
             kept.blocks.push(block);
         } else {
             drop(kept);
-            // It goes back to the system, where others do not wait for it.
+            // It goes back to the system after the lock is released, so that others do not wait for that.
             drop(block);
         }
     }
@@ -126,7 +126,7 @@ impl Large {
     /// Takes the next piece
     ///
     /// # Errors
-    /// When there is no room for it, which is when the body is larger than was said.
+    /// When it does not fit, because the body is larger than was said.
     pub(super) fn push(&mut self, data: &[u8]) -> io::Result<()> {
         let end = self.bytes + data.len();
         let block = self.block.as_mut().expect("it is there until it is dropped");

@@ -47,7 +47,7 @@ pub(crate) struct BodyBudget {
     names: LimitNames,
 }
 
-/// How the limits are called that a listener keeps
+/// The names of the limits that a listener keeps
 #[derive(Debug, Clone, Copy)]
 struct LimitNames {
     in_flight: &'static str,
@@ -79,9 +79,9 @@ pub(crate) struct Account<'a> {
 pub(crate) struct Room {
     /// Address, access key, all: the order in which second halves are asked for
     pools: [Option<Arc<Pool>>; 3],
-    /// In the first half of each pool
+    /// Kibibytes in the first half of each pool
     as_it_came: u32,
-    /// In the second half of each pool; less in the later ones while it is being asked for
+    /// Kibibytes in the second half of each pool; less in the later ones while it is being asked for
     at_once: [u32; 3],
 }
 
@@ -176,7 +176,7 @@ impl BodyBudget {
 }
 
 impl Account<'_> {
-    /// No room yet
+    /// A room that has nothing yet
     pub(super) fn open(&self) -> Room {
         let access_key = self.access_key_id.map(|id| self.access_key(id));
         Room {
@@ -190,14 +190,14 @@ impl Account<'_> {
         }
     }
 
-    /// That there is no room
+    /// The error that there is no room
     pub(super) fn no_room(&self) -> BodyError {
         BodyError::NoRoom {
             limit: self.budget.names.in_flight,
         }
     }
 
-    /// That the body is larger than it may be
+    /// The error that the body is larger than it may be
     pub(super) fn too_large(&self, bytes_max: usize) -> BodyError {
         BodyError::TooLarge {
             limit: self.budget.names.one_body,
@@ -205,7 +205,7 @@ impl Account<'_> {
         }
     }
 
-    /// Whether a body of so many bytes would find no room if there were no other
+    /// Whether a body of this many bytes would find no room even if there were no other
     pub(super) fn never_has_room_for(&self, bytes: usize) -> bool {
         kibibytes(bytes) > self.budget.total_kibibytes
     }
@@ -222,10 +222,11 @@ impl Account<'_> {
 }
 
 impl Room {
-    /// Room for what has arrived, of a body that has so many bytes at most; says for how long it had to wait
+    /// Takes room for what has arrived of a body of at most `bytes_max` bytes; returns how long it had to wait
     ///
     /// # Errors
-    /// When there is none, and none comes free within `body_room_timeout`.
+    /// When the room that the body asks for is more than it can ever have, when too many bodies of the connection wait
+    /// already, or when none comes free within `body_room_timeout`.
     pub(super) async fn grow(
         &mut self,
         account: &Account<'_>,
@@ -251,7 +252,7 @@ impl Room {
         match self.take_from_second_halves(rest) {
             true => Ok(Duration::ZERO),
             false => {
-                // Until the room is there, so that no more than these wait.
+                // Held until the room is there, so that no more bodies than these wait.
                 let _place = account
                     .client
                     .waiting_places
@@ -301,7 +302,7 @@ impl Room {
         is_taken
     }
 
-    /// One pool after the other; what it has is given back when it gives up
+    /// One pool after the other; if it is given up, what it has by then is given back with the room
     async fn wait_for_second_halves(&mut self, kibibytes: u32) {
         for (pool, held) in self.pools.iter().zip(&mut self.at_once) {
             if let Some(pool) = pool {
@@ -391,7 +392,7 @@ impl<K: Eq + Hash> Pools<K> {
         if let Some(pool) = pools.get(key).and_then(Weak::upgrade) {
             return pool;
         }
-        // Those of clients that are gone go before the map would have to grow.
+        // The pools of clients that are gone are removed before the map would have to grow.
         if pools.len() == pools.capacity() {
             pools.retain(|_, pool| pool.strong_count() > 0);
         }
@@ -406,11 +407,12 @@ fn kibibytes(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
-/// The bodies of one HTTP/2 stream that nobody has read yet may fill one of so many parts of its connection's
-/// `http2_buffer_bytes_max`, and so many bodies but one may wait for room: then the last part is for those that have it
+/// Into how many parts `http2_buffer_bytes_max` of an HTTP/2 connection is divided. What nobody has read yet of one
+/// stream's body may fill one part. One body less than there are parts may wait for room, so that the last part is for
+/// bodies that have room.
 pub(crate) const HTTP2_BUFFER_PARTS: usize = 8;
 
-/// The pool of all bodies, among those of one
+/// The index of the pool of all bodies, among the pools of one body
 const LAST: usize = 2;
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) enum Whole {
 }
 
 impl Whole {
-    /// Takes the next piece of a body that has so many bytes at most
+    /// Takes the next piece of a body of at most `bytes_max` bytes
     ///
     /// # Errors
     /// When the system has no memory for it.
@@ -65,8 +65,8 @@ impl Whole {
     }
 }
 
-/// Up to so many bytes the allocator is asked; glibc itself asks the system for blocks that are larger, until the first of
-/// them is freed
+/// Bodies of up to this many bytes come from the allocator. For larger blocks glibc itself asks the system, until the
+/// first of them is freed.
 const SMALL_BYTES_MAX: usize = 128 * 1024;
 
 #[cfg(test)]

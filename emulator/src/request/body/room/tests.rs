@@ -79,7 +79,7 @@ async fn one_client_leaves_the_others_room_for_the_largest_body() {
     let budget = budget();
     let (greedy, other) = (client(&budget, 1), client(&budget, 2));
     let greedy = account(&budget, &greedy);
-    // With one byte of each the first half is used up, with two of some the second.
+    // With 1 KiB of each the first half is used up, with 2 KiB of some the second.
     for arrived in [1, 2, 16] {
         let held = fill(&greedy, arrived).await;
         let other = Account {
@@ -236,7 +236,7 @@ async fn a_body_larger_than_all_room_is_refused_at_once() {
     let account = account(&budget, &client);
     assert!(account.never_has_room_for(8 * KIB + 1));
     assert!(!account.never_has_room_for(8 * KIB));
-    // One whose length is not known is when it has grown so large.
+    // A body whose length is not known is refused when it has grown so large.
     let mut room = account.open();
     for arrived in 1..=8 {
         assert_eq!(grow(&mut room, &account, arrived, 16).await, Some(Duration::ZERO));
