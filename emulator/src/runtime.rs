@@ -1,8 +1,8 @@
-//! What all requests share: the process's own things, and the [`Space`] that they meet in.
+//! What all requests share: what belongs to the process, and the [`Space`] that they meet in.
 //!
 //! A [`Snapshot`] is never changed, only replaced as a whole: by a reload of the configuration file, by a policy that
-//! the control API attaches, by what is made and changed over EC2, and by a role session that STS hands out. All of
-//! these outlive a reload, because they were acknowledged, and with a state file a restart; `POST /reset` ends them.
+//! the control API attaches, by what is made and changed over EC2, and by a role session that STS hands out. What calls
+//! have changed was acknowledged, so it outlives a reload, and with a state file a restart too; `POST /reset` ends it.
 
 pub(crate) mod acknowledged;
 pub(crate) mod addresses;
@@ -106,22 +106,22 @@ impl Shared {
         self.space.reload(settings);
     }
 
-    /// The files say what is in force, perhaps again
+    /// Notes that the files say what is in force, perhaps again after a configuration that was refused
     pub(crate) fn reload_unchanged(&self) {
         if self.refused_reload.swap(None).is_some() {
             self.space.note_change(ChangeKind::Reload);
         }
     }
 
-    /// The configuration in force stays, because what the files say now is not valid; listeners are told why
+    /// Leaves the configuration in force, because what the files say now is not valid, and tells listeners why
     pub(crate) fn refuse_reload(&self, reasons: &str) {
         let reasons = Arc::new(cut_bytes(reasons, RELOAD_REASONS_BYTES_MAX).into_owned());
-        // Whoever has the event finds the reasons everywhere.
+        // Before the event, so that whoever has the event finds the reasons everywhere.
         self.refused_reload.store(Some(reasons.clone()));
         self.space.note_refused_reload(&reasons);
     }
 
-    /// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set
+    /// Puts state, journal, counters, policies and faults back to the configuration; the clock stays as it was set
     ///
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
@@ -132,7 +132,7 @@ impl Shared {
     }
 }
 
-/// What is told of the reasons why a configuration was not put in force; the log has all of them
+/// How many bytes are told of the reasons why a configuration was not put in force; the log has all of them
 const RELOAD_REASONS_BYTES_MAX: usize = 4_096;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! What calls made beside the service's own state: endpoints, what is otherwise about endpoints, role sessions, rules of
+//! What calls have made besides the service's own state: endpoints, overrides of endpoints, role sessions, rules of
 //! models and states of scenarios.
 //!
-//! With a state file all of it is in there, and on the disk before anybody sees it. What of it has no place in the
-//! configuration in force is told in the log, at the start and at each reload.
+//! With a state file all of it is in there, and on the disk before anybody sees it. The log tells, at the start and at
+//! each reload, what has no place in the configuration in force.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,7 +28,7 @@ pub(crate) struct AcknowledgedChanges {
     rules: Arc<RuleChanges>,
     /// The states of scenarios, until they are taken over
     scenarios: Scenarios,
-    /// When the emulator was started whose state was put here
+    /// When the emulator that the state comes from was started, if another one's state was put here
     started_at: Option<Timestamp>,
     storage: Arc<dyn Storage>,
 }
@@ -37,7 +37,7 @@ impl AcknowledgedChanges {
     /// What the storage has kept
     ///
     /// # Errors
-    /// When a record cannot be read, or what is over cannot be taken out.
+    /// When a record cannot be read, or one that is no longer needed cannot be removed.
     pub(crate) fn restore(
         storage: Arc<dyn Storage>,
         records: &mut Records,
@@ -79,7 +79,7 @@ impl AcknowledgedChanges {
         Ok(made)
     }
 
-    /// Nothing was made, and what will be ends with the process
+    /// Nothing made yet; what will be made ends with the process
     pub(crate) fn empty() -> Self {
         Self {
             endpoints: EndpointChanges::default(),
@@ -108,7 +108,7 @@ impl AcknowledgedChanges {
         std::mem::take(&mut self.scenarios)
     }
 
-    /// Puts other rules of one model in the place of these
+    /// Puts other rules in the place of these, from which only those of `model` differ
     ///
     /// # Errors
     /// When they cannot be persisted; nothing is changed then.
@@ -123,7 +123,7 @@ impl AcknowledgedChanges {
         Ok(())
     }
 
-    /// Comes under another configuration
+    /// Goes on under another configuration
     pub(crate) fn reload(&mut self, settings: &Settings, now: Timestamp) {
         let (sessions, ended) = Sessions::under(self.sessions.requests(), &settings.identities);
         self.sessions = Arc::new(sessions);
@@ -151,10 +151,10 @@ impl AcknowledgedChanges {
         Ok(())
     }
 
-    /// Adds a session; whether another one that was still good made room for it
+    /// Adds a session; returns whether others were removed and it took the last place
     ///
     /// # Errors
-    /// When it cannot be persisted; there is none then.
+    /// When it cannot be persisted; it is not added then.
     pub(crate) fn add_session(
         &mut self,
         request: SessionRequest,
@@ -184,7 +184,7 @@ impl AcknowledgedChanges {
         self.started_at.unwrap_or(of_this_process)
     }
 
-    /// Puts others in the place of all of it; the state file has them already, from whoever asks for this
+    /// Puts others in the place of all of it; the caller has written them to the state file already
     pub(crate) fn replace(
         &mut self,
         endpoints: EndpointChanges,
@@ -198,7 +198,7 @@ impl AcknowledgedChanges {
         self.started_at = started_at;
     }
 
-    /// Forgets everything; the state file is cleared as a whole, by whoever asks for this
+    /// Forgets everything; the caller clears the state file as a whole
     pub(crate) fn forget(&mut self) {
         self.replace(
             EndpointChanges::default(),
@@ -208,7 +208,7 @@ impl AcknowledgedChanges {
         );
     }
 
-    /// Drops what has no place in the configuration, and tells what is not as it was made or declared
+    /// Drops what has no place in the configuration, and logs what is not as it was made or declared
     fn settle(&mut self, settings: &Settings, now: Timestamp) -> Result<(), StorageError> {
         let mut endpoints = self.endpoints.clone();
         for id in endpoints.drop_undeclared(&settings.networks) {
@@ -230,7 +230,7 @@ impl AcknowledgedChanges {
         self.put_endpoints(endpoints, now)
     }
 
-    /// Takes sessions out whose role is gone
+    /// Removes the sessions whose role is gone
     fn end(&self, ended: &[Arc<SessionRequest>]) -> Result<(), StorageError> {
         let mut by_role: BTreeMap<&str, usize> = BTreeMap::new();
         for request in ended {
@@ -263,7 +263,7 @@ impl AcknowledgedChanges {
     }
 }
 
-/// What endpoints that were made or changed make of the records
+/// The changes of records for endpoints that were made or changed
 pub(crate) fn records_of_endpoints(touched: &[(String, Option<EndpointRecord>)]) -> Vec<RecordChange> {
     let changes = touched.iter().map(|(id, record)| match record {
         Some(record) => RecordChange::put(Table::VpcEndpoints, id, record),

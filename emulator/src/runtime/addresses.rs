@@ -66,12 +66,12 @@ impl Addresses {
     }
 }
 
-/// Whether `localhost` leads to a listener at this address: of the loopback addresses to the first alone
+/// Whether `localhost` leads to a listener at this address; of the loopback addresses it leads only to the first
 fn is_reached_by_localhost(ip: IpAddr) -> bool {
     ip.is_unspecified() || [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&ip)
 }
 
-/// Whether a host of a URL means the machine that it is called on
+/// Whether the host of a URL means the caller's own machine
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.parse::<HostName>();
     host.is_ok_and(|host| host.is_localhost() || host.address().is_some_and(|address| address.is_loopback()))

@@ -146,15 +146,15 @@ fn of_these(names: &[Arc<str>]) -> String {
 }
 
 impl FaultSet {
-    /// Those that a configuration declares, nothing done yet
+    /// The faults that a configuration declares, none of which has done anything yet
     pub(crate) fn of(configured: &[Arc<Fault>]) -> Self {
         Self::default().reloaded(configured)
     }
 
     /// The same with another configuration: a fault that is still the same goes on where it is
     ///
-    /// No two faults in force have one name. The control API's keeps it, and the configuration's is away until the next
-    /// reset.
+    /// No two faults in force have the same name: the control API's stays in force, and the configuration's is away
+    /// until the next reset.
     #[must_use]
     pub(crate) fn reloaded(&self, configured: &[Arc<Fault>]) -> Self {
         let configured = configured.iter().map(|fault| {
@@ -180,7 +180,7 @@ impl FaultSet {
     /// The same with these, in their order, before all others
     ///
     /// # Errors
-    /// When there is one of such a name, or they are more than there may be.
+    /// When there is a fault of one of these names already, or there would be more than `faults_max`.
     pub(crate) fn with(&self, faults: Vec<Fault>, faults_max: usize) -> Result<Self, FaultsUnchanged> {
         let is_there = |name: &Arc<str>| self.in_force().any(|other| other.fault.name == *name);
         let mut names = faults.iter().map(|fault| &fault.name);
@@ -202,7 +202,7 @@ impl FaultSet {
     /// These alone, in this order; those of the configuration are away until the next reset
     ///
     /// # Errors
-    /// When they are more than there may be.
+    /// When they are more than `faults_max`.
     pub(crate) fn replaced(&self, faults: Vec<Fault>, faults_max: usize) -> Result<Self, FaultsUnchanged> {
         let found = faults.len();
         if found > faults_max {
@@ -217,7 +217,7 @@ impl FaultSet {
         })
     }
 
-    /// The same without one
+    /// The same without the fault of this name
     ///
     /// # Errors
     /// When there is none of this name.
@@ -257,7 +257,7 @@ impl FaultSet {
         }
     }
 
-    /// Ends those that are not in force in the set that takes this one's place
+    /// Ends the faults that are not in force in the set that takes the place of this one
     pub(crate) fn give_way_to(&self, next: &Self) {
         for fault in self.in_force() {
             if !next.in_force().any(|other| Arc::ptr_eq(fault, other)) {
@@ -367,7 +367,7 @@ impl FaultInForce {
         })
     }
 
-    /// Counts a call that matches; whether it meets the fault
+    /// Counts a call that matches; returns the fault if the call meets it
     fn strike(self: &Arc<Self>) -> Option<MetFault> {
         let mut progress = self.progress();
         // A fault that is over counts no more, so that its numbers tell what it did.
@@ -375,7 +375,7 @@ impl FaultInForce {
             return None;
         }
         // The number and what follows from it are given out together: calls that come at the same time share neither.
-        // A state may say any number.
+        // They saturate, because a state may say any number.
         progress.matched = progress.matched.saturating_add(1);
         let number = progress.matched;
         self.fault.strikes(number).then(|| {
@@ -439,14 +439,14 @@ impl MetFault {
         &self.in_force.fault.effect
     }
 
-    /// Holds the call up for as long as it is to be, or until the fault is over
+    /// Holds the call up for as long as the fault says, or until the fault is over
     pub(crate) async fn hold_up(&self) {
         if let Some(delay) = self.in_force.fault.delay_of(self.number) {
             self.wait(delay).await;
         }
     }
 
-    /// Waits so long, or until the fault is over
+    /// Waits for this long, or until the fault is over
     pub(crate) async fn wait(&self, duration: Duration) {
         tokio::select! {
             () = self.over() => {}

@@ -1,9 +1,10 @@
-//! What `PUT /state` and `POST /reset` put another in the place of: the service's state, and what calls count and move on
-//! beside it.
+//! What `PUT /state` and `POST /reset` replace as a whole: the service's state, and what calls count and move on beside
+//! it.
 //!
-//! A snapshot has one, so that a request finds in one step the rules, the faults and the sessions together with the state
-//! that belongs to them. One that began before another generation took the place of its own goes on with its own to the end:
-//! what it changes then is seen by nobody who comes later, and is not persisted, as if it had been made just before.
+//! A snapshot has one, so that a request finds in one step the rules, the faults and the sessions together with the
+//! state that belongs to them. A request that began before its generation was replaced goes on with that generation to
+//! the end. What it changes then is seen by no later request and is not persisted, as if it had been changed just
+//! before the replacement.
 
 use std::sync::{
     Arc,
@@ -21,7 +22,7 @@ pub(crate) struct Generation {
     pub(super) state: ArcSwap<State>,
     /// How often each model was asked
     pub(crate) calls: CallCounts,
-    /// How often each rule answered that draws something
+    /// How often each rule that draws something answered
     pub(crate) draws: CallCounts,
     /// The states of scenarios, which rules ask about and move on
     pub(crate) scenarios: Scenarios,
@@ -30,7 +31,7 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Nothing was called yet
+    /// A generation in which nothing was called yet
     pub(super) fn new(state: State, scenarios: Scenarios, clock: Arc<Clock>, limits: &Limits) -> Self {
         Self {
             state: ArcSwap::from_pointee(state),
@@ -54,8 +55,7 @@ impl Generation {
 
     /// Whether another one has taken its place
     ///
-    /// Whoever holds the lock of the scenarios, or that of the service's writer, finds this as it stays until the lock is
-    /// let go of.
+    /// It does not change while the lock of the scenarios, or that of the service's writer, is held.
     pub(crate) fn is_replaced(&self) -> bool {
         self.is_replaced.load(Ordering::Acquire)
     }

@@ -12,7 +12,7 @@ use crate::{
     settings::{LimitsReached, Settings, sha256},
 };
 
-/// Policies that were in force, those that came last at the end
+/// Policies that are or were in force, the newest last
 #[derive(Debug, Default)]
 pub(crate) struct PolicyTexts {
     kept: Mutex<VecDeque<([u8; 32], PolicyDocument)>>,
@@ -33,11 +33,11 @@ impl PolicyTexts {
         self.lock().len()
     }
 
-    /// Keeps these, and forgets those that came first beyond so many
+    /// Keeps these, and forgets the oldest where there are more than `texts_max`
     pub(super) fn keep<'d>(&self, documents: impl Iterator<Item = &'d PolicyDocument>, texts_max: usize) {
         let mut kept = self.lock();
         for document in documents {
-            // Nearly all of them are there already, and told by where they lie.
+            // Nearly all of them are there already, and are known by their address in memory.
             if kept.iter().any(|(_, known)| known.is_same(document)) {
                 continue;
             }

@@ -24,9 +24,9 @@ pub(crate) struct ServiceChange<'c> {
     pub(crate) region: &'c Region,
     /// What becomes of projects
     pub(crate) projects: &'c Overlay,
-    /// Where a deleted project has to be remembered
+    /// What the configuration declares: a deleted project of it has to be remembered
     pub(crate) declared: &'c Declared,
-    /// The projects as they were, to tell which datasets are others now
+    /// The projects as they were, to tell which datasets have changed
     pub(crate) before: &'c BTreeMap<Arc<str>, Arc<Project>>,
     pub(crate) token: Option<&'c (TokenKey, FirstCall)>,
     /// Tokens that are not remembered any more
@@ -34,7 +34,7 @@ pub(crate) struct ServiceChange<'c> {
 }
 
 impl ServiceChange<'_> {
-    /// What it makes of the records
+    /// The changes of records that it comes to
     pub(crate) fn records(&self) -> Vec<RecordChange> {
         let mut changes = Vec::new();
         for (name, project) in self.projects {
@@ -74,7 +74,8 @@ impl ServiceChange<'_> {
     }
 }
 
-/// What becomes of what the models of a project have learned; it is large, and written only where it is new
+/// The changes of the records of what a project's models have learned; such a record is large, and written only where
+/// it is new
 fn learned_records(key: &str, before: Option<&Arc<Project>>, project: Option<&Project>) -> Vec<RecordChange> {
     let learned = |project: Option<&Project>| -> BTreeMap<Arc<str>, Arc<LabeledImages>> {
         let models = project.into_iter().flat_map(|project| project.models.values());
@@ -99,7 +100,7 @@ fn learned_records(key: &str, before: Option<&Arc<Project>>, project: Option<&Pr
 impl Records {
     /// What the service remembers
     ///
-    /// The keys are those of tokens that are in the storage and not remembered any more.
+    /// The keys are those of tokens that are still in the storage but not remembered any more.
     ///
     /// # Errors
     /// When a record cannot be read.

@@ -1,7 +1,7 @@
 //! Rules that are put while the emulator runs: which there are for which model, how they are changed and kept.
 //!
-//! Rules are kept as they were written, and read again at a start by the reader of the configuration's own. Like endpoints
-//! and sessions they are persisted before they are seen, stand in the snapshot, and end with `POST /reset`.
+//! Rules are kept as they were written, and read again at a start, by the same reader as the configuration's own. Like
+//! endpoints and sessions they are persisted before they are seen, stand in the snapshot, and end with `POST /reset`.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
@@ -28,14 +28,14 @@ pub(crate) struct RuleChanges {
 pub(crate) struct ModelName {
     pub(crate) project: ProjectName,
     pub(crate) version: ModelVersion,
-    /// `None`: every Region that has none of its own
+    /// `None`: every Region without rules of its own
     pub(crate) region: Option<Region>,
 }
 
 /// Reads a list of rules under a configuration
 pub(crate) type RuleReader = dyn Fn(&Value, &Settings) -> Result<ReadRules, Vec<RuleMistake>> + Send + Sync;
 
-/// Rules, and what is odd about them
+/// Rules, and warnings about them
 pub(crate) type ReadRules = (Vec<CannedRule>, Vec<RuleMistake>);
 
 /// What is wrong, or odd, about a list of rules
@@ -72,7 +72,7 @@ pub(crate) struct KeptRule {
 pub(crate) struct RuleId(pub(crate) u64);
 
 impl RuleChanges {
-    /// The rules that were put for a model of one Region: its own before those for every Region
+    /// The rules that were put for a model in one Region: those for this Region, or else those for every Region
     pub(crate) fn of(&self, region: &Region, project: &str, version: &str) -> Option<&PutRules> {
         // Most emulators never have any.
         if self.by_model.is_empty() {
@@ -90,7 +90,7 @@ impl RuleChanges {
         })
     }
 
-    /// Those that were put for exactly this
+    /// The rules that were put under exactly this name
     pub(crate) fn get(&self, model: &ModelName) -> Option<&PutRules> {
         self.by_model.get(model)
     }
@@ -105,7 +105,7 @@ impl RuleChanges {
         self.by_model.values().map(|put| put.rules.len()).sum()
     }
 
-    /// Puts rules in the place of all others of a model, those of the configuration too
+    /// Puts rules in the place of all others of a model, including those of the configuration
     pub(crate) fn put(&mut self, model: ModelName, rules: Vec<CannedRule>) {
         let rules = rules.into_iter().map(|rule| self.numbered(rule)).collect();
         let put = PutRules {
@@ -145,7 +145,7 @@ impl RuleChanges {
     /// may be gone since.
     ///
     /// # Errors
-    /// What is wrong with them now, and where.
+    /// With what is wrong with them now, and where.
     pub(crate) fn take_in(
         &mut self,
         model: ModelName,
@@ -200,7 +200,7 @@ impl RuleChanges {
         Ok(())
     }
 
-    /// Goes on with numbers that these do not have
+    /// Numbers later rules after those of `others`
     pub(crate) fn number_after(&mut self, others: &Self) {
         self.last_id = self.last_id.max(others.last_id);
     }

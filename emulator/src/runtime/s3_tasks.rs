@@ -15,14 +15,14 @@ use crate::settings::LimitsReached;
 /// The tasks for S3 that are not done yet
 pub(crate) struct S3Tasks {
     running: Mutex<JoinSet<()>>,
-    /// One for each that may ask S3 at one time
+    /// One for each task that may ask S3 at one time
     turns: Semaphore,
     at_one_time_max: usize,
     limits_reached: Arc<LimitsReached>,
 }
 
 impl S3Tasks {
-    /// So many of them ask S3 at one time, and the others wait for their turn
+    /// Tasks of which `at_one_time_max` ask S3 at one time, while the others wait for their turn
     pub(crate) fn new(at_one_time_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             running: Mutex::default(),
@@ -32,7 +32,7 @@ impl S3Tasks {
         }
     }
 
-    /// Begins one; what comes back is ready when it has ended or was given up
+    /// Begins a task; the receiver is ready when the task has ended or was given up
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
         let (done, settled) = oneshot::channel();
         let mut running = self.running();
@@ -59,13 +59,13 @@ impl S3Tasks {
         self.turns.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// Waits until all that were begun have come to their end; those that have not when this is dropped are given up
+    /// Waits until all tasks that were begun have ended; those that have not when this future is dropped are given up
     pub(crate) async fn finish(&self) {
         let mut running = mem::take(&mut *self.running());
         while running.join_next().await.is_some() {}
     }
 
-    /// Gives up all that are not done
+    /// Gives up all tasks that are not done
     pub(crate) fn give_up(&self) {
         self.running().abort_all();
     }

@@ -45,7 +45,7 @@ struct Writer {
     tokens: Tokens,
     /// How many changes there were
     changes: u64,
-    /// Tokens that are still in the storage
+    /// Tokens that are not remembered any more but still in the storage
     forgotten: Vec<TokenKey>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Committed {
 }
 
 impl Service {
-    /// A state that is as the configuration declares it, but for what the storage has kept, and what changes it
+    /// The service and its state, which is as the configuration declares it except for what the storage has kept
     ///
     /// # Errors
     /// When a record cannot be read.
@@ -85,7 +85,7 @@ impl Service {
         Ok((service, state))
     }
 
-    /// Whether a change takes as long as a disk does
+    /// Whether a change waits for a disk
     pub(crate) fn waits_for_disk(&self) -> bool {
         self.storage.waits_for_disk()
     }
@@ -101,7 +101,7 @@ impl Service {
         durations.map_or_else(Distribution::default, Histogram::snapshot)
     }
 
-    /// Makes a change of nothing, to see whether changes can be made again
+    /// Commits an empty change, to see whether changes can be made again
     pub(crate) fn try_storage(&self) {
         // Whoever asks looks at the failure.
         let _ = self.storage.commit(&Vec::new);
@@ -115,7 +115,8 @@ impl Service {
     /// Makes a change, unless its token says that it was made before
     ///
     /// # Errors
-    /// When the operation refuses it; nothing is changed then.
+    /// When the token was used before with other parameters, when the operation refuses the change, or when it cannot
+    /// be persisted; nothing is changed then.
     pub(crate) fn commit(
         &self,
         generation: &Generation,
@@ -180,7 +181,7 @@ impl Service {
 
     /// Applies a change without persisting it, because the state file could not take it
     ///
-    /// Only for one that a restart would come to by itself.
+    /// Only for a change that a restart would come to by itself.
     pub(crate) fn apply_in_memory(
         &self,
         generation: &Generation,

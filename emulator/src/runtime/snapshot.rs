@@ -99,12 +99,12 @@ impl Snapshot {
         }
     }
 
-    /// How many endpoints calls have made that stand
+    /// How many of the endpoints that calls made stand
     pub(crate) fn made_endpoints(&self) -> usize {
         self.made_endpoints
     }
 
-    /// How many role sessions there are, those that have expired among them
+    /// How many role sessions there are, including expired ones
     pub(crate) fn role_sessions(&self) -> usize {
         self.sessions.len()
     }
@@ -115,7 +115,7 @@ impl Snapshot {
             .of(model.region(), model.project_name(), model.version())
     }
 
-    /// Whose access key this is
+    /// The principal of this access key id, and the key itself
     pub(crate) fn access_key(&self, access_key_id: &str) -> Option<(&Arc<Principal>, &AccessKey)> {
         let (principal, index) = match self.keys.get(access_key_id) {
             Some((principal, index)) => (principal, *index),

@@ -58,7 +58,8 @@ pub(crate) struct Space {
     made: Mutex<AcknowledgedChanges>,
 }
 
-/// What reads what a state and the control API bring, as the configuration's own is read
+/// Readers of the rules and faults that a state and the control API bring, which are read like those of the
+/// configuration
 pub(crate) struct Readers {
     pub(crate) rules: Box<RuleReader>,
     pub(crate) faults: Box<FaultReader>,
@@ -119,7 +120,7 @@ impl Space {
         self.snapshot.load_full()
     }
 
-    /// What `PUT /state` and `POST /reset` put another in the place of
+    /// The generation in force, which `PUT /state` and `POST /reset` replace
     pub(crate) fn generation(&self) -> Arc<Generation> {
         self.snapshot.load().generation.clone()
     }
@@ -254,7 +255,7 @@ impl Space {
         Ok(())
     }
 
-    /// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set
+    /// Puts state, journal, counters, policies and faults back to the configuration; the clock stays as it was set
     ///
     /// # Errors
     /// When the state file cannot be written; nothing is changed then.
@@ -266,10 +267,10 @@ impl Space {
         let clock = before.clock.clone();
         let next = Generation::new(State::default(), Scenarios::default(), clock, &settings.limits);
         let faults = Arc::new(FaultSet::of(&settings.faults));
-        // No call moves one on between the clearing of the file and what takes its place.
+        // Held, so that no call moves a scenario on between the clearing of the file and what takes its place.
         let _scenarios = before.scenarios.lock();
         self.service.replace(&before, Tokens::default(), &Vec::new, || {
-            // What they were begun for is gone; those that begin from here on are for what takes its place.
+            // What these tasks were begun for is gone; those that begin from here on are for what takes its place.
             self.s3_tasks.give_up();
             made.forget();
             self.renew_snapshot(settings, Arc::new(next), &made, &faults);
@@ -296,7 +297,7 @@ impl Space {
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> T {
         let space = self.clone();
-        // Nobody who hangs up stops it halfway.
+        // A client that hangs up does not stop it halfway.
         match tokio::task::spawn_blocking(move || work(&space)).await {
             Ok(done) => done,
             // What panics over there panics here, as it does without a disk.
@@ -304,7 +305,7 @@ impl Space {
         }
     }
 
-    /// Whether this is the first project in a Region where the service never was
+    /// Whether this is the first project in a Region where the service never was; true once for each such Region
     pub(crate) fn is_first_project_elsewhere(&self, region: &Region) -> bool {
         let mut remarked_on = self
             .regions_remarked_on
@@ -313,7 +314,7 @@ impl Space {
         !lookoutvision::REGIONS.contains(&region.as_str()) && remarked_on.insert(region.clone())
     }
 
-    /// Puts a snapshot in force that is made anew of everything
+    /// Makes a snapshot anew from all of this, and puts it in force
     pub(super) fn renew_snapshot(
         &self,
         settings: Arc<Settings>,
@@ -336,7 +337,7 @@ impl Space {
         made.started_at(self.service.started_at())
     }
 
-    // A poisoned lock only means that somebody panicked; what is there is put in its place as a whole.
+    // A poisoned lock only means that somebody panicked; what it guards is replaced as a whole.
     pub(super) fn made(&self) -> MutexGuard<'_, AcknowledgedChanges> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }

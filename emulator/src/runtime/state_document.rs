@@ -82,19 +82,19 @@ pub(crate) struct StateDocument {
     role_sessions: Vec<SessionDocument>,
     #[serde(default)]
     rules: Vec<RulesDocument>,
-    /// Their states, by name
+    /// The states of scenarios, by name
     #[serde(default)]
     scenarios: BTreeMap<Arc<str>, Arc<str>>,
     /// How often each model was called, by ARN
     #[serde(default)]
     counters: BTreeMap<String, u64>,
-    /// How often each rule answered that draws something, by ARN and rule
+    /// How often each rule that draws something answered, by ARN and rule
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     draws: BTreeMap<String, u64>,
-    /// Those of the control API; absent: they stay as they are
+    /// The faults of the control API; absent: they stay as they are
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<Vec<KeptFault>>,
-    /// The names of the configuration's that the control API has taken away; absent: they stay as they are
+    /// The names of the configuration's faults that the control API has taken away; absent: they stay as they are
     #[serde(skip_serializing_if = "Option::is_none")]
     faults_away: Option<Vec<Arc<str>>>,
     /// Absent: the clock stays as it is
@@ -128,7 +128,7 @@ pub(crate) enum Secrets {
     LeftOut,
 }
 
-/// What is said of a state that could not be put where it comes from
+/// What is said of a state that is too large to be put back where it comes from
 pub(crate) fn not_importable(bytes: usize, bytes_max: usize) -> String {
     format!(
         "the state has {bytes} bytes, and with limits.state_bytes_max at {bytes_max} it cannot be put again; raise the limit"
@@ -170,7 +170,7 @@ impl StateDocument {
     /// # Errors
     /// With the first mistake.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, Misfit> {
-        // Another version has other members, of which the first unknown one would be told.
+        // A document of another version has other members, and the error would only name the first unknown one.
         if let Ok(Head { format: Some(format) }) = serde_json::from_slice(json)
             && format != FORMAT
         {
@@ -182,7 +182,7 @@ impl StateDocument {
         let read = serde_path_to_error::deserialize::<_, Object<Self>>(&mut reader);
         let Object(document) = read.map_err(|error| {
             let path = pointer(error.path());
-            // What serde says of a wrong value repeats it.
+            // What serde says of a wrong value repeats the value, and this one is a secret.
             let message = match SECRETS.iter().any(|name| path.ends_with(name)) {
                 true => "expected a text".to_owned(),
                 false => with_meant_member(error.inner().to_string()),
@@ -382,7 +382,8 @@ impl Space {
     /// Puts a whole state in the place of the present one, from the next request on; says what had to be left out of it
     ///
     /// # Errors
-    /// When there is no room for any part of it, or the state file cannot be written; nothing is changed then.
+    /// When any part of it has no place in the configuration, or the state file cannot be written; nothing is changed
+    /// then.
     pub(crate) fn put_state(&self, document: StateDocument) -> Result<Vec<LeftOut>, NotPut> {
         let mut made = self.made();
         let snapshot = self.snapshot();
@@ -424,10 +425,10 @@ impl Space {
         next.calls.replace(&counters);
         next.draws.replace(&draws);
         let faults = faults.map_or_else(|| snapshot.faults.clone(), Arc::new);
-        // Held, so that no call moves one on between the clearing of the file and what takes its place.
+        // Held, so that no call moves a scenario on between the clearing of the file and what takes its place.
         let _scenarios = before.scenarios.lock();
         self.service.replace(before, tokens, &|| records.clone(), || {
-            // What they were begun for is gone; those that begin from here on are for what takes its place.
+            // What these tasks were begun for is gone; those that begin from here on are for what takes its place.
             self.s3_tasks.give_up();
             made.replace(endpoints, sessions, rules, started_at);
             self.renew_snapshot(snapshot.settings.clone(), Arc::new(next), &made, &faults);

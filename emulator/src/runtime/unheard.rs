@@ -5,7 +5,7 @@
 //! localhost      the client sent the TLS alert UnknownCA      3      last at 12:03:41 from 127.0.0.1
 //! ```
 //!
-//! What was so once is no news for ever: a request that comes later from the same address settles what stands here of it.
+//! Such a connection is not news for ever: a later request from the same address settles what is noted here of it.
 
 use std::{
     collections::BTreeMap,
@@ -29,19 +29,19 @@ pub(crate) struct UnheardConnections {
     kinds_max: usize,
     limits_reached: Arc<LimitsReached>,
     counts: Mutex<Counts>,
-    /// Whether a kind is not settled, so that a connection that is heard takes the lock only then
+    /// Whether any kind is not settled; only then does a connection that is heard take the lock
     has_unsettled: AtomicBool,
     /// Connections to the AWS API that have not ended
     open: watch::Sender<usize>,
 }
 
-/// A connection that has not ended; it has when this is dropped
+/// A connection that is open until this is dropped
 pub(crate) struct Open<'u>(&'u UnheardConnections);
 
 #[derive(Debug, Default)]
 struct Counts {
     kinds: BTreeMap<Unheard, Tally>,
-    /// Those of further kinds than there may be
+    /// Connections of kinds beyond `kinds_max`
     others: u64,
 }
 
@@ -93,7 +93,7 @@ pub(crate) enum Ending {
 }
 
 impl UnheardConnections {
-    /// Tells so many kinds apart, and counts the rest together
+    /// Tells `kinds_max` kinds apart, and counts the rest together
     pub(crate) fn new(kinds_max: usize, limits_reached: Arc<LimitsReached>) -> Self {
         Self {
             kinds_max,
@@ -104,7 +104,7 @@ impl UnheardConnections {
         }
     }
 
-    /// A connection has begun
+    /// Notes that a connection has begun
     pub(crate) fn opened(&self) -> Open<'_> {
         self.open.send_modify(|open| *open += 1);
         Open(self)
@@ -117,7 +117,7 @@ impl UnheardConnections {
 
     /// Waits until every connection has ended, and so has been counted if it is to be
     pub(crate) async fn all_ended(&self) {
-        // It fails only when there is no sender, and that is us.
+        // It fails only when there is no sender, and the sender is ours.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
@@ -144,7 +144,7 @@ impl UnheardConnections {
         self.has_unsettled.store(true, Ordering::Relaxed);
     }
 
-    /// A connection from there has brought a request
+    /// Notes that a connection from this address has brought a request
     pub(crate) fn heard(&self, from: IpAddr) {
         if !self.has_unsettled.load(Ordering::Relaxed) {
             return;
@@ -169,7 +169,7 @@ impl UnheardConnections {
         )
     }
 
-    /// Begins anew
+    /// Forgets all counts
     pub(crate) fn clear(&self) {
         *self.lock() = Counts::default();
     }
@@ -187,7 +187,7 @@ impl Drop for Open<'_> {
 }
 
 impl Ending {
-    /// What a failed handshake was ended by
+    /// What ended a failed handshake
     pub(crate) fn of_handshake(error: &std::io::Error) -> Self {
         let tls = error
             .get_ref()

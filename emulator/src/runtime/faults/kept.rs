@@ -19,7 +19,7 @@ use crate::settings::faults::{Fault, FaultSource};
 pub(crate) struct KeptFault {
     /// As `POST /faults` takes it
     pub(crate) definition: Value,
-    /// Calls that matched; the next one is drawn for by the number that follows
+    /// Calls that matched; the next call is drawn for by the number that follows
     #[serde(default)]
     pub(crate) matched: u64,
     /// Calls that met it
@@ -51,7 +51,7 @@ impl FaultMistake {
 }
 
 impl FaultSet {
-    /// Those of the control API, as a state has them
+    /// The faults of the control API, as a state has them
     pub(crate) fn kept(&self) -> Vec<KeptFault> {
         let kept = self.control.iter().map(|fault| {
             let FaultView {
@@ -71,15 +71,15 @@ impl FaultSet {
         kept.collect()
     }
 
-    /// The names of the configuration's that the control API has taken away, as a state has them
+    /// The names of the configuration's faults that the control API has taken away, as a state has them
     pub(crate) fn names_away(&self) -> Vec<Arc<str>> {
         let away = self.configured.iter().filter(|configured| configured.is_away);
         away.map(|configured| configured.fault.fault.name.clone())
             .collect()
     }
 
-    /// The same with those of the configuration away that are named here, and no others; what the configuration does not
-    /// have is away already
+    /// The same, with exactly those faults of the configuration away that are named here; a name that the configuration
+    /// does not have changes nothing
     #[must_use]
     pub(crate) fn with_away(&self, names: &[Arc<str>]) -> Self {
         let configured = self.configured.iter().map(|configured| Configured {
@@ -95,8 +95,8 @@ impl FaultSet {
     /// The same with these in the place of those of the control API, each as far as it was
     ///
     /// # Errors
-    /// With the place of the first that is no fault or cannot be as far as it is said to be, or that there is no room for;
-    /// it begins at the list.
+    /// With the path, from the list on, of the first that is not a fault, whose name another one has, or that cannot be
+    /// as far as it is said to be; and when there would be more than `faults_max`.
     pub(crate) fn with_kept(
         &self,
         kept: Vec<KeptFault>,

@@ -36,9 +36,9 @@ pub(crate) enum NotChanged {
 /// What became of rules that were put
 #[derive(Debug)]
 pub(crate) struct PutIn {
-    /// The first of them
+    /// The id of the one rule that was added; `None` where a list was put
     pub(crate) id: Option<RuleId>,
-    /// What is odd about them
+    /// Warnings about them
     pub(crate) warnings: Vec<RuleMistake>,
 }
 
@@ -86,7 +86,7 @@ impl Space {
     /// Puts rules in the place of all others of a model
     ///
     /// # Errors
-    /// With what is wrong with them; when there is no such project, no room, or the state file cannot be written.
+    /// With what is wrong with them, or when there is no such project, no room, or the state file cannot be written.
     pub(crate) fn put_rules(&self, model: &ModelName, written: &Value) -> Result<PutIn, NotChanged> {
         self.change_rules(model, Some(written), |changes, model, rules| {
             changes.put(model.clone(), rules);
@@ -220,7 +220,8 @@ impl Space {
         states
     }
 
-    /// What to know of a scenario that no rule speaks of, whose state is of no consequence; `None`: some rule does
+    /// A warning about a scenario that no rule speaks of, so that its state has no effect; `None` if a rule speaks of
+    /// it
     pub(crate) fn unused_scenario(&self, name: &str) -> Option<String> {
         let snapshot = self.snapshot();
         let known: Vec<String> = scenarios_of_rules(&snapshot).collect();
@@ -283,7 +284,7 @@ impl Space {
     }
 }
 
-/// The scenarios that rules speak of, more than once where several do
+/// The scenarios that rules speak of; one that several rules speak of comes more than once
 fn scenarios_of_rules(snapshot: &Snapshot) -> impl Iterator<Item = String> {
     let projects = snapshot.settings.lookoutvision.projects.iter();
     let declared = projects.flat_map(|project| {

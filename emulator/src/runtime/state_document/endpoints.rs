@@ -1,4 +1,4 @@
-//! Endpoints in a document: those that calls made, and what is otherwise about those that the configuration declares.
+//! Endpoints in a document: those that calls made, and the overrides of those that the configuration declares.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::{
     settings::Settings,
 };
 
-/// An endpoint: with `made` as a whole, without it what is otherwise than the configuration says
+/// An endpoint: with `made` the whole of it, without `made` its overrides of the configuration
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndpointDocument {
@@ -208,7 +208,7 @@ fn check_tags(tags: &BTreeMap<String, String>, path: &str) -> Result<(), Misplac
     Ok(())
 }
 
-/// Where the reason stands for which an endpoint has no place, and what it is
+/// In which member of the document the reason stands that an endpoint has no place, and what the reason is
 fn told(misfit: &Misfit) -> (&'static str, String) {
     match misfit {
         Misfit::NoVpc(vpc_id) => ("/made/vpc_id", format!("the configuration has no VPC `{vpc_id}`")),

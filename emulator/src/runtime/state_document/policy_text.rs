@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 /// A policy: the document itself, or a text that holds it
 ///
-/// The text of a policy is what EC2 tells and what its SHA-256 is of. It stands in the document as JSON where that keeps
-/// every character of it, and otherwise as a text.
+/// EC2 tells the text of a policy as it was written, and its SHA-256 is that of the text. It stands in the document as
+/// JSON where that keeps every character of it, and otherwise as a text.
 pub(super) struct PolicyText(Box<str>);
 
 impl PolicyText {

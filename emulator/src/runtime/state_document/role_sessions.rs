@@ -264,7 +264,7 @@ fn is_name(text: &str) -> bool {
     (2..=64).contains(&text.chars().count()) && text.chars().all(is_allowed)
 }
 
-/// AWS STS API reference, `Tags`: 50, and those that go on from the caller's own session beside them
+/// AWS STS API reference, `Tags`: 50, besides those that go on from the caller's own session
 const SESSION_TAGS_MAX: usize = 100;
 /// AWS STS API reference, `Policy` and `PolicyArns`: one, and ten
 const SESSION_POLICIES_MAX: usize = 11;
