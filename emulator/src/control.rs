@@ -1,7 +1,7 @@
 //! The control API: plain HTTP on its own listener, JSON, for the test that drives the emulator.
 //!
-//! One file a resource, with its handlers and what they answer; [`routes`] puts them together. What stands over a handler
-//! is both its route and its place in the OpenAPI document, so neither can be without the other.
+//! One file per resource, with its handlers and what they answer; [`routes`] puts them together. What stands over a
+//! handler is both its route and its place in the OpenAPI document, so neither can be without the other.
 //!
 //! ```text
 //! connection → screen → router → handler → answer
@@ -9,8 +9,9 @@
 //!                   {"error":{"code":…,"message":…}}
 //! ```
 //!
-//! It answers no other site's pages: what a visitor's browser was made to send is refused ([`screen`]). A connection is
-//! not axum's but ours, as that of the AWS API is: its limits, its reserved places and its end are the same.
+//! It does not answer pages of other sites: what they make a visitor's browser send is refused ([`screen`]).
+//! Connections are not axum's but ours, like those of the AWS API: they have the same limits, the same reserved places
+//! and the same end.
 
 use std::sync::{Arc, OnceLock};
 
@@ -76,12 +77,12 @@ mod what_if;
 pub(crate) struct ControlApi {
     shared: Arc<Shared>,
     fault_reader: FaultReader,
-    /// Made when the first request asks for it: its routes carry what the OpenAPI document says of them, which takes as
-    /// long to put together as all the rest of a start
+    /// Made for the first request: its routes carry their part of the OpenAPI document, and to put that together takes
+    /// as long as all the rest of a start
     router: OnceLock<Router>,
 }
 
-/// An answer, and whether its request had come in whole when it was made
+/// An answer, and whether the body of its request was read to the end
 pub(crate) struct Answered {
     pub(crate) response: Response<Body>,
     pub(crate) is_body_complete: bool,
@@ -123,7 +124,7 @@ impl ControlApi {
         }
     }
 
-    /// Answers one request while the control API has as many connections as it may
+    /// Answers one request while the control API has as many connections as it may: only `/health` and `/ready`
     pub(crate) async fn answer_health_check(
         &self,
         client: &Arc<Client>,
@@ -147,7 +148,7 @@ impl ControlApi {
         }
     }
 
-    /// Answers what came instead of a request's head
+    /// Answers a request whose head could not be read
     pub(crate) fn answer_unreadable(&self, error: &HeadError) -> Response<Full<Bytes>> {
         self.limits_reached().note(error.limits().iter().copied());
         for_the_moment(unreadable(error).into_whole_response())
@@ -159,10 +160,11 @@ impl ControlApi {
     }
 }
 
-/// An answer that nobody keeps for later, and that a browser takes for nothing but what it says it is
+/// The answer with fields that keep it out of caches, and a browser from taking it for another content type
 fn for_the_moment<B>(mut response: Response<B>) -> Response<B> {
     let fields = response.headers_mut();
-    // Files of the dashboard may be kept where the emulator is asked each time whether they still hold.
+    // Files of the dashboard have a field of their own: they may be kept if the emulator is asked each time whether
+    // they are still good.
     fields
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-/// Whether `Accept` names this media type itself, and not only a range that has it among others
+/// Whether `Accept` names this media type itself, and not only a range that includes it
 ///
 /// RFC 9110, section 12.4.2: a weight of zero is "not acceptable".
 pub(super) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {

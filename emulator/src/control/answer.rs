@@ -21,7 +21,7 @@ pub(super) fn no_content() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Bytes of another kind
+/// Bytes of another content type
 pub(super) fn bytes_answer(content_type: &'static str, bytes: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Body::from(bytes.into()));
     response

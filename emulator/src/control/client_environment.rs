@@ -1,5 +1,5 @@
-//! What a client's environment must hold so that its SDK calls this emulator, is somebody whom it knows, and trusts its
-//! certificates: the one list behind the ready block, `GET /env`, `env` and `exec`.
+//! What a client's environment must hold so that its SDK calls this emulator, signs as somebody whom the emulator
+//! knows, and trusts its certificates: the one list behind the ready block, `GET /env`, `env` and `exec`.
 //!
 //! ```text
 //! GET /env?client=node&format=sh
@@ -43,14 +43,15 @@ pub(crate) struct ClientEnvironment {
     trust: Option<CertsPaths>,
 }
 
-/// How clients see the emulator, where that is not as this machine does
+/// How clients see the emulator, where that differs from how this machine sees it
 #[derive(Debug, Default)]
 pub(crate) struct View {
     /// Where they call the AWS API
     pub(crate) endpoint_url: Option<String>,
     /// Where they call the control API
     pub(crate) control_url: Option<String>,
-    /// Where they see the CA's files, as a whole path; `None`: where the emulator does, in its folder for everyone, or else its own
+    /// Where they see the CA's files, as an absolute path; `None`: where the emulator sees them, in its folder for
+    /// everyone, or else in its own
     pub(crate) certs: Option<PathBuf>,
 }
 
@@ -66,9 +67,9 @@ struct ClientCredentials {
 pub(crate) enum Change {
     /// It has this value
     Set(&'static str, String),
-    /// This is added behind what it has, after the separator, unless it is there already
+    /// This is appended to its value, after the separator, unless it is there already
     Append(&'static str, char, String),
-    /// It would lead the client elsewhere, so it is not there
+    /// It is removed, because it would lead the client elsewhere
     Remove(&'static str),
 }
 
@@ -202,7 +203,7 @@ impl ClientEnvironment {
                 ));
                 changes.push(match &credentials.session_token {
                     Some(token) => Set("AWS_SESSION_TOKEN", token.clone()),
-                    // One of another day would make every request the wrong one.
+                    // A token left over from another session would have every request refused.
                     None => Remove("AWS_SESSION_TOKEN"),
                 });
             }
@@ -214,8 +215,8 @@ impl ClientEnvironment {
         changes.push(Set("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
         changes.push(Set(CONTROL_URL_VARIABLE, self.control_url.clone()));
         changes.push(Append("NO_PROXY", ',', self.proxy_exceptions()));
-        // AWS SDKs and Tools Reference Guide, *Service-specific endpoints* and *Shared config and credentials files*: each
-        // of these goes before, or switches off, what is set above.
+        // AWS SDKs and Tools Reference Guide, *Service-specific endpoints* and *Shared config and credentials files*:
+        // each of these takes precedence over what is set above, or switches it off.
         changes.extend(
             [
                 "AWS_PROFILE",

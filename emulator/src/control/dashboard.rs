@@ -19,10 +19,10 @@ use super::{
 
 /// A page of the dashboard
 struct Page {
-    /// Behind `/dashboard/`; the first page has none
+    /// What stands behind `/dashboard/`; empty for the first page
     name: &'static str,
     title: &'static str,
-    /// The route that it shows; where that is not, neither is the page
+    /// The route that it shows; without this route there is no page
     route: &'static str,
     /// The module that fills it
     script: &'static str,
@@ -37,7 +37,7 @@ struct Asset {
     text: &'static str,
 }
 
-/// The pages whose routes there are, and the files that they load, as they are answered
+/// The pages whose routes exist, and the files that they load, ready to be answered
 pub(super) struct Dashboard {
     pages: Vec<&'static Page>,
     ready: Vec<Ready>,
@@ -164,7 +164,7 @@ const fn script(name: &'static str, text: &'static str) -> Asset {
     }
 }
 
-/// What goes with every page and file
+/// The header fields of every page and file
 ///
 /// No text becomes markup or a program: the Content-Security-Policy has neither `unsafe-inline` nor `unsafe-eval`, and a
 /// browser that knows Trusted Types refuses every `innerHTML`.

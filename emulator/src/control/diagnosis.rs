@@ -41,7 +41,7 @@ impl Finding {
         Self::new(check, Status::Problem, message)
     }
 
-    /// Variables, files and requests have a say in what a message holds, so it is written out to be one line
+    /// A message may hold text from variables, files and requests, so it is escaped to stay on one line
     fn new(check: &str, status: Status, message: impl Into<String>) -> Self {
         Self {
             check: check.to_owned(),

@@ -56,7 +56,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): Qu
 /// What there is to say about the policy of each endpoint
 fn policies(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // A policy stands at as many endpoints as its Region has; what is wrong with it is told once.
+    // The same policy may be attached to many endpoints; what is wrong with it is told once.
     let mut remarks: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for placed in snapshot.endpoints.iter() {
         let document = &placed.endpoint.policy_document;
@@ -88,7 +88,7 @@ fn policies(snapshot: &Snapshot) -> Vec<Finding> {
     findings
 }
 
-/// Whether the configuration's files say something that is not in force; nothing where it is
+/// A finding if the configuration's files say something that is not in force
 fn refused_reload(shared: &Shared) -> Option<Finding> {
     let reasons = shared.refused_reload.load_full()?;
     let finding = Finding::problem(
@@ -120,7 +120,8 @@ fn connections(unheard: &UnheardConnections) -> Vec<Finding> {
     findings
 }
 
-/// A kind of connections; one that is settled is a warning, because another client of the same machine may have been heard
+/// The finding about a kind of connections; a settled one is a warning, because the request may have come from another
+/// client of the same machine
 fn connection(kind: &Unheard, tally: &Tally) -> Finding {
     let connections = counted(tally.count);
     let name = match &kind.server_name {

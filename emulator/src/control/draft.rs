@@ -196,7 +196,7 @@ fn read(attached_to: AttachedTo, query: &str) -> Result<Asked, ControlError> {
     })
 }
 
-/// One of a few words
+/// Reads a value that is one of a few words
 pub(super) fn word<T: ValueEnum>(name: &str, value: &str) -> Result<T, ControlError> {
     T::from_str(value, false).map_err(|_| {
         let words = T::value_variants()

@@ -75,7 +75,7 @@ pub(super) async fn show(
             }
         }
     }
-    // The way that led here leads here again, whatever ports a container's host publishes.
+    // The host and port that this request was sent to lead here again, whatever ports a container's host publishes.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host: Option<Authority> = host.and_then(|host| host.parse().ok());
     let mut is_outside = false;
@@ -109,14 +109,14 @@ pub(super) async fn show(
     bytes_answer(content_type, environment.render(client, format))
 }
 
-/// Whether a path names its place by itself, on the client's system
+/// Whether a path is absolute on the client's system, whichever that is
 fn is_whole_path(text: &str) -> bool {
     let is_of_windows =
         matches!(text.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
     text.starts_with('/') || is_of_windows
 }
 
-/// A URL of the AWS API in its one form
+/// A URL of the AWS API in its one form; `None` if it is not `https://` and an authority alone
 fn endpoint_url(text: &str) -> Option<String> {
     let uri: Uri = text.parse().ok()?;
     let is_bare = uri.path_and_query().is_none_or(|target| target == "/");

@@ -73,7 +73,7 @@ impl ControlError {
         self
     }
 
-    /// The answer, whose bytes are all there
+    /// The answer with its whole body
     pub(crate) fn into_whole_response(self) -> Response<Full<Bytes>> {
         json_text(
             self.status,

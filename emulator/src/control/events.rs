@@ -62,7 +62,7 @@ impl<'a> RequestEvent<'a> {
             time: entry.time,
             duration_micros: u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
             source_ip: entry.connection.peer.ip().to_canonical().to_string(),
-            // A presigned URL is as good as what it was signed with.
+            // A presigned URL is worth as much as the key that it was signed with.
             target: redact_secrets(&entry.target),
             vpc_endpoint_id: endpoint.map(aws_identifiers::VpcEndpointId::as_str),
             principal: entry.principal.as_deref().map(Principal::arn),
@@ -120,7 +120,7 @@ async fn tell(
     mut sender: http_body_util::channel::Sender<Bytes, Infallible>,
 ) {
     let listener = shared.space.journal.listen();
-    // So that whoever listens knows from where to go on before anything has happened.
+    // Sent first, so that a listener knows from where to go on even before anything has happened.
     let mut text = Bytes::from(format!("retry: 1000\nid: {cursor}\n\n"));
     loop {
         if !text.is_empty() {
@@ -132,14 +132,14 @@ async fn tell(
                     }
                 }
             }
-            // What happens meanwhile is told in one go: hundreds of listeners that are woken by each call would take the
-            // time of those who serve.
+            // What happens meanwhile is told in one go: hundreds of listeners that are woken by each call would take
+            // the time of the threads that serve.
             tokio::select! {
                 () = shared.stopping.cancelled() => return,
                 () = sleep(listener.pause()) => {}
             }
         }
-        // Before the look, so that nothing comes between it and the wait.
+        // Enabled before the look, so that nothing is missed between the look and the wait.
         let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
         (text, cursor) = shared.space.journal.told_after(cursor, write_events);
@@ -148,7 +148,7 @@ async fn tell(
                 () = shared.stopping.cancelled() => return,
                 waited = timeout(STILL_HERE_EVERY, arrival) => {
                     if waited.is_err() {
-                        // A listener that is gone is found out by writing to it.
+                        // Only writing to a listener shows that it is gone.
                         text = Bytes::from_static(b": still here\n\n");
                     }
                 }
@@ -168,7 +168,7 @@ fn write_events(events: &[(Event, Cursor)]) -> Bytes {
 fn write_event(text: &mut String, event: &Event, cursor: Cursor) {
     let (name, data) = match event {
         Event::Dropped(count) => {
-            // A String takes everything.
+            // Writing to a String cannot fail.
             let _ = write!(text, "id: {cursor}\n: dropped {count}\n\n");
             return;
         }

@@ -22,7 +22,7 @@ use crate::{
     settings::faults::Fault,
 };
 
-/// How faults are read, which is as the configuration reads its own
+/// How faults are read: as the configuration reads its own
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FaultReader {
     /// One fault, or a list of them

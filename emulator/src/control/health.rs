@@ -99,7 +99,7 @@ impl FaultHealth {
     responses((status = 200, body = Health), (status = 503, description = "`StateNotWritten`: the state file takes no changes"))
 )]
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
-    // Whoever waits for this sends no change that would find out that there is room again.
+    // A client that waits for `/ready` makes no change, and only a change would find out that there is room again.
     if shared.space.service.storage_failure().is_some() {
         shared
             .space

@@ -19,7 +19,7 @@ use super::{
     answer::{Answer, bytes_answer, json_answer},
 };
 
-/// The document and what is made of it, once
+/// The OpenAPI document and the list that is made from it, both made once
 pub(super) struct Index {
     document: Bytes,
     list: RouteList,

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::ControlError;
 
-/// The query, as it was sent, in which each parameter stands once: of two values nobody knows which one is meant
+/// The query as it was sent, with no parameter given twice: of two values nobody knows which one is meant
 pub(super) struct QueryText(pub(super) Option<String>);
 
 impl<S: Sync> FromRequestParts<S> for QueryText {

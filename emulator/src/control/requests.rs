@@ -53,7 +53,7 @@ use crate::{
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
-    // The filter refuses by itself what is given twice: it is read elsewhere, too.
+    // The raw query, because the filter itself refuses what is given twice; it is read elsewhere, too.
     RawQuery(query_text): RawQuery,
     headers: HeaderMap,
 ) -> Answer {
@@ -288,7 +288,7 @@ impl Pages {
         tokio::spawn(async move {
             let mut page = first;
             loop {
-                // The reader is gone.
+                // The reader is gone, or has everything.
                 if sender.send_data(page).await.is_err() || self.progress == Progress::Done {
                     return;
                 }

@@ -119,7 +119,7 @@ fn documented() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(reset::reset))
 }
 
-/// Every route can refuse: a foreign `Host` or `Origin`, a mistake in what was sent, no room
+/// Adds the refusals that every route can answer: a foreign `Host` or `Origin`, a mistake in what was sent, no room
 fn add_refusals(item: &mut PathItem) {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(ErrorAnswer::name())))

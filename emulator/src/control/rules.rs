@@ -145,7 +145,7 @@ pub(super) async fn add(
         .space
         .run_blocking(move |space| space.add_rule(&model, rule))
         .await;
-    // The rule is the whole of what was sent.
+    // What was sent is one rule and not a list, so the paths of mistakes begin at the rule.
     let added = added.map_err(|error| {
         refusal(match error {
             NotChanged::Mistakes(mistakes) => {

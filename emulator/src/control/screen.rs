@@ -33,7 +33,7 @@ struct Authority {
 
 /// Refuses a request that a page of another site may have sent
 pub(super) fn screen(head: &Parts, settings: &Settings) -> Result<(), ControlError> {
-    // Rule 1: one Host. HTTP/1.0 asks for none, but without one nobody can be told from anybody.
+    // Rule 1: one Host. HTTP/1.0 does not ask for one, but without it a foreign page cannot be told from a program.
     let own = only(&head.headers, &header::HOST)
         .and_then(Authority::parse)
         .ok_or_else(|| {
@@ -114,7 +114,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     }
 }
 
-/// Whether every field of this name is good; one that is no text is not
+/// Whether every field of this name is good; a field that is not text is not
 fn all(headers: &HeaderMap, name: &HeaderName, is_good: impl Fn(&str) -> bool) -> bool {
     let mut fields = headers.get_all(name).iter();
     fields.all(|field| field.to_str().is_ok_and(&is_good))

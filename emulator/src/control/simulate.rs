@@ -75,7 +75,7 @@ pub(super) async fn simulate(
     json_answer(&simulation::Answer::of(&question, &policies, explain))
 }
 
-/// A policy in what was sent, by its JSON Pointer, that AWS would refuse
+/// The refusal of a policy that AWS would refuse; `policy` is its JSON Pointer in what was sent
 pub(super) fn refused_policy(policy: &str, error: &PolicyError) -> ControlError {
     ControlError::bad_request("InvalidPolicyDocument", error.message())
         .with("policy", policy)

@@ -1,7 +1,7 @@
 //! The body of a request to the control API, which a handler reads if it wants one.
 //!
-//! It stays the connection's: how much of it was read decides whether another request can follow on the same connection,
-//! and what nobody asked for is drained. So a handler gets a handle, and axum an empty body.
+//! The body stays with the connection: how much of it was read decides whether another request can follow on the same
+//! connection, and what nobody asked for is drained. So a handler gets a handle, and axum an empty body.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -43,7 +43,7 @@ impl Upload {
             .await
     }
 
-    /// The whole body, of so many bytes at most, which is the limit of this name
+    /// The whole body, of at most `bytes_max` bytes, which is the limit that `limit` names
     ///
     /// # Errors
     /// Those of [`receive`](Self::receive).
@@ -84,8 +84,8 @@ impl Upload {
     /// The whole body, read as a JSON object
     ///
     /// # Errors
-    /// Those of [`receive`](Self::receive); and with `code`, and the place in `path`, `line` and `column`, when it is not
-    /// what is `expected`.
+    /// Those of [`receive`](Self::receive); and one with `code`, and with the place in `path`, `line` and `column`,
+    /// when the body is not what is `expected`.
     pub(super) async fn json<T: DeserializeOwned>(
         &self,
         shared: &Shared,
@@ -107,7 +107,7 @@ impl Upload {
         Ok(value)
     }
 
-    /// Reads what nobody has asked for, or what was refused; whether all of it was read in the end
+    /// Drains what nobody has asked for, or what was refused; returns whether all of it was read in the end
     pub(super) async fn finish(&self, limits: &Limits) -> bool {
         let mut body = self.body.lock().await;
         body.drain(limits).await;

@@ -41,7 +41,8 @@ pub(super) async fn verify(State(shared): State<Arc<Shared>>, upload: Upload) ->
 /// Counts, and waits for what is missing
 ///
 /// # Errors
-/// When the verification makes no sense, or the journal no longer has all that it would take to know.
+/// When the verification makes no sense, the journal no longer has all that it would take to know, or the emulator
+/// stops.
 pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Result<Report, NotVerified> {
     verification.check(&operation_names())?;
     let began = Instant::now();
@@ -51,12 +52,12 @@ pub(crate) async fn run(shared: &Arc<Shared>, verification: Verification) -> Res
     let in_flight = shared.space.journal.in_flight();
     let mut verifier = Verifier::new(verification, &shared.space.journal, &shared.space.clock())?;
     loop {
-        // Before the look, so that nothing comes between it and the wait.
+        // Enabled before the look, so that nothing is missed between the look and the wait.
         let mut arrival = std::pin::pin!(shared.space.journal.arrival());
         arrival.as_mut().enable();
-        // Before the look too, which then sees what was recorded by now.
+        // Counted before the look too, which then sees every call that is no longer in flight.
         let unfinished = in_flight.count();
-        // A moment at a time, so that others have their turns, and that it ends with whoever waits for it.
+        // A moment at a time, so that others have their turns, and so that it ends when nobody waits for it any more.
         let outlook = loop {
             let looking = shared.clone();
             let looked;

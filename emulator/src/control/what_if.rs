@@ -88,7 +88,7 @@ pub(super) fn recorded_calls(space: &Space, query: &Query) -> Vec<RecordedCall> 
     entries.filter_map(|entry| RecordedCall::of(&entry)).collect()
 }
 
-/// The parameters of `GET /requests` as members of an object
+/// Reads the parameters of `GET /requests` from the members of an object
 fn query(filter: &BTreeMap<String, Value>) -> Result<Query, ControlError> {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (name, value) in filter {
@@ -160,7 +160,7 @@ fn draft(question: &Question, snapshot: &Snapshot) -> Result<(Draft, Vec<DraftFi
     Ok((draft, findings))
 }
 
-/// Policies of somebody whom nobody knows would make no difference, and look as if they made none
+/// Refuses policies of somebody whom nobody knows: they would make no difference, and look like policies that make none
 fn check_principals(draft: &Draft, space: &Space, snapshot: &Snapshot) -> Result<(), ControlError> {
     let identities = &snapshot.settings.identities;
     let declared = identities.principals.iter().map(|principal| principal.arn());

@@ -58,7 +58,7 @@ impl DoctorClient {
         Ok(client)
     }
 
-    /// What there is to say about its calls; nothing of what is not known of it
+    /// What there is to say about its calls, as far as the client is known
     pub(super) fn findings(&self, snapshot: &Snapshot, now: Timestamp) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(id) = &self.access_key_id {
@@ -101,7 +101,7 @@ fn access_key(snapshot: &Snapshot, id: &str, now: Timestamp) -> Finding {
     }
 }
 
-/// Which entry point calls come through that are signed for a Region
+/// Which entry point calls that are signed for a Region come through
 fn entry_point(snapshot: &Snapshot, host: &str, address: IpAddr, region: &Region) -> Finding {
     let addressed = AddressedHost::new(host);
     let arrival = Arrival {
