@@ -128,8 +128,8 @@ pub(crate) fn answer_unreadable(
     response
 }
 
-/// Says in the journal how a request was answered; a body of more than `kept_max` bytes (`journal_body_bytes_max`) is
-/// not kept, not even in part
+/// Says in the journal how a request was answered. A body is kept whole or not at all: one of up to `kept_max` bytes
+/// (`journal_body_bytes_max`), and a larger one only if it has a mask.
 fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>, kept_max: usize) {
     entry.status = Some(response.status());
     entry.response_bytes = hyper::body::Body::size_hint(response.body())

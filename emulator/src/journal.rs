@@ -100,7 +100,7 @@ struct Records {
     evicted: u64,
     /// When the latest of the evicted entries was received
     evicted_until: Option<Reading>,
-    /// When the latest of the entries was received that were cleared, or evicted before a clearing
+    /// When the latest entry that was cleared, or evicted before a clearing, was received
     cleared_until: Option<Reading>,
     /// The places of the entries that were cleared, for the latest [`CLEARED_MAX`] clearings
     cleared: VecDeque<Range<u64>>,

@@ -243,7 +243,7 @@ impl Counters {
         &self.faults
     }
 
-    /// How many groups the metric has that has the most
+    /// The number of groups of the metric that has the most
     pub(crate) fn series(&self) -> usize {
         let of_names = self.refusals.len().max(self.faults.len());
         of_names.max(self.answers.len()).max(self.rules.len())

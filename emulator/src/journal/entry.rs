@@ -153,7 +153,7 @@ impl Entry {
         }
     }
 
-    /// Whether the journal may have cut this text of the entry: the texts that it cuts end with a mark
+    /// Whether the journal may have cut this text of the entry: the texts that it cuts end with `…`
     pub(super) fn may_have_cut(&self, text: &str) -> bool {
         self.is_cut && text.ends_with(CUT)
     }

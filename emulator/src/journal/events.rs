@@ -135,8 +135,8 @@ impl Drop for Listener<'_> {
 }
 
 impl Listener<'_> {
-    /// How long events are gathered before listeners are told of them. It is longer the more listeners there are, so
-    /// that telling all of them never takes more than a share of the time of the threads that serve.
+    /// How long events are gathered before listeners are told of them. The more listeners there are, the longer that
+    /// is, so that telling all of them never takes more than a share of the time of the threads that serve.
     pub(crate) fn pause(&self) -> Duration {
         let listeners = u32::try_from(self.0.listeners.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         (PAUSE + PAUSE_PER_LISTENER.saturating_mul(listeners)).min(PAUSE_MAX)

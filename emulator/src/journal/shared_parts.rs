@@ -53,7 +53,7 @@ impl SharedParts {
         added
     }
 
-    /// Counts the parts of an entry no more; returns what those that no other entry has have cost, in bytes
+    /// Takes the parts of an entry out of the count; returns the cost, in bytes, of those that no other entry has
     pub(super) fn remove(&mut self, entry: &Entry) -> usize {
         let mut removed = 0;
         for part in parts(entry) {

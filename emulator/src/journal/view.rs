@@ -83,8 +83,8 @@ pub(crate) struct EntryView<'a> {
     response: ResponseView<'a>,
 }
 
-/// Something that names a document by its type and its place, and the SHA-256 of the document's text, under which `GET
-/// /policies/SHA256` answers with the document
+/// Something that names a document by its type and its place, and the SHA-256 of the document's text, by which
+/// `GET /policies/SHA256` finds the document
 #[derive(Debug, Serialize)]
 pub(crate) struct OfDocument<T> {
     #[serde(flatten)]

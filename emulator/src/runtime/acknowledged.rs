@@ -108,7 +108,7 @@ impl AcknowledgedChanges {
         std::mem::take(&mut self.scenarios)
     }
 
-    /// Puts other rules in the place of these, from which only those of `model` differ
+    /// Puts other rules in the place of these; only those of `model` are different
     ///
     /// # Errors
     /// When they cannot be persisted; nothing is changed then.

@@ -34,7 +34,7 @@ pub(crate) struct ServiceChange<'c> {
 }
 
 impl ServiceChange<'_> {
-    /// The changes of records that it comes to
+    /// The changes of records that persist it
     pub(crate) fn records(&self) -> Vec<RecordChange> {
         let mut changes = Vec::new();
         for (name, project) in self.projects {
