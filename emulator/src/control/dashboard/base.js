@@ -168,7 +168,7 @@ export function wrong(place, error) {
 /** Says on every page that the configuration's files say something that is not in force; null: they do not */
 export const sayRefused = (reasons) => wrong($('#notice'), reasons && `The configuration has changed and is not valid, so the one before stays in force: ${reasons}`);
 
-/** What stands where there is nothing: what is so, what to do, and how */
+/** What a page shows where there is nothing: why, what to do, and how */
 export const empty = (title, text, ...more) => el('div.empty', null, el('b', null, title), text && el('span', null, text), ...more);
 
 /** One tab stop for a list of rows: arrows move, Enter opens */

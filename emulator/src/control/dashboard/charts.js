@@ -10,10 +10,10 @@ function axis(begin, end) {
 
 const canvas = (label, ...marks) => svg('svg', { viewBox: `0 0 ${WIDTH} 100`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label }, ...marks);
 
-/** What is drawn of a step: from above the line and below it */
+/** What is drawn of a step below the line */
 const below = (step) => [['de', step.denied], ['er', step.refused + step.broken_off], ['fa', step.faulted]];
 
-/** Allowed above the line, refused below it; and how long they took: what `GET /statistics` answers, in so many columns */
+/** Allowed above the line, refused below it, and durations: what `GET /statistics` answers, in `columns` columns */
 export function overTime(place, { steps, step_seconds: length, total }, columns) {
   const wide = WIDTH / columns;
   // An emulator that has just started has few steps; they stand on the right, where the present is.

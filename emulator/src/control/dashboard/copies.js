@@ -5,7 +5,7 @@ import { items } from './yaml.js';
 
 const scalar = (text) => (/^[A-Za-z0-9_./*][A-Za-z0-9_./:*@+=,-]*$/.test(text) && !/:$|^(true|false|null|yes|no|on|off|~|\*.*|[0-9.]+)$/i.test(text) ? text : JSON.stringify(text));
 
-/** The message that the client got, which of a refused signature is another one than the journal's; empty: none */
+/** The message that the client got, which for a refused signature is not the journal's; empty: none */
 export const clientMessage = (entry) => entry.client_message ?? entry.message;
 
 /** How far a case of `policy test` is indented, so that it can be pasted under `tests:` as `init` writes it */

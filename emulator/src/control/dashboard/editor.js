@@ -34,7 +34,7 @@ function changesOf(before, text) {
   return changed;
 }
 
-/** What of a line is other than in another one */
+/** Where a line differs from another one: [from, to] */
 function middle(before, line) {
   let from = 0;
   while (from < before.length && from < line.length && before[from] === line[from]) from += 1;

@@ -39,7 +39,7 @@ function editOf(edit, entry, isFirst) {
   el('div.diff', null, diffLines(edit.diff)));
 }
 
-/** That another policy has been attached since, and what it says */
+/** A note that another policy has been attached since, and what it says */
 function presentOf({ vpc_endpoint_id: id, decision, summary }) {
   const kind = kindOf({ decision, status: 200 });
   return el('li.edit', { id: 'replaced' }, el('div', null, el('p', null, badge(kind, KIND_WORDS[kind]), ' The policy of ', el('b.m', null, id), ' was replaced since. The present one says: ', withCode(summary), '.')));

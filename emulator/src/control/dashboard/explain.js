@@ -59,7 +59,7 @@ const focusOf = (entry) => (entry.statements ?? []).find((statement) => isSame(s
 /** Whether it is refused by its signature, before any policy was asked */
 const isSignature = (entry) => !entry.decision && /Signature|UnrecognizedClient|MissingAuthentication|InvalidClientToken|SignatureDoesNotMatch|ExpiredToken|AuthFailure|IncompleteSignature/.test(entry.error_code ?? '');
 
-/** What the part of an ARN is where two of them begin to differ */
+/** Which part of an ARN it is where two of them begin to differ */
 function partName(text, at) {
   const before = text.slice(0, at).split(':');
   if (!text.startsWith('arn:') || before.length < 4) return 'value';
@@ -95,7 +95,7 @@ function nearest(entry, statement) {
 
 const conditionKey = (statement) => (statement.conditions ?? []).find((condition) => !condition.matched)?.key ?? 'a key';
 
-/** One plain sentence, and one that says what it hangs on */
+/** One plain sentence, and one that says what it depends on */
 function verdictTexts(entry) {
   const focus = focusOf(entry);
   if (entry.fault) return [`The fault ${entry.fault} was put in the way.`, entry.message && [entry.message]];
@@ -173,7 +173,7 @@ export function way(entry) {
   return el('section', null, el('ol.way', { 'aria-label': 'Layers in the order they are asked' }, items));
 }
 
-/** What the request had where a clause looks */
+/** The value of the request that a clause looks at */
 function had(entry, clause, key) {
   if (clause === 'principal') return tail(entry.principal);
   if (clause === 'action') return actionName(entry.action);

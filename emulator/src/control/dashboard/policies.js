@@ -104,7 +104,7 @@ async function show() {
   else stopEditing();
 }
 
-/** The counts of the text that is in force: documents of a place that were replaced are in the report, too */
+/** The counts of the text that is in force: documents that were replaced in the same place are in the report, too */
 async function countedDocument(isEndpoint) {
   if (!isEndpoint) return documents.find((document) => document === current.document) ?? null;
   const own = documents.filter(({ policy_type: type, attached_to: to }) => type === 'vpc-endpoint' && to === current.endpoint.vpc_endpoint_id);

@@ -240,7 +240,7 @@ function take(entry) {
   counts[entry.kind] += 1;
   if (fits(entry)) {
     fitting.push(entry);
-    // Whoever has scrolled away from the newest keeps what he reads in sight.
+    // Readers who have scrolled away from the newest keep in sight what they read.
     if (scroller.scrollTop > rowHeight()) scroller.scrollTop += rowHeight();
   }
   if (entries.length > ENTRIES_MAX) {
