@@ -1,4 +1,6 @@
-//! The command line: one file a subcommand, options before environment before file before default.
+//! The command line: one file per subcommand. Options override the environment, which overrides the configuration file,
+//! which
+//! overrides the defaults.
 
 #![deny(
     clippy::print_stderr,
@@ -20,7 +22,7 @@ use crate::{
     settings::LogRequests,
 };
 
-/// Tells something on standard error, a line of it; what cannot be written there is lost, and the status says it all
+/// Prints a line on standard error; if it cannot be written it is lost, and only the exit status is left to tell
 macro_rules! report {
     ($($text:tt)*) => {
         $crate::cli::output::report_text(&format!("{}\n", format_args!($($text)*)))
@@ -146,7 +148,7 @@ pub(crate) struct ServeOptions {
 }
 
 impl ServeOptions {
-    /// What options and environment say
+    /// The settings that options and environment variables give
     pub(crate) fn overrides(self) -> Overrides {
         Overrides {
             control: self.control.control,
@@ -174,7 +176,7 @@ pub(crate) struct CheckOptions {
 }
 
 impl CheckOptions {
-    /// What options and environment say
+    /// The settings that options and environment variables give
     pub(crate) fn overrides(self) -> Overrides {
         Overrides {
             config: self.config.config,
@@ -234,7 +236,7 @@ impl From<LogFormatOption> for LogFormat {
     }
 }
 
-/// Runs the command line to its end and says how it went
+/// Runs the command line to its end and returns the exit code
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = CommandLine::command()
         .try_get_matches_from(arguments)
@@ -255,8 +257,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             });
         }
     };
-    // Those that read a configuration tell what is wrong with the environment together with its mistakes; `schema` and
-    // `completions` read no options.
+    // Subcommands that read a configuration report mistakes in the environment together with those in the
+    // configuration; `schema` and `completions` read no options.
     let code = match command_line.command {
         None => serve::run(command_line.serve),
         Some(Command::Serve(options)) => serve::run(options),

@@ -86,7 +86,7 @@ pub enum PolicyChangeError {
     /// There is no endpoint with this ID
     #[error("the VPC endpoint ID '{0}' does not exist")]
     UnknownVpcEndpoint(String),
-    /// It cannot be persisted
+    /// The change cannot be persisted
     #[error("the state file was not written: {0}")]
     StateNotWritten(String),
     /// The configuration has no endpoint to attach it to
@@ -104,7 +104,7 @@ impl From<NotAttached> for PolicyChangeError {
 }
 
 impl Emulator {
-    /// What an emulator is to be like
+    /// A builder with the default settings
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -112,12 +112,12 @@ impl Emulator {
     /// Opens the certificate authority, binds both listeners, and serves
     ///
     /// # Errors
-    /// With everything that stands in the way, found together: an unusable certs folder, a busy port.
+    /// With everything that prevents the start, found together: an unusable certs folder, a busy port.
     pub(crate) async fn start(config: Arc<Config>) -> Result<Self, StartError> {
         Self::start_with(config, None, None).await
     }
 
-    /// The same in a container, whose host calls these ports, or with a state to begin with
+    /// As [`start`](Self::start), in a container whose host calls these ports, or with an imported state to begin with
     ///
     /// # Errors
     /// Those of [`start`](Self::start).
@@ -226,17 +226,17 @@ impl Emulator {
         self.shared.authority.ca_pem()
     }
 
-    /// The requests that it was sent, oldest first; filters narrow them, `.await` gives them
+    /// The requests that it received, oldest first; filters narrow them, `.await` returns them
     pub fn requests(&self) -> Requests<'_> {
         Requests::of(&self.shared)
     }
 
-    /// Forgets the requests until now, and answers how many there were
+    /// Clears the journal and returns how many requests it held
     pub fn clear_requests(&self) -> usize {
         self.shared.space.journal.clear()
     }
 
-    /// How many requests there were of each group, by counters that no eviction touches
+    /// How many requests there were in each group, by counters that eviction from the journal does not change
     ///
     /// ```
     /// # use lookoutvision_emulator::{CountBy, Emulator};
@@ -267,8 +267,8 @@ impl Emulator {
     /// ```
     ///
     /// # Errors
-    /// With what was found and the calls that come nearest when they were not; when something is expected that no call can
-    /// be, such as an operation that does not exist; and when the journal no longer has all that it would take to know.
+    /// When the calls were not made, with what was found and the nearest calls; when the expectation describes a call
+    /// that cannot exist, such as one of an unknown operation; and when the journal no longer holds enough to decide.
     pub async fn verify(&self, expected: Expect) -> Result<(), VerifyError> {
         let report = self.report_on(expected.into_verification()).await?;
         if report.is_satisfied() {
@@ -277,7 +277,7 @@ impl Emulator {
         Err(VerifyError::new(report.into_text()))
     }
 
-    /// The same for a verification as it stands in a file
+    /// The report on a verification that was read from a file
     pub(crate) async fn report_on(&self, expected: Verification) -> Result<Report, NotVerified> {
         verify::run(&self.shared, expected).await
     }
@@ -337,7 +337,7 @@ impl Emulator {
         Ok(())
     }
 
-    /// Puts the emulator's clock forward from wherever it is
+    /// Advances the emulator's clock from its current time
     ///
     /// # Errors
     /// When that leads outside the years that a timestamp can hold.
@@ -347,15 +347,15 @@ impl Emulator {
         Ok(())
     }
 
-    /// Says by which clocks the date of a signature is good
+    /// Sets which clocks the date of a signature is checked against
     pub fn set_signature_clocks(&self, signatures: SignatureClocks) {
         self.shared.space.clock().set_signatures(signatures);
         self.shared.space.note_change(ChangeKind::Clock);
     }
 
-    /// State, journal, counters, policies and faults back to the configuration
+    /// Resets state, journal, counters, policies and faults to the configuration
     ///
-    /// A state file that cannot be written stays as it was, and so does the state; the log says so.
+    /// If the state file cannot be written, it and the state stay as they were, and the log says so.
     pub fn reset(&self) {
         if let Err(error) = self.shared.reset() {
             warn!("the state was not reset: {error}");
@@ -367,7 +367,7 @@ impl Emulator {
         self.stop_until(std::future::pending()).await
     }
 
-    /// The same, but waits no longer once `at_once` is ready
+    /// As [`stop`](Self::stop), but waits no longer once `at_once` is ready
     pub(crate) async fn stop_until(mut self, at_once: impl Future<Output = ()>) -> usize {
         self.stop.send_replace(Stop::Finish);
         self.shared.stopping.cancel();
@@ -378,10 +378,10 @@ impl Emulator {
         let all_stopped = async {
             let mut requests_cut_off = 0;
             for listener in listeners {
-                // A panic in there was printed when it happened.
+                // The panic of a listener was printed when it happened.
                 requests_cut_off += listener.await.unwrap_or(0);
             }
-            // What was answered already and waits for S3 has the rest of the time.
+            // S3 tasks of requests that were answered already have the rest of the time.
             tokio::select! {
                 () = shared.space.s3_tasks.finish() => {}
                 () = sleep_until(deadline) => info!("what still waits for S3 is given up"),
@@ -392,7 +392,7 @@ impl Emulator {
         let (mut all_stopped, mut at_once) = (pin!(all_stopped), pin!(at_once));
         tokio::select! {
             requests_cut_off = &mut all_stopped => {
-                // The log says why the last of them were denied.
+                // Once the log is written, it says why the last of them were denied.
                 tokio::select! {
                     () = self.shared.space.journal.log.finish() => {}
                     () = &mut at_once => {}
@@ -405,12 +405,12 @@ impl Emulator {
         all_stopped.await
     }
 
-    /// Counts which parts of the policies requests come to, from the next one on
+    /// Counts which parts of the policies requests reach, from the next request on
     pub(crate) fn count_coverage(&self) {
         self.shared.space.coverage.turn(true);
     }
 
-    /// Which parts of the policies requests came to
+    /// Which parts of the policies requests reached
     pub(crate) fn coverage_report(&self) -> CoverageReport {
         let snapshot = self.snapshot();
         show_all(
@@ -425,12 +425,12 @@ impl Emulator {
         self.shared.space.snapshot()
     }
 
-    /// What the environment of a client on this machine must hold
+    /// The environment variables that a client on this machine needs
     pub(crate) fn client_environment(&self) -> ClientEnvironment {
         ClientEnvironment::of(&self.shared, View::default())
     }
 
-    /// What the environment of a client must hold that calls this emulator by a name
+    /// The environment variables that a client needs that calls this emulator by this host name
     pub(crate) fn client_environment_by(&self, host: &str) -> ClientEnvironment {
         let addresses = &self.shared.addresses;
         let view = View {
@@ -446,7 +446,8 @@ impl Emulator {
         self.shared.addresses.control.port()
     }
 
-    /// What other machines of its network call it by: the first of its configured names, or else this machine's own
+    /// The name by which other machines of its network call it: the first of its configured names, or else this
+    /// machine's own
     pub(crate) fn name_for_others(&self) -> String {
         let snapshot = self.snapshot();
         let configured = snapshot.settings.names.iter().find_map(|name| match name {
@@ -467,7 +468,7 @@ impl Emulator {
         self.shared.unheard.all_ended().await;
     }
 
-    /// Every entry of the journal as one line of JSON each, newest last
+    /// Every entry of the journal as a line of JSON, newest last
     pub(crate) fn journal_lines(&self) -> Vec<String> {
         let entries = self.shared.space.journal.entries();
         entries
@@ -476,7 +477,7 @@ impl Emulator {
             .collect()
     }
 
-    /// What puts another configuration in force
+    /// A function that puts a reloaded configuration in force
     pub(crate) fn reloader(&self) -> impl Fn(Reloaded) + Send + Sync + 'static {
         let shared = self.shared.clone();
         move |reloaded| match reloaded {
@@ -502,7 +503,7 @@ impl Drop for Emulator {
             // Aborting a listener drops the set of its connections, which aborts them.
             listener.abort();
         }
-        // What is still on its way to S3 is given up: the next emulator with this state file tells so.
+        // Unfinished S3 tasks are given up; the next emulator with this state file reports them.
         self.shared.space.s3_tasks.give_up();
         self.shared.space.service.close();
     }

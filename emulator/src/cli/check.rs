@@ -1,4 +1,4 @@
-//! `check`: every mistake of the configuration and of the policies it names, and whatever is odd about them.
+//! `check`: every mistake of the configuration and of the policies that it names, and the warnings about them.
 //!
 //! ```text
 //! emulator.yaml:12:5: /vpc_endpoints/0/vpc_id: no VPC `vpc-1a2b3c4d` is declared in `vpcs`
@@ -35,7 +35,7 @@ fn check(overrides: &Overrides) -> (u8, String) {
     }
 }
 
-/// What a valid configuration amounts to, so that a file that was not found is noticed
+/// A summary of a valid configuration, from which one sees that a file was not found
 struct Summary<'a>(&'a Config);
 
 impl fmt::Display for Summary<'_> {

@@ -40,8 +40,9 @@ pub(super) fn completions(options: &CompletionsOptions) -> u8 {
     output::status(output::print(script.as_bytes()), EXIT_OK)
 }
 
-/// clap_complete 4.6 writes the state of a subcommand in two ways where the program's name has a hyphen, so that none is found
-/// again: once with the hyphen of the name replaced, and once as if it stood between two subcommands.
+/// clap_complete 4.6 writes the state of a subcommand in two ways where the program's name has a hyphen, so that the
+/// completions of no subcommand are found: once with the hyphen of the name replaced, and once as if the hyphen
+/// separated two subcommands.
 fn with_one_name_for_each_subcommand(script: &str) -> String {
     script.replace("lookoutvision__subcmd__emulator", "lookoutvision__emulator")
 }

@@ -49,7 +49,7 @@ pub(super) enum ControlError {
         "no emulator answers at http://{authority}: {reason}; start one, or name its control API with `--control URL`"
     )]
     Unreachable {
-        /// Where it was looked for
+        /// The authority that was called
         authority: String,
         /// What went wrong
         reason: String,
@@ -104,12 +104,12 @@ impl ControlClient {
         format!("http://{}", self.authority)
     }
 
-    /// One exchange; an answer of any status is an answer
+    /// Sends one request; an answer of any status is a success
     pub(super) fn send(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, ControlError> {
         self.send_within(Duration::ZERO, method, target, body)
     }
 
-    /// One exchange whose answer may be held back for so long
+    /// Sends one request whose answer may be held back for this long
     pub(super) fn send_within(
         &self,
         held_back: Duration,
@@ -127,18 +127,18 @@ impl ControlClient {
         })
     }
 
-    /// What a route answers with success
+    /// The body of a successful answer
     ///
     /// # Errors
-    /// With the error's own message when it does not.
+    /// When the route answers with another status: the message of its error.
     pub(super) fn get(&self, target: &str) -> Result<Bytes, ControlError> {
         Ok(self.get_answer(target)?.body)
     }
 
-    /// The same with its headers
+    /// A successful answer with its headers
     ///
     /// # Errors
-    /// With the error's own message when it does not.
+    /// When the route answers with another status: the message of its error.
     pub(super) fn get_answer(&self, target: &str) -> Result<Answer, ControlError> {
         let answer = self.send(Method::GET, target, Bytes::new())?;
         if answer.status.is_success() {
@@ -151,8 +151,8 @@ impl ControlClient {
         })))
     }
 
-    /// Waits for the next event of `GET /events` after `last` and answers its id; without `last`, the id to begin with.
-    /// `None`: it was given up before there was one
+    /// Waits for the next event of `GET /events` after `last` and returns its id; without `last`, returns the id to
+    /// begin with. `None` when `given_up` was ready before there was an event.
     pub(super) fn next_event(
         &self,
         last: Option<&str>,
@@ -219,7 +219,7 @@ impl ControlClient {
         };
         tokio::select! {
             event = event => event,
-            // The connection's own end says nothing that the stream's does not.
+            // The end of the connection says nothing that the end of the stream does not.
             Err(error) = connection => Err(unreachable(&error)),
         }
     }
@@ -252,7 +252,7 @@ impl ControlClient {
         };
         tokio::select! {
             answer = answer => answer,
-            // The connection's own end says nothing that the answer does not.
+            // The end of the connection says nothing that the answer does not.
             Err(error) = connection => Err(unreachable(&error)),
         }
     }
@@ -265,7 +265,8 @@ impl ControlClient {
     }
 }
 
-/// The id of the last whole event in a stream; `at_the_start` also of what is no event and only says where the stream is
+/// The id of the last whole event in a stream. With `at_the_start`, a block that is no event and only gives the
+/// position in the stream counts as well.
 fn last_event_id(stream: &str, at_the_start: bool) -> Option<String> {
     let (whole, _) = stream.rsplit_once("\n\n")?;
     let blocks = whole.split("\n\n");

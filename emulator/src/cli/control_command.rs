@@ -1,4 +1,4 @@
-//! What the subcommands share that ask a running emulator: the files that they read, and why they fail.
+//! What the subcommands that ask a running emulator share: the files that they read, and why they fail.
 
 use std::{
     io::{self, Read},
@@ -41,10 +41,10 @@ pub(super) enum Failure {
     },
     #[error(transparent)]
     Output(#[from] OutputLost),
-    /// What was asked makes no sense
+    /// What was asked for is invalid
     #[error("{0}")]
     Mistake(String),
-    /// The emulator cannot say
+    /// The emulator cannot answer
     #[error("{0}")]
     Unknown(String),
 }
@@ -59,7 +59,7 @@ impl Failure {
         }
     }
 
-    /// What the control API says of a request that it did not do
+    /// The error that the control API answered with
     pub(super) fn of(answer: &Answer) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let error = &body["error"];
@@ -77,7 +77,7 @@ impl Failure {
         }
     }
 
-    /// The same about what a file was sent from
+    /// The same failure, with the file that was sent
     pub(super) fn in_file(self, path: &Path) -> Self {
         match self {
             Self::Mistake(text) => Self::Mistake(format!("{}: {text}", path.display())),
@@ -86,7 +86,7 @@ impl Failure {
     }
 }
 
-/// The status that a subcommand ends with, when it has told why it could not do what it was asked to
+/// The status that a subcommand ends with; a failure is reported on standard error
 pub(super) fn status(done: Result<u8, Failure>) -> u8 {
     done.unwrap_or_else(|failure| {
         report!("{failure}");
@@ -94,10 +94,10 @@ pub(super) fn status(done: Result<u8, Failure>) -> u8 {
     })
 }
 
-/// One exchange that is to succeed
+/// Sends one request and expects success
 ///
 /// # Errors
-/// With what the control API says of it when it does not.
+/// When the control API answers with another status: the message of its error.
 pub(super) fn send(
     options: &CommonOptions,
     method: Method,
@@ -111,10 +111,10 @@ pub(super) fn send(
     Ok(answer)
 }
 
-/// A text as one part of a path
+/// A text as one segment of a path
 pub(super) fn percent_encoded(text: &str) -> String {
     let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    // Only in a query is a plus a space.
+    // A plus stands for a space only in a query.
     encoded.replace('+', "%20")
 }
 

@@ -36,7 +36,7 @@ struct CoverageFile {
     file: PathBuf,
 }
 
-/// Whether as much is covered as was asked for
+/// Whether the required percentage is covered
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Met {
     Yes,
@@ -44,7 +44,7 @@ pub(super) enum Met {
 }
 
 impl CoverageOptions {
-    /// Whether anything of it is asked for
+    /// Whether a report or a least percentage is asked for
     pub(super) fn is_asked_for(&self) -> bool {
         !self.coverage.is_empty() || self.coverage_min.is_some()
     }
@@ -54,10 +54,10 @@ impl CoverageOptions {
         self.coverage.iter().any(CoverageFile::is_standard_output)
     }
 
-    /// Looks whether each report has a file of its own
+    /// Checks that each report has a file of its own
     ///
     /// # Errors
-    /// With a sentence: two reports go to one file, or one goes to a file that was read.
+    /// With a sentence, when two reports go to one file, or one goes to a file that is read.
     pub(super) fn check<'i>(&self, inputs: impl IntoIterator<Item = &'i Path>) -> Result<(), String> {
         let inputs: BTreeSet<PathBuf> = inputs.into_iter().map(output::file_identity).collect();
         let mut outputs = BTreeSet::new();
@@ -82,7 +82,7 @@ impl CoverageOptions {
         Ok(())
     }
 
-    /// Writes the files, and tells on standard error how much is covered
+    /// Writes the files, and prints on standard error how much is covered
     ///
     /// # Errors
     /// With a sentence, when a file cannot be written.

@@ -9,9 +9,9 @@
 //! 1 problem, no warning
 //! ```
 //!
-//! Everything that is looked at is gathered first ([`Surroundings`]); each check is a function of it and of nothing else.
-//! `doctor -- CMD` looks at the surroundings of a command that runs with an emulator of its own, and at what the command
-//! tried ([`command`]).
+//! All surroundings are gathered first ([`Surroundings`]); each check is a function of them and of nothing else.
+//! `doctor -- CMD` looks at the surroundings of a command that runs with an emulator of its own, and at the calls that
+//! the command tried ([`command`]).
 
 use std::{ffi::OsString, fmt};
 
@@ -68,7 +68,7 @@ enum ReportFormat {
 /// How findings are reported
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReportForm {
-    /// Problems and warnings, and in one line which checks found nothing
+    /// Problems and warnings, and one line that names the checks that found nothing
     Brief,
     /// Every finding
     Whole,
@@ -95,7 +95,7 @@ impl fmt::Display for ReportFormat {
     }
 }
 
-/// Every check, in the order in which a call meets what it looks at
+/// Every check, in the order in which a call meets what the check looks at
 const CHECKS: &[fn(&Surroundings) -> Vec<Finding>] = &[
     control::control,
     variables::misspelt,
@@ -113,8 +113,8 @@ const CHECKS: &[fn(&Surroundings) -> Vec<Finding>] = &[
     control::refusals,
 ];
 
-/// An emulator that is asked for by name must not be left aside for another one. That of the environment is, which whoever has
-/// pasted the variables has there.
+/// An emulator that is named on the command line must not be ignored in favour of another one. One that the environment
+/// names is ignored: whoever has pasted the variables has it there.
 pub(super) fn refuse_ignored_options(matches: &ArgMatches) -> Result<(), clap::Error> {
     match matches.subcommand() {
         Some(("doctor", doctor))
@@ -175,13 +175,13 @@ fn report(findings: &[Finding], form: ReportForm) -> String {
 /// Findings as a person reads them
 struct Text<'f> {
     findings: &'f [Finding],
-    /// Whether checks that found nothing are told in one line
+    /// Whether one line names the checks that found nothing
     is_brief: bool,
 }
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What became of a command's calls is what was asked for.
+        // The findings about the command's calls are always shown, because they were asked for.
         let is_shown = |finding: &&Finding| {
             !self.is_brief || finding.status != Status::Ok || finding.check == command::CALLS
         };
@@ -194,7 +194,7 @@ impl fmt::Display for Text<'_> {
                 "{status:STATUS_WIDTH$}  {:width$}  {}",
                 finding.check, finding.message
             )?;
-            // A cure that several findings share stands once, behind the last of them.
+            // A cure that several findings share is printed once, after the last of them.
             let next = shown.get(index + 1);
             let is_shared = next.is_some_and(|next| next.check == finding.check && next.cure == finding.cure);
             if let (Some(cure), false) = (&finding.cure, is_shared) {

@@ -44,7 +44,7 @@ pub(super) struct EnvOptions {
 }
 
 pub(super) fn run(options: &EnvOptions) -> u8 {
-    // Only this side knows where a relative path begins.
+    // Only this side knows what a relative path is relative to.
     let certs_directory = options.certs_directory.as_deref().map(|folder| {
         let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         whole.display().to_string()
@@ -80,7 +80,7 @@ pub(super) fn run(options: &EnvOptions) -> u8 {
     }
 }
 
-/// Says which variables of this process must not be there, where the format cannot take them away
+/// Warns of variables of this process that must not be set, where the format cannot unset them
 fn warn_of_variables_that_stay(control: &ControlClient, target: &str) -> Result<(), ControlError> {
     let changes: Map<String, Value> = serde_json::from_slice(&control.get(target)?).unwrap_or_default();
     let staying: Vec<&str> = changes

@@ -64,7 +64,7 @@ pub(super) struct ExecOptions {
     command: Vec<OsString>,
 }
 
-/// What is told and written when the command has ended
+/// What is reported and written when the command has ended
 struct Reports<'o> {
     journal: Option<&'o Path>,
     expected: Option<Verification>,
@@ -75,9 +75,9 @@ struct Reports<'o> {
 /// What an emulator for one command is started with
 pub(super) struct OwnEmulator {
     pub(super) config: Arc<Config>,
-    /// The certificate authority's, which goes away with this
+    /// The folder of the certificate authority, which is deleted when this is dropped
     _folder: Option<TempDir>,
-    /// What waits to be written to it is, when this is dropped
+    /// Dropping it writes the lines that still wait
     _log: Log,
 }
 
@@ -123,13 +123,14 @@ pub(super) fn run(options: ExecOptions) -> u8 {
     code
 }
 
-/// Reads the configuration of an emulator on free ports and with a certificate authority of its own, unless the options
-/// name others, and starts the log
+/// Reads the configuration and starts the log. Unless the options say otherwise, the emulator gets free ports and a
+/// certificate authority of its own.
 ///
 /// # Errors
-/// With the exit code, after it has told what is wrong.
+/// With the exit code, after reporting what is wrong.
 pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
-    // Asked for by name or not at all: a second emulator must not meet the first one's ports and certificates.
+    // The ports and certificates of the configuration file are ignored: a second emulator must not use those of the
+    // first.
     let mut overrides = options.overrides();
     overrides.log_requests_default = Some(LogRequests::Refused);
     let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -151,7 +152,8 @@ pub(super) fn configure(options: ServeOptions) -> Result<OwnEmulator, u8> {
     if let Some(folder) = &folder {
         overrides.certs = Some(folder.path().join("certs"));
     }
-    // Those of the file belong to `serve`: its state is not the command's to change, and its clients trust its CA.
+    // These settings of the file belong to `serve`: its state is not the command's to change, and its clients trust its
+    // CA.
     let own = |process: &Process| Process {
         state: None,
         public_certs: overrides.public_certs.clone(),
@@ -193,7 +195,7 @@ async fn exec(
             return not_run(command, &error);
         }
     };
-    // The status of a command that failed stays, because it says more.
+    // The status of a command that failed is kept, because it says more than the checks below.
     let mut is_good = true;
     if let Some(path) = journal
         && let Err((path, error)) = write_journal(&emulator, path)
@@ -239,7 +241,7 @@ async fn exec(
     }
 }
 
-/// Waits for a signal that comes when there is no command any more to pass it on to
+/// Waits for a signal when there is no command any more to pass it on to
 async fn interrupted() {
     match Signals::listen() {
         Ok(mut signals) => drop(signals.next().await),
@@ -247,11 +249,11 @@ async fn interrupted() {
     }
 }
 
-/// What changes in the environment of a command, so that it finds the emulator
+/// The changes to a command's environment by which it finds the emulator
 pub(super) fn changes_for_command(emulator: &Emulator) -> Vec<Change> {
     let mut changes = emulator.client_environment().changes(Client::All);
-    // curl, and what is built on Python's urllib and requests, read the name in lower case first (curl's manual, *Environment*;
-    // CPython, `urllib.request.getproxies_environment`): where it is set, the other one is of no use to them.
+    // curl, and programs built on Python's urllib and requests, read the name in lower case first (curl's manual,
+    // *Environment*; CPython, `urllib.request.getproxies_environment`). Where that one is set, they ignore the other.
     if std::env::var_os("no_proxy").is_some_and(|list| !list.is_empty()) {
         let exceptions = changes.iter().find_map(|change| match change {
             Change::Append("NO_PROXY", separator, names) => Some((*separator, names.clone())),
@@ -262,7 +264,7 @@ pub(super) fn changes_for_command(emulator: &Emulator) -> Vec<Change> {
     changes
 }
 
-/// Tells that a command could not be run, and which exit code says so
+/// Reports that a command could not be run, and returns the exit code for it
 pub(super) fn not_run(command: &[OsString], error: &io::Error) -> u8 {
     let name = command.first().map(|name| name.display().to_string());
     report!("`{}` could not be run: {error}", name.unwrap_or_default());
@@ -276,7 +278,7 @@ pub(super) fn not_run(command: &[OsString], error: &io::Error) -> u8 {
 /// Runs a command in this process's environment with these changes, and passes signals on to it
 pub(super) async fn run_command(changes: &[Change], command: &[OsString]) -> io::Result<ExitStatus> {
     let (name, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    // Signals that come before the command runs must find somebody who passes them on.
+    // Signals that arrive before the command runs must be passed on, too.
     let mut signals = Signals::listen()?;
     let mut process = Command::new(name);
     process.args(arguments).kill_on_drop(true);
@@ -287,7 +289,7 @@ pub(super) async fn run_command(changes: &[Change], command: &[OsString]) -> io:
                 let list = std::env::var_os(name).unwrap_or_default();
                 let whole = match list.to_str() {
                     Some(list) => Change::appended(list, *separator, value).into(),
-                    // What is no UTF-8 cannot have the value.
+                    // A list that is not UTF-8 is not searched for the value: a second one does no harm.
                     None => [list, separator.to_string().into(), value.into()]
                         .into_iter()
                         .collect::<OsString>(),
@@ -331,7 +333,8 @@ impl Signals {
     }
 }
 
-/// A terminal sends Ctrl-C to the command as well, and a second one would mean something else to it.
+/// Passes a signal on, but not SIGINT from a terminal: the terminal sends Ctrl-C to the command as well, and a second
+/// one would mean something else to it.
 fn pass_on(signal: Signal, child: &Child) {
     if signal == Signal::INT && io::stdin().is_terminal() {
         return;

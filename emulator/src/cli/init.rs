@@ -31,7 +31,7 @@ pub(super) struct InitOptions {
 struct Template {
     /// Relative to the folder
     path: &'static str,
-    /// In a few words, for who sees the list of files
+    /// In a few words, for the printed list of files
     purpose: &'static str,
     text: &'static str,
 }
@@ -65,7 +65,7 @@ const TEMPLATES: &[Template] = &[
     },
 ];
 
-/// What a repository should not have: what the emulator makes in the folder. A project may well have such a file of its own,
+/// Keeps what the emulator makes in the folder out of a repository. A project may well have such a file of its own,
 /// which stays as it is.
 static GITIGNORE: Template = Template {
     path: ".gitignore",
@@ -73,7 +73,7 @@ static GITIGNORE: Template = Template {
     text: "/certs/\n/emulator.state*\n",
 };
 
-/// Names that a folder must not have either: the configuration would be found twice
+/// Names that must not exist in the folder either: the configuration would be found twice
 const OTHER_NAMES: &[&str] = &["emulator.yml"];
 
 /// Nothing was written
@@ -123,7 +123,7 @@ pub(super) fn run(options: &InitOptions) -> u8 {
     }
 }
 
-/// Writes the files, and tells which
+/// Writes the files, and returns which were written
 fn write_templates(directory: &Path) -> Result<Vec<&'static Template>, InitError> {
     let mut found = Vec::new();
     for name in TEMPLATES.iter().map(|template| &template.path).chain(OTHER_NAMES) {
@@ -144,7 +144,7 @@ fn write_templates(directory: &Path) -> Result<Vec<&'static Template>, InitError
         .iter()
         .try_for_each(|template| write_new(directory, template, &mut written));
     if outcome.is_err() {
-        // Files only: a folder that we made may hold somebody else's by now.
+        // Files only: a folder that we made may hold somebody else's files by now.
         for path in &written {
             let _ = fs::remove_file(path);
         }
@@ -152,7 +152,7 @@ fn write_templates(directory: &Path) -> Result<Vec<&'static Template>, InitError
     outcome.map(|()| templates)
 }
 
-/// Whether something has this name, be it a link that leads nowhere
+/// Whether something has this name, even a link to nothing
 fn is_there(path: &Path) -> Result<bool, InitError> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
@@ -171,7 +171,7 @@ fn is_there(path: &Path) -> Result<bool, InitError> {
 fn write_new(directory: &Path, template: &Template, written: &mut Vec<PathBuf>) -> Result<(), InitError> {
     let path = directory.join(template.path);
     let failed = |error| match error {
-        // Somebody else was quicker.
+        // Somebody else created it first.
         error if io::Error::kind(&error) == io::ErrorKind::AlreadyExists => {
             InitError::Exist(vec![path.clone()])
         }
@@ -186,7 +186,7 @@ fn write_new(directory: &Path, template: &Template, written: &mut Vec<PathBuf>) 
             error,
         })?;
     }
-    // Only ever a new file, whatever happened since we looked.
+    // Only ever creates a new file, whatever happened since the check.
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -51,7 +51,7 @@ fn listed(options: &LimitsOptions) -> Result<Vec<u8>, ControlError> {
     Ok(table(limits).into_bytes())
 }
 
-/// A line for each limit: those that were reached first, the last one first
+/// A line for each limit: those that were reached come first, the most recently reached at the top
 fn table(mut limits: Vec<Value>) -> String {
     let last_reached = |limit: &Value| limit["last_reached"].as_str()?.parse::<Timestamp>().ok();
     limits.sort_by_key(|limit| Reverse(last_reached(limit)));

@@ -1,11 +1,12 @@
-//! Standard error as the log has it: lines are handed to a thread that writes them, so that nobody who serves is held up by
-//! whoever reads them.
+//! Standard error as the log uses it: lines go to a thread that writes them, so that a slow reader does not hold up the
+//! serving threads.
 //!
-//! Who logs something waits until it is written, so that whoever has an answer finds in the log what was said about it; but
-//! not for longer than [`WAIT_MAX`], and not at all while the thread stands still. Lines about requests wait for nothing.
+//! Whoever logs a line waits until it is written, so that a client that has its answer finds in the log what was said
+//! about it; but no longer than [`WAIT_MAX`], and not at all while the thread is blocked. Lines about requests wait for
+//! nothing.
 //!
-//! A pipe that nobody reads is full after 64 KiB, and a terminal stands still when somebody selects text in it. The lines that
-//! find no place meanwhile are counted, and the log tells how many there were.
+//! A pipe that nobody reads is full after 64 KiB, and a terminal blocks while somebody selects text in it. Lines for
+//! which the queue has no room meanwhile are counted, and the log says how many there were.
 
 use std::{
     io::{self, Write},
@@ -23,7 +24,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::journal::REQUEST_LOG_TARGET;
 
-/// Takes lines, and loses those that find no place
+/// Takes lines, and drops those for which the queue has no room
 #[derive(Clone)]
 pub(super) struct LogWriter {
     queue: SyncSender<Item>,
@@ -32,17 +33,17 @@ pub(super) struct LogWriter {
 
 #[derive(Default)]
 struct State {
-    /// Lines that found no place
+    /// Lines for which the queue had no room
     lost: AtomicU64,
-    /// Somebody has waited in vain, and nothing was written since
+    /// Somebody has waited in vain, and nothing was written since then
     stands_still: AtomicBool,
 }
 
-/// What the thread that writes is handed
+/// What the writing thread receives
 struct Item {
-    /// One event, with its line feed; or nothing, from whoever only waits
+    /// One event, with its line feed; empty when the sender only waits
     line: Vec<u8>,
-    /// Whoever waits until this and everything before is written
+    /// Notified when this line and all lines before it are written
     waiting: Option<SyncSender<()>>,
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Line<'w> {
 }
 
 impl LogWriter {
-    /// A writer of its own thread, which ends with the last copy of it
+    /// Starts a writer with a thread of its own, which ends when the last copy of the writer is dropped
     ///
     /// # Errors
     /// When no thread can be started.
@@ -68,7 +69,7 @@ impl LogWriter {
         Ok(Self { queue, state })
     }
 
-    /// Waits until everything is written that was logged before, for `at_most`
+    /// Waits until every line logged before is written, `at_most` this long
     pub(super) fn finish(&self, at_most: Duration) {
         let end = Instant::now() + at_most;
         let (sender, written) = sync_channel(1);
@@ -106,12 +107,12 @@ fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
         let _ = out.write_all(&bytes).and_then(|()| out.flush());
         state.stands_still.store(false, Ordering::Relaxed);
         for sender in waiting {
-            // Whoever waited may have gone.
+            // The waiting side may have given up.
             let _ = sender.try_send(());
         }
         let lost = state.lost.load(Ordering::Relaxed);
         if lost > told {
-            // Said by the thread that writes, which must not wait for itself.
+            // This thread logs it itself, and must not wait for itself.
             warn!(
                 target: REQUEST_LOG_TARGET,
                 "{} lines of the log are missing here: {LOG_QUEUE_LINES_MAX} of them waited already for whoever reads standard \
@@ -121,8 +122,8 @@ fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
             told = lost;
         }
         if has_room && nobody_waits {
-            // Whoever sends to a thread that waits has to wake it, and on a busy machine is then interrupted by it. Lines
-            // about requests come by the hundred, so those that come next are taken in one go.
+            // Sending to a waiting thread has to wake it, and on a busy machine the woken thread interrupts the sender.
+            // Lines about requests come by the hundred, so the next ones are gathered and written together.
             thread::sleep(GATHERED);
         }
     }
@@ -179,11 +180,11 @@ impl Drop for Line<'_> {
 pub(super) const LOG_QUEUE_LINES_MAX: usize = 4_096;
 /// Bytes that are written in one go
 const BATCH_BYTES: usize = 64 * 1024;
-/// How long who logs something waits for it to be written, once
+/// How long the code that logs a line waits, once, for it to be written
 const WAIT_MAX: Duration = Duration::from_millis(500);
 /// How long lines about requests are gathered before they are written
 const GATHERED: Duration = Duration::from_millis(2);
-/// Between two attempts to find a place
+/// Between two attempts to put a line into the queue
 const PAUSE: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
@@ -192,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    /// What was written, by somebody who takes nothing before he is let
+    /// Keeps what was written, and takes nothing before it is released
     struct Slow {
         let_go: Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,

@@ -1,8 +1,8 @@
 //! Log lines on standard error, for a person or for a machine.
 //!
-//! A client can shape a good part of what is logged: its access key id, the Region of its scope, names in its policies.
-//! So each text is cleaned on its way into a line, whatever event it is of: no secret of a presigned URL,
-//! and nothing that ends the line, moves the cursor or turns the reading order. One event is one line.
+//! A client controls a good part of what is logged: its access key id, the Region of its scope, names in its policies.
+//! So each text is cleaned on its way into a line, whatever the event: no secret of a presigned URL stays, and nothing
+//! that ends the line, moves the cursor or reverses the reading order. One event is one line.
 
 use std::{
     borrow::Cow,
@@ -34,8 +34,8 @@ use tracing_subscriber::{
 use super::log_writer::LogWriter;
 use crate::config::{LogFormat, LogLevel};
 
-/// Starts logging from a level on; `RUST_LOG` overrides it, as in `RUST_LOG=debug`, or for the modules that it names, as
-/// in `RUST_LOG=lookoutvision_emulator::requests=off`
+/// Starts logging from a level on. `RUST_LOG` overrides it: for all modules, as in `RUST_LOG=debug`, or for those that
+/// it names, as in `RUST_LOG=lookoutvision_emulator::requests=off`.
 ///
 /// A second call changes nothing, so a program that embeds the emulator keeps its own subscriber.
 pub(super) fn start(format: LogFormat, level: LogLevel) -> Log {
@@ -67,7 +67,7 @@ pub(super) fn start(format: LogFormat, level: LogLevel) -> Log {
     log
 }
 
-/// The log of this process; what waits to be written is, when it is dropped
+/// The log of this process; dropping it writes the lines that still wait
 pub(super) struct Log(Option<LogWriter>);
 
 impl Drop for Log {
@@ -78,7 +78,7 @@ impl Drop for Log {
     }
 }
 
-/// How long the end of the process waits for lines that nobody takes
+/// How long the end of the process waits for lines that cannot be written
 const FINISH_MAX: Duration = Duration::from_secs(1);
 
 fn tracing_level(level: LogLevel) -> Level {
@@ -127,10 +127,10 @@ impl<'w> FormatFields<'w> for TextFields {
     }
 }
 
-/// More than the fields of an answered request take
+/// More bytes than the fields of an answered request take
 const LINE_BYTES_EXPECTED: usize = 512;
 
-/// Fields as they come, because there is a line for each request
+/// The fields, written as they come and not collected first, because there is a line for each request
 struct TextLine(String);
 
 impl TextLine {
@@ -144,13 +144,13 @@ impl TextLine {
         }
     }
 
-    /// Adds what is no text of a client
+    /// Adds a value that is no text of a client
     fn add(&mut self, field: &Field, value: impl fmt::Display) {
         self.begin(field);
         let _ = write!(self.0, "{value}"); // a String takes everything
     }
 
-    /// Cleans what was added from a place on
+    /// Cleans what was added from this position on
     fn clean_from(&mut self, start: usize) {
         let (_, added) = self.0.split_at(start);
         let cleaned = cleaned(added);
@@ -200,7 +200,7 @@ impl Visit for TextLine {
     }
 }
 
-/// A text in which nothing is left that does not belong into a line
+/// A text without anything that does not belong in a line
 fn cleaned(text: &str) -> Cow<'_, str> {
     match redact_secrets(text) {
         Cow::Borrowed(text) => escape(text),
@@ -348,7 +348,7 @@ mod tests {
             "{line}"
         );
         assert!(line.ends_with(" count=3"), "{line}");
-        // Our own colours are no client's.
+        // Our own colours come from no client.
         let log = logged(LogFormat::Text, true, || info!("{HOSTILE}"));
         assert_eq!(
             log.matches("[2J").count(),

@@ -1,7 +1,7 @@
-//! Where commands write what they were asked for: standard output and files of reports; and standard error.
+//! Where commands write: their results to standard output and to files of reports, the rest to standard error.
 //!
-//! A report that is lost or cut short, on a full disk behind `> report.json`, fails the command, so that nobody takes it for a
-//! whole one. A pipe whose reader is gone is no loss: `| head -1` has seen what it wanted.
+//! A report that is lost or cut short, as on a full disk behind `> report.json`, fails the command, so that nobody
+//! takes it for a complete one. A pipe whose reader is gone is no loss: `| head -1` has read all that it wanted.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -12,12 +12,12 @@ use std::{
 
 use super::EXIT_FAILED;
 
-/// What was printed did not arrive
+/// The output could not be written
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written: {0}")]
 pub(super) struct OutputLost(#[source] io::Error);
 
-/// Whether anybody is there to read more
+/// Whether there is still a reader
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
     Reads,
@@ -28,7 +28,7 @@ pub(super) enum Reader {
 /// Prints bytes
 ///
 /// # Errors
-/// They did not arrive, and somebody waits for them.
+/// When they could not be written, except to a pipe whose reader is gone.
 pub(super) fn print(bytes: &[u8]) -> Result<Reader, OutputLost> {
     print_by(|out| out.write_all(bytes))
 }
@@ -36,19 +36,19 @@ pub(super) fn print(bytes: &[u8]) -> Result<Reader, OutputLost> {
 /// Prints what `write` writes
 ///
 /// # Errors
-/// It did not arrive, and somebody waits for it.
+/// When it could not be written, except to a pipe whose reader is gone.
 pub(super) fn print_by(
     write: impl FnOnce(&mut StdoutLock<'static>) -> io::Result<()>,
 ) -> Result<Reader, OutputLost> {
     let mut out = io::stdout().lock();
-    // What is still in the buffer when the process ends is written then, and nobody hears that it failed.
+    // What stays in the buffer is written when the process ends, and nobody would learn that it failed.
     after(write(&mut out).and_then(|()| out.flush()))
 }
 
-/// What has become of the reader, by how writing to standard output went
+/// Whether there is still a reader, judged by the result of writing to standard output
 ///
 /// # Errors
-/// What was written did not arrive, and somebody waits for it.
+/// When the output could not be written, except to a pipe whose reader is gone.
 pub(super) fn after(written: io::Result<()>) -> Result<Reader, OutputLost> {
     match written {
         Ok(()) => Ok(Reader::Reads),
@@ -59,12 +59,12 @@ pub(super) fn after(written: io::Result<()>) -> Result<Reader, OutputLost> {
 
 /// Writes a text to standard error
 ///
-/// There is nobody left to hear that it could not be written: what the command does goes on, and its status tells the rest.
+/// A failure to write is ignored, as it could not be reported anywhere: the command goes on, and its status has to do.
 pub(super) fn report_text(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// The status of a command that would end with `code`, had it printed everything
+/// The status of a command that ends with `code` if all of its output was written
 pub(super) fn status(printed: Result<Reader, OutputLost>, code: u8) -> u8 {
     match printed {
         Ok(_) => code,
@@ -75,13 +75,13 @@ pub(super) fn status(printed: Result<Reader, OutputLost>, code: u8) -> u8 {
     }
 }
 
-/// Writes a report to a file, whole or not at all: beside its place, and then there
+/// Writes a report to a file, whole or not at all: into a temporary file beside it, which then takes its place
 ///
-/// A file that is there keeps its mode, a new one has that which the umask leaves. Where a link leads to a file, that file is
-/// written. What is no file, such as a device, is written to.
+/// An existing file keeps its mode; a new one has the mode that the umask leaves. A link to a file is followed.
+/// Anything that is no regular file, such as a device, is written to directly.
 ///
 /// # Errors
-/// When it cannot be written; a file that was there before is as it was then.
+/// When it cannot be written; an existing file is then unchanged.
 pub(super) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let existing = fs::metadata(&target).ok();
@@ -89,7 +89,7 @@ pub(super) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
         return fs::write(&target, content);
     }
     if existing.is_some() {
-        // A new file could take the place of one that may not be written.
+        // Renaming could replace a file that may not be written.
         OpenOptions::new().write(true).open(&target)?;
     }
     let mut file = tempfile::Builder::new()
@@ -103,7 +103,7 @@ pub(super) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// What tells a file from others, whether it is there yet or not: its path without links
+/// What identifies a file, whether it exists yet or not: its path without links
 pub(super) fn file_identity(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| match (fs::canonicalize(folder_of(path)), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"second");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        // Nothing else is left in the folder.
+        // No temporary file is left in the folder.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         assert!(write_file(&folder.path().join("nowhere/report.html"), b"").is_err());
     }

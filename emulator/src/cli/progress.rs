@@ -1,4 +1,5 @@
-//! What a command says while it is at work for longer than a second, where somebody looks: on standard error, on a terminal.
+//! What a command prints while it works for longer than a second, if a person watches: on standard error, on a
+//! terminal.
 //!
 //! ```text
 //! ⠙ running the tests (3s)
@@ -13,7 +14,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Does some work; from a second on a line says `what` is done and for how long, and is taken away at the end
+/// Does some work; after a second a line says `what` is being done and for how long, until the work is done
 pub(super) fn working<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     if !io::stderr().is_terminal() {
         return work();
@@ -40,8 +41,8 @@ pub(super) fn working<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Whoever waits for less than this needs no explanation
+/// Nobody who waits for less than this needs an explanation
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// Between two pictures of the line
+/// Between two frames of the spinner
 const TICK: Duration = Duration::from_millis(100);

@@ -14,9 +14,10 @@ use crate::{
     tls::CertsPaths,
 };
 
-/// For each SDK the line that makes it trust the CA
+/// For each SDK, the line that makes it trust the CA
 ///
-/// No line is a comment, because zsh reads one as words. Bundles hold the system's roots too, because these variables replace what a program trusts; Node.js adds to it.
+/// No line is a comment, because zsh reads one as words. Bundles hold the system's roots too, because these variables
+/// replace what a program trusts; the variable of Node.js adds to it.
 pub(super) struct TrustBlock<'a>(pub(super) &'a CertsPaths);
 
 /// The text on standard output; its last line is the one that scripts wait for
@@ -158,7 +159,7 @@ impl fmt::Display for TrustBlock<'_> {
     }
 }
 
-/// The whole path, so that it can be pasted into a shell that stands elsewhere
+/// The absolute path, so that it can be pasted into a shell in another folder
 fn shown(path: &Path) -> String {
     std::path::absolute(path)
         .unwrap_or_else(|_| path.to_owned())

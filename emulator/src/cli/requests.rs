@@ -118,7 +118,7 @@ fn list(options: &RequestsOptions) -> Result<u8, Failure> {
     follow::follow(&control, &options.parameters, options.common.format.format)
 }
 
-/// Says so where a filter names a fault that there is not, and that no request has met
+/// Warns of a filter that names a fault that does not exist and that no request has met
 fn warn_of_fault(control: &ControlClient, parameters: &[(String, String)]) -> Result<(), Failure> {
     let Some((_, asked)) = parameters.iter().find(|(name, _)| name == "fault") else {
         return Ok(());
@@ -145,7 +145,7 @@ fn warn_of_fault(control: &ControlClient, parameters: &[(String, String)]) -> Re
     Ok(())
 }
 
-/// What is printed of the entries that are asked for, and the request id of the last of them
+/// The text of the entries that are asked for, and the request id of the last of them
 fn entries(
     control: &ControlClient,
     parameters: &[(String, String)],
@@ -214,13 +214,13 @@ fn explain(options: &ExplainOptions) -> Result<u8, Failure> {
     Ok(EXIT_OK)
 }
 
-/// The request that policies denied last
+/// The request that policies denied most recently
 ///
 /// # Errors
 /// When the emulator does not answer, or its journal has none.
 fn denied_last(control: &ControlClient) -> Result<Uuid, Failure> {
     let implicit = newest(control, "decision=implicitDeny")?;
-    // By their places in the journal: the emulator's clock can be put back.
+    // Compared by their places in the journal: the emulator's clock can be put back.
     let after = implicit.map_or(String::new(), |request_id| format!("&after={request_id}"));
     let explicit = newest(control, &format!("decision=explicitDeny{after}"))?;
     explicit
@@ -237,5 +237,5 @@ fn newest(control: &ControlClient, filter: &str) -> Result<Option<Uuid>, Failure
     Ok(request_id.and_then(|text| text.parse().ok()))
 }
 
-/// What makes pages of a list, which has no end while it is followed
+/// The parameters that page a list; a list that is followed has no end
 const PAGE_PARAMETERS: [&str; 4] = ["after", "before", "limit", "order"];

@@ -146,7 +146,7 @@ fn line(mut rule: Value) -> String {
     format!("{} ({source}): {written}\n", client_text::escape(&id))
 }
 
-/// Puts the rules of a file, and prints what they are called
+/// Puts the rules of a file, and prints their ids
 fn change(options: &FileOptions, method: Method) -> Result<u8, Failure> {
     let FileOptions { common, model, file } = options;
     let tree = tree(file)?;

@@ -1,4 +1,4 @@
-//! `scenarios`: named states that rules of a running emulator ask about and move on.
+//! `scenarios`: named states of a running emulator that rules ask about and change.
 //!
 //! ```text
 //! $ lookoutvision-emulator scenarios set line warm

@@ -1,7 +1,7 @@
 //! `serve`: configuration → emulator → signal → exit code.
 //!
-//! The first SIGTERM or Ctrl-C lets the requests in flight finish, the second one ends the process at once. Requests that
-//! were cut off make the exit code 1. SIGHUP has the configuration read again.
+//! The first SIGTERM or Ctrl-C lets the requests in flight finish; the second one ends the process at once. If requests
+//! were cut off, the exit code is 1. On SIGHUP the configuration is read again.
 
 use std::{io, num::NonZero, sync::Arc};
 
@@ -75,18 +75,18 @@ pub(super) fn run(command: ServeCommand) -> u8 {
     };
     let state_files = &command.state_files;
     let code = runtime.block_on(serve(config, overrides, published, imported, state_files));
-    // What is still at work off the serving threads has nobody left to answer, and a stop must not wait for a disk that
-    // hangs. What was acknowledged is on the disk.
+    // Work that still runs off the serving threads has nobody left to answer, and a stop must not wait for a disk that
+    // hangs. Everything that was acknowledged is on the disk.
     runtime.shutdown_background();
     drop(log);
     code
 }
 
-/// Reads the configuration, of whose settings of the process `own` makes those that this one has, starts the log and
-/// tells what is odd about the configuration
+/// Reads the configuration, starts the log and logs the warnings about the configuration. `own` turns the process
+/// settings of the configuration into those of this process.
 ///
 /// # Errors
-/// With the exit code, after it has told what is wrong.
+/// With the exit code, after reporting what is wrong.
 pub(super) fn load(
     overrides: &Overrides,
     own: impl Fn(&Process) -> Process,
@@ -107,11 +107,11 @@ pub(super) fn load(
     Ok((Arc::new(config), log))
 }
 
-/// One thread for each processor: the work is hashing and encryption, and never waits for a disk. Where there is one
-/// processor, the main thread does it all; a second one would only hand work to and fro.
+/// One thread for each processor: the work is hashing and encryption, and never waits for a disk. With a single
+/// processor the main thread does it all; a second thread would only pass work back and forth.
 ///
 /// # Errors
-/// With the exit code, after it has told what is wrong.
+/// With the exit code, after reporting what is wrong.
 pub(super) fn runtime() -> Result<Runtime, u8> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut builder = match processors {
@@ -127,7 +127,7 @@ pub(super) fn runtime() -> Result<Runtime, u8> {
 /// Starts an emulator
 ///
 /// # Errors
-/// With the exit code, after it has told what is wrong.
+/// With the exit code, after reporting what is wrong.
 pub(super) async fn start(
     config: Arc<Config>,
     published: Option<PublishedPorts>,
@@ -140,7 +140,7 @@ pub(super) async fn start(
     })
 }
 
-/// What stands in the way of these settings, found before anything is bound for good
+/// What prevents serving with these settings, found before anything is bound for good
 fn probe(process: &Process) -> Vec<(Setting, String)> {
     let mut found = Vec::new();
     for (setting, address) in [
@@ -209,10 +209,10 @@ async fn serve(
     if let Err(error) = &watcher {
         warn!(%error, "the configuration is not watched: changes take effect at the next start");
     }
-    // Written at once: standard output would write each of its lines by itself.
+    // Written in one call: standard output would write each line separately.
     let ready_block = format!("{}\n", ReadyBlock { emulator: &emulator });
     if let Err(error) = output::print(ready_block.as_bytes()) {
-        // No reason to stop serving.
+        // This is no reason to stop serving.
         warn!("{error}");
     }
 
@@ -250,10 +250,10 @@ async fn serve(
     }
 }
 
-/// What SIGHUP is for
+/// Reads the configuration again, after SIGHUP
 fn reload(watch: &io::Result<Watch>) {
     match watch {
-        // What comes of it, the watch tells.
+        // The watch reports the result.
         Ok(watch) if watch.read_again() => info!("SIGHUP: reading the configuration again"),
         Ok(_) => warn!(
             "SIGHUP: the emulator was started without a configuration file: there is nothing to read again"
@@ -269,7 +269,7 @@ struct StopSignals {
 }
 
 impl StopSignals {
-    /// From now on these signals no longer end the process by themselves
+    /// From here on these signals no longer end the process by themselves
     fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -277,7 +277,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the next one, and says which it is
+    /// Waits for the next signal, and returns its name
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

@@ -1,5 +1,5 @@
-//! `--import` and `--export-on-exit` of `serve` and `exec`: files with the whole state, read before the first request and
-//! written after the last.
+//! `--import` and `--export-on-exit` of `serve` and `exec`: files with the whole state, read before the first request
+//! and written after the last one.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ use crate::{
     runtime::state_document::{NotPut, StateDocument, not_importable},
 };
 
-/// A file with a state is not read; the sentence goes on after the file's name
+/// Why a file with a state was not read; the message follows the name of the file
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StateFileError {
     #[error("{}", in_our_words(.0))]
@@ -34,16 +34,16 @@ pub(super) enum StateFileError {
     Encoding(#[from] EncodingError),
 }
 
-/// The text of a state in a regular file, or of standard input where the path is `-`; no more is read than `bytes_max`,
-/// which is `limits.state_bytes_max`
+/// The text of a state, from a regular file, or from standard input where the path is `-`. No more than `bytes_max`
+/// bytes are read, which is `limits.state_bytes_max`.
 ///
 /// # Errors
-/// When it cannot be read, is larger, or is no text in UTF-8.
+/// When it cannot be read, is larger than `bytes_max`, or is not UTF-8.
 pub(super) fn read_state(path: &Path, bytes_max: usize) -> Result<String, StateFileError> {
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        // Before it is opened: that waits for whoever writes to a pipe.
+        // Checked before opening, because opening a pipe waits for its writer.
         if !path.metadata()?.is_file() {
             return Err(StateFileError::NotRegular);
         }
@@ -70,13 +70,14 @@ pub(super) struct StateFileOptions {
 }
 
 impl StateFileOptions {
-    /// Reads the state to begin with, of `limits.state_bytes_max` at most, and looks whether that at the end can be written
+    /// Reads the state to begin with, of at most `limits.state_bytes_max`, and checks that the state at the end can be
+    /// written
     ///
     /// # Errors
-    /// With the exit code, after it has told what is wrong.
+    /// With the exit code, after reporting what is wrong.
     pub(super) fn read(&self, bytes_max: usize) -> Result<Option<ImportedState>, u8> {
         if let Some(file) = &self.export_on_exit {
-            // Not after hours of work.
+            // Checked now, and not after hours of work.
             owner_only::check_writable(file).map_err(|error| {
                 report!(
                     "--export-on-exit: `{}` cannot be written: {error}",
@@ -105,8 +106,8 @@ impl StateFileOptions {
         }
     }
 
-    /// Writes the state at the end, where that is asked for, and says when it is larger than `bytes_max`, which is
-    /// `limits.state_bytes_max`; whether nothing went wrong
+    /// Writes the state at the end, if that is asked for, and returns whether nothing went wrong. Warns of a state that
+    /// is larger than `bytes_max`, which is `limits.state_bytes_max`.
     pub(super) fn write(&self, bytes_max: usize, state: impl FnOnce() -> String) -> bool {
         let Some(file) = &self.export_on_exit else {
             return true;

@@ -1,11 +1,11 @@
-//! Environment variables with our prefix that no option reads: each is a mistake, because a setting that is misspelt and
-//! ignored may be the one that was to refuse something.
+//! Environment variables with our prefix that no option reads: each is a mistake, because a misspelt setting that is
+//! ignored may be the one that was meant to refuse something.
 //!
 //! ```text
 //! unknown environment variable `LOOKOUTVISION_EMULATOR_ENDPOINT_POLICIES`; did you mean `LOOKOUTVISION_EMULATOR_ENDPOINT_POLICY`?
 //! ```
 //!
-//! Which variables there are is asked of the command line itself, so that no list of them can be out of step.
+//! The command line itself is asked which variables exist, so that no list can be out of date.
 
 use std::{
     collections::BTreeSet,
@@ -18,8 +18,8 @@ use client_text::spelling;
 use super::{CommandLine, EXIT_USAGE};
 use crate::config::Overrides;
 
-/// No option's word yet, but everything that is wrong with the environment, so that it is reported together with what
-/// is wrong with the configuration
+/// Overrides without any option, and with everything that is wrong with the environment, so that it is reported
+/// together with what is wrong with the configuration
 pub(super) fn overrides() -> Overrides {
     Overrides {
         mistakes: mistakes(),
@@ -36,7 +36,7 @@ pub(super) fn checked(run: impl FnOnce() -> u8) -> u8 {
     if mistakes.is_empty() { run() } else { EXIT_USAGE }
 }
 
-/// What is wrong with the environment of this process, one sentence each
+/// What is wrong with the environment of this process, one sentence for each mistake
 fn mistakes() -> Vec<String> {
     mistakes_in(&CommandLine::command(), std::env::vars_os())
 }
@@ -50,7 +50,7 @@ fn mistakes_in(command: &Command, variables: impl Iterator<Item = (OsString, OsS
     mistakes
 }
 
-/// The variables of all options of all subcommands: who sets one for all of them may call any of them
+/// The variables of all options of all subcommands: a variable may be set for every subcommand that is run
 fn variables_of(command: &Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(|argument| {
         let name = argument.get_env()?;
@@ -87,11 +87,11 @@ fn mistake(name: &OsStr, value: &OsStr, known: &BTreeSet<String>) -> Option<Stri
     })
 }
 
-/// Whether the kubelet sets it for a Service called `lookoutvision-emulator` or `lookoutvision-emulator-…`
+/// Whether the kubelet sets the variable for a Service called `lookoutvision-emulator` or `lookoutvision-emulator-…`
 /// (Kubernetes, *Service*, "Environment variables": `{SVCNAME}_SERVICE_HOST`, `{SVCNAME}_SERVICE_PORT[_NAME]` and the
 /// variables of Docker links, `{SVCNAME}_PORT` and `{SVCNAME}_PORT_443_TCP[_PROTO|_PORT|_ADDR]`)
 fn is_set_by_kubernetes(option: &str, value: &OsStr) -> bool {
-    // In front of what is looked for: the rest of a longer name of a Service.
+    // The ending may follow the rest of a longer Service name.
     let ends_with = |ending: &str| {
         option
             .strip_suffix(ending)
@@ -126,7 +126,7 @@ fn is_set_by_kubernetes(option: &str, value: &OsStr) -> bool {
 
 const PREFIX: &str = "LOOKOUTVISION_EMULATOR_";
 
-/// How the prefix is written, and how it is written by mistake; the case is disregarded as well
+/// The prefix, and two common misspellings of it; the case is disregarded as well
 const PREFIXES: [&str; 3] = [PREFIX, "LOOKOUT_VISION_EMULATOR_", "LOOKOUTVISIONEMULATOR_"];
 
 /// The protocols that a Service can have

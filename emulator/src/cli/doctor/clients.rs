@@ -10,7 +10,7 @@ use std::{
 use super::surroundings::{Surroundings, Variables};
 use crate::control::diagnosis::Finding;
 
-/// What the clients say of themselves
+/// What the clients print about themselves
 #[derive(Debug, Default)]
 pub(super) struct Tools {
     pub(super) boto3: ToolAnswer,
@@ -32,7 +32,7 @@ pub(super) enum ToolAnswer {
 }
 
 impl Tools {
-    /// Asks all of them at one time, in the client's environment
+    /// Asks all of them at once, in the client's environment
     pub(super) fn ask(variables: &Variables) -> Self {
         let run = |program: &'static str, arguments: &'static [&'static str]| {
             let variables = variables.clone();
@@ -121,7 +121,7 @@ fn boto3(answer: &ToolAnswer) -> Finding {
             },
         );
     };
-    // The services are botocore's, and boto3 takes a later one of it than its own number.
+    // The services are botocore's, and boto3 accepts a botocore with a later version than its own.
     let (version, botocore) = versions.split_once(' ').unwrap_or((versions, versions));
     // botocore's changelog: the service is gone from 1.40.61; AWS SDKs and Tools Reference Guide, *Service-specific
     // endpoints*: the variable is read from boto3 1.28.
@@ -161,7 +161,7 @@ fn aws_cli(answer: &ToolAnswer, service: &ToolAnswer) -> Finding {
     let cure = "pip install 'awscli==1.42.50'";
     let is_version_2 = parsed.is_some_and(|parsed| parsed >= [2, 0, 0]);
     let has_no_service = match is_version_2 {
-        // Which releases of version 2 have the service, only the program itself tells.
+        // Only the program itself tells which releases of version 2 have the service.
         true => !matches!(service, ToolAnswer::Printed(_)),
         false => parsed.is_some_and(|parsed| parsed >= [1, 42, 61]),
     };
@@ -212,7 +212,7 @@ fn node(answer: &ToolAnswer) -> Finding {
     }
 }
 
-/// The first three numbers of a version; one that is not there is 0
+/// The first three numbers of a version; a missing one is 0
 fn parsed(version: &str) -> Option<[u32; 3]> {
     let mut numbers = [0; 3];
     for (number, part) in numbers.iter_mut().zip(version.split('.')) {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::surroundings::Surroundings;
 use crate::control::diagnosis::Finding;
 
-/// Whether signatures of this machine are good by the emulator's clocks
+/// Whether the emulator's clocks accept signatures that are made on this machine
 pub(super) fn clock(surroundings: &Surroundings) -> Vec<Finding> {
     let Ok(answers) = &surroundings.control else {
         return Vec::new();

@@ -30,7 +30,7 @@ pub(super) fn run(command: &[OsString], form: ReportForm) -> u8 {
             return EXIT_USAGE;
         }
     };
-    // Its folder goes away with it.
+    // Kept until the end: dropping it deletes its folder.
     let own = match exec::configure(options) {
         Ok(own) => own,
         Err(code) => return code,
@@ -42,7 +42,7 @@ pub(super) fn run(command: &[OsString], form: ReportForm) -> u8 {
     runtime.block_on(observe(own.config.clone(), command, form))
 }
 
-/// What the environment says to `serve`; `doctor` has none of its options
+/// The options of `serve` from the environment alone; the command line of `doctor` has none of them
 fn serve_options() -> Result<ServeOptions, clap::Error> {
     let command = ServeOptions::augment_args(clap::Command::new("serve"));
     ServeOptions::from_arg_matches(&command.try_get_matches_from(["serve"])?)
@@ -62,7 +62,7 @@ async fn observe(config: Arc<Config>, command: &[OsString], form: ReportForm) ->
         }
     };
     let mut changes = exec::changes_for_command(&emulator);
-    // The proxy is ours; what the checks look at is the command's.
+    // Taken before the proxy is added: the checks look at the environment without it.
     let variables = Variables::of_this_process().changed(&changes);
     changes.extend(proxy.changes());
     let code = match exec::run_command(&changes, command).await {
@@ -73,7 +73,8 @@ async fn observe(config: Arc<Config>, command: &[OsString], form: ReportForm) ->
             return code;
         }
     };
-    // Those that the command left open are at an end soon; what it left running may hold them as long as it likes.
+    // Connections that the command left open end soon; programs that it left running may hold theirs as long as they
+    // like.
     let _ = timeout(CONNECTIONS_TIMEOUT, emulator.connections_ended()).await;
     let control = ControlClient::at(&emulator.control_url());
     let gathered = tokio::task::spawn_blocking(move || Surroundings::gather(variables, &control)).await;
@@ -150,7 +151,7 @@ fn never_arrived(attempts: u64) -> String {
     }
 }
 
-/// What else was found that explains why a client calls AWS
+/// What else was found that explains why the client calls AWS
 fn cause(findings: &[Finding]) -> String {
     let explains = |finding: &&Finding| {
         finding.status != Status::Ok
@@ -168,7 +169,7 @@ fn cause(findings: &[Finding]) -> String {
     }
 }
 
-/// Whether the emulator plays whoever answers there
+/// Whether the emulator plays the service at this host
 fn is_played(place: &str) -> bool {
     let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
     let Ok(host) = host.parse::<HostName>() else {

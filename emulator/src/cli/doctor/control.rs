@@ -36,7 +36,7 @@ pub(super) fn refusals(surroundings: &Surroundings) -> Vec<Finding> {
     };
     let is_refused = |request: &&Value| match request["status"].as_u64() {
         Some(status) => status >= 400,
-        // A client that hangs up is not refused; one whose connection a fault cut is.
+        // A client that hangs up was not refused; one whose connection was cut by a fault was.
         None => request["fault"].is_string(),
     };
     let mut refused: Vec<&Value> = answers

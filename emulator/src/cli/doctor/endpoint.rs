@@ -26,7 +26,7 @@ use crate::{control::diagnosis::Finding, runtime::unheard::PROBE_PROTOCOL};
 /// Where a client's calls go
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    /// Who says so
+    /// The setting that decides
     pub(super) source: Source,
     pub(super) url: String,
     /// Host and port; `None`: the URL cannot be read
@@ -34,11 +34,12 @@ pub(super) struct Endpoint {
     pub(super) scheme: Option<String>,
     /// What the host's name resolves to
     pub(super) addresses: Result<Vec<IpAddr>, String>,
-    /// How a handshake goes for who trusts the CA of the running emulator; `None`: there was none
+    /// The handshake of a client that trusts the CA of the running emulator; `None`: none was tried
     pub(super) handshake: Option<Handshake>,
 }
 
-/// What says where a client's calls go (AWS SDKs and Tools Reference Guide, *Service-specific endpoints*, in its order)
+/// The setting that decides where a client's calls go (AWS SDKs and Tools Reference Guide, *Service-specific
+/// endpoints*, in its order)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     /// This variable
@@ -81,7 +82,7 @@ fn place_of(uri: &Uri) -> Option<(String, u16)> {
 }
 
 impl Endpoint {
-    /// Finds it and tries it; AWS itself is left alone
+    /// Finds the endpoint and tries a handshake with it, but never with AWS itself
     pub(super) fn probe(variables: &Variables, shared_config: &SharedConfig, ca: Option<&[u8]>) -> Self {
         let (source, url) = setting(variables, shared_config);
         let uri: Option<Uri> = url.parse().ok();
@@ -103,7 +104,7 @@ impl Endpoint {
         endpoint
     }
 
-    /// Where the emulator answers: there, or where it says itself when the client's calls go elsewhere
+    /// Where the emulator answers: at this endpoint, or else at the URL that the emulator itself gives
     pub(super) fn place_of_emulator(&self, control: Option<&ControlAnswers>) -> Option<(String, u16)> {
         let says = || {
             control?
@@ -118,7 +119,8 @@ impl Endpoint {
         }
     }
 
-    /// A handshake of a client that trusts these certificates (DER); `None`: there is nobody to try it with
+    /// A handshake of a client that trusts these certificates (DER); `None`: there is nothing to try it with, or the
+    /// endpoint is AWS itself
     pub(super) fn shake_hands(&self, trusted: &[Vec<u8>]) -> Option<Handshake> {
         let (host, port) = self.place.as_ref()?;
         let addresses = self.addresses.as_ref().ok()?;
@@ -191,7 +193,7 @@ async fn shake_hands(host: &str, addresses: &[SocketAddr], trusted: &[Vec<u8>]) 
         .with_safe_default_protocol_versions()
         .expect("ring has cipher suites for both versions");
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    // So that the emulator does not count it among the clients that ask for nothing.
+    // With it the emulator does not count this probe among the clients that send no request.
     config.alpn_protocols = vec![PROBE_PROTOCOL.to_vec(), b"http/1.1".to_vec()];
     let Ok(name) = ServerName::try_from(host.to_owned()) else {
         return Handshake::Refused(format!("`{host}` is not a name that a certificate can have"));
@@ -219,14 +221,14 @@ fn leads_to_aws(host: &str, addresses: &[IpAddr]) -> bool {
     is_of_aws && !addresses.iter().all(|address| is_near(*address))
 }
 
-/// Runs something on a runtime of its own; there is none around a subcommand
+/// Runs a future on a runtime of its own, because there is none around a subcommand
 fn block_on<T>(future: impl Future<Output = T>) -> Option<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .ok()?;
     let done = runtime.block_on(future);
-    // A name that is being looked up cannot be given up.
+    // A name lookup in progress cannot be cancelled, and is not waited for.
     runtime.shutdown_background();
     Some(done)
 }

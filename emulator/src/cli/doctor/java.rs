@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct JavaTrustStore {
     pub(super) variable: &'static str,
     pub(super) path: PathBuf,
-    /// Public, as a rule: Java's own trust store has `changeit`
+    /// Usually no secret: that of Java's own trust store is `changeit`
     pub(super) password: Option<String>,
     pub(super) bytes: Result<Vec<u8>, String>,
 }
@@ -45,7 +45,7 @@ pub(super) fn trust_store(variables: &Variables) -> Option<JavaTrustStore> {
     })
 }
 
-/// The options in a variable, apart by white space that stands in no quotes (JDK, *The java Command*, and
+/// The options in a variable, separated by white space outside of quotes (JDK, *The java Command*, and
 /// `JAVA_TOOL_OPTIONS` in the *Troubleshooting Guide*)
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];

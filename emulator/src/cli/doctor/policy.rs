@@ -1,9 +1,11 @@
-//! The Region that clients sign for, against the endpoints there are. What policies name in vain, the emulator says itself.
+//! The Region that clients sign for, compared with the declared endpoints. The emulator itself reports names in
+//! policies that name nothing.
 
 use super::{surroundings::Surroundings, variables::CURE_BY_ENV};
 use crate::control::diagnosis::Finding;
 
-/// Whether there is an endpoint in the Region of each kind of client, and whether it is the one that the policy names
+/// Whether there is an endpoint in the Region of each kind of client, and whether that is the Region that the policy
+/// names
 pub(super) fn region(surroundings: &Surroundings) -> Vec<Finding> {
     let Ok(answers) = &surroundings.control else {
         return Vec::new();
@@ -56,7 +58,7 @@ pub(super) fn region(surroundings: &Surroundings) -> Vec<Finding> {
                 ),
             )
             .cure(format!("export {variable}={}", of_policy.unwrap_or_default())),
-            // The emulator says itself which of several endpoints calls come through, if any.
+            // The emulator itself reports which of several endpoints calls come through, if any.
             Some(region) if served_in(answers, region) > 1 => continue,
             Some(region) => Finding::ok(
                 "region",

@@ -63,7 +63,7 @@ impl SharedConfig {
             let path = file(variables, variable, name);
             let text = match path.as_deref().map(fs::read) {
                 Some(Ok(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-                // By default there need be none.
+                // At the default path there need be no file.
                 Some(Err(error))
                     if error.kind() == io::ErrorKind::NotFound && variables.get(variable).is_none() =>
                 {
@@ -85,7 +85,7 @@ impl SharedConfig {
         read
     }
 
-    /// The same of texts
+    /// As [`read`](Self::read), from the texts of both files
     #[cfg(test)]
     pub(super) fn of_texts(variables: &Variables, config: &str, credentials: &str) -> Self {
         let file = |name: &str, text: &str| (PathBuf::from(name), text.to_owned());
@@ -112,7 +112,7 @@ impl SharedConfig {
             _ => in_config.get(&format!("profile {profile}")),
         };
         let in_credentials = sections(&credentials.1);
-        // What both files say, the credentials file decides.
+        // Where both files have a key, the credentials file decides.
         for (lines, file) in [(own, &config.0), (in_credentials.get(profile), &credentials.0)] {
             for (line, text) in lines.into_iter().flatten() {
                 read.is_there = true;
@@ -134,7 +134,7 @@ impl SharedConfig {
         read
     }
 
-    /// What the profile says of a key
+    /// The value that the profile has for a key
     pub(super) fn value(&self, key: &str) -> Option<&str> {
         self.setting(key).map(|setting| setting.value.as_str())
     }

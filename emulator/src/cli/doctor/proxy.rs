@@ -10,7 +10,7 @@ pub(super) fn proxy(surroundings: &Surroundings) -> Vec<Finding> {
         .into_iter()
         .filter(|name| variables.get(name).is_some())
         .collect();
-    // A client whose endpoint variable is misspelt calls AWS itself, and need not be kept from a proxy there.
+    // A client whose endpoint variable is misspelt calls AWS itself, and may use a proxy for that.
     let control = surroundings.control.as_ref().ok();
     let place = surroundings.endpoint.place_of_emulator(control);
     let (Some(first), Some((host, port))) = (proxies.first(), &place) else {
@@ -48,8 +48,8 @@ pub(super) fn proxy(surroundings: &Surroundings) -> Vec<Finding> {
     }]
 }
 
-/// Whether a list of names keeps a host from the proxy: `*`, a name, a domain with or without a dot in front, each with a
-/// port or without
+/// Whether a `NO_PROXY` list exempts a host from the proxy: `*`, a name, a domain with or without a leading dot, each
+/// with or without a port
 fn is_covered(host: &str, port: u16, list: &str) -> bool {
     list.split(',').map(str::trim).any(|entry| {
         let entry = match entry.rsplit_once(':') {
@@ -67,7 +67,7 @@ fn is_covered(host: &str, port: u16, list: &str) -> bool {
     })
 }
 
-/// What clients of https read
+/// The variables that clients of HTTPS read
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) struct RefusingProxy {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Tried {
     pub(super) hosts: BTreeMap<String, u64>,
-    /// Attempts at further places than are told apart
+    /// Attempts at places beyond [`HOSTS_MAX`]
     pub(super) others: u64,
 }
 
@@ -45,7 +45,7 @@ impl RefusingProxy {
         Ok(Self { url, tried, task })
     }
 
-    /// What brings a client here with every call but those that its list of exceptions names
+    /// The variables that send every call of a client here, except for hosts on its list of exceptions
     ///
     /// Both spellings, because clients that read both take the one in lower case.
     pub(super) fn changes(&self) -> Vec<Change> {
@@ -121,14 +121,14 @@ fn place(head: &[u8]) -> Option<String> {
     let target = line.split(' ').nth(1)?;
     let authority = target.split_once("://").map_or(target, |(_, rest)| rest);
     let authority = authority.split('/').next()?;
-    // Names of the internet have no other characters, and what is shown is to be one line.
+    // Host names have no other characters, and the place is printed on one line.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]_".contains(c);
     let is_usable =
         !authority.is_empty() && authority.len() <= NAME_BYTES_MAX && authority.chars().all(is_plain);
     is_usable.then(|| authority.to_ascii_lowercase())
 }
 
-/// Places that are told apart
+/// Places that are counted separately
 const HOSTS_MAX: usize = 64;
 const CONNECTIONS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;

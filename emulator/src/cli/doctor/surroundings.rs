@@ -65,7 +65,7 @@ pub(super) struct ControlAnswers {
     pub(super) clock_skew_seconds: i64,
     /// Newest first
     pub(super) requests: Vec<Value>,
-    /// The emulator's own side
+    /// What the emulator itself finds about such a client
     pub(super) findings: Vec<Finding>,
 }
 
@@ -85,7 +85,7 @@ impl Variables {
         Self(variables.collect())
     }
 
-    /// The same after changes
+    /// These variables after changes
     pub(super) fn changed(mut self, changes: &[Change]) -> Self {
         for change in changes {
             match change {
@@ -104,7 +104,7 @@ impl Variables {
         self
     }
 
-    /// What a variable holds; an empty one is as good as none to the SDKs
+    /// What a variable holds; the SDKs treat an empty one as unset
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name)?;
         (!value.is_empty()).then_some(value)
@@ -130,15 +130,15 @@ impl Variables {
 }
 
 impl Surroundings {
-    /// Those of a client that would be started by this process's parent
+    /// The surroundings of a client with the environment of this process
     pub(super) fn of_this_process(control: &ControlClient) -> Self {
         Self::gather(Variables::of_this_process(), control)
     }
 
-    /// Those of a client with this environment
+    /// The surroundings of a client with this environment
     pub(super) fn gather(variables: Variables, emulator: &ControlClient) -> Self {
         let shared_config = SharedConfig::read(&variables);
-        // First of all, because the probes below are connections, too.
+        // The control API is asked first, because the probes below are connections, too.
         let control = ControlAnswers::ask(emulator).map_err(|error| error.to_string());
         let now = Timestamp::now();
         let ca = control.as_ref().ok().map(|answers| &answers.ca[..]);
@@ -170,7 +170,7 @@ impl ControlAnswers {
             Ok::<Value, ControlError>(serde_json::from_slice(&body).unwrap_or_default())
         };
         let health = json("/health")?;
-        // Region and keys; where this side has the CA's files is another check's business.
+        // The Region and the keys; another check looks for the CA's files on this side.
         let environment = control.send(
             Method::GET,
             "/env?format=json&certs_directory=/certs",
@@ -219,7 +219,7 @@ impl ControlAnswers {
         })
     }
 
-    /// The same with what the emulator itself has to say about such a client
+    /// Adds what the emulator itself finds about such a client
     fn with_findings(mut self, control: &ControlClient, client: &str) -> Result<Self, ControlError> {
         let findings = control.get(&format!("/doctor?{client}"))?;
         self.findings = serde_json::from_slice(&findings).unwrap_or_default();
@@ -265,7 +265,7 @@ pub(super) fn without_credentials(url: &str) -> String {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), url),
     };
-    // An `@` in the path is none of the authority.
+    // An `@` in the path does not end user and password.
     let (authority, path) = match rest.find(['/', '?', '#']) {
         Some(end) => rest.split_at(end),
         None => (rest, ""),

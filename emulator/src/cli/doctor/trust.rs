@@ -28,7 +28,7 @@ pub(super) struct TrustFile {
     pub(super) named_by: String,
     pub(super) path: PathBuf,
     pub(super) certificates: Certificates,
-    /// How a handshake goes for who trusts them; `None`: there was none
+    /// The handshake of a client that trusts them; `None`: none was tried
     pub(super) handshake: Option<Handshake>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct TrustFile {
 type Certificates = Result<Vec<Vec<u8>>, String>;
 
 impl TrustFile {
-    /// Whether who trusts it can call
+    /// Whether a client that trusts this file can call the endpoint
     pub(super) fn is_good(&self) -> bool {
         self.handshake == Some(Handshake::Done)
     }
@@ -55,7 +55,7 @@ pub(super) fn files(
         .setting("ca_bundle")
         .filter(|_| variables.get("AWS_CA_BUNDLE").is_none())
         .map(|setting| (setting.place(), setting.value.as_str()));
-    // Several variables name one file as a rule.
+    // Several variables usually name the same file.
     let mut seen: BTreeMap<PathBuf, (Certificates, Option<Handshake>)> = BTreeMap::new();
     by_variables
         .chain(by_profile)
@@ -92,7 +92,7 @@ fn certificates(path: &Path) -> Certificates {
     }
 }
 
-/// A file that may be anything, which is read so far as one of certificates can be long
+/// Reads a file of any kind, up to the size that a file of certificates can have
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let length = fs::metadata(path)?.len();
     if length > FILE_BYTES_MAX {
@@ -173,7 +173,7 @@ fn judge(file: &TrustFile, answers: Option<&ControlAnswers>) -> Finding {
                 "trust",
                 format!("{named}: the endpoint's certificate verifies with this emulator's CA ({ours})"),
             ),
-            // What keeps a connection from being made is told by the check of the endpoint.
+            // The check of the endpoint reports why there is no connection.
             Some(Handshake::NotConnected(_)) | None => {
                 Finding::ok("trust", format!("{named}, which holds this emulator's CA ({ours})"))
             }
@@ -200,7 +200,7 @@ fn judge(file: &TrustFile, answers: Option<&ControlAnswers>) -> Finding {
     }
 }
 
-/// What clients read the names of such files from
+/// The variables from which clients read the names of such files
 const VARIABLES: [&str; 5] = [
     "AWS_CA_BUNDLE",
     "SSL_CERT_FILE",

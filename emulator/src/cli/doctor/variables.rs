@@ -5,7 +5,7 @@ use client_text::spelling;
 use super::surroundings::{Surroundings, Variables};
 use crate::control::diagnosis::Finding;
 
-/// Variables that were meant to be one of those that `env` prints
+/// Variables whose names look like misspellings of those that `env` prints
 pub(super) fn misspelt(surroundings: &Surroundings) -> Vec<Finding> {
     let variables = &surroundings.variables;
     let mut findings: Vec<Finding> = variables
@@ -29,7 +29,7 @@ pub(super) fn misspelt(surroundings: &Surroundings) -> Vec<Finding> {
     findings
 }
 
-/// What a variable was meant to be, unless it is one
+/// The name that was probably meant; `None` when the variable is as it should be
 fn meant(name: &str) -> Option<&'static str> {
     // Those with our own prefix are looked at before any subcommand runs.
     if NAMES.contains(&name) || OTHERS.contains(&name) || name.starts_with("LOOKOUTVISION_EMULATOR_") {
@@ -47,7 +47,7 @@ fn meant(name: &str) -> Option<&'static str> {
     })
 }
 
-/// A name without what people put wrong most: case and underscores
+/// A name without the two things that people most often get wrong: case and underscores
 fn letters(name: &str) -> String {
     name.chars()
         .filter(|c| *c != '_' && *c != '-')
@@ -119,7 +119,8 @@ pub(super) fn credentials(surroundings: &Surroundings) -> Vec<Finding> {
             .cure(CURE_BY_ENV),
         ];
     }
-    // Of any other key the emulator says itself whether it knows it; whether it belongs to the secret is not to be seen here.
+    // For any other key, the emulator itself says whether it knows it; whether the secret belongs to it cannot be seen
+    // here.
     match is_ours {
         true => vec![Finding::ok(
             "credentials",
@@ -134,7 +135,7 @@ pub(super) fn is_ignored(variables: &Variables) -> bool {
     variables.is_true(IGNORE)
 }
 
-/// What brings everything in order at once
+/// The cure that fixes everything at once
 pub(super) const CURE_BY_ENV: &str =
     "eval \"$(lookoutvision-emulator env)\" sets everything that a client needs";
 
@@ -145,7 +146,7 @@ const ENDPOINT_PREFIX: &str = "AWS_ENDPOINT_URL_";
 const ENDPOINT_LETTERS: usize = "AWSENDPOINTURL".len();
 /// `LOOKOUT_FOR_VISION` is three letters away
 const SERVICE_EDITS_MAX: usize = 4;
-/// A name of so many letters may have one of them wrong
+/// Of so many letters of a name, one may be wrong
 const LETTERS_PER_EDIT: usize = 8;
 
 /// What `env` sets; the first is the endpoint of the service
@@ -168,7 +169,7 @@ pub(super) const NAMES: [&str; 16] = [
     "NO_PROXY",
 ];
 
-/// What resembles one of them and has a meaning of its own
+/// Variables that resemble one of them and have a meaning of their own
 const OTHERS: &[&str] = &[
     "no_proxy",
     "AWS_SESSION_TOKEN",

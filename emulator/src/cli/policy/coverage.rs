@@ -1,4 +1,4 @@
-//! `policy coverage`: which parts of the policies the requests to a running emulator have come to.
+//! `policy coverage`: which parts of the policies the requests to a running emulator have reached.
 //!
 //! ```text
 //! $ lookoutvision-emulator policy coverage
@@ -67,7 +67,7 @@ enum ReportFormat {
     Of(CoverageFormat),
 }
 
-/// The least of one kind of units
+/// The least percentage for one kind of units
 #[derive(Debug, Clone, Copy)]
 struct FailUnder {
     kind: Kind,
@@ -81,7 +81,7 @@ enum Kind {
     Condition,
 }
 
-/// What is read of the report in JSON
+/// The parts of the JSON report that are read
 #[derive(Deserialize)]
 struct Report {
     documents: Vec<Document>,
@@ -177,7 +177,7 @@ fn ask(options: &CoverageOptions, control: &ControlClient) -> Result<u8, Control
     Ok(if misses.is_empty() { EXIT_OK } else { EXIT_FAILED })
 }
 
-/// What is covered less than was asked for, one sentence each
+/// The percentages that were asked for and not reached, one sentence each
 fn misses(options: &CoverageOptions, report: &Report) -> Vec<String> {
     let minimum = options.minimum.map(u64::from);
     let is_empty = report.totals.statements.of == 0;

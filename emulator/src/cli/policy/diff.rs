@@ -62,7 +62,7 @@ fn compare(options: &DiffOptions) -> Result<u8, Failure> {
         let message = "standard input can be one of the two policies, not both";
         return Err(Failure::Mistake(message.to_owned()));
     }
-    // The old policy is in force, whatever would be refused today; the new one is yet to be attached.
+    // The old policy is in force, even if AWS would refuse it today; the new one is yet to be attached.
     let old = policy(&options.old, |text| {
         PolicyDocument::parse_stored(text, policy_type)
     })?;
@@ -86,7 +86,7 @@ fn compare(options: &DiffOptions) -> Result<u8, Failure> {
     })
 }
 
-/// A policy, and what its file is called in what is said of it
+/// A policy, and the name that messages give its file
 fn policy(
     path: &Path,
     parse: impl Fn(&str) -> Result<PolicyDocument, PolicyError>,

@@ -97,7 +97,7 @@ enum DraftType {
     Identity,
 }
 
-/// What is read of an answer
+/// The parts of an answer that are read
 #[derive(Deserialize)]
 struct Answered {
     policy_text: String,
@@ -171,7 +171,7 @@ fn call_line(call: &Value) -> String {
     client_text::escape(&line).into_owned()
 }
 
-/// What a running emulator answers
+/// The answer of a running emulator
 fn asked(options: &PolicyDraftOptions) -> Result<String, Failure> {
     let control = options.control.client()?;
     let mut query = form_urlencoded::Serializer::new(String::new());
@@ -225,7 +225,7 @@ fn only(ids: &[&str]) -> Result<String, Failure> {
     }
 }
 
-/// What a saved journal says, and a configuration about what else there is
+/// The answer from a saved journal, and from a configuration for what is around it
 fn saved(options: &PolicyDraftOptions, file: &std::path::Path) -> Result<String, Failure> {
     let journal = SavedJournal::read(file)?;
     let attached_to = match (options.draft_type, &options.vpc_endpoint_id) {
@@ -264,7 +264,7 @@ fn saved(options: &PolicyDraftOptions, file: &std::path::Path) -> Result<String,
     Ok(serde_json::to_string(&report).expect("a report has string keys"))
 }
 
-/// A word as it is written
+/// The word of an option, as it is written
 fn word(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())

@@ -99,7 +99,8 @@ impl Report {
         match format {
             LintFormat::Text => {
                 for (file, finding) in self.findings() {
-                    // A line each, whatever a document's keys and values are: it is read in a terminal.
+                    // Each finding takes one line, whatever keys and values the document has, because it is read in a
+                    // terminal.
                     writeln!(out, "{}", escape(&format!("{file}:{finding}")))?;
                 }
             }

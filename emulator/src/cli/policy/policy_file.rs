@@ -1,4 +1,4 @@
-//! A policy in a file of its own, whose mistakes are told with file, line, column and path, a line each.
+//! A policy in a file of its own, whose mistakes are reported with file, line, column and path, each on one line.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ pub(super) struct PolicyFile {
     pub(super) text: String,
 }
 
-/// Reads one; `name` is what its mistakes call it
+/// Reads a policy; `name` is what its mistakes call the file
 ///
 /// # Errors
-/// The file cannot be read, or `parse` refuses what it holds.
+/// When the file cannot be read, or `parse` refuses its content.
 pub(super) fn policy_file(
     path: &Path,
     name: &str,
@@ -33,7 +33,7 @@ pub(super) fn policy_file(
     let text = text_file::decode(bytes);
     let text = text.map_err(|error| Failure::Mistake(format!("{name}: {error}")))?;
     let document = parse(&text).map_err(|error| {
-        // A line each, whatever a policy's keys and values are: it is read in a terminal.
+        // Each mistake takes one line, whatever keys and values the policy has, because it is read in a terminal.
         let lines = error.findings().iter().map(|finding| {
             let message = text_file::policy_message(finding, &text).into_owned();
             let finding = Finding {

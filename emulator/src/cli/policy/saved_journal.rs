@@ -29,7 +29,7 @@ enum EntryPlace {
 /// The calls of a saved journal that came over endpoints and that policies decided
 pub(super) struct SavedJournal {
     pub(super) calls: Vec<RecordedCall>,
-    /// Calls of which it keeps too little to decide them again
+    /// Calls that cannot be decided again, because their entries hold too little
     pub(super) undecidable: u64,
 }
 
@@ -84,7 +84,7 @@ impl SavedJournal {
 /// The texts of the entries: the elements of an array, or else the lines that have anything in them
 ///
 /// # Errors
-/// The text begins like an array and is none.
+/// When the text begins like an array and is not one.
 fn entry_texts(text: &str) -> Result<Vec<(EntryPlace, &str)>, serde_json::Error> {
     if !text.trim_ascii_start().starts_with('[') {
         let lines = text.lines().enumerate();

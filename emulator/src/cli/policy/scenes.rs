@@ -1,4 +1,5 @@
-//! What is asked about without a server: configurations, each read once, and what is around policies that have none.
+//! The scenes that are asked without a server: configurations, each read once, and surroundings for policies that have
+//! none.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +36,7 @@ pub(super) struct Alone {
     /// The endpoints that calls come over
     vpc_endpoint_ids: Vec<String>,
     default_region: Region,
-    /// By account: what is called belongs to one
+    /// By account, because whatever is called belongs to one
     scenes: BTreeMap<String, Arc<Scene>>,
 }
 
@@ -85,7 +86,7 @@ impl Alone {
         }
     }
 
-    /// The endpoints, in every Region, of an account that has nothing else
+    /// A scene for an account that has these endpoints, in every Region, and nothing else
     pub(super) fn scene(&mut self, account: &AccountId) -> Arc<Scene> {
         let scene = self.scenes.entry(account.to_string()).or_insert_with(|| {
             let mut yaml = format!("account_id: '{account}'\npublic_endpoint: allow\nprojects: []\n");

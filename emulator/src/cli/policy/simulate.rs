@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Nothing outlives its line, so a million lines take no more memory than the longest of them. A line that cannot be
-//! answered says why in its place, and the rest go on; where every line was one of those, it ends with 64. Members whose
-//! name begins with `x-` are the asker's own.
+//! answered says why in its place, and the rest go on; if every line was one of those, the exit code is 64. Members
+//! whose name begins with `x-` belong to the asker.
 
 use std::io::{self, BufWriter, IsTerminal as _, Read, Write};
 
@@ -43,13 +43,13 @@ pub(super) fn run(options: &SimulateOptions) -> u8 {
         Explain::No
     };
     let work = || simulate(io::stdin().lock(), io::stdout().lock(), explain);
-    // Answers that are seen as they come say more than any progress, and would stand in one line with it.
+    // On a terminal the answers themselves show the progress, and a progress line would mix with them.
     let simulated = match io::stdout().is_terminal() {
         true => work(),
         false => working("deciding the requests of standard input", work),
     };
     match simulated {
-        // Nothing was understood: whoever pipes something else into it must not take that for an answer.
+        // No line was understood: somebody piped in something else, and must not take that for success.
         Ok(Counts {
             decided: 0,
             failed: 1..,
@@ -67,7 +67,7 @@ fn simulate(input: impl Read, output: impl Write, explain: Explain) -> Result<Co
     let mut lines = Lines::new(input);
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, output);
     let mut counts = Counts::default();
-    // What was answered leaves before we wait for more: whoever writes the next question may wait for this answer.
+    // Answers are written out before we wait for more: whoever writes the next question may wait for this answer.
     while let Some((number, line)) = lines.next(|| out.flush().map_err(Broken::Output))? {
         answer(number, line, explain, &mut counts, &mut out).map_err(Broken::Output)?;
     }

@@ -10,8 +10,8 @@
 //! 1 passed, 1 failed
 //! ```
 //!
-//! A call is put to the policies by the code that the server puts it by ([`crate::workbench`]), so a test and a request
-//! cannot differ.
+//! The policies are asked by the same code that the server uses ([`crate::workbench`]), so a test and a request cannot
+//! differ.
 
 use std::{
     fs,
@@ -94,7 +94,7 @@ enum TestFormat {
     Tap,
 }
 
-/// What came of one run
+/// The results of one run
 struct Run {
     outcome: Result<Report, Vec<Problem>>,
     /// `None`: nobody asks for it
@@ -116,10 +116,10 @@ pub(super) fn run(options: &TestOptions) -> u8 {
 }
 
 impl TestOptions {
-    /// Looks whether the options go together
+    /// Checks that the options go together
     ///
     /// # Errors
-    /// With a sentence.
+    /// With a sentence, when they do not.
     fn check(&self) -> Result<(), String> {
         match self.files.iter().filter(|file| is_standard_input(file)).count() {
             0 => {}
@@ -140,16 +140,16 @@ fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// How a run was told
+/// The outcome of reporting a run
 struct Told {
     /// The status that it ends the command with
     code: u8,
     reader: Reader,
 }
 
-/// Tells what came of a run
+/// Reports the results of a run
 fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
-    // Nothing is printed where nothing was run.
+    // Nothing is printed when no test was run.
     let not_run = Ok(Told {
         code: EXIT_USAGE,
         reader: Reader::Reads,
@@ -170,9 +170,9 @@ fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
     }
     let files = policy_files(&run.files);
     let reader = match options.coverage.has_standard_output() {
-        // What reads the coverage can read nothing else beside it.
+        // Standard output holds the coverage alone: what reads it can read nothing else beside it.
         true => {
-            // There is nowhere to tell that this failed.
+            // There is nowhere to report that this failed.
             let _ = report.write(options.format, &files, &mut io::stderr().lock());
             Reader::Reads
         }
@@ -196,7 +196,7 @@ fn tell(run: &Run, options: &TestOptions) -> Result<Told, OutputLost> {
 /// Runs again whenever one of the files changes, until the process is ended or nobody reads on
 fn watch(options: &TestOptions) -> Result<u8, OutputLost> {
     loop {
-        // Before they are read: what changes while it is read has changed since.
+        // The time is taken before the files are read: a change during the reading counts as one.
         let looked_at = SystemTime::now() - CLOCK_TICK;
         let run = working(RUNNING, || Run::of(options));
         let before: Vec<_> = run.files.iter().map(|file| state_of(file)).collect();
@@ -245,7 +245,7 @@ impl Run {
         let now = Timestamp::now();
         let mut configurations = Configurations::new(now, options.config.config_nodes_max);
         let mut problems = Vec::new();
-        // A folder is looked at again as well: a file may come into it.
+        // Folders are watched as well: a file may be added to one.
         let mut files = options.files.clone();
         let test_files = test_files(&options.files, &mut problems);
         files.extend(test_files.iter().cloned());
@@ -347,7 +347,7 @@ fn cases_of(
         Err(problems) => {
             for problem in problems {
                 match (&file.tested, &problem.file) {
-                    // It cannot be read at all, and this is where it is named.
+                    // The configuration cannot be read at all; the mistake is reported where the test file names it.
                     (Some(Tested::Config(_, spot)), None) => mistakes.at(spot, problem.message),
                     _ => mistakes.add(problem),
                 }
@@ -357,7 +357,7 @@ fn cases_of(
     };
     let Some(mut tests) = tests else {
         if !mistakes.is_empty() {
-            // It may be said in words that are not understood.
+            // What is missing may be in a part that was not understood.
             return Err(mistakes.into_problems());
         }
         let message = "nothing says whose policies are tested: name a configuration in `config` (or by `--config`), or \

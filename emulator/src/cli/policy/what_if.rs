@@ -92,7 +92,7 @@ enum FailOn {
     Any,
 }
 
-/// Somebody, and the file of a policy
+/// The ARN of a principal or role, and the file of a policy
 #[derive(Debug, Clone)]
 struct IdentityPolicy {
     arn: String,
@@ -127,7 +127,7 @@ fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
         Some(FailOn::Allowed) => has("now_allowed"),
         Some(FailOn::Any) => has("now_denied") || has("now_allowed"),
     };
-    // Who asks for a verdict must not be told yes where nothing is known.
+    // Whoever asks for a verdict must not be told yes when nothing is known.
     let unknown = match () {
         () if fails => return Ok(EXIT_FAILED),
         () if has("undecidable") => {
@@ -141,13 +141,13 @@ fn report(options: &WhatIfOptions) -> Result<u8, Failure> {
     Err(Failure::Unknown(format!("--fail-on: {unknown}")))
 }
 
-/// What a running emulator says
+/// The answer of a running emulator
 fn asked(options: &WhatIfOptions) -> Result<Value, Failure> {
     let mut question = Map::new();
     if let Some(id) = &options.vpc_endpoint_id {
         question.insert("vpc_endpoint_id".to_owned(), id.as_str().into());
     }
-    // Documents go as they are written, so that places in them are those of the files.
+    // Documents are sent as they are written, so that places in them are those of the files.
     let mut documents: Vec<(String, String)> = Vec::new();
     if options.default_policy {
         documents.push(("policy_document".to_owned(), "null".to_owned()));
@@ -195,7 +195,7 @@ fn asked(options: &WhatIfOptions) -> Result<Value, Failure> {
         .map_err(|error| Failure::Unknown(format!("{} answered no report: {error}", control.url())))
 }
 
-/// What a saved journal says
+/// The answer from a saved journal
 fn saved(options: &WhatIfOptions, file: &Path) -> Result<Value, Failure> {
     let Some(id) = &options.vpc_endpoint_id else {
         return Err(Failure::Mistake(
@@ -232,7 +232,8 @@ fn saved(options: &WhatIfOptions, file: &Path) -> Result<Value, Failure> {
     Ok(serde_json::to_value(report).expect("a report has string keys"))
 }
 
-/// A policy that is not attached yet, read here, where its file has a name, and not only by the emulator that is asked
+/// Reads a policy that is not attached yet. It is parsed here as well as by the emulator, because only here its file
+/// has a name.
 fn draft_file(file: &Path, policy_type: PolicyType) -> Result<PolicyFile, Failure> {
     let name = file.display().to_string();
     policy_file(file, &name, |text| PolicyDocument::parse(text, policy_type))

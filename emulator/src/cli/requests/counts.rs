@@ -54,7 +54,8 @@ pub(super) fn run(options: &CountsOptions) -> Result<u8, Failure> {
     Ok(EXIT_OK)
 }
 
-/// A line for each group, the largest first, and one for all of them; `-` stands for what requests do not have
+/// A line for each group, the largest first, and one for all of them; `-` stands for a value that the requests do not
+/// have
 fn table(counts: &Value) -> String {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let by = list(&counts["by"]);

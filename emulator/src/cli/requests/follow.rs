@@ -1,6 +1,6 @@
-//! `requests --follow`: entries of the journal as they come, until whoever reads them is gone.
+//! `requests --follow`: entries of the journal as they come, until nobody reads them any more.
 //!
-//! An emulator that is stopped is waited for: the next one is followed from its first request.
+//! When the emulator stops, the next one is waited for and followed from its first request.
 
 use std::{thread, time::Duration};
 
@@ -23,7 +23,7 @@ pub(super) fn follow(
         format,
         last: None,
     };
-    // Before the first list, so that nothing comes between it and what follows.
+    // Before the first list, so that no entry is missed between the two.
     let Some(mut event) = control.next_event(None, nobody_reads())? else {
         return Ok(EXIT_OK);
     };
@@ -60,7 +60,7 @@ struct Follower<'o> {
 }
 
 impl Follower<'_> {
-    /// Prints what came since the last time; whether anybody reads it
+    /// Prints the entries that came since the last time, and returns whether anybody reads on
     fn print_new(&mut self) -> Result<bool, Failure> {
         let after = self.last.iter().map(|id| ("after".to_owned(), id.clone()));
         let parameters: Vec<_> = self.parameters.iter().cloned().chain(after).collect();
@@ -73,7 +73,7 @@ impl Follower<'_> {
     }
 }
 
-/// Where the events of the next emulator begin; `None`: nobody reads on
+/// The id at which the events of the next emulator begin; `None`: nobody reads on
 fn wait_for_another(control: &ControlClient) -> Option<String> {
     while !is_read_by_nobody() {
         if let Ok(event) = control.next_event(None, nobody_reads()) {
@@ -98,7 +98,7 @@ fn is_read_by_nobody() -> bool {
 
     let stdout = std::io::stdout();
     let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
-    // What cannot be asked is taken for read.
+    // If the pipe cannot be polled, it counts as read.
     poll(&mut watched, Some(&Timespec::default())).is_ok()
         && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }

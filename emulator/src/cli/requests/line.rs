@@ -1,5 +1,5 @@
-//! An entry of the journal in one line: whole where it goes on to another program, and short enough for the terminal that it
-//! is read in.
+//! An entry of the journal on one line: whole for another program, and short enough for the terminal that it is read
+//! in.
 //!
 //! ```text
 //! 2026-01-02T03:04:05.678Z 403 DetectAnomalies implicitDeny arn:aws:iam::123456789012:user/test arn:…:model/myProject/2 655d…: implicit deny: …
@@ -11,7 +11,7 @@ use std::io::IsTerminal;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// How many columns the terminal has that standard output is; `None`: it is none, or does not say
+/// The number of columns of the terminal on standard output; `None`: it is no terminal, or does not say
 pub(super) fn columns_of_terminal() -> Option<usize> {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
@@ -23,8 +23,9 @@ pub(super) fn columns_of_terminal() -> Option<usize> {
 
 /// One entry in one line; `-` stands for what is not known of it
 ///
-/// A terminal gets what tells entries apart: of an instant the time of day, of an ARN its tail. Where its columns are not
-/// enough for that either, the reason is cut, and the request id, of which a part would be of no use, left out.
+/// On a terminal only the parts that tell entries apart are printed: of an instant the time of day, of an ARN its tail.
+/// If the columns are still too few, the reason is cut, and the request id is left out, because a part of it would be
+/// of no use.
 pub(super) fn line(entry: &Value, columns: Option<usize>) -> String {
     let is_denied = entry["decision"]
         .as_str()
@@ -82,7 +83,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// With as many digits in each line; the control API has all that there are
+/// An instant with the same number of digits on each line; the control API has all its digits
 fn time(value: &Value) -> String {
     let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
     time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"))

@@ -8,7 +8,7 @@ use super::Broken;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Whole(&'a [u8]),
-    /// It was read to its end and forgotten
+    /// Longer than [`LINE_BYTES_MAX`]; it was read to its end and skipped
     TooLong,
 }
 

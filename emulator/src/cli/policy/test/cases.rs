@@ -21,12 +21,12 @@ use crate::{
     workbench::{CallDecision, CallerName, SubjectName, last_part},
 };
 
-/// A case with what came of it
+/// A case and its result
 #[derive(Debug)]
 pub(super) struct Case {
     /// Where its test stands
     pub(super) position: Position,
-    /// That of its test, and what tells it from the test's other cases
+    /// The name of its test, with what distinguishes it from the other cases of the test
     pub(super) name: String,
     pub(super) asked: AskedOf,
     pub(super) expected: &'static str,
@@ -52,13 +52,13 @@ pub(super) struct AskedOf {
     pub(super) source_ip: IpAddr,
 }
 
-/// How a case is not as it was expected to be
+/// How the result of a case differs from what was expected
 #[derive(Debug)]
 pub(super) struct Failure {
     /// In one line
     pub(super) summary: String,
     pub(super) near_miss: Option<NearMiss>,
-    /// What to know of condition keys
+    /// Notes about condition keys
     pub(super) notes: Vec<String>,
     /// The statement that decided, or the pattern of the nearest one that did not match: line and column in its document
     pub(super) statement: Option<StatementPlace>,
@@ -72,9 +72,9 @@ pub(super) struct StatementPlace {
     pub(super) column: usize,
 }
 
-/// Which cases are run, and whether it is counted what they come to
+/// Which cases are run, and whether their coverage is counted
 pub(super) struct Choice<'c> {
-    /// Those whose name has this in it, in small letters; `None`: all
+    /// Only cases whose name contains this text, in lower case; `None`: all
     pub(super) filter: Option<String>,
     pub(super) coverage: Option<&'c Coverage>,
 }
@@ -86,7 +86,7 @@ impl Choice<'_> {
     }
 }
 
-/// Every case of a file whose name holds the filter; mistakes are taken down
+/// Every case of a file whose name contains the filter; mistakes are recorded
 pub(super) fn cases(
     file: &TestFile,
     tests: &mut Tests,
@@ -219,7 +219,7 @@ impl fmt::Display for AskedOf {
     }
 }
 
-/// The account that everything belongs to where no configuration says it
+/// The account that everything belongs to when no configuration names one
 fn account_of(combination: &Combination<'_>) -> Result<AccountId, String> {
     let of_resource = combination.resource.and_then(SubjectName::account);
     let account = of_resource.or_else(|| combination.principal.and_then(CallerName::account));
@@ -227,7 +227,7 @@ fn account_of(combination: &Combination<'_>) -> Result<AccountId, String> {
     account.parse().map_err(|error| format!("{error}"))
 }
 
-/// How what came of a call is not as it was expected to be
+/// How the decision about a call differs from what was expected
 fn mistake(
     expectation: &Expectation,
     decision: CallDecision,
@@ -242,7 +242,7 @@ fn mistake(
 }
 
 impl Case {
-    /// What the policies decide of it
+    /// A case whose call the policies decided
     fn decided(test: &WrittenTest, name: String, asked: AskedOf, verdict: &Verdict<'_>) -> Self {
         let evaluation = verdict.evaluation();
         let decision = CallDecision::Decided(evaluation.decision);
@@ -269,7 +269,7 @@ impl Case {
         }
     }
 
-    /// The server answers it before any policy is asked
+    /// A case whose call the server refuses before any policy is asked
     fn refused(test: &WrittenTest, name: String, asked: AskedOf) -> Self {
         let decision = CallDecision::Refused;
         let failure = mistake(&test.expectation, decision, None, None).map(|summary| Failure {
@@ -402,7 +402,7 @@ fn name(test: &WrittenTest, asked: &AskedOf, has_several_resources: bool) -> Str
     }
 }
 
-/// Reports tell cases by their names
+/// Numbers cases of equal names, because reports identify cases by their names
 fn number_equal_names(cases: &mut [Case]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases {

@@ -1,4 +1,4 @@
-//! What the lists of a test come to, each value with each: counted first, and then multiplied.
+//! The combinations of a test's lists, each value with each: counted first, and made then.
 
 use std::net::IpAddr;
 
@@ -19,10 +19,10 @@ pub(super) struct Combination<'t> {
     pub(super) source_ip: IpAddr,
 }
 
-/// Counts what the lists of the tests come to before anything is multiplied
+/// Counts the combinations of all tests before any of them is made
 ///
 /// # Errors
-/// With the test at which a file has more than [`CASES_MAX`] combinations.
+/// With the test at which the file exceeds [`CASES_MAX`] combinations.
 pub(super) fn check_count(tests: &[WrittenTest]) -> Result<(), &WrittenTest> {
     let mut count: usize = 0;
     for test in tests {
@@ -50,7 +50,7 @@ fn combination_count(test: &WrittenTest) -> usize {
     .fold(operations, usize::saturating_mul)
 }
 
-/// What is said of the test at which a file has too many
+/// The message about the test at which a file has too many combinations
 pub(super) fn too_many(test: &WrittenTest) -> String {
     format!(
         "with the test `{}` the file has more than {CASES_MAX} cases, its lists multiplied (policy_test_cases_max)",

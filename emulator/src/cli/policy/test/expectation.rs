@@ -24,7 +24,7 @@ enum Expected {
     ExplicitDeny,
 }
 
-/// A statement, told by some of what is known of it
+/// A statement, described by some of its properties
 #[derive(Debug, Clone, Default)]
 struct ExpectedStatement {
     policy_type: Option<PolicyType>,
@@ -77,12 +77,13 @@ impl Expectation {
         })
     }
 
-    /// The word that it is called by
+    /// The word for it in a test file
     pub(super) fn decision(&self) -> &'static str {
         self.decision.as_str()
     }
 
-    /// A call that the server refuses before any policy is asked is denied, and no policy denies it
+    /// Whether a decision is the expected one. A call that the server refuses before any policy is asked counts as
+    /// denied, but as neither an implicit nor an explicit deny.
     pub(super) fn agrees_with(&self, decision: CallDecision) -> bool {
         let expected = match self.decision {
             Expected::Allowed => Decision::Allowed,
@@ -117,11 +118,11 @@ impl Expectation {
         (!agrees).then(|| format!("expected {}, decided by {found}", expected.described()))
     }
 
-    /// What is wrong about the sentence
+    /// What is wrong about the sentence of the refusal
     pub(super) fn wrong_message(&self, found: Option<&str>) -> Option<String> {
         let expected = self.message.as_deref()?;
         let found = found.unwrap_or_default();
-        // No character of it takes the meaning of the next one: `\` stands in no sentence of AWS's.
+        // The escape character of the pattern is `\`, which no sentence of AWS contains.
         let agrees = iam_policy::matches_glob(expected, '\\', found);
         (!agrees).then(|| format!("expected the message `{expected}`, got `{found}`"))
     }
@@ -153,7 +154,7 @@ impl ExpectedStatement {
         Some(read)
     }
 
-    /// `statement 1 (`NoDelete`) of a VPC endpoint policy`, as far as it is told
+    /// `statement 1 (`NoDelete`) of a VPC endpoint policy`, as far as it is described
     fn described(&self) -> String {
         let mut text = match self.statement {
             Some(statement) => format!("statement {statement}"),
@@ -187,7 +188,7 @@ const DECISIONS: [(&str, Expected); 4] = [
     ("explicitDeny", Expected::ExplicitDeny),
 ];
 
-/// As decisions print them; a role's trust policy has no say in calls of Lookout for Vision
+/// The words that decisions print; a role's trust policy has no say in calls of Lookout for Vision
 const POLICY_TYPES: [(&str, PolicyType); 6] = [
     ("vpc-endpoint", PolicyType::VpcEndpoint),
     ("identity", PolicyType::Identity),

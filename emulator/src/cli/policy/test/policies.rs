@@ -34,7 +34,7 @@ impl<'f> PolicyReader<'f> {
         }
     }
 
-    /// The policies of every layer; a layer that is left out stands in nobody's way
+    /// The policies of every layer; a layer that is left out restricts nothing
     pub(super) fn read(&mut self, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<PolicyChanges> {
         let members = place.members(&POLICIES_KEYS, mistakes)?;
         let mut read = PolicyChanges {
@@ -151,7 +151,8 @@ impl<'f> PolicyReader<'f> {
     }
 }
 
-/// What is wrong with a document in the test file: its own lines are those of a text that nobody sees
+/// Records what is wrong with a document in the test file at the document's place: its own line numbers are those of a
+/// text that nobody sees
 fn inline_findings(error: &PolicyError, spot: &Spot, mistakes: &mut Mistakes) {
     for finding in error.findings() {
         let below = Spot {
@@ -202,5 +203,5 @@ pub(super) const POLICIES_KEYS: [&str; 6] = [
     "resource_control",
 ];
 
-/// As of a configuration file
+/// The same limit as for a configuration file
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;

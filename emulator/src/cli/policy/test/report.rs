@@ -1,4 +1,4 @@
-//! What came of the tests, for a person and for programs.
+//! The results of the tests, for a person and for programs.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -18,7 +18,7 @@ mod json;
 mod junit;
 mod tap;
 
-/// What came of the tests of one run
+/// The results of the tests of one run
 #[derive(Debug, Default)]
 pub(super) struct Report {
     files: Vec<(PathBuf, Vec<Case>)>,
@@ -33,7 +33,7 @@ pub(super) fn policy_files(files: &[PathBuf]) -> PolicyFiles {
     )
 }
 
-/// `tests/../policies/endpoint.json` without the way back and forth, if that is the same file
+/// `tests/../policies/endpoint.json` without the detour through `..`, if that is the same file
 fn plain(file: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in file.components() {
@@ -45,7 +45,7 @@ fn plain(file: &Path) -> PathBuf {
             _ => plain.push(part),
         }
     }
-    // A symbolic link leads back to elsewhere.
+    // Behind a symbolic link, `..` leads elsewhere.
     match (plain.canonicalize(), file.canonicalize()) {
         (Ok(one), Ok(other)) if one == other => plain,
         _ => file.to_path_buf(),

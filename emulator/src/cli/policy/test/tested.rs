@@ -21,7 +21,7 @@ pub(super) enum Tests {
 }
 
 impl Tests {
-    /// What the tests of a file are about; `None`: it says nothing, and no configuration is given for it
+    /// What the tests of a file are about; `None`: the file does not say, and no configuration is given for it
     ///
     /// # Errors
     /// With everything that is wrong with its configuration.
@@ -35,14 +35,14 @@ impl Tests {
             (Some(Tested::Policies(policies)), _) => {
                 Some(Self::Policies(Box::new(alone(policies, file, now))))
             }
-            // An option goes before the file.
+            // The option overrides the file.
             (_, Some(path)) => Some(Self::Configured(configurations.read(path)?)),
             (Some(Tested::Config(path, _)), None) => Some(Self::Configured(configurations.read(path)?)),
             (None, None) => None,
         })
     }
 
-    /// Shows every document, so that one that no test asks is in the report of coverage too
+    /// Registers every document for the report of coverage, even those that no test asks
     pub(super) fn show(&self, coverage: &Coverage) {
         match self {
             Self::Configured(scene) => scene.show_all(coverage),

@@ -1,7 +1,7 @@
 //! Reading a test file without stopping at its first mistake: each one has its line, column and JSON path.
 //!
-//! A file that a person writes by hand has more than one mistake, so what cannot be read is `None` and taken down, and the
-//! rest is read on.
+//! A file that a person writes by hand often has more than one mistake, so what cannot be read becomes `None`, the
+//! mistake is recorded, and the rest is read on.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use crate::config::{
     yaml::{Content, Node, NumberValue, Position},
 };
 
-/// Where mistakes of one file are taken down
+/// Collects the mistakes of one file
 #[derive(Debug)]
 pub(super) struct Mistakes {
     file: PathBuf,
@@ -32,12 +32,12 @@ pub(super) struct Place<'t> {
     spot: Spot,
 }
 
-/// A place that is remembered when the tree is gone
+/// A place that outlives the tree
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spot {
     /// JSON Pointer (RFC 6901)
     pub(super) pointer: String,
-    /// That of a member is its key's
+    /// For a member of a mapping, the position of its key
     pub(super) position: Position,
 }
 
@@ -52,7 +52,7 @@ impl Mistakes {
         }
     }
 
-    /// Takes a mistake down, unless it is there: one place is looked at for each of many cases
+    /// Records a mistake, unless it is there already: many cases may look at one place
     pub(super) fn at(&mut self, spot: &Spot, message: impl Into<String>) {
         let problem = Problem {
             path: spot.pointer.clone(),
@@ -61,7 +61,7 @@ impl Mistakes {
         self.add(problem.at(Some(spot.position)));
     }
 
-    /// Takes down one that knows its own file
+    /// Records a mistake that knows its own file
     pub(super) fn add(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
@@ -76,7 +76,7 @@ impl Mistakes {
         self.problems.len()
     }
 
-    /// In the order of their places, those of the file itself first
+    /// The mistakes in the order of their places, those of the file itself first
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
         let file = self.file;
         self.problems.sort_by_cached_key(|problem| {
@@ -209,7 +209,7 @@ impl<'t> Place<'t> {
         }
     }
 
-    /// What a text is parsed as
+    /// The value that a text is parsed to
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&self, mistakes: &mut Mistakes) -> Option<T> {
         let text = self.text(mistakes)?;
         match text.parse() {

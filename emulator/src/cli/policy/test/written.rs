@@ -71,7 +71,7 @@ pub(super) struct Given {
     pub(super) context: Vec<(String, Vec<String>)>,
 }
 
-/// Values of one key with its place; without any the key is not there
+/// The values of one key, and its place; without values the key is absent
 #[derive(Clone)]
 pub(super) struct Values<T> {
     pub(super) spot: Option<Spot>,
@@ -79,10 +79,11 @@ pub(super) struct Values<T> {
 }
 
 impl TestFile {
-    /// Reads a file, or standard input for `-`, and takes down what is wrong with it: tests that have a mistake are left out; `None`: nothing is left
+    /// Reads a file, or standard input for `-`, and records what is wrong with it. Tests that have a mistake are left
+    /// out. `None`: nothing is left.
     ///
     /// # Errors
-    /// The file cannot be read, or is no YAML.
+    /// When the file cannot be read, or is not YAML.
     pub(super) fn read(
         path: &Path,
         nodes_max: usize,
@@ -140,7 +141,7 @@ impl TestFile {
             .filter_map(|element| WrittenTest::read(element, &defaults, mistakes))
             .collect();
         check_names(&tests, mistakes);
-        // What is asked about the rest of a test would be about something that its author does not mean.
+        // The rest of a test with a mistake would ask something that its author does not mean.
         tests.retain(|test| test.is_whole && defaults_are_whole);
         Some(Self {
             tested,
@@ -150,7 +151,7 @@ impl TestFile {
     }
 }
 
-/// Two tests of one name could not be told apart in a report
+/// Refuses two tests of one name, which a report could not tell apart
 fn check_names(tests: &[WrittenTest], mistakes: &mut Mistakes) {
     let mut first = BTreeMap::new();
     for test in tests {
@@ -221,7 +222,7 @@ impl Given {
         }
     }
 
-    /// What the members say, and the defaults where they say nothing
+    /// The members of the test, and the defaults for those that it lacks
     fn read(members: &Members<'_>, defaults: &Self, mistakes: &mut Mistakes) -> Self {
         let entry_points = match members.get("vpc_endpoint_id") {
             Some(place) => Values {
@@ -305,7 +306,7 @@ impl<T> Values<T> {
         }
     }
 
-    /// Each value, or that there is none
+    /// Each value, or once `None` if there is none
     pub(super) fn each(&self) -> Vec<Option<&T>> {
         match self.values.as_slice() {
             [] => vec![None],

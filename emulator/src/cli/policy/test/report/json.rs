@@ -81,7 +81,7 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
         cases: cases.collect(),
     };
     let json = serde_json::to_string_pretty(&whole)?;
-    // A line at a time: between values a line feed is none of theirs.
+    // Escaped line by line: the line feeds between values must stay.
     for line in json.lines() {
         writeln!(out, "{}", client_text::escape_json(line.to_owned()))?;
     }

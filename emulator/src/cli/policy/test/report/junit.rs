@@ -1,4 +1,4 @@
-//! JUnit XML, as CI servers read it: a suite a file, a test case a case.
+//! JUnit XML, as CI servers read it: one suite for each file, one test case for each case.
 
 use std::io::{self, Write};
 

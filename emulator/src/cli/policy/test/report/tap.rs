@@ -10,7 +10,7 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
     writeln!(out, "TAP version 14\n1..{}", report.cases().count())?;
     for (index, (file, case)) in report.cases().enumerate() {
         let number = index + 1;
-        // A `#` would begin a directive; a backslash takes its meaning away.
+        // A `#` would begin a directive; a backslash escapes it.
         let name = escape(&case.name).replace('\\', "\\\\").replace('#', "\\#");
         match &case.failure {
             None => writeln!(out, "ok {number} - {name}")?,
@@ -30,7 +30,7 @@ pub(super) fn write(report: &Report, files: &PolicyFiles, out: &mut impl Write) 
     Ok(())
 }
 
-/// A YAML text: JSON's are that
+/// A YAML text: every JSON text is one
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
