@@ -62,9 +62,9 @@ pub(crate) struct Config {
     pub process: Process,
     /// Warnings
     pub warnings: Vec<Problem>,
-    /// The configuration file; `None`: there is none
+    /// The configuration file; `None`: there is none, or its text came from a test
     pub file: Option<PathBuf>,
-    /// The sections that it has: its keys at the top
+    /// The sections of the file: its top-level keys
     pub sections: BTreeSet<String>,
     /// The configuration file and every file it names, to be watched for changes
     pub files: Vec<NamedFile>,
@@ -79,9 +79,9 @@ pub(crate) struct Process {
     pub control: SocketAddr,
     /// Folder of the certificate authority; `None` keeps it in memory
     pub certs: Option<PathBuf>,
-    /// Whether that folder goes away with the process, as that of `exec` does
+    /// Whether that folder is deleted with the process, as that of `exec` is
     pub certs_are_temporary: bool,
-    /// Folder that also gets the public files of the authority; `None`: no other folder has them
+    /// Folder that also gets the public files of the authority; `None`: they are in `certs` alone
     pub public_certs: Option<PathBuf>,
     /// File of the state; `None` keeps it in memory
     pub state: Option<PathBuf>,
@@ -89,7 +89,7 @@ pub(crate) struct Process {
     pub log_format: LogFormat,
     /// Which requests the log has a line about
     pub log_requests: LogRequests,
-    /// The least severe lines of the log, but for what `RUST_LOG` says of single modules
+    /// The least severe lines of the log; `RUST_LOG` overrides it for the modules that it names
     pub log_level: LogLevel,
     /// The protocols offered by ALPN (`http2: true` in the file offers h2 as well)
     pub alpn: Alpn,
@@ -132,16 +132,16 @@ impl Config {
     /// Reads the configuration of a process: options, then the file, then the defaults
     ///
     /// # Errors
-    /// Everything that is wrong with it, all at once.
+    /// With everything that is wrong with it, all at once.
     pub(crate) fn load(overrides: &Overrides) -> Result<Self, Problems> {
         Self::load_and_probe(overrides, |_| Vec::new())
     }
 
-    /// Reads the configuration of a process, and asks `probe` whether it could work with these settings, so that a busy
-    /// port is reported together with every mistake in the file
+    /// Reads the configuration of a process, and asks `probe` whether the process could work with these settings, so
+    /// that a busy port is reported together with every mistake in the file
     ///
     /// # Errors
-    /// Everything that is wrong with it, and everything that `probe` answers, all at once.
+    /// With everything that is wrong with it, and everything that `probe` finds, all at once.
     pub(crate) fn load_and_probe(
         overrides: &Overrides,
         probe: impl FnOnce(&Process) -> Vec<(Setting, String)>,
@@ -149,22 +149,22 @@ impl Config {
         read(&Source::of_process(overrides), probe).outcome
     }
 
-    /// A configuration for an emulator inside of a test: what `yaml` says, free ports of loopback and a certificate
-    /// authority in memory where it says nothing, and a policy for the first endpoint. Paths are relative to the working
-    /// directory, and nothing is taken from `emulator.yaml`.
+    /// A configuration for an emulator inside a test: what `yaml` says, otherwise free ports of loopback and a
+    /// certificate authority in memory, and a policy for the first endpoint. Paths are relative to the working
+    /// directory, and `emulator.yaml` is not read.
     ///
     /// # Errors
-    /// Everything that is wrong with it, all at once.
+    /// With everything that is wrong with it, all at once.
     pub(crate) fn embedded(yaml: Option<&str>, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
         let file = yaml.map_or(ConfigFile::None, |yaml| ConfigFile::Text(yaml.to_owned()));
         Self::embedded_of(file, endpoint_policy)
     }
 
-    /// The same of a file, paths relative to it, but for what it says of the process: where another one listens and keeps its
-    /// files is not a test's business
+    /// A configuration for an emulator inside a test, from a file; paths are relative to the file. The process settings
+    /// of the file are ignored: where another emulator listens and keeps its files is no concern of a test.
     ///
     /// # Errors
-    /// Everything that is wrong with it, all at once.
+    /// With everything that is wrong with it, all at once.
     pub(crate) fn embedded_file(path: &Path, endpoint_policy: Option<&Value>) -> Result<Self, Problems> {
         let config = Self::embedded_of(ConfigFile::Path(path.to_owned()), endpoint_policy)?;
         let own = Self::embedded(None, None)?.process;
@@ -199,10 +199,10 @@ impl Config {
     /// Everything that certificates are needed for
     ///
     /// # Errors
-    /// One of `names` cannot stand in a certificate.
+    /// When one of `names` cannot stand in a certificate.
     pub(crate) fn served_names(&self) -> Result<ServedNames, InvalidName> {
         let mut names = self.settings.names.clone();
-        // Who listens on one address is called by it.
+        // An emulator that listens on one address is called by that address.
         let listen = self.process.listen.ip();
         if !listen.is_unspecified() {
             names.push(EmulatedName::Address(listen));
@@ -211,7 +211,7 @@ impl Config {
     }
 }
 
-/// A reading of the configuration, and what must be watched to know when to read it again
+/// The result of reading the configuration, and the files to be watched to know when to read it again
 struct Reading {
     outcome: Result<Config, Problems>,
     files: Vec<NamedFile>,
@@ -251,7 +251,8 @@ fn read(source: &Source, probe: impl FnOnce(&Process) -> Vec<(Setting, String)>)
     Reading { outcome, files }
 }
 
-/// The mistakes come first, and with one of them there is no configuration
+/// Adds mistakes that were found elsewhere, before those of the configuration; with any of them there is no
+/// configuration
 fn with_mistakes(mistakes: &[String], outcome: Result<Config, Problems>) -> Result<Config, Problems> {
     if mistakes.is_empty() {
         return outcome;

@@ -1,7 +1,7 @@
-//! Faults that stand alone: what a request to the control API brings, or a test declares in code.
+//! Faults without a configuration file: in a request to the control API, or in the code of a test.
 //!
-//! They are read as the section `faults` of the file is, by the same schema and with the same messages. JSON is YAML, so both
-//! are taken.
+//! They are read as the section `faults` of the file is, by the same schema and with the same messages. JSON is YAML,
+//! so both are accepted.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ use crate::settings::faults::Fault;
 /// Reads one fault, or a list of them
 ///
 /// # Errors
-/// Everything that is wrong with them, each with its place.
+/// With everything that is wrong with them, each with its place.
 pub(crate) fn read_some(text: &str) -> Result<Vec<Fault>, Problems> {
     read(text, |tree, report| match tree.content {
         Content::List(_) => list(tree, report),
@@ -35,7 +35,7 @@ pub(crate) fn read_some(text: &str) -> Result<Vec<Fault>, Problems> {
 /// Reads a list of faults
 ///
 /// # Errors
-/// Everything that is wrong with them, each with its place.
+/// With everything that is wrong with them, each with its place.
 pub(crate) fn read_list(text: &str) -> Result<Vec<Fault>, Problems> {
     read(text, list)
 }

@@ -1,9 +1,9 @@
 //! The configuration file as it is written: plain structures, from which the JSON Schema is made.
 //!
-//! [`super::form`] reads the file by that schema, so that these never fail to be made of what it hands over. It leaves out
-//! what is wrong, once that is reported: so even what the schema requires is an `Option` here, and the element of a list
-//! is `None` where it is wrong. Nothing outside `config` sees any of it; [`super::validate`] makes a [`super::Config`] of
-//! it. The doc comments are the descriptions of the schema.
+//! [`super::form`] reads the file by that schema, so deserializing these from its output never fails. It leaves out
+//! what is wrong, once that is reported; so even a key that the schema requires is an `Option` here, and a wrong
+//! element of a list is `None`. Nothing outside `config` sees these structures; [`super::validate`] makes a
+//! [`super::Config`] of them. The doc comments are the descriptions of the schema.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -436,7 +436,7 @@ impl JsonSchema for PolicyLevels {
         "PolicyLevels".into()
     }
 
-    // That a list does not mix the two is said of all its elements together, for editors: `validate` looks at it.
+    // That a list does not mix the two is said by the last `anyOf`, for editors; `validate` checks it.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let policy = generator.subschema_for::<PolicySource>();
         json_schema!({

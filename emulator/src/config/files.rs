@@ -12,7 +12,7 @@ use std::{
 use super::text_file::{self, NOT_A_PATH};
 use crate::settings::sha256;
 
-/// A file that a configuration was read from, as it was just before
+/// A file that a configuration was read from, in its version just before the reading
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedFile {
     path: PathBuf,
@@ -24,11 +24,11 @@ pub(crate) struct NamedFile {
 struct Version {
     /// `None`: it was not there
     state: Option<FileState>,
-    /// SHA-256 of what was read; `None`: nothing was
+    /// SHA-256 of the content; `None`: it was not read
     sha256: Option<[u8; 32]>,
 }
 
-/// What tells one version of a file from the next without reading it; a change of its rights counts too
+/// What tells one version of a file from the next without reading it; a change of permissions counts too
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileState {
     device: u64,
@@ -39,27 +39,27 @@ pub(super) struct FileState {
 }
 
 impl NamedFile {
-    /// Where it is, or should be
+    /// Where the file is, or should be
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// SHA-256 of what was read; `None`: nothing was
+    /// SHA-256 of the content; `None`: it was not read
     pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
         self.version.sha256
     }
 
-    /// What it was just before it was read
+    /// Its state just before it was read
     pub(super) fn state(&self) -> Option<&FileState> {
         self.version.state.as_ref()
     }
 
-    /// What it is now
+    /// Its state now
     pub(super) fn state_now(&self) -> Option<FileState> {
         FileState::of(&self.path)
     }
 
-    /// Whether it is another one by now, has come or has gone
+    /// Whether it has changed, appeared or gone since it was read
     pub(super) fn has_changed(&self) -> bool {
         self.state_now().as_ref() != self.state()
     }
@@ -71,7 +71,7 @@ pub(super) fn say_the_same(files: &[NamedFile], others: &[NamedFile]) -> bool {
     files.iter().map(content).eq(others.iter().map(content))
 }
 
-/// Their paths, for a message
+/// The paths of these files, for a message
 pub(super) fn listed<'f>(files: impl Iterator<Item = &'f NamedFile>) -> String {
     let paths: Vec<String> = files.map(|file| format!("`{}`", file.path.display())).collect();
     paths.join(", ")
@@ -94,19 +94,19 @@ impl FileState {
 /// Why a file was not read
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// The path is a document itself
+    /// The path is a document instead
     Document,
-    /// Anything else, in a sentence that names the file
+    /// Any other reason, in a sentence that names the file
     Because(String),
 }
 
 impl Unreadable {
-    /// What to say where nothing but a path can stand
+    /// The message where only a path is allowed
     pub(super) fn in_a_file(self) -> String {
         self.or_else("put it into a file and name that")
     }
 
-    /// What to say where the document itself can stand, too
+    /// The message where the document itself is allowed, too
     pub(super) fn in_a_file_or_inline(self) -> String {
         self.or_else("write it as a mapping (no quotes, no `|`), or put it into a file and name that")
     }
@@ -127,7 +127,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Files beside `config`, or in the working directory
+    /// Reads files beside `config`, or in the working directory
     pub(super) fn beside(config: Option<&Path>) -> Self {
         let base = config
             .and_then(Path::parent)
@@ -155,19 +155,19 @@ impl Files {
         self.read(file, ANSWER_BYTES_MAX).map(text_file::without_mark)
     }
 
-    /// Every file that was asked for, those that could not be read too: they may come to be
+    /// Every file that was asked for, even if it could not be read: it may appear later
     pub(super) fn into_named(self) -> Vec<NamedFile> {
         let named = self.named.into_inner().into_iter();
         named.map(|(path, version)| NamedFile { path, version }).collect()
     }
 
     fn read(&self, file: &Path, bytes_max: u64) -> Result<Vec<u8>, Unreadable> {
-        // Before it is read: what changes while it is read has changed since.
+        // Taken before the file is read: a change during the reading counts as one.
         let state = FileState::of(file);
         let bytes = Self::read_bytes(file, bytes_max);
         let sha256 = bytes.as_ref().ok().map(sha256);
         let version = Version { state, sha256 };
-        // One that is named twice is read twice, and has changed if it was another one the first time.
+        // A file that is named twice is read twice; the first version is kept, so a change in between counts as one.
         self.named
             .borrow_mut()
             .entry(file.to_path_buf())
@@ -184,7 +184,7 @@ impl Files {
     fn read_bytes(file: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
         let complain = |why: &str| format!("`{}` cannot be read: {why}", file.display());
         let mut bytes = Vec::new();
-        // A pipe could be read once only, and a reload would wait for it for ever.
+        // A pipe could be read only once, and a reload would wait for it for ever.
         let metadata = file.metadata().map_err(|error| complain(&in_our_words(&error)))?;
         if !metadata.is_file() {
             return Err(complain(if metadata.is_dir() {
@@ -216,5 +216,6 @@ pub(crate) fn in_our_words(error: &io::Error) -> String {
 /// Bytes of a configuration file or a policy; AWS's largest policy has 20,480 characters
 const TEXT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Bytes of a recorded answer: the API model's largest mask (5,242,880 bytes) in base64, and the rest
+/// Bytes of a recorded answer: room for the API model's largest mask (5,242,880 bytes) in base64, and for the rest of
+/// the answer
 const ANSWER_BYTES_MAX: u64 = 8 * 1024 * 1024;

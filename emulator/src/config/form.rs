@@ -1,7 +1,7 @@
 //! Reading the file by its JSON Schema, without stopping at the first mistake.
 //!
-//! The schema alone says what may stand where. What it allows comes out as JSON, of which serde makes the structures of
-//! [`super::file`]; what it does not allow is reported at its place and left out. So one reading of the file finds
+//! The schema alone says what is allowed where. What it allows comes out as JSON, from which serde makes the structures
+//! of [`super::file`]; what it does not allow is reported at its place and left out. So one reading of the file finds
 //! everything that is wrong with its form:
 //!
 //! ```text
@@ -31,12 +31,12 @@ use super::{
     yaml::{Content, Key, Node, NumberValue},
 };
 
-/// Reads the whole file. `None`: it is no mapping.
+/// Reads the whole file. `None`: it is not a mapping.
 pub(super) fn read(tree: &Node, report: &Report<'_>) -> Option<ConfigFile> {
     read_part(tree, &ROOT, report)
 }
 
-/// Reads a section that stands alone, as a request to the control API brings one. `None`: it is not of the section's kind.
+/// Reads a section on its own, as in a request to the control API. `None`: it is not of the section's kind.
 pub(super) fn read_section<T: DeserializeOwned>(
     tree: &Node,
     section: &str,
@@ -45,7 +45,7 @@ pub(super) fn read_section<T: DeserializeOwned>(
     read_part(tree, ROOT.properties.get(section)?, report)
 }
 
-/// The same of one element of a section that is a list
+/// Reads one element of a section that is a list. `None`: it is not of the element's kind.
 pub(super) fn read_element<T: DeserializeOwned>(
     tree: &Node,
     section: &str,
@@ -68,7 +68,7 @@ fn read_part<T: DeserializeOwned>(tree: &Node, schema: &'static Schema, report: 
 static ROOT: LazyLock<Schema> =
     LazyLock::new(|| serde_json::from_str(SCHEMA).expect("the committed schema is one; every test reads it"));
 
-/// A schema of the keywords that a file is read by. Ours has others, for people and editors; a test knows them all.
+/// A schema with the keywords by which a file is read. Ours has others, for people and editors; a test knows them all.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Schema {
@@ -98,7 +98,7 @@ struct Schema {
     format: Option<String>,
     minimum: Option<Number>,
     maximum: Option<Number>,
-    /// What is said of a value of another kind, or of one with too few members or elements; editors show it, too
+    /// The message about a value of another kind, or about one with too few members or elements; editors show it, too
     error_message: Option<String>,
 }
 
@@ -116,16 +116,16 @@ enum Kind {
 /// `additionalProperties`: which keys a mapping may have besides its own
 #[derive(Default)]
 enum Others {
-    /// Any with any value, which is taken as it is
+    /// Any key with any value; the value is taken as it is
     #[default]
     Any,
-    /// None
+    /// No other key
     None,
-    /// Any with such a value
+    /// Any key with a value of this schema
     Each(Box<Schema>),
 }
 
-/// A word that stands for itself, with a description
+/// One of several words, with a description
 #[derive(Deserialize)]
 struct Word {
     #[serde(rename = "const")]
@@ -184,13 +184,13 @@ impl<'a> Reader<'a> {
             let items = schema.items.as_deref()?;
             self.read(element, items, &place.child(index))
         });
-        // One that is left out keeps its place, which the others are counted by.
+        // An element that is left out keeps its place, so that the others keep their index.
         Some(elements.map(Option::unwrap_or_default).collect())
     }
 
     fn mapping(&self, node: &Node, schema: &'a Schema, place: &Place) -> Option<Map<String, Value>> {
         let Content::Mapping(members) = &node.content else {
-            // A number where a range is: `call: 1`.
+            // A number where a range is expected: `call: 1`.
             let is_range = schema
                 .properties
                 .keys()
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
         for (key, member, place) in self.entries(members, place) {
             let value = match (schema.properties.get(key), &schema.additional_properties) {
                 (Some(property), _) => self.read(member, property, &place),
-                // As in a list, one that is left out keeps its place.
+                // As in a list, a member that is left out keeps its place.
                 (None, Others::Each(other)) => Some(self.read(member, other, &place).unwrap_or_default()),
                 (None, Others::Any) => Some(self.json(member, &place)),
                 (None, Others::None) => self.report.refuse(&place, unknown_key(key, schema)),
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
         Some(read)
     }
 
-    /// The members whose key was not there before; the others are mistakes.
+    /// The members of a mapping without repeated keys; a repetition is reported as a mistake
     fn entries<'n>(&self, members: &'n [(Key, Node)], place: &Place) -> Vec<(&'n str, &'n Node, Place)> {
         let mut seen = BTreeSet::new();
         let mut first_of_each = Vec::with_capacity(members.len());
@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
         self.report.refuse(place, message)
     }
 
-    /// `version: 1` and `account_id: 012345678901` are texts too, as they are spelled.
+    /// The node as a text; `version: 1` and `account_id: 012345678901` are texts too, as they are spelled
     fn text(&self, node: &Node, schema: &Schema, place: &Place) -> Option<String> {
         let text = match &node.content {
             Content::Text(text) => text,
@@ -330,7 +330,7 @@ impl<'a> Reader<'a> {
         self.report.refuse(place, message)
     }
 
-    /// The node as JSON, all of it
+    /// The whole node as JSON
     fn json(&self, node: &Node, place: &Place) -> Value {
         match &node.content {
             Content::Null => Value::Null,
@@ -350,7 +350,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes down that there are too few members or elements
+    /// Reports that there are too few members or elements
     fn too_few(&self, schema: &Schema, place: &Place) {
         let message = schema.error_message.as_deref();
         self.report
@@ -359,7 +359,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Schema {
-    /// What stands in the place that it is for
+    /// What is expected in this place
     fn expected<'s>(&'s self, usual: &'s str) -> &'s str {
         let sentence = self.error_message.as_deref();
         sentence
@@ -382,9 +382,9 @@ impl Kind {
     }
 }
 
-/// That the node is of another kind
+/// The message that the node is of another kind
 fn expected(what: &str, node: &Node) -> String {
-    // Not the value itself: it may be a secret.
+    // The message does not quote the value: it may be a secret.
     let found = match &node.content {
         Content::Bool(true) => "`true`",
         Content::Bool(false) => "`false`",

@@ -7,10 +7,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Reads an address to listen on; where none is named it is that of loopback, because what others may reach is said in full
+/// Reads an address to listen on. Without a host it is that of loopback, because an address that others can reach must
+/// be written in full.
 ///
 /// # Errors
-/// With what would be right, when it is neither an address and a port nor a port.
+/// When it is neither an address and a port nor a port: with what would be right.
 pub(crate) fn parse(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);

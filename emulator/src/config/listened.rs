@@ -12,7 +12,8 @@ use ipnet::IpNet;
 pub(crate) struct ListenedAddresses(Vec<IpNet>);
 
 impl ListenedAddresses {
-    /// Those of a listener on this address; `None` when it is on all of them and the system does not tell which they are
+    /// The addresses of a listener on this address; `None` when it listens on all of them and the system does not list
+    /// them
     pub(crate) fn of(listen: IpAddr) -> Option<Self> {
         let listen = listen.to_canonical();
         if !listen.is_unspecified() {
@@ -25,7 +26,7 @@ impl ListenedAddresses {
             // A listener on `[::]` takes IPv4 as well.
             .filter(|address| address.is_ipv4() || listen.is_ipv6())
             .map(|address| match address {
-                // Linux takes every address of the loopback network for its own.
+                // Linux answers at every address of the loopback network.
                 IpAddr::V4(address) if address.is_loopback() => LOOPBACK,
                 address => address.into(),
             })
@@ -42,7 +43,7 @@ impl ListenedAddresses {
             .any(|own| own.contains(network) || network.contains(own))
     }
 
-    /// An address for each way that they lie to these networks
+    /// Sample addresses: of each of `networks` that lies within ours, and one of each of ours
     pub(crate) fn samples(&self, networks: &[IpNet]) -> Vec<IpAddr> {
         let mut samples = Vec::new();
         for own in &self.0 {
@@ -77,7 +78,7 @@ impl fmt::Display for ListenedAddresses {
 
 const LOOPBACK: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8));
 
-/// More addresses than this are counted, not named
+/// The most addresses that a message names; more are counted
 const ADDRESSES_NAMED_MAX: usize = 8;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! policies/alice.json:3:17: /Statement/0/Effect: …
 //! ```
 //!
-//! Values that may be secret never enter a message: wrong types are told by kind ("found a text"), and what stands in
-//! the place of an access key is not repeated.
+//! Values that may be secret never enter a message: a wrong type is reported by its kind ("found a text"), and a value
+//! in the place of an access key is not repeated.
 
 use std::{cell::RefCell, collections::BTreeSet, fmt, path::PathBuf, rc::Rc};
 
@@ -15,10 +15,10 @@ use serde::Serialize;
 
 use super::yaml::{Node, Position};
 
-/// One mistake, or one oddity, and where it is
+/// One mistake or one warning, and where it is
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
-    /// The file that it is in; `None` when it is in an option or in the surroundings
+    /// The file that it is in; `None` when it is in an option or in the environment of the process
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// Counted from 1
@@ -59,7 +59,7 @@ impl Problem {
         }
     }
 
-    /// The same with its line and column
+    /// The same problem with its line and column
     pub(crate) fn at(self, position: Option<Position>) -> Self {
         let line = position.map(|at| at.line);
         Self {
@@ -70,7 +70,7 @@ impl Problem {
     }
 }
 
-/// One line, whatever the file's keys and values are: it is read in a terminal
+/// On one line, whatever the file's keys and values are, because it is read in a terminal
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
@@ -103,7 +103,7 @@ impl Problems {
         self.0.is_empty()
     }
 
-    /// Adds one that was found elsewhere
+    /// Adds a problem that was found elsewhere
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);
     }
@@ -168,7 +168,7 @@ impl Place {
         Self(Rc::from(format!("{}/{token}", self.0)))
     }
 
-    /// A place further in, `pointer` being a JSON Pointer from here
+    /// A place further in; `pointer` is a JSON Pointer from here
     pub(super) fn descend(&self, pointer: &str) -> Self {
         Self(Rc::from(format!("{}{pointer}", self.0)))
     }
@@ -183,7 +183,7 @@ pub(super) struct Report<'a> {
     file: Option<PathBuf>,
     tree: Option<&'a Node>,
     problems: RefCell<Vec<Problem>>,
-    /// Where they are in the configuration file
+    /// The places of the problems in the configuration file
     places: RefCell<BTreeSet<Place>>,
     warnings: RefCell<Vec<Problem>>,
 }
@@ -209,19 +209,19 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Takes down a problem at a place of the configuration file
+    /// Records a problem at a place of the configuration file
     pub(super) fn problem(&self, place: &Place, message: impl Into<String>) {
         self.places.borrow_mut().insert(place.clone());
         self.add(self.locate(place, message.into()));
     }
 
-    /// Takes down a problem for which there is nothing to be made of what stands at its place
+    /// Records a problem that leaves nothing to be made of the value at its place
     pub(super) fn refuse<T>(&self, place: &Place, message: impl Into<String>) -> Option<T> {
         self.problem(place, message);
         None
     }
 
-    /// Takes down a problem that knows its own place
+    /// Records a problem that knows its own place
     pub(super) fn add(&self, problem: Problem) {
         insert(problem, &mut self.problems.borrow_mut());
     }
@@ -233,12 +233,12 @@ impl<'a> Report<'a> {
         !places.contains(place) && !places.range(&inside..).next().is_some_and(is_inside)
     }
 
-    /// Takes down something odd but usable
+    /// Records a warning at a place of the configuration file
     pub(super) fn warning(&self, place: &Place, message: impl Into<String>) {
         self.add_warning(self.locate(place, message.into()));
     }
 
-    /// Takes down a warning that knows its own place
+    /// Records a warning that knows its own place
     pub(super) fn add_warning(&self, warning: Problem) {
         insert(warning, &mut self.warnings.borrow_mut());
     }
@@ -254,12 +254,12 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether the file says something at a place, be it wrong
+    /// Whether the file says something at a place, even if it is wrong
     pub(super) fn is_said(&self, place: &Place) -> bool {
         self.tree.is_some_and(|tree| tree.has(place.pointer()))
     }
 
-    /// What stands at a place, as JSON; `null`: nothing
+    /// The value at a place, as JSON; `null`: there is none
     pub(super) fn json_at(&self, place: &Place) -> serde_json::Value {
         self.tree
             .map_or(serde_json::Value::Null, |tree| tree.json_at(place.pointer()))
@@ -279,13 +279,13 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Puts a problem in its place among the others, unless it is there: one file may be named in many places, and its
-/// mistakes are told once
+/// Inserts a problem at its place among the others, unless it is there: several places may name one file, and its
+/// mistakes are reported once
 fn insert(problem: Problem, problems: &mut Vec<Problem>) {
     if problems.contains(&problem) {
         return;
     }
-    // Those of one file stay together and in the order of its lines; options and environment come first.
+    // The problems of one file stay together and in the order of its lines; options and environment come first.
     let is_before = |other: &Problem| {
         (&other.file, other.line, other.column) <= (&problem.file, problem.line, problem.column)
     };

@@ -1,6 +1,6 @@
-//! Rules that are put while the emulator runs, read and checked as those of the file are.
+//! Rules that are put while the emulator runs, read and checked as those of the file.
 //!
-//! They are read as the rules of a project's model in a configuration, so that there is one reader, one set of keys and one
+//! They are read as the rules of a model in a configuration, so that there is one reader, one set of keys and one
 //! sentence for each mistake.
 
 use std::path::Path;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::settings::Settings;
 
-/// Rules, and what is odd about them; paths begin at the list
+/// Rules and the warnings about them; paths begin at the list
 pub(crate) struct ReadRules {
     pub(crate) rules: Vec<CannedRule>,
     pub(crate) warnings: Vec<Problem>,
@@ -27,7 +27,7 @@ pub(crate) struct ReadRules {
 /// Reads a list of rules; paths in them are relative to the folder of the configuration file
 ///
 /// # Errors
-/// Everything that is wrong with it, at least one mistake; paths begin at the list.
+/// With everything that is wrong with it, at least one mistake; paths begin at the list.
 pub(crate) fn read(
     written: &Value,
     config_file: Option<&Path>,
@@ -63,7 +63,7 @@ pub(crate) fn read(
     }
 }
 
-/// Problems whose paths begin at the list; one in a recorded answer stands where the list names its file
+/// Problems whose paths begin at the list; a problem in a recorded answer is reported where the list names its file
 fn within_list(problems: impl IntoIterator<Item = Problem>, written: &Value, files: &Files) -> Vec<Problem> {
     let rules = written.as_array().into_iter().flatten().enumerate();
     let named: Vec<_> = rules
@@ -72,7 +72,7 @@ fn within_list(problems: impl IntoIterator<Item = Problem>, written: &Value, fil
             Some((index, files.base().join(file)))
         })
         .collect();
-    // Where several rules name a file its problem is told once, at the first of them.
+    // If several rules name one file, its problem is reported once, at the first of them.
     let place_of = |file: &Path| {
         let (index, _) = named.iter().find(|(_, named)| named == file)?;
         Some(format!("/{index}{RESPONSE}"))

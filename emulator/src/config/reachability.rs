@@ -1,4 +1,4 @@
-//! What a configuration declares and no request comes to: networks, endpoints, projects.
+//! What a configuration declares and no request can reach: networks, endpoints, projects.
 //!
 //! ```text
 //! vpcs: [{vpc_id: vpc-0a1b2c3d, cidr_block: 172.28.0.0/16}]      the emulator listens on 127.0.0.1
@@ -21,16 +21,16 @@ use crate::{
     settings::Settings,
 };
 
-/// Something that no request comes to
+/// Something that no request can reach
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unreached {
     /// Where it is declared, as a JSON Pointer into the configuration
     pub(crate) pointer: String,
-    /// Why no request comes to it
+    /// Why no request can reach it
     pub(crate) message: String,
 }
 
-/// Everything that no request comes to, when these addresses are listened on
+/// Everything that no request can reach when these addresses are listened on
 pub(crate) fn unreached(settings: &Settings, listened: &ListenedAddresses) -> Vec<Unreached> {
     let table = EndpointChanges::default().table(&settings.networks, Timestamp::UNIX_EPOCH);
     let mut unreached = unreached_vpcs(settings, listened);
@@ -116,7 +116,7 @@ fn leads_to(table: &EndpointTable, placed: &PlacedEndpoint, region: &Region, add
         || matches!(table.by_endpoint_url(region, address), Led::To(other) if is_it(other))
 }
 
-/// Whoever declares an endpoint without private DNS in a network that calls arrive in means to call it by its own name
+/// Whether an endpoint is meant to be called by its own name: it has no private DNS, and calls arrive in its network
 fn is_meant_to_be_named(placed: &PlacedEndpoint, listened: &ListenedAddresses) -> bool {
     let block = placed.vpc.cidr_block;
     placed.endpoint.private_dns == PrivateDns::Disabled && block.is_none_or(|block| listened.any_in(&block))
@@ -145,7 +145,7 @@ fn unreached_projects(settings: &Settings, table: &EndpointTable) -> Vec<Unreach
         .collect()
 }
 
-/// Stands for every Region that the configuration does not name
+/// Stands for all Regions that the configuration does not name
 const UNNAMED_REGION: &str = "xx-unnamed-1";
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0000000a, vpc_id: vpc-0000000a}]
             )]
         );
         assert_eq!(found(&ONE.replace("172.28.0.0/16", "127.0.0.0/8")), []);
-        // Every address of the loopback network is listened on here.
+        // The emulator listens on every address of the loopback network here.
         assert_eq!(
             found(&format!("{}listen: 0.0.0.0:0", ONE.replace("172.28", "127.9"))),
             []
@@ -217,7 +217,7 @@ vpc_endpoints:
                     .to_owned()
             )
         );
-        // In a Region of its own `localhost` leads to it.
+        // In a Region of its own, `localhost` leads to it.
         let apart = TWO.replacen("region: us-west-2", "region: eu-west-1", 1);
         assert_eq!(pointers(&apart), ["/vpcs/1/cidr_block"]);
         let both = TWO.replace("127.0.0.0", "172.29.0.0");

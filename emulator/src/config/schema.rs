@@ -1,7 +1,7 @@
 //! The JSON Schema of the configuration file, made from its structures.
 //!
-//! `emulator.schema.json` is committed. It is what the file is read by (`form`) and what the `schema` subcommand prints; a
-//! test keeps it in step with the structures (`file`), so the program itself carries no schema generator.
+//! `emulator.schema.json` is committed. The file is read by it (`form`), and the `schema` subcommand prints it. A test
+//! keeps it in step with the structures (`file`), so the program itself carries no schema generator.
 
 /// The JSON Schema of the configuration file
 pub(crate) const SCHEMA: &str = include_str!("../../emulator.schema.json");
@@ -19,7 +19,8 @@ mod tests {
         schema
     }
 
-    /// An optional key is left out, never `null`; and a description is one line, as its comment is not.
+    /// Removes `null`, because an optional key is left out instead, and makes each description one line, which its
+    /// comment is not
     fn polish(value: &mut Value) {
         let is_null = |schema: &Value| schema["type"] == "null";
         if let Value::Object(schema) = value {
@@ -123,7 +124,7 @@ mod tests {
     fn the_reader_knows_every_keyword_of_the_schema() {
         let read = "$defs $ref additionalProperties anyOf const enum errorMessage format items maximum minItems minProperties \
                     minimum oneOf properties required type";
-        // What `format` says as well, and what is said to people.
+        // Keywords that repeat a `format` for editors, and texts for people.
         let for_editors = "pattern minLength not $schema title description default examples";
         let known: Vec<&str> = read
             .split_whitespace()
@@ -189,7 +190,7 @@ mod tests {
             };
             let pattern = regex_lite::Regex::new(pattern).expect("it is one");
             for text in samples {
-                // What a pattern cannot say.
+                // These cannot be expressed by a pattern.
                 let is_kept = (format, text) == ("anomaly-name", "background")
                     || (format, text) == ("color", "#FFFFFF")
                     || schema["not"]["const"] == text;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{settings::LogRequests, tls::Alpn};
 
-/// What options and environment say; each overrides the configuration file
+/// The settings that options and environment give; each overrides the configuration file
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
     /// What is wrong with options and environment themselves, to be reported with everything that is wrong with the file
@@ -37,7 +37,7 @@ pub(crate) struct Overrides {
     pub log_format: Option<LogFormat>,
     /// `--log-requests none|refused|all`
     pub log_requests: Option<LogRequests>,
-    /// What `log_requests` is when neither option nor file says it; `None`: refused
+    /// The value of `log_requests` if neither option nor file gives one; `None`: refused
     pub log_requests_default: Option<LogRequests>,
     /// `--log-level error|warn|info|debug|trace`
     pub log_level: Option<LogLevel>,
@@ -56,7 +56,7 @@ pub(super) struct Source {
 pub(super) enum ConfigFile {
     /// There is none
     None,
-    /// None is named, and there is one under each of the names that are looked for
+    /// No file is named, and both file names exist
     TwoInOneFolder,
     /// A file
     Path(PathBuf),
@@ -64,7 +64,7 @@ pub(super) enum ConfigFile {
     Text(String),
 }
 
-/// What the process's settings are when nothing is said about them
+/// The process's settings where nothing sets them
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Defaults {
     /// Ports 8443 and 8080 of loopback, `certs` in the working directory
@@ -84,7 +84,7 @@ impl Source {
         }
     }
 
-    /// The process's settings, each from the first that says something
+    /// The process's settings, each from the first source that has it
     pub(super) fn process(
         &self,
         written: &file::ConfigFile,
@@ -92,7 +92,7 @@ impl Source {
         report: &Report<'_>,
     ) -> Option<Process> {
         let said = &self.overrides;
-        // What the file says must be right even where an option overrides it.
+        // The values in the file must be right even where an option overrides them.
         if !PROCESS_KEYS
             .iter()
             .all(|key| report.is_sound(&Place::root().child(key)))
@@ -135,7 +135,7 @@ impl Source {
 }
 
 impl ConfigFile {
-    /// Where it is, unless it is not in a file
+    /// The path of the file, if there is a file
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) => Some(path),
@@ -161,12 +161,12 @@ impl Defaults {
     }
 }
 
-/// The file that is named, or else the one in `directory` if there is one
+/// The file that is named, or else the one in `directory`, if there is one
 fn config_file(overrides: &Overrides, directory: &Path) -> ConfigFile {
     if let Some(file) = &overrides.config {
         return ConfigFile::Path(file.clone());
     }
-    // A broken link or a folder of this name is for the reader to complain about.
+    // A broken link or a folder of this name is left to the reader to report.
     let found =
         FILE_NAMES.map(|name| Some(directory.join(name)).filter(|file| file.symlink_metadata().is_ok()));
     match found {

@@ -21,7 +21,7 @@ use std::{
 
 use super::{Config, Overrides, Problems};
 
-/// A folder of its own for a test, gone with it
+/// A folder of its own for a test, deleted with it
 pub(crate) struct Folder(PathBuf);
 
 pub(crate) fn folder(name: &str) -> Folder {
@@ -86,7 +86,7 @@ fn valid(yaml: &str) -> Config {
     load(yaml).unwrap_or_else(|problems| panic!("the configuration should be valid:\n{problems}"))
 }
 
-/// Everything that is said about a configuration that is not valid, one line each
+/// All mistakes of a configuration that is not valid, one line each
 #[track_caller]
 fn mistakes(yaml: &str) -> String {
     let folder = folder_with_files();

@@ -1,5 +1,5 @@
-//! Text files as people leave them: with a byte order mark, in another encoding, in another language than the one that is
-//! read here, or as a text in the place of a path.
+//! Text files as people leave them: with a byte order mark, in another encoding, in another format than the one that is
+//! read here, or a document in the place of a path.
 //!
 //! All of this is about files alone. What comes over the wire is read as AWS reads it.
 
@@ -9,7 +9,7 @@ use iam_policy::{Finding, FindingCode};
 
 use super::yaml::is_yaml_mapping;
 
-/// A file is not UTF-8 text; the sentence goes on after the file's name
+/// A file is not UTF-8 text; the message follows the name of the file
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EncodingError {
     /// It begins with the byte order mark of UTF-16
@@ -44,15 +44,15 @@ pub(crate) fn line_without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(UTF_8).unwrap_or(line)
 }
 
-/// Whether somebody wrote a document where its path is asked for; asked only when there is no such file
+/// Whether somebody wrote a document where its path is expected; asked only when there is no such file
 pub(crate) fn is_document(path: &str) -> bool {
     let text = path.trim_start();
     text.starts_with(['{', '[']) || text.starts_with("-----BEGIN ") || text.contains('\n')
 }
 
-/// What is wrong with a policy file, where it is not JSON because it is YAML
+/// The message about a policy file, which may be YAML instead of JSON
 pub(crate) fn policy_message<'f>(finding: &'f Finding, text: &str) -> Cow<'f, str> {
-    // What begins like JSON is meant as JSON, although most of it would be YAML too.
+    // A text that begins like JSON is meant as JSON, although most of it would be YAML too.
     let is_meant_as_json = text.trim_start().starts_with(['{', '[']);
     if finding.code == FindingCode::SyntaxError && !is_meant_as_json && is_yaml_mapping(text) {
         Cow::Borrowed("this is YAML: policy files are JSON; YAML is read inline in the configuration")
@@ -61,7 +61,7 @@ pub(crate) fn policy_message<'f>(finding: &'f Finding, text: &str) -> Cow<'f, st
     }
 }
 
-/// What is said of a document that stands where a path is expected
+/// The message about a document where a path is expected
 pub(crate) const NOT_A_PATH: &str = "this is a document, not a path";
 
 const UTF_8: &[u8] = b"\xef\xbb\xbf";

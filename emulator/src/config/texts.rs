@@ -1,7 +1,7 @@
-//! Texts of the file that stand for something, each with the one function that parses it.
+//! Texts of the file with a meaning of their own, each with the one function that parses it.
 //!
-//! The schema's `format` names the function, so that [`super::form`] finds a text that is not what it should be; serde
-//! calls it again for the value. The `pattern` beside it is what an editor can know.
+//! The schema's `format` names the function, so that [`super::form`] finds an invalid text; serde calls it again for
+//! the value. The `pattern` beside it is for editors, which know no more.
 
 use std::{
     borrow::Cow,
@@ -29,7 +29,7 @@ use crate::{
     s3::S3Endpoint,
 };
 
-/// Declares a text: its type here, what it is parsed to, the name of its format, the function, and its schema beside
+/// Declares a text: its type here, the type that it is parsed to, the name of its format, the function, and its schema
 macro_rules! texts {
     ($($name:ident($parsed:ty) = $format:literal, $parse:expr, $schema:tt;)+) => {
         $(
@@ -67,7 +67,7 @@ macro_rules! texts {
                     let parsed: Result<$parsed, String> = $parse(text);
                     parsed.map(drop)
                 })+
-                // A test looks that the schema names no other.
+                // A test checks that the schema names no other format.
                 _ => Ok(()),
             }
         }
@@ -85,7 +85,7 @@ texts! {
         {"pattern": "^vpce-([0-9a-f]{8}|[0-9a-f]{17})$"};
     ProjectName(aws_identifiers::ProjectName) = "project-name", parsed,
         {"pattern": "^[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}$"};
-    // A number is taken as it is spelled.
+    // A number is read as it is spelled.
     ModelVersion(aws_identifiers::ModelVersion) = "model-version", parsed, {
         "type": ["string", "integer"],
         "pattern": "^[A-Za-z0-9_-]{1,255}$",
@@ -138,7 +138,7 @@ fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
 }
 
 fn access_key_id(text: &str) -> Result<aws_identifiers::AccessKeyId, String> {
-    // Not the text itself: it may be the secret half, pasted into the wrong line.
+    // The message does not quote the text: it may be the secret half, pasted into the wrong line.
     text.parse()
         .map_err(|_| "not an access key id (1 to 128 of [A-Za-z0-9_])".to_owned())
 }
@@ -256,7 +256,7 @@ fn color(text: &str) -> Result<canned::Color, String> {
 fn emulated_name(text: &str) -> Result<EmulatedName, String> {
     let name =
         dns_name_or_address(text).ok_or_else(|| format!("`{text}` is neither a DNS name nor an address"))?;
-    // It would have a certificate, and every request to it would be refused.
+    // It would have a certificate, but every request to it would be refused.
     let is_not_played = matches!(&name, EmulatedName::Dns(dns)
         if dns.parse::<HostName>().is_ok_and(|host| host.emulated() == EmulatedHost::NotPlayed));
     if is_not_played {
@@ -291,7 +291,7 @@ fn dns_name_or_address(text: &str) -> Option<EmulatedName> {
 }
 
 fn s3_url(text: &str) -> Result<S3Endpoint, String> {
-    // Not the text itself: somebody may have put a password into it.
+    // The message does not quote the text: somebody may have put a password into it.
     s3_endpoint(text).ok_or_else(|| {
         "not an address of a server (like `http://127.0.0.1:5000`, without path and user)".to_owned()
     })

@@ -1,8 +1,9 @@
-//! From the file to a [`Config`]: every check that one value alone cannot answer.
+//! From the file to a [`Config`]: every check that takes more than one value.
 //!
-//! Each section has its file. A check that fails takes its mistake down and the next one goes on, so that all of them
-//! are told together. `None` is what could not be made because something was reported, and a `Config` comes out only
-//! when nothing was. What is wrong in itself has been left out of the file by now: a check that would take it for absent
+//! Each section has its file. A check that fails reports its mistake and the next one goes on, so that all mistakes are
+//! reported together. `None` stands for what could not be made because something was reported; a `Config` comes out
+//! only when nothing was. Values that are wrong in themselves have been left out of the file by now: a check that must
+//! tell them from absent ones asks [`Report::is_said`].
 //! asks [`Report::is_said`] instead.
 
 pub(super) mod faults;
@@ -49,7 +50,7 @@ use crate::{
     settings::{Limits, PolicyFiles, Settings, Strictness},
 };
 
-/// The rules of a configuration's first model, which stand at this place of it
+/// The rules of a configuration's first model, which are at this place of it
 pub(super) fn rules_of_list(
     written: ConfigFile,
     list: &Place,
@@ -61,10 +62,10 @@ pub(super) fn rules_of_list(
     rules::validate(model.detect_anomalies, list, files, report)
 }
 
-/// Makes a configuration of the file, or reports why there is none
+/// Makes a configuration of the file, or reports why that is impossible
 ///
-/// `probe` is asked about the process's settings as soon as they are known to be good, whatever else may be wrong; it
-/// answers with what stands against them (a busy port, a folder that cannot be written).
+/// `probe` is asked about the process's settings as soon as they are known to be valid, whatever else may be wrong. It
+/// returns what prevents their use (a busy port, a folder that cannot be written).
 pub(super) fn validate(
     written: ConfigFile,
     source: &Source,
@@ -207,7 +208,7 @@ pub(super) fn validate(
     Some(config)
 }
 
-/// An endpoint policy that a test gives, which is in no file
+/// The endpoint policy that a test gives without a file
 pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocument, Problems> {
     PolicyDocument::parse(&document.to_string(), PolicyType::VpcEndpoint).map_err(|error| {
         let problem = |finding: &iam_policy::Finding| Problem {
@@ -218,7 +219,7 @@ pub(super) fn endpoint_policy(document: &serde_json::Value) -> Result<PolicyDocu
     })
 }
 
-/// What lint has to say about the policy of an endpoint, where it is in no file
+/// The warnings of lint about the policy of an endpoint that is in no file
 pub(super) fn warnings_about(endpoint: &VpcEndpoint, settings: &Settings) -> Vec<Problem> {
     let document = &endpoint.policy_document;
     let surroundings = policies::attached_to(endpoint, settings);
@@ -235,7 +236,7 @@ pub(super) fn warnings_about(endpoint: &VpcEndpoint, settings: &Settings) -> Vec
     findings.iter().map(warning).chain(unknown).collect()
 }
 
-/// A setting of the process that something outside of the configuration can stand against
+/// A setting of the process whose use something outside of the configuration can prevent
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setting {
     /// The address of the TLS listener
@@ -353,7 +354,7 @@ fn limits(written: LimitsFile, place: &Place, report: &Report<'_>) -> Limits {
     limits
 }
 
-/// What is made of each element of a list. `None`: something is wrong in one of them; every one is looked at either way.
+/// Makes something of each element of a list. `None`: one of them is wrong; every element is looked at either way.
 fn each<T, U>(
     list: List<T>,
     place: &Place,
@@ -368,7 +369,7 @@ fn each<T, U>(
     made.collect::<Vec<_>>().into_iter().collect()
 }
 
-/// Finds what may be there once only
+/// Finds repetitions of keys that must be unique
 struct Unique<K> {
     what: &'static str,
     seen: BTreeMap<K, Place>,
@@ -382,7 +383,7 @@ impl<K: Ord + fmt::Display> Unique<K> {
         }
     }
 
-    /// Takes down a problem if the key was seen before
+    /// Reports a problem if the key was seen before
     fn check(&mut self, key: K, place: Place, report: &Report<'_>) {
         if let Some(first) = self.seen.get(&key) {
             let message = format!("duplicate {} `{key}`; {}", self.what, report.first_at(first));

@@ -1,10 +1,11 @@
-//! Reading the configuration again when a file of it changes, or when somebody asks for it.
+//! Reads the configuration again when one of its files changes, or when somebody asks for it.
 //!
-//! Every half second the named files are compared with what they were when they were read: which file it is, its size and
-//! its times. That follows every way of replacing a file, symbolic links and mounted folders (a Kubernetes ConfigMap) among
-//! them, and needs nothing of the system but `stat`. What is different is read only when it has been the same for a whole
-//! interval, because a file that is being written may be empty or half there, and half a configuration may allow what the
-//! whole one denies. For the same reason a new version that has lost every section of the one in force is refused.
+//! Every half second the named files are compared with their state when they were read: which file it is, its size and
+//! its times. That notices every way of replacing a file, also through symbolic links and mounted folders (a Kubernetes
+//! ConfigMap), and needs nothing of the system but `stat`. A changed file is read only after it has stayed the same for
+//! a whole interval, because a file that is being written may be empty or incomplete, and half a configuration may
+//! allow what the whole one denies. For the same reason a new version that has lost every section of the one in force
+//! is refused.
 //!
 //! A valid version is put in force as a whole; an invalid one is reported and changes nothing.
 //!
@@ -44,25 +45,25 @@ pub(crate) struct Watch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What came of reading the configuration again
+/// The result of reading the configuration again
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// A valid version that is other than the one in force
+    /// A valid version that differs from the one in force
     New(Box<Config>),
-    /// It says what the one in force says
+    /// A version that is the same as the one in force
     Unchanged,
-    /// It cannot be put in force
+    /// A version that cannot be put in force
     Refused(Problems),
 }
 
-/// What becomes of the configuration in force when it is read again
+/// What happens to the configuration in force when it is read again
 #[derive(Debug)]
 pub(crate) enum Reloaded {
     /// This one takes its place
     New(Arc<Config>),
-    /// It is what the files say
+    /// It is still what the files say
     Unchanged,
-    /// It stays, because what the files say is not valid, for these reasons, a line each
+    /// It stays in force, because what the files say is not valid; the reasons, one per line
     Refused(String),
 }
 
@@ -121,7 +122,7 @@ pub(super) fn start_with(
     Watch::over(Watcher::new(config, overrides, told))
 }
 
-/// Says which sections came and went: a section that is gone may be the one that refused something
+/// Logs which sections came and went: a section that is gone may be the one that refused something
 fn tell_sections(before: &Config, after: &Config) {
     let list = |sections: &BTreeSet<String>, others: &BTreeSet<String>| {
         let only_here: Vec<&str> = sections.difference(others).map(String::as_str).collect();
@@ -158,7 +159,7 @@ fn lost_everything(before: &BTreeSet<String>, new: &Config) -> Option<Problem> {
     })
 }
 
-/// The settings that are other than those the process was started with, and that it cannot change while it runs
+/// The settings that differ from those the process was started with, and that take effect at start only
 fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterator<Item = &'a str> {
     let (before, after) = (&started_with.process, &new.process);
     let (limits_before, limits_after) = (&started_with.settings.limits, &new.settings.limits);
@@ -172,9 +173,9 @@ fn changed_at_start_only<'a>(started_with: &Config, new: &Config) -> impl Iterat
         ("log_requests", before.log_requests != after.log_requests),
         ("log_level", before.log_level != after.log_level),
         ("http2", before.alpn != after.alpn),
-        // The authority was made for the names of the start, and can vouch for no others.
+        // The authority was made for the names at the start, and cannot certify others.
         ("names", started_with.settings.names != new.settings.names),
-        // Room that was made at the start.
+        // The room for these is allocated at the start.
         (
             "limits.log_queue_requests_max",
             limits_before.log_queue_requests_max != limits_after.log_queue_requests_max,
@@ -241,7 +242,7 @@ enum Message {
 }
 
 impl Watch {
-    /// Has the configuration read again now, whether a file has changed or not; what comes of it is told as ever
+    /// Reads the configuration again now, whether a file has changed or not; the result is reported as always
     ///
     /// Returns whether there is a file to be read.
     pub(crate) fn read_again(&self) -> bool {
@@ -267,11 +268,11 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(messages) = self.messages.take() {
-            // If nobody listens, the thread has ended already.
+            // If nobody receives it, the thread has ended already.
             let _ = messages.send(Message::Stop);
         }
         if let Some(thread) = self.thread.take() {
-            // A panic in there was printed when it happened.
+            // A panic of the thread was printed when it happened.
             let _ = thread.join();
         }
     }
@@ -287,14 +288,14 @@ fn watch(mut watcher: Watcher<impl FnMut(Outcome)>, inbox: &Receiver<Message>) {
     }
 }
 
-/// Knows what the files were when they were read, and reads them again
+/// Knows the state of the files when they were read, and reads them again
 pub(super) struct Watcher<T> {
     source: Source,
-    /// The files of the last reading, whatever came of it
+    /// The files of the last reading, whatever its result
     files: Vec<NamedFile>,
-    /// What the last look saw of them, if they were others than when they were read
+    /// The states that the last look saw, if they differed from those when the files were read
     seen: Option<Vec<Option<FileState>>>,
-    /// How many looks in a row saw something else each
+    /// How many looks in a row saw another state each
     restless_looks: u32,
     /// The files of the version in force
     in_force: Vec<NamedFile>,
@@ -306,7 +307,7 @@ impl<T: FnMut(Outcome)> Watcher<T> {
     /// A watcher of the files of a configuration that is in force
     pub(super) fn new(config: &Config, overrides: &Overrides, told: T) -> Self {
         Self {
-            // The working directory may change, and which file is read is settled at the start.
+            // The working directory may change, so the file to be read is settled at the start.
             source: Source::of_process(overrides),
             files: config.files.clone(),
             seen: None,
@@ -317,7 +318,7 @@ impl<T: FnMut(Outcome)> Watcher<T> {
         }
     }
 
-    /// Looks at the files, and reads them when they have changed and the look before saw the same
+    /// Looks at the files, and reads them when they have changed and the previous look saw the same states
     pub(super) fn look(&mut self) {
         let now: Vec<_> = self.files.iter().map(NamedFile::state_now).collect();
         let has_changed = self
@@ -343,19 +344,19 @@ impl<T: FnMut(Outcome)> Watcher<T> {
         }
     }
 
-    /// Reads the configuration and tells what came of it
+    /// Reads the configuration and reports the result
     pub(super) fn read(&mut self) {
         self.read_meanwhile(|| {});
     }
 
-    /// The same, where `meanwhile` happens when the first file has been read
+    /// Reads as [`read`](Self::read) does, and calls `meanwhile` when the first file has been read
     pub(super) fn read_meanwhile(&mut self, meanwhile: impl FnOnce()) {
         let Reading { outcome, files } = read(&self.source, |_| {
             meanwhile();
             Vec::new()
         });
         if files.iter().any(NamedFile::has_changed) {
-            // What changed while it was read is neither the one version nor the other.
+            // Files that changed during the reading are neither the one version nor the other.
             self.seen = None;
             return;
         }
@@ -385,7 +386,7 @@ impl<T: FnMut(Outcome)> Watcher<T> {
 /// How often the files are looked at, and how long they must have been the same before they are read
 const STILL: Duration = Duration::from_millis(500);
 
-/// After so many looks that each saw something else, somebody is told why nothing is read
+/// After this many looks that each saw another state, a warning says why nothing is read
 const RESTLESS_LOOKS_TOLD: u32 = 20;
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! YAML is parsed once, completely, before anything is asked of it. The tree keeps what the file says and where:
 //! repeated keys, the spelling of a number, line and column of every key and value. So the file can be read by its
-//! schema ([`super::form`]) without stopping at the first mistake, and a mistake found much later, by a check that spans
-//! two sections, still names its line.
+//! schema ([`super::form`]) without stopping at the first mistake, and a check that spans two sections can still name
+//! the line of a mistake that it finds much later.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -77,7 +77,7 @@ pub(crate) struct SyntaxError {
 }
 
 impl Node {
-    /// A file that says nothing
+    /// The tree of an empty file
     pub(crate) fn empty() -> Self {
         Self {
             position: Position::START,
@@ -85,19 +85,19 @@ impl Node {
         }
     }
 
-    /// What stands at `pointer` (a JSON Pointer, RFC 6901), or the nearest thing around it that is there; of a mapping's
-    /// member the position is its key's.
+    /// The position of the node at `pointer` (a JSON Pointer, RFC 6901), or of the nearest node around it that exists.
+    /// For a member of a mapping it is the position of its key.
     pub(crate) fn position_at(&self, pointer: &str) -> Position {
         let found = self.walk(pointer).map_while(|found| found);
         found.last().map_or(self.position, |(position, _)| position)
     }
 
-    /// Whether there is something at `pointer`
+    /// Whether there is a node at `pointer`
     pub(crate) fn has(&self, pointer: &str) -> bool {
         self.walk(pointer).all(|found| found.is_some())
     }
 
-    /// What stands at `pointer`, as JSON; `null`: nothing
+    /// The node at `pointer`, as JSON; `null`: there is none
     pub(crate) fn json_at(&self, pointer: &str) -> serde_json::Value {
         match self.walk(pointer).last() {
             Some(Some((_, node))) => node.to_json(),
@@ -122,7 +122,7 @@ impl Node {
         }
     }
 
-    /// What each token of `pointer` leads to
+    /// The node that each token of `pointer` leads to
     fn walk<'n>(&'n self, pointer: &str) -> impl Iterator<Item = Option<(Position, &'n Self)>> {
         let mut node = Some(self);
         pointer.split('/').skip(1).map(move |token| {
@@ -134,7 +134,7 @@ impl Node {
 
     fn child(&self, token: &str) -> Option<(Position, &Self)> {
         match &self.content {
-            // The last of repeated keys is the one complained about.
+            // Of repeated keys, the last one is reported.
             Content::Mapping(members) => {
                 let mut members = members.iter().rev();
                 let (key, value) = members.find(|(key, _)| key.text == token)?;
@@ -156,7 +156,7 @@ impl Node {
         }
     }
 
-    /// In the words of the messages: what this is
+    /// What this node is, in the words of the messages
     pub(crate) fn kind(&self) -> &'static str {
         match &self.content {
             Content::Null => "nothing (leave the key out for its default)",
@@ -172,7 +172,7 @@ impl Node {
 /// Reads one YAML document (JSON is one too). A file without content is an empty mapping.
 pub(crate) fn parse(text: &str, nodes_max: usize) -> Result<Node, SyntaxError> {
     let options = serde_saphyr::options! {
-        // Repeated keys come through, so that they are reported together with everything else.
+        // Repeated keys are let through, so that they are reported together with everything else.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // `no` and `on` stay texts, as in YAML 1.2.
         strict_booleans: true,
@@ -211,7 +211,7 @@ pub(crate) fn is_yaml_mapping(text: &str) -> bool {
     }
 }
 
-/// A file in flow style, in one line: the same nodes in another spelling
+/// A file rewritten in flow style on one line: the same nodes in another spelling
 ///
 /// # Errors
 /// When it is not YAML.
@@ -288,13 +288,13 @@ fn message(error: &serde_saphyr::Error, nodes_max: usize) -> String {
                  aliases expanded; `--config-nodes-max` (LOOKOUTVISION_EMULATOR_CONFIG_NODES_MAX) sets how many it may have"
             )
         }
-        // The only thing that the tree asks for by its type is a key.
+        // Only keys are asked for by their type.
         serde_saphyr::Error::NullIntoString { .. } | serde_saphyr::Error::Unexpected { .. } => {
             "a key must be a text".to_owned()
         }
         _ => {
-            // The text without the place, which is told apart from it. It may quote the file, whose control characters are
-            // not for a terminal.
+            // The message without the place, which is reported separately. It may quote the file, whose control
+            // characters must not reach a terminal.
             DefaultMessageFormatter
                 .format_message(error)
                 .replace(char::is_control, "\u{fffd}")
@@ -464,8 +464,8 @@ impl<'de> Deserialize<'de> for RawKey {
     }
 }
 
-/// Deeper than any configuration; a file that is nested deeper is a mistake or an attack
+/// No configuration is nested deeper; a file that is must be a mistake or an attack
 const DEPTH_MAX: usize = 24;
 
-/// Nodes of one file, aliases expanded
+/// The most nodes of one file, aliases expanded
 pub(crate) const NODES_MAX: usize = 100_000;

@@ -1,4 +1,4 @@
-//! What holds when nothing is said, and what overrides what.
+//! The defaults, and what overrides what.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -262,7 +262,7 @@ fn names_are_dns_names_and_addresses_each_once() {
 #[test]
 fn every_limit_takes_its_bounds_and_refuses_what_is_beyond_them() {
     for (name, _, least, most) in LIMITS {
-        // The two limits on bodies bind each other, which has its own test.
+        // The two limits on bodies depend on each other, which has its own test.
         let beside = match *name {
             "body_bytes_max" => ", in_flight_body_bytes_max: 1073741824",
             "in_flight_body_bytes_max" => ", body_bytes_max: 1024",

@@ -1,4 +1,4 @@
-//! Mistakes of form: unknown, repeated and missing keys, values of the wrong kind; and that all of them are told.
+//! Mistakes of form: unknown, repeated and missing keys, values of the wrong kind; and that all of them are reported.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! VPCs and endpoints: unknown, overlapping, conflicting; and whose policy is whose.
+//! VPCs and endpoints: unknown, overlapping, conflicting; and which endpoint has which policy.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn an_endpoint_stands_in_a_vpc_that_is_declared() {
         &format!("vpc_endpoints:\n  - vpc_endpoint_id: {ENDPOINT}\n    vpc_id: vpc-1a2b3c4d\n"),
         "emulator.yaml:3:5: /vpc_endpoints/0/vpc_id: no VPC `vpc-1a2b3c4d` is declared in `vpcs`",
     );
-    // The default VPC is there as long as `vpcs` is not.
+    // The default VPC exists as long as `vpcs` is absent.
     valid(&format!(
         "vpc_endpoints: [{{vpc_endpoint_id: {ENDPOINT}, vpc_id: vpc-00000000000000000}}]\n"
     ));

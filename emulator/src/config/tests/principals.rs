@@ -182,7 +182,7 @@ fn the_root_has_no_policies_and_session_policies_are_for_sessions() {
             .len(),
         1
     );
-    // An empty list says nothing, and anybody may say it.
+    // An empty list says nothing, so every principal may have it.
     valid(&principal(USER, &format!("{KEY}    session_policies: []\n")));
 }
 
@@ -266,7 +266,7 @@ fn a_declared_role_tells_the_path_that_a_sessions_arn_leaves_out() {
         "arn:aws:iam::123456789012:role/factory/inspector"
     );
     assert_eq!(&*session.user_id, format!("{}:line-7", role.unique_id));
-    // A role of another account, or of another name, tells nothing.
+    // A role of another account, or of another name, does not tell the path.
     for roles in [
         ROLES.replace("123456789012", "210987654321"),
         ROLES.replace("/inspector", "/Inspector"),

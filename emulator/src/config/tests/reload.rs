@@ -33,13 +33,13 @@ impl Looker {
         }
     }
 
-    /// What comes of one look, if anything
+    /// The result of one look, if any
     fn look(&mut self) -> Option<Outcome> {
         self.watcher.look();
         self.outcomes.try_recv().ok()
     }
 
-    /// What comes of a change that has been made: the first look sees it, the second one sees it still
+    /// The result of a change that has been made: the first look sees it, the second one sees it unchanged
     #[track_caller]
     fn settled(&mut self) -> Outcome {
         let first = self.look();
@@ -78,7 +78,7 @@ impl Looker {
     }
 }
 
-/// A folder with a configuration, and who looks at it
+/// A folder with a configuration, and a looker at it
 fn looker(first: &str) -> (Folder, Looker) {
     let folder = folder("reload");
     folder.write("emulator.yaml", first);
@@ -90,7 +90,7 @@ const ONE: &str = "account_id: '000000000001'\n";
 const TWO: &str = "account_id: '000000000002'\n";
 const THREE: &str = "account_id: '000000000003'\n";
 
-/// Everything is denied
+/// A configuration that denies everything
 const DENY_ALL: &str = "\
 account_id: '000000000001'
 principals:
@@ -176,14 +176,14 @@ fn a_version_that_has_lost_every_section_is_refused_and_one_that_keeps_one_is_no
         looker.refusal(&folder),
         format!("emulator.yaml: every section is another one: {LOST}")
     );
-    // The first lines of the version in force, and then nothing more: it cannot be told from an edit.
+    // The first lines of the version in force, and then nothing more: this cannot be told from an edit.
     folder.write("emulator.yaml", "account_id: '000000000001'\nnames: [a.test]\n");
     let Outcome::New(config) = looker.settled() else {
         panic!("a section that was there before is there")
     };
     let sections: Vec<_> = config.sections.iter().map(String::as_str).collect();
     assert_eq!(sections, ["account_id", "names"]);
-    // It is that one's sections that count now.
+    // The sections of the new version count now.
     folder.write("emulator.yaml", "names: [b.test]\n");
     assert!(matches!(looker.settled(), Outcome::New(_)));
 }
@@ -209,12 +209,12 @@ fn a_file_that_is_replaced_is_read_whoever_replaces_it() {
     let new = folder.write(".emulator.yaml.swp", THREE);
     fs::rename(new, at("emulator.yaml")).expect("the folder is ours");
     assert_eq!(looker.account(), "000000000003");
-    // As vim does with `backupcopy=no`: away with the old one, and a new one in its place.
+    // As vim does with `backupcopy=no`: it moves the old file away and writes a new one in its place.
     fs::rename(at("emulator.yaml"), at("emulator.yaml~")).expect("the folder is ours");
     assert!(looker.look().is_none(), "it may come back");
     folder.write("emulator.yaml", ONE);
     assert_eq!(looker.account(), "000000000001");
-    // Of the same size, and with the time of the one before, as `cp --preserve` and `rsync` leave it.
+    // With the same size and the time of the previous version, as `cp --preserve` and `rsync` leave it.
     let time = fs::metadata(at("emulator.yaml"))
         .and_then(|metadata| metadata.modified())
         .expect("it is there");
@@ -352,7 +352,7 @@ fn what_is_no_change_of_a_named_file_is_none_of_its_business() {
         ONE
     );
     looker.sees_nothing();
-    // One that was written anew and says the same is read, and nothing is put in force.
+    // A file that was written again with the same content is read, and nothing is put in force.
     folder.write("emulator.yaml", ONE);
     assert!(matches!(looker.settled(), Outcome::Unchanged));
 }
@@ -366,7 +366,7 @@ fn who_asks_for_it_has_it_read_without_waiting() {
     looker.sees_nothing();
     looker.watcher.read();
     assert!(matches!(looker.outcomes.try_recv(), Ok(Outcome::Unchanged)));
-    // What is refused is refused whoever asks.
+    // A refused version is refused whoever asks.
     folder.write("emulator.yaml", "");
     looker.watcher.read();
     assert!(matches!(looker.outcomes.try_recv(), Ok(Outcome::Refused(_))));
@@ -379,7 +379,7 @@ fn what_changes_while_it_is_read_is_read_again() {
     let with_policy = |account: &str| format!("{account}endpoint_policy: policies/endpoint.json\n");
     folder.write("emulator.yaml", &with_policy(ONE));
     let mut looker = Looker::at(&folder);
-    // The policy of the new version with the account of the one before would be neither of the two.
+    // The policy of the new version with the account of the previous one would be neither of the two.
     folder.write("emulator.yaml", &with_policy(TWO));
     looker.watcher.read_meanwhile(|| {
         folder.write("emulator.yaml", &with_policy(THREE));

@@ -15,7 +15,7 @@ fn rule(rule: &str) -> CannedRule {
     valid(&with_rule(rule)).settings.lookoutvision.projects[0].detect_anomalies[0].clone()
 }
 
-/// What is said about a rule, its place left out up to the rule
+/// The message about a rule, with its place relative to the rule
 #[track_caller]
 fn refused(rule: &str, expected: &str) {
     let text = mistakes(&with_rule(rule));

@@ -1,4 +1,4 @@
-//! What lint says of policies once it knows the configuration around them.
+//! What lint finds in policies when it knows the configuration around them.
 
 use super::*;
 

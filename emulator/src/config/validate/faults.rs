@@ -80,7 +80,7 @@ pub(in crate::config) fn fault(
     })
 }
 
-/// Which kind of fault the keys belong to
+/// The kind of fault that the keys belong to
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Delay,
@@ -90,7 +90,7 @@ enum Kind {
     Tls,
 }
 
-/// What each kind is called by, and its further keys
+/// The name of each kind, and its further keys
 const KINDS: [(Kind, &str, &[&str]); 4] = [
     (Kind::Error, "error", &["message", "retry_after_seconds"]),
     (Kind::Status, "status", &["body", "retry_after_seconds"]),
@@ -102,7 +102,7 @@ const KINDS: [(Kind, &str, &[&str]); 4] = [
     (Kind::Tls, "tls", &["seconds"]),
 ];
 
-/// The kind, and that no key is there which another kind has
+/// The kind of a fault; a key that belongs to another kind is reported
 fn kind(place: &Place, report: &Report<'_>) -> Option<Kind> {
     let is_said = |key: &str| report.is_said(&place.child(key));
     let mut said = KINDS.into_iter().filter(|(_, key, _)| is_said(key));
@@ -134,7 +134,7 @@ fn kind(place: &Place, report: &Report<'_>) -> Option<Kind> {
         }
         Some((kind, ..)) => Some(kind),
         None if is_said("delay_milliseconds") => Some(Kind::Delay),
-        // A misspelt key was told already, and is most likely the one that is missing.
+        // A misspelt key was reported already, and is most likely the missing one.
         None if !report.is_sound(place) => None,
         None => report.refuse(
             place,
@@ -201,7 +201,7 @@ fn when(asked: FaultWhen, kind: Kind, stage: Stage, place: &Place, report: &Repo
     }
 }
 
-/// What a handshake does not have
+/// Conditions that a handshake does not have
 const OF_REQUESTS: [&str; 8] = [
     "service",
     "operation",
@@ -213,7 +213,7 @@ const OF_REQUESTS: [&str; 8] = [
     "region",
 ];
 
-/// An operation that there is not would never be called, and the fault would never strike
+/// Reports an operation that does not exist: nobody would call it, and the fault would never strike
 fn check_operation(
     pattern: &str,
     service: Option<FaultService>,
@@ -298,7 +298,7 @@ fn error(written: FaultEffect, when: &When, place: &Place, report: &Report<'_>) 
     };
     let codes = injected::codes();
     let Some(code) = codes.iter().copied().find(|code| *code == text) else {
-        // One of another service would be refused as well.
+        // An error of another service would be refused as well.
         let mut fitting = codes;
         fitting.retain(|code| !operations_with(code).is_empty());
         let fitting = if fitting.is_empty() {

@@ -1,4 +1,4 @@
-//! VPCs and endpoints: which entry point there is, and that no request could come through two.
+//! VPCs and endpoints: which entry points there are, and that no request could come through two.
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::network::{PrivateDns, Vpc, VpcEndpoint};
 
-/// What is said about networks
+/// The sections about networks, as they are written
 pub(super) struct Written<'a> {
     pub(super) vpcs: Option<List<file::Vpc>>,
     pub(super) vpc_endpoints: Option<List<file::VpcEndpoint>>,
@@ -62,7 +62,7 @@ pub(super) fn validate(
         }
     };
     let (vpcs, mut endpoints) = (vpcs?, endpoints?);
-    // After the endpoints were looked at, which know their VPC whether or not its network overlaps another.
+    // Checked after the endpoints, whose VPC is known whether or not its network overlaps another.
     if are_vpcs_declared {
         check_overlaps(&vpcs, &vpcs_place, report);
     }
@@ -98,7 +98,8 @@ fn declared_vpcs(written: List<file::Vpc>, place: &Place, report: &Report<'_>) -
     })
 }
 
-/// AWS lets the networks of VPCs overlap, because a packet knows its VPC. Here the address alone tells the VPC.
+/// Reports overlapping networks. AWS lets the networks of VPCs overlap, because a packet knows its VPC; here only the
+/// address tells the VPC.
 fn check_overlaps(vpcs: &[Vpc], place: &Place, report: &Report<'_>) {
     for (index, vpc) in vpcs.iter().enumerate() {
         let Some(network) = vpc.cidr_block else {
@@ -182,8 +183,8 @@ fn default_endpoint(policy: PolicyDocument) -> VpcEndpoint {
     }
 }
 
-/// Two endpoints with private DNS that the service's own name would lead to from one address: in one VPC, which AWS
-/// refuses as well, or in two VPCs that hold every address
+/// Reports two endpoints with private DNS to which the service's own name would lead from one address: in one VPC,
+/// which AWS refuses as well, or in two VPCs that hold every address
 fn check_entry_points(vpcs: &[Vpc], endpoints: &[VpcEndpoint], place: &Place, report: &Report<'_>) {
     let vpc_of = |endpoint: &VpcEndpoint| {
         let vpc = vpcs.iter().find(|vpc| vpc.vpc_id == endpoint.vpc_id);
@@ -224,7 +225,7 @@ fn in_one_region(one: Option<&Region>, other: Option<&Region>) -> bool {
     one.is_none() || other.is_none() || one == other
 }
 
-/// Everywhere and around every address
+/// The VPC that is there by default: in every Region, around every address
 fn default_vpc() -> Vpc {
     Vpc {
         vpc_id: DEFAULT_VPC.parse().expect("the default VPC's id is well-formed"),

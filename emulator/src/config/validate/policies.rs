@@ -1,4 +1,4 @@
-//! Policies: from a file or from the configuration itself, parsed once, their mistakes told at their own places.
+//! Policies: from a file or from the configuration itself, parsed once, their mistakes reported at their own places.
 
 use std::{
     cell::RefCell,
@@ -26,12 +26,12 @@ use crate::services::{
 };
 use crate::settings::Settings;
 
-/// Loads policies; a file that is named in several places is read once for each type that it serves as
+/// Loads policies; a file that several places name is read once for each policy type
 pub(super) struct Policies<'a> {
     files: &'a Files,
     report: &'a Report<'a>,
     loaded: RefCell<BTreeMap<(PathBuf, PolicyType), Option<PolicyDocument>>>,
-    /// Every document that was loaded, once each; they are linted when the configuration around them is known
+    /// Every document that was loaded, once each; they are linted when the rest of the configuration is known
     documents: RefCell<Vec<(PolicyDocument, Origin)>>,
 }
 
@@ -53,21 +53,22 @@ impl<'a> Policies<'a> {
         }
     }
 
-    /// Says what lint has to say about every document under a configuration, which names its endpoints; about an
-    /// endpoint's policy for each endpoint that it is attached to
+    /// Lints every document with the names that the configuration declares; an endpoint's policy is linted for each
+    /// endpoint that it is attached to
     pub(super) fn warn(&self, settings: &Settings) {
         let known = KnownNames::of(settings);
         for (document, origin) in self.documents.borrow().iter() {
             self.warn_of_unknown_names(&known, document, origin);
             for surroundings in surroundings(document, settings) {
                 for warning in vocabulary::lint(document.text(), document.policy_type(), surroundings) {
-                    // Without variables the document means the same by either version, so whoever starts with it need not
-                    // be greeted by that. `policy lint` says it.
+                    // Without variables the document means the same in either version, so a newcomer need not see this
+                    // warning. `policy lint` gives it.
                     if warning.code == FindingCode::MissingVersion && !document.text().contains("${") {
                         continue;
                     }
                     match origin {
-                        // Line and column are those of the text made of it; the configuration file has its own.
+                        // The finding's line and column are those of the serialized text; the configuration file has
+                        // its own.
                         Origin::Inline(place) => self
                             .report
                             .warning(&place.descend(&warning.path), &*warning.message),
@@ -83,7 +84,7 @@ impl<'a> Policies<'a> {
         if found.is_empty() {
             return;
         }
-        // JSON is YAML, and this reader knows where everything stands.
+        // JSON is YAML, and this reader knows the position of every value.
         let tree = yaml::parse(document.text(), yaml::NODES_MAX).ok();
         for unknown in found {
             match origin {
@@ -127,7 +128,8 @@ impl<'a> Policies<'a> {
                         Some(policy)
                     }
                     Err(error) => {
-                        // Line and column are those of the text made here; the configuration file has its own.
+                        // The finding's line and column are those of the serialized text; the configuration file has
+                        // its own.
                         for finding in error.findings() {
                             self.report
                                 .problem(&place.descend(&finding.path), &*finding.message);
@@ -148,7 +150,7 @@ impl<'a> Policies<'a> {
         })
     }
 
-    /// A list of policies, which allow together what one of them allows
+    /// A list of policies; whatever one of them allows is allowed
     pub(super) fn list(
         &self,
         written: List<PolicySource>,
@@ -168,7 +170,7 @@ impl<'a> Policies<'a> {
         Some(policies)
     }
 
-    /// The identity policies and the permissions boundary of a principal or a role that stands at a place
+    /// The identity policies and the permissions boundary of the principal or role at a place
     pub(super) fn of_identity(
         &self,
         identity_policies: Option<List<PolicySource>>,
@@ -222,7 +224,7 @@ impl<'a> Policies<'a> {
         policy_type: PolicyType,
         unreadable: impl FnOnce(Unreadable),
     ) -> Option<PolicyDocument> {
-        // Said where the file is named, each time, because each of those places must be mended.
+        // Reported at each place that names the file, because each of those places must be corrected.
         let text = self.files.read_text(file).map_err(unreadable).ok()?;
         let mut loaded = self.loaded.borrow_mut();
         let loaded = loaded
@@ -245,7 +247,7 @@ impl<'a> Policies<'a> {
     }
 }
 
-/// What becomes of requests when a list of policies only denies; `None` where such a list is in order
+/// What happens to requests when a list of policies only denies; `None` where such a list is in order
 fn consequence_of_denying_only(policy_type: PolicyType) -> Option<&'static str> {
     match policy_type {
         PolicyType::Identity => Some("every request of the principal is refused"),
@@ -257,7 +259,7 @@ fn consequence_of_denying_only(policy_type: PolicyType) -> Option<&'static str> 
         ),
         // A full-access policy is always attached.
         PolicyType::ResourceControl => None,
-        // There is one of each, and lint says it of that one.
+        // These are single documents, and lint reports it about each.
         PolicyType::VpcEndpoint | PolicyType::PermissionsBoundary | PolicyType::RoleTrust => None,
     }
 }

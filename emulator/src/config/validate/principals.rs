@@ -1,4 +1,4 @@
-//! Everyone who can sign: the ARNs, the keys, the policies of the identity side.
+//! Everyone who can sign: their ARNs, their keys, and the policies of the identity side.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     services::vocabulary,
 };
 
-/// The principals that are declared, or the user `test`
+/// The declared principals, or the user `test`
 pub(super) fn validate(
     written: Option<List<file::Principal>>,
     place: &Place,
@@ -103,7 +103,8 @@ impl Validator<'_> {
         if let Some(IdentityKind::Root | IdentityKind::User) = kind
             && !session_policies.is_empty()
         {
-            // IAM User Guide, *Session policies*: they are passed when a session is made for a role or a federated user.
+            // IAM User Guide, *Session policies*: they are passed when a session is created for a role or a federated
+            // user.
             let message = "session policies belong to an assumed-role session or a federated user";
             self.report.problem(&sessions_place, message);
         }
@@ -126,13 +127,13 @@ impl Validator<'_> {
     }
 
     fn identity(&mut self, identity: Identity, place: Place) -> Identity {
-        // One role session or federated user may exist twice, with other session policies.
+        // One role session or federated user may exist several times, with other session policies.
         if matches!(identity.kind(), IdentityKind::Root | IdentityKind::User) {
             self.arns
                 .check(identity.arn().as_str().to_owned(), place, self.report);
         }
-        // IAM API reference, `CreateRole`: names are unique within the account, whatever the path. So a role that is
-        // declared tells the path that the session's own ARN leaves out.
+        // IAM API reference, `CreateRole`: names are unique within the account, whatever the path. So a declared role
+        // tells the path that the ARN of its session leaves out.
         let role = self
             .roles
             .iter()
@@ -189,7 +190,7 @@ impl Validator<'_> {
     }
 }
 
-/// Warns of each session whose role may be another one than the role of this name that a policy names
+/// Warns of each session whose role may be another one than the role of the same name that a policy names
 pub(super) fn warn_of_unknown_paths(
     principals: &[Arc<Principal>],
     place: &Place,

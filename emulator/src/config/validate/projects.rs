@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{identity::Principal, network::VpcEndpoint};
 
-/// The projects that are declared, or `myProject`
+/// The declared projects, or `myProject`
 pub(super) fn validate(
     written: Option<List<file::Project>>,
     place: &Place,
@@ -135,7 +135,7 @@ fn default_project() -> DeclaredProject {
     }
 }
 
-/// Warns of rules that ask for a principal or an endpoint that is not there, and of rules behind one that always answers
+/// Warns of rules that ask for an unknown principal or endpoint, and of rules after one that always answers
 pub(super) fn warn_of_rules_that_never_match(
     projects: &[DeclaredProject],
     place: &Place,
@@ -176,7 +176,7 @@ pub(super) fn refuse_too_many_scenarios(
     }
 }
 
-/// The same of one list of rules
+/// The same check for one list of rules
 pub(in crate::config) fn refuse_too_many_scenarios_of_list(
     rules: &[CannedRule],
     list: &Place,
@@ -214,7 +214,7 @@ pub(in crate::config) fn warn_of_list(
             vpc_endpoint_id,
             ..
         } = &rule.when;
-        // Sessions of roles come and go.
+        // Sessions of roles come and go, so they are not looked for.
         if let Some(arn) = principal
             && !(arn.contains('*') && arn.contains("assumed-role"))
             && !principals.iter().any(|principal| fits(arn, principal.arn()))
@@ -226,7 +226,7 @@ pub(in crate::config) fn warn_of_list(
             let mut keys = principals.iter().flat_map(|principal| &principal.access_keys);
             keys.any(|key| key.access_key_id.as_str() == id)
         };
-        // Those of sessions begin with `ASIA` (IAM User Guide, *IAM identifiers*).
+        // Access key ids of sessions begin with `ASIA` (IAM User Guide, *IAM identifiers*).
         if let Some(id) = access_key_id
             && !id.starts_with("ASIA")
             && !has_key(id)

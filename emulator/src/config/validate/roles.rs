@@ -46,14 +46,14 @@ pub(super) fn validate(
         let identity = identity?;
         let (identity_policies, permissions_boundary) = attached?;
         Some(Arc::new(Role {
-            // The same as for a session that is declared beside the role: its ARN has no path.
+            // Made of the ARN without a path, as for a session that is declared beside the role.
             unique_id: unique_id("AROA", &arn_without_path(&identity)).into(),
             identity,
             trust_policy: trust_policy?,
             tags: tags?,
             identity_policies,
             permissions_boundary,
-            // IAM API reference, `CreateRole`, MaxSessionDuration: 3600 when nothing is said.
+            // IAM API reference, `CreateRole`, MaxSessionDuration: the default is 3600.
             max_session_duration: Duration::from_secs(written.max_session_duration_seconds.unwrap_or(3_600)),
         }))
     })
@@ -72,7 +72,7 @@ pub(super) fn managed_policies(
         if let Some(arn) = &arn {
             arns.check(arn.as_str().to_owned(), place.child("arn"), report);
         }
-        // As it narrows a session, it is read as a session policy.
+        // It narrows a session, so it is read as a session policy.
         let place = place.child("policy_document");
         let document = policies.policy(written.policy_document, &place, PolicyType::Session);
         Some(ManagedPolicy {

@@ -55,7 +55,7 @@ pub(super) fn validate(
     })
 }
 
-/// Scenarios with a state for each; what is wrong with one was reported
+/// Scenarios with a state for each; wrong ones were reported
 fn states_of_scenarios(
     written: Option<Entries<ScenarioText>>,
     place: &Place,
@@ -74,7 +74,7 @@ fn states_of_scenarios(
         .collect()
 }
 
-/// How long the answer is held back; `0` is not at all
+/// How long the answer is held back; `0` means not at all
 fn delay(written: Option<rules::Delay>, then_place: &Place, report: &Report<'_>) -> Option<Delay> {
     match written? {
         rules::Delay::Exactly(0) => None,
@@ -98,7 +98,7 @@ pub(super) fn refuse_upside_down<N: Copy + PartialOrd + Display>(
     }
 }
 
-/// Which calls are meant
+/// Which calls a rule is for
 pub(super) fn call_numbers(calls: &Calls, place: &Place, report: &Report<'_>) -> CallNumbers {
     let every = calls.every.unwrap_or(NonZeroU64::MIN);
     let (from, to) = (calls.from.unwrap_or(every.get()), calls.to.unwrap_or(u64::MAX));
@@ -218,7 +218,7 @@ fn then(
             let message = message.unwrap_or_else(|| default_message(code).into());
             match CannedError::new(code, message, answer.retry_after_seconds) {
                 Ok(error) => Some(Then::Error(error)),
-                // Only a `retry_after_seconds` can be wrong here.
+                // Only `retry_after_seconds` can be wrong here.
                 Err(error) => report.refuse(&place.child("retry_after_seconds"), error.to_string()),
             }
         }
@@ -247,7 +247,7 @@ fn then(
     Some((then?, drawn))
 }
 
-/// A confidence, and the range that another one is drawn from each time
+/// A confidence, and the range from which another one is drawn each time
 fn confidence(
     written: &rules::Confidence,
     place: &Place,
@@ -289,8 +289,8 @@ fn recorded(written: &str, place: &Place, files: &Files, report: &Report<'_>) ->
         .ok()
 }
 
-/// The message of an error for which none is given
-// Guess: no answer of the service with these errors is public; other services speak like this.
+/// The message of an error when none is given
+// Guess: no answer of the service with these errors is public; the sentences are those of other services.
 fn default_message(code: DetectAnomaliesError) -> &'static str {
     match code {
         DetectAnomaliesError::AccessDeniedException => "Access denied",
@@ -302,7 +302,7 @@ fn default_message(code: DetectAnomaliesError) -> &'static str {
     }
 }
 
-/// The anomalies, each name and colour once; what spans all of them is for [`Segmentation::new`]
+/// The anomalies; each name and each colour is there once. [`Segmentation::new`] checks what spans all of them.
 fn anomalies(written: List<rules::Anomaly>, place: &Place, report: &Report<'_>) -> Option<Vec<Anomaly>> {
     let mut names = Unique::new("anomaly");
     let mut colors = Unique::new("colour");
