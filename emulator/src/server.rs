@@ -1,12 +1,12 @@
 //! The TLS listener: accept, bound, and stop gracefully.
 //!
-//! One task a connection. The accept loop never ends by an error: a refused `accept` (out of file descriptors, a
-//! connection reset before we took it) is logged and retried after a moment.
+//! One task per connection. No error ends the accept loop: a refused `accept` (out of file descriptors, a connection
+//! reset before we took it) is logged and retried after a moment.
 //!
-//! A connection beyond `connections_max` is closed at once: those that hold the room may do so for minutes, and an SDK
-//! tries again by itself. (It is closed without an alert. The JavaScript SDK tries again after a connection that was
-//! closed, and gives up at an alert.) The control API still takes `health_connections_max` more, each for one health
-//! check, because whoever watches over the emulator would take it for dead.
+//! A connection beyond `connections_max` is closed at once: the open ones may last for minutes, and an SDK retries by
+//! itself. It is closed without an alert, because the JavaScript SDK retries after a closed connection but gives up at
+//! an alert. The control API still accepts `health_connections_max` more, each for one health check: otherwise whoever
+//! monitors the emulator would take it for dead.
 
 pub(crate) mod cannot_listen;
 pub(crate) mod connection;
@@ -113,14 +113,14 @@ pub(crate) async fn serve(
     connector.cut_off.requests()
 }
 
-/// Whether to go on
+/// Whether to stop, and how
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
     /// Serve
     NotYet,
     /// Take no further requests, and finish those in flight
     Finish,
-    /// Wait for no request any longer
+    /// Wait no longer for the requests in flight
     AtOnce,
 }
 
@@ -131,20 +131,20 @@ impl Stop {
         let _ = stop.wait_for(|stop| *stop >= Self::Finish).await;
     }
 
-    /// Waits until requests in flight are not to be waited for
+    /// Waits until the requests in flight are no longer waited for
     pub(crate) async fn told_at_once(stop: &mut watch::Receiver<Self>) {
         // Nobody waits for the stop any more when its sender is dropped.
         let _ = stop.wait_for(|stop| *stop == Self::AtOnce).await;
     }
 }
 
-/// The connections that answer a health check each, oldest first
+/// The connections that answer one health check each, oldest first
 #[derive(Default)]
 struct HealthChecks(VecDeque<AbortHandle>);
 
 impl HealthChecks {
-    /// Ends the oldest ones, so that there is place for one more: a health check comes at once and takes a moment. Whether
-    /// one had to be ended
+    /// Ends the oldest ones to make room for one more, and returns whether one had to be ended. They can be ended,
+    /// because a health check is sent at once and takes a moment.
     fn make_place(&mut self, places: usize) -> bool {
         self.0.retain(|check| !check.is_finished());
         let is_full = self.0.len() >= places;
@@ -165,7 +165,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    /// Counts one more; how many there were since the last time, unless that is not long ago
+    /// Counts one more, and returns how many there were since the last log line, unless that was a short time ago
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.count += 1;
         let is_due = self
@@ -188,7 +188,7 @@ fn report_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
-/// A client that tries again and again fills no log
+/// How often refusals are logged at most, so that a client that retries again and again does not fill the log
 const REFUSALS_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

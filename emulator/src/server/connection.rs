@@ -1,9 +1,10 @@
 //! One connection: handshake, then requests until it is closed.
 //!
-//! An answer that leaves before its request has come in whole ends an HTTP/1.1 connection, because what follows could not
-//! be told from the next request: it says `Connection: close`, our side is closed after it, and what the client still
-//! sends is read and discarded for a while ([`linger`]). So is a head that hyper cannot read. Over HTTP/2 only the stream
-//! ends, with RST_STREAM and NO_ERROR after the whole answer (RFC 9113, section 8.1), which h2 does by itself.
+//! An answer that leaves before its request has come in whole ends an HTTP/1.1 connection, because what follows could
+//! not be told from the next request. It says `Connection: close`, our side is closed after it, and what the client
+//! still sends is read and discarded for a while ([`linger`]). A head that hyper cannot read is treated in the same
+//! way. Over HTTP/2 only the stream ends, with RST_STREAM and NO_ERROR after the whole answer (RFC 9113, section 8.1),
+//! which h2 does by itself.
 
 use std::{
     convert::Infallible,
@@ -66,7 +67,7 @@ mod idle;
 mod in_flight;
 mod linger;
 
-/// Speaks with whoever connects to one listener
+/// Serves the connections of one listener
 #[derive(Clone)]
 pub(crate) struct Connector {
     pub(crate) shared: Arc<Shared>,
@@ -74,7 +75,7 @@ pub(crate) struct Connector {
     pub(crate) cut_off: CutOff,
 }
 
-/// What a listener is there for
+/// The API that a listener serves
 #[derive(Clone)]
 pub(crate) enum Api {
     /// The AWS API over TLS
@@ -90,24 +91,24 @@ struct Answerer {
     exchange: Arc<Exchange>,
 }
 
-/// What a connection is asked
+/// The API that answers the requests of a connection
 #[derive(Clone)]
 enum Service {
-    /// The AWS API, which is told what the connection is
+    /// The AWS API, which needs to know the connection
     Aws(Arc<Shared>, Arc<Connection>),
     /// The control API
     Control(Arc<ControlApi>, Arc<Client>),
-    /// The control API while it has as many connections as it may: its health checks
+    /// The control API beyond its `connections_max`: health checks alone
     Health(Arc<ControlApi>, Arc<Client>),
 }
 
-/// The body of an answer of the AWS API, which is all there, or of the control API
+/// The body of an answer: of the AWS API, which is complete, or of the control API
 type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
 
-/// How far the exchange of requests and answers is
+/// The state of the exchange of requests and answers
 struct Exchange {
     turns: Arc<Turns>,
-    /// There was a request, be it one that cannot be read
+    /// There was a request, even if it could not be read
     was_asked: AtomicBool,
     /// An answer left before its request had come in whole
     was_cut_short: AtomicBool,
@@ -116,7 +117,7 @@ struct Exchange {
 }
 
 impl Exchange {
-    /// One on a connection that begins now
+    /// The state of a connection that begins now
     fn begin() -> Self {
         Self {
             turns: Arc::new(Turns::new()),
@@ -153,7 +154,7 @@ impl Connector {
                 let stopping = stop.clone();
                 let was_asked = Self::serve(transport, service, is_http2, peer, limits, stop, cut_off).await;
                 if !was_asked && !is_probe {
-                    // One that we closed because we stop says nothing of its client.
+                    // If we closed it because of a stop, that says nothing about its client.
                     if *stopping.borrow() == Stop::NotYet {
                         remark(&shared, peer, &Ending::NoRequest);
                     }
@@ -180,14 +181,14 @@ impl Connector {
         stop: watch::Receiver<Stop>,
     ) {
         let mut limits = self.limits();
-        // Whoever checks does it at once.
+        // A health check is sent as soon as its connection is open.
         limits.idle_timeout = limits.idle_timeout.min(limits.handshake_timeout);
         let client = Arc::new(self.shared.control_bodies.client(peer.ip()));
         let (transport, service) = (Transport::Right(stream), Service::Health(control, client));
         Self::serve(transport, service, false, peer, limits, stop, self.cut_off).await;
     }
 
-    /// Serves a connection to its end, and says whether there was a request on it
+    /// Serves a connection to its end, and returns whether there was a request on it
     async fn serve(
         transport: Transport,
         service: Service,
@@ -231,12 +232,12 @@ impl Answerer {
                 let answered = exchange::answer(shared, connection, head, &mut body).await;
                 let response = match answered {
                     Answered::Whole(response) => response.map(Either::Left),
-                    // In a box, because calls without a fault would carry the room for it.
+                    // Boxed, because calls without a fault would carry the room for it.
                     faulty => Box::pin(self.befall(shared, faulty)).await,
                 };
                 (response, body.is_complete())
             }
-            // In a box, because calls of the AWS API would carry the room for it.
+            // Boxed, because calls of the AWS API would carry the room for it.
             Service::Control(control, client) => {
                 let answered = Box::pin(control.answer(client, head, body)).await;
                 (answered.response.map(Either::Right), answered.is_body_complete)
@@ -254,7 +255,8 @@ impl Answerer {
         Ok(response.map(|body| InTurn::new(body, turns)))
     }
 
-    /// There is a request, be it one that cannot be read; the first one settles what its client could not do before
+    /// Notes that there is a request, even one that cannot be read; the first one settles what its client failed to do
+    /// before
     fn note_asked(&self) {
         let is_first = !self.exchange.was_asked.swap(true, Ordering::Relaxed);
         if let (true, Service::Aws(shared, connection)) = (is_first, &self.service) {
@@ -269,7 +271,7 @@ impl Answerer {
         }
     }
 
-    /// Lets a fault befall an answer; a call that gets none never comes back
+    /// Applies a fault to an answer; for a call that gets no answer, this never returns
     async fn befall(&self, shared: &Shared, answered: Answered) -> Response<AnswerBody> {
         let (signal, stopping) = (&self.exchange.cut, &shared.stopping);
         let met = match answered {
@@ -285,7 +287,7 @@ impl Answerer {
         faults::without_answer(&met, signal, stopping).await
     }
 
-    /// Answers what came instead of a request's head
+    /// Answers bytes that are not the head of a request
     fn answer_unreadable(&self, head: &[u8], error: HeadError) -> Response<Full<Bytes>> {
         self.note_asked();
         let mut response = match &self.service {
@@ -315,7 +317,8 @@ async fn serve_http1(
         answerer.note_asked();
         let (answerer, unanswered) = (answerer.clone(), cut_off.answering());
         async move {
-            // Called in here, or the answer's state would have its room twice, and hyper copies all of it.
+            // Called inside the future: otherwise the answer's state would take its room twice, and hyper copies all of
+            // it.
             let answer = answerer.answer(request).await;
             unanswered.finish();
             answer
@@ -326,7 +329,7 @@ async fn serve_http1(
         .keep_alive(is_for_more_requests)
         .serve_connection(TokioIo::new(stream), service);
     let is_idle = || idle_for(limits.idle_timeout, || answerer.exchange.turns.idle_since());
-    // Looked at when it was woken and not with each piece of a request, which would cost more than it tells.
+    // In a set, it is polled only when it was woken, and not with each piece of a request, which would cost too much.
     let mut stopping = stop.clone();
     let cut = &answerer.exchange.cut;
     let mut why_to_end = FuturesUnordered::from_iter([async {
@@ -355,7 +358,7 @@ async fn serve_http1(
                 biased;
                 cut = cut.received() => Err(cut),
                 ended = &mut served => Ok(ended),
-                // There is a beginning of a head, and nothing more of it.
+                // A head has begun, and nothing more of it came.
                 () = is_idle() => return Ok(()),
             }
         }
@@ -490,7 +493,7 @@ async fn serve_http2(
     ended
 }
 
-/// Lets a client that is still sending read what it was told; nobody who wants to stop waits for that
+/// Lets a client that is still sending read the answer; a stop does not wait for that
 async fn linger_until_stopped(stream: &mut Stream, limits: &Limits, stop: &mut watch::Receiver<Stop>) {
     if stream.has_ended() {
         return;
@@ -527,7 +530,7 @@ fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFligh
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .initial_connection_window_size(buffer_bytes)
         .initial_stream_window_size(buffer_bytes / HTTP2_BUFFER_PARTS as u32)
-        // What is a little too large is answered by us, with a body and an entry in the journal, and not by h2.
+        // A head that is a little too large is answered by us, with a body and an entry in the journal, and not by h2.
         .max_header_list_size(
             u32::try_from(limits.header_bytes_max)
                 .unwrap_or(u32::MAX)
@@ -539,11 +542,11 @@ fn http2_builder(in_flight: InFlight, limits: &Limits) -> http2::Builder<InFligh
     builder
 }
 
-/// What hyper takes without being told
+/// The most header fields that hyper accepts by default
 const HYPER_HEADERS_MAX: usize = 100;
 /// Requests at one time on one HTTP/2 connection
 const HTTP2_STREAMS_MAX: u32 = 100;
-/// A head so many times larger than `header_bytes_max` is refused by h2 itself: 431 without a body
+/// A head this many times larger than `header_bytes_max` is refused by h2 itself: 431 without a body
 const HTTP2_HEAD_FACTOR: u32 = 4;
 /// How often a quiet HTTP/2 connection is asked whether it is still there
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);

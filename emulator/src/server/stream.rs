@@ -1,4 +1,4 @@
-//! The bytes of a connection, encrypted or not, to another side that has to take them.
+//! The byte stream of a connection, encrypted or not, whose other side has to take what is written.
 //!
 //! One type for clients' connections to us and ours to S3: hyper's machinery is generic over it, and is in the binary once
 //! instead of once for each kind of stream. An enum and not a trait object, because every byte of the AWS API comes
@@ -29,22 +29,22 @@ use crate::server::connection::cut_off::CutOff;
 
 pub(crate) mod turns;
 
-/// What a connection's bytes go through: TLS, of either side, or nothing but TCP
+/// What carries a connection's bytes: TLS, as server or client, or plain TCP
 pub(crate) type Transport = Either<TlsStream<TcpStream>, TcpStream>;
 
 /// The bytes of one connection
 pub(crate) struct Stream {
     transport: Transport,
     stall_max: Duration,
-    /// Whether the system has not taken everything that was written
+    /// Whether something that was written still waits for the system to take it
     unflushed: Arc<AtomicBool>,
-    /// Runs from the moment that the other side takes nothing more
+    /// Runs from the moment when the other side stops taking bytes
     stalled: Option<Pin<Box<Sleep>>>,
     /// `None`: nobody counts what is dropped half-written
     sending: Option<Sending>,
-    /// Where clients send HTTP/1.1: what hyper says out of turn is withheld
+    /// On connections of HTTP/1.1 clients: what hyper writes out of turn is withheld
     turns: Option<Arc<Turns>>,
-    /// What hyper said out of turn
+    /// The status of the answer that hyper wrote out of turn
     withheld: Option<StatusCode>,
     /// The other side sends nothing more
     has_ended: bool,
@@ -52,15 +52,15 @@ pub(crate) struct Stream {
 
 /// Counts an answer that is dropped half-written
 struct Sending {
-    /// Whether the system has not taken everything that was written
+    /// Whether something that was written still waits for the system to take it
     is_unflushed: bool,
     cut_off: CutOff,
 }
 
 impl Stream {
-    /// A connection whose other side may take nothing of what is written for `stall_max`; then writing is an error
+    /// A connection whose other side may take nothing for `stall_max`; after that, writing is an error
     ///
-    /// hyper bounds how long it waits for bytes, not how long it waits to be rid of them.
+    /// hyper bounds how long it waits to read bytes, not how long it waits to write them.
     pub(crate) fn new(transport: Transport, stall_max: Duration) -> Self {
         Self {
             transport,
@@ -83,7 +83,7 @@ impl Stream {
         self
     }
 
-    /// Whether the system has not taken everything that was written, for whoever does not have the stream
+    /// Whether something that was written still waits for the system to take it, for code that does not own the stream
     pub(crate) fn unflushed(&self) -> Arc<AtomicBool> {
         self.unflushed.clone()
     }
@@ -95,7 +95,7 @@ impl Stream {
         }
     }
 
-    /// Withholds answers that nobody has made but hyper itself, and the end of the connection after them
+    /// Withholds answers that hyper makes by itself, and the end of the connection after them
     pub(crate) fn withhold_out_of_turn(&mut self, turns: Arc<Turns>) {
         self.turns = Some(turns);
     }
@@ -111,7 +111,7 @@ impl Stream {
         self.has_ended
     }
 
-    /// What is underneath TLS, if there is TLS
+    /// The TCP stream, underneath TLS if there is TLS
     pub(crate) fn tcp(&mut self) -> &mut TcpStream {
         match &mut self.transport {
             Either::Left(tls) => tls.get_mut().0,
@@ -221,7 +221,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         if stream.withheld.is_some() {
-            // Whoever answers in hyper's place ends the connection.
+            // The code that answers in hyper's place ends the connection.
             return Poll::Ready(Ok(()));
         }
         stream.write(context, Transport::poll_shutdown)
@@ -250,7 +250,7 @@ mod tests {
         let cut_off = CutOff::default();
         let (_client, mut stream) = connection(&cut_off).await;
         let (_other_client, mut taken) = connection(&cut_off).await;
-        // The client reads nothing, so at some time the system takes nothing more.
+        // The client reads nothing, so at some point the system takes nothing more.
         let is_taken = |written: Poll<io::Result<usize>>| Poll::Ready(written.is_ready());
         while poll_fn(|context| is_taken(Pin::new(&mut stream).poll_write(context, &[0; 65_536]))).await {}
         taken.write_all(b"whole").await.unwrap();

@@ -26,17 +26,17 @@ pub(crate) struct Unanswered {
 }
 
 impl CutOff {
-    /// The stop waits no longer: connections are taken away from now on
+    /// The stop waits no longer: from now on connections are dropped
     pub(crate) fn begin(&self) {
         self.0.has_begun.store(true, Ordering::Release);
     }
 
-    /// So many were cut off
+    /// How many requests were cut off
     pub(crate) fn requests(&self) -> usize {
         self.0.requests.load(Ordering::Acquire)
     }
 
-    /// A request whose answer begins to be made
+    /// A request that is being answered from now on
     pub(crate) fn answering(&self) -> Unanswered {
         Unanswered {
             cut_off: self.clone(),
@@ -53,7 +53,7 @@ impl CutOff {
 }
 
 impl Unanswered {
-    /// The answer is made; whether it gets to the client is the stream's to know
+    /// The answer is complete; whether it reaches the client, the stream knows
     pub(crate) fn finish(mut self) {
         self.is_finished = true;
     }

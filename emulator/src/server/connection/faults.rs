@@ -1,7 +1,7 @@
-//! What faults do to a connection: it is reset or closed, an answer stands still, ends early, or comes slowly.
+//! What faults do to a connection: it is reset or closed, an answer stalls, ends early, or comes slowly.
 //!
-//! Whoever answers a request only asks for the end ([`CutSignal`]); the connection belongs to whoever serves it, and is ended
-//! there, under hyper and under TLS. Over HTTP/2 all requests of the connection share that end.
+//! The code that answers a request only asks for the end ([`CutSignal`]); the task that serves the connection owns it
+//! and ends it, below hyper and TLS. Over HTTP/2 all requests of the connection share that end.
 
 use std::{
     convert::Infallible,
@@ -44,7 +44,7 @@ pub(super) enum Cut {
     Close,
 }
 
-/// Tells whoever serves a connection that a fault ends it
+/// Tells the task that serves a connection that a fault ends it
 #[derive(Debug, Default)]
 pub(super) struct CutSignal {
     cut: OnceLock<Cut>,
@@ -52,13 +52,13 @@ pub(super) struct CutSignal {
 }
 
 impl CutSignal {
-    /// The connection is to end so; the first that says it decides
+    /// Asks for this end of the connection; the first request to ask decides
     fn send(&self, cut: Cut) {
         let _ = self.cut.set(cut);
         self.sent.notify_one();
     }
 
-    /// Waits until the connection is to end, and says how; one waits at a time
+    /// Waits until the connection is to end, and returns how; only one task waits at a time
     pub(super) async fn received(&self) -> Cut {
         loop {
             if let Some(cut) = self.cut.get() {
@@ -78,7 +78,7 @@ impl Cut {
         stop: &mut watch::Receiver<Stop>,
     ) {
         match self {
-            // The socket is closed when the stream is dropped, which is soon; TLS does not say a word by itself.
+            // The socket is closed when the stream is dropped, which is soon; TLS sends nothing by itself.
             Self::Reset => drop(stream.tcp().set_zero_linger()),
             Self::Close => {
                 // The client may be gone; there is nobody else to tell.
@@ -89,7 +89,7 @@ impl Cut {
     }
 }
 
-/// Lets a call that gets no answer wait for its end, which may be a while off
+/// Ends a call that gets no answer, after a stall if the fault asks for one
 pub(super) async fn without_answer<T>(met: &MetFault, signal: &CutSignal, stopping: &CancellationToken) -> T {
     let kind = match met.effect() {
         Effect::Connection(fault) => fault.kind,
@@ -100,11 +100,11 @@ pub(super) async fn without_answer<T>(met: &MetFault, signal: &CutSignal, stoppi
         stall(met.clone(), duration, stopping.clone()).await;
     }
     signal.send(kind.cut());
-    // Whoever serves the connection drops this with it.
+    // The task that serves the connection drops this with it.
     std::future::pending().await
 }
 
-/// Lets a fault end a handshake
+/// Ends a handshake as a fault asks
 pub(super) async fn end_handshake(
     met: MetFault,
     fault: TlsFault,
@@ -113,7 +113,7 @@ pub(super) async fn end_handshake(
 ) {
     match fault {
         TlsFault::Stall(duration) => {
-            // What the client says to that is not read; that it goes away is.
+            // What the client sends is discarded, but the end of its connection is noticed.
             let gone = async {
                 let mut byte = [0];
                 while matches!(tcp.read(&mut byte).await, Ok(1..)) {}
@@ -139,7 +139,7 @@ pub(super) fn flaw_of(fault: TlsFault) -> Option<CertificateFlaw> {
     }
 }
 
-/// Waits so long, until the fault is over, or until the emulator stops
+/// Waits for this long, until the fault is over, or until the emulator stops
 async fn stall(met: MetFault, duration: Option<Duration>, stopping: CancellationToken) {
     let lasting = async {
         match duration {
@@ -162,11 +162,11 @@ impl ConnectionFaultKind {
     }
 }
 
-/// The body of an answer that a fault befalls
+/// The body of an answer that a fault changes
 pub(super) struct FaultyBody {
-    /// What was not given yet; the head tells the length of all of it
+    /// The bytes that are still to be sent; the head gives the length of the whole body
     left: Bytes,
-    /// Bytes that are given at once
+    /// How many bytes are sent at once
     at_once: usize,
     met: MetFault,
     kind: ConnectionFaultKind,
@@ -176,16 +176,16 @@ pub(super) struct FaultyBody {
     pace: Option<Pace>,
 }
 
-/// How far a slow answer is
+/// The progress of a slow answer
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     began: Instant,
-    /// Bytes whose time has come
+    /// How many bytes are due
     due: usize,
 }
 
 impl FaultyBody {
-    /// The answer with a body that the fault befalls; `None`: it has none, and the fault befalls its head
+    /// The answer with a body that the fault changes; `None`: it has no body, and the fault concerns its head
     pub(super) fn befall(
         response: Response<Full<Bytes>>,
         met: &MetFault,
@@ -205,7 +205,7 @@ impl FaultyBody {
         };
         let body = Self {
             left: bytes,
-            // An answer that is all there has met no fault.
+            // A complete answer would not have met the fault.
             at_once: at_once.min(last),
             met: met.clone(),
             kind,
@@ -217,7 +217,7 @@ impl FaultyBody {
         Some(Response::from_parts(head, body))
     }
 
-    /// What to give next, when nothing is waited for; `None`: there is something to wait for, or nothing more
+    /// The next bytes, if they are due now; `None`: they are not due yet, or there are no more
     fn next(&mut self) -> Option<Bytes> {
         if self.at_once > 0 {
             let piece = self.left.split_to(self.at_once);
@@ -237,7 +237,7 @@ impl FaultyBody {
             pace.due = 0;
             return Some(piece);
         }
-        // Ten pieces a second, and a byte at least.
+        // Ten pieces a second, and at least a byte each.
         let piece = usize::try_from(bytes_per_second / 10)
             .unwrap_or(usize::MAX)
             .clamp(1, self.left.len().max(1));
@@ -282,7 +282,7 @@ impl Body for FaultyBody {
                 }
                 ConnectionFaultKind::Reset | ConnectionFaultKind::Close | ConnectionFaultKind::Truncate => {
                     body.signal.send(body.kind.cut());
-                    // Whoever serves the connection ends it, and drops this with it.
+                    // The task that serves the connection ends it, and drops this with it.
                     return Poll::Pending;
                 }
             }
@@ -294,13 +294,13 @@ impl Body for FaultyBody {
     }
 }
 
-/// How long so many bytes take
+/// How long this many bytes take
 fn time_of(bytes: usize, bytes_per_second: u64) -> Duration {
     let nanoseconds = bytes as u128 * 1_000_000_000 / u128::from(bytes_per_second.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// The bytes of a body that is all there
+/// The bytes of a body that is complete
 fn whole(mut body: Full<Bytes>) -> Bytes {
     let mut context = Context::from_waker(std::task::Waker::noop());
     match Pin::new(&mut body).poll_frame(&mut context) {

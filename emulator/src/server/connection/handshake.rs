@@ -1,4 +1,4 @@
-//! The handshake: from an accepted connection to a TLS session, or to what the client is told instead.
+//! The handshake: from an accepted connection to a TLS session, or to the answer that the client gets instead.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -26,8 +26,8 @@ use crate::{
     tls::{CertsPaths, UNRECOGNIZED_NAME_ALERT},
 };
 
-/// A session with whoever it is with, and whether nothing is to be thought of it when no request follows: `doctor` made it only
-/// to see that it can, or a fault befell it
+/// The session, its connection, and whether it is normal that no request follows: `doctor` only tests the handshake, or
+/// a fault met it
 pub(super) async fn handshake(
     shared: &Shared,
     tls: Arc<ServerConfig>,
@@ -78,7 +78,7 @@ pub(super) async fn handshake(
                         }
                     }
                     Err(refusal) => {
-                        // Logged first, so that whoever has the alert finds the reason.
+                        // Logged first, so that a client that has the alert finds the reason in the log.
                         info!(%peer, "no TLS session: {refusal}");
                         // rustls would say `access_denied`; this alert tells the client what is wrong.
                         let _ = begun.io.write_all(&UNRECOGNIZED_NAME_ALERT).await;
@@ -95,7 +95,7 @@ pub(super) async fn handshake(
     let shaken = timeout(limits.handshake_timeout, handshake).await;
     let unheard = |ending: Ending| {
         shared.handshakes.count_ended(&ending);
-        // Of what a fault did there is an entry in the journal.
+        // The journal has an entry about what a fault did.
         if !is_for_doctor && !is_faulty {
             remark(shared, peer, &ending);
             shared.unheard.count(server_name.clone(), ending, peer.ip());
@@ -110,7 +110,7 @@ pub(super) async fn handshake(
         Ok(Err(NoSession::Ended(ending, stream))) => {
             unheard(ending);
             if let Some(mut stream) = stream {
-                // The alert, or whatever else it was told, is to be read by a client that is still sending.
+                // A client that is still sending must be able to read the alert or the answer.
                 let _ = stream.shutdown().await;
                 linger(&mut stream, limits).await;
             }
@@ -140,13 +140,13 @@ pub(super) async fn handshake(
 
 /// Why there is no session
 enum NoSession {
-    /// The handshake came to an end, and perhaps the client waits for a word about it
+    /// The handshake ended; with the stream where the client may still be reading
     Ended(Ending, Option<TcpStream>),
     /// A fault ends it
     Fault(MetFault, TlsFault, TcpStream),
 }
 
-/// The TLS configuration of a handshake that a fault befalls
+/// The TLS configuration of a handshake that a fault meets
 ///
 /// # Errors
 /// With the fault, when it ends the handshake instead.
@@ -171,7 +171,7 @@ fn befall(
     }))
 }
 
-/// Looks for a fault in a handshake whose first message is there
+/// Looks for a fault after the first message of a handshake has arrived
 fn meet_fault(
     shared: &Shared,
     local: SocketAddr,
@@ -187,7 +187,7 @@ fn meet_fault(
     exchange::meet_in_handshake(shared, || Connection::new(local, peer, tls, client))
 }
 
-/// Says what a client that got no answer most likely needs
+/// Logs what a client that got no answer most likely needs
 pub(super) fn remark(shared: &Shared, peer: SocketAddr, ending: &Ending) {
     match ending {
         Ending::Alert(alert) if ALERTS_ABOUT_TRUST.contains(&alert.as_str()) => {
@@ -202,7 +202,7 @@ pub(super) fn remark(shared: &Shared, peer: SocketAddr, ending: &Ending) {
                  authority: {advice}"
             );
         }
-        // These were told before they were answered.
+        // These were logged before they were answered.
         Ending::PlainHttp | Ending::NoCertificate(_) => {}
         _ => debug!(%peer, "no TLS session: {ending}"),
     }

@@ -1,8 +1,8 @@
-//! The requests in flight of an HTTP/2 connection, so that it can be told from an idle one.
+//! The requests in flight of an HTTP/2 connection, so that it can be distinguished from an idle one.
 //!
-//! HTTP/1.1 needs nothing of this, where the requests of a connection come one after the other (see
-//! [`Turns`](crate::server::stream::turns::Turns)). An HTTP/2 connection hyper keeps for as long as pings are answered, and
-//! clients answer them without knowing it.
+//! HTTP/1.1 does not need this, because the requests of a connection come one after the other (see
+//! [`Turns`](crate::server::stream::turns::Turns)). hyper keeps an HTTP/2 connection for as long as pings are answered,
+//! and the HTTP libraries of clients answer them by themselves.
 //!
 //! hyper runs each request as a task of its own, from its head to the end of its answer's body, and asks an executor to
 //! start it. That is where we count.
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::{cut_off::CutOff, idle::idle_for};
 
-/// Starts a connection's requests and knows which are in flight
+/// Starts a connection's requests and knows which of them are in flight
 #[derive(Clone)]
 pub(super) struct InFlight(Arc<Mutex<Requests>>);
 
@@ -30,14 +30,14 @@ struct Requests {
 /// A request in flight, until it is dropped
 struct Begun(InFlight);
 
-/// Counts what is in flight when the connection is dropped
+/// Counts the requests in flight when the connection is dropped
 pub(super) struct Counted {
     in_flight: InFlight,
     cut_off: CutOff,
 }
 
 impl InFlight {
-    /// A connection that begins now
+    /// For a connection that begins now
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(Requests {
             in_flight: 0,
@@ -45,12 +45,12 @@ impl InFlight {
         })))
     }
 
-    /// Waits for this long, and on until for this long no request was in flight
+    /// Waits until no request was in flight for this long, counted from now at the earliest
     pub(super) async fn idle_for(&self, period: Duration) {
         idle_for(period, || self.idle_since()).await;
     }
 
-    /// What is in flight when this is dropped was cut off, if the stop does so
+    /// Counts the requests in flight when this is dropped as cut off, if the stop cuts them off
     pub(super) fn counted(&self, cut_off: CutOff) -> Counted {
         Counted {
             in_flight: self.clone(),
@@ -69,7 +69,7 @@ impl InFlight {
     }
 
     fn requests(&self) -> MutexGuard<'_, Requests> {
-        // Two numbers are whole whatever panicked beside them.
+        // The two numbers are valid even if somebody panicked while holding the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

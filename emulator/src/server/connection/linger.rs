@@ -1,8 +1,9 @@
 //! The end of a connection whose client may still be sending.
 //!
-//! A socket that is closed with bytes unread makes the kernel send a reset. A client that is still writing then sees the
-//! reset (`EPIPE`, `ECONNRESET`) and often not the answer that came before it. So, after an answer that ends a connection,
-//! our side is closed alone, and what the client still sends is read and thrown away for a while (RFC 9112, section 9.6).
+//! A socket that is closed with bytes unread makes the kernel send a reset. A client that is still writing then sees
+//! the reset (`EPIPE`, `ECONNRESET`) and often not the answer that came before it. So, after an answer that ends a
+//! connection, only our side is closed, and what the client still sends is read and discarded for a while (RFC 9112,
+//! section 9.6).
 
 use tokio::{
     io::AsyncReadExt,
@@ -12,10 +13,10 @@ use tokio::{
 
 use crate::settings::Limits;
 
-/// Reads and discards until the client closes, but for `linger_timeout` and `linger_bytes_max` at most, and not from a
-/// client that sends nothing for `body_idle_timeout`
+/// Reads and discards until the client closes, for `linger_timeout` and `linger_bytes_max` at most, and only as long as
+/// the client sends something within `body_idle_timeout`
 ///
-/// Our side is to be closed already. Over TLS the bytes are not even decrypted.
+/// Our side must be closed already. Over TLS the bytes are not even decrypted.
 pub(super) async fn linger(tcp: &mut TcpStream, limits: &Limits) {
     let end = Instant::now() + limits.linger_timeout;
     let mut buffer = vec![0; BUFFER_BYTES];

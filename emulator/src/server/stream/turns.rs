@@ -1,8 +1,9 @@
-//! Whose turn it is on an HTTP/1.1 connection, so that what hyper says of its own accord can be told from answers.
+//! Whose turn it is on an HTTP/1.1 connection, so that answers that hyper makes by itself can be distinguished from
+//! ours.
 //!
-//! hyper answers a head that it cannot read by itself, with a status line and no body, and tells nobody what it read. Such
-//! an answer is to be ours, with a body and an entry in the journal, and hyper cannot be asked to leave its own out. So
-//! [`Stream`](super::Stream) withholds what is written while nobody has been asked anything.
+//! hyper itself answers a head that it cannot read, with a status line and no body, and passes on nothing of what it
+//! read. Such an answer is to be ours, with a body and an entry in the journal, and hyper has no setting for that. So
+//! [`Stream`](super::Stream) withholds what is written while the service has no request to answer.
 
 use std::{
     pin::Pin,
@@ -21,12 +22,12 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Turns {
     whose: AtomicU8,
-    /// When it last became the client's
+    /// When it last became the client's turn
     clients_since: Mutex<Instant>,
 }
 
 impl Turns {
-    /// A connection that begins now, with its client
+    /// A connection that begins now: it is the client's turn
     pub(crate) fn new() -> Self {
         Self {
             whose: AtomicU8::new(CLIENT),
@@ -39,7 +40,7 @@ impl Turns {
         self.whose.store(SERVICE, Ordering::Relaxed);
     }
 
-    /// hyper has taken the whole answer: when that is written it is the client's turn
+    /// hyper has taken the whole answer; when it is written, it is the client's turn
     fn answer_was_taken(&self) {
         self.whose.store(ANSWER, Ordering::Relaxed);
     }
@@ -47,7 +48,7 @@ impl Turns {
     /// hyper has nothing more to write
     pub(super) fn everything_was_written(&self) {
         if self.whose.load(Ordering::Relaxed) == ANSWER {
-            // A moment is whole whatever panicked beside it.
+            // The instant is valid even if somebody panicked while holding the lock.
             *self.clients_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             self.whose.store(CLIENT, Ordering::Relaxed);
         }
@@ -59,7 +60,7 @@ impl Turns {
         is_clients.then(|| *self.clients_since.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The status of an answer that nobody but hyper has made, if that is what begins here
+    /// The status of an answer that hyper made by itself, if these bytes begin one
     pub(super) fn unasked_status(&self, bytes: &[u8]) -> Option<StatusCode> {
         if self.whose.load(Ordering::Relaxed) != CLIENT {
             return None;
@@ -71,7 +72,7 @@ impl Turns {
     }
 }
 
-/// An answer's body, which hyper drops when it has taken the last of it
+/// An answer's body, which hyper drops when it has taken the end of it
 #[derive(Debug)]
 pub(crate) struct InTurn<B> {
     body: B,
