@@ -1,6 +1,6 @@
-//! Files and folders that are their owner's alone: modes 0600 and 0700, whatever the umask takes away or leaves.
+//! Files and folders that only their owner can use: modes 0600 and 0700, whatever the umask is.
 //!
-//! The mode is asked for when the file is made, so that there is no moment in which others can read it, and set again
+//! The mode is given when the file is created, so that others cannot read it even for a moment, and set again
 //! afterwards, because the umask may have taken rights from the owner as well.
 
 use std::{
@@ -10,15 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Opens a file by `options`; one that is made by this has mode 0600, and one that is there gets it where that can be
+/// Opens a file with `options`; a new file has mode 0600, and an existing one gets it where that is possible
 ///
 /// # Errors
 /// As [`OpenOptions::open`].
 pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.mode(FILE_MODE);
     let file = options.open(path)?;
-    // A file system without permissions refuses this, and a file of somebody else who lets us write keeps its mode. So
-    // does what is no file, such as a device that a link leads to: everybody on the machine needs it.
+    // A file system without permissions refuses this, and a writable file of somebody else keeps its mode. So does
+    // anything that is no regular file, such as a device that a link leads to: everybody on the machine needs it.
     let _ = file
         .metadata()
         .and_then(|metadata| match restricted(&metadata, FILE_MODE) {
@@ -28,12 +28,13 @@ pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes a file with mode 0600, whole or not at all: beside its place, and then there
+/// Writes a file with mode 0600, whole or not at all: into a temporary file beside it, which then takes its place
 ///
-/// Where a link leads to a file, or to none yet, that file is written, and the link stays. What is no file, such as a device, is written to.
+/// A link is followed, even to a file that does not exist yet, and stays. Anything that is no regular file, such as a
+/// device, is written to directly.
 ///
 /// # Errors
-/// When it cannot be written; a file that was there before still is then.
+/// When it cannot be written; an existing file is then still there.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = followed(path);
     if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
@@ -48,10 +49,10 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether [`write_whole`] can write a file, as far as that can be known before
+/// Checks whether [`write_whole`] can write a file, as far as that can be known in advance
 ///
 /// # Errors
-/// With the reason why not: it is there and no file, or nothing can be made in its folder.
+/// With the reason why not: it exists and is no file, or nothing can be created in its folder.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     let target = followed(path);
     match fs::metadata(&target) {
@@ -62,13 +63,13 @@ pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
         _ => {}
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // As it will be written: beside its place.
+    // The temporary file of `write_whole` will be created here.
     temporary_in(folder.unwrap_or(Path::new("."))).map(drop)
 }
 
-/// A file of a name of its own in a folder
+/// A file with a unique name in a folder
 fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    // `NamedTempFile::new_in` names the temporary file in its errors; whoever asked names the file that was meant.
+    // `NamedTempFile::new_in` names the temporary file in its errors; the caller names the file that was meant.
     tempfile::Builder::new().make_in(folder, |path| {
         OpenOptions::new()
             .read(true)
@@ -79,7 +80,7 @@ fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     })
 }
 
-/// Where links lead, also to a file that is not there yet
+/// The path that links lead to, even if no file is there yet
 fn followed(path: &Path) -> PathBuf {
     let mut target = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -92,12 +93,12 @@ fn followed(path: &Path) -> PathBuf {
     fs::canonicalize(&target).unwrap_or(target)
 }
 
-/// Makes a folder and those that it lies in, as far as they are missing, each with mode 0700
+/// Creates a folder and those of its parents that are missing, each with mode 0700
 ///
 /// A folder that is there already keeps its mode: whoever made it decided who can look into it.
 ///
 /// # Errors
-/// When one of them cannot be made, or is there and no folder.
+/// When one of them cannot be created, or exists and is no folder.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -127,7 +128,7 @@ fn restricted(metadata: &fs::Metadata, mode: u32) -> Option<fs::Permissions> {
     (metadata.permissions().mode() & 0o7777 != mode).then(|| fs::Permissions::from_mode(mode))
 }
 
-/// Links that are followed one after the other, as Linux does (path_resolution(7))
+/// The most links that are followed in a row, as on Linux (path_resolution(7))
 const LINKS_MAX: usize = 40;
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;

@@ -1,12 +1,12 @@
 //! Where acknowledged changes are kept: in memory, which keeps them for as long as the process lives, or in a state file.
 //!
-//! What is kept are records: a text of JSON under a key, in one of eight tables. A record is a project, a dataset, what
-//! a model has learned of images, or a client token ([`service`] writes and reads these), a VPC endpoint that was made or changed, a role session, the rules
-//! that were put for a model, or the state of a scenario. What
-//! the configuration declares and nothing has touched is not kept.
+//! What is kept are records: a JSON text under a key, in one of eight tables. A record is a project, a dataset, what a
+//! model has learned of images, or a client token ([`service`] writes and reads these), a VPC endpoint that was made or
+//! changed, a role session, the rules that were put for a model, or the state of a scenario. What the configuration
+//! declares is kept only when something has changed it.
 //!
-//! Whoever makes a change commits it before anybody sees it, and shows it before the call is answered. So whatever a
-//! storage survives, every answer survives with it.
+//! A change is committed before anybody sees it, and is visible before its call is answered. So an answered change
+//! survives whatever the storage survives.
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
@@ -28,21 +28,21 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Keeps a change, whole or not at all
     ///
-    /// `change` is called by a storage that keeps records; the others spare themselves the encoding.
+    /// Only a storage that keeps records calls `change`; the others save themselves the encoding.
     ///
     /// # Errors
-    /// When it cannot be kept; nothing of it is there then, or nothing further is kept until that is certain.
+    /// When it cannot be kept. Then no part of it is kept, or no further change is kept until that is certain.
     fn commit(&self, change: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError>;
 
     /// Keeps these records and no others, or goes on as it was
     ///
-    /// `records` is called by a storage that keeps records; the others spare themselves the encoding.
+    /// Only a storage that keeps records calls `records`; the others save themselves the encoding.
     ///
     /// # Errors
-    /// When they cannot be kept; everything is as it was then, or nothing further is kept until that is certain.
+    /// When they cannot be kept. Then everything is as it was, or no further change is kept until that is certain.
     fn replace(&self, records: &dyn Fn() -> Vec<RecordChange>) -> Result<(), StorageError>;
 
-    /// Lets go of what it holds open: nothing is committed from now on, and another emulator can have it
+    /// Closes the storage: nothing is committed from now on, and another emulator can open it
     fn close(&self);
 
     /// Whether its calls wait for a disk, and so do not belong on a thread that serves
@@ -104,12 +104,12 @@ impl Table {
     }
 }
 
-/// What becomes of one record; not `Debug`, because there are secrets in records
+/// A change of one record; not `Debug`, because there are secrets in records
 #[derive(Clone)]
 pub(crate) struct RecordChange {
     pub(crate) table: Table,
     pub(crate) key: String,
-    /// `None`: it is taken out
+    /// `None`: it is removed
     pub(crate) record: Option<Vec<u8>>,
 }
 
@@ -135,7 +135,7 @@ impl RecordChange {
 /// What a storage has kept; not `Debug`, because there are secrets in it
 #[derive(Default)]
 pub(crate) struct Records {
-    /// The state file, for what is said of a record that cannot be read
+    /// The state file, for the message about a record that cannot be read
     path: PathBuf,
     tables: BTreeMap<Table, Vec<(String, Vec<u8>)>>,
 }
@@ -154,7 +154,7 @@ impl Records {
         }
     }
 
-    /// Takes the records of a table out, each with its key, in the order of the keys
+    /// Removes and returns the records of a table, each with its key, in the order of the keys
     ///
     /// # Errors
     /// When one cannot be read.
@@ -166,7 +166,7 @@ impl Records {
         let parsed = records.into_iter().map(|(key, record)| {
             match serde_json::from_slice(&record) {
                 Ok(record) => Ok((key, record)),
-                // What is said of a wrong value repeats it, and in this table that may be a secret.
+                // The message about a wrong value quotes it, and in this table it may be a secret.
                 Err(_) if table == Table::RoleSessions => {
                     Err(self.unreadable(table, &key, "it is no role session"))
                 }
@@ -188,7 +188,7 @@ impl Records {
 
 /// The state file cannot be used
 ///
-/// Each says which file it is and, where there is something to be done, what.
+/// Each message names the file and, where something can be done, says what.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
     #[error("`{}`: {error}", path.display())]
@@ -215,10 +215,10 @@ pub(crate) enum StorageError {
         found: String,
         expected: &'static str,
     },
-    /// Something else than the emulator has written to it, or the disk does not give back what was written
+    /// Something other than the emulator has written to it, or the disk does not return what was written
     #[error("`{}` is damaged, {cause}: put a copy from before in its place, or {START_AFRESH}", path.display())]
     Damaged { path: PathBuf, cause: String },
-    /// The record is as it was written, and is not what this emulator would have written
+    /// The record is undamaged, but it is none that this emulator would have written
     #[error(
         "`{}`: the record `{key}` of `{}` cannot be read: {message}: start the emulator that wrote it, or {START_AFRESH}",
         path.display(),
@@ -230,7 +230,7 @@ pub(crate) enum StorageError {
         key: String,
         message: String,
     },
-    /// What a change that failed has left in the file is not known, and that could not be put right
+    /// A change failed and left the file in an unknown state, and the file could not be made anew
     #[error(
         "{cause}; and `{}` could not be made anew without that change ({error}). Nothing is changed until it can be",
         path.display()

@@ -2,7 +2,7 @@
 
 use super::{RecordChange, Records, Storage, StorageError};
 
-/// Keeps nothing beside what the process itself has in memory, so there is never anything to load
+/// Keeps nothing: the process itself has everything in memory, so there is never anything to load
 #[derive(Debug)]
 pub(crate) struct Memory;
 

@@ -3,12 +3,12 @@
 //! An embedded database does the keeping. Every change is one transaction, on the disk before its call is answered; a
 //! process that dies in the middle of one leaves the state as it was before.
 //!
-//! Where a change fails, nobody knows what of it is on the disk: a disk may report a failure for what it has written,
-//! and after a failed `fsync` the pages that the system shows may be others than those on the disk. The change was
-//! refused, so it must not be there after a restart. Before the next change, the file is therefore made anew of what was
-//! acknowledged, and until that works, no change is made.
+//! When a change fails, nobody knows how much of it is on the disk: a disk may report a failure for something that it
+//! has written, and after a failed `fsync` the pages that the system shows may differ from those on the disk. The
+//! change was refused, so it must not be there after a restart. Before the next change, the file is therefore made anew
+//! from what was acknowledged, and until that works, no change is made.
 //!
-//! The file holds secrets, those of role sessions, so it is its owner's only.
+//! The file holds secrets, those of role sessions, so only its owner can read it.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ use self::{
 /// The state file
 pub(crate) struct StateFile {
     opened: Mutex<Opened>,
-    /// Why no change is made at present; apart, so that whoever asks does not wait for a change
+    /// Why no change is made at present; kept apart, so that reading it does not wait for a change
     failure: Mutex<Option<String>>,
     /// How long changes took, those that failed among them
     commit_durations: Histogram,
@@ -47,7 +47,7 @@ pub(crate) struct StateFile {
     opener: Box<Opener>,
 }
 
-/// Whether the file is at hand
+/// Whether the file is open and its content known
 enum Opened {
     Open {
         database: Database,
@@ -63,7 +63,7 @@ enum Opened {
 struct Doubt {
     last_change: ChangeId,
     failed: ChangeId,
-    /// What the records of the failed change were, the first first
+    /// The records that the failed change replaced, in the order of the change
     undo: Vec<RecordChange>,
     /// Why it failed
     cause: String,
@@ -87,7 +87,7 @@ impl StateFile {
                 None => open_existing(&path, &opener)?.ok_or_else(|| gone(&path))?,
             },
         };
-        // Of a start or a making anew that was killed
+        // Left by a start, or by making the file anew, that was killed.
         making::forget(&path);
         Ok(Self {
             opened: Mutex::new(Opened::Open {
@@ -104,7 +104,7 @@ impl StateFile {
     /// Makes a change
     ///
     /// # Errors
-    /// When it fails; then it is not in the file, or no change is made until it is not.
+    /// When it fails; then it is not in the file, or no further change is made until it is not.
     fn change(
         &self,
         write: impl FnOnce(&Database, ChangeId, &mut Vec<RecordChange>) -> Result<(), StorageError>,
@@ -136,7 +136,7 @@ impl StateFile {
         }
     }
 
-    /// Makes the file anew if it is not known what is in it
+    /// Makes the file anew if its content is not known
     fn settle(&self, opened: &mut Opened) -> Result<(), StorageError> {
         let Opened::InDoubt(doubt) = opened else {
             return Ok(());
@@ -191,7 +191,7 @@ impl StateFile {
         }
     }
 
-    // A poisoned lock means that somebody panicked who does not come from here: the database's own panics are caught.
+    // A poisoned lock means a panic outside of the database: the database's own panics are caught.
     fn opened(&self) -> MutexGuard<'_, Opened> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -247,7 +247,7 @@ impl Storage for StateFile {
     }
 }
 
-/// Opens a state file; answers nothing when there is none
+/// Opens a state file; `None`: there is none
 fn open_existing(path: &Path, opener: &Opener) -> Result<Option<Database>, StorageError> {
     let unusable = |error| StorageError::Io {
         path: path.to_path_buf(),
@@ -269,7 +269,7 @@ fn open_existing(path: &Path, opener: &Opener) -> Result<Option<Database>, Stora
         });
     }
     let database = Database::open(path, file, opener)?;
-    // Not before it is known to be ours: the mode of another file is nobody's business here.
+    // Only once the file is known to be ours: the mode of another file is not ours to change.
     restrict_to_owner(path);
     Ok(Some(database))
 }
@@ -281,7 +281,7 @@ fn gone(path: &Path) -> StorageError {
     }
 }
 
-/// The file that is meant, also where a link leads to one that is not there yet: it is made where the link leads
+/// The path of the file, even where a link leads to one that does not exist yet: it is made where the link leads
 fn link_target(path: &Path) -> PathBuf {
     let mut path = path.to_path_buf();
     // As many links as Linux follows.
@@ -296,7 +296,7 @@ fn link_target(path: &Path) -> PathBuf {
     path
 }
 
-/// Takes a file that was there before away from everyone but its owner
+/// Restricts a file that was there before to its owner
 fn restrict_to_owner(path: &Path) {
     let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777) else {
         return;

@@ -1,4 +1,4 @@
-//! A record as it is in the file: after a checksum of itself and of where it stands.
+//! A record as it is in the file: after a checksum of itself and of its place.
 
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 
@@ -20,7 +20,7 @@ pub(super) fn checked<'b>(table: Table, key: &str, bytes: &'b [u8]) -> Option<&'
 fn checksum(table: Table, key: &str, record: &[u8]) -> Vec<u8> {
     let mut context = Context::new(&SHA256);
     for part in [table.name(), key] {
-        // With its length, so that no two places write the same.
+        // With its length, so that no two places give the same bytes.
         context.update(&(part.len() as u64).to_le_bytes());
         context.update(part.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! The database in a state file, with what it says and does wrong turned into errors that name the file.
+//! The database in a state file; its errors and panics become errors that name the file.
 
 use std::{
     cell::RefCell,
@@ -20,7 +20,7 @@ use super::{
     panics::caught,
 };
 
-/// Makes a database of a file, in which there is one already or nothing
+/// Opens the database in a file, or makes one in an empty file
 pub(super) type Opener = dyn Fn(File) -> Result<redb::Database, redb::Error> + Send + Sync;
 
 /// The database in a state file
@@ -37,7 +37,7 @@ pub(super) struct Content {
     pub(super) records: BTreeMap<(Table, String), Vec<u8>>,
 }
 
-/// Tells a change from all others, of other emulators too
+/// Identifies a change among all changes, those of other emulators too
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChangeId(u64);
 
@@ -76,7 +76,7 @@ impl Database {
     /// Opens the database in a file that has one
     ///
     /// # Errors
-    /// When it is damaged, in use, of another version, or of somebody else.
+    /// When it is damaged, in use, of another version, or another program's.
     pub(super) fn open(path: &Path, file: File, opener: &Opener) -> Result<Self, StorageError> {
         let database = Self::of(path, file, opener)?;
         let found = database.run(|database, _| format(database))?;
@@ -126,7 +126,7 @@ impl Database {
         })
     }
 
-    /// All of it
+    /// The whole content
     ///
     /// # Errors
     /// When it cannot be read, or a record is not what was put there.
@@ -177,10 +177,11 @@ impl Database {
 
     /// Makes changes, all or none: when this returns, they are on the disk
     ///
-    /// What they are made to goes to `undo`, the first first.
+    /// The records that they replace go to `undo`, in the order of the changes.
     ///
     /// # Errors
-    /// When they cannot be written. Whether they are on the disk is not known then, and the database takes nothing more.
+    /// When they cannot be written. It is then not known whether they are on the disk, and the database accepts nothing
+    /// more.
     pub(super) fn write(
         &self,
         id: ChangeId,
@@ -194,7 +195,7 @@ impl Database {
         })
     }
 
-    /// Takes every record out and puts these in, all or none
+    /// Removes every record and puts these in, all or none
     ///
     /// # Errors
     /// As [`Self::write`] does.
@@ -238,14 +239,14 @@ impl Drop for Database {
         let Some(database) = self.database.take() else {
             return;
         };
-        // What was committed stays; a file that was not closed well is looked through by its next start anyway.
+        // What was committed stays; if the file was not closed well, the next start checks it anyway.
         if let Err(error) = guarded(&self.path, |_| Ok(database.close()?)) {
             warn!("the state file was not closed well: {error}");
         }
     }
 }
 
-/// Makes changes in a transaction; what they are made to goes to `undo`, the first first
+/// Makes changes in a transaction; the records that they replace go to `undo`, in the order of the changes
 fn make(
     transaction: &WriteTransaction,
     changes: &[RecordChange],
@@ -268,10 +269,10 @@ fn make(
     Ok(())
 }
 
-/// Commits a transaction, and then nothing once more
+/// Commits a transaction, and then an empty one
 ///
-/// A database has two commit slots, the present commit and the one before, and where the present one turns out to be
-/// damaged it goes back to the other without a word. After the second commit both lead to the same records.
+/// A database has two commit slots, for the present commit and the one before; if the present one turns out to be
+/// damaged, it silently goes back to the other. After the second commit both lead to the same records.
 fn commit(
     database: &redb::Database,
     transaction: WriteTransaction,
@@ -307,7 +308,7 @@ fn last_change(transaction: &ReadTransaction) -> Result<ChangeId, redb::Error> {
     Ok(ChangeId(u64::from_le_bytes(id.ok_or_else(missing)?)))
 }
 
-/// Where in a file the database is at work
+/// What in a file the database is working on
 #[derive(Default)]
 struct Place(RefCell<Option<String>>);
 
@@ -317,7 +318,7 @@ impl Place {
     }
 }
 
-/// Does something with a database, whose errors and panics name the file
+/// Runs work on a database; its errors and panics become errors that name the file
 fn guarded<T>(path: &Path, work: impl FnOnce(&Place) -> Result<T, redb::Error>) -> Result<T, StorageError> {
     let place = Place::default();
     let outcome = caught(|| work(&place));
@@ -332,11 +333,11 @@ fn guarded<T>(path: &Path, work: impl FnOnce(&Place) -> Result<T, redb::Error>) 
     match outcome {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(redb::Error::DatabaseAlreadyOpen)) => Err(StorageError::InUse { path }),
-        // The database's word for a file that does not begin as its files do
+        // The database's error for a file that does not begin as its files do.
         Ok(Err(redb::Error::Io(error))) if error.kind() == ErrorKind::InvalidData => {
             Err(StorageError::NoStateFile { path })
         }
-        // What it was led to by a damaged number
+        // The error that a damaged number leads to.
         Ok(Err(redb::Error::Io(error)))
             if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidInput) =>
         {
@@ -362,19 +363,19 @@ fn definition(table: Table) -> Definition {
     TableDefinition::new(table.name())
 }
 
-/// What the file says of itself. It has the types of the others although it holds a number: the database has code of its
-/// own for each pair of types.
+/// What the file says about itself. The table has the types of the others although it holds a number, because the
+/// database needs code of its own for each pair of types.
 pub(super) const ABOUT: Definition = TableDefinition::new("about");
 const LAST_CHANGE: &str = "last_change";
 
-/// The version of the tables and of what is in them. A file of another is refused: a program that does not know all of
-/// it would serve without some of the policies that were attached.
+/// The version of the tables and of their content. A file of another version is refused: a program that does not know
+/// all of it would serve without some of the policies that were attached.
 pub(super) const FORMAT: &str = "4";
 
-/// They have the number as a number, in a table of another type.
+/// Those versions have the number as a number, in a table of another type.
 const FORMATS_OF_NUMBERS: &str = "1 or 2";
 
-/// A database of somebody else
+/// The version of another program's database
 const NO_FORMAT: &str = "none";
 
 /// All that is read of a file is read once, at the start; what is written to is a few pages.

@@ -1,8 +1,8 @@
-//! A state file is made under a temporary name, and gets its own when it is whole and on the disk.
+//! A state file is made under a temporary name, and gets its own name when it is complete and on the disk.
 //!
-//! So however early a first start is killed, the next one finds either no state file or a whole one; and where a file is
-//! made anew, either the old one or the new one. What was left under the temporary name is begun anew. Whoever has the
-//! lock of the temporary file may give it its name, and nobody else.
+//! So however early a first start is killed, the next one finds either no state file or a complete one; and where a
+//! file is made anew, it finds either the old one or the new one. What was left under the temporary name is
+//! overwritten. Only the holder of the temporary file's lock may give it its name.
 
 use std::{
     ffi::OsString,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::owner_only;
 
-/// What has been done of making a state file
+/// How far the making of a state file has come
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// There is a temporary file, with nothing in it
@@ -31,7 +31,7 @@ pub(super) enum Step {
     Done,
 }
 
-/// What may have the name already
+/// What may exist under the name already
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Before {
     /// Nothing; a file that another emulator has made meanwhile stays
@@ -42,7 +42,7 @@ pub(super) enum Before {
 
 /// Makes a state file
 ///
-/// `reached` is told how far the making has come. Answers nothing when another emulator has made the file meanwhile.
+/// `reached` is called after each step. `None`: another emulator has made the file meanwhile.
 ///
 /// # Errors
 /// When another emulator is about to make it, or it cannot be written.
@@ -60,7 +60,7 @@ pub(super) fn make(
     let temporary = temporary(path);
     let file = begin(&temporary).map_err(failed)?;
     reached(Step::Begun);
-    // Nobody gives a file this name any more: that takes the lock, which is ours.
+    // Nobody else gives a file this name now: that takes the lock, which is ours.
     if before == Before::Nothing && path.symlink_metadata().is_ok() {
         forget(path);
         return Ok(None);
@@ -84,7 +84,7 @@ pub(super) fn forget(path: &Path) {
     let _ = fs::remove_file(temporary(path));
 }
 
-/// The file that a state file is while it is being made
+/// The path of a state file while it is being made
 pub(super) fn temporary(path: &Path) -> PathBuf {
     let mut name = path.file_name().map(OsString::from).unwrap_or_default();
     name.push(".being-made");
@@ -112,7 +112,7 @@ fn begin(temporary: &Path) -> io::Result<File> {
         let (named, opened) = (temporary.symlink_metadata(), file.metadata()?);
         let is_the_same = |named: fs::Metadata| (named.dev(), named.ino()) == (opened.dev(), opened.ino());
         if named.is_ok_and(is_the_same) {
-            // What is in it was left by a start that did not live to give it its name.
+            // Its content was left by a start that was killed before the file had its name.
             file.set_len(0)?;
             return Ok(file);
         }
@@ -123,13 +123,13 @@ fn begin(temporary: &Path) -> io::Result<File> {
     )))
 }
 
-/// Puts the names of a folder on the disk: before that, a crash of the machine may take a new one back
+/// Writes the names in a folder to the disk: until then, a crash of the machine may undo a new one
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Two emulators that begin at the same moment get out of each other's way within one.
+/// Two emulators that start at the same moment get out of each other's way within one attempt.
 const ATTEMPTS: usize = 8;
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
         make(path, &open_file, Before::Nothing, &Content::empty(), |_| {})
     }
 
-    /// What lies in a folder
+    /// The names in a folder
     fn names(folder: &Path) -> Vec<OsString> {
         let entries = fs::read_dir(folder).unwrap();
         entries.map(|entry| entry.unwrap().file_name()).collect()

@@ -1,7 +1,7 @@
 //! The border of this room: a panic of the database library ends here, as a text that says where it was and why.
 //!
-//! The library checks what it is about to rely on with assertions, and a file that was damaged outside of it can fail
-//! one. Whoever runs the emulator is to read which file that was and what to do, not a trace.
+//! The library checks its assumptions with assertions, and a file that was damaged outside of it can violate one.
+//! Whoever runs the emulator should read which file that was and what to do, not a trace.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,13 +12,13 @@ use std::{
 thread_local! {
     /// Whether a panic of this thread will be caught here
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
-    /// What the last one of them said
+    /// The text of the last such panic
     static LAST: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// Runs `work`, and makes a text of its panic instead of printing it
 ///
-/// Whatever `work` was working on is to be thrown away then.
+/// Whatever `work` was working on must then be thrown away.
 ///
 /// # Errors
 /// When it panics.

@@ -19,7 +19,7 @@ use super::{database::open_backend, *};
 /// What a disk does wrong
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// It has no room, and says so of everything that is written
+    /// It has no room, and reports that for every write
     pub(crate) is_full: AtomicBool,
     /// It does what it is asked to, and reports a failure of every `fsync`
     pub(super) syncs_fail: AtomicBool,

@@ -159,8 +159,8 @@ fn some_changes() -> Vec<RecordChange> {
     changes
 }
 
-/// State files as an emulator leaves them that was killed, that was stopped, and that was killed after no more than a
-/// start, and what is in them
+/// State files that were left by an emulator that was killed, by one that was stopped, and by one that was killed right
+/// after its start; and the records in them
 fn images(folder: &Path) -> (Vec<Vec<u8>>, Records) {
     let path = folder.join("state");
     let file = StateFile::open(&path).unwrap();
@@ -180,7 +180,7 @@ fn images(folder: &Path) -> (Vec<Vec<u8>>, Records) {
     (vec![killed, stopped, fs::read(&path).unwrap()], records)
 }
 
-/// Opens damaged state files, each of which is refused by name or has what was in it
+/// Opens damaged state files; each is refused by name, or has what was in it
 struct Damage {
     path: PathBuf,
     expected: Records,
@@ -203,7 +203,7 @@ impl Damage {
         let opened = StateFile::open_with(&self.path, testing::in_memory(image));
         let found = opened.and_then(|file| {
             let found = file.load()?;
-            // It also takes another change, which is there then, or says that it does not.
+            // It also accepts another change, which is there afterwards, or refuses it.
             file.commit(&|| vec![RecordChange::put(Table::Projects, "key-9", &9)])?;
             let mut after = file.load()?;
             let (_, last) = after.tables.get_mut(&Table::Projects).unwrap().pop().unwrap();
@@ -229,7 +229,7 @@ impl Damage {
         }
     }
 
-    /// Neither is rare, or this would not have been a test.
+    /// Both outcomes must be frequent, or the test would show nothing.
     #[track_caller]
     fn came_to_both(&self) {
         let Self {
@@ -302,7 +302,7 @@ fn a_record_that_is_not_what_was_put_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     testing::keeps_what_is_committed(&path);
-    // By a program that knows the database, and not what is in it.
+    // By a program that knows the database, but not its content.
     let database = Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let table: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("vpc_endpoints");
