@@ -1,4 +1,4 @@
-//! What an AWS SDK for Rust is configured with, so that no test writes it out.
+//! The configuration of an AWS SDK for Rust, so that no test has to write it.
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -16,8 +16,9 @@ impl Emulator {
     /// A configuration for the AWS SDK for Rust: it calls this emulator, trusts this CA and nothing else, and signs as the
     /// first principal that has an access key
     ///
-    /// Clients of Lookout for Vision, EC2 and STS take it. It holds no variable of the environment and no profile. The Region
-    /// is the one that the endpoint's policy names, or else the endpoint's; `.into_builder()` changes it, and everything else.
+    /// Clients of Lookout for Vision, EC2 and STS accept it. It takes nothing from environment variables or profiles.
+    /// The Region is the one that the endpoint's policy names, or else the endpoint's; `.into_builder()` can change it,
+    /// and everything else.
     ///
     /// # Panics
     /// When no principal has an access key.
@@ -29,7 +30,7 @@ impl Emulator {
         }
     }
 
-    /// The same, but it signs as the principal with this ARN
+    /// As [`sdk_config`](Self::sdk_config), but it signs as the principal with this ARN
     ///
     /// # Panics
     /// When there is no such principal, or it has no access key.
@@ -54,14 +55,14 @@ impl Emulator {
             .endpoint_url(self.endpoint_url())
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http_client)
-            // As `aws_config::defaults` has it; without it nothing is tried again.
+            // As `aws_config::defaults` sets it; without it nothing is retried.
             .retry_config(RetryConfig::standard())
             // Retries and timeouts wait on it.
             .sleep_impl(TokioSleep::new())
             .build()
     }
 
-    /// The first access key of the first such principal that has one
+    /// The first access key of the first matching principal that has one
     fn credentials_of(&self, is_asked_for: impl Fn(&Principal) -> bool) -> Option<Credentials> {
         let snapshot = self.snapshot();
         let principals = snapshot.settings.identities.principals.iter();

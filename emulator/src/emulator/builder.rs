@@ -1,4 +1,4 @@
-//! What an emulator in a test is to be like.
+//! The settings of an emulator in a test.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::{Config, Problem, Problems};
 
-/// What an emulator is to be like
+/// The settings of an emulator that is to be started
 ///
 /// With no settings it serves what the binary serves by default, except that it listens on free ports of
 /// loopback and keeps its certificate authority in memory. It writes no file unless the configuration asks for one
@@ -38,8 +38,8 @@ enum Written {
 impl Builder {
     /// A configuration, as it would stand in the configuration file, in YAML's block style
     ///
-    /// Relative paths begin at the working directory, which `cargo test` and `cargo nextest` set to the folder of the crate
-    /// under test. In other programs write `concat!(env!("CARGO_MANIFEST_DIR"), "/…")`.
+    /// Relative paths start from the working directory, which `cargo test` and `cargo nextest` set to the folder of the
+    /// crate under test. In other programs write `concat!(env!("CARGO_MANIFEST_DIR"), "/…")`.
     #[must_use]
     pub fn config_yaml(mut self, yaml: impl Into<String>) -> Self {
         self.written = Written::Text(yaml.into());
@@ -48,8 +48,8 @@ impl Builder {
 
     /// The configuration file of a program or a compose file, for a test that shares it; paths in it are relative to it
     ///
-    /// What it says of its process is left aside: where to listen, where to keep the certificate authority and the state, and
-    /// what to log. A relative `path` begins where those of [`config_yaml`](Self::config_yaml) do.
+    /// Its process settings are ignored: where to listen, where to keep the certificate authority and the state, and
+    /// what to log. A relative `path` starts from where those of [`config_yaml`](Self::config_yaml) do.
     #[must_use]
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.written = Written::File(path.into());
@@ -63,27 +63,27 @@ impl Builder {
         self
     }
 
-    /// Somebody who can sign requests; the first one takes the place of the default user `test`
+    /// Somebody who can sign requests; the first one replaces the default user `test`
     ///
-    /// With `config_yaml`, that has no `principals` then.
+    /// Together with this, the text of `config_yaml` must not have `principals`.
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principals.push(principal);
         self
     }
 
-    /// A project that is there from the start; the first one takes the place of the default `myProject`
+    /// A project that is there from the start; the first one replaces the default `myProject`
     ///
-    /// With `config_yaml`, that has no `projects` then.
+    /// Together with this, the text of `config_yaml` must not have `projects`.
     #[must_use]
     pub fn project(mut self, project: Project) -> Self {
         self.projects.push(project);
         self
     }
 
-    /// Something that goes wrong on purpose from the start; a call meets the first that strikes
+    /// Something that goes wrong on purpose from the start; a call meets the first fault that strikes
     ///
-    /// With `config_yaml`, that has no `faults` then.
+    /// Together with this, the text of `config_yaml` must not have `faults`.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -120,7 +120,7 @@ impl Builder {
         }
     }
 
-    /// The configuration as one text, so that what is declared in code is checked and refused as everything else is
+    /// The configuration as one text, so that what is declared in code is checked and refused in the same way
     fn with_declared(&self, yaml: Option<&String>) -> Option<String> {
         let sections = [
             section("principals", &self.principals),

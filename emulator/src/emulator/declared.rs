@@ -1,5 +1,5 @@
-//! Principals and projects that a test declares in code; each becomes the configuration's own words and is checked as those
-//! are.
+//! Principals, projects, rules and faults that a test declares in code; each is written as the configuration would have
+//! it, and checked in the same way.
 
 mod fault;
 mod principal;

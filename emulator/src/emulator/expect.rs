@@ -13,7 +13,7 @@ use crate::journal::{
 
 /// Calls that a test expects, for [`Emulator::verify`](crate::Emulator::verify)
 ///
-/// Texts are patterns with `*` and `?`. Without [`times`](Self::times) and its kin, one call at least is expected.
+/// Texts are patterns with `*` and `?`. Without [`times`](Self::times) or another count, at least one call is expected.
 ///
 /// ```
 /// use lookoutvision_emulator::Expect;
@@ -25,13 +25,13 @@ use crate::journal::{
 #[derive(Debug, Clone)]
 #[must_use = "nothing is verified before it is given to `Emulator::verify`"]
 pub struct Expect {
-    /// What is said of single calls
+    /// The expectation about single calls that the next methods refine
     last: Expectation,
-    /// Everything that was said before, and what is said of all of them
+    /// The expectations before it, and what holds for all of them
     verification: Verification,
 }
 
-/// The calls were not as expected, or it cannot be known; says what was found, and the calls that come nearest
+/// The calls were not as expected, or the journal no longer tells; says what was found, and which calls come nearest
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifyError {
     text: String,
@@ -51,7 +51,7 @@ impl Expect {
         }
     }
 
-    /// What a failure calls it
+    /// The name that a failure gives the expectation
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.last.name = Some(name.into());
         self
@@ -102,7 +102,7 @@ impl Expect {
         self.with(|pattern| pattern.fault = Some(Some(name.into())))
     }
 
-    /// Exactly so many
+    /// Exactly this many
     pub fn times(mut self, count: u64) -> Self {
         self.last.times.set_exactly(count);
         self
@@ -113,19 +113,19 @@ impl Expect {
         self.times(0)
     }
 
-    /// So many or more
+    /// This many or more
     pub fn at_least(mut self, count: u64) -> Self {
         self.last.times.set_at_least(count);
         self
     }
 
-    /// So many or fewer
+    /// This many or fewer
     pub fn at_most(mut self, count: u64) -> Self {
         self.last.times.set_at_most(count);
         self
     }
 
-    /// These calls as well; what was said of all of the other's is said of all of both
+    /// These calls as well; what `other` says about all of its calls then holds for all calls of both
     pub fn and(mut self, other: Self) -> Self {
         let Self { last, verification } = other;
         self.verification
@@ -143,7 +143,7 @@ impl Expect {
         self
     }
 
-    /// The calls in the order in which they are said
+    /// The calls must come in the order in which they are written here
     pub fn in_order(mut self) -> Self {
         self.verification.in_order = true;
         self
@@ -167,7 +167,7 @@ impl Expect {
         self
     }
 
-    /// Waits so long for calls that are missing, a minute at most
+    /// Waits this long for calls that are missing, a minute at most
     pub fn within(mut self, duration: Duration) -> Self {
         self.verification.within_milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self
@@ -206,7 +206,7 @@ impl fmt::Display for VerifyError {
     }
 }
 
-/// As it prints, because `unwrap` and a test's `?` show this form
+/// Prints the same as `Display`, because `unwrap` and a test's `?` show this form
 impl fmt::Debug for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -41,11 +41,11 @@ pub struct FaultReport {
     pub matched: u64,
     /// Calls that met it
     pub struck: u64,
-    /// As `faults:` of the configuration has it
+    /// The fault as `faults:` of the configuration would have it
     pub definition: Value,
 }
 
-/// A fault was not put in force, or not taken away; says why
+/// A fault was not put in force, or not removed; says why
 #[derive(Clone, PartialEq, Eq)]
 pub struct FaultError {
     text: String,
@@ -67,7 +67,8 @@ impl Emulator {
     /// ```
     ///
     /// # Errors
-    /// With everything that is wrong with it; and when there is one of its name, or as many as there may be.
+    /// With everything that is wrong with it; when there is already a fault of its name; and when there are as many
+    /// faults as there may be.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as `Builder::fault` takes it, and as faults are written"
@@ -80,12 +81,12 @@ impl Emulator {
         Ok(added?)
     }
 
-    /// Puts these faults in the place of all others, from the next request on
+    /// Replaces all faults with these, from the next request on
     ///
     /// Those of the configuration come back with [`reset`](Self::reset).
     ///
     /// # Errors
-    /// With everything that is wrong with them, or when they are more than there may be.
+    /// With everything that is wrong with them; and when there are more than there may be.
     pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) -> Result<(), FaultError> {
         let faults: Vec<Fault> = faults.into_iter().collect();
         let faults = config::faults::read_list(&json!(faults).to_string())?;
@@ -94,7 +95,7 @@ impl Emulator {
             .change_faults(|now, limits| now.replaced(faults, limits.faults_max))?)
     }
 
-    /// Takes a fault away, from the next request on; calls that it holds up go on at once
+    /// Removes a fault, from the next request on; calls that it holds up go on at once
     ///
     /// # Errors
     /// When there is none of this name.
@@ -102,7 +103,7 @@ impl Emulator {
         Ok(self.shared.change_faults(|now, _| now.without(name))?)
     }
 
-    /// Takes all faults away; those of the configuration come back with [`reset`](Self::reset)
+    /// Removes all faults; those of the configuration come back with [`reset`](Self::reset)
     pub fn clear_faults(&self) {
         let changed = self.shared.change_faults(|now, _| Ok(now.without_any()));
         changed.expect("to take all faults away is never refused");
@@ -153,7 +154,7 @@ impl fmt::Display for FaultError {
     }
 }
 
-/// As it prints, because `unwrap` and a test's `?` show this form
+/// Prints the same as `Display`, because `unwrap` and a test's `?` show this form
 impl fmt::Debug for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! The journal's entries, asked for by what they must have.
+//! The entries of the journal, found by filters.
 
 use std::{
     fmt,
@@ -16,9 +16,9 @@ use crate::{
     services,
 };
 
-/// The requests that the emulator was sent, oldest first; `.await` gives them
+/// The requests that the emulator received, oldest first; `.await` returns them
 ///
-/// Each filter narrows them, and an entry must pass all of them. They are those of `GET /requests`, by the same names:
+/// An entry must pass every filter. The filters are those of `GET /requests`, with the same names:
 ///
 /// ```
 /// # use lookoutvision_emulator::{Decision, Emulator};

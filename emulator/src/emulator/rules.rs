@@ -19,10 +19,10 @@ pub struct ModelRef {
 /// Rules, or the state of a scenario, were not changed; everything is as it was
 #[derive(Debug, thiserror::Error)]
 pub enum RuleChangeError {
-    /// A rule is not what the configuration could have
+    /// The configuration could not have such a rule
     #[error("InvalidRules: {}{message}", before_message(.path))]
     InvalidRules {
-        /// JSON Pointer of the first mistake, from the list on
+        /// JSON Pointer of the first mistake, relative to the list
         path: String,
         /// What is wrong
         message: String,
@@ -33,7 +33,7 @@ pub enum RuleChangeError {
     /// There would be more than a limit allows
     #[error("{0}")]
     TooMany(String),
-    /// It cannot be persisted
+    /// The change cannot be persisted
     #[error("the state file was not written: {0}")]
     StateNotWritten(String),
 }
@@ -92,10 +92,11 @@ impl ModelRef {
 }
 
 impl Emulator {
-    /// Puts rules in the place of a model's, from the next call on
+    /// Replaces the rules of a model, from the next call on
     ///
     /// # Errors
-    /// With the first mistake in them; when there is no such project or no room. The rules before stay then.
+    /// With the first mistake in them; when there is no such project or no room; and when the state file cannot be
+    /// written. The previous rules then stay in force.
     pub fn set_rules<R: Into<Rule>>(
         &self,
         model: impl Into<ModelRef>,
@@ -108,7 +109,8 @@ impl Emulator {
         Ok(())
     }
 
-    /// Puts one rule in front of all others of a model, from the next call on, and answers what the journal calls it
+    /// Puts one rule in front of all others of a model, from the next call on, and returns the id that the journal
+    /// gives it
     ///
     /// ```
     /// # use lookoutvision_emulator::{Answer, Emulator, Rule};
@@ -135,7 +137,7 @@ impl Emulator {
         Ok(added.id.map(|id| id.to_string()).unwrap_or_default())
     }
 
-    /// Takes away one rule that was put
+    /// Removes one rule that was put
     ///
     /// # Errors
     /// When there is none of this id, or the state file cannot be written.
@@ -152,7 +154,7 @@ impl Emulator {
         Ok(self.shared.space.restore_rules(&model.into().name()?)?)
     }
 
-    /// The state of each scenario that was set, or that a rule speaks of
+    /// The state of each scenario that was set, or that a rule names
     pub fn scenarios(&self) -> BTreeMap<String, String> {
         self.shared.space.scenario_states()
     }

@@ -1,4 +1,5 @@
-//! What an emulator opens and binds before it serves; what stands in the way is taken down, so that all of it is told.
+//! What an emulator opens and binds before it serves. Everything that prevents the start is collected, so that all of
+//! it is reported.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -55,7 +56,7 @@ pub(super) fn open_authority(config: &Config, problems: &mut Problems) -> Option
     }
 }
 
-/// What the service remembers, and what calls made beside it
+/// The state of the service, and the acknowledged changes beside it
 pub(super) fn open_state(
     config: &Config,
     reader: &RuleReader,
@@ -79,7 +80,7 @@ pub(super) fn open_state(
         .ok()
 }
 
-/// Reads rules as those of the configuration file are read, with the same paths in them
+/// A function that reads rules as those of the configuration file are read, with the same paths in them
 pub(super) fn rule_reader(config: &Config) -> Box<RuleReader> {
     let config_file = config.file.clone();
     let mistakes = |problems: Vec<Problem>| {
@@ -95,7 +96,7 @@ pub(super) fn rule_reader(config: &Config) -> Box<RuleReader> {
     })
 }
 
-/// Reads a fault of a state, and refuses one that there is no certificate for
+/// A function that reads a fault of a state, and refuses one for which there is no certificate
 pub(super) fn fault_reader(authority: &Arc<CertificateAuthority>) -> Box<FaultReader> {
     let authority = authority.clone();
     Box::new(move |definition| {
@@ -139,8 +140,8 @@ pub(super) fn import(space: &Space, imported: ImportedState) -> Result<(), Start
     }
 }
 
-/// A new authority has to be trusted anew: whoever started the emulator must see it. One that is made for a single command
-/// is new each time, and the command's environment already trusts it.
+/// Logs what has become of the authority. Clients have to trust a new authority, so whoever started the emulator must
+/// see it. One that is made for a single command is new each time, and the command's environment already trusts it.
 fn tell(notice: &CaNotice, is_temporary: bool) {
     // A log entry is one line.
     for line in notice.to_string().lines() {

@@ -1,4 +1,4 @@
-//! The whole state, for tests that begin where another one ended.
+//! The whole state, for tests that start from where another one ended.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub enum StateChangeError {
         /// What is wrong
         message: String,
     },
-    /// It cannot be persisted
+    /// The state cannot be persisted
     #[error("the state file was not written: {0}")]
     StateNotWritten(String),
 }
@@ -46,8 +46,8 @@ impl Emulator {
     /// Everything that calls have made and changed: projects, datasets, models, endpoints and their policies, role sessions,
     /// how often models were called, and the clock
     ///
-    /// Role sessions are in it without their secrets: [`set_state`](Self::set_state) of the same emulator takes them as they
-    /// are, and that of another one leaves them out.
+    /// Role sessions are in it without their secrets. [`set_state`](Self::set_state) of the same emulator accepts them
+    /// like that; that of another emulator leaves them out.
     ///
     /// ```
     /// # use lookoutvision_emulator::Emulator;
@@ -64,22 +64,22 @@ impl Emulator {
         self.state_value(Secrets::LeftOut)
     }
 
-    /// The same with the secrets of role sessions
+    /// As [`state`](Self::state), with the secrets of role sessions
     pub fn state_with_secrets(&self) -> Value {
         self.state_value(Secrets::Included)
     }
 
-    /// Puts a whole state in force, from the next request on, and answers what had to be left out of it
+    /// Puts a whole state in force, from the next request on, and returns what had to be left out of it
     ///
     /// # Errors
-    /// With the place of the first mistake, when anything of it is not understood or has no room in the configuration; and
-    /// when the state file cannot be written. Everything is as it was then.
+    /// With the place of the first mistake, when a part of it is not understood or has no room in the configuration;
+    /// and when the state file cannot be written. Everything is then as it was.
     pub fn set_state(&self, state: &Value) -> Result<Vec<LeftOut>, StateChangeError> {
         let document = StateDocument::parse(state.to_string().as_bytes()).map_err(NotPut::Misfit)?;
         Ok(self.shared.space.put_state(document)?)
     }
 
-    /// What writes the state as a text, also when the emulator has stopped
+    /// A function that writes the state as a text, even when the emulator has stopped
     pub(crate) fn state_writer(&self) -> impl Fn() -> String + Send + 'static {
         let space = self.shared.space.clone();
         move || space.state_document(Secrets::LeftOut).to_text()
@@ -91,7 +91,7 @@ impl Emulator {
     }
 }
 
-/// What stands before a message about the place of this path; nothing where it is about the whole
+/// The prefix of a message about the place at this path; empty for a message about the whole
 pub(super) fn before_message(path: &str) -> String {
     match path {
         "" => String::new(),

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::rule::Calls;
 
-/// Something that goes wrong on purpose, and the calls that meet it: every one, unless it is narrowed
+/// Something that goes wrong on purpose, and the calls that meet it: all of them, unless it is narrowed
 ///
-/// It says what `faults:` of the configuration says, by the same names. A call meets one fault at most: the first that
-/// strikes. Without a stage it does so when the operation was performed.
+/// Its settings are those of `faults:` in the configuration, with the same names. A call meets one fault at most: the
+/// first that strikes. Without a stage it strikes after the operation was performed.
 ///
 /// ```
 /// use lookoutvision_emulator::Fault;
@@ -40,7 +40,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultStage {
-    /// When the head of the request is there
+    /// When the head of the request has arrived
     BeforeAuthentication,
     /// When the call is authorised; the operation is not performed
     InsteadOfOperation,
@@ -54,11 +54,11 @@ pub enum FaultStage {
 pub enum TlsFault {
     /// The server's certificate has expired
     ExpiredCertificate,
-    /// It is not valid yet
+    /// The server's certificate is not valid yet
     NotYetValid,
-    /// It is one for another name
+    /// The server's certificate is for another name
     WrongName,
-    /// It is signed by an authority that nobody knows
+    /// The server's certificate is signed by an unknown authority
     UnknownAuthority,
     /// The connection is reset after the ClientHello
     ResetInHandshake,
@@ -196,7 +196,7 @@ impl Fault {
         Self::of_connection(name, "truncate")
     }
 
-    /// The body of the answer comes at so many bytes a second
+    /// The body of the answer comes at this many bytes a second
     pub fn slow(name: impl Into<String>, bytes_per_second: u64) -> Self {
         let mut fault = Self::of_connection(name, "slow");
         fault.fault.bytes_per_second = Some(bytes_per_second);
@@ -236,13 +236,14 @@ impl Fault {
         self
     }
 
-    /// So many bytes of the answer's body get through before; at [`FaultStage::BeforeAuthentication`], of the request's
+    /// This many bytes of the answer's body get through first; at [`FaultStage::BeforeAuthentication`], of the
+    /// request's body
     pub fn after_bytes(mut self, bytes: u64) -> Self {
         self.fault.after_bytes = Some(bytes);
         self
     }
 
-    /// A stall lasts so many seconds before the connection is closed
+    /// A stall lasts this many seconds before the connection is closed
     pub fn seconds(mut self, seconds: u64) -> Self {
         self.fault.seconds = Some(seconds);
         self
@@ -314,34 +315,34 @@ impl Fault {
         self
     }
 
-    /// Of these calls each so-manieth only: of 3 the third, the sixth and so on, or with [`call`](Self::call) before it the
-    /// first of those and each third from there
+    /// Only every `every`-th of these calls: with 3 the third, the sixth and so on, or after [`call`](Self::call) the
+    /// first of its range and every third from there
     pub fn every_call(mut self, every: u64) -> Self {
         self.when.call.get_or_insert_default().every = Some(every);
         self
     }
 
-    /// Only some of the calls that match, from 0 to 1 of them, drawn from the seed: the same calls in the same order meet it
-    /// again
+    /// Only this share of the calls that match, from 0 to 1, drawn from the seed: the same calls in the same order meet
+    /// it again
     pub fn probability(mut self, probability: f64, seed: u64) -> Self {
         self.probability = Some(probability);
         self.seed = Some(seed);
         self
     }
 
-    /// What a delay is drawn from
+    /// The seed that a delay is drawn from
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// It is spent when so many calls have met it
+    /// It is spent when this many calls have met it
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// It ends by itself after so many seconds of the machine's clock
+    /// It ends by itself after this many seconds of the machine's clock
     pub fn ttl_seconds(mut self, seconds: u64) -> Self {
         self.ttl_seconds = Some(seconds);
         self

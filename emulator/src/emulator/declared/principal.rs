@@ -64,7 +64,7 @@ impl Principal {
         self
     }
 
-    /// A key of a session, which is worth nothing without its token and after `expires_at`
+    /// A key of a session, which is valid only with its token and until `expires_at`
     #[must_use]
     pub fn temporary_access_key(
         mut self,

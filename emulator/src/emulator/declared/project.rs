@@ -21,7 +21,7 @@ pub struct Project {
 
 /// A model, HOSTED unless it has another status
 ///
-/// The first of its rules that matches answers DetectAnomalies; where none does the answer is a normal result.
+/// The first of its rules that matches answers DetectAnomalies; if none does, the answer is a normal result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Model {
     version: String,
@@ -75,7 +75,7 @@ impl Project {
 }
 
 impl Model {
-    /// A HOSTED model. AWS numbers versions; here they may have any name
+    /// A HOSTED model; its version may be any name, although AWS numbers versions
     pub fn new(version: impl Into<String>) -> Self {
         Self {
             version: version.into(),

@@ -9,7 +9,7 @@ use std::{
 use ring::digest;
 use serde::Serialize;
 
-/// An answer, and the calls that get it: every one, unless `when_…` narrows them
+/// An answer, and the calls that get it: all of them, unless `when_…` narrows them
 #[derive(Debug, Clone, Serialize)]
 pub struct Rule {
     #[serde(skip_serializing_if = "When::is_always")]
@@ -41,7 +41,7 @@ struct When {
     scenario: BTreeMap<String, String>,
 }
 
-/// Both ends are in it
+/// A range that includes both ends
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Between {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,8 +126,8 @@ impl Rule {
         self
     }
 
-    /// Of these calls each so-manieth only: of 3 the third, the sixth and so on, or with [`when_call`](Self::when_call)
-    /// before it the first of those and each third from there
+    /// Only every `every`-th of these calls: with 3 the third, the sixth and so on, or after
+    /// [`when_call`](Self::when_call) the first of its range and every third from there
     #[must_use]
     pub fn when_every_call(mut self, every: u64) -> Self {
         self.when.call.get_or_insert_default().every = Some(every);
@@ -149,14 +149,14 @@ impl Rule {
         self
     }
 
-    /// Only images of so many bytes
+    /// Only images whose size in bytes is in this range
     #[must_use]
     pub fn when_image_bytes(mut self, bytes: impl RangeBounds<u64>) -> Self {
         self.when.image_bytes = Between::of(&bytes);
         self
     }
 
-    /// Only images of so many pixels
+    /// Only images whose width and height in pixels are in these ranges
     #[must_use]
     pub fn when_dimensions(mut self, width: impl RangeBounds<u64>, height: impl RangeBounds<u64>) -> Self {
         self.when.width = Between::of(&width);
@@ -226,8 +226,8 @@ impl Answer {
         }
     }
 
-    /// The recorded answer in this file, exactly as it is; a relative path begins at the working directory, as those of
-    /// [`config_yaml`](crate::Builder::config_yaml) do
+    /// The recorded answer in this file, exactly as it is; a relative path starts from the working directory, as those
+    /// of [`config_yaml`](crate::Builder::config_yaml) do
     pub fn recorded(file: impl Into<String>) -> Self {
         Self {
             response: Some(file.into()),
@@ -260,7 +260,7 @@ impl Answer {
         self
     }
 
-    /// Holds the answer back for so long, in whole milliseconds
+    /// Holds the answer back for this long, in whole milliseconds
     #[must_use]
     pub fn delayed_by(mut self, delay: Duration) -> Self {
         self.delay_milliseconds = Some(OneOrRange::One(milliseconds(delay)));
@@ -306,7 +306,7 @@ impl When {
 }
 
 impl Between {
-    /// `None`: everything is in it
+    /// `None`: the range includes everything
     pub(super) fn of(range: &impl RangeBounds<u64>) -> Option<Self> {
         let from = match range.start_bound() {
             Bound::Included(from) => Some(*from),
@@ -323,7 +323,7 @@ impl Between {
 }
 
 impl Calls {
-    /// `None`: all of them
+    /// `None`: the range includes all calls
     pub(super) fn of(range: &impl RangeBounds<u64>) -> Option<Self> {
         Between::of(range).map(|between| Self {
             between: Some(between),
