@@ -1,9 +1,9 @@
 //! The configuration: everything a user can set, valid or not there at all.
 //!
-//! The file is read by its JSON Schema (`form`), which finds every mistake of form, into plain structures (`file`). Those
-//! are checked against each other (`validate`), and only a [`Config`] in which every name is well-formed, every file it
-//! names was read and every policy parsed comes out. A request keeps the `Config` it began with, so a reload never shows
-//! it half of two worlds.
+//! The file is read by its JSON Schema (`form`), which finds every mistake of form, into plain structures (`file`).
+//! Those are checked against each other (`validate`). A [`Config`] comes out only if every name is well-formed, every
+//! named file was read, and every policy was parsed. A request keeps the `Config` it began with, so it never sees a
+//! mixture of two configurations.
 
 pub(crate) mod faults;
 mod file;

@@ -1,8 +1,8 @@
 //! The S3 that datasets come from and evaluations go to: a folder for each bucket, or an S3-compatible server.
 //!
 //! `s3://my-bucket/a/b.manifest` is the file `a/b.manifest` of the folder that stands for `my-bucket`; a bucket without
-//! a folder is the server's. What goes wrong comes back as a text for the status message of the dataset or model, as
-//! AWS tells it: the operation itself has been answered with success.
+//! a folder is the server's. An error comes back as a text for the status message of the dataset or model, as on AWS,
+//! because the operation itself has been answered with success.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ impl S3Error {
 /// Reads an object whole
 ///
 /// # Errors
-/// When it is not there, is larger than `limit` says, or cannot be had in time.
+/// When it does not exist, is larger than `limit` says, or cannot be read in time.
 pub(crate) async fn read(
     s3: &S3,
     region: &Region,
@@ -101,7 +101,7 @@ pub(crate) async fn read(
 /// Writes an object whole
 ///
 /// # Errors
-/// When the folder or the server does not take it, or not in time.
+/// When the folder or the server refuses it, or does not take it in time.
 pub(crate) async fn write(
     s3: &S3,
     region: &Region,
@@ -129,7 +129,7 @@ pub(crate) fn is_configured(s3: &S3) -> bool {
     !s3.buckets.is_empty() || s3.server.is_some()
 }
 
-/// Whether what is asked of a bucket needs nobody else: it is a folder, or nothing at all
+/// Whether a bucket can be used without waiting for a server: it is a folder, or there is no server
 pub(crate) fn is_at_hand(s3: &S3, bucket: &str) -> bool {
     s3.buckets.contains_key(bucket) || s3.server.is_none()
 }

@@ -15,7 +15,7 @@ pub(crate) mod refusal;
 pub(crate) mod sts;
 pub(crate) mod vocabulary;
 
-/// The actions of a service whose calls name theirs in the body
+/// The actions of a service whose calls name their action in the body
 pub(crate) fn query_actions(service: EmulatedService) -> &'static [&'static str] {
     static EC2: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         ec2::Ec2Action::ALL

@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) identities: Identities,
     /// Where requests come from
     pub(crate) networks: Networks,
-    /// What is there to detect anomalies with
+    /// What is declared of Lookout for Vision, its projects and models among it
     pub(crate) lookoutvision: Arc<Declarations>,
     /// Where manifests are read from and evaluations are written to
     pub(crate) s3: S3,
@@ -43,7 +43,7 @@ pub(crate) struct Settings {
     pub(crate) faults: Vec<Arc<Fault>>,
     /// Every bound, by name
     pub(crate) limits: Limits,
-    /// Whether it is counted which parts of the policies requests come to
+    /// Whether the coverage of the policies is counted
     pub(crate) coverage: bool,
     /// Which files policies were read from
     pub(crate) policy_files: PolicyFiles,

@@ -4,8 +4,8 @@
 //! its first start, and the client is told to trust it. Three things keep that harmless: the authority is never
 //! shipped, only made where it is used; it may certify AWS's domains, this machine and the configured names, and
 //! nothing else (critical name constraints, which most clients enforce); and its key signs a fixed set of certificates
-//! when it is made and is then forgotten. So nobody can have it certify anything else, whatever clients make of the
-//! constraints: who copies the server's key can pose as the names in its certificates and as no other.
+//! when it is made and is then forgotten. So nobody can make it certify anything else, even where a client ignores the
+//! constraints: whoever copies the server's key can pose as the names in its certificates and as no others.
 //!
 //! The clock of certificates is the machine's, not the emulated one that `PUT /clock` sets: clients judge certificates
 //! by their own clock, and an emulator that plays next year's requests must still be reachable.
@@ -108,7 +108,7 @@ pub(crate) fn server_config(
 fn flawed_config(certificate: Arc<CertifiedKey>, alpn_protocols: &[Vec<u8>]) -> Arc<ServerConfig> {
     let resolver = Arc::new(SingleCertAndKey::from(certificate));
     let mut config = config_of(resolver, Arc::new(DefaultTimeProvider));
-    // A client that resumed a session would look at no certificate.
+    // A client that resumed a session would not look at the certificate.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.alpn_protocols = alpn_protocols.to_vec();
     Arc::new(config)

@@ -1,8 +1,9 @@
 //! The policy workbench: what the policies would say about calls that nobody made.
 //!
-//! A [`Scene`] is a configuration with everything that calls made since. In it a caller, an entry point, an operation and a
-//! resource are named as people name them, and become the same [`SupposedCall`](crate::authorization::SupposedCall) that
-//! the server would make of a request: the same principal, resource, tags and condition keys, decided by the same code.
+//! A [`Scene`] is a configuration with everything that calls have made since. In it a caller, an entry point, an
+//! operation and a resource are named as people name them. They become the same
+//! [`SupposedCall`](crate::authorization::SupposedCall) that the server would make of a request: the same principal,
+//! resource, tags and condition keys, decided by the same code.
 //!
 //! ```text
 //! DetectAnomalies on model/myProject/myModel, by user/alice, over vpce-0a1b2c3d4e5f67890

@@ -28,7 +28,7 @@ pub(super) fn read(folder: &Path, key: &str, limit: ReadLimit) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Puts the object there whole or not at all
+/// Writes an object into the folder, whole or not at all
 pub(super) fn write(folder: &Path, key: &str, content: &[u8]) -> Result<(), S3Error> {
     let path = within(folder, key)?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {

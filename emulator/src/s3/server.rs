@@ -1,4 +1,4 @@
-//! An S3-compatible server, asked over a connection of its own for each object: datasets are made seldom.
+//! An S3-compatible server, asked over a new connection for each object, because datasets are created rarely.
 
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ async fn exchange(
     } else {
         Either::Right(stream)
     };
-    // The whole exchange is bounded by whoever asked for it.
+    // The caller bounds the time of the whole exchange.
     send(transport, request, bytes_max).await
 }
 

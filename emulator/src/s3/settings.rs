@@ -18,9 +18,9 @@ pub(crate) struct S3 {
 pub(crate) struct S3Server {
     /// Where it listens
     pub(crate) endpoint: S3Endpoint,
-    /// What requests are signed for; `None`: the Region of the call
+    /// The Region that requests are signed for; `None`: the Region of the call
     pub(crate) region: Option<Region>,
-    /// What requests are signed with; `None`: they are not
+    /// The key that requests are signed with; `None`: they are not signed
     pub(crate) credentials: Option<S3Credentials>,
     /// Trust anchors besides the system's
     pub(crate) ca: Vec<rustls::pki_types::CertificateDer<'static>>,
@@ -39,7 +39,7 @@ pub(crate) struct S3Endpoint {
     pub(crate) authority: String,
 }
 
-/// What the emulator signs its own requests to S3 with
+/// The key with which the emulator signs its own requests to S3
 pub(crate) struct S3Credentials {
     /// The public half
     pub(crate) access_key_id: String,

@@ -72,7 +72,7 @@ pub(super) fn headers(
     headers
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986, and the slash where it separates
+/// Percent-encodes all but the unreserved characters of RFC 3986; with `keep_slash` a slash is kept as well
 pub(super) fn encode(text: &str, keep_slash: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,7 +1,7 @@
 //! Faults that a test asks for: which calls meet one, and what it does to them.
 //!
-//! `config` makes them of what is written, in the file or in a request to the control API, and nothing in one can turn out to
-//! be wrong when a call meets it. What they have done so far is kept with the snapshot (`runtime::faults`).
+//! `config` makes them from the file or from a request to the control API; a fault is valid before any call meets it.
+//! What the faults have done so far is kept with the snapshot (`runtime::faults`).
 
 mod draw;
 
@@ -26,15 +26,15 @@ pub(crate) struct Fault {
     pub(crate) name: Arc<str>,
     /// What must hold of a call; for a fault of the handshake, of a connection
     pub(crate) when: When,
-    /// Which calls that match, counted from 1
+    /// Which of the calls that match, counted from 1
     pub(crate) call: Option<CallNumbers>,
-    /// How many of those meet it: from 0 to 1
+    /// The share of those that meet it: from 0 to 1
     pub(crate) probability: f64,
-    /// What is drawn from
+    /// What probability and delay are drawn from
     pub(crate) draws: Draws,
-    /// How often it is met until it is spent; `None`: for ever
+    /// How many calls meet it before it is spent; `None`: no end
     pub(crate) times: Option<u64>,
-    /// How long it is there, on the machine's clock; `None`: for ever
+    /// How long it is there, on the machine's clock; `None`: no end
     pub(crate) ttl: Option<Duration>,
     /// When it is looked for
     pub(crate) stage: Stage,
@@ -92,7 +92,7 @@ pub(crate) struct CallFacts<'c> {
 pub(crate) enum Stage {
     /// In the handshake
     Handshake,
-    /// When the head of a request is there
+    /// When the head of a request has arrived
     BeforeAuthentication,
     /// When the call is authorised
     InsteadOfOperation,
@@ -141,8 +141,8 @@ pub(crate) struct InjectedError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionFault {
     pub(crate) kind: ConnectionFaultKind,
-    /// Bytes of a body that get through before: of the request's before authentication, of the answer's otherwise; `None`:
-    /// not even the head of the answer
+    /// Bytes of a body that get through first: of the request's before authentication, of the answer's otherwise;
+    /// `None`: not even the head of the answer
     pub(crate) after_bytes: Option<u64>,
 }
 
@@ -152,11 +152,11 @@ pub(crate) enum ConnectionFaultKind {
     Reset,
     /// It is closed in an orderly way
     Close,
-    /// Nothing more is sent for so long (`None`: until the client gives up), then it is closed
+    /// Nothing more is sent for this long (`None`: until the client gives up), then it is closed
     Stall(Option<Duration>),
     /// The body of the answer ends before its length, and the connection is closed
     Truncate,
-    /// The body of the answer comes at so many bytes a second
+    /// The body of the answer comes at this many bytes a second
     Slow { bytes_per_second: u64 },
 }
 
@@ -165,15 +165,15 @@ pub(crate) enum ConnectionFaultKind {
 pub(crate) enum TlsFault {
     /// The server's certificate has expired
     ExpiredCertificate,
-    /// It is not valid yet
+    /// The server's certificate is not valid yet
     NotYetValid,
-    /// It is one for another name
+    /// The server's certificate is for another name
     WrongName,
-    /// Nobody knows who signed it
+    /// The server's certificate is signed by an unknown authority
     UnknownAuthority,
     /// The connection is reset after the ClientHello
     Reset,
-    /// Nothing comes after the ClientHello for so long (`None`: until the client gives up)
+    /// Nothing comes after the ClientHello for this long (`None`: until the client gives up)
     Stall(Option<Duration>),
 }
 
@@ -198,14 +198,14 @@ impl Pattern {
 }
 
 impl Fault {
-    /// Whether a call is one that the fault is for, as far as that is no matter of its number
+    /// Whether the fault is for a call, whatever the number of the call
     pub(crate) fn is_for(&self, call: &CallFacts<'_>) -> bool {
         self.when.holds(call) && self.effect.can_be_of(call)
     }
 
-    /// Whether a call that matches meets it, by its number among them, from 1
+    /// Whether a matching call meets it, by the call's number among the matching ones, from 1
     ///
-    /// The same number always gives the same answer, on every machine and whoever else calls at the same time.
+    /// The same number always gives the same result, on every machine and whoever else calls at the same time.
     pub(crate) fn strikes(&self, number: u64) -> bool {
         self.call.is_none_or(|calls| calls.contain(number))
             && self.draws.of_probability(number) < self.probability
@@ -250,7 +250,7 @@ impl When {
             && self.is_from(call.source_ip)
     }
 
-    /// Whether a handshake is one that is asked for
+    /// Whether these conditions hold for a handshake
     pub(crate) fn holds_of_handshake(&self, server_name: Option<&str>, source_ip: IpAddr) -> bool {
         let is_named = self
             .server_name
@@ -266,14 +266,14 @@ impl When {
 }
 
 impl Effect {
-    /// Whether it can happen to this call: an error only where the operation has it
+    /// Whether this can happen to the call: an error only where the operation has it
     fn can_be_of(&self, call: &CallFacts<'_>) -> bool {
         let Self::Error(error) = self else {
             return true;
         };
         let mut services = error.operations.iter();
         services.any(|(service, operations)| {
-            // Where it is not known yet which operation is asked for, the service's errors are those of any of them.
+            // As long as the operation is not known, the errors of all operations of the service are possible.
             *service == call.service
                 && call
                     .operation
@@ -299,7 +299,7 @@ impl ConnectionFault {
     }
 }
 
-/// What the client sees of it
+/// The effect that the client sees
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -154,7 +154,7 @@ for_each_limit!(define_limits);
 
 macro_rules! define_limits_reached {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:ident, $default:literal, $least:literal..=$most:literal;)+) => {
-        /// How often each limit was reached, and when last; whoever keeps a limit notes it here
+        /// How often each limit was reached, and when last; the code that enforces a limit notes it here
         #[derive(Debug, Default)]
         pub(crate) struct LimitsReached {
             $(#[doc = concat!("`", stringify!($key), "`")] pub(crate) $field: Reached,)+
@@ -208,7 +208,7 @@ pub(crate) struct Reached {
 }
 
 impl Reached {
-    /// It is reached now
+    /// Notes that the limit is reached now
     pub(crate) fn note(&self) {
         self.times.fetch_add(1, Ordering::Relaxed);
         self.last_micros
@@ -219,7 +219,7 @@ impl Reached {
         self.times.load(Ordering::Relaxed)
     }
 
-    /// `None`: never
+    /// When it was last reached; `None`: never
     pub(crate) fn last(&self) -> Option<Timestamp> {
         match self.times() {
             0 => None,
@@ -229,7 +229,7 @@ impl Reached {
 }
 
 impl Limits {
-    /// Those that the service itself keeps
+    /// The limits that the service itself enforces
     pub(crate) fn of_lookoutvision(&self) -> declared::Limits {
         declared::Limits {
             projects_max: self.projects_max,
@@ -246,7 +246,7 @@ impl Limits {
     }
 }
 
-/// What a limit is made of
+/// A type that a limit can have
 pub(crate) trait Limit {
     /// The limit that a number of the configuration stands for; durations are seconds
     fn from_number(number: u64) -> Self;

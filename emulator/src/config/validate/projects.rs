@@ -156,7 +156,7 @@ pub(super) fn warn_of_rules_that_never_match(
     }
 }
 
-/// Refuses rules that put more scenarios into a state than there may be, which no call could ever be answered by
+/// Refuses rules that set more scenarios than there may be, because no call could be answered by them
 pub(super) fn refuse_too_many_scenarios(
     projects: &[DeclaredProject],
     place: &Place,

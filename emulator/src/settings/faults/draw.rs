@@ -1,8 +1,8 @@
 //! Numbers that are drawn from a seed and the number of a call, and from nothing else.
 //!
-//! SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014): the state is a counter, so that
-//! the number of any call is worked out without those before it. Calls that come at the same time need no order to be drawn
-//! for, and every machine draws the same.
+//! SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014): the state is a counter,
+//! so the number for any call can be computed without those before it. Calls that come at the same time need no order,
+//! and every machine draws the same.
 
 /// What is drawn for the calls of one fault
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +15,12 @@ impl Draws {
         Self { seed }
     }
 
-    /// From 0 to 1, without 1: compared with the fault's probability
+    /// From 0 up to but not including 1: compared with the fault's probability
     pub(crate) fn of_probability(self, number: u64) -> f64 {
         self.draw(number.wrapping_mul(2))
     }
 
-    /// From 0 to 1, without 1: how far a delay is into its range
+    /// From 0 up to but not including 1: how far a delay is into its range
     pub(crate) fn of_delay(self, number: u64) -> f64 {
         self.draw(number.wrapping_mul(2).wrapping_add(1))
     }
@@ -42,7 +42,7 @@ const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
 mod tests {
     use super::*;
 
-    /// Held for ever: a seed in somebody's test draws the same in every version
+    /// Kept for ever: a seed in somebody's test draws the same in every version
     #[test]
     fn a_seed_draws_what_it_has_always_drawn() {
         // The generator's own numbers for the seed 1234567 are public (Rosetta Code, *Pseudo-random numbers/Splitmix64*).
