@@ -1,19 +1,18 @@
 //! The part of Amazon EC2 that makes interface endpoints: create one, attach a policy, look at it, delete it.
 //!
 //! People do not write a configuration file to get an endpoint, they run `aws ec2 create-vpc-endpoint`, Terraform or
-//! CloudFormation. So these actions work on the same table of endpoints that the configuration begins, and what they
-//! change is in force for the next request. A worked example, in the words of the protocol:
+//! CloudFormation. So these actions work on the same table of endpoints that the configuration starts with, and their
+//! changes are in force for the next request. A worked example, in the words of the protocol:
 //!
 //! ```text
 //! Action=CreateVpcEndpoint&VpcEndpointType=Interface&ServiceName=com.amazonaws.us-west-2.lookoutvision&VpcId=vpc-…
 //! → <CreateVpcEndpointResponse><vpcEndpoint><vpcEndpointId>vpce-…</vpcEndpointId><state>pending</state>…
 //! ```
 //!
-//! Actions and shapes are those of the API model (botocore, `ec2/2016-11-15`). The actions are authorised by the identity
-//! side, on the resources that they touch (`authorization`); they come in at EC2's own public endpoint, so no endpoint
-//! policy of another service is asked. Networks
-//! are those of the configuration. AWS has subnets, network interfaces and security groups in them; the emulator makes
-//! those up (`network`), always the same ones.
+//! Actions and shapes are those of the API model (botocore, `ec2/2016-11-15`). The actions are authorised by the
+//! identity side, on the resources that they touch (`authorization`). They come in at EC2's own public endpoint, so no
+//! endpoint policy of another service is asked. Networks are those of the configuration. AWS has subnets, network
+//! interfaces and security groups in them; the emulator makes those up (`network`), always the same ones.
 
 use std::{
     collections::BTreeMap,
@@ -80,7 +79,7 @@ pub(crate) struct Invocation {
     parameters: Parameters,
     region: Region,
     tags: RequestTags,
-    /// The configuration and the endpoints that it is authorised by and performed on
+    /// The snapshot by which the call is authorised, and on which it is performed
     snapshot: Arc<Snapshot>,
 }
 
@@ -146,10 +145,10 @@ impl Ec2Action {
 }
 
 impl Invocation {
-    /// Reads which action is asked for; `None`: the request is no call
+    /// Reads which action is asked for; `None`: the request is not a call
     ///
     /// # Errors
-    /// When no action that is played is named.
+    /// When it names no action that is played.
     pub(crate) fn resolve(
         parameters: Option<Parameters>,
         region: Region,
@@ -187,7 +186,7 @@ impl Invocation {
 /// Carries out a permitted call
 ///
 /// # Errors
-/// EC2's own.
+/// Those that EC2 itself would answer with.
 pub(crate) fn perform(
     permit: Permit<Invocation>,
     request_id: Uuid,
@@ -229,7 +228,7 @@ impl<'c> Call<'c> {
         &self.invocation.region
     }
 
-    /// Reads the parameters, all of them, and stops a dry run before anything is done
+    /// Reads all parameters, and stops a dry run before anything is done
     fn read<T>(
         &self,
         read: impl FnOnce(&mut Reader<'c>) -> Result<T, Ec2Error>,
@@ -241,7 +240,7 @@ impl<'c> Call<'c> {
         Ok((input, DryRun(is_dry)))
     }
 
-    /// The answer: the action's element with the request's id and what `content` writes
+    /// The answer: the action's element with the request id and what `content` writes
     fn answer(&self, content: impl FnOnce(&mut Xml)) -> String {
         let name = format!("{}Response", self.invocation.action.name());
         let mut xml = Xml::with_declaration();
@@ -257,7 +256,7 @@ impl<'c> Call<'c> {
 struct DryRun(bool);
 
 impl DryRun {
-    // Guess: a dry run is told after everything else that could be wrong with the call.
+    // Guess: a dry run is answered after everything else that could be wrong with the call.
     fn stop(&self) -> Result<(), Ec2Error> {
         if self.0 {
             Err(Ec2Error::DryRunOperation)
@@ -267,7 +266,7 @@ impl DryRun {
     }
 }
 
-/// The tags that policies may look at
+/// The tags of the request that policies may look at
 fn request_tags(action: Ec2Action, parameters: &Parameters) -> RequestTags {
     let mut reader = parameters.reader();
     let prefixes: Vec<String> = match action {
@@ -286,7 +285,7 @@ fn request_tags(action: Ec2Action, parameters: &Parameters) -> RequestTags {
         Some((key, reader.text(&format!("{prefix}.Value"))))
     })) {
         match (action, value) {
-            // What is taken off whatever its value has none to look at.
+            // A tag that is removed whatever its value has no value to look at.
             (Ec2Action::DeleteTags, None) => tags.keys.push(key.to_owned()),
             (_, value) => tags
                 .tags
@@ -322,11 +321,11 @@ const RESOURCE_LISTS: [&str; 12] = [
     "VpcEndpointId",
 ];
 
-/// API model, `CreateTags`, Resources: up to 1000; and for every other list, so that a call asks the policies about no
-/// more than this and a few
+/// API model, `CreateTags`, Resources: up to 1000. The limit holds for every other list too, so that a call asks the
+/// policies about hardly more resources than this.
 const RESOURCES_MAX: usize = 1_000;
 
 /// The API's version (API model)
 const VERSION: &str = "2016-11-15";
-/// What its answers are in (API model, `xmlNamespace`)
+/// The XML namespace of its answers (API model, `xmlNamespace`)
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";

@@ -1,6 +1,7 @@
 //! Errors that faults inject: which codes there are, which operations have them, and how they go over the wire.
 //!
-//! Status and form of each are those that the service itself answers with; a fault says the code, and perhaps the message.
+//! Each has the status and form that the service itself would answer with; a fault gives the code, and perhaps the
+//! message.
 
 use http::{HeaderValue, StatusCode};
 use lookoutvision::{
@@ -21,7 +22,7 @@ use crate::{
     settings::faults::{Effect, InjectedError},
 };
 
-/// A fault that a call has met, and what the call is about
+/// An error that a fault injects into a call, and what the call is about
 #[derive(Debug)]
 pub(crate) struct Injected {
     pub(crate) met: MetFault,
@@ -77,7 +78,7 @@ fn modelled(code: &str) -> Option<ModelledError> {
 }
 
 impl Injected {
-    /// As the service says it
+    /// The error as the service would send it
     pub(super) fn to_wire(&self, service: EmulatedService, request_id: Uuid) -> WireRefusal {
         let wire = match self.met.effect() {
             Effect::Error(error) => match service {
@@ -117,7 +118,7 @@ impl Injected {
             ..
         } = error;
         if let Some(modelled) = modelled(code) {
-            // Guess: which of the names that a call has is the resource of an error that nothing has caused.
+            // Guess: which of the names in a call is the resource, for an error that nothing has caused.
             let (resource_id, resource_type) = match (&self.model_version, &self.project) {
                 (Some(version), _) => (&**version, ResourceType::Model),
                 (None, project) => (project.as_deref().unwrap_or_default(), ResourceType::Project),

@@ -1,14 +1,14 @@
-//! What a policy names and the configuration does not have: accounts, Regions, projects, models.
+//! Names in policies that the configuration does not have: accounts, Regions, projects, models.
 //!
-//! A policy that names another project by a slip matches nothing, without a word. So what is named in full, without a
-//! wildcard or a variable, is looked up when the policy is loaded and when it is attached:
+//! A policy that names a wrong project by mistake matches nothing, and nothing tells so. So what is named in full,
+//! without a wildcard or a variable, is looked up when the policy is loaded and when it is attached:
 //!
 //! ```text
 //! "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProjct/1"
 //! → /Statement/0/Resource: … names project `myProjct`, which is not declared in us-west-2
 //! ```
 //!
-//! Lint says the rest: that the service has no resources of another account, nor any in a Region without a VPC.
+//! Lint reports the rest: that the service has no resources of another account, nor any in a Region without a VPC.
 
 use std::collections::BTreeSet;
 
@@ -31,13 +31,13 @@ pub(crate) struct UnknownName {
     pub(crate) message: String,
 }
 
-/// What a configuration has that policies can name
+/// The names in a configuration that policies can use
 #[derive(Debug)]
 pub(crate) struct KnownNames<'c> {
     settings: &'c Settings,
-    /// Of the configuration, and of everyone who is declared
+    /// The account of the configuration, and those of everyone who is declared
     accounts: BTreeSet<&'c str>,
-    /// `None`: in every Region there is an endpoint, or can be one
+    /// `None`: there is an endpoint in every Region, or there can be one
     endpoint_regions: Option<BTreeSet<&'c Region>>,
 }
 
@@ -72,14 +72,14 @@ impl<'c> KnownNames<'c> {
         Self {
             settings,
             accounts: BTreeSet::from_iter(declared.chain([settings.account_id.as_str()])),
-            // Who declares none makes them by calls.
+            // Who declares no endpoint creates them by calls.
             endpoint_regions: regions
                 .collect::<Option<BTreeSet<_>>>()
                 .filter(|regions| !regions.is_empty()),
         }
     }
 
-    /// The same while the emulator runs, when calls may have made endpoints in any Region
+    /// The names in a running emulator, where calls may have created endpoints in any Region
     pub(crate) fn at_run_time(settings: &'c Settings) -> Self {
         Self {
             endpoint_regions: None,
@@ -87,9 +87,9 @@ impl<'c> KnownNames<'c> {
         }
     }
 
-    /// What a document names and is not there, in the order of its text
+    /// What a document names and does not exist, in the order of its text
     pub(crate) fn unknown_in(&self, document: &PolicyDocument) -> Vec<UnknownName> {
-        // It was read before, by a stricter reader.
+        // The text was read before, by a stricter reader.
         let Ok(tree) = serde_json::from_str::<Value>(document.text()) else {
             return Vec::new();
         };
@@ -114,13 +114,13 @@ impl<'c> KnownNames<'c> {
             .is_none_or(|regions| regions.iter().any(|known| known.as_str() == region))
     }
 
-    /// Whether there is room for an endpoint in a Region; where there is none, lint says so
+    /// Whether an endpoint can be in a Region; if not, lint says so
     fn has_vpc_in(&self, region: &str) -> bool {
         let mut regions = self.settings.networks.vpcs.iter().map(|vpc| vpc.region.as_ref());
         regions.any(|own| own.is_none_or(|own| own.as_str() == region))
     }
 
-    /// The declared role that has the name of this one in another path, if the role itself is not declared
+    /// The declared role with the same name and another path, if the role itself is not declared
     fn role_with_another_path(&self, arn: &str) -> Option<&'c str> {
         // `None`: the ARN of something else
         let without_path = |arn: &str| -> Option<(String, String)> {
@@ -142,7 +142,7 @@ impl<'c> KnownNames<'c> {
         self.projects(name, region).next().is_some()
     }
 
-    /// Whether a model is declared, or its project is one that calls have yet to make
+    /// Whether a model is declared, or its project is one that only calls will create
     fn has_model(&self, project: &str, version: &str, region: Option<&str>) -> bool {
         self.projects(project, region).any(|project| {
             let mut versions = project.models.iter().map(|model| model.version.as_str());
@@ -261,7 +261,7 @@ impl Search<'_, '_> {
         let region = Some(region).filter(|region| is_literal(region));
         if let Some(region) = region
             && !known.has_endpoint_in(region)
-            // Without an endpoint, other policies than an endpoint's still decide about the public one.
+            // Without an endpoint there, policies other than an endpoint's still decide about the public endpoint.
             && (self.policy_type == PolicyType::VpcEndpoint
                 || known.settings.networks.public_endpoint == PublicEndpoint::Refuse)
         {
@@ -306,7 +306,7 @@ impl Search<'_, '_> {
         }
     }
 
-    /// A condition that no caller of an account that is declared can meet
+    /// A condition that no caller of a declared account can meet
     fn condition(&mut self, operator: &str, key: &str, values: &Value, place: &Place) {
         let operator = operator.rsplit(':').next().unwrap_or(operator);
         let operator = operator.strip_suffix("IfExists").unwrap_or(operator);
@@ -342,7 +342,7 @@ impl ResourceClause {
     }
 }
 
-/// The elements of a list, or the one value that stands for it
+/// The elements of a list, or the one value in the place of a list
 fn one_or_more<'v>(value: &'v Value, place: &Place) -> Vec<(Place, &'v Value)> {
     match value {
         Value::Null => Vec::new(),
@@ -365,7 +365,7 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether a text means itself: it has no wildcard and no variable
+/// Whether a text is literal: it has no wildcard and no variable
 fn is_literal(text: &str) -> bool {
     !text.is_empty() && !text.contains(['*', '?', '$'])
 }

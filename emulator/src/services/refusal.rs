@@ -1,8 +1,8 @@
 //! Why a request was not answered with a result, and how that goes over the wire.
 //!
-//! What stands before every service (entry point, signature, head, body, policies) is one enum, and each service has a
-//! table of what it says of that (`refusal` in its folder). What a service refuses by itself is an [`OwnError`]. What the
-//! client gets is AWS's sentence; what a test author needs beyond it is in the journal.
+//! Everything that is refused before a service is asked (entry point, signature, head, body, policies) is one enum, and
+//! each service has a table of its answers to that (`refusal` in its folder). What a service refuses by itself is an
+//! [`OwnError`]. The client gets AWS's sentence; what a test author needs beyond it is in the journal.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::{
 /// Why a request was not answered with a result
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// It did not come as far as the service
+    /// It was refused before it reached the service
     Before(FrontEndError),
     /// The service's own error
     Own(Box<dyn OwnError>),
@@ -28,7 +28,7 @@ pub(crate) enum Refusal {
     Injected(Injected),
 }
 
-/// What stands before every service
+/// What is refused before a service is asked
 #[derive(Debug)]
 pub(crate) enum FrontEndError {
     /// The host leads to no entry point
@@ -37,9 +37,9 @@ pub(crate) enum FrontEndError {
     Signature(Box<SignatureError>),
     /// The head cannot be read
     Head(HeadError),
-    /// The body did not come in
+    /// The body was not received
     Body(BodyError),
-    /// A policy stands in the way
+    /// A policy denies the call
     AccessDenied(Denial),
 }
 
@@ -55,12 +55,12 @@ impl From<Injected> for Refusal {
     }
 }
 
-/// What a service refuses by itself, and nobody else does: it knows how its clients read it
+/// What only this service refuses, in the form that its clients read
 pub(crate) trait OwnError: fmt::Debug + Send + Sync {
     /// Status, code and body
     fn to_wire(&self, request_id: Uuid) -> WireRefusal;
 
-    /// What the journal and the log are told beyond it
+    /// What the journal and the log are told besides
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
@@ -83,16 +83,17 @@ pub(crate) struct WireRefusal {
     pub(crate) status: StatusCode,
     /// `x-amzn-ErrorType`; `None` where AWS sends none
     pub(crate) error_type: Option<&'static str>,
-    /// What the journal shows of the text
+    /// The text for the journal
     pub(crate) message: String,
-    /// What the body says instead of that, without secrets; `None`: the same. Empty where there is no message in it.
+    /// The text in the body, without secrets, where it differs from `message`; `None`: it is the same. Empty: the body
+    /// has no text.
     pub(crate) client_message: Option<String>,
     pub(crate) body: String,
     pub(crate) form: BodyForm,
     pub(crate) retry_after: Option<HeaderValue>,
 }
 
-/// What an answer's body is written in
+/// The form of an answer's body
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyForm {
     /// The JSON of Lookout for Vision
@@ -106,7 +107,7 @@ pub(crate) enum BodyForm {
 }
 
 impl BodyForm {
-    /// What a service answers in
+    /// The form in which a service answers
     pub(crate) fn of(service: EmulatedService) -> Self {
         match service {
             EmulatedService::LookoutVision => Self::Json,
@@ -130,7 +131,7 @@ impl BodyForm {
 }
 
 impl Refusal {
-    /// The limits of which one was reached, by their keys of the configuration
+    /// The limits of which one was reached, by their keys in the configuration
     pub(crate) fn limits(&self) -> Vec<&'static str> {
         match self {
             Self::Before(FrontEndError::Head(error)) => error.limits().to_vec(),
@@ -143,7 +144,7 @@ impl Refusal {
         }
     }
 
-    /// Status, error type, headers and body, as a service says it
+    /// Status, error type, headers and body, as a service sends them
     pub(crate) fn to_wire(
         &self,
         service: EmulatedService,
@@ -163,10 +164,9 @@ impl Refusal {
     }
 }
 
-/// Characters of a sentence that a client gets, whatever it is made of
+/// The most characters of a sentence that a client gets
 ///
-/// Each value in it is cut long before (see [`Shown`](client_text::Shown)); this is there for the sentences that have
-/// many.
+/// Each value in it is cut long before (see [`Shown`](client_text::Shown)); this bounds the sentences that have many.
 pub(super) const MESSAGE_CHARACTERS_MAX: usize = 32_768;
 
 /// `x-amzn-ErrorType`: the plain form, without the `:http://…` that some front ends append; all clients read both
@@ -191,7 +191,7 @@ mod tests {
                 (wire.status, wire.error_type),
                 (StatusCode::INTERNAL_SERVER_ERROR, Some(code))
             );
-            // AWS STS API reference, the shape of errors: who is at fault is told where there is a place for it.
+            // AWS STS API reference, the shape of errors: it has a place for who is at fault.
             let blames_the_caller = wire.body.contains("<Type>Sender</Type>");
             assert!(!blames_the_caller, "{}", wire.body);
         }

@@ -1,8 +1,8 @@
 //! The part of AWS Security Token Service that hands out sessions of roles, and tells callers who they are.
 //!
 //! Roles are those of the configuration. Who may assume one is decided by its trust policy and by the caller's own
-//! side, like everything else; what comes out signs requests at once, and policies see the role in `aws:PrincipalArn`,
-//! the session in `aws:userid`, and its tags, its name and its source identity where AWS puts them. A worked example:
+//! side, like everything else. The session signs requests at once, and policies see the role in `aws:PrincipalArn`, the
+//! session in `aws:userid`, and its tags, its name and its source identity where AWS puts them. A worked example:
 //!
 //! ```text
 //! Action=AssumeRole&RoleArn=arn:aws:iam::123456789012:role/inspector&RoleSessionName=line-7&DurationSeconds=900
@@ -41,7 +41,7 @@ use crate::identity::{
     sessions::{SessionRequest, session_arn, session_id},
 };
 
-/// Tells whoever set up the test what a role that is not there needs; the caller learns what AWS would say
+/// Logs for the author of the test what a role that does not exist needs; the caller learns what AWS would say
 fn advise_about_role(identities: &Identities, role_arn: &str) {
     let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
     let namesake = identities
@@ -77,10 +77,10 @@ pub(crate) struct AssumeRole {
 }
 
 impl Call {
-    /// Reads what is asked for; `None`: the request is no call
+    /// Reads what is asked for; `None`: the request is not a call
     ///
     /// # Errors
-    /// When it is no action that is played, when the API model is broken, or when there is no such role.
+    /// When it names no action that is played, when it breaks the API model, or when there is no such role.
     pub(crate) fn resolve(
         parameters: Option<Parameters>,
         caller: &Caller,
@@ -119,7 +119,8 @@ impl AssumeRole {
             ));
         }
         let (role_arn, input) = SessionInput::read(parameters, principal, &snapshot.settings.identities)?;
-        // AWS does not tell a role that is not there from one that must not be assumed (Netflix/security_monkey#77).
+        // AWS does not distinguish a role that does not exist from one that must not be assumed
+        // (Netflix/security_monkey#77).
         let role = snapshot.settings.identities.role(&role_arn).ok_or_else(|| {
             advise_about_role(&snapshot.settings.identities, &role_arn);
             StsError::AccessDenied(format!(
@@ -138,9 +139,10 @@ impl AssumeRole {
 }
 
 impl Authorizable for AssumeRole {
-    /// Service Authorization Reference, *AWS Security Token Service*, has the keys of each pair. Tags and a source
-    /// identity, also those that go on from the session before, must be allowed like the call itself (IAM User Guide,
-    /// *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed roles*), and so must contexts.
+    /// The pairs that are authorised; their keys are those of the Service Authorization Reference, *AWS Security Token
+    /// Service*. Tags and a source identity, even those inherited from the caller's session, must be allowed like the
+    /// call itself (IAM User Guide, *Pass session tags in AWS STS* and *Monitor and control actions taken with assumed
+    /// roles*), and so must contexts.
     fn authorization_request(&self) -> AuthorizationRequest {
         let input = &self.input;
         let resource = Resource::Arn(self.role.identity.arn().clone());
@@ -198,7 +200,7 @@ pub(crate) fn get_caller_identity(caller: &Caller, received: &ReceivedRequest) -
 /// `AssumeRole`: the session signs requests as soon as the caller has its keys
 ///
 /// # Errors
-/// When the session cannot be made lasting; there is none then.
+/// When the session cannot be persisted; then there is no session.
 pub(crate) fn assume_role(
     permit: Permit<AssumeRole>,
     request_id: Uuid,
@@ -207,8 +209,7 @@ pub(crate) fn assume_role(
 ) -> Result<String, StsError> {
     let AssumeRole { role, input, .. } = permit.redeem().request;
     if !input.context_providers.is_empty() {
-        // A context assertion is a token of IAM Identity Center's, and nobody here can say what is in it. Guess: the
-        // sentence.
+        // A context assertion is a token of IAM Identity Center, which nobody here can verify. Guess: the sentence.
         return Err(StsError::Validation(
             "ProvidedContexts cannot be verified: this emulator has no identity provider for context assertions"
                 .to_owned(),
@@ -252,7 +253,7 @@ pub(crate) fn assume_role(
     Ok(answer)
 }
 
-/// The answer: the action's element with its result and the request's id
+/// The answer: the action's element with its result and the request id
 fn answer(action: &str, request_id: Uuid, content: impl FnOnce(&mut Xml)) -> String {
     let mut xml = Xml::bare();
     xml.root(&format!("{action}Response"), NAMESPACE, |xml| {
@@ -264,7 +265,7 @@ fn answer(action: &str, request_id: Uuid, content: impl FnOnce(&mut Xml)) -> Str
     xml.into_string()
 }
 
-/// What AssumeRole asks of the policies
+/// The permissions that AssumeRole needs
 static ACTIONS: LazyLock<[Action; 4]> = LazyLock::new(|| {
     [
         "sts:AssumeRole",
@@ -280,7 +281,7 @@ pub(crate) const ACTION_NAMES: [&str; 2] = ["AssumeRole", "GetCallerIdentity"];
 
 /// The API's version (API model)
 const VERSION: &str = "2011-06-15";
-/// What its answers are in (API model, `xmlNamespace`)
+/// The XML namespace of its answers (API model, `xmlNamespace`)
 pub(crate) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The service as policies see it: its actions, its resource types, and the condition keys of its requests. Policies of
-//! those who call it may be about EC2 and STS as well, which `ec2_and_sts` describes.
+//! its callers may also be about EC2 and STS, which `ec2_and_sts` describes.
 //!
-//! Everything is as Service Authorization Reference, *Amazon Lookout for Vision*, has it. The emulator adds one thing of
-//! its own: which of the keys that AWS sets it never does ([`AWS_ONLY_KEYS`]). A policy that names such a key is
-//! remarked upon when it is loaded, by [`lint`], and when it has a say in a decision, by [`notes`].
+//! Everything is as the Service Authorization Reference, *Amazon Lookout for Vision*, has it. The emulator adds one
+//! thing of its own: the keys that AWS sets and the emulator never does ([`AWS_ONLY_KEYS`]). A policy that names such a
+//! key is remarked upon when it is loaded, by [`lint`], and when it has a say in a decision, by [`notes`].
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ pub(crate) use self::ec2_and_sts::STS_ACTIONS;
 pub(crate) use self::ec2_and_sts::WITH_EC2_AND_STS;
 pub(crate) use self::surroundings::{Attachment, Surroundings};
 
-/// Everything there is to say about a policy, in the order of its text
+/// All findings about a policy, in the order of its text
 pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundings<'_>) -> Vec<Finding> {
     let service = match policy_type {
         // An endpoint leads to this service and to no other.
@@ -38,7 +38,7 @@ pub(crate) fn lint(text: &str, policy_type: PolicyType, surroundings: Surroundin
     iam_policy::lint::lint(text, policy_type, service, &surroundings.facts())
 }
 
-/// Logs what there is to say about a policy that was just attached to an endpoint
+/// Logs the findings about a policy that was just attached to an endpoint
 pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, settings: &Settings) {
     let vpc_endpoint_id = placed.id();
     for remark in remarks(document, placed, settings) {
@@ -46,13 +46,13 @@ pub(crate) fn warn_about(document: &PolicyDocument, placed: &PlacedEndpoint, set
     }
 }
 
-/// What there is to say about the policy of an endpoint while the emulator runs
+/// The findings about the policy of an endpoint while the emulator runs
 pub(crate) fn remarks(
     document: &PolicyDocument,
     placed: &PlacedEndpoint,
     settings: &Settings,
 ) -> Vec<String> {
-    // The default policy has no `Version`, as AWS's has none, and nobody here wrote it.
+    // The default policy has no `Version`, as AWS's has none, and no user wrote it.
     if document.text() == PolicyDocument::full_access().text() {
         return Vec::new();
     }
@@ -71,7 +71,7 @@ pub(crate) fn remarks(
     findings.chain(unknown).chain(roles).collect()
 }
 
-/// What to know where a policy names a role that may or may not be the role of a declared session
+/// A note where a policy names a role that may or may not be the role of a declared session
 pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Principal) -> Vec<String> {
     let session = principal.identity.identity();
     let Some(session) = session.filter(|session| session.role_arn().is_none()) else {
@@ -91,10 +91,10 @@ pub(crate) fn roles_compared_by_name(document: &PolicyDocument, principal: &Prin
         .collect()
 }
 
-/// Whether there is such an action, as far as the actions of its service are known: those of this service, EC2 and STS are
+/// Whether an action exists, as far as the actions of its service are known: those of this service, EC2 and STS are
 ///
 /// # Errors
-/// With the action that was meant, where one is near enough.
+/// With the action that was probably meant, if one is close enough.
 pub(crate) fn check_action(action: &Action) -> Result<(), String> {
     let known = &*WITH_EC2_AND_STS;
     let own = known.actions.iter().map(|action| (action.prefix, action.name));
@@ -109,7 +109,7 @@ pub(crate) fn check_action(action: &Action) -> Result<(), String> {
     let meant = if names.is_empty() {
         match spelling::meant(action.service(), &[PREFIX]) {
             Some(prefix) => Some(format!("{prefix}:{}", action.name())),
-            // Of other services nothing is known.
+            // The actions of other services are not known.
             None => return Ok(()),
         }
     } else if names.iter().any(|name| name.eq_ignore_ascii_case(action.name())) {
@@ -123,7 +123,7 @@ pub(crate) fn check_action(action: &Action) -> Result<(), String> {
     })
 }
 
-/// The service; the emulator's 22 operations, and what only policies know of
+/// The service; the 22 operations of the API, and what only policies know of
 pub(crate) static SERVICE: LazyLock<Service<'static>> = LazyLock::new(|| Service {
     prefix: PREFIX,
     actions: &ACTIONS,
@@ -190,14 +190,14 @@ static ACTIONS: LazyLock<Vec<ServiceAction<'static>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Actions of the console's trial detections, which no operation of the API has
+/// Actions for the console's trial detections, which are no operation of the API
 const PERMISSION_ONLY_ACTIONS: [&str; 3] = [
     "DescribeTrialDetection",
     "ListTrialDetections",
     "StartTrialDetection",
 ];
 
-/// The keys that `authorize::context` sets, in its order; one that ends in a slash stands for all tags
+/// The keys that `authorization::context` sets, in its order; one that ends in a slash stands for all tags
 pub(crate) const SET_KEYS: &[&str] = &[
     "aws:SourceVpce",
     "aws:SourceVpc",
@@ -228,7 +228,7 @@ pub(crate) const SET_KEYS: &[&str] = &[
     "aws:ResourceTag/",
 ];
 
-/// Those of them that every request has, whoever calls from wherever
+/// The keys among them that every request has, whoever calls from wherever
 pub(crate) const ALWAYS_SET_KEYS: &[&str] = &[
     "aws:SecureTransport",
     "aws:PrincipalArn",
@@ -243,7 +243,7 @@ pub(crate) const ALWAYS_SET_KEYS: &[&str] = &[
 ];
 
 /// The keys that requests to this service can have on AWS and never have here (IAM User Guide, *AWS global condition
-/// context keys*): nothing in a request or in the configuration says what they would be.
+/// context keys*): nothing in a request or in the configuration gives their values.
 const AWS_ONLY_KEYS: &[&str] = &[
     "aws:AssumedRoot",
     "aws:CalledVia",
@@ -259,7 +259,7 @@ const AWS_ONLY_KEYS: &[&str] = &[
     "aws:ResourceOrgPaths",
     "aws:SignInSessionArn",
     "aws:ViaAWSMCPService",
-    // The same page, cross-service condition keys: what a service puts into the credentials that it hands out.
+    // The same page, cross-service condition keys: what a service puts into the credentials that it issues.
     "ec2:RoleDelivery",
     "ec2:SourceInstanceARN",
     "glue:CredentialIssuingService",

@@ -1,7 +1,7 @@
 //! The kinds of addresses that an endpoint is asked to have (API model, `IpAddressType`, `DnsOptionsSpecification`,
 //! `SubnetConfiguration`).
 //!
-//! They are kept and shown again, because programs look whether what they asked for is there. Nothing listens at the
+//! They are kept and returned, because programs check that they got what they asked for. Nothing listens at the
 //! addresses: an endpoint is reached by its names.
 
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use crate::{
     services::query::parameters::Reader,
 };
 
-/// What a call says about them; `None`: nothing
+/// The options that a call asks for; `None`: it says nothing about one
 #[derive(Debug, Default)]
 pub(super) struct AskedOptions<'p> {
     ip_address_type: Option<AddressType>,
@@ -60,7 +60,7 @@ impl<'p> AskedOptions<'p> {
         })
     }
 
-    /// The options with what the call says about them
+    /// The options, changed by what the call asks for
     ///
     /// # Errors
     /// When an address lies outside of its subnet.

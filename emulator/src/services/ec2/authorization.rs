@@ -1,14 +1,14 @@
 //! What EC2's actions are authorised on: pairs of an action and a resource, each with the condition keys that belong to it.
 //!
-//! Which resources and keys there are is the Service Authorization Reference's (*Amazon EC2*), and stands in one table,
-//! [`RESOURCES`], that the lint reads as well. What stands for which of a call's parameters is said here:
+//! The resources and keys are those of the Service Authorization Reference (*Amazon EC2*), in one table, [`RESOURCES`],
+//! that the lint reads as well. How a call's parameters become resources and keys is described here:
 //!
 //! - A resource that the call makes has no id yet: its ARN ends in `/*` (ministryofjustice/modernisation-platform#12326).
-//! - Types that must be there are always asked about, others as far as the call names some.
+//! - Types that are required are always asked about, others as far as the call names some.
 //! - Tags of a resource that is made are a pair of their own, `ec2:CreateTags` on it (EC2 User Guide, *Grant permission to
 //!   tag resources during creation*).
-//! - The default security group, which is taken where none is named, is not asked about. Guess.
-//! - An id that nothing has is asked about all the same, with no key but its own, and told afterwards. Guess.
+//! - The default security group, which is used when no group is named, is not asked about. Guess.
+//! - An id that nothing has is asked about all the same, with no key but its own, and refused afterwards. Guess.
 
 use std::{
     collections::BTreeMap,
@@ -106,8 +106,8 @@ impl ResourceType {
 /// The resource types of an action with the condition keys that each brings, besides those of every action
 ///
 /// Service Authorization Reference, *Amazon EC2*. An action that is not here has no resource.
-// Guess: `ec2:Vpc` on the subnets, groups and tables of CreateVpcEndpoint and on the tables of ModifyVpcEndpoint, which
-// the reference does not have and AWS's managed policy SageMakerStudioProjectRoleMachineLearningPolicy asks for.
+// Guess: `ec2:Vpc` on the subnets, groups and tables of CreateVpcEndpoint and on the tables of ModifyVpcEndpoint: the
+// reference does not have it, and AWS's managed policy SageMakerStudioProjectRoleMachineLearningPolicy asks for it.
 pub(crate) const RESOURCES: &[(Ec2Action, ResourceType, &[&str])] = &[
     (
         Ec2Action::CreateVpcEndpoint,
@@ -405,14 +405,14 @@ impl<'i> Call<'i> {
         request
     }
 
-    /// A pair for each id
+    /// A pair of the action and the resource for each id
     fn each(&self, ids: &[&str], type_of: impl Fn(&str) -> Option<ResourceType>) -> AuthorizationRequest {
         let mut pairs = ids.iter().map(|id| match type_of(id) {
             Some(resource_type) => self.pair(resource_type, Named::Id(id)),
-            // Nothing of another type is here; only a policy for everything lets a caller know that.
+            // No resource of another type exists here; only a caller who may do everything learns that.
             None => self.without_resource(),
         });
-        // Without any id there is nothing to do, and nobody who may do nothing of the kind learns that.
+        // Without any id there is nothing to do, and only a caller who may do that to everything learns it.
         let first = pairs.next().unwrap_or_else(|| self.without_resource());
         self.request(first).and_all(pairs)
     }
@@ -421,7 +421,7 @@ impl<'i> Call<'i> {
         AuthorizationRequest::new(self.invocation.region.clone(), &WITH_EC2_AND_STS, first)
     }
 
-    /// The action where it has no resource
+    /// The pair for an action that has no resource
     fn without_resource(&self) -> Pair {
         self.with_region(Pair::new(self.invocation.action.in_policies(), Resource::Any))
     }
@@ -458,7 +458,8 @@ impl<'i> Call<'i> {
             Named::New => "*",
         };
         let arn = self.arn(resource_type, id);
-        // A text that fits into no ARN is no id either, as the action will say to whoever may call it on everything.
+        // A text that fits into no ARN is not an id either, as the action will say to whoever may call it on
+        // everything.
         arn.parse().map_or(Resource::Any, Resource::Arn)
     }
 
@@ -492,7 +493,7 @@ impl<'i> Call<'i> {
 fn resources<'i>(parameters: &mut Reader<'i>, lists: &[&str], resource_type: ResourceType) -> Vec<&'i str> {
     let mut named: Vec<&str> = lists.iter().flat_map(|list| parameters.texts(list)).collect();
     if resource_type == ResourceType::Subnet {
-        // A subnet that is configured is one that is named (`address_options`).
+        // A subnet that has a configuration counts as named (`address_options`).
         for configuration in parameters.structures("SubnetConfiguration") {
             named.extend(parameters.text(&format!("{configuration}.SubnetId")));
         }
@@ -539,7 +540,7 @@ impl<'i> ResourceFacts<'i> {
                 (facts.vpc, facts.subnet) = found.unzip();
             }
             ResourceType::PrefixList => {}
-            // Any other id is taken for that of a group in the network that the call is about.
+            // Any other id is taken for the id of a group in the network that the call is about.
             ResourceType::SecurityGroup => {
                 let by_default = call.vpcs().find(|vpc| network::default_group(vpc).as_str() == id);
                 facts.vpc = by_default.or_else(|| call.vpc());
@@ -560,7 +561,7 @@ impl<'i> ResourceFacts<'i> {
                 (facts.vpc, facts.subnet) = found.unzip();
             }
             ResourceType::VpcEndpoint => {
-                // One that is being deleted has its tags until it is gone.
+                // An endpoint that is being deleted has its tags until it is gone.
                 let deleting = endpoints.deleting().map(|(placed, _)| placed);
                 let shown = endpoints.iter().chain(deleting);
                 let mut shown = shown.filter(|placed| placed.stands_in(region));
@@ -601,15 +602,16 @@ impl<'i> ResourceFacts<'i> {
             }
             "ec2:AvailabilityZone" => Some(self.subnet.as_ref()?.zone.clone()),
             "ec2:AvailabilityZoneId" => Some(self.subnet.as_ref()?.zone_id.clone()),
-            // Networks of the configuration have no tenancy; this is that of a VPC which nobody gave another.
+            // Networks of the configuration have no tenancy; this is the default that a VPC has.
             "ec2:Tenancy" => stands.then(|| "default".to_owned()),
-            // An endpoint that is to be made has what the call says, one that stands what all of them have here.
+            // For an endpoint that is to be created the call names the service; an existing one has the only service
+            // here.
             "ec2:VpceServiceName" if is_endpoint && id.is_none() => {
                 parameters.text("ServiceName").map(str::to_owned)
             }
             "ec2:VpceServiceName" if stands => Some(view::service_name(&invocation.region)),
             "ec2:VpceServiceOwner" => service_owner(parameters.text("ServiceName")?).map(str::to_owned),
-            // Guess: without ServiceRegion the endpoint's own; and the values of the other key.
+            // Guess: without ServiceRegion it is the endpoint's own Region; and the values of the other key.
             "ec2:VpceServiceRegion" if id.is_none() => {
                 text(parameters.text("ServiceRegion").unwrap_or(region))
             }
@@ -620,16 +622,16 @@ impl<'i> ResourceFacts<'i> {
                 Some(is_elsewhere.to_string())
             }
             "ec2:VpceMultiRegion" if stands => text("false"),
-            // The rest is said where a call is read: attributes, what is made, and the tags, each of which has two
-            // names.
+            // The remaining keys are set where a call is read: those of attributes, of what is created, and of tags,
+            // each of which has two names.
             _ => None,
         }
     }
 }
 
-/// AWS PrivateLink Guide, *Identity-based policy examples*: AWS's own services are `amazon`'s
+/// The owner of a service: AWS's own services are `amazon`'s (AWS PrivateLink Guide, *Identity-based policy examples*)
 ///
-/// Whose services of other providers are, whose names begin otherwise, is not known here.
+/// The names of other providers' services begin differently, and their owners are not known here.
 fn service_owner(service_name: &str) -> Option<&'static str> {
     let of_aws =
         service_name.starts_with("com.amazonaws.") && !service_name.starts_with("com.amazonaws.vpce.");
@@ -722,7 +724,7 @@ vpc_endpoints: [{vpc_endpoint_id: vpce-0a1b2c3d4e5f67890, vpc_id: vpc-0a1b2c3d4e
                     (other.name(), other_type.name()) == (&*action, &*resource_type)
                 });
                 let (_, _, known) = row.unwrap_or_else(|| panic!("{action} on {resource_type}"));
-                // Nothing here has tags, and only what is made has who made it.
+                // Nothing here has tags, and only what is created has a creator.
                 let expected = known.iter().filter(|key| {
                     let is_of_creation =
                         **key == "ec2:CreateAction" && !parameters.contains("CreateVpcEndpoint");

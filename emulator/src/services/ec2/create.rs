@@ -26,7 +26,7 @@ use crate::{
     services::{query::parameters::Reader, vocabulary},
 };
 
-/// What is asked for
+/// The parameters of a call
 struct Input<'p> {
     vpc: &'p Vpc,
     subnet_ids: Vec<SubnetId>,
@@ -76,7 +76,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
         &placed,
         &call.invocation.snapshot.settings,
     );
-    // The answer says what every answer to CreateVpcEndpoint says, although the endpoint can be used already.
+    // The answer is that of every CreateVpcEndpoint, although the endpoint can be used already.
     Ok(call.answer(|xml| {
         xml.element("vpcEndpoint", |xml| call.view(&placed, State::Pending).write(xml));
         if let Some(token) = input.client_token {
@@ -161,7 +161,8 @@ fn read<'p>(call: &Call<'p>, reader: &mut Reader<'p>) -> Result<Input<'p>, Ec2Er
             "Route table IDs are only supported for Gateway type VPC Endpoints.".to_owned(),
         ));
     }
-    // A subnet that is configured is one that is asked for (EC2 API reference, `CreateVpcEndpoint`, SubnetConfiguration).
+    // A subnet that has a configuration counts as asked for (EC2 API reference, `CreateVpcEndpoint`,
+    // SubnetConfiguration).
     let subnet_ids: Vec<&str> = subnet_ids
         .into_iter()
         .chain(addresses.subnets.iter().map(|(id, _)| *id))
@@ -192,7 +193,7 @@ pub(super) fn private_dns(is_enabled: bool) -> PrivateDns {
     }
 }
 
-/// Ids of subnets that are in this network
+/// The ids of subnets, if they are in this network
 pub(super) fn known_subnets(vpc: &Vpc, region: &Region, ids: &[&str]) -> Result<Vec<SubnetId>, Ec2Error> {
     let subnets = network::subnets(vpc, region);
     let mut known: Vec<SubnetId> = Vec::new();
@@ -210,13 +211,13 @@ pub(super) fn known_subnets(vpc: &Vpc, region: &Region, ids: &[&str]) -> Result<
     Ok(known)
 }
 
-/// Security groups are not played: any id that is one will do
+/// Security groups are not played: any well-formed id is accepted
 pub(super) fn group_id(text: &str) -> Result<SecurityGroupId, Ec2Error> {
     text.parse()
         .map_err(|_| malformed("InvalidSecurityGroupID.Malformed", text))
 }
 
-/// One endpoint of a network, in one Region, may answer for the service's own name
+/// Only one endpoint of a network, in one Region, may answer for the service's own name
 pub(super) fn refuse_conflicting_dns(
     endpoints: &EndpointTable,
     vpc: &Vpc,
@@ -234,11 +235,11 @@ pub(super) fn refuse_conflicting_dns(
     })
 }
 
-/// Everything that came with a client token
+/// A hash of everything that came with a client token
 fn fingerprint(call: &Call<'_>) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for (name, value) in call.invocation.parameters.iter() {
-        // Each with its length, so that no two lists of parameters read alike.
+        // Each with its length, so that no two lists of parameters are hashed alike.
         for text in [name, value] {
             context.update(&text.len().to_be_bytes());
             context.update(text.as_bytes());
@@ -248,7 +249,7 @@ fn fingerprint(call: &Call<'_>) -> [u8; 32] {
     hash.as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
-// Ids tell endpoints apart and guard nothing, so a fast generator serves.
+// Ids only identify endpoints and protect nothing, so a fast generator is enough.
 fn fresh_id(endpoints: &EndpointTable) -> VpcEndpointId {
     loop {
         let id: VpcEndpointId = format!("vpce-0{:016x}", fastrand::u64(..))

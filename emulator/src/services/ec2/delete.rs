@@ -6,7 +6,7 @@ use super::{Call, describe::endpoint_id, error::Ec2Error};
 use crate::journal::events::ChangeKind;
 use crate::services::query::parameters::ParameterFault;
 
-/// Deletes endpoints, those of the configuration too; their names lead nowhere from the next request on
+/// Deletes endpoints, declared ones too; their names lead nowhere from the next request on
 pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
     let (ids, dry_run) = call.read(|reader| {
         let ids = reader.texts("VpcEndpointId");

@@ -1,4 +1,4 @@
-//! The Describe actions, a file each: endpoints, the service that they lead to, and the networks around them.
+//! The Describe actions, one file each: endpoints, the service that they lead to, and the networks around them.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -46,7 +46,7 @@ impl<'c> Call<'c> {
         self.endpoints_of(&self.invocation.snapshot)
     }
 
-    /// The same of another snapshot than that of the call
+    /// The endpoints in this Region in another snapshot than that of the call
     pub(super) fn endpoints_of(&self, snapshot: &Snapshot) -> Vec<(Arc<PlacedEndpoint>, State)> {
         let table = &snapshot.endpoints;
         let gone_before = self.now.saturating_sub(DELETING_FOR).unwrap_or(Timestamp::MIN);
@@ -72,7 +72,7 @@ impl<'c> Call<'c> {
     }
 }
 
-/// What a Describe action is asked for that finds things by their ids
+/// The parameters of a Describe action that finds things by their ids
 pub(super) struct Listing<'c> {
     ids: Vec<&'c str>,
     filters: Filters,
@@ -81,13 +81,13 @@ pub(super) struct Listing<'c> {
 }
 
 impl<'c> Listing<'c> {
-    /// Reads a call whose ids are called `ids`
+    /// Reads a call whose list of ids has the name `ids`
     pub(super) fn read(call: &Call<'c>, ids: &str, known_filters: &[&str]) -> Result<Self, Ec2Error> {
         let (listing, ()) = Self::read_with(call, ids, known_filters, |_| ())?;
         Ok(listing)
     }
 
-    /// The same of one that has further parameters
+    /// Reads such a call that has further parameters
     pub(super) fn read_with<T>(
         call: &Call<'c>,
         ids: &str,
@@ -111,10 +111,10 @@ impl<'c> Listing<'c> {
         Ok((listing, further))
     }
 
-    /// Checks that there is something with each of the ids
+    /// Checks that each of the ids exists
     ///
     /// # Errors
-    /// What `missing` says of the first without.
+    /// What `missing` returns for the first id that does not.
     pub(super) fn check<T>(
         &self,
         there: &[(String, T)],
@@ -127,10 +127,10 @@ impl<'c> Listing<'c> {
         }
     }
 
-    /// The answer: a page of what is there, has one of the ids and passes the filters, in an element called `set`
+    /// The answer, in an element called `set`: a page of the things that have one of the ids and pass the filters
     ///
     /// # Errors
-    /// What `missing` says of the first id that nothing has; and that the call is a dry run.
+    /// What `missing` returns for the first id that nothing has; and, for a dry run, that it is one.
     pub(super) fn answer<T, V: IntoIterator<Item = String>>(
         &self,
         call: &Call<'_>,
@@ -156,7 +156,7 @@ impl<'c> Listing<'c> {
     }
 }
 
-/// What is wrong with an id that nothing has: its form, or that it is not there
+/// The error for an id that nothing has: it is malformed, or `missing`
 pub(super) fn malformed_or<T: FromStr>(
     code: &'static str,
     id: &str,
@@ -187,5 +187,5 @@ pub(super) fn write_next_token(xml: &mut Xml, next: Option<String>) {
 // Guess: AWS takes minutes, and no test wants to wait for them.
 const DELETING_FOR: SignedDuration = SignedDuration::from_secs(1);
 
-/// Regions and zones that nobody has to opt in to
+/// Status of Regions and zones that need no opt-in
 const OPT_IN_STATUS: &str = "opt-in-not-required";

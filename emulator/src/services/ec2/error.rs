@@ -18,13 +18,13 @@ pub(crate) enum Ec2Error {
     NoSuchVersion(String),
     /// Something is wrong with a parameter as such
     Parameter(ParameterFault),
-    /// A value that the action cannot take, EC2's sentence
+    /// A value that the action does not accept, with EC2's sentence
     InvalidParameter(String),
-    /// The same under EC2's other name for it
+    /// A value that the action does not accept, under EC2's other code for it
     InvalidParameterValue(String),
     /// Parameters that exclude one another
     InvalidParameterCombination(&'static str),
-    /// An id that is none, with the kind of thing it should name (`VpcId`)
+    /// A malformed id, with the kind of thing that it should name (`VpcId`)
     MalformedId {
         /// The code
         code: &'static str,
@@ -33,7 +33,7 @@ pub(crate) enum Ec2Error {
     },
     /// CreateVpcEndpoint names a VPC that is not there
     VpcIdNotFound(VpcId),
-    /// DescribeVpcs names one
+    /// DescribeVpcs names a VPC that is not there
     VpcIDNotFound(VpcId),
     /// A subnet that is not there
     SubnetNotFound(String),
@@ -49,7 +49,7 @@ pub(crate) enum Ec2Error {
     VpcEndpointNotFound(VpcEndpointId),
     /// Tags for something that is not there
     ResourceNotFound(String),
-    /// A service that nobody offers to endpoints here
+    /// A service that has no endpoints here
     InvalidServiceName(String),
     /// An endpoint policy that AWS would refuse
     InvalidPolicyDocument(Box<PolicyError>),

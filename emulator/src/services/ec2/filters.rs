@@ -1,7 +1,7 @@
 //! Filters and pages of the Describe actions.
 //!
-//! A filter names an attribute and the values that will do; `*` stands for any characters and `?` for one (EC2 API
-//! reference, *Filter*). Filters are all to hold, of a filter's values one.
+//! A filter names an attribute and its accepted values; `*` stands for any characters and `?` for one (EC2 API
+//! reference, *Filter*). Something passes if every filter accepts it, by one of the filter's values.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use client_text::Shown;
@@ -10,11 +10,11 @@ use iam_policy::matches_glob;
 use super::error::Ec2Error;
 use crate::services::query::parameters::Reader;
 
-/// What a Describe action is to show
+/// The filters of a Describe action
 #[derive(Debug)]
 pub(super) struct Filters(Vec<(String, Vec<String>)>);
 
-/// Which part of the list
+/// The part of the list that is asked for
 #[derive(Debug)]
 pub(super) struct Page {
     first: usize,
@@ -22,7 +22,7 @@ pub(super) struct Page {
 }
 
 impl Filters {
-    /// Reads the filters; those on tags are known to every action that has `tags`
+    /// Reads the filters; an action whose `known` has `tags` also knows those on tags
     pub(super) fn read(reader: &mut Reader<'_>, known: &[&str]) -> Result<Self, Ec2Error> {
         let mut filters = Vec::new();
         for filter in reader.structures("Filter") {
@@ -52,7 +52,7 @@ impl Filters {
         Ok(Self(filters))
     }
 
-    /// Whether something passes, given the values that it has of an attribute
+    /// Whether something passes; `values_of` returns its values of an attribute
     pub(super) fn pass<V: IntoIterator<Item = String>>(&self, values_of: impl Fn(&str) -> V) -> bool {
         self.0.iter().all(|(name, patterns)| {
             let is_meant = |value: String| patterns.iter().any(|pattern| matches(pattern, &value));
@@ -82,7 +82,7 @@ impl Page {
         Ok(Self { first, size })
     }
 
-    /// The page's items, and what names the next page
+    /// The items of the page, and the token of the next page
     pub(super) fn of<T>(&self, items: Vec<T>) -> (Vec<T>, Option<String>) {
         let end = self.first.saturating_add(self.size);
         let next = (items.len() > end).then(|| to_token(end));
@@ -101,7 +101,7 @@ fn from_token(token: &str) -> Option<usize> {
     text.strip_prefix(TOKEN_PREFIX)?.parse().ok()
 }
 
-// EC2 API reference, *Filter*: a backslash takes the meaning of the next character away.
+// EC2 API reference, *Filter*: a backslash escapes the next character.
 fn matches(pattern: &str, value: &str) -> bool {
     matches_glob(pattern, '\\', value)
 }

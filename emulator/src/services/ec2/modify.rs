@@ -117,7 +117,7 @@ pub(super) fn modify(call: &Call<'_>) -> Result<String, Ec2Error> {
     Ok(call.answer(|xml| xml.flag("return", true)))
 }
 
-/// What is to be otherwise
+/// What is to be changed
 struct Input<'p> {
     id: VpcEndpointId,
     document: Option<PolicyDocument>,

@@ -1,9 +1,9 @@
 //! What lies in a network: subnets, network interfaces and the default security group.
 //!
-//! The configuration has networks only. What EC2 would have in them is made up here, out of the ids around it, so that
-//! it is the same from call to call and from start to start: up to three subnets, in the first three zones of the
-//! Region, and for each subnet that an endpoint is in, a network interface with an address of that subnet. Nothing
-//! listens at these addresses; the endpoint's names are how it is reached.
+//! The configuration has networks only. What EC2 would have in them is made up here from the ids around it, so that it
+//! is the same at every call and every start: up to three subnets, in the first three zones of the Region, and for each
+//! subnet that an endpoint is in, a network interface with an address of that subnet. Nothing listens at these
+//! addresses; the endpoint is reached by its names.
 
 use std::net::Ipv4Addr;
 
@@ -33,7 +33,7 @@ pub(super) struct NetworkInterface {
     pub(super) address: Ipv4Addr,
 }
 
-/// The block of a network; one that is not limited to addresses shows that of default VPCs
+/// The block of a network; a network that is not limited to addresses has that of default VPCs
 // Amazon VPC User Guide, *Default VPCs*: 172.31.0.0/16.
 pub(super) fn cidr_block(vpc: &Vpc) -> Ipv4Net {
     match vpc.cidr_block {
@@ -44,7 +44,7 @@ pub(super) fn cidr_block(vpc: &Vpc) -> Ipv4Net {
     }
 }
 
-/// The subnets of a network in a Region, one a zone
+/// The subnets of a network in a Region, one in each zone
 pub(super) fn subnets(vpc: &Vpc, region: &Region) -> Vec<Subnet> {
     let block = cidr_block(vpc);
     let blocks = match block.subnets(block.prefix_len() + 2) {
@@ -70,7 +70,7 @@ pub(super) fn subnets(vpc: &Vpc, region: &Region) -> Vec<Subnet> {
         .collect()
 }
 
-/// The zones of a Region that there are subnets in
+/// The zones of a Region that have subnets
 pub(super) fn zones(region: &Region) -> Vec<(String, String)> {
     let name = |(index, letter)| {
         (
@@ -105,7 +105,7 @@ pub(super) fn groups_of(placed: &PlacedEndpoint) -> Vec<SecurityGroupId> {
     }
 }
 
-/// The network interfaces of an endpoint, one a subnet
+/// The network interfaces of an endpoint, one in each subnet
 pub(super) fn interfaces_of(placed: &PlacedEndpoint, region: &Region) -> Vec<NetworkInterface> {
     let interface = |subnet: Subnet| {
         let parts = [placed.id().as_str(), subnet.subnet_id.as_str()];
@@ -119,7 +119,7 @@ pub(super) fn interfaces_of(placed: &PlacedEndpoint, region: &Region) -> Vec<Net
     subnets_of(placed, region).into_iter().map(interface).collect()
 }
 
-/// The eight characters that stand behind the id in an endpoint's DNS names
+/// The eight characters after the id in an endpoint's DNS names
 pub(super) fn dns_suffix(placed: &PlacedEndpoint) -> String {
     let letter = |byte: &u8| char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[usize::from(byte % 36)]);
     hash(&[placed.id().as_str(), "dns"])
@@ -129,7 +129,7 @@ pub(super) fn dns_suffix(placed: &PlacedEndpoint) -> String {
         .collect()
 }
 
-/// A hosted zone's id, made of what it is for
+/// The id of a hosted zone, derived from what the zone is for
 pub(super) fn hosted_zone_id(parts: &[&str]) -> String {
     let letter = |byte: &u8| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"[usize::from(byte % 36)]);
     let rest = hash(parts);
@@ -138,8 +138,8 @@ pub(super) fn hosted_zone_id(parts: &[&str]) -> String {
         .collect()
 }
 
-/// A prefix and 17 hexadecimal digits (EC2 API reference, *Resource IDs*), the first of which is 0 as in those that EC2
-/// gives out
+/// A prefix and 17 hexadecimal digits (EC2 API reference, *Resource IDs*); the first digit is 0, as in the ids that EC2
+/// assigns
 pub(super) fn resource_id(prefix: &str, parts: &[&str]) -> String {
     let hash = hash(parts);
     format!("{prefix}0{}", hex(&hash[..8]))

@@ -1,7 +1,7 @@
 //! The refusals of EC2: codes of its own, and XML.
 //!
-//! What is read off the wire is cited by its public report; everything else is marked as a guess. EC2 names faults of the
-//! signature otherwise than services that speak JSON do.
+//! What was seen on the wire is cited by its public report; everything else is marked as a guess. EC2 has other names
+//! for faults of the signature than services that speak JSON.
 
 use client_text::Shown;
 use http::StatusCode;
@@ -21,7 +21,7 @@ use crate::{
     settings::faults::InjectedError,
 };
 
-/// What EC2 says of what stands before it
+/// EC2's refusal for what the front end refuses
 pub(in crate::services) fn to_wire(before: &FrontEndError, request_id: Uuid) -> WireRefusal {
     let row = row(before);
     let code = row.1;
@@ -47,7 +47,7 @@ impl OwnError for Ec2Error {
         let Self::InvalidPolicyDocument(error) = self else {
             return Vec::new();
         };
-        // EC2's own sentence says where, and not what.
+        // EC2's own sentence says where the fault is, and not which.
         let findings = error.findings().iter();
         findings
             .map(|found| {
@@ -60,8 +60,8 @@ impl OwnError for Ec2Error {
 
 fn row(before: &FrontEndError) -> Row {
     match before {
-        // hashicorp/terraform-provider-aws#34234: status, code and sentence of an action without a resource as they went
-        // over the wire; kubernetes-sigs/karpenter#2813: those of one with a resource.
+        // hashicorp/terraform-provider-aws#34234: status, code and sentence of an action without a resource as they
+        // went over the wire; kubernetes-sigs/karpenter#2813: those of one with a resource.
         FrontEndError::AccessDenied(denial) => {
             let encoded = denial.encoded_message().map_or_else(String::new, |message| {
                 format!(". Encoded authorization failure message: {message}")
@@ -274,8 +274,8 @@ fn own_row(error: &Ec2Error) -> Row {
 }
 
 /// Errors that faults inject: code, status, and a sentence
-// Amazon EC2 API reference, *Error codes*: the codes. The statuses of the throttling ones are those by which botocore knows
-// them (`_retry.json`); the sentences are guesses, and the rest is as `row` and `own_row` have it.
+// Amazon EC2 API reference, *Error codes*: the codes. The statuses of the throttling errors are those by which botocore
+// recognises them (`_retry.json`). The sentences are guesses, and the rest is as in `row` and `own_row`.
 const INJECTED: [(&str, StatusCode, &str); 13] = [
     (
         "RequestLimitExceeded",

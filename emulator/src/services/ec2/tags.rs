@@ -42,7 +42,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, Ec2Error> {
     Ok(call.answer(|xml| xml.flag("return", true)))
 }
 
-/// `DeleteTags`: those that are named, with this value where one is given, or all
+/// `DeleteTags`: the named tags, with this value where one is given, or all tags
 pub(super) fn delete(call: &Call<'_>) -> Result<String, Ec2Error> {
     let ((ids, named), dry_run) = call.read(|reader| {
         let ids = resources(reader)?;
@@ -112,7 +112,7 @@ pub(super) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     }))
 }
 
-/// The tags that something is made with
+/// The tags that a call creates something with
 pub(super) fn of_specifications(
     reader: &mut Reader<'_>,
     resource_type: &str,
@@ -172,12 +172,12 @@ fn resources(reader: &mut Reader<'_>) -> Result<Vec<String>, Ec2Error> {
     Ok(ids.into_iter().map(str::to_owned).collect())
 }
 
-/// The tags of something that has an id; endpoints are all that can have tags here
+/// The tags of the thing with this id; only endpoints can have tags here
 fn tags_of(call: &Call<'_>, now: &Snapshot, id: &str) -> Result<BTreeMap<String, String>, Ec2Error> {
     let Ok(endpoint_id) = id.parse::<VpcEndpointId>() else {
         return Err(Ec2Error::ResourceNotFound(id.to_owned()));
     };
-    // One that is being deleted can be tagged until it is gone.
+    // An endpoint that is being deleted can be tagged until it is gone.
     let shown = call.endpoints_of(now);
     let placed = shown.iter().find(|(placed, _)| *placed.id() == endpoint_id);
     let (placed, _) = placed.ok_or(Ec2Error::VpcEndpointNotFound(endpoint_id))?;

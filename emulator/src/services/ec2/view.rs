@@ -14,12 +14,12 @@ use crate::{
 pub(super) struct EndpointView<'v> {
     pub(super) placed: &'v PlacedEndpoint,
     pub(super) settings: &'v Settings,
-    /// The Region that it is asked for in
+    /// The Region in which it is asked for
     pub(super) region: &'v Region,
     pub(super) state: State,
 }
 
-/// Where an endpoint is in its life, in lower case as EC2 sends it
+/// The state of an endpoint, in lower case as EC2 sends it
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Pending,
@@ -103,7 +103,7 @@ impl EndpointView<'_> {
         xml.text("serviceRegion", region.as_str());
     }
 
-    /// What a filter of DescribeVpcEndpoints compares with
+    /// The values that a filter of DescribeVpcEndpoints compares with
     pub(super) fn values_of(&self, filter: &str) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match filter {
@@ -132,7 +132,7 @@ pub(super) const ENDPOINT_FILTERS: &[&str] = &[
     "vpc-id",
 ];
 
-/// What the filters `tag:KEY` and `tag-key` compare with
+/// The values that the filters `tag:KEY` and `tag-key` compare with
 fn tag_values(placed: &PlacedEndpoint, filter: &str) -> Vec<String> {
     let tags = &placed.details.tags;
     match filter.strip_prefix("tag:") {
@@ -148,7 +148,7 @@ pub(super) fn write_tags(xml: &mut Xml, placed: &PlacedEndpoint) {
     });
 }
 
-/// Groups of which nothing but the id is known are called by it
+/// The name of a group: its id, if nothing else is known of it
 pub(super) fn group_name(placed: &PlacedEndpoint, group: &aws_identifiers::SecurityGroupId) -> String {
     if *group == network::default_group(&placed.vpc) {
         "default".to_owned()
@@ -173,7 +173,7 @@ pub(super) fn base_dns_name(region: &Region) -> String {
     format!("lookoutvision.{region}.vpce.amazonaws.com")
 }
 
-/// EC2's timestamps have three digits behind the seconds.
+/// EC2's timestamps have three digits after the seconds.
 pub(super) fn milliseconds(time: Timestamp) -> String {
     format!("{time:.3}")
 }

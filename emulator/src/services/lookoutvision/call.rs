@@ -18,17 +18,17 @@ use crate::{
 /// A call, not yet allowed
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// What is asked for, in a box because each step takes it from the one before
+    /// What is asked for; boxed, because each step moves it from the one before
     pub(crate) request: Box<Request>,
-    /// The configuration that it was resolved by
+    /// The configuration by which it was resolved
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
 impl Authorizable for Call {
     fn authorization_request(&self) -> AuthorizationRequest {
         let request = &self.request;
-        // An ARN in a path may be anything. What is none is authorised like an operation without a resource, on `*`, and
-        // the operation refuses it afterwards.
+        // An ARN in a path may be anything. One that is malformed is authorised like an operation without a resource,
+        // on `*`, and the operation refuses it afterwards.
         let arn = request
             .shared_resource()
             .and_then(|arn| Arn::try_from(arn.clone()).ok());
@@ -48,7 +48,7 @@ impl Authorizable for Call {
     }
 }
 
-/// What the policies are asked about a call of an operation on a resource that has tags, with tags that it brings along
+/// What the policies are asked about a call: an operation on a resource with these tags, which brings along other tags
 pub(crate) fn asked_about(
     operation: Operation,
     region: Region,

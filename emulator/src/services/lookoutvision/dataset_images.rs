@@ -15,7 +15,7 @@ use crate::{
     settings::{LimitsReached, Settings},
 };
 
-/// Where images are read from, and how much of them
+/// Where images are read from, and under which limits
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ImageReader<'r> {
     pub(super) settings: &'r Settings,
@@ -24,12 +24,12 @@ pub(super) struct ImageReader<'r> {
 }
 
 impl ImageReader<'_> {
-    /// What the labelled images of these lines are, those included that are known already
+    /// The labelled images of these lines, those included that are known already
     ///
-    /// One after the other, as one of the tasks that `limits.s3_tasks_max` counts.
+    /// They are read one after the other; the caller is one of the tasks that `limits.s3_tasks_max` counts.
     ///
     /// # Errors
-    /// With the first object that cannot be read or is no such image, in a sentence for a status message.
+    /// With the first object that cannot be read or is not such an image, in a sentence for a status message.
     pub(super) async fn read(
         self,
         lists: &[&Entries],
@@ -88,7 +88,7 @@ impl ImageReader<'_> {
     }
 }
 
-// Guess: the text, and that one image fails all. AWS reads images when it trains.
+// Guess: the text, and that one bad image fails the whole dataset. AWS reads images when it trains.
 fn not_used(uri: &str, reason: &dyn Display) -> String {
     info!("the image {uri} was not taken: {reason}");
     format!("The image {uri} could not be used: {reason}")

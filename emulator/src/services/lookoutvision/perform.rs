@@ -33,10 +33,11 @@ pub(crate) struct Output {
     pub(crate) note: Option<&'static str>,
 }
 
-/// Runs the operation that a permit is for; what it makes that needs a name of its own is called after `request_id`
+/// Runs the operation that a permit is for; whatever it creates that needs a name of its own is named after
+/// `request_id`
 ///
 /// # Errors
-/// When the service refuses the request, or the permit is for something that is not what would be done any more.
+/// When the service refuses the request, or the permit is for something that no longer exists as it was authorised.
 pub(crate) async fn perform(
     permit: Permit<Call>,
     request_id: Uuid,
@@ -57,13 +58,14 @@ pub(crate) async fn perform(
                 entry_point: permitted.entry_point,
             };
             let rules = snapshot.put_rules(permitted.request.model());
-            // What moves a scenario on is on the disk before anybody sees it.
+            // A call that changes a scenario waits for the disk, because the change is persisted before anybody sees
+            // it.
             if space.service.waits_for_disk() && permitted.request.may_set_scenarios(declared, rules) {
                 let (snapshot, access_key_id) = (snapshot.clone(), Box::<str>::from(access_key_id));
                 let answered = space.run_blocking(move |space| {
                     answer_by_rules(&permitted, &access_key_id, &snapshot, status, space)
                 });
-                // In a box, because other detections would carry the room for it.
+                // Boxed, because other detections would carry the room for it.
                 return Box::pin(answered).await.map_err(Refused::Service);
             }
             return answer_by_rules(&permitted, access_key_id, &snapshot, status, space)
@@ -81,7 +83,7 @@ pub(crate) async fn perform(
                 now,
                 token: change.token.clone(),
             };
-            // In a box, because detections would carry the room for it.
+            // Boxed, because detections would carry the room for it.
             Box::pin(change_state(change, request_id, work)).await?
         }
     };
@@ -116,7 +118,7 @@ fn answer_by_rules(
     };
     let generation = &snapshot.generation;
     let persist = |states: &BTreeMap<Box<str>, Box<str>>| {
-        // Whatever took its place has taken its records' place, too.
+        // The state that replaced this one has replaced its records, too.
         if generation.is_replaced() {
             return Ok(());
         }

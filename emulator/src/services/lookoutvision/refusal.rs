@@ -1,7 +1,7 @@
 //! The refusals of Lookout for Vision: JSON, and the names of the API model.
 //!
-//! Two families of bodies are on AWS's wires: the front end's authentication failures say `message`, the service's own
-//! errors say `Message` (the API model's member; with a small m the Rust SDK leaves the text of a modelled error empty).
+//! AWS has two families of bodies: the front end's authentication failures say `message`, the service's own errors say
+//! `Message` (the API model's member; with a small m the Rust SDK leaves the text of a modelled error empty).
 
 use client_text::cut;
 use http::{HeaderValue, StatusCode};
@@ -18,7 +18,7 @@ use crate::{
     services::refusal::{BodyForm, FrontEndError, MESSAGE_CHARACTERS_MAX, OwnError, WireRefusal},
 };
 
-/// What the service says of what stands before it
+/// The service's refusal for what the front end refuses
 pub(in crate::services) fn to_wire(before: &FrontEndError, mismatch_detail: MismatchDetail) -> WireRefusal {
     match before {
         // RFC 9110, section 15.5.20. AWS has no such answer: the name would not have resolved.
@@ -37,8 +37,8 @@ pub(in crate::services) fn to_wire(before: &FrontEndError, mismatch_detail: Mism
             WireRefusal {
                 status,
                 error_type: error.error_type(),
-                // AWS echoes the Authorization header in some of its sentences, and that may hold a bearer token
-                // meant for somebody else; the journal gets the sentence that holds no secret.
+                // AWS echoes the Authorization header in some of its sentences, and it may hold a bearer token meant
+                // for somebody else; the journal gets the sentence without secrets.
                 message: error.to_string(),
                 client_message: Some(
                     error
@@ -134,8 +134,8 @@ impl OwnError for ServiceError {
 }
 
 /// Errors that the front end can answer any call with: code, status, and a sentence; faults inject them
-// Status and sentence of the first three are those of real ones (`sigv4_verify::SignatureError`); of the others the codes are
-// of the common errors, and the sentences are guesses.
+// The statuses and sentences of the first three are real (`sigv4_verify::SignatureError`). Of the others the codes are
+// those of the common errors, and the sentences are guesses.
 pub(in crate::services) const COMMON_ERRORS: [(&str, StatusCode, &str); 6] = [
     (
         "ExpiredTokenException",
@@ -248,7 +248,7 @@ fn service_error(error: &ServiceError) -> WireRefusal {
     }
 }
 
-/// A refusal of what stands before the service
+/// A refusal by the front end
 pub(crate) fn front_end(status: StatusCode, error_type: &'static str, message: &str) -> WireRefusal {
     let message = cut(message, MESSAGE_CHARACTERS_MAX).into_owned();
     let body = serde_json::json!({ "message": message }).to_string();
@@ -263,7 +263,7 @@ pub(crate) fn front_end(status: StatusCode, error_type: &'static str, message: &
     }
 }
 
-/// A refusal of the service
+/// A refusal by the service itself
 fn service(
     status: StatusCode,
     error_type: &'static str,

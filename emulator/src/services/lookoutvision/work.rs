@@ -1,12 +1,12 @@
-//! A change from the operation to its answer, and what is left to do in the background.
+//! A change, from the operation to its answer, and the work that it leaves to the background.
 //!
-//! Some operations leave a task for S3: a manifest to be read, an evaluation to be written there. AWS answers such calls
-//! at once and goes on (API reference, `DatasetSource` of CreateDataset: "The call to CreateDataset is asynchronous and
-//! might take a while to complete"; CreateModel likewise). So does this: the task is begun with the change, and its
-//! outcome is a second change, which Describe shows. A client that hangs up changes nothing about it.
+//! Some operations leave a task for S3: a manifest to be read, an evaluation to be written there. AWS answers such
+//! calls at once and goes on (API reference, `DatasetSource` of CreateDataset: "The call to CreateDataset is
+//! asynchronous and might take a while to complete"; CreateModel likewise). So does the emulator: the task begins with
+//! the change, and its outcome is a second change, which Describe shows. A client that hangs up does not stop it.
 //!
-//! Folders that stand for buckets are waited for before the answer, for a moment at most. A client cannot tell that from
-//! an S3 that was very quick, and a test that looks once instead of polling finds what it looks for.
+//! Tasks on folders that stand for buckets are waited for before the answer, for a moment at most. A client cannot
+//! distinguish that from a very fast S3, and a test that looks once instead of polling finds the result.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ use crate::{
     s3::{self, ReadLimit},
 };
 
-/// Everything that a change is made with
+/// Everything that a change needs
 #[derive(Clone)]
 pub(crate) struct Work {
     pub(crate) space: Arc<Space>,
@@ -53,13 +53,13 @@ impl Work {
         let space = self.space.clone();
         let begun = space.run_blocking(move |_| self.begin(operation)).await?;
         if let Some(settled) = begun.settled {
-            // Whatever becomes of it, the call has done what it answers.
+            // Whatever becomes of the task, the call has done what it answers.
             let _ = timeout(FOLDERS_ARE_WAITED_FOR, settled).await;
         }
         Ok(begun.answer)
     }
 
-    /// Both in one step, so that nobody who hangs up comes in between
+    /// Commits the change and starts its task in one step, so that a client that hangs up cannot separate the two
     fn begin(self, operation: Operation) -> Result<Begun, Refused> {
         let Committed { answer, s3_task } = self.commit(operation)?;
         let settled = s3_task.and_then(|s3_task| {
@@ -83,7 +83,7 @@ impl Work {
     }
 
     async fn finish(mut self, s3_task: S3Task) {
-        // The second change is none that a client asked for.
+        // The second change was not asked for by a client.
         self.token = None;
         let outcome = {
             let _turn = self.space.s3_tasks.turn().await;
@@ -93,8 +93,9 @@ impl Work {
         let work = self.clone();
         let committed = self.space.run_blocking(move |_| work.commit(outcome.operation()));
         if let Err(error) = committed.await {
-            // INVARIANT: to the state file this is still unfinished, which is a failure after a restart. So it is one
-            // from now on, and nobody has to restart an emulator because something is for ever in progress.
+            // INVARIANT: in the state file this is still unfinished, which counts as a failure after a restart. So it
+            // counts as one from now on, and nobody has to restart an emulator because something is in progress for
+            // ever.
             error!("what came of a task for S3 was lost: {error:?}");
             let service = &self.space.service;
             let Snapshot {
@@ -139,7 +140,7 @@ impl Work {
         }
     }
 
-    /// A manifest, and what its images are where models answer by them
+    /// Reads a manifest, and its images where models answer by them
     async fn read(
         &self,
         manifest: &InputS3Object,
@@ -162,7 +163,7 @@ impl Work {
         reader.read(lists, known).await
     }
 
-    /// What the model answers for the images of its datasets; those that came with UpdateDatasetEntries are read now
+    /// What the model answers for the images of its datasets; images that came with UpdateDatasetEntries are read now
     async fn learn(&self, evaluation: &Evaluation) -> Result<LabeledImages, String> {
         let Some(known) = &evaluation.images else {
             return Ok(LabeledImages::default());
@@ -201,7 +202,7 @@ impl Work {
 
     async fn write(&self, evaluation: &Evaluation) -> Result<(), String> {
         let settings = &self.snapshot.settings;
-        // Programs that train need not know that this emulator was given nowhere to write to.
+        // A program that trains need not be told that this emulator has nowhere to write to.
         if !s3::is_configured(&settings.s3) {
             return Ok(());
         }
@@ -234,11 +235,11 @@ impl Work {
 struct Begun {
     /// The body of the answer
     answer: Bytes,
-    /// Ready when its task for S3 has come to its end; only of one that is waited for
+    /// Ready when its task for S3 has ended; only for a task that is waited for
     settled: Option<oneshot::Receiver<()>>,
 }
 
-/// What came of a task for S3
+/// The outcome of a task for S3
 enum Outcome {
     Dataset {
         project_name: String,
@@ -255,7 +256,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// The change that takes it in
+    /// The change that records the outcome
     fn operation(self) -> Operation {
         Box::new(move |change| {
             match self {
@@ -276,7 +277,7 @@ impl Outcome {
         })
     }
 
-    /// What is left of it when it cannot be written down
+    /// The outcome when it could not be persisted
     fn lost(&self) -> Self {
         match self {
             Self::Dataset {
@@ -307,5 +308,5 @@ impl Outcome {
 
 const LOST: &str = "The emulator could not write its state file when this was done.";
 
-/// How long the answer waits for folders; one on a disk that hangs is waited for in the background.
+/// How long the answer waits for folders; a task on a disk that hangs goes on in the background
 const FOLDERS_ARE_WAITED_FOR: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! What policies name in vain, by examples.
+//! Names in policies that do not exist, by examples.
 
 use super::*;
 use crate::config::Config;
@@ -16,7 +16,7 @@ projects:
   - {name: line-8, exists: false}
 ";
 
-/// Where a statement names what is not there, and what that is
+/// Where a statement names something that does not exist, and what that is
 fn unknown(yaml: &str, policy_type: PolicyType, clauses: &str) -> Vec<(String, String)> {
     let config = Config::embedded(Some(yaml), None).unwrap_or_else(|problems| panic!("{problems}"));
     let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", {clauses}}}]}}"#);
@@ -52,7 +52,7 @@ fn what_is_declared_is_not_remarked_upon() {
         "arn:aws:lookoutvision:us-west-2:123456789012:model/line-7/best",
         "arn:aws:lookoutvision:*:123456789012:model/line-?/9*",
         "arn:aws:lookoutvision:us-west-2:*:model/${aws:PrincipalTag/line}/1",
-        // Its models can only come of calls.
+        // Only calls can create its models.
         "arn:aws:lookoutvision:us-west-2:123456789012:model/line-8/3",
         // Not played here, so nothing is known of it.
         "arn:aws:kms:us-east-1:999999999999:key/1",
@@ -90,7 +90,7 @@ roles:
 
 #[test]
 fn another_account_is_named() {
-    // Lint says it of resources of the service.
+    // For resources of the service, lint reports it.
     let own = "arn:aws:lookoutvision:us-west-2:999999999999:model/line-7/1";
     assert_eq!(of_resource(own), [""; 0]);
     let clauses = format!(r#""Principal": "*", "Action": "*", "NotResource": "{own}""#);
@@ -127,7 +127,7 @@ fn another_account_is_named() {
 #[test]
 fn a_region_with_a_vpc_and_without_an_endpoint_is_named() {
     let arn = "arn:aws:lookoutvision:eu-west-1:123456789012:model/line-8/1";
-    // Lint says it of a Region without a VPC.
+    // For a Region without a VPC, lint reports it.
     assert_eq!(of_resource(arn), [""; 0]);
     let with_vpc = CONFIG.replace("vpcs: [", "vpcs: [{vpc_id: vpc-0000000b, region: eu-west-1}, ");
     let clauses = format!(r#""Principal": "*", "Action": "*", "Resource": "{arn}""#);
@@ -142,7 +142,7 @@ fn a_region_with_a_vpc_and_without_an_endpoint_is_named() {
     let allowed = format!("{with_vpc}public_endpoint: allow\n");
     assert_eq!(unknown(&allowed, PolicyType::Identity, &of_identity), []);
     assert_eq!(unknown(&allowed, PolicyType::VpcEndpoint, &clauses).len(), 1);
-    // The default endpoint stands in every Region.
+    // The default endpoint is in every Region.
     let everywhere = "projects: [{name: line-8, exists: false}]";
     assert_eq!(unknown(everywhere, PolicyType::VpcEndpoint, &clauses), []);
 }
@@ -162,7 +162,7 @@ fn an_undeclared_project_or_model_is_named() {
     let arn = "arn:aws:lookoutvision:us-west-2:123456789012:model/line-7/2";
     let what = "model `2`, which project `line-7` does not declare in us-west-2";
     assert_eq!(of_resource(arn), named(arn, what));
-    // Declared, and in another Region.
+    // It is declared, but in another Region.
     let arn = "arn:aws:lookoutvision:eu-west-1:123456789012:project/line-7";
     let clauses = format!(r#""Action": "*", "Resource": "{arn}""#);
     let allowed = format!("{CONFIG}public_endpoint: allow\n");

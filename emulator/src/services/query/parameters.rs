@@ -1,7 +1,7 @@
 //! The protocol of EC2 and STS: an action and its parameters as a form, an answer in XML.
 //!
 //! A list is numbered (`SubnetId.1`, or in STS `Tags.member.1.Key`), a structure has dots, and everything is a text.
-//! [`Reader`] takes parameters out one by one and knows in the end which of them nobody asked for.
+//! [`Reader`] takes parameters one by one, and knows in the end which of them nobody asked for.
 //!
 //! ```text
 //! POST / HTTP/1.1
@@ -25,9 +25,9 @@ pub(crate) struct TooManyParameters;
 pub(crate) enum ParameterFault {
     /// A parameter that must be there is not
     Missing(String),
-    /// Nobody asks for this parameter
+    /// A parameter that nobody asks for
     Unknown(String),
-    /// A value that is not of its kind
+    /// A value of the wrong kind
     Invalid {
         /// The parameter
         name: String,
@@ -41,10 +41,10 @@ pub(crate) enum ParameterFault {
 impl Parameters {
     /// Reads the query of a target and, of a POST, the body
     ///
-    /// `None` when the request is no call: the protocol knows GET and POST of `/`.
+    /// `None` when the request is not a call: the protocol knows GET and POST of `/`.
     ///
     /// # Errors
-    /// When there are more than `parameters_max`: read, they take forty times as much memory as the bytes did.
+    /// When there are more than `parameters_max`: once read, they take forty times as much memory as their bytes did.
     pub(crate) fn parse(
         method: &Method,
         target: &str,
@@ -78,7 +78,7 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Takes parameters out
+    /// A reader of the parameters
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader {
             parameters: self,
@@ -91,7 +91,7 @@ impl Parameters {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The numbers of a list's elements that are there
+    /// The numbers of the elements that a list has
     fn indices(&self, list: &str) -> BTreeSet<u32> {
         let elements = self
             .0
@@ -101,7 +101,7 @@ impl Parameters {
     }
 }
 
-/// Takes parameters out, and remembers which
+/// Takes parameters, and remembers which
 #[derive(Debug)]
 pub(crate) struct Reader<'p> {
     parameters: &'p Parameters,
@@ -152,7 +152,7 @@ impl<'p> Reader<'p> {
         indices.map(|index| format!("{list}.{index}")).collect()
     }
 
-    /// That nothing is left
+    /// Checks that nothing is left
     pub(crate) fn finish(self) -> Result<(), ParameterFault> {
         let left = self.parameters.iter().find(|(name, _)| !self.read.contains(name));
         left.map_or(Ok(()), |(name, _)| Err(ParameterFault::Unknown(name.to_owned())))

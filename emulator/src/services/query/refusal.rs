@@ -1,4 +1,4 @@
-//! What EC2 and STS say alike of what stands before them. Codes of the common errors; the sentences are ours.
+//! The refusals by the front end that EC2 and STS share. Codes of the common errors; the sentences are ours.
 
 use client_text::cut;
 use http::StatusCode;
@@ -21,13 +21,13 @@ pub(in crate::services) fn wire(
     body: impl FnOnce(&str) -> String,
 ) -> WireRefusal {
     let message = match before {
-        // It repeats the request's head, which is bounded, so that a client can compare it line by line.
+        // It repeats the request's head, which is bounded, so that a client can compare the texts line by line.
         Some(FrontEndError::Signature(_)) => message,
         _ => cut(&message, MESSAGE_CHARACTERS_MAX).into_owned(),
     };
     let body = body(&message);
     let (told, client_message) = match before {
-        // STS repeats the Authorization header in some of its sentences; the journal gets the one without secrets.
+        // STS repeats the Authorization header in some of its sentences; the journal gets the sentence without secrets.
         Some(FrontEndError::Signature(error)) => (error.to_string(), Some(without_secrets(error, message))),
         _ => (message, None),
     };
@@ -57,7 +57,8 @@ pub(in crate::services) fn body_row(error: &BodyError) -> Row {
     (status, code, error.to_string())
 }
 
-/// Faults of the head. Guess: the codes, but for `MalformedHttpRequest` of the common errors; the sentences are ours.
+/// Faults of the head. Guess: the codes, except for `MalformedHttpRequest` of the common errors; the sentences are
+/// ours.
 pub(in crate::services) fn head_row(error: &HeadError) -> Row {
     let (status, code) = match error {
         HeadError::TooLarge { .. } => (
@@ -71,7 +72,7 @@ pub(in crate::services) fn head_row(error: &HeadError) -> Row {
     (status, code, error.to_string())
 }
 
-/// A host that leads to no entry point is told before it is known which service is asked.
+/// A host that leads to no entry point is refused before it is known which service is called.
 pub(in crate::services) fn no_entry_point_row(error: &EntryPointError) -> Row {
     (
         StatusCode::MISDIRECTED_REQUEST,
@@ -80,10 +81,10 @@ pub(in crate::services) fn no_entry_point_row(error: &EntryPointError) -> Row {
     )
 }
 
-/// What a client was told of a signature's fault, without what is secret in it
+/// The sentence about a signature that a client got, without secrets
 fn without_secrets(error: &SignatureError, told: String) -> String {
     let details = [MismatchDetail::Include, MismatchDetail::Omit];
-    // The other sentences are the service's own and repeat nothing.
+    // The other sentences are the service's own and repeat nothing of the request.
     let repeating = details
         .into_iter()
         .find(|detail| sentence(error, *detail) == told);

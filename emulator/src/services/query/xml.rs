@@ -75,7 +75,7 @@ impl Xml {
             '<' => self.0.push_str("&lt;"),
             '>' => self.0.push_str("&gt;"),
             '"' => self.0.push_str("&quot;"),
-            // A parser makes a line feed of a bare one (XML 1.0, section 2.11).
+            // A parser turns a bare one into a line feed (XML 1.0, section 2.11).
             '\r' => self.0.push_str("&#xD;"),
             '\t' | '\n' => self.0.push(character),
             // XML 1.0, section 2.2: these cannot be written at all, not even as a reference.

@@ -13,10 +13,10 @@ pub(crate) enum StsError {
     InvalidAction {
         /// The action
         action: String,
-        /// The version it was asked for in
+        /// The version that was asked for
         version: Option<String>,
     },
-    /// A parameter breaks what the API model says of it
+    /// A parameter that breaks the API model
     Constraint {
         /// The parameter, as the API names it in sentences
         parameter: String,
@@ -25,13 +25,13 @@ pub(crate) enum StsError {
         /// What it should be
         constraint: String,
     },
-    /// Another mistake in what was asked for, STS's sentence
+    /// Another mistake in the call, with STS's sentence
     Validation(String),
-    /// A role cannot be assumed by this caller at all, or is not there, STS's sentence
+    /// A role that this caller cannot assume at all, or that does not exist, with STS's sentence
     AccessDenied(String),
     /// A session policy that AWS would refuse
     MalformedPolicyDocument(Box<PolicyError>),
-    /// A session policy that is not there
+    /// A session policy that does not exist
     UnknownPolicyArn(String),
     /// The session could not be persisted; the reason
     InternalFailure(String),

@@ -1,4 +1,4 @@
-//! What AssumeRole is asked with, read and held against the API model.
+//! The parameters of AssumeRole, read and checked against the API model.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     services::query::parameters::{ParameterFault, Parameters, Reader},
 };
 
-/// The session that is asked for, with what goes on from the caller's own
+/// The session that is asked for, with what it inherits from the caller's own
 #[derive(Debug)]
 pub(super) struct SessionInput {
     pub(super) session_name: Box<str>,
@@ -24,14 +24,14 @@ pub(super) struct SessionInput {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) transitive_tag_keys: Vec<String>,
     pub(super) session_policies: Vec<PolicyDocument>,
-    /// Who vouches for the contexts that are to be set, by ARN
+    /// The ARNs of the providers that vouch for the contexts
     pub(super) context_providers: Vec<String>,
-    /// Characters of inline policy, ARNs and tags
+    /// Characters of the inline policy, the ARNs and the tags
     packed: usize,
 }
 
 impl SessionInput {
-    /// The role's ARN, and the session
+    /// Reads the role's ARN and the session
     pub(super) fn read(
         parameters: &Parameters,
         principal: &Principal,
@@ -81,7 +81,8 @@ impl SessionInput {
         Ok((role_arn.to_owned(), input))
     }
 
-    /// A session of a role lasts as long as the role lets it, and one that was assumed from another an hour at most
+    /// Refuses a session that would last longer than its role permits, or than an hour if it is assumed from another
+    /// session
     pub(super) fn refuse_longer_than(&self, role: &Role, principal: &Principal) -> Result<(), StsError> {
         let seconds = u64::from(self.duration_seconds);
         // IAM User Guide, *Roles terms and concepts*, role chaining; the sentence is that of aws/aws-cli#3875 and others.
@@ -100,8 +101,8 @@ impl SessionInput {
         Ok(())
     }
 
-    /// How much of the room for policies and tags is used, in percent, where there are any
-    // Guess: AWS compresses them first, in a way that it does not tell.
+    /// How much of the room for policies and tags is used, in percent; `None`: nothing of it
+    // Guess: AWS compresses them first, in a way that it does not document.
     pub(super) fn packed_policy_size(&self) -> Option<usize> {
         (self.packed > 0).then(|| (self.packed * 100).div_ceil(PACKED_CHARACTERS).min(100))
     }
@@ -184,7 +185,8 @@ fn session_policies(
     Ok(policies)
 }
 
-/// The session tags with those that go on from the caller's session, and the keys of those that will go on
+/// The session tags together with those inherited from the caller's session, and the keys of those that will be
+/// inherited
 fn session_tags(
     reader: &mut Reader<'_>,
     principal: &Principal,
@@ -230,7 +232,7 @@ fn session_tags(
                 Shown(index)
             )));
         };
-        // Guess: a key that is named twice goes on once.
+        // Guess: a key that is named twice is inherited once.
         if !transitive.contains(own) {
             transitive.push(own.clone());
         }
@@ -288,5 +290,5 @@ fn constraint_error(parameter: &str, value: Option<&str>, constraint: &str) -> S
 
 /// API model, `tagKeyType`
 const TAG_PATTERN: &str = "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+";
-/// Characters that count as all of the room
+/// The number of characters that fills all of the room
 const PACKED_CHARACTERS: usize = 2_048;

@@ -1,7 +1,7 @@
 //! The refusals of STS: codes of its own, and XML.
 //!
-//! What is read off the wire is cited by its public report; everything else is marked as a guess. STS names faults of the
-//! signature otherwise than services that speak JSON do.
+//! What was seen on the wire is cited by its public report; everything else is marked as a guess. STS has other names
+//! for faults of the signature than services that speak JSON.
 
 use client_text::Shown;
 use http::StatusCode;
@@ -21,7 +21,7 @@ use crate::{
     settings::faults::InjectedError,
 };
 
-/// What STS says of what stands before it
+/// STS's refusal for what the front end refuses
 pub(in crate::services) fn to_wire(
     before: &FrontEndError,
     request_id: Uuid,
@@ -47,8 +47,8 @@ impl OwnError for StsError {
 fn row(before: &FrontEndError, detail: MismatchDetail) -> Row {
     let denied = StatusCode::FORBIDDEN;
     match before {
-        // Netflix/security_monkey#77: status, code, shape and sentence. It does not say why, so that nobody learns whether
-        // there is such a role.
+        // Netflix/security_monkey#77: status, code, shape and sentence. It does not say why, so that nobody learns
+        // whether there is such a role.
         FrontEndError::AccessDenied(denial) => (denied, "AccessDenied", denial.sentence_without_reason()),
         // scratchstack-aws-signature, "AWS Auth Error Ordering", which was drawn from observing IAM and STS.
         FrontEndError::Signature(error) => {
@@ -96,8 +96,8 @@ fn own_row(error: &StsError) -> Row {
             "MissingAction",
             "The request is missing an action or a required parameter.".to_owned(),
         ),
-        // AWS STS API reference, *Common errors*, InvalidAction. Guess: the sentence, which other services of the
-        // protocol have.
+        // AWS STS API reference, *Common errors*, InvalidAction. Guess: the sentence, which is that of other services
+        // with this protocol.
         StsError::InvalidAction { action, version } => (
             invalid,
             "InvalidAction",
@@ -148,8 +148,9 @@ fn own_row(error: &StsError) -> Row {
 }
 
 /// Errors that faults inject: code, status, and a sentence
-// AWS STS API reference, *Common errors* and AssumeRole; the API model (botocore, `sts/2011-06-15`) has code and status of its
-// own errors, botocore's `_retry.json` those of `Throttling` and `IDPCommunicationError`. The sentences are guesses.
+// AWS STS API reference, *Common errors* and AssumeRole. The API model (botocore, `sts/2011-06-15`) has code and status
+// of its own errors, botocore's `_retry.json` those of `Throttling` and `IDPCommunicationError`. The sentences are
+// guesses.
 const INJECTED: [(&str, StatusCode, &str); 13] = [
     ("Throttling", StatusCode::BAD_REQUEST, "Rate exceeded"),
     ("ThrottlingException", StatusCode::BAD_REQUEST, "Rate exceeded"),

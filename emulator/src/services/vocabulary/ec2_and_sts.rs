@@ -1,9 +1,9 @@
 //! EC2 and STS as policies see them, beside the service itself.
 //!
-//! Of the actions that are played everything is known: resources, condition keys, and which keys stand on which
-//! resources ([`ec2::authorization::RESOURCES`], `sts`). Of the others only that they exist, so that a name which does
-//! not is told (Service Authorization Reference, *Amazon EC2*, *AWS PrivateLink*, *AWS Security Token Service*, September
-//! 2026).
+//! Of the actions that are played everything is known: resources, condition keys, and which keys belong to which
+//! resources ([`ec2::authorization::RESOURCES`], `sts`). Of the others it is only known that they exist, so that the
+//! name of an action that does not exist is reported (Service Authorization Reference, *Amazon EC2*, *AWS PrivateLink*,
+//! *AWS Security Token Service*, September 2026).
 
 use std::sync::LazyLock;
 
@@ -80,7 +80,7 @@ static EC2_ROWS: LazyLock<Vec<Ec2Row>> = LazyLock::new(|| {
     Ec2Action::ALL.into_iter().map(row).collect()
 });
 
-/// STS's permissions of AssumeRole, with their keys
+/// The permissions that AssumeRole needs, with their keys
 pub(crate) const STS_ACTIONS: &[(&str, &[&str])] = &[
     (
         "AssumeRole",
@@ -108,7 +108,7 @@ pub(crate) const STS_ACTIONS: &[(&str, &[&str])] = &[
     ("SetContext", &["aws:ResourceTag/", "sts:RequestContextProviders"]),
 ];
 
-/// What else STS has
+/// The other actions of STS
 const OTHER_STS_ACTIONS: [&str; 12] = [
     "AssumeRoleWithSAML",
     "AssumeRoleWithWebIdentity",
@@ -124,10 +124,10 @@ const OTHER_STS_ACTIONS: [&str; 12] = [
     "TagGetWebIdentityToken",
 ];
 
-/// Every action of EC2, a line each
+/// Every action of EC2, one per line
 const EC2_ACTIONS: &str = include_str!("ec2_actions.txt");
 
-/// Actions whose resources and keys are not all known; tags are put on resources of every type of EC2's, not only on those
+/// Actions whose resources and keys are not all known; resources of every type of EC2 can be tagged, not only those
 /// that are here
 static OTHER_ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
     let is_known = |name: &str| {
@@ -162,7 +162,7 @@ static ALL_RESOURCE_TYPES: LazyLock<Vec<ResourceType<'static>>> = LazyLock::new(
             name: "role",
             arn: "arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}",
         },
-        // The same with a path, each of whose parts stands between slashes.
+        // The same type with a path, each part of which is between slashes.
         ResourceType {
             name: "role",
             arn: "arn:${Partition}:iam::${Account}:role/${Path}/${RoleName}",
@@ -194,8 +194,8 @@ static ALL_SET_KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 static ALL_UNSET_KEYS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| AWS_ONLY_KEYS.iter().chain(UNSET_KEYS).copied().collect());
 
-/// The keys that requests to EC2 and STS can have on AWS and never have here: the reference has them, and nothing in a
-/// request that is played says what they would be
+/// The keys that requests to EC2 and STS can have on AWS and never have here: they are in the reference, but nothing in
+/// a request that is played gives their values
 const UNSET_KEYS: &[&str] = &[
     "ec2:VpcePrivateDnsPreference",
     "ec2:VpcePrivateDnsSpecifiedDomains",
@@ -282,7 +282,7 @@ mod tests {
                 "resource-never-matches /Statement/0/Resource no action of the statement is authorised on `arn:aws:ec2:*:*:vpc/*`",
             ],
         );
-        // Of these not every resource is known.
+        // Not every resource of these actions is known.
         for statement in [
             r#"{"Effect": "Allow", "Action": "ec2:*", "Resource": "arn:aws:ec2:*:*:instance/*"}"#,
             r#"{"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:aws:ec2:*:*:instance/*"}"#,
@@ -332,7 +332,7 @@ mod tests {
                 "key-not-simulated /Statement/0/Condition/StringEquals/ec2:VpcePrivateDnsPreference `StringEquals` on `ec2:VpcePrivateDnsPreference` is never true here: AWS sets the key, and nothing here does",
             ],
         );
-        // Where other actions are meant as well their keys are not known, but those that all requests have.
+        // With further actions the keys are not known, except for those of all requests.
         let all = |key: &str| {
             format!(
                 r#"{{"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": {{"StringEquals": {{"{key}": "x"}}}}}}"#
@@ -345,7 +345,7 @@ mod tests {
                 "key-not-simulated /Statement/0/Condition/StringEquals/aws:FederatedProvider `StringEquals` on `aws:FederatedProvider` is never true here: AWS sets the key, and nothing here does",
             ],
         );
-        // Keys of another service's actions in a statement that has none of them.
+        // Keys of another service's actions in a statement without such actions.
         identity(
             r#"{"Effect": "Allow", "Action": "lookoutvision:*", "Resource": "*", "Condition": {"StringEquals": {"ec2:VpcID": "vpc-1a2b3c4d"}}}"#,
             &[

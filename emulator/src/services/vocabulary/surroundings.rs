@@ -1,5 +1,5 @@
-//! What is known of the requests that a policy will be asked about: from what the emulator is, from its configuration,
-//! and from the endpoint that the policy is attached to.
+//! What is known of the requests that a policy will be asked about: from the nature of the emulator, from its
+//! configuration, and from the endpoint that the policy is attached to.
 
 use aws_identifiers::{Region, VpcEndpointId, VpcId};
 use iam_policy::lint::{Fact, FactScope, Subject};
@@ -11,7 +11,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Where a policy is
+/// Where a policy is used
 #[derive(Clone, Copy)]
 pub(crate) enum Surroundings<'a> {
     /// In a file that is linted by itself
@@ -63,7 +63,7 @@ impl Surroundings<'_> {
     }
 }
 
-/// The keys that `authorize::context` only ever sets to one value
+/// The keys that `authorization::context` only ever sets to one value
 fn of_every_request() -> Vec<Fact<'static>> {
     vec![
         // General Reference, *Amazon Lookout for Vision endpoints and quotas*: the protocol is HTTPS.
@@ -99,8 +99,8 @@ fn of_configuration(settings: &Settings) -> Vec<Fact<'static>> {
     facts
 }
 
-/// What a policy that is attached to no endpoint can be about: the service has resources only where requests for them
-/// can come through
+/// The resources that a policy can be about that is attached to no endpoint: the service has resources only where
+/// requests for them can come through
 fn of_regions(settings: &Settings) -> Option<Fact<'static>> {
     let regions = regions(settings)?;
     let (first, others) = regions.split_first()?;
@@ -165,7 +165,7 @@ fn of_endpoint(settings: &Settings, endpoint: Attachment<'_>) -> Vec<Fact<'stati
             )
         },
     ];
-    // The Region of a request over an endpoint is that of the endpoint, and so is that of what it asks for.
+    // A request over an endpoint has the Region of the endpoint, and so has the resource that it asks for.
     let Some(region) = region else { return facts };
     let reason = format!("{attached}, which lies in `{region}`");
     for subject in [Subject::Key("aws:RequestedRegion"), Subject::ArnRegion] {
@@ -197,7 +197,7 @@ fn about<const N: usize>(subject: Subject<'static>, values: [&str; N], reason: &
     }
 }
 
-/// The fact as one that holds in the emulator and not on AWS
+/// The fact, marked as one that holds in the emulator and not on AWS
 fn here(fact: Fact<'static>) -> Fact<'static> {
     Fact {
         scope: FactScope::Here,

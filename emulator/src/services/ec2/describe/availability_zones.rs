@@ -4,10 +4,10 @@ use client_text::Shown;
 
 use crate::services::ec2::{Call, error::Ec2Error, filters::Filters, network};
 
-/// The zones that subnets are made up in
+/// The zones for which subnets are made up
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let ((names, ids, filters), dry_run) = call.read(|reader| {
-        // There are none that one would have to opt in to.
+        // There are no zones here that need an opt-in.
         reader.flag("AllAvailabilityZones")?;
         Ok((
             reader.texts("ZoneName"),

@@ -25,13 +25,13 @@ pub(super) fn lists(call: &Call<'_>) -> [PrefixList; 2] {
     })
 }
 
-/// The same by their ids
+/// The lists with their ids
 pub(super) fn lists_by_id(call: &Call<'_>) -> Vec<(String, PrefixList)> {
     let lists = lists(call).into_iter();
     lists.map(|list| (list.id.clone(), list)).collect()
 }
 
-/// What is wrong with an id that no list has
+/// The error for an id that no list has
 pub(super) fn missing(id: &str) -> Ec2Error {
     if network::is_resource_id("pl-", id) {
         Ec2Error::PrefixListNotFound(id.to_owned())

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Those of the endpoints
+/// The network interfaces of the endpoints
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let listing = Listing::read(call, "NetworkInterfaceId", INTERFACE_FILTERS)?;
     let interfaces: Vec<_> = call

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::services::ec2::{Call, error::Ec2Error};
 
-/// The lists of services with gateway endpoints, with their blocks (cilium/cilium#45806); Terraform asks for one of each
-/// endpoint's service, and this one has none
+/// The lists of services with gateway endpoints, with their blocks (cilium/cilium#45806). Terraform asks for the list
+/// of each endpoint's service, and this service has none.
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let listing = Listing::read(call, "PrefixListId", &["prefix-list-id", "prefix-list-name"])?;
     let values_of = |list: &PrefixList, filter: &str| {

@@ -7,7 +7,7 @@ use crate::services::ec2::{Call, error::Ec2Error, filters::Filters};
 /// The Regions that the service was in, and that of the call
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let ((names, filters), dry_run) = call.read(|reader| {
-        // There are none that one would have to opt in to.
+        // There are no Regions here that need an opt-in.
         reader.flag("AllRegions")?;
         Ok((reader.texts("RegionName"), Filters::read(reader, REGION_FILTERS)?))
     })?;

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The default security group of each network, with the rules that AWS makes it with (Amazon VPC User Guide, *Default
+/// The default security group of each network, with the rules that AWS creates it with (Amazon VPC User Guide, *Default
 /// security groups*)
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let (listing, names) =

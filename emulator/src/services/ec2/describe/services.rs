@@ -13,7 +13,7 @@ use crate::services::{
     query::xml::Xml,
 };
 
-/// One service
+/// The one service that endpoints lead to
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let ((names, regions, filters, page), dry_run) = call.read(|reader| {
         Ok((

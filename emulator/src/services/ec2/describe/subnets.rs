@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// The subnets that are made up of the networks
+/// The subnets that are made up for the networks
 pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2Error> {
     let listing = Listing::read(call, "SubnetId", SUBNET_FILTERS)?;
     let subnets: Vec<_> = call

@@ -34,8 +34,8 @@ pub(in crate::services::ec2) fn describe(call: &Call<'_>) -> Result<String, Ec2E
 
 /// The attributes (API model, `VpcAttributeName`) with their values
 ///
-/// Both of DNS are on, because private DNS names need both (EC2 API reference, `CreateVpcEndpoint`, PrivateDnsEnabled) and
-/// networks here have them.
+/// Both DNS attributes are on, because private DNS names need both (EC2 API reference, `CreateVpcEndpoint`,
+/// PrivateDnsEnabled) and networks here have them.
 const ATTRIBUTES: [(&str, bool); 3] = [
     ("enableDnsSupport", true),
     ("enableDnsHostnames", true),

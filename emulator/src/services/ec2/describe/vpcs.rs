@@ -68,7 +68,7 @@ fn write_vpc(xml: &mut Xml, call: &Call<'_>, vpc: &Vpc) {
     xml.element("tagSet", |_| {});
 }
 
-/// Every Region has one set of DHCP options that its networks begin with (Amazon VPC User Guide, *DHCP option sets*)
+/// Every Region has one set of DHCP options that its networks start with (Amazon VPC User Guide, *DHCP option sets*)
 fn dhcp_options_id(call: &Call<'_>) -> String {
     network::resource_id("dopt-", &[call.region().as_str()])
 }
