@@ -1,4 +1,4 @@
-//! The authority as it is kept: its certificate, and the server certificates that it signed when it was made.
+//! The authority as it is stored: its certificate, and the server certificates that it signed when it was made.
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::network::host_name::{EmulatedHost, HostName};
 
-/// A certificate authority that has certified the emulator's own names and can certify nothing any more
+/// A certificate authority that has certified the emulator's own names and can certify nothing else
 ///
 /// Its private key signed a fixed set of server certificates when it was made, and is gone.
 pub struct CertificateAuthority {
@@ -30,7 +30,7 @@ pub struct CertificateAuthority {
     server: ServerCertificates,
     pub(super) names: ServedNames,
     paths: Option<CertsPaths>,
-    /// One that nobody trusts, for faults; made when it is first asked for
+    /// An authority that nobody trusts, for faults; made when it is first needed
     unknown: OnceLock<Option<Box<Self>>>,
 }
 
@@ -39,10 +39,10 @@ pub struct CertificateAuthority {
 pub struct Fingerprint([u8; 32]);
 
 impl CertificateAuthority {
-    /// An authority that lives and dies with this process
+    /// An authority in memory, which ends with this process
     ///
     /// # Errors
-    /// The system has no random numbers.
+    /// When the system gives no random numbers.
     pub(crate) fn in_memory(names: ServedNames) -> Result<Self, CertsError> {
         Self::make(names, Timestamp::now())
     }
@@ -53,7 +53,7 @@ impl CertificateAuthority {
         Ok(Self::new(certificate, server, names))
     }
 
-    /// The authority of a certificate, and what it signed
+    /// The authority with this certificate, and the certificates that it signed
     pub(super) fn new(
         certificate: AuthorityCertificate,
         server: ServerCertificates,
@@ -98,12 +98,12 @@ impl CertificateAuthority {
         self.certificate.fingerprint_sha256()
     }
 
-    /// When the certificate ends; the server certificates end a second before
+    /// When the certificate ends; the server certificates end a second before it
     pub(crate) fn not_after(&self) -> Timestamp {
         self.certificate.validity.not_after
     }
 
-    /// Its files; `None` when it lives in memory
+    /// The paths of its files; `None` when it is in memory
     pub(crate) fn paths(&self) -> Option<&CertsPaths> {
         self.paths.as_ref()
     }
@@ -111,12 +111,12 @@ impl CertificateAuthority {
     /// Whether a client that asks for this TLS server name gets a certificate; `None`: the client named no server
     ///
     /// # Errors
-    /// The name is not ours, or stands in none of the certificates.
+    /// When the name is not ours, or no certificate has it.
     pub(crate) fn screen(&self, server_name: Option<&str>) -> Result<(), NameRefusal> {
         self.find(server_name).map(|_| ())
     }
 
-    /// The certificate for a TLS server name, and the name that is looked for in it
+    /// The certificate for a TLS server name, and the host name that it was found by
     pub(super) fn find(
         &self,
         server_name: Option<&str>,
@@ -130,7 +130,8 @@ impl CertificateAuthority {
         }
     }
 
-    /// Whether it has certificates that have expired and such that are not valid yet; those that earlier versions made have none
+    /// Whether it has expired certificates and certificates that are not valid yet; authorities of earlier versions
+    /// have none
     pub(crate) fn has_flawed_certificates(&self) -> bool {
         let host = names::localhost();
         [CertificateFlaw::Expired, CertificateFlaw::NotYetValid]
@@ -138,8 +139,8 @@ impl CertificateAuthority {
             .all(|flaw| self.server.find_flawed(&host, *flaw).is_some())
     }
 
-    /// The TLS configuration of a handshake in which a client of this server name gets a certificate with a flaw; `None`: there
-    /// is none
+    /// The TLS configuration of a handshake in which a client that asks for this server name gets a certificate with a
+    /// flaw; `None`: there is no such certificate
     pub(crate) fn flawed_config(
         &self,
         flaw: CertificateFlaw,
@@ -183,7 +184,7 @@ impl CertificateAuthority {
         self.server.pem() + &self.certificate_pem
     }
 
-    /// Answers for fewer names: no certificate is given for the machine's own
+    /// The authority without certificates for the machine's own name
     pub(super) fn without_own_host(self) -> Self {
         Self {
             names: self.names.without_own_host(),

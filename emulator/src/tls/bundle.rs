@@ -14,7 +14,7 @@ use super::{authority::certificate_pem, certificate::is_from_an_emulator};
 pub(super) struct SystemRoots(Vec<String>);
 
 impl SystemRoots {
-    /// Reads them; a system without any, such as an image made `FROM scratch`, has an empty list.
+    /// Reads them; a system without any, such as an image made `FROM scratch`, has an empty list
     pub(super) fn load() -> Self {
         let mut roots = match openssl_probe::probe().cert_file {
             Some(file) if cfg!(target_os = "linux") => {
@@ -26,7 +26,7 @@ impl SystemRoots {
                 roots.iter().map(|root| certificate_pem(root)).collect::<Vec<_>>()
             }
         };
-        // `SSL_CERT_FILE` may point at the bundle that we wrote the last time.
+        // `SSL_CERT_FILE` may point at the bundle that we wrote last time.
         roots.retain(|root| certificate_der(root).is_some_and(|der| !is_from_an_emulator(&der)));
         Self(roots)
     }
@@ -42,9 +42,9 @@ pub(super) fn text(system_roots: &SystemRoots, ca_pem: &str) -> String {
     format!("{HEADER}\n{ca_pem}{roots}")
 }
 
-/// Each certificate of a PEM file as it stands there, with its last line's end
+/// Each certificate of a PEM file as it is written there, with the end of its last line
 ///
-/// They are taken over as they are: to decode and encode all of a system's roots took a good part of a start.
+/// They are copied unchanged: to decode and encode all of a system's roots took a good part of a start.
 fn certificates_in(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,7 +1,7 @@
-//! Reading back a certificate of ours: whose it is, which key it holds, what it permits or certifies and how long it
-//! lasts.
+//! Reads a certificate of ours: who issued it, which key it holds, what it permits or certifies, and how long it is
+//! valid.
 //!
-//! rustls's verifier reads an authority's key and constraints. It keeps the rest to itself, so validity, issuer and
+//! rustls's verifier reads an authority's key and constraints but does not expose the rest, so validity, issuer and
 //! names are read here.
 
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use yasna::{ASN1Error, ASN1ErrorKind, ASN1Result, BERReader, Tag};
 
 use super::{Fingerprint, names::CertifiedName};
 
-/// From when until when a certificate is good, both included
+/// The time in which a certificate is valid, both ends included
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
     /// The first second
@@ -47,12 +47,12 @@ pub(super) struct AuthorityCertificate {
 }
 
 impl AuthorityCertificate {
-    /// Reads a certificate; `None` when it is not an authority that this emulator made.
+    /// Reads a certificate; `None` when it is not that of an authority that this emulator made
     pub(super) fn read(der: CertificateDer<'static>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(der.clone()).ok()?;
         let anchor = roots.roots.pop()?;
-        // Our common name ends in digits of the public key, so nobody else's certificate is ours by accident.
+        // Our common name ends in digits of the public key, so no other certificate looks like ours by accident.
         let point = anchor.subject_public_key_info.last_chunk::<P256_POINT_BYTES>()?;
         if !contains(&anchor.subject, common_name(point).as_bytes()) {
             return None;
@@ -67,15 +67,15 @@ impl AuthorityCertificate {
 
     /// Whether this is the certificate of `key`
     pub(super) fn certifies(&self, key: &impl PublicKeyData) -> bool {
-        // The anchor holds the inside of the SEQUENCE that the key prints whole.
+        // The anchor holds the content of the SEQUENCE that the key prints as a whole.
         key.subject_public_key_info()
             .ends_with(&self.anchor.subject_public_key_info)
     }
 
-    /// Whether a certificate that names this issuer (DER) was issued by this authority, or by one that would have to be
-    /// found out by its signature
+    /// Whether a certificate with this issuer (DER) may come from this authority: only its signature would tell two
+    /// authorities of one name apart
     pub(super) fn is_issuer(&self, issuer: &[u8]) -> bool {
-        // The anchor holds the inside of the SEQUENCE.
+        // The anchor holds the content of the SEQUENCE.
         issuer.ends_with(&self.anchor.subject)
     }
 
@@ -200,7 +200,7 @@ fn read_time(reader: BERReader<'_, '_>) -> ASN1Result<Timestamp> {
 
 const COMMON_NAME_START: &str = "lookoutvision-emulator testing CA ";
 
-/// `id-ce-subjectAltName`, as BER has its numbers
+/// `id-ce-subjectAltName`, as numbers for the BER reader
 const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
 
 /// An uncompressed point on P-256: a tag and two coordinates

@@ -1,11 +1,11 @@
 //! The directory that keeps the certificate authority from one start to the next.
 //!
 //! `server-key.pem` is all that an emulator needs: the private key of the server, the certificates that the authority
-//! signed for it, and last the authority's own certificate, in one file, mode 0600, put there by one rename. So there is
-//! no moment, and no crash, with a key and no certificate. **The authority's own key is not there:** it has signed what
-//! there was to sign and is gone (`signing`). The other files follow from it and are written again whenever they do not
-//! match: `ca.pem`, `ca-bundle.pem` and `truststore.p12`. `.lock` keeps two processes that start at once from making two
-//! authorities: the second one waits, and opens what the first one made.
+//! signed for it, and last the authority's own certificate, in one file, mode 0600, put there by one rename. So there
+//! is no moment, and no crash, with a key and no certificate. **The authority's own key is not there:** it has signed
+//! what there was to sign and is gone (`signing`). The other files are derived from it and are written again whenever
+//! they do not match: `ca.pem`, `ca-bundle.pem` and `truststore.p12`. `.lock` keeps two processes that start at once
+//! from making two authorities: the second one waits, and opens what the first one made.
 //!
 //! Versions before this one kept the authority's key, with its certificate, as `ca-key.pem`. Such a directory is migrated
 //! without new trust: that key signs the server certificates, `server-key.pem` is written under a temporary name and renamed,
@@ -81,7 +81,7 @@ pub(crate) struct CertsPaths {
     pub truststore: PathBuf,
 }
 
-/// What the `certs` subcommand has to say
+/// The report of the `certs` subcommand
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CertsReport {
     /// What was done
@@ -94,7 +94,7 @@ pub(crate) struct CertsReport {
     pub not_after: Timestamp,
 }
 
-/// Makes the authority of a directory, or a new one when it is time, and reports: the `certs` subcommand
+/// Opens the authority of a directory, or makes a new one when there is none or it is time: the `certs` subcommand
 ///
 /// # Errors
 /// As [`CertificateAuthority::open_or_create`].
@@ -115,10 +115,10 @@ pub(crate) fn make_or_renew(
 impl CertificateAuthority {
     /// Opens the authority that a directory keeps, or makes one there
     ///
-    /// The module's essay says what is done about each thing that may be found.
+    /// The documentation of the module says what is done about each thing that may be found.
     ///
     /// # Errors
-    /// The directory cannot be used, or a file in it is in the way.
+    /// When the directory cannot be used, or a file in it is in the way.
     pub(crate) fn open_or_create(
         directory: &Path,
         names: ServedNames,
@@ -129,10 +129,10 @@ impl CertificateAuthority {
     }
 }
 
-/// Finds out whether a directory could keep an authority, without making one
+/// Checks whether a directory could keep an authority, without making one
 ///
 /// # Errors
-/// The directory cannot be used: it is none, or it takes no files and holds no authority.
+/// When the directory cannot be used: it is no directory, or it takes no files and holds no authority.
 pub(crate) fn probe(directory: &Path) -> Result<(), CertsError> {
     match enter(directory, owner_only::make_folder)? {
         Access::Locked(_) => Ok(()),
@@ -147,7 +147,7 @@ pub(crate) fn probe(directory: &Path) -> Result<(), CertsError> {
     }
 }
 
-/// Makes the directory if there is none, and takes its lock
+/// Creates the directory if there is none, and takes its lock
 fn enter(directory: &Path, make: fn(&Path) -> io::Result<()>) -> Result<Access, CertsError> {
     match fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => return Err(CertsError::NotADirectory(directory.to_owned())),
@@ -225,11 +225,11 @@ fn open_or_create(
     Ok((authority.stored_in(paths), CaNotice { origin, remarks }))
 }
 
-/// What a directory holds of an authority
+/// The authority that a directory holds
 enum Found {
-    /// One with its server certificates
+    /// An authority with its server certificates
     Kept(Box<CertificateAuthority>, Vec<Remark>),
-    /// One of a version before this one, whose key has just signed the server certificates
+    /// An authority of an earlier version, whose key has just signed the server certificates
     Former(Box<CertificateAuthority>, Vec<Remark>),
     Nothing,
     Unusable(RemakeReason),
@@ -293,7 +293,7 @@ fn kept(path: &Path, text: &[u8], names: &ServedNames, now: Timestamp) -> Result
             missing.push(region);
         }
     }
-    // Nobody configured the machine's own name, so it is not worth the trust in the authority that is there.
+    // Nobody configured the machine's own name, so it is no reason to give up an authority that clients trust.
     if let Some(own_host) = names.own_host()
         && !names.is_configured(own_host)
         && hosts.contains(own_host)
@@ -308,14 +308,14 @@ fn kept(path: &Path, text: &[u8], names: &ServedNames, now: Timestamp) -> Result
             regions: configured_regions,
         }));
     }
-    // Nor is a Region that this version knows and the one that made the authority did not.
+    // Nor is a Region that this version knows and the version that made the authority did not.
     if !other_regions.is_empty() {
         remarks.push(Remark::RegionsNotCovered(other_regions));
     }
     Ok(Found::Kept(Box::new(authority), remarks))
 }
 
-/// Reads the `ca-key.pem` of a version before this one, and lets the key in it sign the server certificates
+/// Reads the `ca-key.pem` of an earlier version, and lets the key in it sign the server certificates
 fn former(path: &Path, text: &[u8], names: &ServedNames, now: Timestamp) -> Result<Found, CertsError> {
     let (key, certificate) = former_authority(path, text)?;
     if let Some(reason) = unusable(&certificate, now) {
@@ -365,7 +365,7 @@ fn former_authority(path: &Path, text: &[u8]) -> Result<(KeyPair, AuthorityCerti
     }
 }
 
-/// Removes the key of an authority that versions before this one kept, once `server-key.pem` is on the disk
+/// Removes the authority's key, which earlier versions kept, once `server-key.pem` is on the disk
 fn remove_former_key(directory: &Path, path: &Path, key: &Path) -> Result<Option<Remark>, CertsError> {
     let stays = |reason: String| {
         Some(Remark::FormerKeyStays {
@@ -373,7 +373,7 @@ fn remove_former_key(directory: &Path, path: &Path, key: &Path) -> Result<Option
             reason,
         })
     };
-    // A dead process of such a version may have left another one half-way there.
+    // A process of such a version may have died and left a temporary file there.
     files::remove_temporary(path);
     let text = match files::read(path) {
         Ok(None) => return Ok(None),
@@ -385,7 +385,7 @@ fn remove_former_key(directory: &Path, path: &Path, key: &Path) -> Result<Option
             "it was not made by this emulator, or is damaged".to_owned(),
         ));
     };
-    // Clients trust what it signed, so what takes its place is on the disk first.
+    // Clients trust what the old key signed, so the file that replaces it must be on the disk first.
     files::sync(&[key, directory])?;
     if let Err(error) = fs::remove_file(path) {
         return Ok(stays(error.to_string()));
@@ -468,7 +468,7 @@ pub(super) fn key_and_certificates(text: &[u8]) -> Result<(KeyPair, Vec<Certific
     Ok((key, certificates))
 }
 
-/// Whether a file is what a full disk or a power cut left of ours: a beginning of it, or a length without content
+/// Whether a file is what a full disk or a power cut left of ours: its beginning, or its length without content
 fn is_cut_off(found: &[u8], wanted: &[u8]) -> bool {
     wanted.starts_with(found) || found.iter().all(|byte| *byte == 0)
 }
@@ -478,7 +478,7 @@ fn certificate_is_ours(text: &[u8]) -> bool {
 }
 
 impl CertsPaths {
-    /// The same files by whole paths, for whoever stands in another folder
+    /// The same files by absolute paths, for readers in another folder
     pub(crate) fn absolute(self) -> Self {
         let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         Self {
@@ -500,7 +500,7 @@ impl CertsPaths {
     }
 }
 
-/// Where versions before this one kept the authority's key and certificate
+/// Where earlier versions kept the authority's key and certificate
 fn former_key(directory: &Path) -> PathBuf {
     directory.join("ca-key.pem")
 }
@@ -537,5 +537,5 @@ impl fmt::Display for CertsReport {
     }
 }
 
-/// How long before its end an authority is replaced, at a start of the emulator
+/// How long before its end an authority is replaced when the emulator starts
 const RENEWAL_WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);

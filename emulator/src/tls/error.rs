@@ -16,10 +16,10 @@ pub(crate) enum CertsError {
     /// The operating system gave no random numbers
     #[error("cannot make a certificate: the system gives no random numbers")]
     NoRandomNumbers,
-    /// The path is there and is something else
+    /// The path exists and is no directory
     #[error("`{}` is not a directory; name one with --certs", .0.display())]
     NotADirectory(PathBuf),
-    /// The directory is not there and cannot be made
+    /// The directory does not exist and cannot be created
     #[error("cannot make the directory `{}`: {source}", path.display())]
     CreateDirectory {
         /// The directory
@@ -27,7 +27,7 @@ pub(crate) enum CertsError {
         /// What the system says
         source: io::Error,
     },
-    /// An authority has to be made and the directory takes no files
+    /// An authority has to be made, and the directory takes no files
     #[error("cannot write to `{}`, where {needed}: {source}", path.display())]
     NotWritable {
         /// The directory
@@ -50,10 +50,10 @@ pub(crate) enum CertsError {
     Locked {
         /// The lock file
         path: PathBuf,
-        /// How long it was waited for
+        /// How long we waited for it
         waited: Duration,
     },
-    /// A file is there and cannot be read
+    /// A file exists and cannot be read
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable {
         /// The file
@@ -75,7 +75,7 @@ pub(crate) enum CertsError {
         .0.display()
     )]
     Foreign(PathBuf),
-    /// A key lies where everyone may read
+    /// A key is where everyone may read it
     #[error(
         "`{}` is a key, and `public_certs` is a folder for everyone; name another folder, or move the key away, and the \
          files beside it",
@@ -93,7 +93,7 @@ pub(crate) enum CertsError {
 }
 
 impl CertsError {
-    /// Whether the system does not let this process do it
+    /// Whether the system denies this process the permission
     pub(crate) fn is_permission_denied(&self) -> bool {
         let (Self::CreateDirectory { source, .. }
         | Self::NotWritable { source, .. }
@@ -115,7 +115,7 @@ pub(crate) enum Damage {
     /// A PEM block begins and does not end
     #[error("is cut off")]
     CutOff,
-    /// A PEM block cannot be read; what it says is a key's and not printed
+    /// A PEM block cannot be read; its content may be a key and is not printed
     #[error("is not readable as PEM")]
     NotPem,
     /// There is no key
@@ -124,10 +124,10 @@ pub(crate) enum Damage {
     /// There is no certificate
     #[error("holds no certificate")]
     NoCertificate,
-    /// There is more than keys and certificates of ours would be
+    /// There is more than keys and certificates of ours
     #[error("holds more than it should: a second private key, a certificate too many, or something else")]
     TooMuch,
-    /// The key is not one, or of another kind than ours
+    /// The key cannot be read, or is of another kind than ours
     #[error("holds a private key that is damaged or not on the curve P-256")]
     PrivateKey,
     /// The key and a certificate do not belong together

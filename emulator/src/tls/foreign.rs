@@ -1,4 +1,4 @@
-//! Foreign programs as judges of our certificates, in tests.
+//! Other people's programs as judges of our certificates, in tests.
 
 use std::{
     env,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What a program prints, on both outputs; `None`, said aloud, where it is not installed, which CI does not allow
+/// What a program prints, on both outputs. `None`, with a message, where it is not installed, which CI does not allow
 pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<String> {
     let child = Command::new(program)
         .args(arguments)
@@ -24,7 +24,7 @@ pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<Str
         }
         Err(error) => panic!("cannot run `{program}`: {error}"),
     };
-    // A program that does not read its input is none the worse for it.
+    // A program that does not read its input does not need it.
     let _ = child.stdin.take().expect("the input is piped").write_all(input);
     let output = child.wait_with_output().unwrap();
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -17,7 +17,7 @@ pub(crate) enum HandshakeRefusal {
     /// The server name is not ours
     #[error(transparent)]
     Name(#[from] NameRefusal),
-    /// The authority ended while the emulator was running
+    /// The authority expired while the emulator was running
     #[error(
         "the certificate authority expired on {not_after}; start the emulator again to have a new one made"
     )]
@@ -32,17 +32,17 @@ pub(crate) enum HandshakeRefusal {
         path.as_ref().map(|path| format!(" in `{}`", path.display())).unwrap_or_default()
     )]
     Damaged {
-        /// The name that it was looked for by
+        /// The name by which it was looked up
         name: String,
-        /// The file that it stands in
+        /// The file that holds it
         path: Option<PathBuf>,
     },
 }
 
-/// Called with every refused handshake's reason, for the log
+/// Called with the reason of each refused handshake, for the log
 pub(super) type RefusalObserver = Box<dyn Fn(&HandshakeRefusal) + Send + Sync>;
 
-/// The authority's certificates at work
+/// The authority's certificates as the listener uses them
 pub(super) struct Leaves {
     authority: Arc<CertificateAuthority>,
     clock: Arc<dyn TimeProvider>,

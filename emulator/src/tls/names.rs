@@ -1,6 +1,6 @@
-//! Which names the emulator answers for, and which certificates they stand in.
+//! Which names the emulator answers for, and which certificates have them.
 //!
-//! One table serves three questions that must not drift apart: what the authority's name constraints permit, which
+//! One table answers three questions whose answers must agree: what the authority's name constraints permit, which
 //! certificates it signs when it is made, and whether a client's server name is one that the emulator answers for.
 
 use std::{
@@ -23,7 +23,7 @@ use crate::network::{
 pub(crate) struct ServedNames {
     names: BTreeSet<HostName>,
     addresses: BTreeSet<IpAddr>,
-    /// Those that the configuration names
+    /// The Regions that the configuration names
     regions: BTreeSet<Region>,
     own_host: Option<HostName>,
 }
@@ -49,7 +49,7 @@ pub(crate) enum NameRefusal {
          again, which makes {NEW_AUTHORITY}"
     )]
     Unknown(String),
-    /// A name in a Region that the certificates were not signed for
+    /// A name in a Region for which no certificates were signed
     #[error(
         "server name `{name}` has no certificate, because the Region `{region}` was not known when the certificate \
          authority was made; name it as the `region` of one of `vpcs` or `projects` in the configuration and start \
@@ -63,14 +63,14 @@ pub(crate) enum NameRefusal {
     },
 }
 
-/// What it costs to answer for one more name: the key that signs is gone
+/// The cost of answering for one more name: the key that signs is gone
 const NEW_AUTHORITY: &str = "a new certificate authority that clients have to trust anew";
 
 impl ServedNames {
-    /// The configured names and Regions, this machine's own name if it has a usable one, and what is always served
+    /// The configured names and Regions, this machine's own name if it is usable, and the names that are always served
     ///
     /// # Errors
-    /// The first configured name that is not a DNS name.
+    /// With the first configured name that is not a DNS name.
     pub(crate) fn of_this_machine(
         configured: &[EmulatedName],
         regions: &[Region],
@@ -111,7 +111,7 @@ impl ServedNames {
     /// Whether a TLS server name is one that the emulator answers for, and which; `None`: the client named no server
     ///
     /// # Errors
-    /// The name is not ours; no certificate is given for it.
+    /// When the name is not ours; no certificate is given for it.
     pub(super) fn screen(&self, server_name: Option<&str>) -> Result<Option<HostName>, NameRefusal> {
         let Some(text) = server_name else {
             return Ok(None);
@@ -142,8 +142,8 @@ impl ServedNames {
 
     /// What the authority may certify
     ///
-    /// RFC 5280, section 4.2.1.10: a permitted DNS name also permits every name below it, and a kind of name of which
-    /// nothing is permitted is not restricted at all; so both kinds stand here.
+    /// RFC 5280, section 4.2.1.10: a permitted DNS name also permits every name below it. A kind of name of which
+    /// nothing is permitted is not restricted at all, so both kinds are listed here.
     pub(super) fn constraints(&self) -> NameConstraints {
         let mut permitted: Vec<_> = AWS_DOMAINS
             .into_iter()
@@ -173,8 +173,8 @@ impl ServedNames {
 
     /// The names of each certificate that the authority signs when it is made
     ///
-    /// One certificate for this machine's addresses, one for each of its names, one for each Region. A name that
-    /// stands in one of them already, such as a Region's that was configured, gets none of its own.
+    /// One certificate for this machine's addresses, one for each of its names, one for each Region. A name that one of
+    /// them already has, such as a configured name of a Region, gets no certificate of its own.
     pub(super) fn certificates(&self) -> Vec<Vec<CertifiedName>> {
         let mut certificates = vec![self.this_machine().into_iter().map(CertifiedName::Host).collect()];
         certificates.extend(self.all_regions().iter().map(names_in));
@@ -187,13 +187,13 @@ impl ServedNames {
         certificates
     }
 
-    /// `localhost` and every address: the names in the certificate of a client that names no server
+    /// `localhost` and every address: the names in the certificate for a client that names no server
     fn this_machine(&self) -> Vec<HostName> {
         let addresses = self.addresses.iter().map(|address| HostName::from(*address));
         [localhost()].into_iter().chain(addresses).collect()
     }
 
-    /// Every name and address that is not a Region's
+    /// Every name and address that does not belong to a Region
     pub(super) fn hosts(&self) -> Vec<HostName> {
         let mut hosts = self.this_machine();
         hosts.extend(self.names.iter().cloned());
@@ -201,7 +201,7 @@ impl ServedNames {
         hosts
     }
 
-    /// Those, and one in each domain of AWS
+    /// Every host, and one name in each domain of AWS
     pub(super) fn hosts_and_a_regions(&self) -> Vec<HostName> {
         let mut hosts = self.hosts();
         hosts.extend(AWS_DOMAINS.map(|domain| {
@@ -344,7 +344,7 @@ mod tests {
     fn names_that_are_not_ours_get_a_reason() {
         for name in [
             "s3.us-east-1.amazonaws.com",
-            // The wildcard covers it, and no endpoint is called so.
+            // The wildcard covers it, but no endpoint has such a name.
             "x.lookoutvision.us-east-1.vpce.amazonaws.com",
         ] {
             assert_eq!(
@@ -357,7 +357,7 @@ mod tests {
             "x.host.docker.internal",
             "build-70",
             "example.com",
-            // No client takes `*.localhost`, so there is a certificate for those alone that are configured.
+            // No client accepts `*.localhost`, so only the configured names below it have a certificate.
             "a.localhost",
             "a..b",
         ] {
@@ -401,7 +401,7 @@ mod tests {
             EmulatedName::Address("172.28.0.10".parse().unwrap()),
             EmulatedName::Dns("emulator.test".into()),
             EmulatedName::Dns("a.localhost".into()),
-            // These stand in a certificate already.
+            // Other certificates have these already.
             EmulatedName::Dns("localhost".into()),
             EmulatedName::Dns("sts.eu-west-1.amazonaws.com".into()),
             EmulatedName::Dns("vpce-1a2b3c4d.lookoutvision.us-east-1.vpce.amazonaws.com".into()),

@@ -1,6 +1,6 @@
 //! What happened when the certificate authority was opened, in sentences for the person who started the emulator.
 //!
-//! An authority that changes without a word is the worst thing a certs directory can do: every client that trusted the
+//! An authority that changes silently is the worst thing that a certs directory can do: every client that trusted the
 //! old one fails with a bare certificate error. So opening returns what it did and why, and it prints.
 
 use std::{fmt, path::PathBuf};
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::Fingerprint;
 use crate::network::host_name::HostName;
 
-/// What was done to have a certificate authority
+/// What was done to get a certificate authority
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a new authority has to be trusted anew; print the notice"]
 pub(crate) struct CaNotice {
@@ -28,16 +28,16 @@ pub(crate) enum Origin {
     Opened,
     /// There was none
     Made,
-    /// There was one whose key was kept; it has signed the server certificates, and goes on being trusted
+    /// There was one with its key; the key has signed the server certificates, and the authority stays trusted
     Migrated,
-    /// There was one, and it could not be used on
+    /// There was one that could no longer be used
     Remade(RemakeReason),
 }
 
 /// Why an authority was replaced
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RemakeReason {
-    /// It is past its end
+    /// It has expired
     Expired {
         /// Its last second
         not_after: Timestamp,
@@ -47,7 +47,7 @@ pub(crate) enum RemakeReason {
         /// Its last second
         not_after: Timestamp,
     },
-    /// It was made by a clock ahead of this one
+    /// It was made by a clock that is ahead of this one
     NotYetValid {
         /// Its first second
         not_before: Timestamp,
@@ -61,7 +61,7 @@ pub(crate) enum RemakeReason {
         /// Regions
         regions: Vec<Region>,
     },
-    /// Its certificate is there, and the server key with its certificates is gone
+    /// Its certificate exists, but the server key with its certificates is gone
     KeyMissing,
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Remark {
         path: PathBuf,
         /// Its permission bits before
         mode: u32,
-        /// Whether they could be taken away
+        /// Whether others still can
         outcome: KeyMode,
     },
     /// A file that follows from the authority was missing or stale and was written again
@@ -94,7 +94,7 @@ pub(crate) enum Remark {
         /// The authority that it signed for
         authority: Fingerprint,
     },
-    /// The authority's own key, or what may be one, still lies there
+    /// The authority's own key, or what may be one, is still there
     FormerKeyStays {
         /// The key's file
         path: PathBuf,
@@ -103,7 +103,7 @@ pub(crate) enum Remark {
     },
 }
 
-/// Whether the key's permissions could be mended
+/// Whether the key's permissions could be corrected
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyMode {
     /// Only the owner can read it now

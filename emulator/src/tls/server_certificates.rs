@@ -1,4 +1,4 @@
-//! The certificates that the authority signed when it was made, and the one key of them all.
+//! The certificates that the authority signed when it was made, and the one key that they share.
 
 use std::{
     collections::BTreeMap,
@@ -31,16 +31,16 @@ pub(super) struct ServerCertificates {
     not_yet_valid: BTreeMap<CertifiedName, usize>,
 }
 
-/// What no client takes a certificate with
+/// A flaw for which clients reject a certificate
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CertificateFlaw {
     /// It has expired
     Expired,
     /// It is not valid yet
     NotYetValid,
-    /// It is one for another name
+    /// It is for another name
     WrongName,
-    /// It is signed by an authority that nobody knows
+    /// It is signed by an unknown authority
     UnknownAuthority,
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum CertificateFlaw {
 pub(super) struct ServerCertificate {
     pub(super) certified: Arc<CertifiedKey>,
     pub(super) validity: Validity,
-    /// Whether a client takes it from the authority; found out when it is first asked for
+    /// Whether a client that trusts the authority accepts it; found out when it is first needed
     is_sound: OnceLock<bool>,
 }
 
@@ -59,7 +59,7 @@ impl ServerCertificates {
     /// [`ServerCertificate::is_sound`].
     ///
     /// # Errors
-    /// One of them cannot be read, or belongs to another key or authority.
+    /// When one of them cannot be read, or belongs to another key or authority.
     pub(super) fn new(
         key: &KeyPair,
         certificates: Vec<CertificateDer<'static>>,
@@ -106,14 +106,14 @@ impl ServerCertificates {
         }
     }
 
-    /// The certificate that a client takes from a server of this name
+    /// The certificate that a client accepts from a server of this name
     pub(super) fn find(&self, host: &HostName) -> Option<&ServerCertificate> {
         CertifiedName::that_cover(host)
             .find_map(|name| self.by_name.get(&name))
             .map(|index| &self.certificates[*index])
     }
 
-    /// A certificate that no client takes from a server of this name; `None`: there is none of this kind
+    /// A certificate that clients reject from a server of this name; `None`: there is none with this flaw
     pub(super) fn find_flawed(&self, host: &HostName, flaw: CertificateFlaw) -> Option<&ServerCertificate> {
         let by_name = match flaw {
             CertificateFlaw::Expired => &self.expired,
@@ -149,7 +149,7 @@ impl ServerCertificates {
 }
 
 impl ServerCertificate {
-    /// Whether a client that trusts the authority and looks for `host` takes this certificate
+    /// Whether a client that trusts the authority and looks for `host` accepts this certificate
     pub(super) fn is_sound(&self, authority: &AuthorityCertificate, host: &HostName) -> bool {
         *self.is_sound.get_or_init(|| {
             let der = &self.certified.cert[0];

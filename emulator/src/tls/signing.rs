@@ -1,9 +1,9 @@
 //! The authority while it can sign: once, when it is made.
 //!
-//! No key that signs is ever written. What a copied key could do depends on what clients make of name constraints, and
-//! many make nothing of them: Java does not apply those of a trust anchor, and for a certificate without alternative
-//! names curl, OpenSSL, Python, Node.js and others fall back to its common name, which constraints do not touch. So the
-//! authority signs every certificate that its emulator will need and forgets the key.
+//! No key that signs is ever written. What a copied key could do depends on how clients treat name constraints, and
+//! many ignore them: Java does not apply those of a trust anchor, and for a certificate without alternative names curl,
+//! OpenSSL, Python, Node.js and others fall back to its common name, which constraints do not cover. So the authority
+//! signs every certificate that its emulator will need and forgets the key.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::network::host_name::HostName;
 
-/// An authority whose key is at hand; signing the certificates takes it away
+/// An authority that still has its key; signing the certificates takes the key away
 pub(super) struct SigningAuthority {
     issuer: Issuer<'static, KeyPair>,
     certificate: AuthorityCertificate,
@@ -52,13 +52,13 @@ impl SigningAuthority {
     /// The authority of a key and the certificate that was made for it
     pub(super) fn of(key: KeyPair, certificate: AuthorityCertificate) -> Self {
         debug_assert!(certificate.certifies(&key));
-        // INVARIANT: subject and key identifier follow from the key alone, so the issuer of a stored authority is the
-        // issuer that was made, and nothing has to be read back from its certificate.
+        // INVARIANT: subject and key identifier follow from the key alone, so this issuer is that of the stored
+        // certificate, and nothing has to be read back from it.
         let issuer = Issuer::new(params(&key), key);
         Self { issuer, certificate }
     }
 
-    /// The names that a client would not take from this authority, as its own verifier judges
+    /// The names that a client would not accept from this authority, according to its own verifier
     pub(super) fn not_certifiable(&self, hosts: &[HostName]) -> Result<Vec<HostName>, CertsError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertsError::Make)?;
         let mut refused = Vec::new();
@@ -144,7 +144,7 @@ impl SigningAuthority {
 }
 
 impl Validity {
-    /// That of a server certificate
+    /// The validity of a server certificate
     fn within(authority: Self) -> Self {
         Self {
             not_before: authority.not_before,
@@ -152,7 +152,7 @@ impl Validity {
         }
     }
 
-    /// That of a certificate that has expired whenever the authority is used
+    /// The validity of a certificate that has expired whenever the authority is used
     fn over_before(authority: Self) -> Self {
         Self {
             not_before: authority.not_before - FLAWED_LIFETIME * 2,
@@ -160,7 +160,7 @@ impl Validity {
         }
     }
 
-    /// That of a certificate that is not valid yet whenever the authority is used
+    /// The validity of a certificate that is not valid yet whenever the authority is used
     fn beginning_after(authority: Self) -> Self {
         Self {
             not_before: authority.not_after,
@@ -169,7 +169,7 @@ impl Validity {
     }
 }
 
-/// What follows from the key alone, and what every authority of ours has in common
+/// The parameters that follow from the key alone, and those that every authority of ours shares
 fn params(key: &KeyPair) -> CertificateParams {
     let mut subject = DistinguishedName::new();
     subject.push(
@@ -179,10 +179,10 @@ fn params(key: &KeyPair) -> CertificateParams {
     subject.push(DnType::CommonName, common_name(key.public_key_raw()));
     let mut params = CertificateParams::default();
     params.distinguished_name = subject;
-    // It certifies leaves and no further authority.
+    // It certifies server certificates, and no further authority.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    // Name constraints leave mail addresses and URIs alone; this keeps the authority to TLS servers.
+    // Name constraints do not restrict mail addresses and URIs; this restricts the authority to TLS servers.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params
 }
@@ -196,7 +196,7 @@ fn random_serial_number() -> Result<SerialNumber, CertsError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-/// Dates a certificate; going through a sum spares us a dependency on the crate of rcgen's dates.
+/// Dates a certificate; adding a duration avoids a dependency on the crate of rcgen's dates
 fn set_validity(params: &mut CertificateParams, validity: Validity) {
     let date = |instant: Timestamp| {
         date_time_ymd(1970, 1, 1) + Duration::from_secs(instant.as_second().try_into().unwrap_or(0))
@@ -205,13 +205,13 @@ fn set_validity(params: &mut CertificateParams, validity: Validity) {
     params.not_after = date(validity.not_after);
 }
 
-/// Two years: long enough to be trusted once, short enough that a forgotten authority ends. Apple's platforms take server
-/// certificates of at most 825 days (*Requirements for trusted certificates in iOS 13 and macOS 10.15*); the limit of
-/// 398 days after it spares authorities that a user added.
+/// Two years: long enough to be trusted once, short enough that a forgotten authority ends. Apple's platforms accept
+/// server certificates of at most 825 days (*Requirements for trusted certificates in iOS 13 and macOS 10.15*); the
+/// later limit of 398 days does not apply to authorities that a user added.
 const AUTHORITY_LIFETIME: SignedDuration = SignedDuration::from_hours(730 * 24);
-/// A certificate that outlived its authority would be a certificate without one.
+/// Server certificates end before their authority, as they are worth nothing without it.
 const ENDS_BEFORE_THE_AUTHORITY: SignedDuration = SignedDuration::from_secs(1);
-/// How long those would be valid that never are
+/// For how long the certificates of faults would be valid, if they were valid now
 const FLAWED_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// For clients whose clock is behind: machines that slept, containers on another host
 const BACKDATED_BY: SignedDuration = SignedDuration::from_hours(1);

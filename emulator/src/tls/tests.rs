@@ -59,7 +59,7 @@ fn client(authority: &CertificateAuthority) -> Arc<ClientConfig> {
     client_with(authority.ca_pem(), &[&TLS13, &TLS12], &["http/1.1"])
 }
 
-/// Carries bytes between the two until both are done; the client's view of it.
+/// Carries bytes between the two until both are done, and returns the client's result
 fn handshake(
     server: &Arc<ServerConfig>,
     client: &Arc<ClientConfig>,
@@ -78,7 +78,7 @@ fn handshake(
         while !input.is_empty() {
             server.read_tls(&mut input).unwrap();
         }
-        // The server's own error is of no interest: what matters is what the client learns of it.
+        // The server's own error does not matter here: the test is about what the client learns.
         let _ = server.process_new_packets();
         bytes.clear();
         while server.wants_write() {

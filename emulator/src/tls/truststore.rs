@@ -1,11 +1,11 @@
 //! `truststore.p12`: the authority as a PKCS#12 truststore for Java.
 //!
-//! Java reads a certificate as a trusted one only when its bag carries an attribute of Oracle's; OpenSSL and others
-//! ignore it. Nothing in the file is secret, and the password is the one every Java truststore has, so the certificate
-//! is not encrypted; the MAC, which Java insists on when a password is given, is there to be checked and no more.
+//! Java trusts a certificate only when its bag carries an attribute of Oracle's; OpenSSL and others ignore it. Nothing
+//! in the file is secret, and the password is that of every Java truststore, so the certificate is not encrypted. The
+//! MAC is there only because Java checks it when a password is given.
 //!
 //! Structures: RFC 7292, *PKCS #12: Personal Information Exchange Syntax v1.1*. The file follows from the certificate
-//! alone, down to the byte, so that one that is there can be compared with the one that should be.
+//! alone, down to the byte, so that an existing file can be compared with the one that should be there.
 
 use ring::{
     digest::{self, SHA256, digest},
@@ -55,17 +55,17 @@ pub(super) fn is_ours(file: &[u8]) -> bool {
 /// A truststore cannot be read
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TrustStoreError {
-    /// It is ours, and the password is another one
+    /// It is ours, and has another password
     WrongPassword,
     /// We did not write it, or it was changed since
     Foreign,
 }
 
-/// The certificate in a truststore that we wrote; without a password its MAC is checked all the same, because it is the
-/// one that we always give
+/// The certificate in a truststore that we wrote; without a password its MAC is checked all the same, by the password
+/// that we always use
 pub(crate) fn read_truststore(file: &[u8], password: Option<&str>) -> Result<Vec<u8>, TrustStoreError> {
     let certificate = certificate_in(file).map_err(|_| TrustStoreError::Foreign)?;
-    // The file follows from the certificate, its MAC included.
+    // The whole file follows from the certificate, its MAC included.
     if file != pkcs12(&certificate) {
         return Err(TrustStoreError::Foreign);
     }
@@ -131,7 +131,7 @@ fn safe_contents(certificate: &[u8]) -> Vec<u8> {
                             .write_tagged(Tag::context(0), |value| value.write_bytes(certificate));
                     });
                 });
-                // The two attributes stand in the order of their encodings, as DER wants a SET OF.
+                // The two attributes are in the order of their encodings, as DER requires for a SET OF.
                 bag.next().write_set_of(|attributes| {
                     attributes.next().write_sequence(|attribute| {
                         attribute.next().write_oid(&oid(FRIENDLY_NAME_ATTRIBUTE));
@@ -161,8 +161,8 @@ fn write_data(writer: DERWriter<'_>, content: &[u8]) {
     });
 }
 
-/// RFC 7292, appendix B.2, for one block of SHA-256: with no more key than digest, the salt is hashed once with the
-/// password and then only the digest again and again.
+/// RFC 7292, appendix B.2, for one block of SHA-256: the key is no longer than the digest, so the salt and the password
+/// are hashed once, and then the digest again and again.
 fn mac_key(salt: &[u8]) -> hmac::Key {
     const MAC_KEY_ID: u8 = 3;
     let mut password = bmp_string(PASSWORD);
@@ -191,7 +191,7 @@ fn oid(components: &[u64]) -> ObjectIdentifier {
 
 const SHA256_BLOCK_BYTES: usize = 64;
 const SALT_BYTES: usize = 16;
-/// The password is public, so more rounds would buy nothing but start-up time; OpenSSL's default.
+/// The password is public, so more rounds would only cost time at the start; this is OpenSSL's default.
 const MAC_ITERATIONS: u32 = 2_048;
 
 const PKCS7_DATA: &[u64] = &[1, 2, 840, 113_549, 1, 7, 1];
@@ -199,7 +199,7 @@ const CERT_BAG: &[u64] = &[1, 2, 840, 113_549, 1, 12, 10, 1, 3];
 const X509_CERTIFICATE: &[u64] = &[1, 2, 840, 113_549, 1, 9, 22, 1];
 const FRIENDLY_NAME_ATTRIBUTE: &[u64] = &[1, 2, 840, 113_549, 1, 9, 20];
 const SHA_256: &[u64] = &[2, 16, 840, 1, 101, 3, 4, 2, 1];
-/// OpenJDK, `sun.security.pkcs12.PKCS12KeyStore`: the attribute that makes a certificate a trusted one
+/// OpenJDK, `sun.security.pkcs12.PKCS12KeyStore`: the attribute that makes a certificate trusted
 const ORACLE_TRUSTED_KEY_USAGE: &[u64] = &[2, 16, 840, 1, 113_894, 746_875, 1, 1];
 const ANY_EXTENDED_KEY_USAGE: &[u64] = &[2, 5, 29, 37, 0];
 
@@ -223,7 +223,7 @@ mod tests {
             read_truststore(&file, Some("x")),
             Err(TrustStoreError::WrongPassword)
         );
-        // Each takes a MAC of many rounds.
+        // Each position costs a MAC of many rounds.
         for position in (0..file.len()).step_by(7) {
             let mut changed = file.clone();
             changed[position] ^= 1;

@@ -1,4 +1,4 @@
-//! Judging our own certificates as a client does, with the verifier of rustls.
+//! Checks our own certificates as a client does, with the verifier of rustls.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use rustls::{
 use super::certificate::AuthorityCertificate;
 use crate::network::host_name::HostName;
 
-/// Whether a client that trusts the authority and looks for `host` takes a certificate at this time
+/// Whether a client that trusts the authority and looks for `host` accepts a certificate at this time
 pub(super) fn is_accepted(
     authority: &AuthorityCertificate,
     certificate: &CertificateDer<'_>,

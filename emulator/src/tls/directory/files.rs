@@ -1,4 +1,4 @@
-//! Files that are whole or not there, and one process at a time that changes them.
+//! Files that are complete or absent, and that only one process at a time changes.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -16,19 +16,19 @@ use crate::{
     tls::{CertsError, notice::KeyMode},
 };
 
-/// What a file is to us
+/// The kind of a file
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Mode 0600 from the moment it exists; [`sync`] puts it on the disk
+    /// Mode 0600 from the moment it exists; [`sync`] writes it to the disk
     Secret,
-    /// For everyone (what the umask leaves of 0644), and written again if a power cut takes it, so not worth the wait
+    /// For everyone (0644 less the umask). It is written again if a power cut loses it, so it is not synced
     Derived,
 }
 
 /// Whether the directory takes files
 #[derive(Debug)]
 pub(super) enum Access {
-    /// We hold the lock until this is dropped; the system frees it when the process ends in any way
+    /// We hold the lock until this is dropped; the system frees it however the process ends
     Locked(File),
     /// The directory is read-only to us
     ReadOnly(io::Error),
@@ -79,9 +79,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, CertsError> {
     }
 }
 
-/// Puts a file in its place whole: written beside it, then renamed
+/// Writes a file whole: into a temporary file beside it, which is then renamed
 ///
-/// Only the holder of the lock may call this, so what lies at the temporary name is what a dead process left.
+/// Only the holder of the lock may call this, so a file with the temporary name was left by a dead process.
 pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), CertsError> {
     let error = |source| CertsError::Write {
         path: path.to_owned(),
@@ -112,9 +112,9 @@ pub(super) fn write(path: &Path, content: &[u8], kind: Kind) -> Result<(), Certs
     })
 }
 
-/// Removes what a dead process left at the temporary name of a file, if that can be
+/// Removes a temporary file that a dead process left, if possible
 pub(super) fn remove_temporary(path: &Path) {
-    // Nothing reads it, so it is no reason to stop.
+    // Nobody reads it, so a failure is no reason to stop.
     let _ = fs::remove_file(temporary_of(path));
 }
 
@@ -124,7 +124,7 @@ fn temporary_of(path: &Path) -> PathBuf {
     temporary.into()
 }
 
-/// Makes files last through a power cut, and directories what was renamed in them
+/// Makes sure that files, and renames in directories, survive a power cut
 pub(super) fn sync(paths: &[&Path]) -> Result<(), CertsError> {
     for path in paths {
         let sync = || File::open(path)?.sync_all();
@@ -136,7 +136,8 @@ pub(super) fn sync(paths: &[&Path]) -> Result<(), CertsError> {
     Ok(())
 }
 
-/// The same of a file in its directory while the caller goes on; a disk takes longer for it than all the rest of a start
+/// As [`sync`], for a file and its directory, while the caller goes on: a disk takes longer for it than the rest of a
+/// start
 pub(super) fn sync_in_background(file: PathBuf, directory: PathBuf) {
     thread::spawn(move || match sync(&[&file, &directory]) {
         // Whoever made it has removed it again.
@@ -146,7 +147,7 @@ pub(super) fn sync_in_background(file: PathBuf, directory: PathBuf) {
     });
 }
 
-/// Takes a secret file away from everyone but its owner; `None` when it was its owner's already
+/// Restricts a secret file to its owner; `None` when it was restricted already
 pub(super) fn restrict_to_owner(path: &Path) -> Option<(u32, KeyMode)> {
     let mode = || {
         fs::metadata(path)
@@ -167,6 +168,6 @@ pub(super) fn restrict_to_owner(path: &Path) -> Option<(u32, KeyMode)> {
 }
 
 const LOCK: &str = ".lock";
-/// Making an authority takes milliseconds; who holds the lock for longer hangs.
+/// Making an authority takes milliseconds; a process that holds the lock for longer hangs.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);

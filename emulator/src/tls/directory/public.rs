@@ -12,7 +12,8 @@ impl CertificateAuthority {
     /// Writes `ca.pem`, `ca-bundle.pem` and `truststore.p12` to a folder, unless they are there already
     ///
     /// # Errors
-    /// The folder cannot be made or written, holds a key, or has somebody else's file with the name of one of ours.
+    /// When the folder cannot be created or written, holds a key, or has somebody else's file with the name of one of
+    /// ours.
     pub(crate) fn publish(&self, folder: &Path) -> Result<(), CertsError> {
         let access = enter(folder)?;
         let stale = stale_files(
@@ -33,10 +34,10 @@ impl CertificateAuthority {
     }
 }
 
-/// Finds out whether a folder could take the public files
+/// Checks whether a folder could take the public files
 ///
 /// # Errors
-/// It cannot be made or written, or holds a key.
+/// When it cannot be created or written, or holds a key.
 pub(crate) fn probe_public(folder: &Path) -> Result<(), CertsError> {
     enter(folder).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Every row of the table in the module's essay, and processes that start at once.
+//! Every row of the table in the documentation of the module, and processes that start at once.
 
 mod at_once;
 mod in_the_way;
@@ -31,7 +31,7 @@ fn named(authority: &CertificateAuthority) -> impl Iterator<Item = HostName> {
     names.into_iter().filter(|host| host.address().is_none())
 }
 
-/// A directory with the authority in it, and everything a test does to it
+/// A directory with the authority in it, and what the tests do to it
 struct Certs(TempDir);
 
 impl Certs {
@@ -90,7 +90,7 @@ impl Certs {
         files
     }
 
-    /// Opening is refused with this text (`{}` stands for the directory) and changes nothing.
+    /// Checks that opening is refused with this text (`{}` stands for the directory) and changes nothing
     #[track_caller]
     fn check_refused(&self, expected: &str) {
         let before = self.content();
@@ -99,7 +99,7 @@ impl Certs {
         assert_eq!(self.content(), before, "a refusal leaves everything as it was");
     }
 
-    /// Opening makes a new authority for this reason, and the next opening finds it well.
+    /// Checks that opening makes a new authority for this reason, and that the next opening finds nothing wrong
     #[track_caller]
     fn check_remade(&self, now: Timestamp, expected: &RemakeReason) {
         let key = fs::read(self.path("server-key.pem")).ok();
@@ -319,7 +319,7 @@ fn an_authority_without_a_certificate_for_what_is_configured_is_made_again() {
 fn an_authority_outlives_the_growth_of_the_list_of_regions() {
     let (certs, made) = Certs::made();
     let text = String::from_utf8(certs.read("server-key.pem")).unwrap();
-    // As a version wrote it that did not know the Region.
+    // As an earlier version wrote it, which did not know the Region.
     let (_, certificates) = key_and_certificates(text.as_bytes()).unwrap();
     let of_the_region = certificates
         .iter()
@@ -341,7 +341,7 @@ fn an_authority_outlives_the_growth_of_the_list_of_regions() {
             .contains("name it as the `region` of one of `vpcs` or `projects`"),
         "{refusal}"
     );
-    // Somebody who wants it says so.
+    // Whoever needs it configures it.
     let names = ServedNames::of_this_machine(&[], &[region]).unwrap();
     let (authority, notice) = certs.open_for(names, now()).unwrap();
     assert!(
@@ -378,7 +378,7 @@ fn an_authority_outlives_the_machines_name() {
     );
 }
 
-/// The certificate of an authority as we make them, but without constraints
+/// The certificate of an authority like ours, but without constraints
 fn unconstrained(key: &KeyPair) -> AuthorityCertificate {
     let mut params = rcgen::CertificateParams::default();
     params

@@ -1,4 +1,4 @@
-//! What somebody can do who copied the directory, and what could be done with the key that is not in it.
+//! What somebody could do with a copy of the directory, and what could be done with the key that is not in it.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ pub(super) fn server_with(chain: Vec<CertificateDer<'static>>, key: &KeyPair) ->
     Arc::new(config)
 }
 
-/// A server of someone who had the authority's key, which nobody has
+/// A server of somebody who had the authority's key, which nobody has
 pub(super) fn server_of_the_authority(authority: &SigningAuthority, names: &[&str]) -> Arc<ServerConfig> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let names: Vec<_> = names
@@ -59,7 +59,7 @@ pub(super) fn signing_authority() -> (SigningAuthority, String) {
 fn a_certificate_outside_the_name_constraints_is_refused_by_rustls() {
     let (authority, pem) = signing_authority();
     let client = client_with(&pem, &[&TLS13], &[]);
-    // The method of the test is sound: within the constraints the forger is believed.
+    // The method is sound: within the constraints the forger is believed.
     for name in [SERVICE, "host.docker.internal", "127.9.9.9", "172.28.0.10"] {
         handshake(&server_of_the_authority(&authority, &[name]), &client, name).unwrap();
     }
@@ -94,7 +94,7 @@ fn a_certificate_outside_the_name_constraints_is_refused_by_rustls() {
     }
 }
 
-/// What a thief of the directory has
+/// The keys and certificates that a thief of the directory has
 pub(super) struct Loot {
     key: KeyPair,
     /// The server's certificates
@@ -102,7 +102,7 @@ pub(super) struct Loot {
     authority: AuthorityCertificate,
 }
 
-/// A server with a certificate that the thief made, and the name that it wants to be taken for
+/// A server with a certificate that the thief made, and the name that it claims to have
 pub(super) struct Forgery {
     pub(super) how: &'static str,
     pub(super) name: &'static str,
@@ -140,7 +140,7 @@ impl Loot {
         self.certificates.iter().find(has_name).unwrap().clone()
     }
 
-    /// Everything that can be tried with the only key there is
+    /// Everything that can be tried with the only key in the directory
     pub(super) fn forgeries(&self) -> Vec<Forgery> {
         let key = || {
             KeyPair::from_pkcs8_der_and_sign_algo(
@@ -179,7 +179,7 @@ impl Loot {
                 let mut params = params_of_a_leaf(name);
                 if !has_san {
                     params.subject_alt_names.clear();
-                    // Clients that find no alternative name look here, where constraints do not reach.
+                    // Clients that find no alternative name look here, and constraints do not cover it.
                     params.distinguished_name.push(DnType::CommonName, name);
                 }
                 let der = params

@@ -1,7 +1,7 @@
-//! Clients that other people wrote as judges: OpenSSL's command, Python, Node.js and Java connect to our certificates.
+//! Clients by other authors as judges: OpenSSL's command, Python, Node.js and Java connect with our certificates.
 //!
-//! Each is started once, with a list of servers on ports of this machine and the name that each server is to be checked
-//! for, and prints a line for each: the port, and `ok` or why it refused.
+//! Each is started once, with a list of servers on ports of this machine and the name for which each server is to be
+//! checked, and prints a line for each: the port, and `ok` or why it refused.
 
 use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, thread};
 
@@ -26,10 +26,10 @@ fn listen(config: Arc<ServerConfig>) -> u16 {
     port
 }
 
-/// What a client is asked: the server's port, and the name that it is to be checked for
+/// A question to a client: the server's port, and the name for which it is to be checked
 type Question = (u16, String);
 
-/// A client: what it says to each question; `None` where it is not installed
+/// A client, and its answer to each question; `None` where it is not installed
 struct Judge {
     name: &'static str,
     ask: fn(&Path, &[Question]) -> Option<String>,
@@ -193,7 +193,7 @@ public class Judge {
 }
 "#;
 
-/// What a judge says, by port
+/// The answers of a judge, by port
 fn answers(judge: &Judge, certs: &Path, questions: &[Question]) -> Option<BTreeMap<u16, String>> {
     let output = (judge.ask)(certs, questions)?;
     let mut answers = BTreeMap::new();
@@ -253,7 +253,7 @@ fn no_client_takes_what_the_keys_in_the_directory_can_sign() {
         .iter()
         .map(|forgery| (listen(forgery.server.clone()), forgery.name.to_owned()))
         .collect();
-    // The method is sound: beside them stands one that is taken.
+    // The method is sound: a certificate that is accepted is among them.
     questions.push((listen(server), SERVICE.to_owned()));
     for judge in &JUDGES {
         let Some(answers) = answers(judge, directory.path(), &questions) else {

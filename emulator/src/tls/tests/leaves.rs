@@ -1,4 +1,4 @@
-//! The fixed set of certificates: what is in it, how long it lasts, and what a client gets of it.
+//! The fixed set of certificates: what it contains, how long it lasts, and what a client gets of it.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A clock that stands where the test put it
+/// A clock that shows the time that the test set
 #[derive(Debug)]
 struct Clock(AtomicU64);
 
@@ -185,7 +185,7 @@ fn a_certificate_that_its_authority_did_not_sign_is_given_to_nobody() {
             fields.names.contains(&CertifiedName::from_dns(SERVICE).unwrap())
         })
         .unwrap();
-    // The last byte is the signature's.
+    // The last byte belongs to the signature.
     let mut changed = certificates[index].to_vec();
     *changed.last_mut().unwrap() ^= 1;
     certificates[index] = changed.into();

@@ -1,4 +1,4 @@
-//! OpenSSL, which judges certificates for Python, Node.js and the AWS CLI, as a reader and as a client.
+//! OpenSSL, which checks certificates for Python, Node.js and the AWS CLI, as a reader and as a client.
 
 use std::{net::TcpListener, thread};
 

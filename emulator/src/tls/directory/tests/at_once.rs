@@ -1,4 +1,4 @@
-//! Openers that meet in one directory.
+//! Processes that open one directory at the same time.
 
 use std::{
     env,

@@ -24,8 +24,8 @@ fn former_for(names: &ServedNames) -> (Certs, Fingerprint) {
 }
 
 impl Certs {
-    /// Opening goes on with the authority of this fingerprint, leaves no key that signs, and the next opening finds
-    /// everything well.
+    /// Checks that opening continues with the authority of this fingerprint, leaves no key that signs, and that the
+    /// next opening finds nothing wrong
     #[track_caller]
     fn check_migrated(&self, expected: Fingerprint) -> CaNotice {
         let (authority, notice) = self.open().unwrap();
@@ -90,7 +90,7 @@ fn the_certificates_of_a_former_authority_end_just_before_it() {
     let (authority, _) = certs.open_at(now() + days(600)).unwrap();
     let (_, certificates) = key_and_certificates(&certs.read("server-key.pem")).unwrap();
     let certificates = certificates.split_last().unwrap().1;
-    // Behind them stand as many that have expired, and as many that are not valid yet.
+    // After them come as many that have expired, and as many that are not valid yet.
     for der in &certificates[..certificates.len() / 3] {
         let validity = CertificateFields::read(der).unwrap().validity;
         assert_eq!(
@@ -100,21 +100,21 @@ fn the_certificates_of_a_former_authority_end_just_before_it() {
     }
 }
 
-/// Every state that a process can leave a migration in, in the order in which they come about
+/// Every state in which a process can leave a migration, in order
 #[test]
 fn a_migration_that_died_at_any_step_is_finished_by_the_next_start() {
-    // Nothing was done, or the temporary file was begun.
+    // Nothing was done, or the temporary file was only begun.
     for half in ["", "-----BEGIN PRIVATE"] {
         let (certs, fingerprint) = former();
         certs.put("server-key.pem.tmp", half);
         assert_eq!(certs.check_migrated(fingerprint).origin, Origin::Migrated);
     }
-    // The temporary file was whole and not renamed.
+    // The temporary file was complete and not renamed.
     let (certs, fingerprint) = former();
     let (other, _) = Certs::made();
     certs.put("server-key.pem.tmp", other.read("server-key.pem"));
     assert_eq!(certs.check_migrated(fingerprint).origin, Origin::Migrated);
-    // It was renamed, and the old key was not removed. A version before this one had died as well.
+    // It was renamed, and the old key was not removed; a process of an earlier version had died as well.
     let (certs, fingerprint) = former();
     let former_key = certs.read("ca-key.pem");
     certs.put("ca-key.pem.tmp", &former_key);
