@@ -9,26 +9,26 @@ use iam_policy::{Identity, IdentityKind};
 use super::Scene;
 use crate::identity::{Caller, Credentials, Principal};
 
-/// Who calls: an ARN, or one of its access key ids where several principals have one ARN
+/// Who calls: an ARN, or an access key id where several principals have one ARN
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallerName {
     /// A user, an assumed-role session, a federated user or the account root
     Arn(Identity),
-    /// Whoever signs with this key
+    /// The principal that signs with this key
     AccessKey(AccessKeyId),
 }
 
-/// Whom a scene lets call
+/// The callers that a scene knows
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Callers {
     /// The principals of the configuration and sessions of its roles
     Declared,
-    /// Everyone: nothing is known of them but their ARN
+    /// Everyone; nothing is known of them but their ARN
     Anyone,
 }
 
 impl CallerName {
-    /// The account, where the name tells it
+    /// The account, if the name tells it
     pub(crate) fn account(&self) -> Option<&str> {
         match self {
             Self::Arn(identity) => Some(identity.account()),
@@ -62,10 +62,10 @@ impl FromStr for CallerName {
 }
 
 impl Scene {
-    /// Who is meant
+    /// The caller with this name
     ///
     /// # Errors
-    /// Nobody has this name, or several principals do.
+    /// When nobody has this name, or several principals do.
     pub(crate) fn caller(&self, name: &CallerName) -> Result<Caller, String> {
         match (name, self.callers) {
             (CallerName::AccessKey(id), Callers::Declared) => match self.snapshot.access_key(id.as_str()) {
@@ -84,7 +84,7 @@ impl Scene {
                 let credentials = credentials_of(identity);
                 Ok(Caller {
                     principal: Arc::new(Principal {
-                        // IAM User Guide, *AWS global condition context keys*, `aws:TokenIssueTime`: there with
+                        // IAM User Guide, *AWS global condition context keys*, `aws:TokenIssueTime`: present with
                         // temporary credentials.
                         issued_at: (credentials == Credentials::Temporary).then_some(self.now),
                         ..Principal::undeclared(identity.clone())
@@ -95,10 +95,10 @@ impl Scene {
         }
     }
 
-    /// The one principal that there is
+    /// The only principal that there is
     ///
     /// # Errors
-    /// There are several, or none.
+    /// When there are several, or none.
     pub(crate) fn only_caller(&self) -> Result<Caller, String> {
         let principals = &self.snapshot.settings.identities.principals;
         match (principals.as_slice(), self.callers) {
@@ -113,8 +113,8 @@ impl Scene {
         }
     }
 
-    /// Everyone of the configuration, by ARN: its principals, each with the first of its access keys, and a session of each
-    /// of its roles
+    /// Every caller of the configuration, by ARN: its principals, each with the first of its access keys, and a session
+    /// of each of its roles
     pub(crate) fn callers(&self) -> Vec<(String, Caller)> {
         let identities = &self.snapshot.settings.identities;
         let mut callers: Vec<(String, Caller)> = Vec::new();
@@ -126,7 +126,7 @@ impl Scene {
                 .filter(|other| other.arn() == arn)
                 .count()
                 > 1;
-            // Where several have one ARN, a key tells them apart.
+            // Where several have one ARN, the key distinguishes them.
             let name = match principal.access_keys.first().filter(|_| is_shared) {
                 Some(key) => format!("{arn} ({})", key.access_key_id.as_str()),
                 None => arn.to_owned(),
@@ -189,7 +189,7 @@ impl Scene {
     }
 }
 
-/// A session with the path of its role, which its own ARN leaves out, where `role` is the ARN of its role
+/// A session with the path of its role, which its own ARN leaves out, if `role` is the ARN of its role
 ///
 /// IAM User Guide, *AWS global condition context keys*, `aws:PrincipalArn`.
 pub(crate) fn with_role(session: Identity, role: &str) -> Identity {
@@ -200,7 +200,7 @@ pub(crate) fn with_role(session: Identity, role: &str) -> Identity {
     known.unwrap_or(session)
 }
 
-/// A principal of the configuration as it calls with the first of its keys
+/// A principal of the configuration as a caller that uses the first of its keys
 fn declared(principal: &Arc<Principal>) -> Caller {
     let of_identity = || {
         let identity = principal.identity.identity();
@@ -225,8 +225,8 @@ fn credentials_of(identity: &Identity) -> Credentials {
 const NOT_A_CALLER: &str =
     "not the ARN of a user, an assumed-role session, a federated user or the account root";
 
-/// What a session of a role is called that stands for all of them
+/// The name of the session that stands for all sessions of a role
 const SESSION_NAME: &str = "session";
 
-/// Names that a message lists
+/// The most names that a message lists
 pub(super) const LISTED_MAX: usize = 8;

@@ -1,4 +1,4 @@
-//! What is covered of the policies, as a report in the form that its reader takes.
+//! The coverage of the policies, as a report in the form that its reader takes.
 
 use std::{fmt, str::FromStr};
 
@@ -20,7 +20,7 @@ mod junit;
 mod lcov;
 mod sarif;
 
-/// What is covered of every document
+/// The coverage of every document
 #[derive(Debug, Serialize)]
 pub(crate) struct CoverageReport {
     documents: Vec<DocumentReport>,
@@ -28,10 +28,10 @@ pub(crate) struct CoverageReport {
     totals: Totals,
     /// Percent of all units together, rounded down
     percent: u64,
-    /// Whether that is as much as was asked for; `None`: nobody asked
+    /// Whether that is as much as was asked for; `None`: no minimum was asked for
     #[serde(skip_serializing_if = "Option::is_none")]
     minimum: Option<Minimum>,
-    /// Documents whose counts made room for those of others (`coverage_documents_max`)
+    /// Documents whose counts were dropped to make room for others (`coverage_documents_max`)
     evicted: u64,
 }
 
@@ -42,12 +42,12 @@ struct Minimum {
     is_met: bool,
 }
 
-/// What is covered of one document
+/// The coverage of one document
 #[derive(Debug, Serialize)]
 struct DocumentReport {
     policy_type: PolicyType,
     attached_to: Option<Box<str>>,
-    /// `null`: it stands in the configuration itself, or came over an API
+    /// `null`: the document is in the configuration itself, or came over an API
     file: Option<String>,
     sha256: String,
     #[serde(flatten)]
@@ -56,7 +56,7 @@ struct DocumentReport {
     document: PolicyDocument,
 }
 
-/// A statement that no request came to
+/// A statement that no request matched
 #[derive(Debug, Serialize)]
 struct NeverMatched {
     policy_type: PolicyType,
@@ -78,7 +78,7 @@ pub(crate) enum CoverageFormat {
 }
 
 impl CoverageReport {
-    /// What was counted by now
+    /// The report on what has been counted so far
     pub(crate) fn of(coverage: &Coverage, files: &PolicyFiles) -> Self {
         let (counted, evicted) = coverage.documents();
         let documents: Vec<DocumentReport> = counted
@@ -125,7 +125,7 @@ impl CoverageReport {
         self.percent
     }
 
-    /// Whether at least so many percent are covered: where there is nothing to cover, only 0 is reached
+    /// Whether at least this percentage is covered; if there is nothing to cover, only 0 is reached
     pub(crate) fn reaches(&self, percent: u8) -> bool {
         percent == 0 || (!self.is_empty() && self.percent >= u64::from(percent))
     }
@@ -135,7 +135,7 @@ impl CoverageReport {
         self.totals.all().of == 0
     }
 
-    /// The same, with whether it is at least so many percent
+    /// The report, with whether it reaches this percentage
     pub(crate) fn held_to(self, percent: u8) -> Self {
         let is_met = self.reaches(percent);
         Self {
@@ -163,7 +163,7 @@ impl CoverageReport {
         )
     }
 
-    /// In a form; the content type of it is [`CoverageFormat::content_type`]
+    /// The report in a form, whose content type is [`CoverageFormat::content_type`]
     pub(crate) fn written(&self, format: CoverageFormat) -> String {
         match format {
             CoverageFormat::Json => serde_json::to_string_pretty(self).expect("a report is JSON") + "\n",
@@ -175,7 +175,7 @@ impl CoverageReport {
         }
     }
 
-    /// Documents that a format which speaks of files has no place for
+    /// The number of documents that a form about files leaves out
     pub(crate) fn without_file(&self) -> usize {
         self.documents
             .iter()
@@ -184,9 +184,9 @@ impl CoverageReport {
     }
 }
 
-/// Shows every document of a configuration, so that one that nobody asks is in the report too
+/// Registers every document of a configuration, so that documents that no call asks are in the report too
 ///
-/// Trust policies are asked by AssumeRole alone, and are shown by it.
+/// Trust policies are asked by AssumeRole alone, which registers them itself.
 pub(crate) fn show_all(coverage: &Coverage, settings: &Settings, endpoints: &EndpointTable) {
     for (document, attached_to) in in_force(settings, endpoints) {
         coverage.show(document, Some(attached_to));
@@ -194,7 +194,7 @@ pub(crate) fn show_all(coverage: &Coverage, settings: &Settings, endpoints: &End
 }
 
 impl DocumentReport {
-    /// The file, or what the document is called where it has none
+    /// The name of the file, or of the document where it has none
     fn name(&self) -> String {
         match (&self.file, &self.attached_to) {
             (Some(file), _) => file.clone(),
@@ -205,7 +205,7 @@ impl DocumentReport {
 }
 
 impl CoverageFormat {
-    /// Each with its word
+    /// Each form with its name
     pub(crate) const ALL: [(&'static str, Self); 6] = [
         ("json", Self::Json),
         ("html", Self::Html),
@@ -226,7 +226,7 @@ impl CoverageFormat {
         }
     }
 
-    /// Whether it speaks of lines of files, and of nothing that is in none
+    /// Whether the form is about lines of files, so that documents without a file are left out
     pub(crate) fn needs_files(self) -> bool {
         matches!(self, Self::Lcov | Self::Cobertura | Self::Sarif)
     }
@@ -257,7 +257,7 @@ impl fmt::Display for CoverageFormat {
     }
 }
 
-/// A text in XML or HTML, in an element or in an attribute
+/// A text escaped for XML or HTML, for an element or an attribute
 fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in xml_text(text).chars() {

@@ -26,7 +26,7 @@ pub(crate) struct NamedPolicy {
     pub(crate) document: PolicyDocument,
 }
 
-/// What two policies say differently
+/// The differences between two policies
 pub(crate) struct PolicyDiff<'p> {
     old: &'p NamedPolicy,
     new: &'p NamedPolicy,
@@ -37,7 +37,7 @@ pub(crate) struct PolicyDiff<'p> {
 /// The report in JSON
 #[derive(Serialize)]
 struct Report<'d> {
-    /// `null`: none was found, and there may be some
+    /// `null`: none was found, but there may be some
     new_access: Option<bool>,
     differences: Vec<DifferenceView<'d>>,
     undecided: Vec<UndecidedView<'d>>,
@@ -51,7 +51,7 @@ struct DifferenceView<'d> {
     before: Decided<'d>,
     after: Decided<'d>,
     request: RequestView<'d>,
-    /// Condition keys that the request does not have, and with a value of which it would be decided otherwise
+    /// Condition keys that the request lacks; with a value of one of them it would be decided differently
     without: &'d [String],
     /// The request with the old policy, and with the new one: lines for `policy simulate`
     simulate: [SimulationLine<'d>; 2],
@@ -81,7 +81,7 @@ struct SimulationLine<'d> {
     request: RequestView<'d>,
 }
 
-/// A policy as the line has those of its layer
+/// A policy in the form that the line has for its layer
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Attached<'d> {
@@ -89,7 +89,7 @@ enum Attached<'d> {
     List([&'d RawValue; 1]),
 }
 
-/// A request as the line has it
+/// A request in the form that the line has
 struct RequestView<'d>(&'d ExampleRequest);
 
 impl<'p> PolicyDiff<'p> {
@@ -108,7 +108,7 @@ impl<'p> PolicyDiff<'p> {
         }
     }
 
-    /// Whether the new policy allows what the old one does not; `None`: that is not known
+    /// Whether the new policy allows what the old one does not; `None`: unknown
     pub(crate) fn has_new_access(&self) -> Option<bool> {
         self.diff.has_new_access()
     }
@@ -177,7 +177,7 @@ impl<'p> PolicyDiff<'p> {
         }
     }
 
-    /// What is the matter, with the limit where it is one
+    /// The reason, with the limit if it is one
     fn reason(&self, undecided: &Undecided) -> String {
         match undecided.clause {
             None if self.diff.classes == self.classes_max => {
@@ -195,7 +195,7 @@ impl<'p> PolicyDiff<'p> {
     }
 }
 
-/// Where a line of `policy simulate` has a policy of this type
+/// The place in a line of `policy simulate` for a policy of this type
 fn attached(policy_type: PolicyType, text: &RawValue) -> (&'static str, Attached<'_>) {
     match policy_type {
         PolicyType::VpcEndpoint => ("vpcEndpoint", Attached::One(text)),

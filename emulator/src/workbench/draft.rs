@@ -6,7 +6,7 @@
 //! DescribeModel   on model/myProject/1 by user/bob      → Sid MyProject2
 //! ```
 //!
-//! Nothing is attached: a draft is for somebody to read.
+//! Nothing is attached: a draft is there to be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ mod judged;
 mod nameable;
 mod written;
 
-/// What is drafted of which calls
+/// What is drafted, and from which calls
 #[derive(Debug, Clone)]
 pub(crate) struct DraftOptions {
     pub(crate) attached_to: AttachedTo,
@@ -46,12 +46,12 @@ pub(crate) struct DraftOptions {
     pub(crate) condition: DraftCondition,
 }
 
-/// What a draft is for
+/// What a draft is to be attached to
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AttachedTo {
-    /// An endpoint: of calls over it
+    /// An endpoint: drafted from the calls over it
     VpcEndpoint(VpcEndpointId),
-    /// `principal`: of its calls over whatever way in
+    /// `principal`: drafted from its calls over every entry point
     Principal,
 }
 
@@ -139,27 +139,27 @@ pub(crate) enum NoDraft {
         /// Calls of which the journal keeps too little to decide them again
         undecidable: u64,
     },
-    /// Calls were allowed, and the options leave none of them
+    /// Calls were allowed, but the options exclude all of them
     #[error("there is nothing to draft from: of {} that the journal has, none is {filter}", count(*.allowed, "allowed call"))]
     NothingLeft {
         allowed: u64,
         /// `by arn:…`
         filter: String,
     },
-    /// Calls were allowed, and what they named is nothing that AWS has
+    /// Calls were allowed, but for none of them does AWS have the names
     #[error("there is nothing to draft from: no policy can name any of {} that the journal has: {reason}", count(*.allowed, "allowed call"))]
     NothingNameable {
         allowed: u64,
         /// Why the first of them cannot be named
         reason: String,
     },
-    /// An endpoint's policy sees no other calls
+    /// A condition would have no effect: an endpoint's policy is asked about calls over the endpoint alone
     #[error(
         "the policy of an endpoint is asked about calls over that endpoint only, so a condition about the endpoint or its \
          network would always be true; conditions are for identity policies"
     )]
     ConditionWithoutEffect,
-    /// However it is drafted
+    /// Even the least exact draft is too long
     #[error("even the shortest draft has more characters than AWS takes ({0})")]
     TooLong(usize),
 }
@@ -173,7 +173,7 @@ impl DraftOptions {
         }
     }
 
-    /// Whether a call is one of those that it is about
+    /// Whether the draft is about this call
     fn is_about(&self, call: &RecordedCall) -> bool {
         let is_over_it = match &self.attached_to {
             AttachedTo::VpcEndpoint(id) => call.vpc_endpoint_id() == Some(id),
@@ -187,7 +187,7 @@ impl DraftOptions {
         wanted.is_none_or(|wanted| wanted == principal.arn() || *wanted == *principal.policy_arn)
     }
 
-    /// Options that name things less and less exactly, beginning with these
+    /// Options that name things less and less exactly, starting with these
     fn less_and_less_exact(&self) -> Vec<Self> {
         let resources = [
             DraftResources::Exact,
@@ -200,7 +200,7 @@ impl DraftOptions {
             DraftPrincipals::Any,
         ];
         let mut tried = Vec::new();
-        // Principals stay as they are for as long as resources alone can be named less exactly.
+        // Principals keep their exactness as long as naming resources less exactly is enough.
         for principals in principals.into_iter().filter(|wider| *wider >= self.principals) {
             for resources in resources.into_iter().filter(|wider| *wider >= self.resources) {
                 tried.push(Self {
@@ -213,7 +213,7 @@ impl DraftOptions {
         tried
     }
 
-    /// What these name less exactly than others did
+    /// What these options name less exactly than those that were asked for
     fn generalisations_of(&self, asked: &Self) -> Vec<String> {
         let mut generalisations = Vec::new();
         if self.resources != asked.resources {
@@ -232,10 +232,11 @@ impl DraftOptions {
     }
 }
 
-/// Drafts a policy of calls, beside which the journal had others, and says how it decides them, and what else is in a scene
+/// Drafts a policy from calls, and reports how it decides them, the journal's other calls, and everything else in a
+/// scene
 ///
 /// # Errors
-/// No call was allowed, or an option has no effect.
+/// When no call was allowed, or an option has no effect.
 pub(crate) fn draft(
     options: &DraftOptions,
     all: &[RecordedCall],
@@ -298,7 +299,7 @@ pub(crate) fn draft(
     })
 }
 
-/// How many of the calls that a draft is about, whoever made them, were allowed
+/// How many of the calls that a draft is about were allowed, whoever made them
 pub(crate) fn allowed_by_anyone(options: &DraftOptions, calls: &[RecordedCall]) -> u64 {
     let anyone = DraftOptions {
         principal: None,
@@ -325,7 +326,7 @@ fn nothing(options: &DraftOptions, calls: &[RecordedCall], undecidable: u64) -> 
     }
 }
 
-/// What is not known, because the journal cut entries
+/// A note that the journal keeps too little of some calls
 fn not_whole(undecidable: u64) -> String {
     match undecidable {
         0 => String::new(),
@@ -336,7 +337,7 @@ fn not_whole(undecidable: u64) -> String {
     }
 }
 
-/// The federated users that called, whatever was decided: a draft for a user must not open anything to them
+/// The federated users that called, whatever was decided: a draft for a user must not allow them anything
 fn federated_users(options: &DraftOptions, calls: &[RecordedCall]) -> BTreeMap<UserName, String> {
     let over_it = DraftOptions {
         principal: None,
@@ -350,7 +351,7 @@ fn federated_users(options: &DraftOptions, calls: &[RecordedCall]) -> BTreeMap<U
         .collect()
 }
 
-/// A document, and what it took to make it short enough
+/// A document, and what had to be named less exactly to make it short enough
 struct Drafted {
     document: PolicyDocument,
     /// Its text without white space
@@ -358,7 +359,7 @@ struct Drafted {
     generalisations: Vec<String>,
 }
 
-/// The draft that names things most exactly of those that AWS takes
+/// The most exact draft that AWS accepts
 fn shortest_that_fits(
     asked: &DraftOptions,
     allowed: &[&RecordedCall],
@@ -368,7 +369,7 @@ fn shortest_that_fits(
     for options in asked.less_and_less_exact() {
         let facts: BTreeSet<Fact> = allowed.iter().flat_map(|call| options.facts(call)).collect();
         let statements = cover(tell_federated_apart(facts, federated));
-        // A person reads it more easily with line ends and spaces, which AWS counts in the policy of an endpoint.
+        // A person reads it more easily with line breaks and spaces, which AWS counts in the policy of an endpoint.
         let [pretty, compact] = write(&statements, policy_type);
         let fits = |text: &String| characters(text, policy_type) <= characters_max(policy_type);
         let fitting = Some(pretty).filter(fits);
@@ -385,7 +386,7 @@ fn shortest_that_fits(
     Err(NoDraft::TooLong(characters_max(policy_type)))
 }
 
-/// How many characters AWS counts
+/// The number of characters that AWS counts
 fn characters(text: &str, policy_type: PolicyType) -> usize {
     match policy_type {
         PolicyType::VpcEndpoint => text.chars().count(),
@@ -397,7 +398,7 @@ fn characters(text: &str, policy_type: PolicyType) -> usize {
     }
 }
 
-/// How many characters AWS takes
+/// The most characters that AWS accepts
 fn characters_max(policy_type: PolicyType) -> usize {
     match policy_type {
         PolicyType::VpcEndpoint => ENDPOINT_POLICY_CHARACTERS_MAX,
@@ -406,7 +407,7 @@ fn characters_max(policy_type: PolicyType) -> usize {
     }
 }
 
-/// The draft in the place of what was in force
+/// The change that puts the draft in the place of the policy in force
 fn changes(document: &PolicyDocument) -> PolicyChanges {
     match document.policy_type() {
         PolicyType::VpcEndpoint => PolicyChanges {
@@ -421,7 +422,7 @@ fn changes(document: &PolicyDocument) -> PolicyChanges {
 }
 
 impl DraftOptions {
-    /// What has to be allowed so that a call is
+    /// What has to be allowed for a call to be allowed
     fn facts(&self, call: &RecordedCall) -> Vec<Fact> {
         let principal = call.principal();
         let source = match self.condition {
@@ -434,7 +435,7 @@ impl DraftOptions {
         };
         let principal = match self.attached_to {
             AttachedTo::VpcEndpoint(_) => cover::principal(principal, self.principals),
-            // It speaks about whom it is attached to.
+            // The principal is the one that the policy is attached to.
             AttachedTo::Principal => cover::FactPrincipal::Everyone,
         };
         let facts = call.pairs().into_iter().map(|pair| Fact {
@@ -447,10 +448,10 @@ impl DraftOptions {
     }
 }
 
-/// Calls that a draft names because it opens them
+/// The most calls that a draft lists because it would newly allow them
 const OPENED_MAX: usize = 100;
 
-/// Calls that a draft names because no policy can
+/// The most calls that a draft lists because no policy can name them
 const LEFT_OUT_MAX: usize = 100;
 
 #[cfg(test)]

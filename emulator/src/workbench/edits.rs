@@ -1,4 +1,4 @@
-//! What would let a denied call through: changes of one policy each, the smallest first, with what else they would do.
+//! Changes that would let a denied call through: each of one policy, the smallest first, with what else they would do.
 //!
 //! ```text
 //! the resource `…:model/myProject/2` too, at /Statement/0/Resource of VPC endpoint policy 0
@@ -6,8 +6,8 @@
 //! -    "Resource": "…:model/myProject/1"
 //! +    "Resource": ["…:model/myProject/1", "…:model/myProject/2"]
 //! ```
-//!
-//! Whether a change lets the call through is not reasoned about: the call is decided again under it, and so is every other
+//! Whether a change lets the call through is not derived: the call is decided again under it, and so is every other
+//! call of the journal that the document had a say in.
 //! call of the journal that the document had a say in.
 
 use std::{collections::BTreeSet, rc::Rc};
@@ -84,7 +84,7 @@ struct Edit {
 }
 
 impl Edits {
-    /// What would let a call through, of those that a journal has
+    /// The changes that would let a call through, out of those of a journal
     pub(crate) fn of(
         call: &RecordedCall,
         journal: &[RecordedCall],
@@ -155,7 +155,7 @@ impl Edits {
     }
 }
 
-/// The policy of a call's endpoint, if it is another than the one that the call was put to
+/// The policy that is attached to a call's endpoint now, if it differs from the one that decided the call
 fn attached_since(call: &RecordedCall, snapshot: &Snapshot) -> Option<PolicyDocument> {
     let attached = &snapshot
         .endpoints
@@ -204,7 +204,7 @@ fn denying(layers: &[LayerDecision]) -> String {
 }
 
 impl Edit {
-    /// The change with what it would do; `None`: it would not let the call through
+    /// The change, with its effects; `None`: it would not let the call through
     fn of(
         candidate: Candidate,
         call: &RecordedCall,
@@ -241,7 +241,7 @@ impl Edit {
             if !is_of_endpoint {
                 return other.with_document(&nothing, &before, &document).map(Rc::new);
             }
-            // Whatever was attached when these calls were made, the edited document would take its place.
+            // Whatever was attached when these calls were made, the edited document would replace it.
             let is_over_endpoint = other.vpc_endpoint_id() == call.vpc_endpoint_id();
             is_over_endpoint.then(|| {
                 Rc::new(PolicyChanges {
@@ -262,7 +262,8 @@ impl Edit {
         })
     }
 
-    /// What breaks nothing comes first, then what lets the least through, then what changes least
+    /// A change that breaks nothing comes first, then the one that lets the least through, then the one that changes
+    /// least
     fn rank(&self) -> (u64, u64, EditKind, usize) {
         let (now_denied, now_allowed) = self.what_if.flipped();
         (now_denied, now_allowed, self.kind, self.diff.len())
@@ -270,7 +271,7 @@ impl Edit {
 }
 
 impl RecordedCall {
-    /// A test for `policy test` that expects what was decided; `None` of a call of another service
+    /// A test for `policy test` that expects what was decided; `None` for a call of another service
     fn policy_test(&self) -> Option<Value> {
         let action = self.action();
         let operation = action.strip_prefix("lookoutvision:")?;
@@ -307,5 +308,5 @@ impl RecordedCall {
     }
 }
 
-/// Changes that are tried
+/// The most changes that are tried
 const EDITS_MAX: usize = 16;

@@ -1,4 +1,4 @@
-//! What everyone may do over every way in: principals and roles × entry points × operations and what they are about.
+//! What everyone may do over every entry point: principals and roles × entry points × operations and their resources.
 //!
 //! ```text
 //! arn:aws:iam::123456789012:user/alice over vpce-0a1b2c3d4e5f67890 in us-west-2
@@ -57,25 +57,25 @@ pub(crate) struct CellPlace {
     resource: String,
 }
 
-/// A matrix as it is kept in a file: what stands in each cell
+/// A matrix as it is kept in a file: the text of each cell
 pub(crate) type KeptMatrix = BTreeMap<CellPlace, String>;
 
-/// A cell that is not what it was
+/// A cell that has changed
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangedCell {
     #[serde(flatten)]
     place: CellPlace,
-    /// `None`: it was not there
+    /// `None`: it did not exist
     before: Option<String>,
-    /// `None`: it is not there any more
+    /// `None`: it does not exist any more
     after: Option<String>,
 }
 
 impl Matrix {
-    /// What the policies say, in a scene, about every call over the ways in that `is_asked_for` holds for
+    /// What the policies of a scene say about every call over the entry points for which `is_asked_for` holds
     ///
     /// # Errors
-    /// There are more cells than `matrix_cells_max`.
+    /// When there are more cells than `matrix_cells_max`.
     pub(crate) fn of(
         scene: &Scene,
         is_asked_for: impl Fn(&EntryPoint) -> bool,
@@ -87,7 +87,7 @@ impl Matrix {
         for (name, caller) in &callers {
             for (entry_point, region) in &entry_points {
                 for operation in Operation::ALL {
-                    // Without a project there is nothing that an operation on one could be about.
+                    // Without a project there is nothing that an operation on a project could be about.
                     let subjects = scene.subjects(operation, region, None, false).unwrap_or_default();
                     for subject in subjects {
                         if cells.len() == CELLS_MAX {
@@ -127,7 +127,7 @@ impl Matrix {
         self.cells.len()
     }
 
-    /// What is not as it was
+    /// The cells that have changed
     pub(crate) fn changes_since(&self, kept: &KeptMatrix) -> Vec<ChangedCell> {
         let now: KeptMatrix = self
             .cells
@@ -170,7 +170,7 @@ impl Cell {
     }
 }
 
-/// A cell as it is compared: `allowed`, `implicitDeny (vpc-endpoint)`, `refused (421)`
+/// A cell in the text that is compared: `allowed`, `implicitDeny (vpc-endpoint)`, `refused (421)`
 fn cell_text(decision: &str, layer: Option<&str>) -> String {
     match layer {
         Some(layer) => format!("{decision} ({layer})"),
@@ -214,7 +214,7 @@ impl fmt::Display for ChangedCell {
     }
 }
 
-/// More calls could be made than a matrix shows
+/// There are more possible calls than a matrix shows
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the matrix would have more than {CELLS_MAX} cells (matrix_cells_max); ask about one endpoint, or declare fewer \
@@ -222,8 +222,8 @@ impl fmt::Display for ChangedCell {
 )]
 pub(crate) struct TooManyCells;
 
-/// What the public endpoint is called where others have ids
+/// The name of the public endpoint, where other endpoints have ids
 pub(crate) const PUBLIC: &str = "public";
 
-/// Cells of a matrix
+/// The most cells of a matrix
 const CELLS_MAX: usize = 100_000;

@@ -1,4 +1,4 @@
-//! Calls that were made, put to other policies: entries of a running emulator's journal, or entries that were saved of one.
+//! Calls that were made, to be decided by other policies: entries of a running emulator's journal, or saved entries.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -28,7 +28,7 @@ pub(crate) enum RecordedCall {
     Saved(Box<SavedCall>),
 }
 
-/// An entry of the journal of a request that was authorised
+/// An entry of the journal about a request that was authorised
 #[derive(Debug)]
 pub(crate) struct RecordedEntry {
     entry: Arc<Entry>,
@@ -89,7 +89,7 @@ impl RecordedCall {
         }
     }
 
-    /// The fault that it met, and the status of the answer, where there was one
+    /// The fault that it met, and the status of its answer, if there was one
     pub(super) fn fault(&self) -> Option<(&str, Option<u16>)> {
         match self {
             Self::Entry(recorded) => {
@@ -116,7 +116,7 @@ impl RecordedCall {
         }
     }
 
-    /// The statement that decided, with the SHA-256 of the document that it stood in
+    /// The statement that decided, with the SHA-256 of its document
     pub(crate) fn decided_by_of_document(&self) -> Option<OfDocument<DecidedBy>> {
         let by = self.decided_by()?.clone();
         Some(match self {
@@ -133,7 +133,7 @@ impl RecordedCall {
         }
     }
 
-    /// What that action was about
+    /// The resource that the decision was about
     pub(crate) fn resource(&self) -> String {
         match self {
             Self::Entry(recorded) => recorded.authorization.resource(),
@@ -141,7 +141,7 @@ impl RecordedCall {
         }
     }
 
-    /// Each action with the resource that it was about
+    /// Each action with its resource
     pub(crate) fn pairs(&self) -> Vec<&Pair> {
         match self {
             Self::Entry(recorded) => recorded.authorization.pairs().map(|(pair, _)| pair).collect(),
@@ -149,8 +149,8 @@ impl RecordedCall {
         }
     }
 
-    /// Looks at what would be decided with other policies in the place of those that were in force, all else being as it
-    /// was; `None`: not enough of the call was kept to say
+    /// Calls `look` with what other policies would decide in place of those that were in force, everything else being
+    /// as it was; `None`: too little of the call was kept
     pub(crate) fn decide<T>(
         &self,
         policies: &PolicyChanges,
@@ -183,7 +183,7 @@ impl RecordedEntry {
     /// The condition keys that the client's headers set, as far as a policy that was asked names them
     pub(super) fn context_of_request(&self) -> Map<String, Value> {
         let documents = self.authorization.documents();
-        // Names of keys are told apart without regard to case, in conditions as in variables.
+        // Names of keys are compared without regard to case, in conditions as well as in variables.
         let texts: Vec<String> = documents
             .iter()
             .map(|(_, document)| document.text().to_ascii_lowercase())

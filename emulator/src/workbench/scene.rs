@@ -1,4 +1,4 @@
-//! A configuration with everything that calls made since, and what is called in it.
+//! A configuration with everything that calls have made since, and what is called in it.
 
 use std::{
     collections::BTreeSet,
@@ -29,7 +29,7 @@ use crate::{
     settings::Settings,
 };
 
-/// A configuration with everything that calls made since
+/// A configuration with everything that calls have made since
 pub(crate) struct Scene {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) callers: Callers,
@@ -38,7 +38,7 @@ pub(crate) struct Scene {
     default_region: Region,
 }
 
-/// The way in, as a person names it
+/// The entry point, as a person names it
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EntryPointName {
     /// The only endpoint of the Region
@@ -49,17 +49,17 @@ pub(crate) enum EntryPointName {
     Public,
 }
 
-/// What becomes of a call
+/// The outcome of a call
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallDecision {
-    /// As the policies decide
+    /// The policies decide it so
     Decided(Decision),
     /// The server answers it 421 before it asks any policy (`public_endpoint: refuse`)
     Refused,
 }
 
 impl Scene {
-    /// What a configuration declares, with nothing called yet; the Region is the one that is meant where nothing names one
+    /// What a configuration declares, before any call; `default_region` gives the Region where nothing names one
     pub(crate) fn declared(
         settings: Arc<Settings>,
         now: Timestamp,
@@ -75,7 +75,7 @@ impl Scene {
         }
     }
 
-    /// What a running emulator has now
+    /// The present state of a running emulator
     pub(crate) fn running(space: &Space, default_region: impl FnOnce(&Snapshot) -> Region) -> Self {
         let snapshot = space.snapshot();
         Self {
@@ -87,7 +87,7 @@ impl Scene {
         }
     }
 
-    /// Every way in with each Region that it leads to: the endpoints, and then the public endpoint
+    /// Every entry point with each Region that it leads to: the endpoints, and then the public endpoint
     pub(crate) fn entry_points(&self) -> Vec<(EntryPoint, Region)> {
         let mut regions: BTreeSet<Region> = self.settings().regions().into_iter().collect();
         regions.extend(
@@ -117,13 +117,13 @@ impl Scene {
             .collect()
     }
 
-    /// Whether the server answers calls over this way in with 421, before any policy is asked
+    /// Whether the server answers calls over this entry point with 421, before any policy is asked
     pub(crate) fn refuses(&self, entry_point: &EntryPoint) -> bool {
         let public_endpoint = self.settings().networks.public_endpoint;
         matches!(entry_point, EntryPoint::Public) && public_endpoint == PublicEndpoint::Refuse
     }
 
-    /// The same, with callers of whom nothing is known but their ARN
+    /// The scene, but it also accepts callers of whom only the ARN is known
     pub(crate) fn with_any_caller(self) -> Self {
         Self {
             callers: Callers::Anyone,
@@ -136,15 +136,16 @@ impl Scene {
         &self.snapshot.settings
     }
 
-    /// Shows every document of the configuration, so that one that nobody asks is in a report of coverage too
+    /// Registers every document of the configuration with the coverage, so that documents that no call asks are in a
+    /// report too
     pub(crate) fn show_all(&self, coverage: &Coverage) {
         show_all(coverage, self.settings(), &self.snapshot.endpoints);
     }
 
-    /// The way in, and the Region that it leads to
+    /// The entry point, and the Region that it leads to
     ///
     /// # Errors
-    /// No such endpoint stands in that Region, or it is not clear which is meant.
+    /// When no such endpoint is in that Region, or when it is not clear which one is meant.
     pub(crate) fn entry_point(
         &self,
         name: &EntryPointName,
@@ -199,10 +200,11 @@ impl Scene {
         }
     }
 
-    /// What calls of an operation are about in a Region, of what is named; without a name, everything that is there
+    /// The resources that calls of an operation are about in a Region, out of the named ones; without a name, all that
+    /// exist
     ///
     /// # Errors
-    /// No call of the operation could be about that.
+    /// When no call of the operation could be about that.
     pub(crate) fn subjects(
         &self,
         operation: Operation,
@@ -214,7 +216,7 @@ impl Scene {
         subject::subjects(&view, operation, name, is_pattern)
     }
 
-    /// What is to know of a resource that the configuration does not declare; `None`: it does, or the operation makes it
+    /// A note about a resource that the configuration does not declare; `None`: it does, or the operation creates it
     pub(crate) fn undeclared(
         &self,
         operation: Operation,
@@ -247,7 +249,7 @@ impl Scene {
         )
     }
 
-    /// The same of a call that brings tags along
+    /// The call, with tags that it brings along
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a fact of a call, and named by its type"
@@ -302,8 +304,8 @@ impl Serialize for CallDecision {
     }
 }
 
-/// What is decided of a call that no policy is asked about
+/// The decision about a call that no policy is asked about
 pub(super) const REFUSED: &str = "refused";
 
-/// Where the address that a call comes from is not said: that of a program on the emulator's machine
+/// The address of a call where none is given: that of a program on the emulator's machine
 pub(crate) const SOURCE_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -1,5 +1,4 @@
-//! One question with everything that it is asked of, and the answer: a line of `policy simulate`, the body of
-//! `POST /simulate`.
+//! One question with its policies, and the answer: a line of `policy simulate`, the body of `POST /simulate`.
 //!
 //! ```text
 //! {"id":"c1","policies":{"vpcEndpoint":{…}},"request":{"principal":"arn:aws:iam::123456789012:user/alice",

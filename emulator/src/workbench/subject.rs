@@ -1,7 +1,7 @@
-//! What is called, and about what: operations and resources as people name them.
+//! Operations and resources, as people name them.
 //!
-//! An operation is authorised on what the service's table says ([`AuthorizedOn`]); a resource that no call of it could be
-//! about is a mistake and not a question, because a test that asks it would say nothing about any request.
+//! An operation is authorised on what the service's table says ([`AuthorizedOn`]). A resource that no call of the
+//! operation could be about is a mistake and not a question, because the answer would say nothing about any request.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
@@ -19,7 +19,8 @@ use lookoutvision::{
 pub(crate) struct OperationName {
     /// One, or several that a pattern covers
     pub(crate) operations: Vec<Operation>,
-    /// Whether a pattern names them: then each is asked about what it is authorised on, of what is named
+    /// Whether a pattern names them; then each operation is asked about those of the named resources that it is
+    /// authorised on
     pub(crate) is_pattern: bool,
 }
 
@@ -27,7 +28,7 @@ pub(crate) struct OperationName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SubjectName {
     kind: Kind,
-    /// Of a whole ARN: the Region and the account in it
+    /// The Region and the account, if the resource is a whole ARN
     place: Option<Place>,
 }
 
@@ -41,7 +42,7 @@ enum Kind {
 /// A model's version, as a call may name it
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Version {
-    /// The highest number
+    /// The version with the highest number
     Latest,
     Is(ModelVersion),
 }
@@ -52,7 +53,7 @@ struct Place {
     region: Region,
 }
 
-/// What a call is about, with the tags that it has
+/// A resource that a call is about, with its tags
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
     pub(crate) resource: Resource,
@@ -163,21 +164,21 @@ impl FromStr for Kind {
 }
 
 impl SubjectName {
-    /// The Region, where a whole ARN tells it
+    /// The Region, if a whole ARN tells it
     pub(crate) fn region(&self) -> Option<&Region> {
         self.place.as_ref().map(|place| &place.region)
     }
 
-    /// The account, where a whole ARN tells it
+    /// The account, if a whole ARN tells it
     pub(crate) fn account(&self) -> Option<&str> {
         self.place.as_ref().map(|place| place.arn.account())
     }
 }
 
-/// What calls of an operation are about, of what is named; without a name, everything that is there
+/// The resources that calls of an operation are about, out of the named ones; without a name, all that exist
 ///
 /// # Errors
-/// No call of the operation could be about that, or nothing is there that one could be about.
+/// When no call of the operation could be about that, or nothing exists that one could be about.
 pub(super) fn subjects(
     view: &View<'_>,
     operation: Operation,
@@ -191,7 +192,7 @@ pub(super) fn subjects(
     }) = name
     {
         if operation.authorized_on() == AuthorizedOn::ArnInPath {
-            // A call names the ARN itself, whatever it names.
+            // The ARN is in the call itself, so it may be any.
             return Ok(vec![calls.of_arn(kind, place)]);
         }
         check_place(view, place)?;
@@ -222,7 +223,7 @@ pub(super) fn subjects(
         AuthorizedOn::NextModel => match kind {
             None => calls.found(calls.next_models(), "project", "project/NAME"),
             Some(Kind::Project(project)) => Ok(vec![calls.next_model(project.as_str())]),
-            // What a version will be is a matter of what is there by then.
+            // The number of a new version depends on those that exist by then.
             Some(Kind::Model(project, version)) => {
                 Ok(vec![calls.new_model(project.as_str(), version.as_str())])
             }
@@ -243,8 +244,8 @@ pub(super) fn subjects(
     }
 }
 
-/// What is to know of a resource that is not there: a policy decides calls about it, and the server answers them that it
-/// was not found; `None`: it is there, the operation makes it, or it belongs to another account or Region
+/// A note about a resource that does not exist: policies decide calls about it, and then the server answers that it was
+/// not found. `None`: it exists, the operation creates it, or it belongs to another account or Region.
 pub(super) fn undeclared(view: &View<'_>, operation: Operation, subject: &Subject) -> Option<String> {
     let Resource::Arn(arn) = &subject.resource else {
         return None;
@@ -276,7 +277,7 @@ pub(super) fn undeclared(view: &View<'_>, operation: Operation, subject: &Subjec
     })
 }
 
-/// Whether calls are authorised on ARNs of this Region and account
+/// Checks that calls are authorised on ARNs of this Region and account
 fn check_place(view: &View<'_>, Place { arn, region }: &Place) -> Result<(), String> {
     if region != view.region {
         return Err(format!(
@@ -301,7 +302,7 @@ fn check_place(view: &View<'_>, Place { arn, region }: &Place) -> Result<(), Str
     Ok(())
 }
 
-/// What calls of one operation can be about, in one Region
+/// The resources that calls of one operation can be about, in one Region
 struct Calls<'v> {
     view: &'v View<'v>,
     operation: Operation,
@@ -359,7 +360,7 @@ impl Calls<'_> {
         }
     }
 
-    /// A model as its ARN names it
+    /// A model as its ARN names it, with its tags
     fn tagged(&self, project: &str, version: &str) -> Subject {
         let tags = self.view.model(project, version).map(|model| model.tags.clone());
         Subject::of(&self.model_arn(project, version), tags)
@@ -384,14 +385,14 @@ impl Calls<'_> {
     }
 }
 
-/// Of an ARN what stands behind the account
+/// The part of an ARN after the account
 pub(crate) fn last_part(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
 
 /// Whether a pattern of a policy's `Action` covers a name (IAM User Guide, *Action*: it is not case-sensitive)
 fn matches(pattern: &str, name: &str) -> bool {
-    // Names are letters, so nothing is escaped.
+    // Names consist of letters, so nothing is escaped.
     iam_policy::matches_glob(&pattern.to_ascii_lowercase(), '\\', &name.to_ascii_lowercase())
 }
 

@@ -1,4 +1,4 @@
-//! What would have become of the calls of the journal under policies that are attached nowhere.
+//! What the calls of the journal would have come to under policies that are attached nowhere.
 //!
 //! ```text
 //! draft for vpce-0a1b…: 3545 calls, 4 would be denied, 1 would be allowed
@@ -6,8 +6,8 @@
 //!   nearest is statement 0 of VPC endpoint policy 0 (`Line`): the resource part `model/myProject/1` does not match …
 //! ```
 //!
-//! Each call is decided again by the code that decided it, with everything that was true of it: only the policies of the
-//! draft are others. Calls that flip are one flip when principal, action, resource and cause are the same.
+//! Each call is decided again by the same code, with everything that was true of it; only the policies of the draft
+//! differ. Calls that flip count as one flip when principal, action, resource and cause are the same.
 
 use std::{
     cell::RefCell,
@@ -42,15 +42,15 @@ pub(crate) use self::text::lines;
 pub(crate) struct Draft {
     /// An endpoint, and the policy that it would have
     pub(crate) vpc_endpoint: Option<(VpcEndpointId, PolicyDocument)>,
-    /// By the ARN of a principal or a role, the identity policies that it would have; `None` says nothing about it and
-    /// allows everything
+    /// By the ARN of a principal or a role, the identity policies that it would have; `None`: the identity side allows
+    /// everything
     pub(crate) identity: BTreeMap<String, Option<Vec<PolicyDocument>>>,
 }
 
-/// What lint says about one document of a draft
+/// A finding of lint about one document of a draft
 #[derive(Debug, Serialize)]
 pub(crate) struct DraftFinding {
-    /// JSON Pointer of the document in what was asked
+    /// JSON Pointer of the document in the question
     pub(crate) policy: String,
     #[serde(flatten)]
     pub(crate) finding: Finding,
@@ -117,7 +117,7 @@ struct After {
     near_miss: Option<OfDocument<NearMiss>>,
 }
 
-/// What calls have in common that are one flip
+/// What the calls of one flip have in common
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Cause {
     principal: String,
@@ -130,13 +130,13 @@ struct Cause {
 /// The calls of one flip
 struct Counted<'c> {
     newest: &'c RecordedCall,
-    /// What is otherwise for it
+    /// The policies that differ for it
     changes: Rc<PolicyChanges>,
     count: u64,
 }
 
 impl Draft {
-    /// The identity policies that somebody would have
+    /// The identity policies of the draft for a principal
     fn identity_of(&self, principal: &Principal) -> Option<(&String, &Option<Vec<PolicyDocument>>)> {
         let own = self.identity.get_key_value(principal.arn());
         own.or_else(|| self.identity.get_key_value(&*principal.policy_arn))
@@ -147,7 +147,7 @@ impl Draft {
         own.is_some() && own == call.vpc_endpoint_id()
     }
 
-    /// What is otherwise for a call
+    /// The policies that differ for a call
     fn changes(
         &self,
         is_over_endpoint: bool,
@@ -161,9 +161,9 @@ impl Draft {
         }
     }
 
-    /// What would have become of the calls
+    /// Decides the calls again under the draft, and completes the report
     pub(crate) fn try_on(&self, calls: &[RecordedCall], report: WhatIfReport) -> WhatIfReport {
-        // The same few policies are in the place of others for all calls.
+        // The same few policies replace others in all calls.
         let known = RefCell::new(HashMap::new());
         what_if(calls, report, |call| {
             let identity = self.identity_of(call.principal());
@@ -180,8 +180,8 @@ impl Draft {
     }
 }
 
-/// What would have become of calls with other policies in the place of those that were asked: `None` of a call that they
-/// have no say in
+/// Decides calls again with other policies in place of those that were asked; `changes` returns `None` for a call that
+/// they have no say in
 pub(super) fn what_if(
     calls: &[RecordedCall],
     mut report: WhatIfReport,
@@ -231,7 +231,7 @@ pub(super) fn what_if(
 }
 
 impl Flip {
-    /// Calls that would be decided otherwise, explained by the last of them
+    /// The flip of calls that would be decided differently, explained by the last of them
     fn of(
         (
             cause,
@@ -260,7 +260,7 @@ impl Flip {
 }
 
 impl WhatIfReport {
-    /// Of no calls yet, beside which so many were evicted and so many not kept whole
+    /// The report on no calls, with the number of entries that were evicted and of those that were not kept whole
     pub(crate) fn of_nothing(evicted: u64, undecidable: u64, findings: Vec<DraftFinding>) -> Self {
         Self {
             requests: 0,
@@ -280,8 +280,8 @@ impl WhatIfReport {
     }
 }
 
-/// What lint says about a document that would be attached, by its JSON Pointer in what was asked: to this endpoint, if it is
-/// for one
+/// The findings of lint about a document that would be attached, by its JSON Pointer in the question; `endpoint` is the
+/// one that it is for
 pub(crate) fn lint_draft(
     document: &PolicyDocument,
     pointer: &str,
@@ -311,7 +311,7 @@ pub(crate) fn lint_draft(
 impl Cause {
     fn of(call: &RecordedCall, verdict: &Verdict<'_>) -> Self {
         let evaluation = verdict.evaluation();
-        // Of several pairs the one that is denied is named, be it before or after.
+        // Of several pairs, the denied one is named, whether it was denied before or after.
         let (action, resource) = match evaluation.decision.is_allowed() {
             true => (call.action(), call.resource()),
             false => (verdict.action(), verdict.resource()),

@@ -1,4 +1,5 @@
-//! Words of reports that people read, from the JSON that programs read, and names as the formats of reports have them.
+//! Words for reports that people read, made from the JSON that programs read, and names in the forms that report
+//! formats need.
 
 use std::borrow::Cow;
 
@@ -6,12 +7,12 @@ use iam_policy::DecidedBy;
 use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
-/// A text, or what stands for one that is not known
+/// A text, or a placeholder if it is unknown
 pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
 
-/// JSON of several lines, with nothing in it that moves a cursor
+/// JSON on several lines, without anything that moves a cursor
 pub(crate) fn pretty_json(value: &impl Serialize) -> String {
     let json = serde_json::to_string_pretty(value).expect("what is reported has string keys");
     let lines = json
@@ -33,12 +34,12 @@ pub(super) fn decided_by(value: &Value) -> Option<String> {
     DecidedBy::deserialize(value).ok().map(|by| by.to_string())
 }
 
-/// The same with why it does not apply
+/// A statement with the reason why it does not apply
 pub(super) fn near_miss(value: &Value) -> Option<String> {
     Some(format!("{}: {}", decided_by(value)?, value["reason"].as_str()?))
 }
 
-/// A text as XML can have it: what no XML has is written out, as `\u{ffff}`
+/// A text for XML; characters that XML does not have are written out, as `\u{ffff}`
 ///
 /// Extensible Markup Language 1.0, section 2.2, production `Char`. Control characters that XML only advises against are
 /// written out as well.

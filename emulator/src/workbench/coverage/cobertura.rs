@@ -1,4 +1,4 @@
-//! Cobertura's XML (cobertura.sourceforge.net, `coverage-04.dtd`): a class a document, a line a line.
+//! Cobertura's XML (cobertura.sourceforge.net, `coverage-04.dtd`): one class for each document, one line for each line.
 
 use std::fmt::Write as _;
 
@@ -64,7 +64,7 @@ impl Rates {
     }
 }
 
-/// With four digits; 1 where there is nothing
+/// The rate with four digits; 1 where there is nothing to cover
 fn rate(covered: u64, of: u64) -> String {
     let ten_thousandths = (covered * 10_000).checked_div(of).unwrap_or(10_000);
     format!("{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)

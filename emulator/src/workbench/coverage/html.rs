@@ -1,4 +1,4 @@
-//! One page that needs nothing beside it: each document as it is written, with what came to each line.
+//! One page that needs no other file: each document as it is written, with the counts of each line.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -6,16 +6,16 @@ use iam_policy::{Covered, DocumentCoverage, PolicyDocument};
 
 use super::{CoverageReport, DocumentReport, xml};
 
-/// What came to the things in one line
+/// The counts of one line
 #[derive(Debug, Default)]
 struct Line {
-    /// Matched, or true
+    /// How often each was matched, or true
     hits: Vec<u64>,
     /// Never matched: a statement, a pattern or a value
     has_unmatched: bool,
     /// A condition of which one outcome only was seen
     has_one_sided: bool,
-    /// What the counts are of
+    /// What each of the counts is about
     told: Vec<String>,
 }
 
@@ -95,7 +95,7 @@ fn section(report: &DocumentReport, text: &mut String) {
     text.push_str("</table>\n</section>\n");
 }
 
-/// The document as it is written; one that stands in a single line, as those of a configuration do, set out in several
+/// The document as it is written; a document on a single line, as those of a configuration are, is laid out on several
 fn readable(report: &DocumentReport) -> (PolicyDocument, DocumentCoverage) {
     let as_written = || (report.document.clone(), report.coverage.clone());
     if report.document.text().trim_end().contains('\n') {
@@ -105,7 +105,7 @@ fn readable(report: &DocumentReport) -> (PolicyDocument, DocumentCoverage) {
     let Ok(document) = PolicyDocument::parse_stored(&set_out, report.policy_type) else {
         return as_written();
     };
-    // What stands where, in the same order, for counts that are those of the document as it is written.
+    // The places of the new layout, in the same order, for the counts of the document as it is written.
     let mut coverage = report.coverage.clone();
     let places = coverage.statements.iter_mut().zip(document.outline());
     for (statement, outline) in places {
@@ -126,7 +126,7 @@ fn readable(report: &DocumentReport) -> (PolicyDocument, DocumentCoverage) {
     (document, coverage)
 }
 
-/// JSON with a line for each member and element, all of it in its order
+/// JSON laid out with a line for each member and element, in its order
 fn set_out(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
@@ -210,7 +210,7 @@ impl Line {
     }
 }
 
-/// Light, dark and on paper; colours are told apart by a mark, too
+/// Light, dark and on paper; colours are not the only difference, there is a mark, too
 const STYLE: &str = "\
 @media screen { :root { color-scheme: light dark; } }
 :root { --text: #1b1f24; --back: #ffffff; --faint: #57606a; --line: #d0d7de;

@@ -1,4 +1,5 @@
-//! JUnit XML: a suite a document, a test case a statement, which fails where the statement never matched.
+//! JUnit XML: one suite for each document, one test case for each statement, which fails if the statement never
+//! matched.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 

@@ -1,4 +1,4 @@
-//! LCOV's trace format (`geninfo(1)`): `DA` is how often requests came to a line, `BRDA` each of a condition's outcomes.
+//! LCOV's trace format (`geninfo(1)`): `DA` is how often requests reached a line, `BRDA` each outcome of a condition.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -7,13 +7,13 @@ use super::{CoverageReport, DocumentReport};
 /// What is counted in one line of a document
 #[derive(Debug, Default, Clone)]
 pub(super) struct Line {
-    /// Of everything that stands in the line, what was matched least
+    /// The least count of everything on the line
     pub(super) hits: Option<u64>,
-    /// Of each condition whose key stands in the line, how often it was true and false
+    /// For each condition whose key is on the line, how often it was true and false
     pub(super) branches: Vec<[u64; 2]>,
 }
 
-/// What is counted in each line where anything is
+/// The counts of each line that has any
 pub(super) fn lines(document: &DocumentReport) -> BTreeMap<usize, Line> {
     let mut lines: BTreeMap<usize, Line> = BTreeMap::new();
     let mut hit = |line: usize, matched: u64| {

@@ -1,4 +1,5 @@
-//! SARIF notes (OASIS, *Static Analysis Results Interchange Format 2.1.0*): what no request came to, at line and column.
+//! SARIF notes (OASIS, *Static Analysis Results Interchange Format 2.1.0*): what no request reached, at line and
+//! column.
 
 use iam_policy::Place;
 use serde_json::{Value, json};

@@ -90,7 +90,7 @@ fn decided(evaluation: &Evaluation, policy: &NamedPolicy) -> String {
     )
 }
 
-/// The condition keys that follow from nothing else, and whom the resource is taken to belong to
+/// The condition keys that nothing else determines, and the account that the resource is taken to belong to
 fn with(example: &ExampleRequest) -> String {
     let keys = example.context.iter();
     let keys = keys.filter(|(key, _)| !FOLLOWING_KEYS.contains(key));
@@ -103,7 +103,7 @@ fn with(example: &ExampleRequest) -> String {
     keys.chain(account).collect::<Vec<_>>().join(", ")
 }
 
-/// Keys whose values the caller and the resource tell
+/// Keys whose values are determined by the caller and the resource
 const FOLLOWING_KEYS: [&str; 6] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",

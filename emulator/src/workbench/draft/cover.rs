@@ -1,7 +1,7 @@
-//! What has to be allowed, put together into as few statements as say exactly that.
+//! Combines what has to be allowed into as few statements as say exactly that.
 //!
-//! A statement allows each of its actions on each of its resources to each of its principals from each of its sources. Those
-//! that are made here overlap nowhere, so none of them, and nothing in any of them, can be left out.
+//! A statement allows each of its actions on each of its resources to each of its principals from each of its sources.
+//! The statements made here do not overlap, so none of them, and nothing in any of them, can be left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub(super) enum FactPrincipal {
     Alone(String),
 }
 
-/// Where a call comes from, as a condition says it
+/// The origin of a call, as a condition expresses it
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Anywhere,
@@ -40,7 +40,7 @@ pub(super) enum Source {
     Absent(&'static str),
 }
 
-/// A statement: each of its parts with each
+/// A statement: it allows every combination of its parts
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rectangle {
     pub(super) resources: BTreeSet<String>,
@@ -63,7 +63,7 @@ impl Source {
     }
 }
 
-/// A principal as exactly as it is asked for
+/// A principal, as exactly as the options ask for
 pub(super) fn principal(principal: &Principal, exactness: DraftPrincipals) -> FactPrincipal {
     let identity = principal.identity.identity();
     match (exactness, identity) {
@@ -76,12 +76,12 @@ pub(super) fn principal(principal: &Principal, exactness: DraftPrincipals) -> Fa
         (DraftPrincipals::Exact, Some(identity)) if identity.kind() == IdentityKind::Root => {
             FactPrincipal::Alone(identity.arn().to_string())
         }
-        // Of a session the role.
+        // For a session, the entry is its role.
         (DraftPrincipals::Exact, Some(_)) => FactPrincipal::Entry(principal.policy_arn.to_string()),
     }
 }
 
-/// A pattern for a resource, as exact as it is asked for
+/// A pattern for a resource, as exact as the options ask for
 pub(super) fn resource(resource: &Resource, exactness: DraftResources) -> String {
     let Some(arn) = resource.arn().filter(|_| exactness != DraftResources::Any) else {
         return "*".to_owned();
@@ -103,7 +103,7 @@ pub(super) fn resource(resource: &Resource, exactness: DraftResources) -> String
             format!("{before}model/{}/*", literal(project))
         }
         _ if is_own => format!("{before}{}", literal(arn.resource())),
-        // What EC2 is about to make is `…/*` to policies.
+        // Policies see a resource that EC2 is about to create as `…/*`.
         _ => arn.to_string(),
     }
 }
@@ -117,9 +117,10 @@ fn literal(text: &str) -> String {
     characters.collect()
 }
 
-/// Tells users from the federated users that called, whom the entry of the user of their name covers as well
+/// Separates users from the federated users that called, because the entry of a user covers the federated user of the
+/// same name as well
 ///
-/// Where both were allowed the same the entry is enough for both. Where only the user was, the user is named alone.
+/// Where both were allowed the same, the entry is enough for both. Where only the user was, the user is named alone.
 pub(super) fn tell_federated_apart(
     facts: BTreeSet<Fact>,
     federated: &BTreeMap<UserName, String>,
@@ -147,7 +148,7 @@ pub(super) fn tell_federated_apart(
             // The user's entry covers it.
             left_out.insert(of_federated);
         } else {
-            // It is said otherwise.
+            // The user is named alone instead.
             left_out.insert(fact.clone());
             told_apart.insert(Fact {
                 principal: FactPrincipal::Alone(entry.clone()),
@@ -159,7 +160,7 @@ pub(super) fn tell_federated_apart(
     kept.chain(told_apart).collect()
 }
 
-/// What a user and the federated user whom its entry covers have in common
+/// What a user and a federated user share if the user's entry covers both
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UserName {
     partition: String,
@@ -177,9 +178,9 @@ impl UserName {
     }
 }
 
-/// Statements that allow these and nothing else
+/// Statements that allow these facts and nothing else
 pub(super) fn cover(mut facts: BTreeSet<Fact>) -> Vec<Rectangle> {
-    // `*` covers every resource, so beside it no other is named for the same action.
+    // `*` covers every resource, so no other resource is named beside it for the same action.
     let everywhere: BTreeSet<_> = facts
         .iter()
         .filter(|fact| fact.resource == "*")
@@ -189,19 +190,19 @@ pub(super) fn cover(mut facts: BTreeSet<Fact>) -> Vec<Rectangle> {
         let own = (fact.principal.clone(), fact.action.clone(), fact.source.clone());
         fact.resource == "*" || !everywhere.contains(&own)
     });
-    // Of each principal, resource and source the actions, …
+    // Collect the actions of each principal, resource and source, …
     let mut actions: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for fact in facts {
         let place = (fact.principal, fact.resource, fact.source);
         actions.entry(place).or_default().insert(fact.action);
     }
-    // … resources with the same actions together, `*` by itself, …
+    // … then the resources with the same actions, `*` by itself, …
     let mut resources: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for ((principal, resource, source), actions) in actions {
         let place = (principal, source, actions, resource == "*");
         resources.entry(place).or_default().insert(resource);
     }
-    // … sources together that one condition can name, …
+    // … then the sources that one condition can name together, …
     let mut sources: BTreeMap<_, Vec<BTreeSet<Source>>> = BTreeMap::new();
     for ((principal, source, actions, _), resources) in resources {
         let sets = sources.entry((principal, actions, resources)).or_default();
@@ -213,7 +214,7 @@ pub(super) fn cover(mut facts: BTreeSet<Fact>) -> Vec<Rectangle> {
             None => sets.push(BTreeSet::from([source])),
         }
     }
-    // … and principals with all of that in common. Who is meant alone needs a condition of its own.
+    // … and then the principals that share all of that. A principal that is named alone needs a condition of its own.
     let mut principals: BTreeMap<_, BTreeSet<FactPrincipal>> = BTreeMap::new();
     for ((principal, actions, resources), sets) in sources {
         for sources in sets {

@@ -1,4 +1,4 @@
-//! How a draft decides: the calls that it was made of, and those that nobody made.
+//! How a draft decides the calls that it was made of, and calls that nobody made.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ impl Counts {
     }
 }
 
-/// How many calls a draft allows that nobody made, among everyone and everything of a scene
+/// How many calls that nobody made a draft allows, among all callers and resources of a scene
 pub(super) fn also_allows(
     options: &DraftOptions,
     allowed: &[&RecordedCall],

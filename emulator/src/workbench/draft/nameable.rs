@@ -1,4 +1,4 @@
-//! Calls that were allowed and that no policy can name: the service refused them afterwards for what they named.
+//! Calls that were allowed but that no policy can name: the service refused them afterwards for what they named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,14 +35,14 @@ impl LeftOut {
     }
 }
 
-/// Allowed calls, those apart that no policy can name
+/// Separates the allowed calls that a policy can name from those that none can
 pub(super) fn nameable<'c>(
     options: &DraftOptions,
     allowed: Vec<&'c RecordedCall>,
     surroundings: Surroundings<'_>,
 ) -> (Vec<&'c RecordedCall>, BTreeSet<LeftOut>) {
     let mut left_out = BTreeSet::new();
-    // Most calls of a journal say the same as others.
+    // Most calls of a journal are like others.
     let mut known: BTreeMap<Vec<Fact>, Option<String>> = BTreeMap::new();
     let nameable = allowed.into_iter().filter(|call| {
         let reason = match has_unreadable_arn(call) {
@@ -67,7 +67,7 @@ pub(super) fn nameable<'c>(
     (nameable, left_out)
 }
 
-/// Whether a call was authorised on everything because the ARN in its path is none
+/// Whether a call was authorised on everything because the ARN in its path is malformed
 fn has_unreadable_arn(call: &RecordedCall) -> bool {
     call.pairs().into_iter().any(|pair| {
         let action = pair.action().to_string();
@@ -81,7 +81,7 @@ fn has_unreadable_arn(call: &RecordedCall) -> bool {
     })
 }
 
-/// What a policy that names nothing else would be told of its names; `None`: AWS can have them
+/// What lint says about the names in a policy for these facts alone; `None`: AWS can have them
 fn flaw(facts: &[Fact], options: &DraftOptions, surroundings: Surroundings<'_>) -> Option<String> {
     let policy_type = options.policy_type();
     let statements = cover(facts.iter().cloned().collect());

@@ -1,4 +1,5 @@
-//! Drafts of random journals: they allow what was allowed, deny what was denied, and have nothing that can be left out.
+//! Drafts of random journals: they allow what was allowed, deny what was denied, and contain nothing that can be left
+//! out.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -31,7 +32,7 @@ const PRINCIPALS: [(&str, &str); 7] = [
         "arn:aws:iam::123456789012:user/ops/bob",
         "arn:aws:iam::123456789012:user/ops/bob",
     ),
-    // The entry of the user of its name covers it.
+    // The entry of the user of the same name covers it.
     (
         "arn:aws:sts::123456789012:federated-user/alice",
         "arn:aws:sts::123456789012:federated-user/alice",
@@ -51,7 +52,7 @@ const PRINCIPALS: [(&str, &str); 7] = [
     ),
 ];
 
-/// Everything that is called in the account, in one Region, by callers of whom only the ARN is known
+/// All operations in the account, in one Region, called by callers of whom only the ARN is known
 fn scene() -> Arc<Scene> {
     let endpoints = ENDPOINTS.map(|(endpoint, vpc)| {
         format!("{{vpc_endpoint_id: {endpoint}, vpc_id: {vpc}, private_dns_enabled: false}}")
@@ -66,7 +67,7 @@ fn scene() -> Arc<Scene> {
     Arc::new(Scene::declared(config.settings, now, region_of_clients).with_any_caller())
 }
 
-/// Something that calls of an operation could be about
+/// A resource that calls of an operation could be about
 fn resource_of(operation: Operation, random: &mut Rng) -> String {
     let project = *random
         .choice(&["alpha", "beta-2", "Gamma_x"])
@@ -112,15 +113,15 @@ fn entry(
     .to_string()
 }
 
-/// Who, over which endpoint, has called what about what
+/// A call that was made: the caller, the endpoint, the operation and the resource
 type Made = (String, &'static str, Operation, String);
 
-/// Calls over several endpoints, of which each has been allowed or denied by this layer, and no call over one of them both
+/// Calls over several endpoints, each allowed or denied by this layer; the same call is not both allowed and denied
 fn journal(random: &mut Rng, scene: &Scene, layer: &str) -> Vec<RecordedCall> {
     let mut calls = Vec::new();
     let mut decided: Vec<(Made, bool)> = Vec::new();
     for _ in 0..random.usize(1..24) {
-        // Often the one before, so that calls have something in common.
+        // Often the previous operation again, so that calls have something in common.
         let operation = match decided.last() {
             Some(((_, _, operation, _), _)) if random.bool() => *operation,
             _ => random.choice(Operation::ALL).expect("there are operations"),
@@ -159,7 +160,7 @@ fn options(resources: DraftResources, principals: DraftPrincipals) -> DraftOptio
     }
 }
 
-/// Any options that there are
+/// Random options
 fn random_options(random: &mut Rng) -> DraftOptions {
     let resources = *random
         .choice(DraftResources::value_variants())
@@ -184,7 +185,7 @@ fn random_options(random: &mut Rng) -> DraftOptions {
     }
 }
 
-/// Whether calls that were allowed have, as exactly as the options name things, everything in common with a call
+/// Whether the allowed calls have everything in common with a call, as exactly as the options name things
 fn is_covered(options: &DraftOptions, calls: &[RecordedCall], call: &RecordedCall) -> bool {
     let about = calls.iter().filter(|other| options.is_about(other));
     let allowed = about.filter(|other| other.decision().is_allowed());
@@ -192,7 +193,7 @@ fn is_covered(options: &DraftOptions, calls: &[RecordedCall], call: &RecordedCal
     options.facts(call).iter().all(|fact| allowed.contains(fact))
 }
 
-/// Whether a document still allows every call that was allowed, of those that the options are about
+/// Whether a document still allows every allowed call that the options are about
 fn allows_all(document: &Value, options: &DraftOptions, calls: &[RecordedCall]) -> bool {
     let document = PolicyDocument::parse(&document.to_string(), options.policy_type());
     let changes = changes(&document.expect("AWS would take it"));
@@ -202,7 +203,7 @@ fn allows_all(document: &Value, options: &DraftOptions, calls: &[RecordedCall]) 
         .all(|call| call.decide(&changes, |verdict| verdict.evaluation().decision.is_allowed()) == Some(true))
 }
 
-/// Each document that has one statement, or one element of one, less
+/// Each document with one statement, or one element of a statement, less
 fn with_less(document: &Value) -> Vec<(String, Value)> {
     let statements = document["Statement"].as_array().expect("a list");
     let mut less = Vec::new();
@@ -266,7 +267,7 @@ fn drafts_of_1000_random_journals_are_exact_clean_and_as_small_as_can_be() {
         let text = &report.policy_text;
         assert!(text.chars().count() <= ENDPOINT_POLICY_CHARACTERS_MAX);
         assert_eq!(report.allows, report.recorded_allowed, "seed {seed}: {text}");
-        // What was denied stays denied, but for what the options cannot tell from a call that was allowed.
+        // What was denied stays denied, except where the options cannot distinguish it from an allowed call.
         let denied = calls
             .iter()
             .filter(|call| options.is_about(call) && !call.decision().is_allowed());

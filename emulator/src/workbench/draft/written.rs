@@ -1,4 +1,4 @@
-//! Statements as a document: Sids of the projects' names, everything sorted.
+//! Statements as a document: with Sids made of the projects' names, and everything sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ impl FromIterator<String> for OneOrMore {
     }
 }
 
-/// The document as a person reads it, and without white space
+/// The document, once for a person and once without white space
 pub(super) fn write(statements: &[Rectangle], policy_type: PolicyType) -> [String; 2] {
     let mut taken = BTreeSet::new();
     let mut statement: Vec<Statement> = statements
@@ -123,7 +123,7 @@ impl Statement {
     }
 }
 
-/// A Sid of the names of projects: letters and digits (IAM User Guide, *Sid*), and no other statement's
+/// A Sid made of the names of projects: letters and digits (IAM User Guide, *Sid*), used by no other statement
 fn sid(resources: &BTreeSet<String>, taken: &mut BTreeSet<String>) -> String {
     let projects: BTreeSet<String> = resources.iter().map(|resource| project(resource)).collect();
     let mut names = projects.iter().map(|project| camel_case(project));

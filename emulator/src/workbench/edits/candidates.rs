@@ -1,4 +1,4 @@
-//! Changes of policies that could let a denied call through: whether they do is for whoever asks to find out.
+//! Changes of policies that could let a denied call through; the caller finds out whether they do.
 
 use iam_policy::{
     Clause, DecidedBy, Decision, Effect, Explanation, Layer, PolicyDocument, StatementExplanation,
@@ -12,7 +12,7 @@ use crate::{
     workbench::RecordedCall,
 };
 
-/// A document of another text
+/// A document with another text
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) kind: EditKind,
@@ -20,7 +20,7 @@ pub(super) struct Candidate {
     pub(super) description: String,
     /// The document that is in force
     pub(super) before: PolicyDocument,
-    /// Its place among those of its type
+    /// The place of the document among those of its type
     pub(super) policy: usize,
     /// The text that it would have
     pub(super) after: String,
@@ -42,7 +42,7 @@ pub(crate) enum EditKind {
     WidenPattern,
 }
 
-/// How a clause that does not match is made to
+/// How a clause that does not match is made to match
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Replace,
@@ -50,13 +50,13 @@ enum Way {
     Widen,
 }
 
-/// The call, as policies name what it has
+/// What the call has, in the words of policies
 pub(super) struct Wanted {
     pub(super) action: String,
     pub(super) resource: String,
-    /// An entry of `Principal`: of a session the role
+    /// An entry of `Principal`; for a session it is the role
     pub(super) principal: String,
-    /// Policies that are in force now in the place of those that the call was put to
+    /// Policies that are in force now, in place of those that decided the call
     pub(super) in_force: PolicyChanges,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn candidates(call: &RecordedCall, verdict: &Verdict<'_>, wanted: &Wa
     }
 }
 
-/// Of the layer that does not allow the call: each statement that comes near, made to match; and a statement of its own
+/// Changes of the layer that does not allow the call: each of its nearest statements made to match, or a new statement
 fn widened(
     call: &RecordedCall,
     verdict: &Verdict<'_>,
@@ -116,7 +116,8 @@ fn faults(statement: &StatementExplanation) -> usize {
     clauses.iter().filter(|matched| **matched == Some(false)).count() + conditions.count()
 }
 
-/// A document in which a statement matches: its first clause that does not in this way, the others by additions
+/// A document in which a statement matches: its first mismatching clause is changed in this way, the others by
+/// additions
 fn made_to_match(
     call: &RecordedCall,
     document: &PolicyDocument,
@@ -154,7 +155,7 @@ fn made_to_match(
     None
 }
 
-/// What a statement makes of a call with another document in the place of its own
+/// The explanation of a statement for a call, with another document in place of the statement's own
 fn explained(
     call: &RecordedCall,
     wanted: &Wanted,
@@ -174,7 +175,7 @@ fn explained(
     found.flatten()
 }
 
-/// The text in which the first clause of a statement that does not match does, and what was done
+/// The text in which the first mismatching clause of a statement matches, and a description of the change
 fn clause_made_to_match(
     text: &str,
     statement: &StatementExplanation,
@@ -186,7 +187,7 @@ fn clause_made_to_match(
         Clause::Principal => ("principal", wanted.principal.as_str()),
         Clause::Action => ("action", wanted.action.as_str()),
         Clause::Resource => ("resource", wanted.resource.as_str()),
-        // Without a value nothing can be compared with it.
+        // Without a value there is nothing to compare.
         Clause::Condition => ("value", mismatch.value.as_deref()?),
     };
     // The pattern that came nearest.
@@ -201,7 +202,7 @@ fn clause_made_to_match(
         .any(|clause| path.contains(clause))
         || condition_operator(path).is_some_and(|operator| operator.contains("Not"));
     if is_negated {
-        // What excepts the call is taken out.
+        // The pattern that excludes the call is removed.
         let changed = (way == Way::Add)
             .then(|| json_text::remove(text, path))
             .flatten()?;
@@ -267,7 +268,7 @@ fn with_statement(document: PolicyDocument, policy: usize, wanted: &Wanted) -> O
     })
 }
 
-/// The document of a Deny, narrowed in each way that is left to it
+/// The document of a Deny, narrowed in each way that is possible
 fn narrowed(verdict: &Verdict<'_>, by: &DecidedBy, wanted: &Wanted) -> Vec<Candidate> {
     let Some(document) = document(verdict, by.policy_type, by.policy) else {
         return Vec::new();
@@ -339,7 +340,7 @@ fn narrowed(verdict: &Verdict<'_>, by: &DecidedBy, wanted: &Wanted) -> Vec<Candi
         .collect()
 }
 
-/// A statement that spares a principal by `ArnNotEquals` of `aws:PrincipalArn`
+/// A statement that exempts a principal by `ArnNotEquals` of `aws:PrincipalArn`
 fn spared(text: &str, outline: &StatementOutline, principal: &str) -> Option<String> {
     let statement = &outline.place.path;
     let is_there = outline.conditions.iter().any(|condition| {
@@ -380,7 +381,7 @@ fn document(
 }
 
 impl RecordedCall {
-    /// What is otherwise with a document in the place of another, beside other changes; `None`: that one was not asked
+    /// The changes with one document in place of another, on top of other changes; `None`: the document was not asked
     pub(super) fn with_document(
         &self,
         changes: &PolicyChanges,
@@ -394,8 +395,8 @@ impl RecordedCall {
     }
 }
 
-/// Clauses of one statement that are changed together
+/// The most clauses of one statement that are changed together
 const FAULTS_MAX: usize = 3;
 
-/// Statements that are made to match
+/// The most statements that are made to match
 const STATEMENTS_MAX: usize = 4;

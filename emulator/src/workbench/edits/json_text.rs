@@ -1,10 +1,10 @@
-//! Changes of a JSON text at one place, which leave the rest of it as somebody wrote it.
+//! Changes of a JSON text at one place, which leave the rest as it was written.
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use serde_json::value::RawValue;
 
-/// Where the value stands that a JSON Pointer (RFC 6901) leads to
+/// The place of the value that a JSON Pointer (RFC 6901) leads to
 pub(super) fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
     let mut value: &RawValue = serde_json::from_str(text).ok()?;
     for segment in pointer.split('/').skip(1) {
@@ -22,24 +22,24 @@ pub(super) fn span(text: &str, pointer: &str) -> Option<Range<usize>> {
             _ => return None,
         };
     }
-    // It is a part of the text, so this is where it begins in it.
+    // The value is a slice of the text, so its address gives its place.
     let start = value.get().as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     Some(start..start + value.get().len())
 }
 
-/// The pointer of what holds a value, and the value's place in it if that is a list
+/// The pointer of the container of a value, and the value's index in it if that is a list
 pub(super) fn list_of(pointer: &str) -> Option<(&str, usize)> {
     let (list, index) = pointer.rsplit_once('/')?;
     Some((list, index.parse().ok()?))
 }
 
-/// Puts a text in the place of a value
+/// Replaces a value by a text
 pub(super) fn replace(text: &str, pointer: &str, new: &str) -> Option<String> {
     let Range { start, end } = span(text, pointer)?;
     Some(format!("{}{new}{}", text.get(..start)?, text.get(end..)?))
 }
 
-/// Adds a value behind others: to the list that it is an element of, or beside one that stands alone
+/// Adds a value after others: to the list that the value is an element of, or beside a single value
 pub(super) fn add_beside(text: &str, pointer: &str, new: &str) -> Option<String> {
     let own = span(text, pointer)?;
     if let Some((list, _)) = list_of(pointer).filter(|(list, _)| is_list(text, list)) {
@@ -52,7 +52,7 @@ pub(super) fn add_beside(text: &str, pointer: &str, new: &str) -> Option<String>
     replace(text, pointer, &format!("[{old}, {new}]"))
 }
 
-/// Takes an element out of a list that has others
+/// Removes an element from a list that has others
 pub(super) fn remove(text: &str, pointer: &str) -> Option<String> {
     let (list, index) = list_of(pointer).filter(|(list, _)| is_list(text, list))?;
     let last = elements(text, list)?.checked_sub(1).filter(|last| *last > 0)?;
@@ -77,7 +77,7 @@ pub(super) fn add_member(text: &str, pointer: &str, name: &str, value: &str) -> 
     match starts.max() {
         None => replace(text, pointer, &format!("{{{member}}}")),
         Some((_, end)) => {
-            // As the first member stands: on a line of its own, or on one with the others.
+            // Laid out like the first member: on a line of its own, or on one line with the others.
             let inside = text.get(object.start + 1..)?;
             let blank = inside.len() - inside.trim_start().len();
             let space = match inside.get(..blank)? {
@@ -102,7 +102,7 @@ fn elements(text: &str, list: &str) -> Option<usize> {
     Some(elements.len())
 }
 
-/// The white space that stands before a value, behind what comes before it; a blank where there is none
+/// The white space between a value and what comes before it; a blank if there is none
 fn space_before(text: &str, at: usize) -> &str {
     let before = text.get(..at).unwrap_or_default();
     match before.get(before.trim_end().len()..) {
@@ -111,7 +111,7 @@ fn space_before(text: &str, at: usize) -> &str {
     }
 }
 
-/// How one text becomes the other, in the form of `diff -u` with three lines around the change
+/// The difference between two texts, in the form of `diff -u` with three lines around the change
 pub(super) fn diff(before: &str, after: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::words::{count, text};
 
-/// What was decided and what would let the call through, in lines; last a test that expects what was decided
+/// What was decided and what would let the call through, in lines; at the end a test that expects what was decided
 pub(crate) fn edit_lines(edits: &Value) -> String {
     let mut lines = String::new();
     let mut line = |text: &str| writeln!(lines, "{}", escape(text)).expect("a text takes everything");
@@ -67,7 +67,7 @@ pub(crate) fn edit_lines(edits: &Value) -> String {
     lines
 }
 
-/// The members of a test, in the order that people write them in
+/// The members of a test, in the order in which people write them
 const TEST_KEYS: [&str; 9] = [
     "name",
     "operation",

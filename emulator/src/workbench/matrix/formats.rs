@@ -1,4 +1,5 @@
-//! A matrix as text, JSON, Markdown and CSV, written and read: whoever keeps one in a file compares it by its cells.
+//! A matrix as text, JSON, Markdown and CSV, written and read: a matrix that is kept in a file is compared cell by
+//! cell.
 
 use std::{collections::btree_map::Entry, fmt::Write as _};
 
@@ -107,10 +108,10 @@ fn push_line(text: &mut String, line: &str) {
     writeln!(text, "{}", client_text::escape(line)).expect("a text takes everything");
 }
 
-/// A matrix as one of its forms has it
+/// Reads a matrix in any of its forms
 ///
 /// # Errors
-/// With the line, or the JSON path, that is none of a matrix, or has a cell for the second time.
+/// With the line, or the JSON path, that does not belong to a matrix, or that repeats a cell.
 pub(crate) fn read_matrix(text: &str) -> Result<KeptMatrix, String> {
     let first = text.trim_ascii_start();
     if first.starts_with('{') {
@@ -126,7 +127,7 @@ pub(crate) fn read_matrix(text: &str) -> Result<KeptMatrix, String> {
             read_rows(lines, csv_cells)
         }
         Some(line) if line.starts_with('|') => {
-            // The header, and the line beneath it.
+            // Skips the header, and the line beneath it.
             lines.nth(1);
             read_rows(lines, markdown_cells)
         }
@@ -155,10 +156,10 @@ fn read_json(text: &str) -> Result<KeptMatrix, String> {
     Ok(cells)
 }
 
-/// Keeps a cell; `place` says where it stands
+/// Adds a cell; `place` is the position that a message names
 ///
 /// # Errors
-/// It stands in the file before: which of the two is meant cannot be known.
+/// When the cell is in the file already: it cannot be known which of the two is meant.
 fn keep(
     kept: &mut KeptMatrix,
     cell: CellPlace,

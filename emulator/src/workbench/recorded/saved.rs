@@ -1,8 +1,8 @@
-//! Entries of a journal that were saved, one JSON object a line, as `GET /requests` with `Accept: application/x-ndjson`
-//! gives them.
+//! Saved entries of a journal, one JSON object per line, as `GET /requests` returns them for `Accept:
+//! application/x-ndjson`.
 //!
-//! An entry names the policies that were consulted and has not their texts. It has what each layer of them said, though, so
-//! a call can be put to another policy of one layer while the others go on saying what they said.
+//! An entry names the policies that were consulted, but does not have their texts. It has the decision of each of their
+//! layers, though, so a call can be put to another policy of one layer while the other layers keep their decisions.
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
@@ -38,11 +38,11 @@ pub(crate) struct SavedCall {
     pub(super) call: SupposedCall,
     /// The condition keys as they were evaluated
     context: Vec<(String, Vec<String>)>,
-    /// Policies that say of this call what each layer said
+    /// Policies that give each layer the decision that it had about this call
     policies: PolicyChanges,
 }
 
-/// What is read of a saved entry of a call that policies decided
+/// The parts of a saved entry that are read, for a call that policies decided
 #[derive(Debug, Deserialize)]
 pub(crate) struct SavedEntry {
     request_id: Uuid,
@@ -58,7 +58,7 @@ pub(crate) struct SavedEntry {
     decision: Decision,
     decided_by: Option<SavedDecidedBy>,
     pairs: Vec<SavedPair>,
-    /// Of each pair what each layer said
+    /// The decision of each layer, for each pair
     layers: Vec<Vec<LayerDecision>>,
     context: BTreeMap<String, Vec<String>>,
 }
@@ -80,17 +80,17 @@ struct SavedPair {
     action: String,
 }
 
-/// Why a line is no entry of a journal
+/// Why a line is not an entry of a journal
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct EntryMistake {
     /// JSON Pointer; empty for the line as a whole
     path: String,
-    /// Counted from 1, where the JSON itself is at fault
+    /// Counted from 1; `None` unless the JSON itself is wrong
     column: Option<usize>,
     message: String,
 }
 
-/// What tells whether a line is an entry that other policies can be asked about
+/// The parts that tell whether a line is an entry that other policies can be asked about
 #[derive(Debug, Deserialize)]
 struct Sketch {
     service: String,
@@ -104,10 +104,10 @@ struct SketchedEntryPoint {
 }
 
 impl SavedEntry {
-    /// Reads a line; `None`: it is an entry of a request that came over no endpoint, or that no policy decided
+    /// Reads a line; `None`: the entry is of a request that came over no endpoint, or that no policy decided
     ///
     /// # Errors
-    /// The line is no entry of a journal.
+    /// When the line is not an entry of a journal.
     pub(crate) fn read(line: &str) -> Result<Option<Self>, EntryMistake> {
         let sketch: Sketch = EntryMistake::within(line)?;
         let is_over_an_endpoint = sketch
@@ -124,7 +124,7 @@ impl SavedEntry {
         &self.entry_point.vpc_endpoint_id
     }
 
-    /// The account that what is called belongs to, as far as it decided anything
+    /// The account of the resource, as far as it mattered for the decision
     pub(crate) fn account(&self) -> String {
         let caller = self.principal.account();
         let is_foreign = self
@@ -135,14 +135,14 @@ impl SavedEntry {
         }
         let of_resource = self.resource.split(':').nth(4).unwrap_or_default();
         match of_resource.is_empty() || of_resource == caller {
-            // Any other account: the caller is not of it, and that decided.
+            // Any account but the caller's will do: that they differ is what decided.
             true if caller == NO_ACCOUNT => "000000000001".to_owned(),
             true => NO_ACCOUNT.to_owned(),
             false => of_resource.to_owned(),
         }
     }
 
-    /// Whether what the policies said is kept, which it is not of an entry that was cut
+    /// Whether the decisions of the policies are kept; an entry that was cut does not have them
     pub(crate) fn is_whole(&self) -> bool {
         let are_there = self.layers.iter().all(|layers| !layers.is_empty());
         !self.pairs.is_empty() && self.pairs.len() == self.layers.len() && are_there
@@ -153,10 +153,10 @@ impl SavedEntry {
         pairs.flat_map(|(pair, layers)| layers.iter().map(move |by| (pair, *by)))
     }
 
-    /// The call, in a scene of [`account`](Self::account) that has the endpoint and in which everyone may call
+    /// The call, in a scene of [`account`](Self::account) that has the endpoint and accepts any caller
     ///
     /// # Errors
-    /// The entry says something that no emulator writes.
+    /// When the entry says something that no emulator writes.
     pub(crate) fn into_call(self, scene: &Scene) -> Result<SavedCall, EntryMistake> {
         let policies = self.policies()?;
         let operation = self.operation.parse::<OperationName>();
@@ -228,7 +228,7 @@ impl SavedEntry {
         })
     }
 
-    /// Policies of which each layer says what it said of each action
+    /// Policies whose layers repeat the decision that they had about each action
     fn policies(&self) -> Result<PolicyChanges, EntryMistake> {
         let one = |layer, policy_type| self.policy(layer, policy_type);
         let list = |layer, policy_type| one(layer, policy_type).map(|found| found.into_iter().collect());
@@ -246,14 +246,14 @@ impl SavedEntry {
         })
     }
 
-    /// A document that says of each action what the layer said; `None`: the layer had no say
+    /// A document that repeats the layer's decision about each action; `None`: the layer had no say
     fn policy(&self, layer: Layer, policy_type: PolicyType) -> Result<Option<PolicyDocument>, EntryMistake> {
         let mut statements = Vec::new();
         for (pair, by) in self.layers().filter(|(_, by)| by.layer == layer) {
             let (effect, action) = match by.decision {
                 Decision::Allowed => ("Allow", pair.action.as_str()),
                 Decision::ExplicitDeny => ("Deny", pair.action.as_str()),
-                // A document needs a statement, and this one is about no action of a call.
+                // A document needs a statement; this one is about an action that nobody calls.
                 Decision::ImplicitDeny => ("Allow", "lookoutvision-emulator:Nothing"),
             };
             let mut statement = json!({"Effect": effect, "Action": action, "Resource": "*"});
@@ -282,7 +282,7 @@ impl EntryMistake {
     }
 
     fn of_json(path: String, error: &serde_json::Error) -> Self {
-        // The line of the file is not that of its text alone, which is always the first.
+        // serde counts within the line, which is always its first, so the message names no line.
         let place = format!(" at line {} column {}", error.line(), error.column());
         let told = error.to_string();
         Self {
@@ -301,17 +301,17 @@ impl EntryMistake {
         }
     }
 
-    /// The same of an entry that is an element of an array
+    /// The mistake, for an entry that is an element of an array
     pub(crate) fn in_element(self, index: usize) -> Self {
         Self {
             path: format!("/{index}{}", self.path),
-            // It was counted from where the entry begins.
+            // It was counted from the start of the entry.
             column: None,
             ..self
         }
     }
 
-    /// As a line of errors has it, in a file at a line counted from 1
+    /// The message about the mistake in a file, at a line counted from 1
     pub(crate) fn told_in(&self, file: &str, line: usize) -> String {
         let column = self
             .column
@@ -334,7 +334,7 @@ impl SavedCall {
         values.first().map(String::as_str)
     }
 
-    /// Looks at what would be decided with these policies in the place of those of their layers
+    /// Calls `look` with what would be decided with these policies in place of those of their layers
     pub(super) fn decide<T>(&self, policies: &PolicyChanges, look: impl FnOnce(&Verdict<'_>) -> T) -> T {
         let policies = policies.clone().or(&self.policies);
         let changes = Changes {

@@ -58,7 +58,7 @@ struct Failure<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// Decides
+    /// The decision on a question
     pub(crate) fn of(line: &WrittenQuestion<'a>, policies: &ReadPolicies, explained: Explain) -> Self {
         let question = line.question(policies);
         let (evaluation, explained) = match explained {
@@ -89,7 +89,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// A policy of the line is not evaluated
+    /// The answer when a policy of the line cannot be evaluated
     pub(crate) fn refusal(id: Option<&'a RawValue>, refusal: &'a Refusal) -> Self {
         Self::failed(
             id,
@@ -104,7 +104,7 @@ impl<'a> Answer<'a> {
         )
     }
 
-    /// The line is no question
+    /// The answer to a line that is not a question
     pub(crate) fn mistake(id: Option<&'a RawValue>, line: u64, mistake: &'a Mistake) -> Self {
         Self::failed(
             id,

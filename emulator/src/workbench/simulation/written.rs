@@ -1,7 +1,7 @@
-//! A question as it is written: a request, and the policies that it is measured against.
+//! A question as it is written: a request, and the policies that decide it.
 //!
-//! Policies stay the text they were written as until the crate that knows them reads it, so that a key that is there
-//! twice is seen. The context is bounded, for every condition of every policy may look at all of it.
+//! Policies are kept as text until the crate for policies reads them, so that repeated keys are noticed. The context is
+//! bounded, because every condition of every policy may look at all of it.
 
 use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
@@ -19,15 +19,15 @@ use crate::{authorization::Question, services::vocabulary, workbench::callers::w
 
 mod context;
 
-/// A line that was understood, its policies not yet read
+/// A line that was understood; its policies are not read yet
 pub(crate) struct WrittenQuestion<'a> {
-    /// Whatever the asker calls it
+    /// The asker's own id for it
     pub(crate) id: Option<&'a RawValue>,
     request: WrittenRequest,
     policies: WrittenPolicies<'a>,
 }
 
-/// Why a line is no question
+/// Why a line is not a question
 #[derive(Debug)]
 pub(crate) struct Mistake {
     pub(crate) message: String,
@@ -35,7 +35,7 @@ pub(crate) struct Mistake {
     pub(crate) path: String,
     /// Counted from 1, in bytes; `None` for the line as a whole
     pub(crate) column: Option<usize>,
-    /// Counted from 1, of a question that is written in several
+    /// Counted from 1, for a question that is written on several lines
     pub(crate) line: usize,
 }
 
@@ -66,7 +66,8 @@ struct WrittenLine<'a> {
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
-    /// What a derived reader would do, but for members that begin with `x-`: those are the asker's own
+    /// Does what a derived reader would do, except that members whose name begins with `x-` are the asker's own and
+    /// ignored
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct LineVisitor;
 
@@ -87,7 +88,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
                         own if own.starts_with("x-") => {
                             members.next_value::<IgnoredAny>()?;
                         }
-                        // Said where the value is read, so that the path leads to the member.
+                        // Reported while the value is read, so that the path leads to the member.
                         unknown => members.next_value_seed(Unknown(unknown))?,
                     }
                 }
@@ -103,7 +104,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for WrittenLine<'a> {
     }
 }
 
-/// A member of a name that there is not
+/// A member with an unknown name
 struct Unknown<'k>(&'k str);
 
 impl<'de> DeserializeSeed<'de> for Unknown<'_> {
@@ -159,7 +160,7 @@ struct WrittenPolicies<'a> {
     role_trust: Option<&'a RawValue>,
 }
 
-/// A list, called so when something else is there
+/// A list, which messages call so when something else is found
 struct List<T>(Vec<T>);
 
 /// A list of documents, which is one level, or a list of lists, root first
@@ -186,7 +187,7 @@ impl<'a> WrittenQuestion<'a> {
         })
     }
 
-    /// What is asked of these policies
+    /// The question that these policies are asked
     pub(crate) fn question<'q>(&'q self, policies: &'q ReadPolicies) -> Question<'q> {
         let WrittenRequest {
             principal,
@@ -208,7 +209,7 @@ impl<'a> WrittenQuestion<'a> {
         }
     }
 
-    /// Reads the policies as AWS evaluates what it already stores
+    /// Reads the policies as AWS evaluates documents that it already stores
     pub(crate) fn policies(&self) -> Result<ReadPolicies, Refusal> {
         let written = &self.policies;
         let list = |list: &Option<List<&RawValue>>, name: &str, policy_type| {
@@ -241,7 +242,7 @@ impl<'a> WrittenQuestion<'a> {
 }
 
 impl WrittenRequest {
-    /// A session's ARN leaves its role's path out; where the context has the role's ARN, that tells it.
+    /// Adds the path of its role to a session, whose own ARN leaves it out, if the context has the role's ARN
     fn with_the_role_of_its_context(mut self) -> Self {
         if let ([role], Principal::Identity(session)) =
             (self.context.0.values("aws:PrincipalArn"), &self.principal)
@@ -252,7 +253,7 @@ impl WrittenRequest {
     }
 }
 
-/// The id of a line that is no question, if it has one
+/// The id of a line that is not a question, if it has one
 pub(crate) fn id_of(line: &str) -> Option<&RawValue> {
     #[derive(Deserialize)]
     struct Identified<'a> {
@@ -289,7 +290,7 @@ impl Mistake {
     }
 
     fn at(path: String, error: &serde_json::Error) -> Self {
-        // The place has members of its own, and the line is always the first for serde.
+        // The place is given separately, and for serde the line is always the first.
         let place = format!(" at line {} column {}", error.line(), error.column());
         let told = error.to_string();
         let told = told.strip_suffix(&place).unwrap_or(&told);
@@ -334,7 +335,7 @@ fn read_levels(
     policy_type: PolicyType,
 ) -> Result<Vec<Vec<PolicyDocument>>, Refusal> {
     match levels {
-        // No document at all is no level, rather than one that allows nothing.
+        // An empty list stands for no level, and not for a level that allows nothing.
         Levels::One(documents) if documents.is_empty() => Ok(Vec::new()),
         Levels::One(documents) => Ok(vec![read_list(documents, place, policy_type)?]),
         Levels::Several(levels) => {
@@ -346,14 +347,14 @@ fn read_levels(
     }
 }
 
-/// An action that there is: of one that is misspelt nothing would be allowed, and a test would say nothing
+/// Reads an action that exists: no policy would allow a misspelt one, and a test of it would mean nothing
 fn known_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Action, D::Error> {
     let action = parsed(deserializer)?;
     vocabulary::check_action(&action).map_err(D::Error::custom)?;
     Ok(action)
 }
 
-/// A text that is parsed as what it stands for
+/// Reads a text and parses it
 pub(crate) fn parsed<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -1,4 +1,4 @@
-//! A report as a person reads it, from its JSON: whether it was made here or by a running emulator.
+//! A report as a person reads it, made from its JSON, which may come from here or from a running emulator.
 
 use std::fmt::Write as _;
 

@@ -100,12 +100,12 @@ fn checked<E: de::Error>(value: String) -> Result<String, E> {
     Ok(value)
 }
 
-/// Keys and values of a context: 50 tags each of principal, resource and request, and every global key, are a fifth of
-/// it
+/// The most keys and values of a context: 50 tags each of principal, resource and request, and every global key, are a
+/// fifth of it
 const CONTEXT_TEXTS_MAX: usize = 1_024;
 
-/// Bytes of a context's keys and values together
+/// The most bytes of a context's keys and values together
 const CONTEXT_BYTES_MAX: usize = 65_536;
 
-/// Bytes of one value, which a policy may insert many times; as long as the longest ARN that is read
+/// The most bytes of one value, which a policy may insert many times; as long as the longest ARN that is read
 const VALUE_BYTES_MAX: usize = iam_policy::ARN_BYTES_MAX;
