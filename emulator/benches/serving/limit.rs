@@ -1,11 +1,11 @@
 //! The limit: the least that a server must do for a request whose signature could be checked.
 //!
-//! It takes the connection, does the handshake, reads the body, hashes it, derives a signing key, makes one signature
-//! and answers. It compares nothing, knows no policy and keeps no record, so no honest emulator can be cheaper on these
-//! libraries; how near one comes is what the benchmark tells.
+//! It accepts the connection, does the handshake, reads the body, hashes it, derives a signing key, makes one signature
+//! and answers. It compares nothing, knows no policy and keeps no record, so no honest emulator can be cheaper with
+//! these libraries. The benchmark tells how close one comes.
 //!
-//! The emulator is measured as it is released, made for its size too. The limit is made for speed alone: it is this very
-//! program, built once more in the profile `limit`.
+//! The emulator is measured as it is released, which is optimised for size, too. The limit is optimised for speed
+//! alone: it is this very program, built once more in the profile `limit`.
 
 use std::{
     env,
@@ -44,7 +44,7 @@ use crate::{
 /// The argument that makes this program the limit; the folder for its CA follows
 pub(crate) const ARGUMENT: &str = "--limit";
 
-/// The program that is the limit, built when it is asked for first
+/// The program that is the limit, built when it is first needed
 pub(crate) fn program() -> Result<&'static Path, Failure> {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     Ok(match PROGRAM.get() {
@@ -72,7 +72,7 @@ fn build() -> Result<PathBuf, Failure> {
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()?;
-    // Cargo tells of every artifact in a line of JSON; this program is the one of the bench target.
+    // Cargo prints a line of JSON about every artifact; this program is the one of the bench target.
     String::from_utf8(built.stdout)?
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
@@ -84,7 +84,7 @@ fn build() -> Result<PathBuf, Failure> {
 /// Serves until it is killed
 pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
     let tls = Arc::new(tls(folder)?);
-    // As many threads as the emulator would take.
+    // As many threads as the emulator would use.
     let mut builder = match std::thread::available_parallelism().map_or(1, NonZero::get) {
         1 => runtime::Builder::new_current_thread(),
         _ => runtime::Builder::new_multi_thread(),
@@ -101,7 +101,7 @@ async fn serve(tls: Arc<ServerConfig>) -> Result<(), Failure> {
         stream.set_nodelay(true)?;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            // A client that goes away is no concern of ours; the benchmark counts answers.
+            // A client that hangs up does not matter here; the benchmark counts answers.
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
@@ -128,7 +128,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
     Ok(response)
 }
 
-/// Four HMACs for the key, one for the signature (Signature Version 4, *Calculate signature*)
+/// Computes a signature: four HMACs for the key, one for the signature (Signature Version 4, *Calculate signature*)
 fn signature(string_to_sign: &[u8]) -> hmac::Tag {
     let secret = format!("AWS4{SECRET_ACCESS_KEY}");
     let key = ["20260102", REGION, SERVICE, "aws4_request"].iter().fold(
@@ -138,7 +138,7 @@ fn signature(string_to_sign: &[u8]) -> hmac::Tag {
     hmac::sign(&key, string_to_sign)
 }
 
-/// One CA and one leaf, made anew and held in memory; the CA's certificate is written for the client
+/// A new CA and a server certificate, held in memory; the CA's certificate is written for the client
 fn tls(folder: &Path) -> Result<ServerConfig, Failure> {
     let mut ca_params = CertificateParams::default();
     ca_params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

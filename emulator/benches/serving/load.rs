@@ -1,6 +1,6 @@
 //! The client: requests made once, and connections that send them as fast as they are answered.
 //!
-//! It writes and reads bytes and no more, so that it does not become what is measured.
+//! It only writes and reads bytes, so that it is not the client that is measured.
 
 use std::{
     io,
@@ -35,7 +35,7 @@ pub(crate) const SERVICE: &str = "lookoutvision";
 /// The emulator's well-known default key
 pub(crate) const SECRET_ACCESS_KEY: &str = "test";
 
-/// What is sent, over how many connections
+/// What is sent, and over how many connections
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
@@ -48,7 +48,7 @@ pub(crate) struct Workload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Connections {
     Kept,
-    /// With a full handshake, none resumed
+    /// Each with a full handshake, none resumed
     OnePerRequest,
 }
 
@@ -70,16 +70,16 @@ impl Workload {
 
 /// A DetectAnomalies request as it goes over the wire, signed now by AWS's own signer
 ///
-/// The image is a whole PNG, and what is missing to `body_bytes` follows after its end, where image readers stop.
+/// The image is a whole PNG. Padding up to `body_bytes` follows after its end, where image readers stop.
 pub(crate) fn signed_detect_anomalies(body_bytes: usize) -> Result<Arc<[u8]>, Failure> {
     signed_detection("1", body_bytes)
 }
 
-/// The same with another model of the project `myProject`
+/// Such a request for another model of the project `myProject`
 pub(crate) fn signed_detection(model: &str, body_bytes: usize) -> Result<Arc<[u8]>, Failure> {
     let target = format!("/2020-11-20/projects/myProject/models/{model}/detect");
     let mut body = PNG.to_vec();
-    // Not all the same byte, although neither TLS nor SHA-256 would mind.
+    // The bytes differ, although neither TLS nor SHA-256 would mind if they did not.
     let padding = (0_u32..).map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes()[0]);
     body.extend(padding.take(body_bytes.saturating_sub(PNG.len())));
 
@@ -140,7 +140,7 @@ impl Client {
         })
     }
 
-    /// The connections that a run begins with, so that their handshakes are not counted where they are kept
+    /// The connections that a run starts with, so that the handshakes of kept connections are not counted
     pub(crate) async fn open(&self, workload: &Workload) -> io::Result<Vec<Option<Connection>>> {
         let mut connections = Vec::new();
         for _ in 0..workload.connections {
@@ -152,7 +152,7 @@ impl Client {
         Ok(connections)
     }
 
-    /// Sends until the time is over and returns how long each answer took
+    /// Sends until the time is over, and returns how long each answer took
     pub(crate) async fn run(
         &self,
         workload: &Workload,
@@ -190,10 +190,10 @@ impl Client {
                 io::Result::Ok(latencies)
             });
         }
-        // A client that sleeps has to be woken, and the kernel puts that on the server's account: an interrupt on
-        // another processor, which in a virtual machine costs as much as a quarter of a request. Whether a client
-        // sleeps depends on which of the two is faster, so under load it stays awake. One request at a time is what a
-        // test does, and there it sleeps.
+        // A client that sleeps has to be woken, and the kernel charges that to the server: an interrupt on another
+        // processor, which in a virtual machine costs as much as a quarter of a request. Whether a client sleeps
+        // depends on which of the two is faster, so under load it stays awake. A test sends one request at a time, and
+        // there the client sleeps.
         let awake = (senders.len() > 1).then(|| tokio::spawn(stay_awake()));
         let all = async {
             let mut latencies = Vec::new();
@@ -209,7 +209,7 @@ impl Client {
         latencies.map_err(|_| "the server stopped answering")?
     }
 
-    /// A number of requests on each of some connections at one time
+    /// Sends a number of requests on each of some connections at the same time
     pub(crate) async fn send_a_few(
         &self,
         request: &Arc<[u8]>,
@@ -235,7 +235,7 @@ impl Client {
     }
 }
 
-/// Keeps the runtime looking for what has arrived
+/// Keeps the runtime busy looking for arrived bytes
 async fn stay_awake() {
     loop {
         tokio::task::yield_now().await;
@@ -275,7 +275,7 @@ impl Connection {
     }
 }
 
-/// Where the answer ends, once its head is there; both servers tell the length of their answers
+/// Where the answer ends, once its head has arrived; both servers send the length of their answers
 fn end_of_answer(bytes: &[u8]) -> io::Result<Option<usize>> {
     let Some(head_end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
@@ -291,5 +291,5 @@ fn end_of_answer(bytes: &[u8]) -> io::Result<Option<usize>> {
 
 const PNG: &[u8] = include_bytes!("../../tests/fixtures/images/min-64x64.png");
 const ANSWER_BYTES_EXPECTED: usize = 4096;
-/// How long a run may go on after its end before the server is given up
+/// How long a run may go on after its end before the server counts as dead
 const PATIENCE: Duration = Duration::from_secs(10);

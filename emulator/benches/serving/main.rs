@@ -1,23 +1,24 @@
-//! What serving costs, beside the least that a TLS server of this kind can do: `cargo bench -p lookoutvision-emulator
-//! --bench serving`, or with `-- --quick` at its end.
+//! The cost of serving, compared with the least that a TLS server of this kind can do: `cargo bench -p
+//! lookoutvision-emulator --bench serving`, or with `-- --quick` at its end.
 //!
-//! Requests per second say more about a machine than about a server. So every figure here has a partner: a bare server
-//! on the same libraries ("the limit", see [`limit`]) that reads the body and does the hashing of Signature Version 4,
-//! but decides nothing and remembers nothing. Both get the same signed requests over real TLS, turn and turn about, and
-//! what is compared is the processor time of the server for each answered request, which other work on the machine
-//! hardly changes:
+//! Requests per second say more about a machine than about a server. So every figure here has a counterpart: a bare
+//! server on the same libraries ("the limit", see [`limit`]) that reads the body and does the hashing of Signature
+//! Version 4, but decides nothing and remembers nothing. Both get the same signed requests over real TLS, taking turns.
+//! The server's processor time for each answered request is compared, which other work on the machine hardly changes:
 //!
 //! ```text
 //! ratio = limit's processor time per request / emulator's      1.00: checks, decisions and journal cost nothing
 //! ```
 //!
-//! The ratio is taken in each round, then the median of the rounds. The emulator is the program itself with its default
-//! configuration: every signature is verified, every policy evaluated, every request written to the journal.
+//! The ratio is taken in each round; the figure is the median of the rounds. The emulator is the program itself with
+//! its default configuration: every signature is verified, every policy evaluated, every request written to the
+//! journal.
 //!
 //! `LOOKOUTVISION_BENCH_EMULATOR` names another binary to measure, such as a released one. With `-- --load-only` the
 //! emulator gets the load and nothing is measured; `cargo xtask release` makes its profile that way.
 //!
-//! Nothing is asserted: this is for reading. Only an answer other than 200 ends it, because its time would mean nothing.
+//! Nothing is asserted: the figures are for people. Only an answer other than 200 ends the benchmark, because its time
+//! would mean nothing.
 
 mod limit;
 mod load;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
     let result = match arguments.as_slice() {
         [first, folder] if first == limit::ARGUMENT => limit::run(folder.as_ref()),
-        // `cargo test --benches` starts every benchmark without this argument, to see whether it runs at all.
+        // `cargo test --benches` starts every benchmark without this argument, to check that it runs at all.
         _ if !has("--bench") => {
             println!("serving: nothing is measured outside of `cargo bench`");
             Ok(())
@@ -65,9 +66,9 @@ struct Effort {
     name: &'static str,
     rounds: usize,
     starts: usize,
-    /// Of a run with many connections
+    /// How long a run with many connections takes
     run: Duration,
-    /// Of a run with one request at a time
+    /// How long a run with one request at a time takes
     lone_run: Duration,
 }
 
@@ -90,7 +91,7 @@ const QUICK: Effort = Effort {
 const SMALL: usize = 1024;
 const LARGE: usize = 100 * 1024;
 const CONNECTIONS: usize = 8;
-/// Of [`load_only`], in all
+/// How long [`load_only`] takes in all
 const LOAD_ONLY: Duration = Duration::from_secs(5);
 /// Requests on each connection before the peak of memory is read
 const REQUESTS_BEFORE_PEAK: usize = 10;
@@ -108,7 +109,7 @@ const WORKLOADS: [Workload; 5] = [
     Workload::new("100 KB, one at a time", LARGE, 1, Connections::Kept),
 ];
 
-/// Something that was measured of both servers
+/// A measurement of both servers
 #[derive(Debug, Clone, Default)]
 struct Pair<T> {
     limit: T,
@@ -125,7 +126,7 @@ impl<T> Pair<T> {
 }
 
 fn measure(effort: &Effort) -> Result<(), Failure> {
-    // Before there is one processor for it only.
+    // Built before this thread is pinned to one processor.
     limit::program()?;
     let processors = Processors::choose_and_pin();
     println!(
@@ -147,7 +148,7 @@ fn measure(effort: &Effort) -> Result<(), Failure> {
     })
 }
 
-/// Five seconds of every kind of load on the emulator alone: what a profile for its compiler is made of
+/// Five seconds of every kind of load on the emulator alone, from which the profile for its compiler is made
 fn load_only() -> Result<(), Failure> {
     let processors = Processors::choose_and_pin();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -186,7 +187,7 @@ async fn measure_footing(effort: &Effort, processors: &Processors) -> Result<Pai
     Ok(footing)
 }
 
-/// The rounds: every workload on one server and then on the other, the first of them changing from round to round
+/// The rounds: every workload on one server and then on the other; they change places from round to round
 async fn measure_load(
     effort: &Effort,
     processors: &Processors,
@@ -195,7 +196,7 @@ async fn measure_load(
     let limit = Server::start(Kind::Limit, processors)?;
     let emulator = Server::start(Kind::Emulator, processors)?;
     let servers = [(&limit, Client::of(&limit)?), (&emulator, Client::of(&emulator)?)];
-    // Fills the journal, so that every round is measured with a journal that makes room.
+    // Fills the journal, so that every round is measured with a journal that has to evict entries.
     for (_, client) in &servers {
         client
             .run(&WORKLOADS[0], &signed_detect_anomalies(SMALL)?, effort.run)
@@ -228,9 +229,9 @@ async fn measure_load(
     Ok(rows)
 }
 
-/// An emulator without faults, in the limit's place, against one with a fault that no call matches
+/// An emulator without faults, in the place of the limit, and one with a fault that no call matches
 ///
-/// That every request is counted for the metrics cannot be switched off; `cargo bench -p counters` says what it costs.
+/// Counting every request for the metrics cannot be switched off; `cargo bench -p counters` tells what it costs.
 async fn measure_faults(effort: &Effort, processors: &Processors) -> Result<Row, Failure> {
     let servers = [
         Server::start(Kind::Emulator, processors)?,
@@ -256,18 +257,18 @@ async fn measure_faults(effort: &Effort, processors: &Processors) -> Result<Row,
     Ok(row)
 }
 
-/// The fault is looked at for each call, and strikes none
+/// A fault that is checked for each call and strikes none
 const NEVER_MET: &str = "
 faults:
   - {name: never, when: {operation: DeleteProject}, fault: {error: ThrottlingException}}
 ";
 
-/// One run, and what was used meanwhile
+/// One run, and what was used during it
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     server_time_per_request: Duration,
     latency: Duration,
-    /// What neither server nor client used of the machine, from 0 to 1
+    /// The share of the machine that neither server nor client used, from 0 to 1
     used_by_others: f64,
 }
 

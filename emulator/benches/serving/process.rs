@@ -1,4 +1,4 @@
-//! The servers as processes: where they run, what they use.
+//! The servers as processes: where they run, and what they use.
 
 use std::{
     fmt, fs,
@@ -18,7 +18,7 @@ use crate::{Failure, limit};
 const EMULATOR_VARIABLE: &str = "LOOKOUTVISION_BENCH_EMULATOR";
 /// What both servers print before their address
 pub(crate) const LISTENING_ON: &str = "listening on ";
-/// Where both servers write their CA, in their certs folder
+/// The file in their certs folder to which both servers write their CA
 pub(crate) const CA_FILE: &str = "ca.pem";
 
 /// Which server
@@ -32,22 +32,22 @@ pub(crate) enum Kind {
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
-    /// When its process was begun
+    /// When its process was started
     pub(crate) started: Instant,
     process: Process,
     folder: TempDir,
 }
 
-/// Ends with its owner
+/// A child process that is killed when this is dropped
 struct Process(Child);
 
 impl Server {
-    /// Starts it on the server's processor and returns as soon as it listens
+    /// Starts a server on the server's processor and returns as soon as it listens
     pub(crate) fn start(kind: Kind, processors: &Processors) -> Result<Self, Failure> {
         Self::start_in(tempfile::tempdir()?, kind, processors)
     }
 
-    /// The same of an emulator with a configuration file
+    /// Starts an emulator with a configuration file
     pub(crate) fn start_with(config: &str, processors: &Processors) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("emulator.yaml"), config)?;
@@ -68,7 +68,7 @@ impl Server {
                 command
             }
         };
-        // Neither the environment nor a file of whoever runs this has a say.
+        // No variable or file of the user may change what is measured.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LOOKOUTVISION_EMULATOR_") || name == "RUST_LOG" {
                 command.env_remove(name);
@@ -80,7 +80,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log)?);
-        // A child inherits the processor of the thread that begins it, so no `taskset` runs within the measured time.
+        // A child inherits the processor of the thread that starts it, so no `taskset` runs within the measured time.
         let (started, spawned) = thread::scope(|scope| {
             let starter = scope.spawn(|| {
                 processors.pin_server();
@@ -89,7 +89,7 @@ impl Server {
             starter.join().expect("starting a process does not panic")
         });
         let mut process = Process(spawned?);
-        // The pipe stays with the child, so that the server can print what it likes.
+        // The child keeps the pipe, so that the server can go on printing.
         let stdout = process.0.stdout.as_mut().expect("it is piped");
         let Some(address) = read_address(BufReader::new(stdout))? else {
             let log = fs::read_to_string(&log).unwrap_or_default();
@@ -104,7 +104,7 @@ impl Server {
         })
     }
 
-    /// Has it end as it does when somebody stops it, so that it writes what it writes at its end
+    /// Stops the server with a signal, so that it writes everything that it writes at its end
     pub(crate) fn stop(mut self) -> Result<(), Failure> {
         rustix::process::kill_process(
             rustix::process::Pid::from_child(&self.process.0),
@@ -137,7 +137,7 @@ impl Server {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already needs no killing.
+        // A process that has ended already need not be killed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -151,7 +151,7 @@ pub(crate) fn emulator_program() -> PathBuf {
     )
 }
 
-/// The address that the server prints; `None` when it ends without
+/// The address that the server prints; `None` when it ends without one
 fn read_address(stdout: impl BufRead) -> io::Result<Option<SocketAddr>> {
     for line in stdout.lines() {
         if let Some((_, address)) = line?.split_once(LISTENING_ON) {
@@ -198,7 +198,7 @@ impl fmt::Display for Processors {
     }
 }
 
-/// From a list such as `0-3,8` (proc(5), `Cpus_allowed_list`), the first and last of every range
+/// The first and last of every range in a list such as `0-3,8` (proc(5), `Cpus_allowed_list`)
 fn allowed_processors() -> Option<Vec<usize>> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let list = status
@@ -210,7 +210,7 @@ fn allowed_processors() -> Option<Vec<usize>> {
         .collect()
 }
 
-/// With the `taskset` of util-linux; without it nothing is pinned
+/// Pins this thread with the `taskset` of util-linux; without that nothing is pinned
 fn pin_this_thread(processor: usize) -> bool {
     let Ok(thread) = fs::read_link("/proc/thread-self") else {
         return false;
@@ -236,7 +236,7 @@ pub(crate) struct Usage {
     at: Instant,
 }
 
-/// Used by whomever, and all there was, of all processors
+/// The ticks of all processors: those that were used, and all that there were
 #[derive(Debug, Clone, Copy)]
 struct MachineTicks {
     busy: u64,
@@ -248,7 +248,7 @@ struct MachineTicks {
 pub(crate) struct Used {
     pub(crate) server: Duration,
     client: Duration,
-    /// Of all processors, from 0 to 1
+    /// The share of all processors, from 0 to 1
     machine_share: f64,
     processors: u32,
     wall: Duration,
@@ -278,7 +278,7 @@ impl Usage {
 }
 
 impl Used {
-    /// What neither server nor client used of the machine, from 0 to 1
+    /// The share of the machine that neither server nor client used, from 0 to 1
     pub(crate) fn others_share(&self) -> f64 {
         let available = self.wall.as_secs_f64() * f64::from(self.processors);
         let ours = (self.server + self.client).as_secs_f64() / available;
@@ -286,8 +286,8 @@ impl Used {
     }
 }
 
-/// Of all threads that a process has now, to the nanosecond (the kernel's *Scheduler Statistics*: the first field of
-/// `schedstat`); neither server ends threads while it is measured
+/// The processor time of all present threads of a process, to the nanosecond (the kernel's *Scheduler Statistics*: the
+/// first field of `schedstat`); neither server ends threads while it is measured
 fn processor_time(process_id: u32) -> Result<Duration, Failure> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{process_id}/task"))? {

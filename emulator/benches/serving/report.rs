@@ -1,4 +1,4 @@
-//! What was measured, as tables that can be pasted into a page.
+//! The measurements, as tables that can be pasted into a page.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -32,7 +32,7 @@ impl Row {
         }
     }
 
-    /// Of each round, then the median; 1 is as good as the limit
+    /// The ratio of each round, and of those the median; 1 is as good as the limit
     fn ratio(&self) -> f64 {
         let rounds = self.samples.limit.iter().zip(&self.samples.emulator);
         let mut ratios = rounds
@@ -77,7 +77,7 @@ pub(crate) fn load_table(rows: &[Row]) -> String {
     table(&lines)
 }
 
-/// What looking for a fault costs where there is one, and where there is none
+/// The cost of looking for a fault, with one and without
 pub(crate) fn faults_line(row: &Row) -> String {
     let Pair {
         limit: without,
@@ -127,7 +127,7 @@ pub(crate) fn footing_table(footing: &Pair<Footing>) -> String {
     ])
 }
 
-/// How far to trust it
+/// How far the figures can be trusted
 pub(crate) fn noise(rows: &[Row]) -> String {
     let mut shares = rows
         .iter()
@@ -143,13 +143,13 @@ pub(crate) fn noise(rows: &[Row]) -> String {
     )
 }
 
-/// Of an even number the upper one; `values` must not be empty
+/// The median; of an even number of values the upper one. `values` must not be empty.
 pub(crate) fn median<T: Ord + Copy>(values: &mut [T]) -> T {
     values.sort_unstable();
     values[values.len() / 2]
 }
 
-/// A Markdown table whose columns are aligned as text, too
+/// A Markdown table whose columns are also aligned in the text
 fn table(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let widths = (0..columns)

@@ -1,9 +1,9 @@
 //! How long people wait for the policy workbench: `cargo bench -p lookoutvision-emulator --bench workbench`.
 //!
-//! Every figure is the median of several runs of the program itself, its start included, beside what it may be at most; one
-//! that is above ends the benchmark with 1. The journal is that of a running emulator, filled with signed calls over TLS. Of
-//! coverage, what is compared is the processor time of two servers for each answered request, one that counts and one that
-//! does not, turn and turn about: other work on the machine hardly changes it.
+//! Every figure is the median of several runs of the program itself, its start included, beside its maximum; if a
+//! figure is above, the benchmark ends with 1. The journal is that of a running emulator, filled with signed calls over
+//! TLS. For coverage, two servers take turns, one that counts and one that does not, and their processor times for each
+//! answered request are compared: other work on the machine hardly changes those.
 //!
 //! `LOOKOUTVISION_BENCH_EMULATOR` names another binary to measure, such as a released one.
 
@@ -30,7 +30,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 fn main() -> ExitCode {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     if !is_bench || !cfg!(target_os = "linux") {
-        // `cargo test --benches` starts every benchmark without this argument, to see whether it runs at all.
+        // `cargo test --benches` starts every benchmark without this argument, to check that it runs at all.
         println!(
             "workbench: nothing is measured outside of `cargo bench`, and of Linux, whose `/proc` it reads"
         );
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was measured of one thing
+/// The measurements of one thing
 struct Figure {
     what: &'static str,
     median: f64,
@@ -108,7 +108,7 @@ fn measure() -> Result<Vec<Figure>, Failure> {
     Ok(figures)
 }
 
-/// The same command several times, each a process of its own
+/// Runs the same command several times, each time as a process of its own
 fn times(folder: &Path, arguments: &[&str]) -> Result<Vec<Duration>, Failure> {
     let once = || {
         let begun = Instant::now();
@@ -164,7 +164,7 @@ fn save_to_end_of_run(folder: &Path) -> Result<Figure, Failure> {
     ))
 }
 
-/// Reads on to the line that sums a run up
+/// Reads up to the line that sums a run up
 fn end_of_run(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<(), Failure> {
     for line in lines {
         if line?.ends_with(" failed") {
@@ -174,7 +174,7 @@ fn end_of_run(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<(), Failure> 
     Err("`policy test --watch` has ended".into())
 }
 
-/// What is asked of a journal of 10,000 entries
+/// The commands about a journal of 10,000 entries
 async fn journal(folder: &Path) -> Result<[Figure; 2], Failure> {
     let server = Server::start("coverage: false\n")?;
     let client = Client::of(&server)?;
@@ -187,7 +187,7 @@ async fn journal(folder: &Path) -> Result<[Figure; 2], Failure> {
     let id = ["--vpc-endpoint-id", policies::ENDPOINT_ID, "--control", url];
     let what_if = [&["policy", "what-if"], &id[..], &[policies::DRAFT]].concat();
     let draft = [&["policy", "draft"], &id[..]].concat();
-    // Fewer would be decided sooner.
+    // Fewer would be decided faster.
     let told = run(folder, &what_if)?;
     if !told.starts_with(&format!("{ENTRIES} calls: ")) {
         return Err(format!("not all {ENTRIES} calls were decided: {told}").into());
@@ -202,7 +202,7 @@ async fn journal(folder: &Path) -> Result<[Figure; 2], Failure> {
     ])
 }
 
-/// What counting costs each request of 1 KB, in percent of the processor time of the server
+/// The cost of counting for each request of 1 KB, in percent of the server's processor time
 async fn coverage() -> Result<Figure, Failure> {
     let (off, on) = (
         Server::start("coverage: false\n")?,
@@ -242,7 +242,7 @@ async fn coverage() -> Result<Figure, Failure> {
 const RUNS: usize = 21;
 const SMALL: usize = 1024;
 const CONNECTIONS: usize = 8;
-/// Of the journal (`journal_entries_max`)
+/// The entries of the journal (`journal_entries_max`)
 const ENTRIES: usize = 10_000;
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(2);

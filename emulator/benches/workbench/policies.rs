@@ -1,4 +1,5 @@
-//! The policies that are measured: one statement for each of 50 models, 1,000 tests of them, and a draft that lets go of some.
+//! The policies that are measured: one statement for each of 50 models, 1,000 tests of them, and a draft that leaves
+//! some out.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -7,12 +8,12 @@ use crate::Failure;
 pub(crate) const CONFIGURATION: &str = "emulator.yaml";
 pub(crate) const ENDPOINT: &str = "endpoint.json";
 pub(crate) const DRAFT: &str = "draft.json";
-/// Of 20 statements each
+/// Two policies of 20 statements each, to be compared
 pub(crate) const OLD: &str = "old.json";
 pub(crate) const NEW: &str = "new.json";
 pub(crate) const TESTS: &str = "tests.yaml";
 pub(crate) const ENDPOINT_ID: &str = "vpce-0a1b2c3d4e5f67890";
-/// Each with a statement of its own
+/// The number of models, each with a statement of its own
 pub(crate) const MODELS: usize = 50;
 const CASES: usize = 1_000;
 
@@ -51,7 +52,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What 20 statements of a policy as people write them amount to, with one of them otherwise
+/// A policy of 20 statements as people write them; the action of the first one is given
 fn compared(first_action: &str) -> String {
     let statements = (0..20).map(|number| {
         let (effect, action) = match number % 4 {
@@ -75,7 +76,7 @@ fn compared(first_action: &str) -> String {
     )
 }
 
-/// Writes the configuration and its policy, with more lines at the end of the former
+/// Writes the configuration and its policy; `more` is added at the end of the configuration
 pub(crate) fn write_configuration(folder: &Path, more: &str) -> Result<(), Failure> {
     let models: Vec<String> = (0..MODELS)
         .map(|number| format!("{{version: {}}}", model(number)))

@@ -16,10 +16,10 @@ use crate::{Failure, policies};
 /// Names another binary of the emulator than the one that `cargo bench` built
 const EMULATOR_VARIABLE: &str = "LOOKOUTVISION_BENCH_EMULATOR";
 
-/// Ends with its owner
+/// A child process that is killed when this is dropped
 pub(crate) struct Process(pub(crate) Child);
 
-/// An emulator that serves
+/// A running emulator
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) control_url: String,
@@ -27,7 +27,7 @@ pub(crate) struct Server {
     folder: TempDir,
 }
 
-/// The program in a folder; the environment of whoever runs this has no say
+/// The program in a folder, without any setting of the user in its environment
 pub(crate) fn program(folder: &Path) -> Command {
     let emulator = std::env::var_os(EMULATOR_VARIABLE).map_or_else(
         || env!("CARGO_BIN_EXE_lookoutvision-emulator").into(),
@@ -43,7 +43,7 @@ pub(crate) fn program(folder: &Path) -> Command {
     command
 }
 
-/// Runs it to its end, which must be a good one, and hands over what it prints
+/// Runs the program to its end, which must be a success, and returns what it prints
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let output = program(folder).args(arguments).output()?;
     match output.status.success() {
@@ -53,7 +53,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<String, Failure> 
 }
 
 impl Server {
-    /// Starts it with more lines in its configuration
+    /// Starts the emulator, with more lines in its configuration
     pub(crate) fn start(more: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         policies::write_configuration(folder.path(), more)?;
@@ -64,7 +64,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log)?);
         let mut process = Process(command.spawn()?);
-        // The pipe stays with the child, so that the server can print what it likes.
+        // The child keeps the pipe, so that the server can go on printing.
         let stdout = process.0.stdout.as_mut().ok_or("it is piped")?;
         let (mut address, mut control_url) = (None, None);
         for line in BufReader::new(stdout).lines() {
@@ -98,8 +98,8 @@ impl Server {
         self.folder.path().join("certs/ca.pem")
     }
 
-    /// What all of its threads have used by now: the first number of `schedstat`, in nanoseconds (the kernel's
-    /// *Scheduler Statistics*)
+    /// The processor time that all of its threads have used so far: the first number of `schedstat`, in nanoseconds
+    /// (the kernel's *Scheduler Statistics*)
     pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process.0.id()))? {
@@ -113,7 +113,7 @@ impl Server {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already needs no killing.
+        // A process that has ended already need not be killed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
