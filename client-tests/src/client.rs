@@ -1,4 +1,4 @@
-//! The clients under observation, and how each is told where to go and whom to trust.
+//! The clients under test, and how each is told where to connect and whom to trust.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -36,13 +36,13 @@ pub enum Client {
 
 /// A client with all that it needs to run.
 pub struct ReadyClient {
-    /// Which one
+    /// Which client it is
     pub client: Client,
     program: PathBuf,
     arguments: Vec<PathBuf>,
 }
 
-/// A client's process went wrong in a way that is not an answer of the service.
+/// A client's process failed in a way that is not an answer of the service.
 #[derive(Debug)]
 pub struct ClientError(String);
 
@@ -80,7 +80,7 @@ impl Client {
     /// Finds or makes what the client needs; `this_program` is the path of `client-tests`.
     ///
     /// # Errors
-    /// Python or Node is missing, or the SDK cannot be installed.
+    /// When Python or Node is missing, or the SDK cannot be installed.
     pub fn prepare(
         self,
         environments: &Environments,
@@ -105,7 +105,7 @@ impl ReadyClient {
     /// Makes one call in a fresh process.
     ///
     /// # Errors
-    /// The process cannot be started, takes too long, or ends without an outcome.
+    /// When the process cannot be started, takes too long, or ends without an outcome.
     pub async fn call(&self, inputs: &Inputs, route: &Route) -> Result<Outcome, ClientError> {
         let job = serde_json::to_string(&inputs.job).expect("a job is plain data");
         let mut command = Command::new(&self.program);
@@ -123,7 +123,7 @@ impl ReadyClient {
         let run = async {
             let mut child = command.kill_on_drop(true).spawn()?;
             if let Some(mut stdin) = child.stdin.take() {
-                // The CLI does not read its standard input, and a closed pipe is no fault of it.
+                // The CLI does not read its standard input, so a closed pipe is no failure.
                 stdin.write_all(job.as_bytes()).await.ok();
             }
             child.wait_with_output().await
@@ -144,10 +144,10 @@ impl ReadyClient {
             .map_err(|error| failed(format!("no outcome: {error}: {stderr}")))
     }
 
-    /// Runs another program that uses this client, in the surroundings of a call.
+    /// Runs another program that uses this client, in the environment of a call.
     ///
     /// # Errors
-    /// The process cannot be started, takes too long, or fails; the text is what it printed.
+    /// When the process cannot be started, takes too long, or fails; the text is what it printed.
     pub async fn run_program(
         &self,
         program: &Path,
@@ -173,8 +173,8 @@ impl ReadyClient {
         Err(failed(format!("{}:\n{stdout}{stderr}", output.status)))
     }
 
-    /// The process sees these variables and no others: nothing of the person's own AWS setup, and of the trust
-    /// variables only the one that this client is said to read.
+    /// Sets these variables and no others: nothing of the user's own AWS setup, and of the trust variables only the one
+    /// that this client is documented to read.
     fn set_environment(&self, command: &mut Command, inputs: &Inputs, route: &Route) {
         command.env_clear();
         for inherited in ["PATH", "LANG", "TMPDIR"] {
@@ -191,14 +191,14 @@ impl ReadyClient {
                     .as_ref()
                     .map(|token| ("AWS_SESSION_TOKEN", token)),
             )
-            // boto3 and the CLI read the older name, everything else the newer one.
+            // boto3 and the CLI read the older name, all other clients the newer one.
             .env("AWS_REGION", &inputs.region)
             .env("AWS_DEFAULT_REGION", &inputs.region)
             .env("AWS_EC2_METADATA_DISABLED", "true");
         if inputs.trust == Trust::Authority {
             command.env(self.client.trust_variable(), &route.authority);
         } else {
-            // Some clients try a handshake that failed again and again; once shows the same.
+            // Some clients retry a failed handshake again and again; one attempt shows the same.
             command.env("AWS_MAX_ATTEMPTS", "1");
         }
         command.envs(
@@ -231,7 +231,7 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// Long enough for a life of sixty calls of the AWS CLI, each a process of its own, on a busy machine.
+/// Long enough for a life cycle of sixty calls of the AWS CLI, each in a process of its own, on a busy machine.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Long enough for five attempts of the AWS CLI with its pauses on a busy machine.

@@ -25,13 +25,13 @@ impl Control {
     /// The control API at `url`, such as `http://127.0.0.1:8080`.
     ///
     /// # Panics
-    /// When the HTTP client cannot be set up, which depends on nothing outside.
+    /// When the HTTP client cannot be set up, which depends on nothing outside of this process.
     pub fn new(url: &str) -> Self {
-        // The control API speaks plain HTTP, but reqwest wants to know before it is asked.
+        // The control API speaks plain HTTP, but reqwest wants a crypto provider all the same.
         install_crypto_provider();
         let http = reqwest::Client::builder()
             .no_proxy()
-            // Plain HTTP meets no certificate, and an image may have none to load.
+            // Plain HTTP needs no certificates, and an image may have none to load.
             .tls_certs_only([])
             .timeout(Duration::from_secs(30))
             .build()
@@ -45,7 +45,7 @@ impl Control {
     /// Waits until the emulator says that it is ready.
     ///
     /// # Errors
-    /// It did not within half a minute.
+    /// When it does not within half a minute.
     pub async fn wait_until_ready(&self) -> Result<(), ControlError> {
         let mut last = self.send(Method::GET, "/ready", None).await;
         for _ in 0..150 {
@@ -58,27 +58,27 @@ impl Control {
         last.map(|_| ())
     }
 
-    /// Puts state, journal, counters and policies back to the configuration.
+    /// Resets state, journal, counters and policies to the configuration.
     ///
     /// # Errors
-    /// The control API cannot be reached or refuses.
+    /// When the control API cannot be reached or refuses.
     pub async fn reset(&self) -> Result<(), ControlError> {
         self.send(Method::POST, "/reset", None).await.map(|_| ())
     }
 
-    /// Sets the emulator's clock ahead of the machine's by so many seconds, and signatures have to follow it.
+    /// Sets the emulator's clock ahead of the machine's by this many seconds; signatures must follow it.
     ///
     /// # Errors
-    /// The control API cannot be reached or refuses.
+    /// When the control API cannot be reached or refuses.
     pub async fn set_clock_offset(&self, seconds: i64) -> Result<(), ControlError> {
         let setting = json!({ "offset_seconds": seconds, "signatures": "emulated_only" });
         self.send(Method::PUT, "/clock", Some(setting)).await.map(|_| ())
     }
 
-    /// Puts the emulator's clock forward by so many seconds.
+    /// Advances the emulator's clock by this many seconds.
     ///
     /// # Errors
-    /// The control API cannot be reached or refuses.
+    /// When the control API cannot be reached or refuses.
     pub async fn advance_clock(&self, seconds: u32) -> Result<(), ControlError> {
         let step = json!({ "seconds": seconds });
         self.send(Method::POST, "/clock/advance", Some(step))
@@ -86,7 +86,7 @@ impl Control {
             .map(|_| ())
     }
 
-    /// Where it is.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -94,16 +94,16 @@ impl Control {
     /// Attaches an endpoint policy.
     ///
     /// # Errors
-    /// The control API cannot be reached or refuses.
+    /// When the control API cannot be reached or refuses.
     pub async fn attach_policy(&self, vpc_endpoint_id: &str, document: Value) -> Result<(), ControlError> {
         let path = format!("/vpc-endpoints/{vpc_endpoint_id}/policy");
         self.send(Method::PUT, &path, Some(document)).await.map(|_| ())
     }
 
-    /// The journal, as JSON and newest last.
+    /// The journal as JSON, newest last.
     ///
     /// # Errors
-    /// The control API cannot be reached or refuses.
+    /// When the control API cannot be reached or refuses.
     pub async fn requests(&self) -> Result<Vec<Value>, ControlError> {
         let text = self.send(Method::GET, "/requests", None).await?;
         serde_json::from_str(&text).map_err(|error| ControlError {

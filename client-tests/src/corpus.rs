@@ -1,8 +1,8 @@
-//! The scenario corpus: a YAML file that says what is given and what must be seen.
+//! The scenario corpus: a YAML file with what is given and what must be seen.
 //!
-//! What a scenario leaves out it takes from the file's `defaults`; a scenario that expects something else of one
-//! client (the JavaScript SDK corrects its clock and tries again, the AWS CLI counts attempts differently) says so
-//! under `expect_of`. Paths are relative to the file.
+//! A scenario takes what it leaves out from the file's `defaults`. Where one client must see something else (the
+//! JavaScript SDK corrects its clock and retries, the AWS CLI counts attempts differently), the scenario says so under
+//! `expect_of`. Paths are relative to the file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +20,7 @@ use crate::outcome::{Job, Upload};
 pub struct Corpus {
     /// The configuration that the emulator is started with
     pub emulator: PathBuf,
-    /// The endpoint whose policy scenarios replace
+    /// The endpoint whose policy the scenarios replace
     pub vpc_endpoint_id: String,
     defaults: Given,
     scenarios: Vec<Scenario>,
@@ -32,9 +32,9 @@ pub struct Corpus {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What it shows, as a sentence
+    /// What it shows, in one sentence
     pub name: String,
-    /// What the emulator is told first
+    /// What the emulator is told before the call
     #[serde(default)]
     pub before: Before,
     #[serde(default)]
@@ -48,13 +48,13 @@ pub struct Scenario {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Before {
-    /// A file with the endpoint policy to attach; absent, the configured one stays
+    /// A file with the endpoint policy to attach; without it the configured one stays
     pub endpoint_policy: Option<PathBuf>,
     /// How far the emulator's clock is ahead of the client's
     pub clock_offset_seconds: i64,
 }
 
-/// What the program is given. Every field can be left to the corpus's defaults.
+/// What the program is given. The corpus's defaults can provide every field.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Given {
@@ -71,7 +71,7 @@ struct Given {
     through: Option<Through>,
 }
 
-/// The same with nothing left open.
+/// What the program is given, complete.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// The access key id
@@ -118,11 +118,11 @@ pub enum Through {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// What the client reports
+    /// What the client must report
     pub sees: ExpectedOutcome,
     /// How many requests reach the emulator
     pub attempts: usize,
-    /// What the journal holds of the last one
+    /// What the journal must hold about the last request
     #[serde(default)]
     pub journal: ExpectedEntry,
 }
@@ -168,13 +168,13 @@ pub struct Segment {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedRefusal {
-    /// Its name
+    /// The name of the exception
     pub exception: String,
-    /// Whether the API model declares it, so that SDKs with types raise it as one
+    /// Whether the API model declares it, so that SDKs with types raise it as a type of its own
     pub modelled: bool,
     /// The HTTP status
     pub status: u16,
-    /// The text; `*` stands for any run of characters
+    /// The message; `*` stands for any characters
     pub message: String,
     /// `RetryAfterSeconds`
     pub retry_after_seconds: Option<u64>,
@@ -186,7 +186,7 @@ pub struct ExpectedRefusal {
 pub struct ExpectedEntry {
     /// The decision
     pub decision: Option<String>,
-    /// Who was recognised
+    /// The principal that was recognised
     pub principal: Option<String>,
     /// The endpoint that the request came through
     pub vpc_endpoint_id: Option<String>,
@@ -211,10 +211,10 @@ pub enum CorpusError {
 }
 
 impl Corpus {
-    /// Reads the file at `path` and makes sure that every scenario is complete and every file is there.
+    /// Reads the file at `path` and checks that every scenario is complete and every file exists.
     ///
     /// # Errors
-    /// The file cannot be read, is not a corpus, or leaves something open.
+    /// When the file cannot be read, is not a corpus, or leaves something open.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
         let text =
             fs::read_to_string(path).map_err(|error| CorpusError::Unreadable(path.to_owned(), error))?;
@@ -248,7 +248,7 @@ impl Corpus {
     /// What the program is given in `scenario`.
     ///
     /// # Errors
-    /// Neither the scenario nor the defaults say something that a call needs.
+    /// When neither the scenario nor the defaults have something that a call needs.
     pub fn inputs(&self, scenario: &Scenario) -> Result<Inputs, CorpusError> {
         fn field<T: Clone>(
             scenario: &Scenario,

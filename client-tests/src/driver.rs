@@ -1,5 +1,5 @@
-//! The clients that are written in Rust. Like the others they run in a process of their own, because trust,
-//! credentials and endpoint come from its environment: this program starts itself again as `client-tests drive`.
+//! The clients that are written in Rust. Like the others they run in a process of their own, because trust, credentials
+//! and endpoint come from the environment: this program starts itself again as `client-tests drive`.
 
 use std::io::Read;
 
@@ -22,7 +22,7 @@ impl Driver {
     /// Reads a job from standard input, does it and writes the outcome to standard output.
     ///
     /// # Errors
-    /// Standard input holds no job, or the driver cannot be set up; what the service answers is an outcome.
+    /// When standard input holds no job, or the driver cannot be set up; an error of the service is an outcome.
     pub async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text)?;

@@ -1,4 +1,4 @@
-//! The emulator's journal, as far as the judge looks at it.
+//! The emulator's journal, as far as the judge reads it.
 
 use serde::Deserialize;
 
@@ -7,9 +7,9 @@ use serde::Deserialize;
 pub struct Entry {
     /// `x-amzn-RequestId`
     pub request_id: String,
-    /// Which way the request came in
+    /// How the request came in
     pub entry_point: Option<EntryPoint>,
-    /// The operation, where the path is one
+    /// The operation, if the path is that of one
     pub operation: Option<String>,
     /// Who signed
     pub principal: Option<String>,
@@ -23,7 +23,7 @@ pub struct Entry {
     pub body: Option<Body>,
 }
 
-/// Which way a request came in.
+/// How a request came in.
 #[derive(Debug, Deserialize)]
 pub struct EntryPoint {
     /// `vpc-endpoint` or `public`

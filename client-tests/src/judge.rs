@@ -1,6 +1,6 @@
-//! The one judge of all clients: what must be seen against what a client reports and what the journal holds.
+//! The judge of all clients: it compares what must be seen with what a client reports and what the journal holds.
 //!
-//! It complains in sentences and goes on, so that one run shows everything that is wrong with a scenario.
+//! It complains in sentences and continues, so that one run shows everything that is wrong with a scenario.
 
 use std::path::Path;
 
@@ -95,7 +95,7 @@ impl Complaints {
         if !pattern::matches(&expected.message, &seen.message) {
             self.unless_equal("message", &expected.message, &seen.message);
         }
-        // Clients that show the header show its absence too.
+        // A client that shows the header must show its absence, too.
         if seen.retry_after_seconds.is_some() {
             self.unless_equal(
                 "RetryAfterSeconds",
@@ -105,7 +105,7 @@ impl Complaints {
         }
     }
 
-    /// The answer to the last attempt is the one that the client saw.
+    /// The journal entry of the last attempt, whose answer the client saw.
     fn closing_entry(
         &mut self,
         status: u16,
@@ -151,8 +151,8 @@ impl Complaints {
         }
     }
 
-    /// The emulator read what the client sent. A refusal that the head of the request decides has read nothing for its
-    /// decision; that the client then saw the refusal and no reset connection is what the number of attempts shows.
+    /// Checks that the emulator read what the client sent. A refusal that depends on the head alone has read nothing
+    /// before its decision; the number of attempts shows that the client then saw the refusal and no reset connection.
     fn upload(&mut self, image: &Path, entry: &Entry) {
         let body = entry.body.as_ref();
         let (bytes, sha256) = (
@@ -172,7 +172,7 @@ impl Complaints {
     }
 }
 
-/// Equal as 32-bit floats, which is what the service keeps.
+/// Whether two numbers are equal as 32-bit floats, which is what the service keeps.
 fn nearly_equal(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
@@ -219,7 +219,7 @@ mod tests {
                 "decision": "implicitDeny", "body": {"bytes": image.len(), "sha256": sha256_hex(&image)}}])
     }
 
-    /// Judges a denial after `change` was done to what the client reports and to the journal.
+    /// Judges a denial after `change` was applied to the client's report and to the journal.
     #[track_caller]
     fn check(change: impl Fn(&mut Value, &mut Value), expected: &[&str]) {
         let expectation: Expectation = serde_json::from_value(json!({

@@ -79,14 +79,14 @@ async fn main() -> ExitCode {
 }
 
 async fn life_cycle(image: &Path) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    // By itself an error of the SDK says `service error` and no more.
+    // An error of the SDK alone would print `service error` and no more.
     let lived = rust_life_cycle::live(std::fs::read(image)?).await;
     lived.map_err(|error| DisplayErrorContext(error.as_ref()).to_string())?;
     println!("done");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Plays everything asked for and closes with the counts on a line of their own.
+/// Plays everything that was asked for, and prints the counts on a line of their own at the end.
 async fn run(options: &Play) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let default_scenarios = xtask::workspace_root().join("client-tests/scenarios/scenarios.yaml");
     let corpus = Corpus::read(options.scenarios.as_deref().unwrap_or(&default_scenarios))?;

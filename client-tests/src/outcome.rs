@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The call that a client is to make. Credentials, Region, endpoint and trust are not in it: those come from the
+/// The call that a client is to make. Credentials, Region, endpoint and trust are not part of it: they come from the
 /// environment variables that each SDK reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Job {
@@ -27,7 +27,7 @@ pub enum Upload {
     /// As bytes in memory, so that every SDK can hash them
     #[default]
     Bytes,
-    /// As the SDK's own idea of a file: some hash it, some stream it with an unsigned payload
+    /// As a file in the SDK's own way: some hash it, some stream it with an unsigned payload
     File,
 }
 
@@ -41,7 +41,7 @@ pub enum Outcome {
     Refusal(Refusal),
     /// No answer at all
     Unreachable {
-        /// The SDK's words
+        /// The error in the SDK's words
         detail: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Texts with parts that differ from run to run, such as dates: `*` stands for any run of characters.
+//! Patterns for texts with parts that differ from run to run, such as dates: `*` stands for any characters.
 
 /// Whether `text` has the form of `pattern`.
 pub fn matches(pattern: &str, text: &str) -> bool {
@@ -8,7 +8,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         return false;
     };
     let mut pieces: Vec<_> = pieces.collect();
-    // Without a star the text is the pattern; with one, the last piece ends the text.
+    // Without a star, the text must equal the pattern; with one, the text must end with the last piece.
     let Some(last) = pieces.pop() else {
         return rest.is_empty();
     };

@@ -12,17 +12,17 @@ use crate::judge;
 use crate::outcome::Outcome;
 use crate::stage::Stage;
 
-/// What became of one scenario with one client.
+/// The outcome of one scenario with one client.
 enum Verdict {
-    /// All as expected
+    /// All was as expected
     Passed,
-    /// This client cannot be put into the scenario's situation on this stage
+    /// This client cannot play the scenario on this stage
     NotHere(&'static str),
     /// Something was not as expected, or the scenario could not be played
     Failed(Box<Failure>),
 }
 
-/// What became of a corpus with one client.
+/// The outcome of a corpus with one client.
 #[derive(Default)]
 pub struct Report {
     /// Scenarios in which all was as expected
@@ -34,7 +34,7 @@ pub struct Report {
     lines: String,
 }
 
-/// All that helps to find out why.
+/// All that helps to find the cause.
 struct Failure {
     complaints: Vec<String>,
     outcome: Option<Outcome>,
@@ -78,7 +78,7 @@ async fn try_play(
     };
     prepare(stage, corpus, &scenario.before).await?;
     let called = client.call(&inputs, &route).await;
-    // The clock is the one thing that a reset may leave alone; the next scenario must not inherit it.
+    // A reset may leave the clock alone, and the next scenario must not inherit it.
     stage.control().set_clock_offset(0).await?;
     let journal = stage.control().requests().await?;
     let outcome = called.map_err(|error| format!("{error}\njournal: {journal:#?}"))?;
@@ -111,7 +111,7 @@ async fn prepare(stage: &Stage, corpus: &Corpus, before: &Before) -> Result<(), 
 }
 
 impl Report {
-    /// A report of a client that cannot be had here.
+    /// The report of a client that is not available here.
     pub fn skipped(client: Client, scenarios: usize, reason: &str) -> Self {
         let lines = format!("SKIPPED {client}: all {scenarios} scenarios, because {reason}\n");
         Self {

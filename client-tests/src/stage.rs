@@ -1,4 +1,4 @@
-//! Where a corpus is played: an emulator of our own on free ports, or one that a compose file has set up.
+//! Where a corpus is played: an emulator of our own on free ports, or one that a compose file has started.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ use crate::tunnel::Tunnel;
 pub enum Stage {
     /// Started by this program
     Local(Box<LocalEmulator>),
-    /// There already, under the real host names
+    /// Running already, under the real host names
     Network {
         /// Its control API
         control: Control,
@@ -32,7 +32,7 @@ pub enum Stage {
 
 /// How one client reaches the emulator, as values of environment variables.
 pub struct Route {
-    /// `AWS_ENDPOINT_URL_LOOKOUTVISION`; absent, the SDK connects to the Region's real host name
+    /// `AWS_ENDPOINT_URL_LOOKOUTVISION`; without it the SDK connects to the Region's real host name
     pub endpoint_url: Option<String>,
     /// `HTTPS_PROXY`
     pub https_proxy: Option<String>,
@@ -64,10 +64,10 @@ impl Stage {
         }
     }
 
-    /// How `client` gets where the scenario sends it, or why that cannot be had here.
+    /// The route by which `client` reaches what the scenario asks for, or why there is none here.
     ///
     /// # Errors
-    /// The client cannot be sent there on this stage; the text says why.
+    /// When the client cannot be sent there on this stage; the text says why.
     pub fn route(&self, client: Client, inputs: &Inputs) -> Result<Route, &'static str> {
         match self {
             Self::Local(emulator) => emulator.route(client, inputs),
@@ -102,7 +102,7 @@ impl LocalEmulator {
     /// Starts `program` with the configuration file `config`, free ports and a certificate authority of its own.
     ///
     /// # Errors
-    /// The program cannot be started, ends, or does not say within a minute that it is ready.
+    /// When the program cannot be started, ends, or does not report within a minute that it is ready.
     pub async fn start(program: &Path, config: &Path) -> Result<Self, StartError> {
         let directory = tempfile::tempdir().map_err(|error| StartError(error.to_string()))?;
         let certs = directory.path().join("certs");
@@ -119,7 +119,7 @@ impl LocalEmulator {
             .arg("--certs")
             .arg(&certs)
             .current_dir(directory.path())
-            // No variable of this machine may change what the emulator does.
+            // No variable of the machine may change what the emulator does.
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -171,7 +171,7 @@ impl LocalEmulator {
     /// Kills it, as `kill -9` does, and waits until it is gone.
     ///
     /// # Errors
-    /// It cannot be killed.
+    /// When it cannot be killed.
     pub async fn kill(mut self) -> std::io::Result<()> {
         self.process.kill().await
     }
@@ -181,12 +181,12 @@ impl LocalEmulator {
         &self.authority
     }
 
-    /// Where it listens, as a client that uses no proxy is told.
+    /// Its endpoint URL, for a client that uses no proxy.
     pub fn endpoint_url(&self) -> String {
         format!("https://localhost:{}", self.listen.port())
     }
 
-    /// What `HTTPS_PROXY` is set to, to reach it under the real host names.
+    /// The value of `HTTPS_PROXY` by which it is reached under the real host names.
     pub fn proxy_url(&self) -> String {
         self.tunnel.url()
     }
@@ -212,11 +212,11 @@ impl LocalEmulator {
     }
 }
 
-/// The emulator's binary: the one that `LOOKOUTVISION_TESTS_EMULATOR` names, or else the one that Cargo builds now,
-/// so that no stale one is ever tested.
+/// The emulator's binary: the one that `LOOKOUTVISION_TESTS_EMULATOR` names, or else the one that Cargo builds now, so
+/// that a stale one is never tested.
 ///
 /// # Errors
-/// Cargo cannot be started, or the emulator does not compile.
+/// When Cargo cannot be started, or the emulator does not compile.
 pub fn emulator_program() -> Result<PathBuf, StartError> {
     if let Some(program) = std::env::var_os("LOOKOUTVISION_TESTS_EMULATOR") {
         return Ok(program.into());
@@ -224,10 +224,10 @@ pub fn emulator_program() -> Result<PathBuf, StartError> {
     built("lookoutvision-emulator")
 }
 
-/// The program of a package of this workspace that has one by its own name, built unless `cargo xtask test` has
+/// The program of a package of this workspace with the same name; it is built, unless `cargo xtask test` has built it
 ///
 /// # Errors
-/// Cargo cannot be started, or the program does not compile.
+/// When Cargo cannot be started, or the program does not compile.
 pub fn program(package: &str) -> Result<PathBuf, StartError> {
     let beside_emulator = std::env::var_os("LOOKOUTVISION_TESTS_EMULATOR")
         .map(|emulator| PathBuf::from(emulator).with_file_name(package))
@@ -248,7 +248,7 @@ fn built(package: &str) -> Result<PathBuf, StartError> {
     }
 }
 
-/// The Region's own host name is where the SDK goes unasked; only another one is given as an endpoint URL.
+/// The URL of a host, unless it is the Region's own host name, to which the SDK connects anyway.
 fn url_unless_usual(host: &str, region: &str) -> Option<String> {
     (host != format!("lookoutvision.{region}.amazonaws.com")).then(|| format!("https://{host}"))
 }
@@ -265,7 +265,7 @@ fn collect(
             output.push_str(&line);
             output.push('\n');
             drop(output);
-            // Nobody listens any more once the emulator is ready.
+            // Nobody receives the lines any more once the emulator is ready.
             lines.as_ref().map(|lines| lines.send(line));
         }
     });

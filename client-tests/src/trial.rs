@@ -1,5 +1,4 @@
-//! Tests that need a tool: where it is missing they are counted as ignored, and said to be, or fail where nothing may be
-//! skipped.
+//! Tests that need a tool: if it is missing, they are reported as ignored, or fail where nothing may be skipped.
 
 use std::error::Error;
 

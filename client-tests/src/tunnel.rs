@@ -1,9 +1,9 @@
 //! A proxy on the loopback interface that leads the real host names to a local emulator.
 //!
-//! An application behind a VPC endpoint connects to `lookoutvision.us-west-2.amazonaws.com`. Clients that obey
-//! `HTTPS_PROXY` can do exactly this without touching name resolution: they ask for a tunnel to that name and run
-//! TLS through it, with the real name in SNI, in the certificate check and in `Host`. The tunnel leads nowhere
-//! else: every other name is refused.
+//! An application behind a VPC endpoint connects to `lookoutvision.us-west-2.amazonaws.com`. Clients that honour
+//! `HTTPS_PROXY` can do exactly this without any change to name resolution: they ask for a tunnel to that name and run
+//! TLS through it, with the real name in SNI, in the certificate check and in `Host`. The tunnel leads nowhere else:
+//! every other name is refused.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,21 +21,21 @@ pub struct Tunnel {
 impl Tunnel {
     /// Starts a proxy that leads to `emulator`.
     ///
-    /// # Errors
+    /// When no port is free.
     /// No port can be had.
     pub async fn start(emulator: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                // A connection that breaks is the client's to report.
+                // A client reports a broken connection itself.
                 tokio::spawn(async move { serve(client, emulator).await.ok() });
             }
         });
         Ok(Self { address, task })
     }
 
-    /// What `HTTPS_PROXY` is set to.
+    /// The value of `HTTPS_PROXY`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -67,7 +67,7 @@ async fn serve(client: TcpStream, emulator: SocketAddr) -> io::Result<()> {
     copy_bidirectional(&mut client, &mut emulator).await.map(|_| ())
 }
 
-/// Whether a request line is `CONNECT` to a name of the service, or of those that make endpoints and sessions for it.
+/// Whether a request line is `CONNECT` to a name of the service, or of EC2 or STS.
 fn leads_to_the_service(request_line: &str) -> bool {
     let mut words = request_line.split_ascii_whitespace();
     let (Some("CONNECT"), Some(authority)) = (words.next(), words.next()) else {

@@ -1,7 +1,7 @@
 //! Every client plays the corpus against an emulator of its own.
 //!
-//! Python and Node may be missing on somebody's machine, which is known only now; such a client is counted as ignored,
-//! unless `CI` is `true`: then it fails.
+//! Python and Node may be missing on somebody's machine, which is only known at run time. Such a client is reported as
+//! ignored, unless `CI` is `true`: then it fails.
 
 use std::error::Error;
 use std::path::Path;
@@ -54,7 +54,7 @@ fn block_on(test: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<()
         .map_err(|error| Failed::from(error.to_string()))
 }
 
-/// The same corpus against an emulator that offers HTTP/2, to the one client that takes it
+/// The same corpus against an emulator that offers HTTP/2, with the one client that uses it
 async fn play_over_http2(client: Client) -> Result<(), Box<dyn Error>> {
     let corpus = read_corpus("scenarios")?;
     let config = corpus.path(&corpus.emulator);

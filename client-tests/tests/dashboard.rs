@@ -1,5 +1,5 @@
-//! The dashboard in a real browser: Debian's Chromium, driven by playwright-core, with the AWS SDK for JavaScript as the
-//! client whose calls it shows, and axe-core as the judge of what assistive technology makes of it.
+//! The dashboard in a real browser: Debian's Chromium, driven by playwright-core. The AWS SDK for JavaScript is the
+//! client whose calls it shows, and axe-core checks its accessibility.
 
 use std::error::Error;
 use std::fs;
@@ -34,8 +34,8 @@ fn main() -> ExitCode {
 fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
     let root = xtask::workspace_root();
     let home = Environments::of_this_checkout().node_driver()?;
-    // Below the packages, where Node looks for them, in a folder of their own: another test's emulator would take the
-    // configuration for its own. They have short names, which are in the pictures.
+    // Below the packages, where Node looks for them, and in a folder of their own, because another test's emulator
+    // would take the configuration for its own. Their short names are in the pictures.
     let home = home.parent().ok_or("the script lies nowhere")?.join("dashboard");
     fs::create_dir_all(&home)?;
     let sources = root.join("client-tests");
@@ -60,7 +60,7 @@ fn browse(browser: PathBuf) -> Result<(), Box<dyn Error>> {
             "node",
             "--test",
             "--test-reporter=spec",
-            // One after the other: they share an emulator.
+            // One after the other, because they share an emulator.
             "--test-concurrency=1",
         ])
         .args(TESTS)
@@ -111,7 +111,7 @@ const TESTS: [&str; 6] = [
     "coverage-page.test.mjs",
 ];
 
-/// Makes the pictures small, for they are committed
+/// Makes the pictures small, because they are committed
 fn squeeze(images: &Path) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(images)? {
         let status = Command::new("pngquant")

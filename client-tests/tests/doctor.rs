@@ -1,5 +1,5 @@
-//! `doctor -- CMD` with boto3 and the AWS CLI: a call that arrives, and calls that do not, for the reasons that people
-//! meet: a misspelt variable, a profile, a CA that is not trusted. It is what emulator/docs/doctor.md shows.
+//! `doctor -- CMD` with boto3 and the AWS CLI: a call that arrives, and calls that do not, for the usual reasons: a
+//! misspelt variable, a profile, a CA that is not trusted. emulator/docs/doctor.md shows the same.
 
 use std::error::Error;
 use std::fs;
@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 use xtask::environments::Environments;
 
-/// A program of a user's: it ends with 0 whatever comes of its call, as those do that swallow errors
+/// A user's program that ends with 0 whatever becomes of its call, as programs do that swallow errors
 const BOTO3: &str = r#"
 import boto3
 try:

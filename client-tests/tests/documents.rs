@@ -1,7 +1,7 @@
-//! The README and the pages of the documentation, done as they say: every fenced block is a file, a command, what a
-//! command prints, or an excerpt of a file, and is written, run or compared.
+//! Follows the README and the pages of the documentation: every fenced block is a file, a command, the output of a
+//! command, or an excerpt of a file, and is written, run or compared.
 //!
-//! The words behind a block's language say which; readers of the page do not see them:
+//! The words after a block's language say which; readers of the page do not see them:
 //!
 //! | words | the block is |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | `serve` | a command that starts an emulator, whose `export` lines are pasted into the shell of the next blocks |
 //! | `run`, `run=STATUS` | commands that end with status 0, or with this one |
 //! | `output` | what the block before printed, as a whole |
-//! | `excerpt` | a part of it, whatever the spaces between |
-//! | `session` | commands behind `$`, each with what it prints |
+//! | `excerpt` | a part of it, regardless of white space |
+//! | `session` | commands after `$`, each with its output |
 //! | `excerpt-of=PATH` | a part of that file of the repository |
 //! | `elsewhere=PATH` | done by that test or task, which names the page |
 //!

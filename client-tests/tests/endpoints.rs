@@ -1,5 +1,5 @@
-//! AWS's own tools make an endpoint, attach a policy, assume a role: under the real host names, against an emulator that
-//! has no endpoint when it starts. With a state file all of it is there after a `kill -9`.
+//! AWS's own tools make an endpoint, attach a policy and assume a role: under the real host names, against an emulator
+//! that has no endpoint when it starts. With a state file all of it is there after a `kill -9`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ fn tests_root() -> PathBuf {
     xtask::workspace_root().join("client-tests")
 }
 
-/// `kept` is what one walk leaves to the next
+/// Runs one walk; `kept` is what it leaves to the next one
 async fn run(emulator: &LocalEmulator, walk: &str, kept: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let root = tests_root();
     let python = Environments::of_this_checkout().python()?;
@@ -88,7 +88,7 @@ async fn run(emulator: &LocalEmulator, walk: &str, kept: Option<&Path>) -> Resul
         .arg(root.join("scenarios/images/normal-1.jpg"))
         .arg(root.join("emulator/policies/only-my-model.json"))
         .args(kept)
-        // Nothing of the person's own AWS setup, and nothing that leads anywhere else.
+        // Nothing of the user's own AWS setup, and nothing that leads anywhere else.
         .env_clear();
     for inherited in ["PATH", "LANG", "TMPDIR"] {
         command.envs(std::env::var_os(inherited).map(|value| (inherited, value)));

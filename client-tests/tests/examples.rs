@@ -1,4 +1,5 @@
-//! The programs of emulator/examples/sdks, one for each SDK, run as sdks.md says: under `exec`, with no variable set by hand.
+//! The programs of emulator/examples/sdks, one for each SDK, run as sdks.md says: under `exec`, with no variable set by
+//! hand.
 
 use std::collections::BTreeMap;
 use std::error::Error;

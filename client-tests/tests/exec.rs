@@ -1,5 +1,5 @@
-//! `exec` runs the test suites of others, which find the emulator with no variable set by hand: pytest with boto3, and
-//! `npm test` with the SDK for JavaScript.
+//! `exec` runs test suites that find the emulator with no variable set by hand: pytest with boto3, and `npm test` with
+//! the SDK for JavaScript.
 
 use std::error::Error;
 use std::fs;
@@ -45,7 +45,7 @@ fn copy(from: &str, to: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs a test suite under `exec`; it passes and says so, and the journal has its two calls
+/// Runs a test suite under `exec`; it must pass and say so, and the journal must have its two calls
 fn check(
     folder: &Path,
     programs: Option<PathBuf>,
@@ -91,7 +91,7 @@ fn printed(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-/// One model is allowed, in us-west-2, and no other
+/// A policy that allows one model in us-west-2, and no other
 const SEED: &str = r#"{"Version": "2012-10-17", "Statement": [{"Principal": "*", "Effect": "Allow",
 "Action": ["lookoutvision:DetectAnomalies"],
 "Resource": "arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/myModel"}]}"#;

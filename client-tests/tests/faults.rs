@@ -1,6 +1,6 @@
-//! Faults as SDKs see them: every error of every operation as boto3's typed exception and tried again as against AWS, a part
-//! of them with the AWS CLI and the SDK for JavaScript (with that for Rust: emulator/examples/sdks/rust/tests/faults.rs), and
-//! what broken connections and bad certificates are to each.
+//! Faults as SDKs see them: every error of every operation as boto3's typed exception, retried as with AWS; some of
+//! them with the AWS CLI and the SDK for JavaScript (the SDK for Rust is in
+//! emulator/examples/sdks/rust/tests/faults.rs); and the effect of broken connections and bad certificates on each.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -48,7 +48,7 @@ fn source(path: &str) -> PathBuf {
     xtask::workspace_root().join("client-tests").join(path)
 }
 
-/// What a program prints that runs to its good end under `exec`
+/// The output of a program under `exec`, which must succeed
 fn run(command: &[OsString]) -> Result<String, Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
     let python = Environments::of_this_checkout().python()?;

@@ -1,5 +1,6 @@
 //! Every client uploads a body that is far too large and learns why it was refused; none of them is cut off while it is
-//! still sending. (A Node.js process dies of the `write EPIPE` that it gets then, and some SDKs see no answer at all.)
+//! still sending. (A Node.js process would die of the `write EPIPE` that follows, and some SDKs would see no answer at
+//! all.)
 
 use std::error::Error;
 use std::fs;
@@ -62,7 +63,7 @@ async fn upload(client: Client) -> Result<(), Box<dyn Error>> {
     let stage = Stage::Local(Box::new(emulator));
     let route = stage.route(client, &inputs)?;
     if client == Client::Javascript {
-        // The driver closes its sockets when it has the answer. A program need not.
+        // The driver closes its sockets when it has the answer; other programs need not.
         let program = environments.node_driver()?.with_file_name("large-upload.mjs");
         fs::copy(
             xtask::workspace_root().join("client-tests/node/large-upload.mjs"),

@@ -1,5 +1,5 @@
-//! Every SDK lives the life of a project, from its creation to its deletion, against an emulator of its own: one that does
-//! everything at once, and one that takes ten minutes for everything, whose clock the program puts forward.
+//! Every SDK goes through the life of a project, from its creation to its deletion, against two emulators: one that
+//! does everything at once, and one on which everything takes ten minutes, whose clock the program advances.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ const CLIENTS: [(Client, &str); 4] = [
 /// How long things take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// The next call sees how they ended
+    /// The next call sees the result
     AtOnce,
     /// Ten minutes of the emulator's clock
     ByTheClock,
@@ -63,7 +63,7 @@ async fn live(client: Client, pace: Pace) -> Result<(), Box<dyn Error>> {
     let environments = Environments::of_this_checkout();
     let this_program = PathBuf::from(env!("CARGO_BIN_EXE_client-tests"));
     let ready = client.prepare(&environments, this_program.clone())?;
-    // Who is calling is the corpus's first caller, and what is uploaded its first image.
+    // The caller is the corpus's first caller, and the upload its first image.
     let corpus = Corpus::read(&sources.join("scenarios/scenarios.yaml"))?;
     let inputs = corpus.inputs(corpus.scenarios().first().ok_or("there are no scenarios")?)?;
     let image = OsString::from(&inputs.job.image);
@@ -82,7 +82,7 @@ async fn live(client: Client, pace: Pace) -> Result<(), Box<dyn Error>> {
             vec![image, environments.python()?.into(), "-m".into(), "awscli".into()],
         ),
         Client::Javascript => {
-            // A module finds the SDK in the folder that it lies in.
+            // A module finds the SDK in its own folder.
             let home = environments.node_driver()?;
             let name = match pace {
                 Pace::AtOnce => "life-cycle.mjs",

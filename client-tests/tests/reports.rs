@@ -1,4 +1,4 @@
-//! What reads the reports of the policy workbench in practice reads them: the schemas of JUnit, SARIF and Cobertura, a TAP
+//! The tools that people use read the reports of the policy workbench: the schemas of JUnit, SARIF and Cobertura, a TAP
 //! parser, `genhtml`, `jq`. Each reader must refuse a damaged report as well.
 
 use std::{
@@ -12,13 +12,13 @@ use client_tests::stage::emulator_program;
 use libtest_mimic::{Arguments, Failed, Trial};
 use xtask::environments::{EnvironmentError, Environments, is_on_path};
 
-/// A kind of report, and what reads it
+/// A kind of report, and the tool that reads it
 struct Reader {
     test: &'static str,
-    /// How the names of its reports end
+    /// The ending of the names of its reports
     extension: &'static str,
     command: fn(&Environments) -> Result<Vec<PathBuf>, EnvironmentError>,
-    /// A text of each report, and what makes it a damaged one in its place
+    /// A text that each report has, and a replacement that damages the report
     damage: (&'static str, &'static str),
 }
 
@@ -159,7 +159,7 @@ fn test(reader: &Reader, command: &[PathBuf]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The reports of a folder, by how their names end
+/// The reports in a folder whose names have this ending
 fn reports(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut reports = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -189,7 +189,7 @@ struct Policies {
     /// A folder below the fixtures, which may have reports already
     fixtures: &'static str,
     tests: &'static str,
-    /// Each with what `policy lint` calls its type
+    /// Each with its type for `policy lint`
     documents: &'static [(&'static str, &'static str)],
 }
 
@@ -260,7 +260,7 @@ impl Policies {
                 .env_clear()
                 .stdin(Stdio::null())
                 .output()?;
-            // 1: a test failed. A file that is not understood is another matter.
+            // 1 means that a test failed; a file that is not understood has another status.
             if !matches!(output.status.code(), Some(0 | 1)) {
                 return Err(format!("{arguments:?}: {output:?}").into());
             }

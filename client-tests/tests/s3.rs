@@ -1,4 +1,4 @@
-//! moto plays S3: datasets come from its buckets and evaluations go there, with a signature that it checks.
+//! moto plays S3: datasets come from its buckets and evaluations go there, with signatures that it checks.
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -77,7 +77,7 @@ async fn play(walk: Walk) -> Result<(), Box<dyn Error>> {
     )?;
     let emulator = LocalEmulator::start(&emulator_program()?, &config).await?;
     let walked = script(&python, [walk, &moto.url, key, secret], Some(&emulator)).await?;
-    // A program that came to its end by another way than through its checks has not passed them.
+    // A program that ended before its last check has not passed.
     if walked.trim_end().ends_with("done") {
         Ok(())
     } else {
@@ -112,7 +112,7 @@ async fn script<'a>(
     Err(format!("{}\n{stdout}{stderr}", output.status).into())
 }
 
-/// Nothing of the person's own AWS setup, and nothing that leads anywhere else
+/// A program without the user's own AWS setup, and without anything that leads anywhere else
 fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
@@ -126,7 +126,7 @@ fn clean(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// moto's server on a free port of the loopback interface; it ends with this
+/// moto's server on a free port of the loopback interface; it ends when this is dropped
 struct Moto {
     url: String,
     _process: Child,
@@ -136,7 +136,7 @@ impl Moto {
     async fn start(program: &Path) -> Result<Self, Box<dyn Error>> {
         let mut process = clean(program)
             .args(["-H", "127.0.0.1", "-p", "0"])
-            // The user of `s3.py prepare` is made in three calls; whatever comes after them needs a signature.
+            // The user of `s3.py prepare` is created in three calls; all later calls need a signature.
             .env("INITIAL_NO_AUTH_ACTION_COUNT", "3")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -154,7 +154,7 @@ impl Moto {
             Err(Box::<dyn Error>::from(format!("moto did not start:\n{printed}")))
         };
         let url = tokio::time::timeout(TIMEOUT, ready).await??;
-        // It prints a line for each request, and would wait for a pipe that nobody reads.
+        // It prints a line for each request, and would block on a pipe that nobody reads.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self {
             url,

@@ -1,7 +1,8 @@
-//! Real Terraform with AWS's own provider makes, changes and destroys the endpoint of the documentation, as its page says.
+//! Real Terraform with AWS's own provider makes, changes and destroys the endpoint of the documentation, as its page
+//! says.
 //!
-//! It needs `terraform` on the PATH and the AWS provider where no network is asked: in a file-system mirror that the file
-//! of `TF_CLI_CONFIG_FILE` names. Without them the test is skipped, and says so.
+//! It needs `terraform` on the PATH, and the AWS provider without network access: in a file-system mirror named by the
+//! file of `TF_CLI_CONFIG_FILE`. Without them the test is skipped, and says so.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     .exit_code()
 }
 
-/// What stands in the way of a run
+/// What is missing for a run
 fn missing() -> Option<String> {
     if !is_on_path("terraform") {
         return Some("`terraform` is not on the PATH".to_owned());
@@ -86,7 +87,7 @@ async fn play() -> Result<(), Box<dyn Error>> {
     if found != expected {
         return Err(format!("the data sources found {found} instead of {expected}").into());
     }
-    // 0: nothing differs; 2: something does.
+    // 0: no difference; 2: a difference.
     let plan = ["plan", "-detailed-exitcode", "-input=false"];
     terraform.run(&plan, 0).await?;
     let changed = ["-var", "team=line-b"];
@@ -100,7 +101,7 @@ async fn play() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The first fenced block of a language behind a text
+/// The first fenced block of a language after a text
 fn block(page: &str, after: &str, language: &str) -> Result<String, String> {
     let missing = || format!("the page has no block of {language} behind `{after}`");
     let (_, rest) = page.split_once(after).ok_or_else(missing)?;
@@ -116,13 +117,13 @@ struct Terraform<'t> {
 }
 
 impl Terraform<'_> {
-    /// Runs a subcommand that is to end with this status; answers with what it printed
+    /// Runs a subcommand that is to end with this status, and returns what it printed
     async fn run(&self, arguments: &[&str], status: i32) -> Result<String, Box<dyn Error>> {
         let mut command = Command::new("terraform");
         command
             .args(arguments)
             .current_dir(self.folder)
-            // Nothing of the person's own AWS setup.
+            // Nothing of the user's own AWS setup.
             .env_clear();
         for inherited in ["PATH", "TMPDIR", "TF_CLI_CONFIG_FILE"] {
             command.envs(std::env::var_os(inherited).map(|value| (inherited, value)));

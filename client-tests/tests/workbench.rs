@@ -1,4 +1,4 @@
-//! The pull request checks of emulator/docs/workbench.md, command by command, in a folder as `init` makes it.
+//! The pull request checks of emulator/docs/workbench.md, command by command, in a folder that `init` makes.
 
 use std::{error::Error, fs, process::Command};
 
@@ -58,7 +58,7 @@ fn every_command_of_the_pull_request_checks_passes_in_a_new_folder() -> Result<(
     assert_eq!(blocks.len(), 2, "a GitHub workflow and a GitLab job");
     for block in blocks {
         let folder = tempfile::tempdir()?;
-        // What the page says to have committed.
+        // The files that the page says are committed.
         let mut found = vec![
             "lookoutvision-emulator init vision".to_owned(),
             "lookoutvision-emulator policy matrix --config vision/emulator.yaml > vision/matrix.txt"

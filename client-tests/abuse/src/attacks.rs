@@ -1,4 +1,4 @@
-//! One file an attack.
+//! One file for each attack.
 
 use crate::{
     Context, Report,
@@ -62,7 +62,7 @@ impl Attack {
         Self::Soak,
     ];
 
-    /// What it is called on the command line and in the table
+    /// The name on the command line and in the table
     pub fn name(self) -> &'static str {
         match self {
             Self::Signatures => "signatures",
@@ -79,7 +79,7 @@ impl Attack {
         }
     }
 
-    /// Its part of the time, in percent; the soak has what the others leave
+    /// Its share of the time, in percent; the soak gets what the others leave
     pub fn percent(self) -> u32 {
         match self {
             Self::Framing | Self::FuzzTls | Self::DiskFull => 6,
@@ -89,7 +89,7 @@ impl Attack {
         }
     }
 
-    /// Attacks until the time is up, and says what was seen
+    /// Attacks until the time is up, and returns what was seen
     pub async fn run(self, context: &Context) -> Report {
         let outcome = match self {
             Self::Signatures => signatures::run(context).await,
@@ -112,7 +112,7 @@ impl Attack {
     }
 }
 
-/// Runs an attack against an emulator with this configuration, and looks after it what has become of the emulator
+/// Runs an attack against an emulator with this configuration, and then checks the state of the emulator
 async fn against(
     context: &Context,
     config: &str,
@@ -125,7 +125,7 @@ async fn against(
     Ok(report)
 }
 
-/// Runs so many workers side by side and merges what they report
+/// Runs this many workers at the same time and merges their reports
 async fn side_by_side<W>(
     context: &Context,
     target: &Target,

@@ -29,7 +29,7 @@ pub(crate) struct Call {
 pub(crate) struct Signed {
     pub(crate) method: String,
     pub(crate) target: String,
-    /// `host` first, the signature among them, all but the length
+    /// `host` first, the signature among them, but not the length
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -124,12 +124,12 @@ impl Call {
         }
     }
 
-    /// In header fields
+    /// Signed in header fields
     pub(crate) fn sign(&self) -> Signed {
         self.sign_in(SignatureLocation::Headers)
     }
 
-    /// In the query
+    /// Signed in the query
     pub(crate) fn presign(&self) -> Signed {
         self.sign_in(SignatureLocation::QueryParams)
     }

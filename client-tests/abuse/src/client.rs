@@ -1,4 +1,4 @@
-//! A client that can send anything, and takes what comes.
+//! A client that can send anything and accepts any answer.
 
 use std::{
     io,
@@ -35,7 +35,7 @@ pub(crate) struct Target {
     pub(crate) http2: Arc<ClientConfig>,
 }
 
-/// What came back
+/// An answer
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -44,12 +44,12 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// What came of bytes that were sent
+/// The outcome of sending some bytes
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// So many answers with these statuses, and then the end of the connection
+    /// These were the statuses of the answers, and then the connection ended
     Closed(Vec<u16>),
-    /// It was still open when patience ended
+    /// The connection was still open when the time was over; the statuses until then
     Open(Vec<u16>),
 }
 
@@ -91,7 +91,7 @@ impl Target {
         handshake(&self.http2, TcpStream::connect(self.address).await?).await
     }
 
-    /// From one address of the loopback network, which counts as one client
+    /// Connects from an address of the loopback network, which counts as a client of its own
     pub(crate) async fn connect_from(&self, config: &Arc<ClientConfig>, client: [u8; 4]) -> io::Result<Tls> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((client, 0).into())?;
@@ -168,7 +168,7 @@ pub(crate) async fn exchange(
     read_answer(stream, &mut Vec::new()).await
 }
 
-/// Sends bytes and reads every answer until the connection ends or patience does
+/// Sends bytes and reads every answer until the connection ends or `patience` is over
 pub(crate) async fn provoke(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     bytes: &[u8],
@@ -271,7 +271,7 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
 }
 
-/// How long a good call may take, whatever else goes on, before it counts as not answered
+/// How long a good call may take, whatever else goes on, before it counts as unanswered
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]

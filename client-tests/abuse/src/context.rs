@@ -11,11 +11,11 @@ use std::{
 pub struct Context {
     /// The emulator's binary
     pub program: PathBuf,
-    /// Where every choice comes from
+    /// The seed of every choice
     pub seed: u64,
-    /// The attack's name, which its choices hang on, too
+    /// The attack's name, on which its choices depend, too
     pub attack: &'static str,
-    /// When no further round begins
+    /// After this no further round begins
     pub until: Instant,
 }
 
@@ -37,7 +37,7 @@ impl Context {
         fastrand::Rng::with_seed(hasher.finish())
     }
 
-    /// A line on standard error while it runs
+    /// Prints a line on standard error during the attack
     pub(crate) fn tell(&self, sentence: &str) {
         eprintln!("abuse: {}: {sentence}", self.attack);
     }

@@ -21,7 +21,7 @@ use crate::{Context, Report, client::Target};
 pub(crate) struct Home {
     folder: TempDir,
     program: PathBuf,
-    /// Blocks of 512 bytes that a file of its may have; `None`: as many as the disk has
+    /// Blocks of 512 bytes that each of its files may have; `None`: as many as the disk has
     pub(crate) file_blocks_max: Option<u32>,
 }
 
@@ -33,13 +33,13 @@ pub(crate) struct Emulator {
     open_files_before: usize,
 }
 
-/// How a start ended
+/// The outcome of a start
 pub(crate) enum Start {
     /// It is ready
     Ready(Box<Emulator>),
-    /// It ended by itself, and said this on standard error
+    /// It ended by itself, and printed this on standard error
     Ended(ExitStatus, String),
-    /// It is neither ready nor at its end after [`START_TIMEOUT`]
+    /// It neither became ready nor ended within [`START_TIMEOUT`]
     Hangs,
 }
 
@@ -72,7 +72,7 @@ impl Home {
         }
     }
 
-    /// Starts it, and says how that ended
+    /// Starts it, and returns how that ended
     pub(crate) async fn try_start(&self) -> Result<Start, String> {
         let mut child = self.spawn()?;
         let log = self.path("log");
@@ -114,14 +114,14 @@ impl Home {
         }
     }
 
-    /// Starts it and waits for nothing
+    /// Starts it without waiting
     pub(crate) fn spawn(&self) -> Result<Child, String> {
         let log = File::create(self.path("log")).map_err(|error| format!("no log: {error}"))?;
         let mut command = match self.file_blocks_max {
             None => Command::new(&self.program),
             Some(blocks) => {
                 let mut shell = Command::new("sh");
-                // The signal that comes with the error is ignored, as it is when a disk is full.
+                // The signal that comes with the error is ignored, because a full disk sends none.
                 let script = format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
                 shell.arg("-c").arg(script).arg(&self.program);
                 shell
@@ -130,8 +130,8 @@ impl Home {
         command
             .args(["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
             .current_dir(self.folder.path())
-            // No variable of this machine may change what the emulator does. A line for each refused connection would
-            // be most of the work; panics are written whatever the level.
+            // No variable of the machine may change what the emulator does. A log line for each refused connection
+            // would be most of the work; panics are written whatever the level.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("RUST_LOG", "warn")
@@ -143,14 +143,14 @@ impl Home {
             .map_err(|error| format!("`{}`: {error}", self.program.display()))
     }
 
-    /// What the last start has logged
+    /// The log of the last start
     pub(crate) fn log(&self) -> String {
         read_log(&self.path("log"))
     }
 }
 
 impl Emulator {
-    /// As `kill -9` does
+    /// Kills it, as `kill -9` does
     pub(crate) async fn kill(mut self) -> Result<(), String> {
         self.child.kill().await.map_err(|error| error.to_string())
     }
@@ -163,8 +163,8 @@ impl Emulator {
         resident(&status).ok_or_else(|| "no VmRSS".to_owned())
     }
 
-    /// What must be so after every attack: it lives, nothing panicked, good calls are answered, what was opened is
-    /// closed, and it ends when it is asked to
+    /// Checks what must hold after every attack: it is alive, nothing panicked, good calls are answered, opened
+    /// connections are closed, and it ends when it is asked to
     pub(crate) async fn finish(mut self, report: &mut Report) {
         match self.child.try_wait() {
             Ok(None) => {}
@@ -172,7 +172,7 @@ impl Emulator {
             Err(error) => report.fail(format!("the emulator cannot be watched: {error}")),
         }
         report.good_call(self.target.good_call().await);
-        // Connections that were cut off are closed by the emulator's limits, which the attacks set to a few seconds.
+        // Connections that were abandoned are closed by the emulator's limits, which the attacks set to a few seconds.
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         loop {
             match open_files(self.child.id()) {
@@ -213,7 +213,7 @@ impl Emulator {
     }
 }
 
-/// No panic is in a log, and no defect that the emulator found itself
+/// Checks that a log has no panic, and no defect that the emulator found itself
 pub(crate) fn judge_log(log: &str, report: &mut Report) {
     for line in log.lines() {
         if line.contains("panicked at") || line.contains("defect of the emulator") {

@@ -31,13 +31,13 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     bytes
 }
 
-/// The client's first bytes. Without a dynamic table the answers' fields can be read one by one.
+/// The client's first bytes; without a dynamic table the fields of the answers can be read one by one
 pub(crate) fn opening() -> Vec<u8> {
     const HEADER_TABLE_SIZE_0: [u8; 6] = [0, 1, 0, 0, 0, 0];
     [PREFACE, &frame(SETTINGS, 0, 0, &HEADER_TABLE_SIZE_0)].concat()
 }
 
-/// A field that is written out, name and all
+/// Appends a field as a literal, including its name
 pub(crate) fn field(block: &mut Vec<u8>, name: &str, value: &str) {
     block.push(0);
     for text in [name, value] {
@@ -46,7 +46,7 @@ pub(crate) fn field(block: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// RFC 7541, section 5.1, with a prefix of seven bits
+/// Appends a length: RFC 7541, section 5.1, with a prefix of seven bits
 fn length(block: &mut Vec<u8>, length: usize) {
     if length < 127 {
         block.push(u8::try_from(length).unwrap_or(u8::MAX));
@@ -80,7 +80,7 @@ impl Signed {
         block
     }
 
-    /// HEADERS and DATA of one stream; the body fits into the windows that HTTP/2 begins with
+    /// HEADERS and DATA of one stream; the body fits into the initial windows of HTTP/2
     pub(crate) fn to_http2(&self, stream: u32) -> Vec<u8> {
         let end = if self.body.is_empty() { END_STREAM } else { 0 };
         let mut bytes = frame(HEADERS, END_HEADERS | end, stream, &self.field_block());
@@ -94,7 +94,7 @@ impl Signed {
     }
 }
 
-/// Asks over a new connection; the status of the answer
+/// Sends a call over a new connection, and returns the status of the answer
 pub(crate) async fn ask(target: &Target, signed: &Signed) -> io::Result<u16> {
     let mut stream = target.connect_http2().await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
@@ -129,10 +129,10 @@ pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Res
     })
 }
 
-/// Reads on until a stream is answered to its end; the status
+/// Reads until a stream has its whole answer, and returns the status
 ///
 /// # Errors
-/// The connection or the stream ends before.
+/// When the connection or the stream ends before.
 pub(crate) async fn read_status(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     asked: u32,
@@ -158,14 +158,14 @@ pub(crate) async fn read_status(
 
 /// The status that a block of fields begins with
 pub(crate) fn status_of(block: &[u8]) -> Option<u16> {
-    // A change of the table's size may stand before it.
+    // A size update of the table may come first.
     let resizes = block.iter().take_while(|byte| **byte & 0xe0 == 0x20).count();
     let (first, rest) = block[resizes..].split_first()?;
     match first {
         0x88..=0x8e => [200, 204, 206, 304, 400, 404, 500]
             .get(usize::from(first - 0x88))
             .copied(),
-        // A literal whose name is `:status`, of three digits, as they are or in Huffman's code
+        // A literal with the name `:status`, whose three digits are plain or in Huffman's code.
         0x08..=0x0e | 0x18..=0x1e | 0x48..=0x4e => {
             let (length, text) = rest.split_first()?;
             if length & 0x80 == 0 {

@@ -59,7 +59,7 @@ async fn run(arguments: &Arguments) -> Table {
     let mut table = Table::default();
     for attack in attacks {
         let began = Instant::now();
-        // What one attack takes too long the others have less.
+        // The time that one attack takes too much is taken from the others.
         let share = end.saturating_duration_since(began) * attack.percent() / percent_left;
         percent_left -= attack.percent();
         eprintln!("abuse: {}: {:.1} s", attack.name(), share.as_secs_f64());

@@ -1,4 +1,4 @@
-//! Bytes, damaged.
+//! Damages bytes.
 
 use fastrand::Rng;
 

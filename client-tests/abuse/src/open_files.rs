@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 pub fn allow_as_many_as_possible() {
     let mut bounds = getrlimit(Resource::Nofile);
     bounds.current = bounds.maximum;
-    // Where it cannot be raised, fewer connections are held; the table says how many.
+    // If it cannot be raised, fewer connections are held open; the table says how many.
     let _ = setrlimit(Resource::Nofile, bounds);
 }
 

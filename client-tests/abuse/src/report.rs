@@ -1,23 +1,23 @@
-//! What an attack saw.
+//! The observations of an attack.
 
 use std::time::Duration;
 
-/// What an attack saw; reports of workers are merged into one
+/// The observations of an attack; the reports of workers are merged into one
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What the emulator carried meanwhile, for the table
+    /// The load that the emulator carried during it, for the table
     pub load: String,
-    /// Kills, full disks and standstills that it had to live through
+    /// Kills, full disks and stalls that it had to survive
     pub faults: u64,
     /// Inputs that no well-behaved client or disk produces
     pub bad_inputs: u64,
     /// Acknowledged changes that are gone, and good calls without their answer
     pub lost: u64,
-    /// Good calls that were answered as they should be, with the time that each took
+    /// Good calls with the right answer, and the time that each took
     pub good_calls: Vec<Duration>,
     /// How often something was not as it must be
     pub failures: u64,
-    /// The first of these, in sentences
+    /// The first failures, in sentences
     pub told: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ impl Report {
         self.failures == 0 && self.lost == 0
     }
 
-    /// Something was not as it must be.
+    /// Records something that is not as it must be
     pub(crate) fn fail(&mut self, sentence: impl Into<String>) {
         self.failures += 1;
         if self.told.len() < TOLD_MAX {
@@ -35,13 +35,13 @@ impl Report {
         }
     }
 
-    /// An acknowledged change is gone, or a good call has not got its answer.
+    /// Records an acknowledged change that is gone, or a good call without its answer
     pub(crate) fn lose(&mut self, sentence: impl Into<String>) {
         self.lost += 1;
         self.fail(sentence);
     }
 
-    /// A good call and what came of it
+    /// Records a good call with its outcome
     pub(crate) fn good_call(&mut self, outcome: Result<Duration, String>) {
         match outcome {
             Ok(took) => self.good_calls.push(took),
@@ -59,7 +59,7 @@ impl Report {
         self.told.truncate(TOLD_MAX);
     }
 
-    /// The time within which so many percent of the good calls were answered
+    /// The time within which this percentage of the good calls was answered
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.good_calls.clone();
         sorted.sort_unstable();
@@ -78,7 +78,7 @@ impl Report {
     }
 }
 
-/// As a person reads it
+/// The time as a person reads it
 pub(crate) fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }

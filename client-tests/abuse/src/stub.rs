@@ -1,4 +1,4 @@
-//! A server that accepts everything, or nothing: what the attacks must report.
+//! Servers that accept everything, or nothing: the attacks must report both.
 
 use std::{
     sync::Arc,
@@ -82,7 +82,7 @@ async fn serve(attack: &'static str, answer: &'static str) -> Stub {
     Stub { target, context }
 }
 
-/// Reads as much of a request as comes in one piece, answers, and reads on until the client has had enough
+/// Reads as much of a request as comes in one piece, answers, and reads on until the client closes
 async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) {
     let mut bytes = vec![0; 1 << 16];
     if stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {

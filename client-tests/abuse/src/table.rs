@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::Report;
 
-/// One row for each attack, then what was not as it must be
+/// One row for each attack, then everything that was not as it must be
 #[derive(Default)]
 pub struct Table {
     rows: Vec<(&'static str, Duration, Report)>,

@@ -18,7 +18,7 @@ pub(super) fn arguments(job: &Job) -> Vec<OsString> {
     arguments
 }
 
-/// What a run of the CLI says.
+/// The outcome of a run of the CLI.
 pub(super) fn outcome(output: &Output) -> Result<Outcome, String> {
     if output.status.success() {
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
@@ -40,7 +40,7 @@ pub(super) fn outcome(output: &Output) -> Result<Outcome, String> {
 fn refusal(text: &str) -> Option<Refusal> {
     let (exception, rest) = text.strip_prefix("An error occurred (")?.split_once(')')?;
     let rest = rest.strip_prefix(" when calling the DetectAnomalies operation")?;
-    // The number of retries has a colon and a blank of its own.
+    // The number of retries is followed by a colon and a blank of its own.
     let message = match rest.strip_prefix(" (reached max retries: ") {
         Some(retried) => retried.split_once("): ")?.1,
         None => rest.strip_prefix(": ")?,

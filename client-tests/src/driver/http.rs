@@ -1,8 +1,8 @@
-//! An HTTP client without an SDK: what a program in a language without one would write.
+//! An HTTP client without an SDK, as a program would have it in a language without one.
 //!
-//! The signer is written from the published description alone ("Create a signed AWS API request", IAM User Guide),
-//! and shares nothing with the emulator's verifier, so that a mistake would have to be made twice to go unseen. The
-//! client tries once, whatever the answer: what an SDK hides by trying again is visible here.
+//! The signer is written from the published description alone ("Create a signed AWS API request", IAM User Guide), and
+//! shares nothing with the emulator's verifier, so that a mistake would have to be made twice to remain unnoticed. The
+//! client tries once, whatever the answer: what an SDK hides by retrying is visible here.
 
 use std::env;
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ pub fn install_crypto_provider() {
 /// Calls DetectAnomalies once.
 ///
 /// # Errors
-/// The image cannot be read, or a variable for credentials or Region is not set.
+/// When the image cannot be read, or a variable for credentials or Region is not set.
 pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
     install_crypto_provider();
     let region = env::var("AWS_REGION")?;
@@ -61,7 +61,7 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
 
     let client = match reqwest::Client::builder().build() {
         Ok(client) => client,
-        // Where not even the system has a certificate to trust, this comes before any connection.
+        // If even the system has no certificate to trust, this error comes before any connection.
         Err(error) => {
             return Ok(Outcome::Unreachable {
                 detail: format!("{error:?}"),
@@ -129,7 +129,8 @@ impl Signer<'_> {
             .map(|(name, _)| *name)
             .collect::<Vec<_>>()
             .join(";");
-        // Every service but S3 has the path, encoded once on the wire, encoded once more in the canonical request.
+        // For every service but S3 the path, which is encoded once on the wire, is encoded once more in the canonical
+        // request.
         let canonical_path = path.split('/').map(percent_encode).collect::<Vec<_>>().join("/");
         let canonical_request = format!(
             "POST\n{canonical_path}\n\n{canonical_headers}\n{signed_headers}\n{}",
@@ -171,7 +172,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// All but the unreserved characters of RFC 3986 as `%XX`.
+/// Percent-encodes all but the unreserved characters of RFC 3986.
 fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -183,7 +184,7 @@ fn percent_encode(text: &str) -> String {
         .collect()
 }
 
-/// The service's JSON, as the AWS CLI prints it too.
+/// The service's JSON, which the AWS CLI prints as well.
 pub mod wire {
     use super::{Anomaly, Deserialize, Detection};
 
@@ -234,7 +235,7 @@ pub mod wire {
     }
 
     impl Answer {
-        /// The same in the form that every client reports.
+        /// The answer in the form that every client reports.
         pub fn into_detection(self, request_id: Option<String>) -> Detection {
             let result = self.detect_anomaly_result;
             Detection {
@@ -261,8 +262,8 @@ pub mod wire {
 mod tests {
     use super::{Signer, percent_encode};
 
-    /// The `get-vanilla` family of AWS's signing test suite signs for another service and method; this is the key
-    /// and the date of the suite with our service and path, and the signature that botocore 1.40.50 makes of them.
+    /// The `get-vanilla` family of AWS's signing test suite signs for another service and method. This uses the key and
+    /// the date of the suite with our service and path, and the signature that botocore 1.40.50 makes.
     #[test]
     fn the_signature_is_the_one_that_botocore_makes() {
         let headers = [

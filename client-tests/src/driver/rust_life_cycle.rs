@@ -1,6 +1,6 @@
-//! The life of a project through the AWS SDK for Rust, as programs for the real service are written: create, poll, use,
-//! delete. The emulator's configuration is `life-cycle/emulator.yaml`. Where `LOOKOUTVISION_EMULATOR_CONTROL_URL` is set everything takes ten
-//! minutes, and the program puts the emulator's clock forward.
+//! The life of a project through the AWS SDK for Rust, written as a program for the real service is: create, poll, use,
+//! delete. The emulator's configuration is `life-cycle/emulator.yaml`. If `LOOKOUTVISION_EMULATOR_CONTROL_URL` is set,
+//! everything takes ten minutes, and the program advances the emulator's clock.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::control::Control;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Lives it once; a step that does not go as it should is an error.
+/// Goes through the life once; a step with an unexpected result is an error.
 ///
 /// # Errors
-/// With the first step that goes otherwise.
+/// With the first step that has an unexpected result.
 pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
@@ -327,9 +327,9 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
 
 /// How long things take.
 enum Pace {
-    /// The next call sees how they ended
+    /// The next call sees the result
     AtOnce,
-    /// Ten minutes of the clock that this control API moves
+    /// Ten minutes of the clock that this control API advances
     ByTheClock(Control),
 }
 
@@ -357,7 +357,7 @@ impl Pace {
                 Self::AtOnce if is_running => tokio::time::sleep(Duration::from_millis(50)).await,
                 Self::ByTheClock(control) if is_running => control.advance_clock(600).await?,
                 Self::AtOnce => return Ok(()),
-                // It is seen running once.
+                // It must be seen running once.
                 Self::ByTheClock(_) => return same(1, looked),
             }
         }

@@ -1,4 +1,4 @@
-//! The AWS SDK for Rust, set up as its guide says but for one thing: TLS runs on ring, like the rest of this workspace.
+//! The AWS SDK for Rust, set up as its guide says, except that TLS uses ring, like the rest of this workspace.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_lookoutvision::Client;
@@ -19,7 +19,7 @@ use crate::outcome::{Anomaly, Detection, Job, Outcome, Refusal, Upload};
 /// Calls DetectAnomalies with the SDK's own retries.
 ///
 /// # Errors
-/// The image cannot be read, or the SDK leaves out a member that the service always sends.
+/// When the image cannot be read, or the SDK leaves out a member that the service always sends.
 pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
@@ -51,7 +51,7 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
     }
 }
 
-/// The SDK's default client with the other crypto provider: the same sources of trust, the same proxy variables.
+/// The SDK's default client with another crypto provider, and with the same sources of trust and proxy variables.
 pub(super) fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder();
@@ -66,7 +66,7 @@ pub(super) fn http_client() -> SharedHttpClient {
 
 fn refusal(error: &DetectAnomaliesError, status: u16) -> Refusal {
     use DetectAnomaliesError as E;
-    // The typed exception's own text, so that a `Message` that the SDK does not find is seen.
+    // The typed exception's own text, so that a missing `Message` is noticed.
     let (typed_message, retry_after_seconds) = match error {
         E::AccessDeniedException(exception) => (exception.message(), None),
         E::ConflictException(exception) => (exception.message(), None),

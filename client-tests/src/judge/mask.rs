@@ -1,5 +1,5 @@
-//! The mask of a segmentation result: the size of the image, one colour for each anomaly type, and areas that are
-//! what the pixels say.
+//! The mask of a segmentation result: it must have the size of the image and one colour for each anomaly type, and the
+//! areas must agree with its pixels.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -71,7 +71,7 @@ pub(super) fn complaints(
             .get(&anomaly.color)
             .copied()
             .unwrap_or_default();
-        // A mask has at most 4096 x 4096 pixels, far below where an f64 stops counting.
+        // A mask has at most 4096 x 4096 pixels, far below the numbers that an f64 cannot hold exactly.
         let counted = counted as f64 / all;
         if !nearly_equal(counted, anomaly.total_percentage_area) {
             complaints.push(format!(

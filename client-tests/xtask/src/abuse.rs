@@ -4,21 +4,21 @@ use std::process::Command;
 
 use crate::step::{Skipped, TaskError, cargo, run};
 
-/// Attacks an emulator; of the options `--release` is ours, the others are the attacks' own
+/// Attacks an emulator; `--release` is an option of this task, all others are passed to the attacks
 ///
-/// Without `--release` what `cargo xtask test` has built is used again: slower, with every assertion on. So were the
-/// figures of `README.md` and `emulator/docs/abuse.md` measured.
+/// Without `--release`, the programs of `cargo xtask test` are used again: slower, with every assertion on. The figures
+/// of `README.md` and `emulator/docs/abuse.md` were measured in this way.
 pub(crate) fn attack(options: &[&str]) -> Result<Skipped, TaskError> {
     let is_release = options.contains(&"--release");
     let builds: &[&[&str]] = if is_release {
-        // Each by itself: the emulator with the features that it is released with.
+        // Built separately: the emulator gets the features that it is released with.
         &[
             &["--release", "--package", "lookoutvision-emulator"],
             &["--release", "--package", "abuse"],
         ]
     } else {
-        // All programs, as `cargo xtask test` builds them: for fewer Cargo would choose other features, and build their
-        // dependencies a second time.
+        // All programs, as `cargo xtask test` builds them: for fewer, Cargo would choose other features, and build
+        // their dependencies a second time.
         &[&["--workspace", "--bins"]]
     };
     for options in builds {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that is checked, the cheap first.
+//! `cargo xtask test`: everything that is checked, the cheapest first.
 
 use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
@@ -74,7 +74,7 @@ pub(crate) fn environments() -> Result<Skipped, TaskError> {
         ("genhtml, which reads LCOV", Environments::genhtml),
     ];
     for (client, make) in clients {
-        // The first time it downloads packages, and nothing else is printed meanwhile.
+        // The first time it downloads packages, and prints nothing during that.
         println!("   {client} …");
         let start = Instant::now();
         match make(&environments) {
@@ -88,7 +88,7 @@ pub(crate) fn environments() -> Result<Skipped, TaskError> {
     Ok(skipped)
 }
 
-/// Two crypto backends would be twice the code to trust, and rustls would refuse to choose between them.
+/// Checks that there is one crypto backend: two would be twice the code to trust, and rustls would refuse to choose.
 fn one_crypto_backend() -> Result<(), TaskError> {
     println!("── one crypto backend");
     let tree = output(cargo().args([
@@ -114,8 +114,8 @@ fn one_crypto_backend() -> Result<(), TaskError> {
     }
 }
 
-/// Two versions of a crate in the emulator's binary are twice the code for one thing; often another version of whoever
-/// brings the second one along has the first.
+/// Checks that no crate is in the emulator's binary in two versions, which is twice the code for one thing. Often
+/// another version of the crate that brings in the second one uses the first.
 fn nothing_twice() -> Result<(), TaskError> {
     println!("── nothing twice in the emulator");
     let twice = output(cargo().args([
@@ -132,7 +132,7 @@ fn nothing_twice() -> Result<(), TaskError> {
         "none",
     ]))
     .ok_or_else(|| TaskError("`cargo tree` failed; is Cargo.lock up to date?".to_owned()))?;
-    // `name vVERSION`; one version is there twice where it has other features in build scripts.
+    // Lines of `name vVERSION`; one version is listed twice if it has other features in build scripts.
     let versions: BTreeSet<_> = twice
         .lines()
         .filter_map(|line| line.split_once(' '))
@@ -151,6 +151,6 @@ fn nothing_twice() -> Result<(), TaskError> {
     }
 }
 
-/// Crates whose second version no choice of ours avoids: `getrandom` (0.2 of ring, 0.4 of tempfile), a system call in a
-/// few lines
+/// Crates in two versions that we cannot avoid: `getrandom` (0.2 of ring, 0.4 of tempfile), a system call in a few
+/// lines
 const TWICE: &[&str] = &["getrandom"];

@@ -1,7 +1,7 @@
 //! `cargo xtask compose-smoke`: the images and both compose files, with real clients under the real host names.
 //!
-//! Nothing is pulled. The emulator's image is packaged from a static binary with the very lines of the Dockerfile's last
-//! stage; the clients' image is packaged from the environments of this checkout (see [`packaging`]).
+//! Nothing is pulled. The emulator's image is packaged from a static binary with exactly the lines of the Dockerfile's
+//! last stage; the clients' image is packaged from the environments of this checkout (see [`packaging`]).
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::step::{Skipped, TaskError, output, run, skip};
 
 mod packaging;
 
-/// Runs both compose files and takes everything down again.
+/// Runs both compose files and removes everything again.
 pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
     if output(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])).is_none() {
         return skip("the compose smoke test: no Docker daemon answers".to_owned());
@@ -86,7 +86,7 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
     Ok(Skipped::new())
 }
 
-/// An image without a shell has nothing to start one with, and one that runs as root says so.
+/// Checks that an image has no shell and does not run as root.
 fn no_shell_no_root(image: &str) -> Result<(), TaskError> {
     println!("── the emulator's image has no shell and no root");
     let shell =
@@ -138,7 +138,7 @@ impl Stack {
             .args(["--project-name", &format!("lookoutvision-emulator-{}", self.tag)])
             .current_dir(xtask::workspace_root())
             .env("LOOKOUTVISION_COMPOSE_TAG", &self.tag)
-            // Any free port will do: nothing here connects from outside.
+            // Any free port will do: nothing connects from outside.
             .env("LOOKOUTVISION_COMPOSE_PORT", "0")
             .env("LOOKOUTVISION_COMPOSE_CONTROL_PORT", "0");
         command
@@ -168,7 +168,7 @@ impl Drop for Stack {
 /// The sample of README.md
 const APP: &str = "emulator/examples/compose/app.yml";
 
-/// Everything in the volume is a file that holds certificates
+/// A program that checks that every file in the volume holds certificates
 const NO_KEY_IN_CERTS: &str = "import os; names = sorted(os.listdir('/certs')); print(names); \
     assert names == ['.lock', 'ca-bundle.pem', 'ca.pem', 'truststore.p12']; \
     assert b'PRIVATE' not in b''.join(open(f'/certs/{n}', 'rb').read() for n in names)";
@@ -178,7 +178,7 @@ struct Images([String; 3]);
 
 impl Drop for Images {
     fn drop(&mut self) {
-        // An image that was never built is not there to be removed.
+        // An image that was never built cannot be removed.
         output(
             Command::new("docker")
                 .args(["image", "rm", "--force"])

@@ -1,7 +1,8 @@
 //! `cargo xtask docs`: the documents as a site, by mdBook.
 //!
-//! The documents lead to each other and to files of this checkout by relative paths. So they are copied with the folders
-//! that they lie in, and the table of contents, which lies beside the pages, is rewritten for the top of that copy.
+//! The documents link to each other and to files of this checkout by relative paths. So they are copied together with
+//! the folders that they are in, and the table of contents, which is beside the pages, is rewritten for the top of that
+//! copy.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -62,7 +63,7 @@ fn mdbook() -> Result<PathBuf, TaskError> {
     Ok(installed)
 }
 
-/// Copies the documents of one folder, and the files beside them that they may show or lead to
+/// Copies the documents of one folder, and the files beside them that they may show or link to
 fn copy_documents(from: &Path, to: &Path) -> Result<(), TaskError> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -79,7 +80,7 @@ fn copy_documents(from: &Path, to: &Path) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// The table of contents with paths as they are seen from the top
+/// The table of contents with paths relative to the top
 fn from_the_top(summary: &str) -> String {
     let mut parts = summary.split("](");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -105,9 +106,9 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// Where the pages lie
+/// The folder of the pages
 const PAGES: &str = "emulator/docs";
-/// Where documents lie, and what they lead to
+/// The folders of the documents, and of what they link to
 const FOLDERS: [&str; 8] = [
     "",
     "certs",

@@ -1,12 +1,12 @@
-//! The Python and Node environments that the SDKs under observation live in, the one of moto, which plays S3, and the one
-//! of what reads reports.
+//! The Python and Node environments for the SDKs under test, for moto, which plays S3, and for the tools that read
+//! reports.
 //!
-//! They are made under the target directory from lock files that name a hash for every package, and are made
-//! again only when a lock file changed. Both the test command and the client tests themselves ask for them, at
-//! times side by side, so a lock on a file beside them lets one process build while the others wait.
+//! They are made under the target directory from lock files that have a hash for every package, and are made again only
+//! when a lock file changed. The test command and the client tests both ask for them, sometimes at the same time, so a
+//! lock on a file beside them lets one process build while the others wait.
 //!
-//! A person without Python or Node can still work on the emulator: [`EnvironmentError::ToolMissing`] is an error
-//! of its own, so that callers can skip those clients, loudly, and refuse to skip them where `CI` is `true`.
+//! A person without Python or Node can still work on the emulator: [`EnvironmentError::ToolMissing`] is an error of its
+//! own, so that callers can skip those clients, with a message, and refuse to skip them where `CI` is `true`.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -24,7 +24,7 @@ pub struct Environments {
 /// Why an environment cannot be used.
 #[derive(Debug)]
 pub enum EnvironmentError {
-    /// A program that the environment is made with is not on the `PATH`.
+    /// A program that is needed to make the environment is not on the `PATH`.
     ToolMissing(&'static str),
     /// A program was there and failed.
     ToolFailed {
@@ -43,7 +43,7 @@ pub enum EnvironmentError {
 }
 
 impl Environments {
-    /// The environments of this checkout: made from the lock files in `client-tests`, kept in the target directory.
+    /// The environments of this checkout: made from the lock files in `client-tests`, and kept in the target directory.
     pub fn of_this_checkout() -> Self {
         let sources = crate::workspace_root().join("client-tests");
         Self {
@@ -52,7 +52,7 @@ impl Environments {
         }
     }
 
-    /// Environments that were made before and stand in `directory`, as in a container image; nothing is installed.
+    /// Environments that were made before and are in `directory`, as in a container image; nothing is installed.
     pub fn ready_in(directory: &Path) -> Self {
         Self {
             sources: PathBuf::new(),
@@ -60,27 +60,27 @@ impl Environments {
         }
     }
 
-    /// The interpreter that has boto3 and the AWS CLI, made if need be.
+    /// The interpreter that has boto3 and the AWS CLI, installed if need be.
     ///
     /// # Errors
-    /// Python is missing, or a package could not be installed.
+    /// When Python is missing, or a package could not be installed.
     pub fn python(&self) -> Result<PathBuf, EnvironmentError> {
         self.python_program("python", "requirements.lock", "python")
     }
 
-    /// moto's server, which plays S3, made if need be: apart from boto3, whose last version with the service it need not
-    /// share.
+    /// moto's server, which plays S3, installed if need be: apart from boto3, so that it need not use boto3's last
+    /// version with the service.
     ///
     /// # Errors
-    /// Python is missing, or a package could not be installed.
+    /// When Python is missing, or a package could not be installed.
     pub fn moto_server(&self) -> Result<PathBuf, EnvironmentError> {
         self.python_program("moto", "moto.lock", "moto_server")
     }
 
-    /// The interpreter that has what reads reports of the policy workbench, made if need be.
+    /// The interpreter that has the readers of the workbench's reports, installed if need be.
     ///
     /// # Errors
-    /// Python is missing, or a package could not be installed.
+    /// When Python is missing, or a package could not be installed.
     pub fn report_readers(&self) -> Result<PathBuf, EnvironmentError> {
         self.python_program("readers", "readers.lock", "python")
     }
@@ -97,7 +97,7 @@ impl Environments {
         self.refresh(&home, &lock, || {
             must_exist("python3")?;
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
-            // Wheels only: a source package would run code of its own before its tests do.
+            // Wheels only: a source package would run code of its own during the installation.
             run(Command::new(&interpreter)
                 .args([
                     "-m",
@@ -128,10 +128,10 @@ impl Environments {
         }
     }
 
-    /// The script that calls the AWS SDK for JavaScript, in a directory that has the SDK, made if need be.
+    /// The script that calls the AWS SDK for JavaScript, in a directory with the SDK, installed if need be.
     ///
     /// # Errors
-    /// Node or npm is missing, or a package could not be installed.
+    /// When Node or npm is missing, or a package could not be installed.
     pub fn node_driver(&self) -> Result<PathBuf, EnvironmentError> {
         let home = self.directory.join("node");
         let driver = home.join("driver.mjs");
@@ -157,32 +157,32 @@ impl Environments {
                 ])
                 .current_dir(&home))
         })?;
-        // Node looks for packages beside the script, so the script goes where they are. Written aside and
-        // renamed, because another process may be starting it right now.
+        // Node looks for packages beside the script, so the script is put beside them. It is written under another name
+        // and renamed, because another process may be starting it right now.
         let fresh = home.join(format!("driver.mjs.{}", std::process::id()));
         copy(&self.sources.join("node/driver.mjs"), &fresh)?;
         files(&driver, fs::rename(&fresh, &driver))?;
         Ok(driver)
     }
 
-    /// The browser that the dashboard is looked at in: one that is on the `PATH`, or Debian's, installed if need be and
-    /// where that can be (by root, with `apt-get`).
+    /// The browser for the tests of the dashboard: one on the `PATH`, or Debian's, installed if need be and if possible
+    /// (by root, with `apt-get`).
     ///
     /// # Errors
-    /// There is none and none can be installed, or the installation failed.
+    /// When there is none and none can be installed, or the installation failed.
     pub fn chromium(&self) -> Result<PathBuf, EnvironmentError> {
         self.debian_program(&BROWSERS, "chromium")
     }
 
-    /// `genhtml`, which reads LCOV: one that is on the `PATH`, or that of Debian's `lcov`, likewise.
+    /// `genhtml`, which reads LCOV: one on the `PATH`, or that of Debian's `lcov`, installed likewise.
     ///
     /// # Errors
-    /// There is none and none can be installed, or the installation failed.
+    /// When there is none and none can be installed, or the installation failed.
     pub fn genhtml(&self) -> Result<PathBuf, EnvironmentError> {
         self.debian_program(&["genhtml"], "lcov")
     }
 
-    /// The first of these programs that is on the `PATH`, where need be from Debian's `package`.
+    /// The first of these programs on the `PATH`, installed from Debian's `package` if need be.
     fn debian_program(
         &self,
         names: &[&'static str],
@@ -198,7 +198,7 @@ impl Environments {
             return Err(EnvironmentError::ToolMissing(package));
         }
         files(&self.directory, fs::create_dir_all(&self.directory))?;
-        // One lock for all packages: apt-get works on one at a time.
+        // One lock for all packages, because apt-get can only run once at a time.
         let guard_path = self.directory.join("apt-get.lock");
         let guard = files(&guard_path, File::create(&guard_path))?;
         files(&guard_path, guard.lock())?;
@@ -257,7 +257,7 @@ pub fn is_on_path(tool: &str) -> bool {
     on_path(tool).is_some()
 }
 
-/// Where `tool` lies on the `PATH`.
+/// Where `tool` is on the `PATH`.
 fn on_path(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(tool));
@@ -280,7 +280,7 @@ fn present(path: PathBuf, tool: &'static str) -> Result<PathBuf, EnvironmentErro
     }
 }
 
-/// A virtual environment brings its interpreter; Node comes from the `PATH`.
+/// Whether `tool` is there: a virtual environment has its own interpreter, Node comes from the `PATH`.
 fn is_on_path_or_beside(tool: &str, path: &Path) -> bool {
     path.with_file_name(tool).exists() || is_on_path(tool)
 }
@@ -321,7 +321,7 @@ fn files<T>(path: &Path, result: io::Result<T>) -> Result<T, EnvironmentError> {
     })
 }
 
-/// What Chromium is called, by who packages it
+/// The names of Chromium, which depend on who packages it
 const BROWSERS: [&str; 4] = [
     "chromium",
     "chromium-browser",

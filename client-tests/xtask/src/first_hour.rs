@@ -1,7 +1,7 @@
-//! `cargo xtask first-hour`: how long it takes from `git clone` to the first call that a policy denies, by what README.md says
-//! and nothing else, on a machine that has its tools and has built nothing yet.
+//! `cargo xtask first-hour`: how long it takes from `git clone` to the first call that a policy denies, by what
+//! README.md says and nothing else, on a machine that has the tools and has built nothing yet.
 //!
-//! Cargo's registry and pip's wheels count as downloaded; what is measured is the work.
+//! Cargo's registry and pip's wheels count as downloaded; only the work is measured.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -74,10 +74,10 @@ pub(crate) fn measure() -> Result<Skipped, TaskError> {
     Ok(Skipped::new())
 }
 
-/// The emulator as a newcomer starts it, on free ports; it ends with its owner
+/// The emulator as a newcomer starts it, on free ports; it ends when this is dropped
 struct Server {
     process: Child,
-    /// What it prints to be pasted
+    /// The lines that it prints for pasting
     variables: String,
 }
 
@@ -87,7 +87,7 @@ impl Server {
         let mut process = Command::new("cargo")
             .args(["run", "--release", "--", "--endpoint-policy", "seed.json"])
             .current_dir(checkout)
-            // Those of the `cargo` that runs this would build somewhere else, or something else.
+            // The variables of the `cargo` that runs this would make it build somewhere else, or something else.
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_MANIFEST_DIR")
             .env("LOOKOUTVISION_EMULATOR_LISTEN", "127.0.0.1:0")
@@ -116,13 +116,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // `cargo run` becomes the program that it runs. One that has ended already needs no killing.
+        // `cargo run` becomes the program that it runs. A process that has ended already need not be killed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A folder that goes away with this
+/// A folder that is deleted when this is dropped
 struct Folder(PathBuf);
 
 impl Folder {

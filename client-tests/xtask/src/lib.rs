@@ -1,5 +1,5 @@
-//! What the test command and the client tests share: where this checkout is, and the environments of the
-//! foreign SDKs. It has no dependencies, so that `cargo xtask` is there in seconds.
+//! What the test command and the client tests share: where this checkout is, and the environments of the SDKs. It has
+//! no dependencies, so that `cargo xtask` is built within seconds.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ pub mod environments;
 
 /// The directory of the workspace's `Cargo.toml`.
 pub fn workspace_root() -> PathBuf {
-    // Cargo says at run time which checkout it works in. What the compiler was told comes second: two checkouts that share
-    // a target directory share the binary too.
+    // At run time Cargo says which checkout it works in. The compiler's value comes second, because two checkouts that
+    // share a target directory share the binary too.
     let start = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&start)
         .ancestors()

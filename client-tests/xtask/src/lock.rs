@@ -1,8 +1,8 @@
-//! `cargo xtask lock`: the lock files of the Python and Node clients, of moto and of what reads reports, made anew from what
-//! they ask for.
+//! `cargo xtask lock`: renews the lock files of the Python and Node clients, of moto and of the report readers, from
+//! their lists of requirements.
 //!
-//! All name a hash for every package and no address to fetch it from, so that everyone uses the registry or mirror that
-//! they have set up.
+//! All have a hash for every package and no download address, so that everyone uses the registry or mirror that they
+//! have set up.
 
 use std::fs;
 use std::process::Command;

@@ -5,8 +5,8 @@
 //! cargo xtask                 the parts of it, and how long each takes
 //! ```
 //!
-//! Where `CI` is `true` nothing may be skipped; elsewhere a missing tool is named, skipped and counted at the end. The
-//! test runners' own output, their closing lines above all, goes through unaltered.
+//! If `CI` is `true`, nothing may be skipped; elsewhere a missing tool is named, skipped and counted at the end. The
+//! test runners' own output, above all its last lines, is passed on unchanged.
 
 use std::process::ExitCode;
 

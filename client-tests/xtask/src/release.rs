@@ -71,7 +71,7 @@ pub(crate) fn binary() -> Result<Skipped, TaskError> {
 struct Compiler {
     host: String,
     sysroot: PathBuf,
-    /// Major version of its LLVM, whose profiles no other one reads
+    /// The major version of its LLVM; other versions cannot read its profiles
     llvm: String,
 }
 
@@ -97,7 +97,7 @@ impl Compiler {
         })
     }
 
-    /// The program that reads what a build of this compiler has counted
+    /// The program that reads the counters of a build by this compiler
     fn profdata(&self) -> Result<PathBuf, TaskError> {
         let of_the_toolchain = self
             .sysroot

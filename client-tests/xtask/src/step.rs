@@ -1,4 +1,4 @@
-//! One step of a task: a program that runs with its output in view and must succeed.
+//! One step of a task: a program whose output is shown and that must succeed.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,12 +12,12 @@ pub(crate) type Skipped = Vec<String>;
 #[derive(Debug)]
 pub(crate) struct TaskError(pub(crate) String);
 
-/// Runs `command` under a headline, with the time it took below.
+/// Runs `command` under a headline, and prints the time that it took.
 pub(crate) fn run(headline: &str, command: &mut Command) -> Result<(), TaskError> {
     run_with_input(headline, command, Stdio::null())
 }
 
-/// The same with something to read.
+/// Runs `command` with an input.
 pub(crate) fn run_with_input(headline: &str, command: &mut Command, input: Stdio) -> Result<(), TaskError> {
     println!("── {headline}");
     let start = Instant::now();

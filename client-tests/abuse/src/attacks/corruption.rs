@@ -1,4 +1,5 @@
-//! A state file with other bytes than were written: the start says so and names the file, or everything is there.
+//! A state file with other bytes than were written: either the start says so and names the file, or all records are
+//! there.
 
 use std::{ops::Range, path::Path, process::ExitStatus};
 
@@ -24,7 +25,7 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
         report.bad_inputs += 1;
         match home.try_start().await? {
             Start::Ready(emulator) => {
-                // Bytes that nobody reads, or that are as they were
+                // The damaged bytes are read by nobody, or are as they were.
                 let mut of_this = Report::default();
                 ledger.clone().check(&emulator.target, &mut of_this).await;
                 emulator.kill().await?;
@@ -51,7 +52,7 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
             break;
         }
     }
-    // The file as it was is no worse for all of it.
+    // The undamaged file must still be good after all of this.
     write(&home.path("emulator.state"), &images[0])?;
     let emulator = home.start().await?;
     ledger.clone().check(&emulator.target, &mut report).await;
@@ -60,7 +61,7 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
     Ok(report)
 }
 
-/// A state, and its file after a stop and after a `kill -9`
+/// Makes a state, and its file after a stop and after a `kill -9`
 async fn make(context: &Context) -> Result<(Ledger, [Vec<u8>; 2]), String> {
     let home = Home::new(context, "state: emulator.state\n")?;
     let read = || std::fs::read(home.path("emulator.state")).map_err(|error| error.to_string());
@@ -82,7 +83,7 @@ async fn make(context: &Context) -> Result<(Ledger, [Vec<u8>; 2]), String> {
     Ok((ledger, [read()?, killed]))
 }
 
-/// A start that is refused names the file in a sentence, and does not panic.
+/// Checks that a refused start names the file in a sentence, and does not panic
 fn judge(status: ExitStatus, said: &str) -> Result<(), String> {
     if said.contains("panicked at") {
         return Err(format!("a panic: {said}"));
@@ -128,7 +129,7 @@ fn damage(image: &mut Vec<u8>, choices: &mut Rng) -> String {
             format!("noise at {part:?}")
         }
         7 => {
-            // A page where another one belongs, as a disk does that mixes up its sectors
+            // A page where another one belongs, as on a disk that mixes up its sectors
             const PAGE: usize = 4_096;
             let (from, to) = (choices.usize(..length / PAGE), choices.usize(..length / PAGE));
             image.copy_within(from * PAGE..(from + 1) * PAGE, to * PAGE);
@@ -147,7 +148,7 @@ fn damage(image: &mut Vec<u8>, choices: &mut Rng) -> String {
     }
 }
 
-/// Mostly where something was written: much of a file is zeros
+/// Mostly a place where something was written, because much of a file is zeros
 fn any_place(image: &[u8], choices: &mut Rng) -> usize {
     for _ in 0..50 {
         let place = choices.usize(..image.len());

@@ -1,4 +1,4 @@
-//! A state file that has no room to grow: what is refused is not there, what was acknowledged is, also after a restart.
+//! A state file that has no room to grow: what is refused is not there; what was acknowledged is, even after a restart.
 
 use super::ledger::Ledger;
 use crate::{
@@ -13,12 +13,13 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
     for round in 0.. {
         let mut choices = context.choices(0, round);
         let mut home = Home::new(context, "state: emulator.state\n")?;
-        // The system bounds the length of each file; the error is another than that of a full disk, its place the same.
+        // The system limits the length of each file; its error is not that of a full disk, but occurs at the same
+        // place.
         home.file_blocks_max = Some(choices.u32(BLOCKS));
         let emulator = home.start().await?;
         let mut ledger = Ledger::default();
         for _ in 0..CHANGES_MAX {
-            // Lines of 4 KB, so that there is soon no room for the next few
+            // Lines of 4 KB, so that there is soon no room for more
             if let Err(sentence) = ledger.change(&emulator.target, &mut choices, "p-", 4_000).await {
                 report.lose(format!("round {round}: {sentence}"));
                 break;
@@ -54,9 +55,9 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Of 512 bytes each: more than an empty state file has
+/// Of 512 bytes each: more than an empty state file needs
 const BLOCKS: std::ops::Range<u32> = 6_000..10_000;
-/// Several times what such a file has room for
+/// Several times as many as such a file has room for
 const CHANGES_MAX: usize = 2_000;
-/// Refusals of one round
+/// The refusals after which a round ends
 const REFUSALS: u64 = 5;

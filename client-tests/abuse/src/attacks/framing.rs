@@ -1,5 +1,5 @@
-//! Requests whose end or meaning two readers could see differently: each is signed and would be answered without the
-//! trick, so an answer of success means that the trick was taken.
+//! Requests whose end or meaning two readers could see differently. Each is signed and would be answered without the
+//! trick, so a success means that the trick worked.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
     let tricks = tricks();
     for round in 0.. {
         let mut choices = context.choices(worker, round);
-        // The first rounds of all workers together try every trick on both listeners, whatever the time.
+        // The first rounds of all workers together try every trick on both listeners, however little time there is.
         let index = usize::try_from(round).unwrap_or(usize::MAX) * WORKERS + worker;
         let index = match index {
             index if index < 2 * tricks.len() => index,
@@ -80,7 +80,7 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
     report
 }
 
-/// A change over the control API, which nobody signs
+/// A change over the control API, where requests are not signed
 fn attach_policy() -> Signed {
     Signed {
         method: "PUT".to_owned(),
@@ -90,18 +90,18 @@ fn attach_policy() -> Signed {
     }
 }
 
-/// Nothing is accepted, and the connection is not left open.
+/// Checks that nothing is accepted, and that the connection is not left open
 fn judge(trick: Trick, outcome: &Outcome) -> Result<(), String> {
     if let (Trick::TwoLengths(_), Outcome::Closed(statuses)) = (trick, outcome)
         && matches!(statuses[..], [200 | 204])
     {
-        // Taken once, and whatever stands behind it was nobody's.
+        // It was accepted once, and nobody answered what came after it.
         return Ok(());
     }
     let (Outcome::Closed(statuses) | Outcome::Open(statuses)) = outcome;
     if let Some(status) = statuses.iter().find(|status| !(400..500).contains(*status)) {
         return match status {
-            // RFC 9110, sections 15.6.2 and 15.6.6: what is not implemented, and other versions of HTTP
+            // RFC 9110, sections 15.6.2 and 15.6.6: not implemented, and other versions of HTTP.
             501 | 505 => Ok(()),
             200..=299 => Err(format!("ACCEPTED with {status}")),
             _ => Err(format!("{status} instead of a refusal")),
@@ -120,13 +120,13 @@ enum Trick {
     Line(&'static str),
     /// The line or lines of Host
     Host(&'static str),
-    /// The lines that say how long the body is, `{n}` for its length, and a body that is as it is, or in chunks
+    /// The lines that give the length of the body, `{n}` for its length, and a body that is as it is, or in chunks
     Length(&'static str, Body),
-    /// Lines that say it twice, and a body in chunks: may be taken, once
+    /// Lines that give the length twice, and a body in chunks: may be accepted, once
     TwoLengths(&'static str),
     /// The body of a request in chunks, `{x}` for its length in hexadecimal, `{b}` for the text
     Chunks(&'static str),
-    /// A line of the head, the length being right
+    /// A line of the head, while the length is right
     Field(&'static str),
 }
 
@@ -179,7 +179,7 @@ impl Trick {
             Self::Field(field) => format!("{head}{right_length}{field}\r\n{body}"),
         };
         let mut bytes = text.into_bytes();
-        // Often there is a second request behind it, which must not be answered as anybody's.
+        // Often a second request follows, which must not be answered as anybody's.
         if choices.bool() {
             bytes.extend_from_slice(b"GET /2020-11-20/projects HTTP/1.1\r\nhost: localhost\r\n\r\n");
         }
@@ -280,7 +280,7 @@ const LENGTHS: &[&str] = &[
     "x: x\0\r\ntransfer-encoding: chunked\r\n",
 ];
 
-/// RFC 9112, section 6.1: a server may go by Transfer-Encoding alone, and must close the connection then.
+/// RFC 9112, section 6.1: a server may use Transfer-Encoding alone, and must then close the connection
 const TWO_LENGTHS: &[&str] = &[
     "content-length: {n}\r\ntransfer-encoding: chunked\r\n",
     "transfer-encoding: chunked\r\ncontent-length: {n}\r\n",

@@ -1,5 +1,5 @@
-//! Damaged heads over TLS and to the control API, and damaged bodies whose signature is good, so that those who read
-//! images, JSON, manifests, forms and policies see them.
+//! Damaged heads over TLS and to the control API, and damaged bodies with a good signature, so that they reach the
+//! parsers of images, JSON, manifests, forms and policies.
 
 use std::{io, time::Duration};
 
@@ -35,7 +35,7 @@ async fn attack(context: &Context, target: &Target) -> Report {
     })
     .await;
     report.load = format!("{WORKERS} connections; {}", report.good_calls_text());
-    // What was changed by damaged calls that happened to be good ones
+    // Undoes what was changed by damaged calls that happened to be good.
     if let Err(sentence) = target.control("POST", "/reset", "").await {
         report.lose(sentence);
     }
@@ -48,13 +48,13 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
     for round in 0.. {
         let mut choices = context.choices(worker, round);
         if round % 100 == 0 {
-            // A damaged policy may have been a good one, and every worker changes the same state.
+            // A damaged policy may have been a good one, and all workers change the same state.
             report.good_call(good_after_reset(&target).await);
         }
         report.bad_inputs += 1;
         let work = misuse(&target, &mut kept, &mut choices);
         let sentence = match timeout(PATIENCE, work).await {
-            // A close without an answer is one, too.
+            // A close without an answer is an answer, too.
             Ok(outcome) => outcome.ok().and_then(|answer| judge(&answer).err()),
             Err(_) => {
                 kept = None;
@@ -71,14 +71,14 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
     report
 }
 
-/// A call that no policy and no state decides
+/// A good call whose outcome depends on no policy and no state
 async fn good_after_reset(target: &Target) -> Result<Duration, String> {
     target
         .good(&Call::query("sts", "GetCallerIdentity", &[]).sign())
         .await
 }
 
-/// Whatever is asked is answered by what the client did wrong, not by what the server cannot do.
+/// Checks that the answer blames the client, and not the server
 fn judge(answer: &Answer) -> Result<(), String> {
     match answer.status {
         500 | 502..=504 | 506.. => Err(format!(
@@ -130,7 +130,8 @@ async fn misuse(target: &Target, kept: &mut Option<Tls>, choices: &mut Rng) -> i
     }
 }
 
-/// The other side may close while it is still written to; its answer can be read all the same.
+/// Sends a request and reads the answer; the other side may close during the sending, and its answer can be read all
+/// the same
 async fn send(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]) -> io::Result<Answer> {
     if stream.write_all(request).await.is_ok() {
         let _ = stream.flush().await;
@@ -178,7 +179,7 @@ fn any_call(choices: &mut Rng) -> Call {
             ],
         ),
         13 => Call::post("/2020-11-20/projects/myProject/models/1/detect", "image/jpeg", {
-            // Only the beginning of an image says what it is.
+            // The kind of an image is known from its beginning.
             JPEG[..choices.usize(..JPEG.len())].to_vec()
         }),
         14 => Call::get("/projects/myProject/models?maxResults=3&nextToken=x"),
@@ -214,7 +215,7 @@ const MANIFEST: &str = r#"{"source-ref":"s3://b/1.jpg","anomaly-label":1,"anomal
 {"source-ref":"s3://b/2.jpg"}
 "#;
 
-/// What means something to one of the parsers
+/// Texts that mean something to one of the parsers
 const WORDS: &[&[u8]] = &[
     b"\r\n",
     b"\n",

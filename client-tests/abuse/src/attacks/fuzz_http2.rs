@@ -38,7 +38,7 @@ async fn attack(context: &Context, target: &Target) -> Report {
     report
 }
 
-/// A flood that is kept instead of being answered or refused would be far more.
+/// Checks that memory stays bounded: a flood that is kept instead of being answered or refused would need far more
 fn judge_memory(emulator: &Emulator, report: &mut Report) {
     match emulator.memory() {
         Ok(bytes) if bytes > MEMORY_BYTES_MAX => report.fail(format!("{} MiB in memory", bytes >> 20)),
@@ -61,7 +61,7 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
                     report.fail(format!("worker {worker}, round {round}: {status}"));
                 }
             }
-            // The connection was ended, which is an answer.
+            // The connection was ended, which counts as an answer.
             Ok(Err(_)) => {}
             Err(_) => report.fail(format!(
                 "worker {worker}, round {round}: nothing is taken and nothing ends for {} s",
@@ -85,12 +85,12 @@ async fn good_call(target: &Target) -> Result<Duration, String> {
     }
 }
 
-/// The statuses that came back before the connection was given up
+/// Misuses a connection, and returns the statuses that came back until it was given up
 async fn misuse(target: &Target, choices: &mut Rng) -> io::Result<Vec<u16>> {
     let bytes = match choices.u8(..8) {
         0..3 => {
             let mut bytes = [opening(), Call::detect().sign().to_http2(1)].concat();
-            // Mostly behind the preface, without which everything ends at once
+            // Mostly after the preface, because without it everything ends at once
             let kept = if choices.u8(..8) == 0 { 0 } else { PREFACE.len() };
             let mut damaged = bytes.split_off(kept);
             mutate(&mut damaged, choices, &[]);
@@ -102,7 +102,7 @@ async fn misuse(target: &Target, choices: &mut Rng) -> io::Result<Vec<u16>> {
     };
     let mut stream = target.connect_http2().await?;
     let mut statuses = Vec::new();
-    // It may not take everything before its own bytes are read.
+    // The other side may stop reading until its own bytes are read.
     let (mut reading, mut writing) = tokio::io::split(&mut stream);
     let write = async {
         writing.write_all(&bytes).await?;
@@ -127,7 +127,7 @@ async fn misuse(target: &Target, choices: &mut Rng) -> io::Result<Vec<u16>> {
     Ok(statuses)
 }
 
-/// Goes with a word or without
+/// Closes the connection, with a `close_notify` of TLS or without
 async fn hang_up(mut stream: Tls, choices: &mut Rng) {
     if choices.bool() {
         let _ = timeout(PATIENCE, stream.shutdown()).await;
@@ -163,13 +163,13 @@ fn disorder(choices: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// The same frame many times over
+/// One frame, repeated many times
 fn flood(choices: &mut Rng) -> Vec<u8> {
     let get = Call::get("/projects").sign().field_block();
     let many = choices.u32(200..2_000);
     let mut bytes = opening();
     match choices.u8(..11) {
-        // Requests that are taken back at once
+        // Requests that are cancelled at once
         0 => {
             for number in 0..many {
                 let stream = 2 * number + 1;
@@ -193,7 +193,7 @@ fn flood(choices: &mut Rng) -> Vec<u8> {
         3 => (0..many).for_each(|_| bytes.extend(frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]))),
         4 => (0..many).for_each(|_| bytes.extend(frame(PING, 0, 0, &[7; 8]))),
         5 => (0..many).for_each(|_| bytes.extend(frame(SETTINGS, ACK, 0, &[]))),
-        // A head without end
+        // A head that never ends
         6 => {
             bytes.extend(frame(HEADERS, 0, 1, &get));
             let mut more = Vec::new();
@@ -204,7 +204,7 @@ fn flood(choices: &mut Rng) -> Vec<u8> {
             bytes.extend(frame(HEADERS, 0, 1, &get));
             (0..many).for_each(|_| bytes.extend(frame(CONTINUATION, 0, 1, &[])));
         }
-        // A body of nothing
+        // Empty pieces of a body
         8 => {
             bytes.extend(frame(
                 HEADERS,
@@ -214,7 +214,7 @@ fn flood(choices: &mut Rng) -> Vec<u8> {
             ));
             (0..many).for_each(|_| bytes.extend(frame(DATA, 0, 1, &[])));
         }
-        // A window too large, bit by bit
+        // A window that becomes too large, step by step
         9 => {
             bytes.extend(frame(
                 HEADERS,
@@ -243,7 +243,7 @@ fn flood(choices: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// Indexes, sizes and lengths that a decoder stumbles over (RFC 7541)
+/// Indexes, sizes and lengths that are hard for a decoder (RFC 7541)
 const HPACK: &[&[u8]] = &[
     b"\x80",
     b"\xff\xff\xff\xff\xff\x0f",
@@ -261,7 +261,7 @@ const HPACK: &[&[u8]] = &[
 ];
 
 const WORKERS: usize = 8;
-/// How long is listened for statuses after everything was sent
+/// How long we listen for statuses after everything was sent
 const LISTENING: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Several times what an emulator with these limits needs, and a fraction of what is sent to it
@@ -274,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_answers_no_good_call_is_reported() {
-        // It does not even speak HTTP/2.
+        // The stub does not even speak HTTP/2.
         let stub = stub::accepts_everything("fuzz-http2").await;
         let report = attack(&stub.context, &stub.target).await;
         assert!(report.lost > 0 && report.bad_inputs > 0, "{report:?}");

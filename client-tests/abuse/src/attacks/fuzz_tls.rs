@@ -1,4 +1,4 @@
-//! Bytes that are no TLS: damaged first flights, noise in the middle of a handshake and behind it.
+//! Bytes that are no TLS: damaged first flights, and noise during and after a handshake.
 
 use std::{
     io,
@@ -44,7 +44,7 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
         report.bad_inputs += 1;
         let began = Instant::now();
         match timeout(PATIENCE, misuse(&target, &mut choices)).await {
-            // A reset is an end, too.
+            // A reset counts as an end, too.
             Ok(Ok(()) | Err(_)) if began.elapsed() < PATIENCE => {}
             _ => report.fail(format!(
                 "worker {worker}, round {round}: still open after {} s",
@@ -61,13 +61,13 @@ async fn work(context: Context, target: Target, worker: usize) -> Report {
 async fn misuse(target: &Target, choices: &mut Rng) -> io::Result<()> {
     let mut stream = match choices.u8(..8) {
         0 => {
-            // Behind a good handshake, past the TLS session
+            // After a good handshake, past the TLS session.
             let (mut stream, _) = target.connect().await?.into_inner();
             stream.write_all(&noise(choices)).await?;
             stream
         }
         1 => {
-            // In the middle of a handshake: the server's first flight is answered with noise
+            // During a handshake: the server's first flight is answered with noise.
             let mut stream = TcpStream::connect(target.address).await?;
             stream.write_all(&client_hello(&target.http1)?).await?;
             let _ = stream.read(&mut [0; 1 << 14]).await?;
@@ -84,7 +84,7 @@ async fn misuse(target: &Target, choices: &mut Rng) -> io::Result<()> {
             let mut hello = client_hello(config)?;
             mutate(&mut hello, choices, WORDS);
             let mut stream = TcpStream::connect(target.address).await?;
-            // In pieces now and then
+            // Sometimes in pieces.
             if choices.u8(..4) == 0 {
                 let (first, second) = hello.split_at(choices.usize(..=hello.len()));
                 stream.write_all(first).await?;
@@ -95,7 +95,7 @@ async fn misuse(target: &Target, choices: &mut Rng) -> io::Result<()> {
             stream
         }
     };
-    // Nothing more comes, said or not; whoever is not told finds out by its limits.
+    // Nothing more comes, whether we say so or not; a server that is not told finds out by its limits.
     if choices.u8(..16) > 0 {
         stream.shutdown().await?;
     }
@@ -113,7 +113,7 @@ fn client_hello(config: &Arc<ClientConfig>) -> io::Result<Vec<u8>> {
     Ok(hello)
 }
 
-/// Records that are none, or that claim to be some
+/// Records that are invalid, or that only look like records
 fn noise(choices: &mut Rng) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..choices.usize(1..=600)).map(|_| choices.u8(..)).collect();
     if choices.bool() {
@@ -125,7 +125,7 @@ fn noise(choices: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// Versions, lengths and extensions that parsers stumble over
+/// Versions, lengths and extensions that are hard for a parser
 const WORDS: &[&[u8]] = &[
     b"\x16\x03\x01",
     b"\x16\x03\x03",

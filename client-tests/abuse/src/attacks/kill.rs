@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of changes: whatever was answered is there after the next start.
+//! `kill -9` during changes: whatever was answered is there after the next start.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
             while policy.change(&target).await {}
             policy
         });
-        // At no moment in particular
+        // At a random moment.
         let moment = context.choices(WRITERS, round).u64(20..400);
         sleep(Duration::from_millis(moment)).await;
         emulator.kill().await?;
@@ -69,11 +69,12 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Kills a first start, which makes the certificate authority and the state file; nothing may be in the next one's way
+/// Kills a first start, which makes the certificate authority and the state file; nothing of it may prevent the next
+/// start
 async fn kill_first_start(context: &Context, round: u64) -> Result<(), String> {
     let home = Home::new(context, "state: emulator.state\n")?;
     let mut first = home.spawn()?;
-    // At no moment in particular
+    // At a random moment.
     sleep(Duration::from_micros(
         context.choices(FIRST_STARTS, round).u64(..200_000),
     ))
@@ -99,7 +100,7 @@ async fn write(
             .await
             .is_err()
         {
-            // A refusal would be one of the ledger's own mistakes, or of the emulator's.
+            // A refusal would be a mistake of the ledger or of the emulator.
             return if ledger.refused == 0 {
                 Ok(ledger)
             } else {
@@ -117,13 +118,13 @@ fn prefix(writer: usize) -> String {
 #[derive(Default)]
 struct PolicyLedger {
     last: u64,
-    /// The one after it was sent, and not answered
+    /// Whether the next policy was sent and not answered
     is_in_doubt: bool,
     acknowledged: u64,
 }
 
 impl PolicyLedger {
-    /// Attaches the next policy; whether it was answered
+    /// Attaches the next policy, and returns whether it was answered
     async fn change(&mut self, target: &Target) -> bool {
         let next = self.last + 1;
         let policy = format!(

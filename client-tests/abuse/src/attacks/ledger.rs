@@ -1,5 +1,5 @@
-//! What a state must be: every change that was acknowledged, and of the last ones, whose answers never came, each as it
-//! was before or as it would be after.
+//! The state as it must be: every acknowledged change, and for the last changes, whose answers never came, either the
+//! state before or the state after.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::{
     client::Target,
 };
 
-/// A project as far as it is looked at
+/// A project, as far as it is checked
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Project {
     /// Never made, or deleted
     Absent,
     WithoutDataset,
-    /// With a training dataset of so many entries
+    /// With a training dataset of this many entries
     WithEntries(usize),
 }
 
-/// What each project may be, by name
+/// What each project may be, by its name
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     projects: BTreeMap<String, Vec<Project>>,
@@ -32,7 +32,7 @@ pub(super) struct Ledger {
     pub(super) refused: u64,
 }
 
-/// A change, and what it makes of a project
+/// A change, and what the project is after it
 struct Change {
     name: String,
     call: Signed,
@@ -41,7 +41,8 @@ struct Change {
 }
 
 impl Ledger {
-    /// Makes a change; names begin with `prefix`, which nobody else uses. An error means that no answer came.
+    /// Makes a change in a project whose name begins with `prefix`, which nobody else uses. An error means that no
+    /// answer came.
     pub(super) async fn change(
         &mut self,
         target: &Target,
@@ -76,7 +77,7 @@ impl Ledger {
     }
 
     fn any_change(&self, choices: &mut Rng, prefix: &str, line_bytes: usize) -> Change {
-        // Those of which it is known what they are
+        // The projects whose state is known
         let known: Vec<(&String, Project)> = self
             .projects
             .range(prefix.to_owned()..)
@@ -121,14 +122,14 @@ impl Ledger {
         }
     }
 
-    /// Adds what another worker knows; the two have no name in common
+    /// Adds what another worker knows; the two share no name
     pub(super) fn merge(&mut self, other: Self) {
         self.projects.extend(other.projects);
         self.acknowledged += other.acknowledged;
         self.refused += other.refused;
     }
 
-    /// Those whose names begin with `prefix`, for a worker of its own
+    /// The projects whose names begin with `prefix`, for a worker of its own
     pub(super) fn part(&self, prefix: &str) -> Self {
         let of_prefix = self.projects.range(prefix.to_owned()..);
         let of_prefix = of_prefix.take_while(|(name, _)| name.starts_with(prefix));
@@ -140,7 +141,7 @@ impl Ledger {
         }
     }
 
-    /// Looks at every project; what was left open is known from then on
+    /// Checks every project; projects in doubt are known from then on
     pub(super) async fn check(&mut self, target: &Target, report: &mut Report) {
         match found(target).await {
             Ok(found) => self.compare(&found, report),
@@ -224,9 +225,9 @@ fn manifest(first: usize, lines: usize, line_bytes: usize) -> String {
     (first..first + lines).map(line).collect()
 }
 
-/// Of one worker; beyond it something is deleted or extended first
+/// The projects of one worker; with more, something is deleted or extended first
 const PROJECTS_MAX: usize = 24;
-/// One page of the list
+/// The entries on one page of the list
 const ENTRIES_MAX: usize = 60;
 
 #[cfg(test)]

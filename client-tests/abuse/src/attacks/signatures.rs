@@ -37,7 +37,7 @@ struct Worker {
     context: Context,
     target: Target,
     worker: usize,
-    /// Over HTTP/1.1 connections are used again, so that a refusal must leave one in order
+    /// HTTP/1.1 connections are used again, so a refusal must leave the connection intact
     kept: Option<Tls>,
 }
 
@@ -98,7 +98,7 @@ async fn in_time(work: impl Future<Output = std::io::Result<u16>>) -> Result<u16
     }
 }
 
-/// A change of what was signed is refused, and the refusal is an answer.
+/// Checks that a changed call is refused, and that the refusal is an answer
 fn judge(outcome: &Result<u16, String>) -> Result<(), String> {
     match outcome {
         Ok(400..=499) => Ok(()),
@@ -119,7 +119,7 @@ fn any_call(choices: &mut Rng) -> Signed {
     }
 }
 
-/// Changes one thing that the signature covers, or the signature; says which
+/// Changes one thing that the signature covers, or the signature, and returns which
 fn change(signed: &mut Signed, choices: &mut Rng) -> &'static str {
     // Not every change is possible on every call.
     loop {
@@ -187,7 +187,7 @@ const CHANGES: &[Change] = &[
         if let Some(authorization) = signed.header_mut("authorization").cloned() {
             let mut other = authorization.clone();
             other_digit(&mut other, choices);
-            // Of two the first counts, which is AWS's way; the one that is good is nobody's business then.
+            // The first of two counts, as on AWS; then it does not matter that the other is good.
             if other != authorization {
                 signed.headers.insert(1, ("authorization".to_owned(), other));
             }
@@ -268,7 +268,7 @@ const CHANGES: &[Change] = &[
     }),
 ];
 
-/// Changes what stands behind `name` in `Authorization`, or in the query that takes its place
+/// Changes the text after `name` in `Authorization`, or in the query that replaces it
 fn in_part(signed: &mut Signed, name: &str, change: impl FnOnce(&mut String)) {
     let text = match signed.header_mut("authorization") {
         Some(authorization) => authorization,
@@ -287,7 +287,7 @@ fn in_part(signed: &mut Signed, name: &str, change: impl FnOnce(&mut String)) {
     }
 }
 
-/// Makes another digit of one of the decimal or hexadecimal digits at the end of a text
+/// Changes one of the decimal or hexadecimal digits at the end of a text
 fn other_digit(text: &mut String, choices: &mut Rng) {
     replace_one(text, choices, u8::is_ascii_digit, b"0123456789");
 }

@@ -17,7 +17,7 @@ use crate::{Context, Report, call::Call, client::Target, open_files, report::mil
 
 pub(super) async fn run(context: &Context) -> Result<Report, String> {
     let connections = connections(context.time_left(), open_files::bound());
-    // Good calls find a place on the AWS API. On the control API there are more than it takes.
+    // Good calls find room on the AWS API. The control API gets more connections than it accepts.
     let config = format!(
         "limits: {{connections_max: {}, idle_timeout_seconds: 20}}\n",
         connections + 100
@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context) -> Result<Report, String> {
     .await
 }
 
-/// As many as there is time to open and files to be had for, on both sides
+/// As many connections as there is time to open, and files for, on both sides
 fn connections(time: Duration, open_files: usize) -> usize {
     let by_time = usize::try_from(time.as_millis() / 10).unwrap_or(usize::MAX);
     let by_files = open_files.saturating_sub(500) / 3;
@@ -41,7 +41,7 @@ async fn attack(context: &Context, target: &Target, connections: usize) -> Repor
         let target = target.clone();
         let place = Place::ALL[index % Place::ALL.len()];
         slow.spawn(async move {
-            // Who is let go comes again.
+            // A client that was disconnected comes again.
             loop {
                 let _ = be_slow(&target, place).await;
                 sleep(PACE).await;
@@ -73,7 +73,7 @@ async fn attack(context: &Context, target: &Target, connections: usize) -> Repor
     report
 }
 
-/// Good calls do not wait for slow ones.
+/// Checks that good calls do not wait for slow ones
 fn judge(report: &mut Report) {
     let p99 = report.percentile(99);
     if p99 > P99_MAX {
@@ -95,8 +95,8 @@ async fn good_calls(context: Context, target: Target) -> Report {
     }
 }
 
-/// `GET /ready`, as a container's health check asks: while the control API is full the newest connection takes the place
-/// of the oldest, so one try may be the oldest by then, and several in a row are not
+/// `GET /ready`, as a container's health check asks. While the control API is full, the newest connection replaces the
+/// oldest. So one try may have become the oldest, but not several in a row
 async fn check_health(target: &Target) -> Result<Duration, String> {
     let mut last = String::new();
     for _ in 0..HEALTH_RETRIES {
@@ -110,7 +110,7 @@ async fn check_health(target: &Target) -> Result<Duration, String> {
     Err(format!("{HEALTH_RETRIES} times: {last}"))
 }
 
-/// Where a client is slow
+/// The places where a client is slow
 #[derive(Debug, Clone, Copy)]
 enum Place {
     BeforeTheHandshake,
@@ -132,7 +132,7 @@ impl Place {
     ];
 }
 
-/// Until the other side has had enough
+/// Is slow until the other side has had enough
 async fn be_slow(target: &Target, place: Place) -> io::Result<()> {
     match place {
         Place::BeforeTheHandshake => {
@@ -167,7 +167,7 @@ async fn be_slow(target: &Target, place: Place) -> io::Result<()> {
         Place::InTheAnswer => {
             let mut stream = target.connect().await?;
             let request = Call::detect().sign().to_http1();
-            // Asks as long as it is let, and reads nothing
+            // Asks as long as it can, and reads nothing.
             loop {
                 stream.write_all(&request).await?;
                 stream.flush().await?;
@@ -186,7 +186,7 @@ async fn be_slow_to_control(target: &Target) -> io::Result<()> {
     drip(&mut stream, b"x").await
 }
 
-/// One byte at a time, until there is an answer or an end
+/// Sends one byte at a time, until there is an answer or an end
 async fn drip(
     stream: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin),
     byte: &[u8],
@@ -206,9 +206,9 @@ const CONTROL_BEYOND: usize = 200;
 const GOOD_CLIENTS: usize = 2;
 /// Docker's default
 const HEALTH_RETRIES: usize = 3;
-/// Between two signs of life
+/// The time between two signs of life
 const PACE: Duration = Duration::from_secs(3);
-/// Far more than an unoptimised build takes on a machine that is busy being slow two thousand times over
+/// Far more than an unoptimised build needs on a machine that runs two thousand slow clients
 const P99_MAX: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Good calls of every kind, for as long as there is time: all are answered, and memory stays flat.
+//! Good calls of every kind, as long as there is time: all are answered, and memory stays flat.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) async fn run(context: &Context) -> Result<Report, String> {
-    // The journal is soon full, so that what grows from then on is something else.
+    // The journal is soon full, so that any further growth is not the journal's.
     let config = "http2: true\nlimits: {journal_bytes_max: 1048576}\n";
     against(context, config, async |emulator| {
         let (mut report, samples) =
@@ -79,7 +79,7 @@ impl Worker {
         report
     }
 
-    /// Calls that leave nothing behind
+    /// Calls that change nothing in the end
     fn calls(&self, round: u64) -> Vec<Signed> {
         let mut choices = self.context.choices(self.worker, round);
         let name = format!("p-{}-{round}", self.worker);
@@ -109,11 +109,12 @@ impl Worker {
             )],
             _ => vec![Call::detect()],
         };
-        // Started and not stopped again: a model that is hosted stays so, and is asked for with any number of units.
+        // The model is started and not stopped: a hosted model stays hosted, and can be started with any number of
+        // units.
         calls.iter().map(Call::sign).collect()
     }
 
-    /// Over the connection that was kept, a new one, or HTTP/2
+    /// Sends a call over the kept connection, a new one, or HTTP/2
     async fn ask(&mut self, call: &Signed, round: u64) -> Result<Duration, String> {
         let began = Instant::now();
         let work = async {
@@ -132,7 +133,7 @@ impl Worker {
         };
         match work.await.map_err(|error: std::io::Error| error.to_string())? {
             200..=299 => Ok(began.elapsed()),
-            // A model that is hosted cannot be started again, and that is an answer of the service.
+            // A hosted model cannot be started again, which is an answer of the service.
             409 if call.target.ends_with("/start") => Ok(began.elapsed()),
             status => Err(format!("{status}")),
         }
@@ -162,7 +163,7 @@ async fn watch_memory(context: &Context, emulator: &Emulator) -> Result<Vec<u64>
     Ok(samples)
 }
 
-/// After a first third, in which caches and the journal fill, memory does not grow.
+/// Checks that memory does not grow after the first third, in which caches and the journal fill
 fn judge_memory(samples: &[u64]) -> Result<String, String> {
     let most = |samples: &[u64]| samples.iter().max().copied().unwrap_or_default();
     let third = samples.len().div_ceil(3);
@@ -187,7 +188,7 @@ fn judge_memory(samples: &[u64]) -> Result<String, String> {
 
 const WORKERS: usize = 6;
 const SAMPLES_EVERY: Duration = Duration::from_millis(250);
-/// What the allocator may take more for connections that happen to be open
+/// What the allocator may need for connections that happen to be open
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
 
 #[cfg(test)]

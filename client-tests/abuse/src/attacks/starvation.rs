@@ -1,4 +1,4 @@
-//! Uploads that stand still, and clients that take all the room they get: the others' calls go on.
+//! Uploads that stall, and clients that take all the room that they get: the calls of others go on.
 
 use std::{
     io,
@@ -35,7 +35,7 @@ async fn attack(context: &Context, target: &Target) -> Report {
     let mut report = Report::default();
     for round in 0.. {
         let mut choices = context.choices(0, round);
-        // Every kind has its turn, whatever the time.
+        // Every kind has its turn, however little time there is.
         let index = usize::try_from(round).unwrap_or(usize::MAX);
         let hoarding = match Hoarding::ALL.get(index) {
             Some(hoarding) => *hoarding,
@@ -48,7 +48,7 @@ async fn attack(context: &Context, target: &Target) -> Report {
     report
 }
 
-/// Takes room for a while, and makes good calls meanwhile
+/// Takes room for a while, and makes good calls during it
 async fn hoard(
     context: &Context,
     target: &Target,
@@ -94,8 +94,8 @@ async fn attach_policy(target: &Target) -> Result<Duration, String> {
     }
 }
 
-/// Whoever hoards what is his own share alone delays nobody; who hoards another's, or everything in many names, is let
-/// go by the limits on slow bodies.
+/// Whoever takes only its own share delays nobody. Whoever takes another client's share, or everything under many
+/// names, is ended by the limits on slow bodies.
 fn judge(hoarding: Hoarding, outcome: &Result<Duration, String>) -> Result<(), String> {
     let most = hoarding.delay_max();
     match outcome {
@@ -109,17 +109,17 @@ fn judge(hoarding: Hoarding, outcome: &Result<Duration, String>) -> Result<(), S
 enum Hoarding {
     /// 16 MiB are announced, and nothing comes
     Announced,
-    /// Without a length, and a chunk that has begun
+    /// The length is not given, and one chunk has begun
     Chunked,
-    /// A part of each comes, from one address and with one access key
+    /// A part of each body comes, from one address and with one access key
     InPart,
-    /// A part of each comes, in the name of the good client's access key
+    /// A part of each body comes, with the access key of the good client
     InAnothersName,
-    /// A part of each comes, each from another address and with another access key
+    /// A part of each body comes, each from another address and with another access key
     InManyNames,
-    /// A part of each comes, as streams of a few HTTP/2 connections
+    /// A part of each body comes, as streams of a few HTTP/2 connections
     Streams,
-    /// Policies for the control API, of which half comes
+    /// Policies for the control API, each half sent
     Control,
 }
 
@@ -141,7 +141,7 @@ impl Hoarding {
         }
     }
 
-    /// One of its uploads; ends when the other side has had enough
+    /// Sends one upload; ends when the other side has had enough
     async fn upload(self, target: &Target, index: usize, choices: &mut Rng) -> io::Result<()> {
         let access_key_id = match self {
             Self::InAnothersName => "test".to_owned(),
@@ -153,7 +153,7 @@ impl Hoarding {
             Self::InManyNames => [127, 0, 1, last],
             _ => [127, 0, 0, 2],
         };
-        // Its signature is made up: nobody knows before the body is there.
+        // The signature is made up, which cannot be known before the body is there.
         let signed = Call::detect().access_key_id(&access_key_id).sign();
         let (length, part) = (BODY_BYTES_MAX, choices.usize(PART));
         match self {
@@ -176,7 +176,7 @@ impl Hoarding {
                         .write_all(&frame(HEADERS, END_HEADERS, 2 * number + 1, &block))
                         .await?;
                 }
-                // As much as the windows of the beginning allow
+                // As much as the initial windows allow.
                 for piece in 0..4 {
                     let bytes = vec![0; FRAME_BYTES_MAX - 1];
                     stream.write_all(&frame(DATA, 0, 2 * piece + 1, &bytes)).await?;
@@ -204,17 +204,17 @@ impl Hoarding {
 }
 
 const UPLOADS: usize = 40;
-/// Of one HTTP/2 connection
+/// The streams of one HTTP/2 connection
 const STREAMS: u32 = 20;
 /// The emulator's default
 const BODY_BYTES_MAX: usize = 16 << 20;
-/// Of each body; all together more than `in_flight_body_bytes_max`
+/// The part of each body that is sent; all together more than `in_flight_body_bytes_max`
 const PART: Range<usize> = 1 << 20..4 << 20;
 /// Longer than `body_idle_timeout_seconds` above, so that every upload comes to its end
 const ROUND: Duration = Duration::from_secs(3);
-/// What a good call takes on a busy machine at most
+/// What a good call takes at most on a busy machine
 const DELAY: Duration = Duration::from_secs(5);
-/// The same and a few times `body_idle_timeout_seconds`
+/// The same, and a few times `body_idle_timeout_seconds`
 const DELAY_BY_LIMITS: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Images without pulling any: from a binary that Cargo built here, and from the Python and Node of this machine.
+//! Images that need no pulling: from a binary that Cargo built here, and from the Python and Node of this machine.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,7 +48,7 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
         .ok_or_else(|| {
             TaskError("the Dockerfile's last stage is not `FROM scratch AS emulator`".to_owned())
         })?;
-    // What its `build` stage would hand over lies in the context.
+    // The result of its `build` stage is in the context.
     context.build(
         name,
         &last_stage
@@ -88,7 +88,7 @@ pub(super) fn client_tests_image(name: &str) -> Result<(), TaskError> {
     context.copy(&environments.python_driver(), "environments/python/driver.py")?;
     context.copy(parent(&node_driver)?, "environments/node")?;
     context.copy(&sources.join("scenarios"), "client-tests/scenarios")?;
-    // A client that is told nothing trusts what its system trusts, so the system has to have something.
+    // A client without settings trusts what its system trusts, so the system must trust something.
     context.copy_in_place(Path::new("/etc/ssl/certs/ca-certificates.crt"))?;
     let python = python_installation(&interpreter)?;
     for path in &python {
@@ -126,7 +126,7 @@ pub(super) fn app_image(name: &str, client_tests: &str) -> Result<(), TaskError>
     )
 }
 
-/// What a virtual environment leaves where it came from: the interpreter under its names, and the standard library.
+/// What a virtual environment uses from its installation: the interpreter under its names, and the standard library.
 fn python_installation(interpreter: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let script = "import os, sys, sysconfig\n\
                   print(os.path.realpath(sys._base_executable))\n\
@@ -177,7 +177,7 @@ fn is_shared_object(path: &Path) -> bool {
 
 /// Every library that the dynamic linker would load for `programs`, and the linker itself.
 fn libraries(programs: &[PathBuf]) -> Result<BTreeSet<PathBuf>, TaskError> {
-    // It answers with a failure when a single file is static, and about all others nevertheless.
+    // It fails when one of the files is static, but reports about all others nevertheless.
     let answer = Command::new("ldd").args(programs).output()?;
     Ok(String::from_utf8_lossy(&answer.stdout)
         .split_ascii_whitespace()
@@ -227,7 +227,7 @@ impl Context {
         )))
     }
 
-    /// Copies to the same path; where that is a link, what it leads to has the link's name in the image.
+    /// Copies to the same path; if that is a link, the image has its target under the link's name.
     fn copy_in_place(&self, path: &Path) -> Result<PathBuf, TaskError> {
         let to = path.strip_prefix("/").unwrap_or(path);
         self.copy(&path.canonicalize()?, &to.to_string_lossy())
@@ -244,7 +244,7 @@ impl Context {
         run(&format!("image {name}"), &mut command)
     }
 
-    /// Makes an image of the root file system alone, which spares a large one a second and third copy.
+    /// Makes an image of the root file system alone, which saves a second and third copy of a large one.
     fn import(&self, name: &str, changes: &[&str]) -> Result<(), TaskError> {
         let mut tar = Command::new("tar")
             .args(["--create", "--owner=0", "--group=0", "--directory"])
