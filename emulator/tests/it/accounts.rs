@@ -1,4 +1,5 @@
-//! Callers of another account: everything here belongs to one account, and no policy of a resource opens it to another.
+//! Callers of another account: everything here belongs to one account, and no resource policy gives another account
+//! access.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! Every constraint that the API model puts on a request, at its bound and one beyond it.
 //!
-//! The probes are made of the model itself: for each operation every required member, `min`, `max`, `pattern` and `enum`,
-//! in the body, in the path, in the query and in header fields. What a probe breaks is worked out here from the model, and
-//! the answer has to name exactly that.
+//! The probes are made from the model itself: for each operation every required member, `min`, `max`, `pattern` and
+//! `enum`, in the body, in the path, in the query and in header fields. What a probe violates is computed here from the
+//! model, and the answer must name exactly that.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! Bodies on their way in: who sends little or nothing costs the others nothing, and what they take together is bounded.
+//! Bodies on their way in: a client that sends little or nothing costs the others nothing, and the total is bounded.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! An emulator in a container is called from the container's host, by published ports, and from other containers, by name.
+//! An emulator in a container is called from the container's host, by published ports, and from other containers, by
+//! name.
 
 use std::{
     io::{BufRead, BufReader},

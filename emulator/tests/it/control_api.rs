@@ -1,4 +1,4 @@
-//! The control API, and that nothing of it answers on the TLS listener.
+//! The control API, and that no part of it answers on the TLS listener.
 
 use lookoutvision_emulator::Emulator;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The routes of the control API: their list, the document about them, and what is said of those that are not there.
+//! The routes of the control API: their list, the document about them, and the answers about routes that do not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Which parts of the policies calls come to: over the control API, after `policy test`, after `exec`.
+//! Which parts of the policies calls reach: over the control API, after `policy test`, after `exec`.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The dashboard's pages and files, as a browser is given them.
+//! The dashboard's pages and files, as a browser gets them.
 
 use lookoutvision_emulator::Emulator;
 use tokio::io::AsyncWriteExt;

@@ -1,5 +1,5 @@
 //! What EC2's actions are authorised on: every pair of an action and a resource must be allowed, any Deny wins, and a
-//! condition key stands only on the pairs that it belongs to.
+//! condition key is set only for the pairs that it belongs to.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use lookoutvision_emulator::Emulator;

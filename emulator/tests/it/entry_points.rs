@@ -1,4 +1,5 @@
-//! Which endpoint a request came through: by its name, by the network it arrived in, as the only one, or none.
+//! Which endpoint a request came through: found by its name, by the network that it arrived in, as the only one, or
+//! none.
 
 use std::{fs, net::SocketAddr, path::Path};
 

@@ -1,4 +1,4 @@
-//! Faults of the answer: which calls meet one, what they are answered, and what the control API says of it.
+//! Faults of the answer: which calls meet one, how those are answered, and what the control API says about it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the emulator makes on the disk and who can read it, under whatever umask it is started.
+//! What the emulator creates on the disk and who can read it, under any umask.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 

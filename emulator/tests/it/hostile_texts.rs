@@ -1,4 +1,4 @@
-//! Texts that a client chooses: what of them may be in the journal and in the log, and how.
+//! Texts that a client chooses: what of them may be in the journal and in the log, and in which form.
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;

@@ -1,4 +1,4 @@
-//! HTTP/2, where it is offered: the same answers, and connections that end when nobody asks anything any more.
+//! HTTP/2, where it is offered: the same answers, and connections that end when there are no more requests.
 
 use std::{future::pending, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Every limit that the emulator sees being reached says so in `GET /limits`: each is reached once, by the least that its
-//! configuration takes.
+//! `GET /limits` shows every limit that the emulator sees being reached: each is reached once, with the least value
+//! that its configuration accepts.
 
 use std::{collections::BTreeSet, time::Duration};
 

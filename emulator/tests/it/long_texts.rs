@@ -1,5 +1,4 @@
-//! One request with a long text in it costs nobody else anything: its answer is short, and the journal keeps its
-//! entries.
+//! A request with a long text costs nobody else anything: its answer is short, and the journal keeps its entries.
 
 use serde_json::json;
 

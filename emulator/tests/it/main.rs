@@ -1,4 +1,4 @@
-//! The emulator as its clients meet it: real TLS on real sockets, one module a concern.
+//! The emulator as its clients meet it: real TLS on real sockets, one module for each concern.
 
 mod accounts;
 mod answers_from_datasets;

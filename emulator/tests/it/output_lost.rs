@@ -1,4 +1,4 @@
-//! What a command prints and nobody gets: on a full disk it fails, and a pipe whose reader is gone is nothing to fail for.
+//! Output that nobody gets: on a full disk the command fails; with a pipe whose reader is gone it does not.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! Five policies of a data perimeter, taken through everything that the workbench does.
+//! Five policies of a data perimeter, put through everything that the workbench does.
 
 use std::{
     fs,

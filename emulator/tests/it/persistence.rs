@@ -1,4 +1,4 @@
-//! The state file: what was answered is there, however the emulator came to its end.
+//! The state file: what was answered is there, however the emulator ended.
 
 use std::{
     process::{Command, Stdio},

@@ -1,4 +1,4 @@
-//! Endpoint policies in the path of a request, and the identity side beside them.
+//! Endpoint policies on the way of a request, and the identity side beside them.
 
 use lookoutvision_emulator::Emulator;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `policy diff`: what two policies say differently, held against what `policy simulate` says about the examples.
+//! `policy diff`: the differences between two policies, compared with what `policy simulate` says about the examples.
 
 use std::{
     fs,

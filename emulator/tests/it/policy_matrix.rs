@@ -1,4 +1,4 @@
-//! `policy matrix` and `GET /matrix`: what everyone may do, held against what becomes of calls.
+//! `policy matrix` and `GET /matrix`: what everyone may do, compared with what happens to calls.
 
 use std::{
     fs,

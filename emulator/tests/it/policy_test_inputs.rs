@@ -1,4 +1,4 @@
-//! `policy test`: what it is given, too much of it, and characters that its reports cannot have.
+//! `policy test`: its inputs, inputs that are too large, and characters that its reports cannot have.
 
 use std::{fs, io::Write as _, process::Stdio};
 

@@ -1,4 +1,4 @@
-//! `policy test`: what it prints, how it ends, and that it says what the server says.
+//! `policy test`: what it prints, how it ends, and that it agrees with the server.
 
 use std::{
     fs,

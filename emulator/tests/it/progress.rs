@@ -1,4 +1,4 @@
-//! What a command says while it is at work for longer than a second: on a terminal, and nowhere else.
+//! What a command prints while it works for longer than a second: on a terminal, and nowhere else.
 
 use std::{
     fs::File,

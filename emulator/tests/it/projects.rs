@@ -1,4 +1,4 @@
-//! `GET /projects`: what the service has in a Region, with statuses and when those end.
+//! `GET /projects`: what the service has in a Region, with the statuses and when they end.
 
 use serde_json::{Value, json};
 

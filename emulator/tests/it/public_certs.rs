@@ -1,4 +1,4 @@
-//! The folder of the certificate authority that other programs get, without the server's key.
+//! The folder of the certificate authority for other programs, which does not have the server's key.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! Random policies, configurations and calls, for tests that hold two ways of deciding against each other.
+//! Random policies, configurations and calls, for tests that compare two ways of deciding.
 
 use lookoutvision_emulator::Emulator;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! What the README says, done as it says, and where the documents lead.
+//! Follows the README, and checks where the links of the documents lead.
 
 use std::{
     collections::BTreeSet,

@@ -1,7 +1,7 @@
-//! A process that ends between what it has acknowledged and S3's answer: what the next one makes of it.
+//! A process that ends between its acknowledgement and S3's answer, and what the next process makes of that.
 //!
-//! CreateDataset and CreateModel put down their first status and answer with it, and S3 is asked in the background. From
-//! there on the emulator can die at any moment.
+//! CreateDataset and CreateModel record their first status and answer with it, and S3 is asked in the background. From
+//! then on the emulator can die at any moment.
 
 use std::{
     collections::BTreeMap,

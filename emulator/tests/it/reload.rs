@@ -1,4 +1,4 @@
-//! The configuration of a serving process while somebody writes it, and SIGHUP.
+//! The configuration of a serving process while somebody edits it, and SIGHUP.
 
 use std::{fs, process::Command, time::Duration};
 

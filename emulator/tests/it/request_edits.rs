@@ -1,4 +1,4 @@
-//! What would let a denied call through: held against what becomes of the call when it is done.
+//! The changes that would let a denied call through, compared with what happens to the call when they are made.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! What the log says of requests and of clients that get no answer, by the program itself.
+//! What the program logs about requests and about clients that get no answer.
 
 use std::process::{Command, Stdio};
 

@@ -1,5 +1,5 @@
-//! What a Rust test does with an emulator in its own process: declare principals and projects in code, ask for requests by
-//! what they must have, forget them.
+//! What a Rust test does with an emulator in its own process: declare principals and projects in code, filter the
+//! requests, clear them.
 
 use std::time::Duration;
 

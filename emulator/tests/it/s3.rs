@@ -1,4 +1,5 @@
-//! Datasets from an S3-compatible server, and evaluations to one: what it is asked, and what becomes of its refusals.
+//! Datasets from an S3-compatible server, and evaluations to one: the requests that it gets, and what follows from its
+//! refusals.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The endpoint policy that this project began with, taken through everything that the workbench does.
+//! The endpoint policy that this project began with, put through everything that the workbench does.
 
 use std::{
     fs,

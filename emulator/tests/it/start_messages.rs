@@ -1,4 +1,4 @@
-//! What stands in the way of a start, said with what would be right.
+//! The messages about what prevents a start; each says what would be right.
 
 use std::{
     io::Write,

@@ -1,4 +1,5 @@
-//! The whole state over the control API and in files: what comes out goes in again and is the same, or nothing goes in.
+//! The whole state over the control API and in files: an exported state can be imported again and is the same, or
+//! nothing is imported.
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 

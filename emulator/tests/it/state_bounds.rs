@@ -1,4 +1,4 @@
-//! What `PUT /state` refuses because no call can have come to it, and what it does to calls at the same moment.
+//! What `PUT /state` refuses because no calls can have led to it, and its effect on calls at the same moment.
 
 use std::{
     sync::{

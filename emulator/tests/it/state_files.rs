@@ -1,4 +1,5 @@
-//! Files that a state comes from and goes to: which are read, how much of them, and what becomes of those that they name.
+//! Files that a state is read from and written to: which are read, how much of them, and what happens to the files that
+//! they name.
 
 use std::{
     fs,

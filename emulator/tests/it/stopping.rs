@@ -1,4 +1,4 @@
-//! The signals of the process: who is waited for, who is cut off, and what the exit code says of it.
+//! The signals of the process: which requests are waited for, which are cut off, and what the exit code says about it.
 
 use std::{process::Command, time::Duration};
 

@@ -1,5 +1,5 @@
 //! A request whose names lead to two entry points: the server name of the handshake, the Host, the authority of the
-//! target. Whichever is read, another policy would apply, so none is.
+//! target. Each of them would select another policy, so the request is refused.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};

@@ -1,4 +1,4 @@
-//! What would become of the calls of the journal under another policy: held against an emulator that has it.
+//! What would happen to the calls of the journal under another policy, compared with an emulator that has it.
 
 use std::{
     collections::BTreeMap,
