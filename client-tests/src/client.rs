@@ -34,7 +34,7 @@ pub enum Client {
     Javascript,
 }
 
-/// A client with all that it needs to run.
+/// A client with all that it needs to run
 pub struct ReadyClient {
     /// Which client it is
     pub client: Client,
@@ -42,15 +42,15 @@ pub struct ReadyClient {
     arguments: Vec<PathBuf>,
 }
 
-/// A client's process failed in a way that is not an answer of the service.
+/// A client's process failed in a way that is not an answer of the service
 #[derive(Debug)]
 pub struct ClientError(String);
 
 impl Client {
-    /// Every client.
+    /// Every client
     pub const ALL: [Self; 5] = [Self::Http, Self::Rust, Self::Boto3, Self::Cli, Self::Javascript];
 
-    /// The environment variable through which the client learns of a private certificate authority.
+    /// The environment variable through which the client learns of a private certificate authority
     pub fn trust_variable(self) -> &'static str {
         match self {
             Self::Http | Self::Rust => "SSL_CERT_FILE",
@@ -59,7 +59,7 @@ impl Client {
         }
     }
 
-    /// Whether the client goes through the proxy that `HTTPS_PROXY` names.
+    /// Whether the client goes through the proxy that `HTTPS_PROXY` names
     pub fn uses_https_proxy(self) -> bool {
         match self {
             Self::Http | Self::Rust | Self::Boto3 | Self::Cli => true,
@@ -67,7 +67,7 @@ impl Client {
         }
     }
 
-    /// The program that the client needs and that is not on the `PATH`.
+    /// The program that the client needs and that is not on the `PATH`
     pub fn missing_tool(self) -> Option<&'static str> {
         let needed: &[&str] = match self {
             Self::Http | Self::Rust => &[],
@@ -77,7 +77,7 @@ impl Client {
         needed.iter().copied().find(|tool| !is_on_path(tool))
     }
 
-    /// Finds or makes what the client needs; `this_program` is the path of `client-tests`.
+    /// Finds or makes what the client needs; `this_program` is the path of `client-tests`
     ///
     /// # Errors
     /// When Python or Node is missing, or the SDK cannot be installed.
@@ -102,7 +102,7 @@ impl Client {
 }
 
 impl ReadyClient {
-    /// Makes one call in a fresh process.
+    /// Makes one call in a fresh process
     ///
     /// # Errors
     /// When the process cannot be started, takes too long, or ends without an outcome.
@@ -144,7 +144,7 @@ impl ReadyClient {
             .map_err(|error| failed(format!("no outcome: {error}: {stderr}")))
     }
 
-    /// Runs another program that uses this client, in the environment of a call.
+    /// Runs another program that uses this client, in the environment of a call
     ///
     /// # Errors
     /// When the process cannot be started, takes too long, or fails; the text is what it printed.
@@ -231,8 +231,8 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// Long enough for a life cycle of sixty calls of the AWS CLI, each in a process of its own, on a busy machine.
+/// Long enough for a life cycle of sixty calls of the AWS CLI, each in a process of its own, on a busy machine
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Long enough for five attempts of the AWS CLI with its pauses on a busy machine.
+/// Long enough for five attempts of the AWS CLI with its pauses on a busy machine
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::driver::http::install_crypto_provider;
 
-/// A client of the control API.
+/// A client of the control API
 pub struct Control {
     url: String,
     http: reqwest::Client,
 }
 
-/// Why a request to the control API failed.
+/// Why a request to the control API failed
 #[derive(Debug)]
 pub struct ControlError {
     request: String,
@@ -22,7 +22,7 @@ pub struct ControlError {
 }
 
 impl Control {
-    /// The control API at `url`, such as `http://127.0.0.1:8080`.
+    /// The control API at `url`, such as `http://127.0.0.1:8080`
     ///
     /// # Panics
     /// When the HTTP client cannot be set up, which depends on nothing outside of this process.
@@ -42,7 +42,7 @@ impl Control {
         }
     }
 
-    /// Waits until the emulator says that it is ready.
+    /// Waits until the emulator says that it is ready
     ///
     /// # Errors
     /// When it does not within half a minute.
@@ -58,7 +58,7 @@ impl Control {
         last.map(|_| ())
     }
 
-    /// Resets state, journal, counters and policies to the configuration.
+    /// Resets state, journal, counters and policies to the configuration
     ///
     /// # Errors
     /// When the control API cannot be reached or refuses.
@@ -66,7 +66,7 @@ impl Control {
         self.send(Method::POST, "/reset", None).await.map(|_| ())
     }
 
-    /// Sets the emulator's clock ahead of the machine's by this many seconds; signatures must follow it.
+    /// Sets the emulator's clock ahead of the machine's by this many seconds; signatures must follow it
     ///
     /// # Errors
     /// When the control API cannot be reached or refuses.
@@ -75,7 +75,7 @@ impl Control {
         self.send(Method::PUT, "/clock", Some(setting)).await.map(|_| ())
     }
 
-    /// Advances the emulator's clock by this many seconds.
+    /// Advances the emulator's clock by this many seconds
     ///
     /// # Errors
     /// When the control API cannot be reached or refuses.
@@ -86,12 +86,12 @@ impl Control {
             .map(|_| ())
     }
 
-    /// Its URL.
+    /// Its URL
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Attaches an endpoint policy.
+    /// Attaches an endpoint policy
     ///
     /// # Errors
     /// When the control API cannot be reached or refuses.
@@ -100,7 +100,7 @@ impl Control {
         self.send(Method::PUT, &path, Some(document)).await.map(|_| ())
     }
 
-    /// The journal as JSON, newest last.
+    /// The journal as JSON, newest last
     ///
     /// # Errors
     /// When the control API cannot be reached or refuses.

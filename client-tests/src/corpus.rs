@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::client::Client;
 use crate::outcome::{Job, Upload};
 
-/// A file of scenarios.
+/// A file of scenarios
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Corpus {
@@ -28,7 +28,7 @@ pub struct Corpus {
     directory: PathBuf,
 }
 
-/// One scenario.
+/// One scenario
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -44,7 +44,7 @@ pub struct Scenario {
     expect_of: BTreeMap<Client, Expectation>,
 }
 
-/// What the emulator is told before the call.
+/// What the emulator is told before the call
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Before {
@@ -71,7 +71,7 @@ struct Given {
     through: Option<Through>,
 }
 
-/// What the program is given, complete.
+/// What the program is given, complete
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// The access key id
@@ -90,7 +90,7 @@ pub struct Inputs {
     pub through: Through,
 }
 
-/// Whether the client is told about the certificate authority.
+/// Whether the client is told about the certificate authority
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
@@ -101,7 +101,7 @@ pub enum Trust {
     Nothing,
 }
 
-/// Where the client connects.
+/// Where the client connects
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Through {
@@ -114,7 +114,7 @@ pub enum Through {
     Host(String),
 }
 
-/// What must be seen.
+/// What must be seen
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
@@ -127,7 +127,7 @@ pub struct Expectation {
     pub journal: ExpectedEntry,
 }
 
-/// What the client must report.
+/// What the client must report
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedOutcome {
@@ -139,7 +139,7 @@ pub enum ExpectedOutcome {
     UntrustedCertificate,
 }
 
-/// The parts of a result that are fixed.
+/// The parts of a result that are fixed
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedDetection {
@@ -152,7 +152,7 @@ pub struct ExpectedDetection {
     pub segments: Option<Vec<Segment>>,
 }
 
-/// One anomaly type of a segmentation model.
+/// One anomaly type of a segmentation model
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
@@ -164,7 +164,7 @@ pub struct Segment {
     pub pixels: u64,
 }
 
-/// The exception that must be raised.
+/// The exception that must be raised
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedRefusal {
@@ -180,7 +180,7 @@ pub struct ExpectedRefusal {
     pub retry_after_seconds: Option<u64>,
 }
 
-/// What the journal must hold of the last attempt.
+/// What the journal must hold of the last attempt
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectedEntry {
@@ -194,14 +194,14 @@ pub struct ExpectedEntry {
     pub entry_point: Option<String>,
 }
 
-/// Why a corpus cannot be used.
+/// Why a corpus cannot be used
 #[derive(Debug)]
 pub enum CorpusError {
-    /// A file could not be read.
+    /// A file could not be read
     Unreadable(PathBuf, std::io::Error),
-    /// The file is not a corpus; the text names line and column.
+    /// The file is not a corpus; the text names line and column
     Malformed(PathBuf, String),
-    /// A scenario and the defaults together leave something open.
+    /// A scenario and the defaults together leave something open
     Incomplete {
         /// The scenario's name
         scenario: String,
@@ -211,7 +211,7 @@ pub enum CorpusError {
 }
 
 impl Corpus {
-    /// Reads the file at `path` and checks that every scenario is complete and every file exists.
+    /// Reads the file at `path` and checks that every scenario is complete and every file exists
     ///
     /// # Errors
     /// When the file cannot be read, is not a corpus, or leaves something open.
@@ -235,17 +235,17 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// The scenarios in the order of the file.
+    /// The scenarios in the order of the file
     pub fn scenarios(&self) -> &[Scenario] {
         &self.scenarios
     }
 
-    /// A path of the file, relative to it.
+    /// A path of the file, relative to it
     pub fn path(&self, path: &Path) -> PathBuf {
         self.directory.join(path)
     }
 
-    /// What the program is given in `scenario`.
+    /// What the program is given in `scenario`
     ///
     /// # Errors
     /// When neither the scenario nor the defaults have something that a call needs.
@@ -291,7 +291,7 @@ impl Corpus {
 }
 
 impl Scenario {
-    /// What `client` must see.
+    /// What `client` must see
     pub fn expectation(&self, client: Client) -> &Expectation {
         self.expect_of.get(&client).unwrap_or(&self.expect)
     }

@@ -19,7 +19,7 @@ pub enum Driver {
 }
 
 impl Driver {
-    /// Reads a job from standard input, does it and writes the outcome to standard output.
+    /// Reads a job from standard input, does it and writes the outcome to standard output
     ///
     /// # Errors
     /// When standard input holds no job, or the driver cannot be set up; an error of the service is an outcome.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// One entry of `GET /requests`.
+/// One entry of `GET /requests`
 #[derive(Debug, Deserialize)]
 pub struct Entry {
     /// `x-amzn-RequestId`
@@ -23,7 +23,7 @@ pub struct Entry {
     pub body: Option<Body>,
 }
 
-/// How a request came in.
+/// How a request came in
 #[derive(Debug, Deserialize)]
 pub struct EntryPoint {
     /// `vpc-endpoint` or `public`
@@ -32,7 +32,7 @@ pub struct EntryPoint {
     pub vpc_endpoint_id: Option<String>,
 }
 
-/// What was sent.
+/// What was sent
 #[derive(Debug, Deserialize)]
 pub struct Body {
     /// Its length

@@ -14,7 +14,7 @@ use crate::pattern;
 
 mod mask;
 
-/// Everything that is not as expected; empty when all is well.
+/// Everything that is not as expected; empty when all is well
 pub fn complaints(expected: &Expectation, inputs: &Inputs, seen: &Outcome, journal: &[Entry]) -> Vec<String> {
     let mut complaints = Complaints(Vec::new());
     complaints.unless_equal("requests in the journal", &expected.attempts, &journal.len());
@@ -105,7 +105,7 @@ impl Complaints {
         }
     }
 
-    /// The journal entry of the last attempt, whose answer the client saw.
+    /// The journal entry of the last attempt, whose answer the client saw
     fn closing_entry(
         &mut self,
         status: u16,
@@ -172,7 +172,7 @@ impl Complaints {
     }
 }
 
-/// Whether two numbers are equal as 32-bit floats, which is what the service keeps.
+/// Whether two numbers are equal as 32-bit floats, which is what the service keeps
 fn nearly_equal(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
@@ -219,7 +219,7 @@ mod tests {
                 "decision": "implicitDeny", "body": {"bytes": image.len(), "sha256": sha256_hex(&image)}}])
     }
 
-    /// Judges a denial after `change` was applied to the client's report and to the journal.
+    /// Judges a denial after `change` was applied to the client's report and to the journal
     #[track_caller]
     fn check(change: impl Fn(&mut Value, &mut Value), expected: &[&str]) {
         let expectation: Expectation = serde_json::from_value(json!({

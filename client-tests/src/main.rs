@@ -86,7 +86,7 @@ async fn life_cycle(image: &Path) -> Result<ExitCode, Box<dyn std::error::Error>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Plays everything that was asked for, and prints the counts on a line of their own at the end.
+/// Plays everything that was asked for, and prints the counts on a line of their own at the end
 async fn run(options: &Play) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let default_scenarios = xtask::workspace_root().join("client-tests/scenarios/scenarios.yaml");
     let corpus = Corpus::read(options.scenarios.as_deref().unwrap_or(&default_scenarios))?;

@@ -20,7 +20,7 @@ pub struct Job {
     pub upload: Upload,
 }
 
-/// How the body is handed to the SDK.
+/// How the body is handed to the SDK
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Upload {
@@ -31,7 +31,7 @@ pub enum Upload {
     File,
 }
 
-/// What the client saw.
+/// What the client saw
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -46,7 +46,7 @@ pub enum Outcome {
     },
 }
 
-/// `DetectAnomalyResult`, as the SDK shows it.
+/// `DetectAnomalyResult`, as the SDK shows it
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Detection {
     /// `Source.Type`
@@ -63,7 +63,7 @@ pub struct Detection {
     pub request_id: Option<String>,
 }
 
-/// One of `Anomalies`.
+/// One of `Anomalies`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Anomaly {
     /// `Name`
@@ -74,7 +74,7 @@ pub struct Anomaly {
     pub total_percentage_area: f64,
 }
 
-/// An exception, as the SDK shows it.
+/// An exception, as the SDK shows it
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Refusal {
     /// Its name

@@ -1,6 +1,6 @@
 //! Patterns for texts with parts that differ from run to run, such as dates: `*` stands for any characters.
 
-/// Whether `text` has the form of `pattern`.
+/// Whether `text` has the form of `pattern`
 pub fn matches(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();

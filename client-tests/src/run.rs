@@ -12,7 +12,7 @@ use crate::judge;
 use crate::outcome::Outcome;
 use crate::stage::Stage;
 
-/// The outcome of one scenario with one client.
+/// The outcome of one scenario with one client
 enum Verdict {
     /// All was as expected
     Passed,
@@ -22,7 +22,7 @@ enum Verdict {
     Failed(Box<Failure>),
 }
 
-/// The outcome of a corpus with one client.
+/// The outcome of a corpus with one client
 #[derive(Default)]
 pub struct Report {
     /// Scenarios in which all was as expected
@@ -34,14 +34,14 @@ pub struct Report {
     lines: String,
 }
 
-/// All that helps to find the cause.
+/// All that helps to find the cause
 struct Failure {
     complaints: Vec<String>,
     outcome: Option<Outcome>,
     journal: Vec<Value>,
 }
 
-/// Plays every scenario whose name contains `only` with one client.
+/// Plays every scenario whose name contains `only` with one client
 pub async fn play_corpus(stage: &Stage, corpus: &Corpus, client: &ReadyClient, only: Option<&str>) -> Report {
     let mut report = Report::default();
     for scenario in corpus.scenarios() {
@@ -111,7 +111,7 @@ async fn prepare(stage: &Stage, corpus: &Corpus, before: &Before) -> Result<(), 
 }
 
 impl Report {
-    /// The report of a client that is not available here.
+    /// The report of a client that is not available here
     pub fn skipped(client: Client, scenarios: usize, reason: &str) -> Self {
         let lines = format!("SKIPPED {client}: all {scenarios} scenarios, because {reason}\n");
         Self {
@@ -121,12 +121,12 @@ impl Report {
         }
     }
 
-    /// Whether something was played and all of it was as expected.
+    /// Whether something was played and all of it was as expected
     pub fn is_success(&self) -> bool {
         self.failed == 0 && self.passed > 0
     }
 
-    /// Adds another client's counts.
+    /// Adds another client's counts
     pub fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;

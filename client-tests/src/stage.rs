@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::corpus::{Inputs, Through};
 use crate::tunnel::Tunnel;
 
-/// A running emulator and the ways to it.
+/// A running emulator and the ways to it
 pub enum Stage {
     /// Started by this program
     Local(Box<LocalEmulator>),
@@ -30,7 +30,7 @@ pub enum Stage {
     },
 }
 
-/// How one client reaches the emulator, as values of environment variables.
+/// How one client reaches the emulator, as values of environment variables
 pub struct Route {
     /// `AWS_ENDPOINT_URL_LOOKOUTVISION`; without it the SDK connects to the Region's real host name
     pub endpoint_url: Option<String>,
@@ -40,7 +40,7 @@ pub struct Route {
     pub authority: PathBuf,
 }
 
-/// An emulator that runs as long as this value lives.
+/// An emulator that runs as long as this value lives
 pub struct LocalEmulator {
     control: Control,
     authority: PathBuf,
@@ -51,12 +51,12 @@ pub struct LocalEmulator {
     _directory: TempDir,
 }
 
-/// The emulator did not start.
+/// The emulator did not start
 #[derive(Debug)]
 pub struct StartError(String);
 
 impl Stage {
-    /// The control API.
+    /// The control API
     pub fn control(&self) -> &Control {
         match self {
             Self::Local(emulator) => &emulator.control,
@@ -64,7 +64,7 @@ impl Stage {
         }
     }
 
-    /// The route by which `client` reaches what the scenario asks for, or why there is none here.
+    /// The route by which `client` reaches what the scenario asks for, or why there is none here
     ///
     /// # Errors
     /// When the client cannot be sent there on this stage; the text says why.
@@ -83,7 +83,7 @@ impl Stage {
         }
     }
 
-    /// What the emulator printed, where this program started it.
+    /// What the emulator printed, where this program started it
     pub fn output(&self) -> Option<String> {
         match self {
             Self::Local(emulator) => Some(
@@ -99,7 +99,7 @@ impl Stage {
 }
 
 impl LocalEmulator {
-    /// Starts `program` with the configuration file `config`, free ports and a certificate authority of its own.
+    /// Starts `program` with the configuration file `config`, free ports and a certificate authority of its own
     ///
     /// # Errors
     /// When the program cannot be started, ends, or does not report within a minute that it is ready.
@@ -168,7 +168,7 @@ impl LocalEmulator {
         })
     }
 
-    /// Kills it, as `kill -9` does, and waits until it is gone.
+    /// Kills it, as `kill -9` does, and waits until it is gone
     ///
     /// # Errors
     /// When it cannot be killed.
@@ -176,17 +176,17 @@ impl LocalEmulator {
         self.process.kill().await
     }
 
-    /// The file with its certificate authority.
+    /// The file with its certificate authority
     pub fn authority(&self) -> &Path {
         &self.authority
     }
 
-    /// Its endpoint URL, for a client that uses no proxy.
+    /// Its endpoint URL, for a client that uses no proxy
     pub fn endpoint_url(&self) -> String {
         format!("https://localhost:{}", self.listen.port())
     }
 
-    /// The value of `HTTPS_PROXY` by which it is reached under the real host names.
+    /// The value of `HTTPS_PROXY` by which it is reached under the real host names
     pub fn proxy_url(&self) -> String {
         self.tunnel.url()
     }
@@ -248,7 +248,7 @@ fn built(package: &str) -> Result<PathBuf, StartError> {
     }
 }
 
-/// The URL of a host, unless it is the Region's own host name, to which the SDK connects anyway.
+/// The URL of a host, unless it is the Region's own host name, to which the SDK connects anyway
 fn url_unless_usual(host: &str, region: &str) -> Option<String> {
     (host != format!("lookoutvision.{region}.amazonaws.com")).then(|| format!("https://{host}"))
 }
@@ -271,7 +271,7 @@ fn collect(
     });
 }
 
-/// The port of the first URL with `scheme` in `line`, on the loopback interface.
+/// The port of the first URL with `scheme` in `line`, on the loopback interface
 fn address_after(scheme: &str, line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once(scheme)?;
     let (_, port) = rest.split_ascii_whitespace().next()?.rsplit_once(':')?;

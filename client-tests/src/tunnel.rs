@@ -12,14 +12,14 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A running proxy; dropping it stops it.
+/// A running proxy; dropping it stops it
 pub struct Tunnel {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Tunnel {
-    /// Starts a proxy that leads to `emulator`.
+    /// Starts a proxy that leads to `emulator`
     ///
     /// When no port is free.
     /// No port can be had.
@@ -35,7 +35,7 @@ impl Tunnel {
         Ok(Self { address, task })
     }
 
-    /// The value of `HTTPS_PROXY`.
+    /// The value of `HTTPS_PROXY`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -67,7 +67,7 @@ async fn serve(client: TcpStream, emulator: SocketAddr) -> io::Result<()> {
     copy_bidirectional(&mut client, &mut emulator).await.map(|_| ())
 }
 
-/// Whether a request line is `CONNECT` to a name of the service, or of EC2 or STS.
+/// Whether a request line is `CONNECT` to a name of the service, or of EC2 or STS
 fn leads_to_the_service(request_line: &str) -> bool {
     let mut words = request_line.split_ascii_whitespace();
     let (Some("CONNECT"), Some(authority)) = (words.next(), words.next()) else {

@@ -20,7 +20,7 @@ const CLIENTS: [(Client, &str); 4] = [
     (Client::Javascript, "the_sdk_for_javascript"),
 ];
 
-/// How long things take.
+/// How long things take
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
     /// The next call sees the result

@@ -163,5 +163,5 @@ impl Moto {
     }
 }
 
-/// Long enough for a machine that is busy with other tests.
+/// Long enough for a machine that is busy with other tests
 const TIMEOUT: Duration = Duration::from_secs(120);

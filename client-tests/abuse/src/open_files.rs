@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Raises the bound to the most that the system allows, for this process and those that it starts.
+/// Raises the bound to the most that the system allows, for this process and those that it starts
 pub fn allow_as_many_as_possible() {
     let mut bounds = getrlimit(Resource::Nofile);
     bounds.current = bounds.maximum;

@@ -6,7 +6,7 @@ use std::process::Output;
 use crate::driver::http::wire::Answer;
 use crate::outcome::{Job, Outcome, Refusal};
 
-/// The arguments that make the call.
+/// The arguments that make the call
 pub(super) fn arguments(job: &Job) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = ["lookoutvision", "detect-anomalies", "--output", "json"]
         .map(Into::into)
@@ -18,7 +18,7 @@ pub(super) fn arguments(job: &Job) -> Vec<OsString> {
     arguments
 }
 
-/// The outcome of a run of the CLI.
+/// The outcome of a run of the CLI
 pub(super) fn outcome(output: &Output) -> Result<Outcome, String> {
     if output.status.success() {
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
@@ -36,7 +36,7 @@ pub(super) fn outcome(output: &Output) -> Result<Outcome, String> {
     }
 }
 
-/// Reads `An error occurred (CODE) when calling the DetectAnomalies operation[ (reached max retries: N)]: MESSAGE`.
+/// Reads `An error occurred (CODE) when calling the DetectAnomalies operation[ (reached max retries: N)]: MESSAGE`
 fn refusal(text: &str) -> Option<Refusal> {
     let (exception, rest) = text.strip_prefix("An error occurred (")?.split_once(')')?;
     let rest = rest.strip_prefix(" when calling the DetectAnomalies operation")?;

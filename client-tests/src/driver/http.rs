@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::outcome::{Anomaly, Detection, Job, Outcome, Refusal};
 
-/// Makes ring the crypto provider of every TLS connection in this process.
+/// Makes ring the crypto provider of every TLS connection in this process
 pub fn install_crypto_provider() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -25,7 +25,7 @@ pub fn install_crypto_provider() {
     });
 }
 
-/// Calls DetectAnomalies once.
+/// Calls DetectAnomalies once
 ///
 /// # Errors
 /// When the image cannot be read, or a variable for credentials or Region is not set.
@@ -117,7 +117,7 @@ struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// The `Authorization` header of a `POST` without a query; `headers` are sorted by name.
+    /// The `Authorization` header of a `POST` without a query; `headers` are sorted by name
     fn authorization(&self, path: &str, headers: &[(&str, String)], body: &[u8]) -> String {
         let mut canonical_headers = String::new();
         for (name, value) in headers {
@@ -163,7 +163,7 @@ fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
         .to_vec()
 }
 
-/// The SHA-256 of `bytes` in lower-case hexadecimal.
+/// The SHA-256 of `bytes` in lower-case hexadecimal
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
@@ -172,7 +172,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986.
+/// Percent-encodes all but the unreserved characters of RFC 3986
 fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -184,7 +184,7 @@ fn percent_encode(text: &str) -> String {
         .collect()
 }
 
-/// The service's JSON, which the AWS CLI prints as well.
+/// The service's JSON, which the AWS CLI prints as well
 pub mod wire {
     use super::{Anomaly, Deserialize, Detection};
 
@@ -235,7 +235,7 @@ pub mod wire {
     }
 
     impl Answer {
-        /// The answer in the form that every client reports.
+        /// The answer in the form that every client reports
         pub fn into_detection(self, request_id: Option<String>) -> Detection {
             let result = self.detect_anomaly_result;
             Detection {

@@ -19,7 +19,7 @@ use crate::control::Control;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Goes through the life once; a step with an unexpected result is an error.
+/// Goes through the life once; a step with an unexpected result is an error
 ///
 /// # Errors
 /// With the first step that has an unexpected result.
@@ -325,7 +325,7 @@ pub async fn live(image: Vec<u8>) -> Result<(), Failure> {
     )
 }
 
-/// How long things take.
+/// How long things take
 enum Pace {
     /// The next call sees the result
     AtOnce,
@@ -365,7 +365,7 @@ impl Pace {
     }
 }
 
-/// The variable that names the control API.
+/// The variable that names the control API
 const CONTROL_URL: &str = "LOOKOUTVISION_EMULATOR_CONTROL_URL";
 
 #[expect(

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::outcome::{Anomaly, Detection, Job, Outcome, Refusal, Upload};
 
-/// Calls DetectAnomalies with the SDK's own retries.
+/// Calls DetectAnomalies with the SDK's own retries
 ///
 /// # Errors
 /// When the image cannot be read, or the SDK leaves out a member that the service always sends.
@@ -51,7 +51,7 @@ pub async fn detect(job: &Job) -> Result<Outcome, Box<dyn std::error::Error>> {
     }
 }
 
-/// The SDK's default client with another crypto provider, and with the same sources of trust and proxy variables.
+/// The SDK's default client with another crypto provider, and with the same sources of trust and proxy variables
 pub(super) fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder();

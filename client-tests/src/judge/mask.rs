@@ -13,7 +13,7 @@ use super::nearly_equal;
 use crate::corpus::Segment;
 use crate::outcome::Anomaly;
 
-/// Everything about the mask and the areas that is not as expected.
+/// Everything about the mask and the areas that is not as expected
 pub(super) fn complaints(
     expected: &[Segment],
     anomalies: &[Anomaly],
@@ -117,7 +117,7 @@ mod tests {
     use super::{Anomaly, Path, STANDARD, Segment, complaints};
     use base64::Engine as _;
 
-    /// A mask of the image's 320 x 240 pixels whose first row is green.
+    /// A mask of the image's 320 x 240 pixels whose first row is green
     fn mask(width: u32) -> String {
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, 240);

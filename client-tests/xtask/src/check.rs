@@ -59,7 +59,7 @@ pub(crate) fn everything() -> Result<Skipped, TaskError> {
     Ok(skipped)
 }
 
-/// Makes the Python and Node environments, and gets a browser.
+/// Makes the Python and Node environments, and gets a browser
 pub(crate) fn environments() -> Result<Skipped, TaskError> {
     println!("── Python and Node environments");
     let environments = Environments::of_this_checkout();
@@ -88,7 +88,7 @@ pub(crate) fn environments() -> Result<Skipped, TaskError> {
     Ok(skipped)
 }
 
-/// Checks that there is one crypto backend: two would be twice the code to trust, and rustls would refuse to choose.
+/// Checks that there is one crypto backend: two would be twice the code to trust, and rustls would refuse to choose
 fn one_crypto_backend() -> Result<(), TaskError> {
     println!("── one crypto backend");
     let tree = output(cargo().args([

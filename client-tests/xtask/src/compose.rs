@@ -9,7 +9,7 @@ use crate::step::{Skipped, TaskError, output, run, skip};
 
 mod packaging;
 
-/// Runs both compose files and removes everything again.
+/// Runs both compose files and removes everything again
 pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
     if output(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])).is_none() {
         return skip("the compose smoke test: no Docker daemon answers".to_owned());
@@ -86,7 +86,7 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
     Ok(Skipped::new())
 }
 
-/// Checks that an image has no shell and does not run as root.
+/// Checks that an image has no shell and does not run as root
 fn no_shell_no_root(image: &str) -> Result<(), TaskError> {
     println!("── the emulator's image has no shell and no root");
     let shell =
@@ -101,7 +101,7 @@ fn no_shell_no_root(image: &str) -> Result<(), TaskError> {
     }
 }
 
-/// Compose, in either of its forms.
+/// Compose, in either of its forms
 struct Compose(&'static [&'static str]);
 
 impl Compose {
@@ -122,7 +122,7 @@ impl Compose {
     }
 }
 
-/// What compose files have started together; dropping it takes containers, networks and volumes down.
+/// What compose files have started together; dropping it takes containers, networks and volumes down
 struct Stack {
     compose: &'static [&'static str],
     files: Vec<&'static str>,
@@ -173,7 +173,7 @@ const NO_KEY_IN_CERTS: &str = "import os; names = sorted(os.listdir('/certs')); 
     assert names == ['.lock', 'ca-bundle.pem', 'ca.pem', 'truststore.p12']; \
     assert b'PRIVATE' not in b''.join(open(f'/certs/{n}', 'rb').read() for n in names)";
 
-/// Image names; dropping them removes the images.
+/// Image names; dropping them removes the images
 struct Images([String; 3]);
 
 impl Drop for Images {

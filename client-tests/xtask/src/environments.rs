@@ -15,35 +15,35 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Makes the environments and knows where they are.
+/// Makes the environments and knows where they are
 pub struct Environments {
     sources: PathBuf,
     directory: PathBuf,
 }
 
-/// Why an environment cannot be used.
+/// Why an environment cannot be used
 #[derive(Debug)]
 pub enum EnvironmentError {
-    /// A program that is needed to make the environment is not on the `PATH`.
+    /// A program that is needed to make the environment is not on the `PATH`
     ToolMissing(&'static str),
-    /// A program was there and failed.
+    /// A program was there and failed
     ToolFailed {
-        /// What was run.
+        /// What was run
         command: String,
-        /// What it wrote, or why it could not be started.
+        /// What it wrote, or why it could not be started
         output: String,
     },
-    /// The directory could not be read or written.
+    /// The directory could not be read or written
     Files {
-        /// The path at fault.
+        /// The path at fault
         path: PathBuf,
-        /// What the operating system said.
+        /// What the operating system said
         error: io::Error,
     },
 }
 
 impl Environments {
-    /// The environments of this checkout: made from the lock files in `client-tests`, and kept in the target directory.
+    /// The environments of this checkout: made from the lock files in `client-tests`, and kept in the target directory
     pub fn of_this_checkout() -> Self {
         let sources = crate::workspace_root().join("client-tests");
         Self {
@@ -52,7 +52,7 @@ impl Environments {
         }
     }
 
-    /// Environments that were made before and are in `directory`, as in a container image; nothing is installed.
+    /// Environments that were made before and are in `directory`, as in a container image; nothing is installed
     pub fn ready_in(directory: &Path) -> Self {
         Self {
             sources: PathBuf::new(),
@@ -60,7 +60,7 @@ impl Environments {
         }
     }
 
-    /// The interpreter that has boto3 and the AWS CLI, installed if need be.
+    /// The interpreter that has boto3 and the AWS CLI, installed if need be
     ///
     /// # Errors
     /// When Python is missing, or a package could not be installed.
@@ -77,7 +77,7 @@ impl Environments {
         self.python_program("moto", "moto.lock", "moto_server")
     }
 
-    /// The interpreter that has the readers of the workbench's reports, installed if need be.
+    /// The interpreter that has the readers of the workbench's reports, installed if need be
     ///
     /// # Errors
     /// When Python is missing, or a package could not be installed.
@@ -119,7 +119,7 @@ impl Environments {
         Ok(program)
     }
 
-    /// The script that calls boto3.
+    /// The script that calls boto3
     pub fn python_driver(&self) -> PathBuf {
         if self.is_ready_made() {
             self.directory.join("python/driver.py")
@@ -128,7 +128,7 @@ impl Environments {
         }
     }
 
-    /// The script that calls the AWS SDK for JavaScript, in a directory with the SDK, installed if need be.
+    /// The script that calls the AWS SDK for JavaScript, in a directory with the SDK, installed if need be
     ///
     /// # Errors
     /// When Node or npm is missing, or a package could not be installed.
@@ -174,7 +174,7 @@ impl Environments {
         self.debian_program(&BROWSERS, "chromium")
     }
 
-    /// `genhtml`, which reads LCOV: one on the `PATH`, or that of Debian's `lcov`, installed likewise.
+    /// `genhtml`, which reads LCOV: one on the `PATH`, or that of Debian's `lcov`, installed likewise
     ///
     /// # Errors
     /// When there is none and none can be installed, or the installation failed.
@@ -182,7 +182,7 @@ impl Environments {
         self.debian_program(&["genhtml"], "lcov")
     }
 
-    /// The first of these programs on the `PATH`, installed from Debian's `package` if need be.
+    /// The first of these programs on the `PATH`, installed from Debian's `package` if need be
     fn debian_program(
         &self,
         names: &[&'static str],
@@ -215,7 +215,7 @@ impl Environments {
         self.sources.as_os_str().is_empty()
     }
 
-    /// Runs `make` unless `home` was made from exactly this lock file.
+    /// Runs `make` unless `home` was made from exactly this lock file
     fn refresh(
         &self,
         home: &Path,
@@ -252,12 +252,12 @@ impl fmt::Display for EnvironmentError {
 
 impl std::error::Error for EnvironmentError {}
 
-/// Whether `tool` is a program on the `PATH`.
+/// Whether `tool` is a program on the `PATH`
 pub fn is_on_path(tool: &str) -> bool {
     on_path(tool).is_some()
 }
 
-/// Where `tool` is on the `PATH`.
+/// Where `tool` is on the `PATH`
 fn on_path(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(tool));
@@ -280,7 +280,7 @@ fn present(path: PathBuf, tool: &'static str) -> Result<PathBuf, EnvironmentErro
     }
 }
 
-/// Whether `tool` is there: a virtual environment has its own interpreter, Node comes from the `PATH`.
+/// Whether `tool` is there: a virtual environment has its own interpreter, Node comes from the `PATH`
 fn is_on_path_or_beside(tool: &str, path: &Path) -> bool {
     path.with_file_name(tool).exists() || is_on_path(tool)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 pub mod environments;
 
-/// The directory of the workspace's `Cargo.toml`.
+/// The directory of the workspace's `Cargo.toml`
 pub fn workspace_root() -> PathBuf {
     // At run time Cargo says which checkout it works in. The compiler's value comes second, because two checkouts that
     // share a target directory share the binary too.
@@ -16,12 +16,12 @@ pub fn workspace_root() -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// Where Cargo puts what it builds.
+/// Where Cargo puts what it builds
 pub fn target_directory() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
 }
 
-/// Whether this is a run where nothing may be skipped.
+/// Whether this is a run where nothing may be skipped
 pub fn nothing_may_be_skipped() -> bool {
     std::env::var_os("CI").is_some_and(|value| value == "true")
 }

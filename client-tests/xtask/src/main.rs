@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The times are those of two cores, with the dependencies built; a first run takes about twice as long.
+/// The times are those of two cores, with the dependencies built; a first run takes about twice as long
 const HELP: &str = "\
 cargo xtask TASK
 

@@ -5,19 +5,19 @@ use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What a task skipped, each with its reason.
+/// What a task skipped, each with its reason
 pub(crate) type Skipped = Vec<String>;
 
-/// Why a task ended early.
+/// Why a task ended early
 #[derive(Debug)]
 pub(crate) struct TaskError(pub(crate) String);
 
-/// Runs `command` under a headline, and prints the time that it took.
+/// Runs `command` under a headline, and prints the time that it took
 pub(crate) fn run(headline: &str, command: &mut Command) -> Result<(), TaskError> {
     run_with_input(headline, command, Stdio::null())
 }
 
-/// Runs `command` with an input.
+/// Runs `command` with an input
 pub(crate) fn run_with_input(headline: &str, command: &mut Command, input: Stdio) -> Result<(), TaskError> {
     println!("── {headline}");
     let start = Instant::now();
@@ -32,7 +32,7 @@ pub(crate) fn run_with_input(headline: &str, command: &mut Command, input: Stdio
     Ok(())
 }
 
-/// What `command` prints, or nothing when it fails.
+/// What `command` prints, or nothing when it fails
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command
         .stdin(Stdio::null())
@@ -42,14 +42,14 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     String::from_utf8(output.stdout).ok()
 }
 
-/// Cargo, as it was used to start this program.
+/// Cargo, as it was used to start this program
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(xtask::workspace_root());
     command
 }
 
-/// A reason to skip something: an error where nothing may be skipped.
+/// A reason to skip something: an error where nothing may be skipped
 pub(crate) fn skip(reason: String) -> Result<Skipped, TaskError> {
     if xtask::nothing_may_be_skipped() {
         Err(TaskError(reason))

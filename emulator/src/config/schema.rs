@@ -54,7 +54,7 @@ mod tests {
         }
     }
 
-    /// `UPDATE_SCHEMA=1 cargo test -p lookoutvision-emulator schema` writes the file anew.
+    /// `UPDATE_SCHEMA=1 cargo test -p lookoutvision-emulator schema` writes the file anew
     #[test]
     fn the_committed_schema_is_the_one_of_the_file() {
         let text = serde_json::to_string_pretty(&made_from_the_file()).expect("a schema is JSON") + "\n";

@@ -53,9 +53,9 @@ enum Opened {
         database: Database,
         last_change: ChangeId,
     },
-    /// A change failed, and it is not known what of it is in the file.
+    /// A change failed, and it is not known what of it is in the file
     InDoubt(Doubt),
-    /// It was given up, and may be another emulator's by now.
+    /// It was given up, and may be another emulator's by now
     Closed,
 }
 

@@ -76,7 +76,7 @@ pub(super) fn is_ours(text: &[u8]) -> bool {
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
-/// Readers of PEM skip text outside the blocks.
+/// Readers of PEM skip text outside the blocks
 const HEADER: &str =
     "# lookoutvision-emulator: its certificate authority, for testing only, and this system's trust anchors";
 

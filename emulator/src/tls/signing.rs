@@ -187,7 +187,7 @@ fn params(key: &KeyPair) -> CertificateParams {
     params
 }
 
-/// CA/Browser Forum Baseline Requirements, section 7.1: at least 64 bits of randomness; here 128.
+/// CA/Browser Forum Baseline Requirements, section 7.1: at least 64 bits of randomness; here 128
 fn random_serial_number() -> Result<SerialNumber, CertsError> {
     let mut bytes = [0; 16];
     SystemRandom::new()
@@ -209,7 +209,7 @@ fn set_validity(params: &mut CertificateParams, validity: Validity) {
 /// server certificates of at most 825 days (*Requirements for trusted certificates in iOS 13 and macOS 10.15*); the
 /// later limit of 398 days does not apply to authorities that a user added.
 const AUTHORITY_LIFETIME: SignedDuration = SignedDuration::from_hours(730 * 24);
-/// Server certificates end before their authority, as they are worth nothing without it.
+/// Server certificates end before their authority, as they are worth nothing without it
 const ENDS_BEFORE_THE_AUTHORITY: SignedDuration = SignedDuration::from_secs(1);
 /// For how long the certificates of faults would be valid, if they were valid now
 const FLAWED_LIFETIME: SignedDuration = SignedDuration::from_hours(24);

@@ -191,7 +191,7 @@ fn oid(components: &[u64]) -> ObjectIdentifier {
 
 const SHA256_BLOCK_BYTES: usize = 64;
 const SALT_BYTES: usize = 16;
-/// The password is public, so more rounds would only cost time at the start; this is OpenSSL's default.
+/// The password is public, so more rounds would only cost time at the start; this is OpenSSL's default
 const MAC_ITERATIONS: u32 = 2_048;
 
 const PKCS7_DATA: &[u64] = &[1, 2, 840, 113_549, 1, 7, 1];

@@ -9,7 +9,7 @@ use xtask::environments::Environments;
 
 use crate::step::{TaskError, cargo, output, run, run_with_input};
 
-/// The emulator's image: a static release binary, and the last stage of the Dockerfile.
+/// The emulator's image: a static release binary, and the last stage of the Dockerfile
 pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
     let host = output(Command::new("rustc").arg("-vV"))
         .and_then(|text| {
@@ -57,7 +57,7 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
     )
 }
 
-/// The clients' image: the programs of this machine with every library that they load, at the paths they have here.
+/// The clients' image: the programs of this machine with every library that they load, at the paths they have here
 pub(super) fn client_tests_image(name: &str) -> Result<(), TaskError> {
     run(
         "client-tests",
@@ -126,7 +126,7 @@ pub(super) fn app_image(name: &str, client_tests: &str) -> Result<(), TaskError>
     )
 }
 
-/// What a virtual environment uses from its installation: the interpreter under its names, and the standard library.
+/// What a virtual environment uses from its installation: the interpreter under its names, and the standard library
 fn python_installation(interpreter: &Path) -> Result<Vec<PathBuf>, TaskError> {
     let script = "import os, sys, sysconfig\n\
                   print(os.path.realpath(sys._base_executable))\n\
@@ -155,7 +155,7 @@ fn python_installation(interpreter: &Path) -> Result<Vec<PathBuf>, TaskError> {
     Ok(paths)
 }
 
-/// Adds every file below `path` that can need libraries.
+/// Adds every file below `path` that can need libraries
 fn find_binaries(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), TaskError> {
     if path.is_dir() {
         for entry in fs::read_dir(path)? {
@@ -175,7 +175,7 @@ fn is_shared_object(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().contains(".so"))
 }
 
-/// Every library that the dynamic linker would load for `programs`, and the linker itself.
+/// Every library that the dynamic linker would load for `programs`, and the linker itself
 fn libraries(programs: &[PathBuf]) -> Result<BTreeSet<PathBuf>, TaskError> {
     // It fails when one of the files is static, but reports about all others nevertheless.
     let answer = Command::new("ldd").args(programs).output()?;
@@ -191,7 +191,7 @@ fn parent(path: &Path) -> Result<&Path, TaskError> {
         .ok_or_else(|| TaskError(format!("`{}` lies nowhere", path.display())))
 }
 
-/// A build context with a root file system in it.
+/// A build context with a root file system in it
 struct Context(PathBuf);
 
 impl Context {
@@ -208,7 +208,7 @@ impl Context {
         self.0.join("rootfs")
     }
 
-    /// Copies a file or a directory to a path of the image and returns where it is now; links below it stay links.
+    /// Copies a file or a directory to a path of the image and returns where it is now; links below it stay links
     fn copy(&self, from: &Path, to: &str) -> Result<PathBuf, TaskError> {
         let to = self.root().join(to);
         fs::create_dir_all(parent(&to)?)?;
@@ -227,13 +227,13 @@ impl Context {
         )))
     }
 
-    /// Copies to the same path; if that is a link, the image has its target under the link's name.
+    /// Copies to the same path; if that is a link, the image has its target under the link's name
     fn copy_in_place(&self, path: &Path) -> Result<PathBuf, TaskError> {
         let to = path.strip_prefix("/").unwrap_or(path);
         self.copy(&path.canonicalize()?, &to.to_string_lossy())
     }
 
-    /// Builds with the engine's own builder, which needs no image of its own.
+    /// Builds with the engine's own builder, which needs no image of its own
     fn build(&self, name: &str, dockerfile: &str) -> Result<(), TaskError> {
         fs::write(self.0.join("Dockerfile"), dockerfile)?;
         let mut command = Command::new("docker");
@@ -244,7 +244,7 @@ impl Context {
         run(&format!("image {name}"), &mut command)
     }
 
-    /// Makes an image of the root file system alone, which saves a second and third copy of a large one.
+    /// Makes an image of the root file system alone, which saves a second and third copy of a large one
     fn import(&self, name: &str, changes: &[&str]) -> Result<(), TaskError> {
         let mut tar = Command::new("tar")
             .args(["--create", "--owner=0", "--group=0", "--directory"])

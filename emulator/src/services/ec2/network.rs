@@ -157,7 +157,7 @@ fn hash(parts: &[&str]) -> Vec<u8> {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().to_vec()
 }
 
-/// Amazon VPC User Guide, *Subnet CIDR blocks*: the first four addresses and the last are AWS's own.
+/// Amazon VPC User Guide, *Subnet CIDR blocks*: the first four addresses and the last are AWS's own
 fn address_in(block: Ipv4Net, hash: &[u8]) -> Ipv4Addr {
     let addresses = 1_u64 << (32 - u32::from(block.prefix_len()));
     let usable = addresses.saturating_sub(5).max(1);

@@ -173,7 +173,7 @@ pub(super) fn base_dns_name(region: &Region) -> String {
     format!("lookoutvision.{region}.vpce.amazonaws.com")
 }
 
-/// EC2's timestamps have three digits after the seconds.
+/// EC2's timestamps have three digits after the seconds
 pub(super) fn milliseconds(time: Timestamp) -> String {
     format!("{time:.3}")
 }

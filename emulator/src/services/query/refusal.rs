@@ -72,7 +72,7 @@ pub(in crate::services) fn head_row(error: &HeadError) -> Row {
     (status, code, error.to_string())
 }
 
-/// A host that leads to no entry point is refused before it is known which service is called.
+/// A host that leads to no entry point is refused before it is known which service is called
 pub(in crate::services) fn no_entry_point_row(error: &EntryPointError) -> Row {
     (
         StatusCode::MISDIRECTED_REQUEST,

@@ -372,11 +372,11 @@ const LAST_CHANGE: &str = "last_change";
 /// all of it would serve without some of the policies that were attached.
 pub(super) const FORMAT: &str = "4";
 
-/// Those versions have the number as a number, in a table of another type.
+/// Those versions have the number as a number, in a table of another type
 const FORMATS_OF_NUMBERS: &str = "1 or 2";
 
 /// The version of another program's database
 const NO_FORMAT: &str = "none";
 
-/// All that is read of a file is read once, at the start; what is written to is a few pages.
+/// All that is read of a file is read once, at the start; what is written to is a few pages
 const CACHE_BYTES: usize = 4 * 1024 * 1024;

@@ -129,7 +129,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Two emulators that start at the same moment get out of each other's way within one attempt.
+/// Two emulators that start at the same moment get out of each other's way within one attempt
 const ATTEMPTS: usize = 8;
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ impl Damage {
         }
     }
 
-    /// Both outcomes must be frequent, or the test would show nothing.
+    /// Both outcomes must be frequent, or the test would show nothing
     #[track_caller]
     fn came_to_both(&self) {
         let Self {
@@ -276,7 +276,7 @@ fn a_damaged_file_is_refused_by_name_or_has_what_was_in_it() {
     damage.came_to_both();
 }
 
-/// Everything that says which of the database's two commits counts is in its header.
+/// Everything that says which of the database's two commits counts is in its header
 #[test]
 fn a_file_with_a_damaged_header_is_refused_by_name_or_has_what_was_in_it() {
     /// Numbers that are not covered by a checksum of the database, and what says which commit counts

@@ -168,6 +168,6 @@ pub(super) fn restrict_to_owner(path: &Path) -> Option<(u32, KeyMode)> {
 }
 
 const LOCK: &str = ".lock";
-/// Making an authority takes milliseconds; a process that holds the lock for longer hangs.
+/// Making an authority takes milliseconds; a process that holds the lock for longer hangs
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);

@@ -29,7 +29,7 @@ fn threads_that_open_at_once_get_one_authority() {
     );
 }
 
-/// The other end of the test below: not a test of its own, it opens the directory that its parent names.
+/// The other end of the test below: not a test of its own, it opens the directory that its parent names
 #[test]
 fn a_process_that_opens_the_directory_its_parent_names() {
     if let Some(directory) = env::var_os(CHILDS_DIRECTORY) {
