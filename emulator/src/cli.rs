@@ -1,6 +1,5 @@
 //! The command line: one file per subcommand. Options override the environment, which overrides the configuration file,
-//! which
-//! overrides the defaults.
+//! which overrides the defaults.
 
 #![deny(
     clippy::print_stderr,

@@ -4,8 +4,8 @@
 //! and answers. It compares nothing, knows no policy and keeps no record, so no honest emulator can be cheaper with
 //! these libraries. The benchmark tells how close one comes.
 //!
-//! The emulator is measured as it is released, which is optimised for size, too. The limit is optimised for speed
-//! alone: it is this very program, built once more in the profile `limit`.
+//! The emulator is measured as it is released. The limit is made for speed alone: it is this very program, built once
+//! more in the profile `limit`.
 
 use std::{
     env,

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What a program prints, on both outputs. `None`, with a message, where it is not installed, which CI does not allow
+/// What a program prints, on both outputs; `None`, with a message, where it is not installed, which CI does not allow
 pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<String> {
     let child = Command::new(program)
         .args(arguments)

@@ -96,7 +96,7 @@ async fn good_calls(context: Context, target: Target) -> Report {
 }
 
 /// `GET /ready`, as a container's health check asks. While the control API is full, the newest connection replaces the
-/// oldest. So one try may have become the oldest, but not several in a row
+/// oldest. So one try may have become the oldest, but not several in a row.
 async fn check_health(target: &Target) -> Result<Duration, String> {
     let mut last = String::new();
     for _ in 0..HEALTH_RETRIES {

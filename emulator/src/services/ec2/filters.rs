@@ -22,7 +22,8 @@ pub(super) struct Page {
 }
 
 impl Filters {
-    /// Reads the filters; an action whose `known` has `tags` also knows those on tags
+    /// Reads the filters; in `known`, a name that ends in `*` covers every filter that begins like it, such as those on
+    /// tags
     pub(super) fn read(reader: &mut Reader<'_>, known: &[&str]) -> Result<Self, Ec2Error> {
         let mut filters = Vec::new();
         for filter in reader.structures("Filter") {

@@ -21,7 +21,7 @@ use crate::{
 pub(super) enum Kind {
     /// Mode 0600 from the moment it exists; [`sync`] writes it to the disk
     Secret,
-    /// For everyone (0644 less the umask). It is written again if a power cut loses it, so it is not synced
+    /// For everyone (0644 less the umask); not synced, because it is written again if a power cut loses it
     Derived,
 }
 
