@@ -21,8 +21,8 @@ pub struct Tunnel {
 impl Tunnel {
     /// Starts a proxy that leads to `emulator`
     ///
+    /// # Errors
     /// When no port is free.
-    /// No port can be had.
     pub async fn start(emulator: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;

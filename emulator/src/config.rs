@@ -161,7 +161,8 @@ impl Config {
     }
 
     /// A configuration for an emulator inside a test, from a file; paths are relative to the file. The process settings
-    /// of the file are ignored: where another emulator listens and keeps its files is no concern of a test.
+    /// of the file are ignored, except for `http2`: where another emulator listens and keeps its files is no concern of
+    /// a test.
     ///
     /// # Errors
     /// With everything that is wrong with it, all at once.

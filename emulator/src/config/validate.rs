@@ -4,7 +4,6 @@
 //! reported together. `None` stands for what could not be made because something was reported; a `Config` comes out
 //! only when nothing was. Values that are wrong in themselves have been left out of the file by now: a check that must
 //! tell them from absent ones asks [`Report::is_said`].
-//! asks [`Report::is_said`] instead.
 
 pub(super) mod faults;
 mod networks;

@@ -6,8 +6,8 @@
 //! -    "Resource": "…:model/myProject/1"
 //! +    "Resource": ["…:model/myProject/1", "…:model/myProject/2"]
 //! ```
+//!
 //! Whether a change lets the call through is not derived: the call is decided again under it, and so is every other
-//! call of the journal that the document had a say in.
 //! call of the journal that the document had a say in.
 
 use std::{collections::BTreeSet, rc::Rc};
