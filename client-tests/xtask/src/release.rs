@@ -1,9 +1,9 @@
 //! `cargo xtask release`: the binary that is released, optimised by a profile of its own work.
 //!
-//! It is built three times: once with counters in it, which real load then runs through; once more by that profile; and
-//! the load is the one of the benchmark `serving`, whose client is built as well. The compiler knows from the profile
-//! which branches are taken and what is worth inlining, and the linker which functions ran at all: they come to lie next to
-//! each other, so that the system reads and keeps less of the file. `cargo build` does none of this.
+//! Three things are built: the binary with counters in it, through which real load then runs; the binary once more,
+//! with the profile from those counters; and the client of the benchmark `serving`, which makes the load. From the
+//! profile the compiler knows which branches are taken and what is worth inlining. The linker places the functions that
+//! ran next to each other, so that the system reads and keeps less of the file. `cargo build` does none of this.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -56,7 +56,7 @@ pub(crate) fn binary() -> Result<Skipped, TaskError> {
             order.display()
         ); // a String takes everything
     }
-    // The same folder as before: what the profile calls a function depends on it.
+    // The same folder as before, because the profile's names of functions depend on it.
     let built = compiler.build(&flags)?;
 
     let folder = target.join("dist");
