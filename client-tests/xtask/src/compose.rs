@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::step::{Skipped, TaskError, output, run, skip};
 
-mod packaging;
+pub(crate) mod packaging;
 
 /// Runs both compose files and removes everything again
 pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
@@ -30,7 +30,7 @@ pub(crate) fn smoke_test() -> Result<Skipped, TaskError> {
         ]
         .map(|name| format!("{name}:{tag}")),
     );
-    packaging::emulator_image(&images.0[0])?;
+    packaging::emulator_image(&packaging::static_binary()?, &images.0[0])?;
     packaging::client_tests_image(&images.0[1])?;
     packaging::app_image(&images.0[2], &images.0[1])?;
     no_shell_no_root(&images.0[0])?;

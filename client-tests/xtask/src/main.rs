@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::site(),
         ["first-hour"] => first_hour::measure(),
         ["release"] => release::binary(),
+        ["release", "--image", name] => release::image(name),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
@@ -71,7 +72,8 @@ cargo xtask TASK
   docs            target/docs: the documents as a site                    1 min
   first-hour      from `git clone` to the first denied call, measured    10 min
   release         target/dist/lookoutvision-emulator: static, optimised
-                  by a profile of its own work                           12 min
+                  by a profile of its own work                           25 min
+                  (--image NAME: and the image with it)
 
 Every step prints how long it took. Where CI is `true` nothing may be skipped; elsewhere a missing tool is named,
 skipped and counted at the end.";

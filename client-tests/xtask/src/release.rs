@@ -1,4 +1,4 @@
-//! `cargo xtask release`: the binary that is released, optimised by a profile of its own work.
+//! `cargo xtask release`: the binary and the image that are released, optimised by a profile of their own work.
 //!
 //! Three things are built: the binary with counters in it, through which real load then runs; the binary once more,
 //! with the profile from those counters; and the client of the benchmark `serving`, which makes the load. From the
@@ -10,10 +10,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::compose::packaging;
 use crate::step::{Skipped, TaskError, cargo, output, run};
 
 /// Makes `target/dist/lookoutvision-emulator`
 pub(crate) fn binary() -> Result<Skipped, TaskError> {
+    build()?;
+    Ok(Skipped::new())
+}
+
+/// The same, and the image that holds it
+pub(crate) fn image(name: &str) -> Result<Skipped, TaskError> {
+    let released = build()?;
+    packaging::emulator_image(&released, name)?;
+    Ok(Skipped::new())
+}
+
+fn build() -> Result<PathBuf, TaskError> {
     let compiler = Compiler::ask()?;
     let profdata = compiler.profdata()?;
     let target = xtask::target_directory();
@@ -64,7 +77,7 @@ pub(crate) fn binary() -> Result<Skipped, TaskError> {
     let released = folder.join("lookoutvision-emulator");
     fs::copy(&built, &released)?;
     println!("{}: {} bytes", released.display(), fs::metadata(&released)?.len());
-    Ok(Skipped::new())
+    Ok(released)
 }
 
 /// rustc, as far as a profile depends on it

@@ -9,15 +9,14 @@ use xtask::environments::Environments;
 
 use crate::step::{TaskError, cargo, output, run, run_with_input};
 
-/// The emulator's image: a static release binary, and the last stage of the Dockerfile
-pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
+/// A static release binary, from the same command as in the Dockerfile's build stage and in emulator/docs/speed.md
+pub(super) fn static_binary() -> Result<PathBuf, TaskError> {
     let host = output(Command::new("rustc").arg("-vV"))
         .and_then(|text| {
             text.lines()
                 .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
         })
         .ok_or_else(|| TaskError("`rustc -vV` names no host".to_owned()))?;
-    // The same command as in the Dockerfile's build stage, and in emulator/docs/speed.md.
     run(
         "a static binary",
         cargo()
@@ -32,15 +31,18 @@ pub(super) fn emulator_image(name: &str) -> Result<(), TaskError> {
             ])
             .env("RUSTFLAGS", "-C target-feature=+crt-static"),
     )?;
-    let binary = xtask::target_directory()
+    Ok(xtask::target_directory()
         .join(&host)
-        .join("release/lookoutvision-emulator");
+        .join("release/lookoutvision-emulator"))
+}
 
+/// The emulator's image: a static binary, and the last stage of the Dockerfile
+pub(crate) fn emulator_image(binary: &Path, name: &str) -> Result<(), TaskError> {
     let context = Context::new("emulator")?;
     for directory in ["authority", "certs"] {
         fs::create_dir(context.root().join(directory))?;
     }
-    fs::copy(&binary, context.root().join("lookoutvision-emulator"))?;
+    fs::copy(binary, context.root().join("lookoutvision-emulator"))?;
     let dockerfile = fs::read_to_string(xtask::workspace_root().join("Dockerfile"))?;
     let last_stage = dockerfile
         .rfind("\nFROM scratch AS emulator\n")
