@@ -56,7 +56,7 @@ fn build() -> Result<PathBuf, TaskError> {
     if compiler.links_with_lld() {
         let counts = output(
             Command::new(&profdata)
-                .args(["show", "--all-functions"])
+                .args(["show", "--all-functions", "--counts"])
                 .arg(&merged),
         );
         let counts = counts.ok_or_else(|| TaskError(format!("{} cannot be read", merged.display())))?;
@@ -160,17 +160,21 @@ impl Compiler {
     }
 }
 
-/// The functions that a profile has counts of, those first that were called most often
+/// The functions of which some block ran, those first whose busiest block ran most often
 ///
-/// `llvm-profdata show --all-functions` prints the name of each function, after its file and `;` where the name is known in
-/// that file only, and below it lines such as `Function count: 3`.
+/// `llvm-profdata show --all-functions --counts` prints the name of each function, after its file and `;` where the name is
+/// known in that file only, and below it lines such as `Block counts: [3, 0]`.
 fn functions_that_ran(counts: &str) -> Vec<&str> {
     let mut functions = Vec::new();
     let mut name = "";
     for line in counts.lines() {
         let text = line.trim_start();
-        match text.strip_prefix("Function count: ") {
-            Some(count) => functions.push((count.parse().unwrap_or(0_u64), name)),
+        match text.strip_prefix("Block counts: [") {
+            Some(counts) => {
+                let counts = counts.trim_end_matches(']').split(", ");
+                let counts = counts.filter_map(|count| count.parse::<u64>().ok());
+                functions.push((counts.max().unwrap_or(0), name));
+            }
             None if line.len() - text.len() == NAME_INDENT => {
                 name = text.trim_end_matches(':');
                 name = name.rsplit_once(';').map_or(name, |(_, name)| name);
@@ -195,10 +199,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_come_in_the_order_of_their_calls_and_those_that_never_ran_not_at_all() {
-        let counts = "Counters:\n  _ZN4once17h01E:\n    Hash: 0x1\n    Counters: 2\n    Function count: 1\n  \
-                      src/lib.rs;_ZN5often17h02E:\n    Hash: 0x2\n    Counters: 1\n    Function count: 70\n  \
-                      _ZN5never17h03E:\n    Hash: 0x3\n    Counters: 1\n    Function count: 0\nFunctions shown: 3\n";
+    fn functions_come_in_the_order_of_their_calls_and_those_that_never_ran_are_left_out() {
+        let counts = "Counters:\n  _ZN4once17h01E:\n    Hash: 0x1\n    Counters: 2\n    Block counts: [0, 1]\n  \
+                      src/lib.rs;_ZN5often17h02E:\n    Hash: 0x2\n    Counters: 1\n    Block counts: [70]\n  \
+                      _ZN5never17h03E:\n    Hash: 0x3\n    Counters: 1\n    Block counts: [0]\nFunctions shown: 3\n";
         assert_eq!(functions_that_ran(counts), ["_ZN5often17h02E", "_ZN4once17h01E"]);
     }
 }
