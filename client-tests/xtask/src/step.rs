@@ -46,6 +46,17 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(xtask::workspace_root());
+    // What Cargo tells this program of itself (The Cargo Book, *Environment variables*) would look like a change to build
+    // scripts that read the same variables: everything above ring would be built again after each `cargo build` or `cargo
+    // test` that was not started from here.
+    for (name, _) in std::env::vars_os() {
+        let is_about_this_package = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if is_about_this_package {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
