@@ -91,11 +91,12 @@ enum Command {
     Exec(exec::ExecOptions),
     /// Print the variables that make clients call a running emulator
     Env(env::EnvOptions),
-    /// Tell why calls do not arrive or are refused: look at variables, certificates, proxies, profiles, clients and clocks
+    /// Explain why calls do not arrive or are refused: checks variables, certificates, proxies, profiles, clients and
+    /// clocks
     Doctor(doctor::DoctorOptions),
     /// Print the journal of a running emulator, a line for each request, count them, or verify that expected calls were made
     Requests(requests::RequestsOptions),
-    /// Write the state of a running emulator to a file, or put one in its place
+    /// Write the state of a running emulator to a file, or replace it with one from a file
     #[command(subcommand)]
     State(state::StateCommand),
     /// Print every limit of a running emulator, how near it is, and when it was last reached
@@ -106,13 +107,13 @@ enum Command {
     /// Print the states that rules of a running emulator ask about, or change them
     #[command(subcommand)]
     Scenarios(scenarios::ScenariosCommand),
-    /// Print what goes wrong on purpose in a running emulator, add to it, or take it away
+    /// List, add or remove faults of a running emulator
     Faults(faults::FaultsOptions),
     /// Write a configuration, its schema and an endpoint policy to start from; overwrites nothing
     Init(init::InitOptions),
     /// Exit 0 when an emulator is ready behind the control address
     Healthcheck(healthcheck::HealthcheckOptions),
-    /// Make or renew the certificate authority and tell how each SDK trusts it
+    /// Make or renew the certificate authority and print how each SDK can trust it
     Certs(CertsOptions),
     /// Print the completions of a shell
     Completions(completions::CompletionsOptions),
@@ -141,7 +142,7 @@ pub(crate) struct ServeOptions {
     /// Requests that the log has a line about [default: all; with exec: refused]
     #[arg(long, value_name = "REQUESTS", env = "LOOKOUTVISION_EMULATOR_LOG_REQUESTS")]
     pub(crate) log_requests: Option<LogRequests>,
-    /// Least severe lines of the log; RUST_LOG overrides it for the modules that it names [default: info]
+    /// Lowest severity that is logged; RUST_LOG overrides it for the modules that it names [default: info]
     #[arg(long, value_name = "LEVEL", env = "LOOKOUTVISION_EMULATOR_LOG_LEVEL")]
     pub(crate) log_level: Option<LogLevel>,
 }
@@ -161,7 +162,7 @@ impl ServeOptions {
     }
 }
 
-/// Options of `check`: those of `serve` that decide what the configuration amounts to
+/// Options of `check`: those of `serve` that determine the configuration
 #[derive(Debug, Args)]
 pub(crate) struct CheckOptions {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `certs`: make or renew the certificate authority, and tell how each SDK trusts it.
+//! `certs`: make or renew the certificate authority, and print how each SDK can trust it.
 
 use jiff::Timestamp;
 

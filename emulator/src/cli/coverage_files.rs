@@ -12,11 +12,10 @@ use clap::Args;
 use super::output;
 use crate::workbench::coverage::{CoverageFormat, CoverageReport};
 
-/// Where the coverage of the policies goes, and how much there has to be
+/// Where the coverage of the policies goes, and the minimum that is required
 #[derive(Debug, Args)]
 pub(super) struct CoverageOptions {
-    /// Write which parts of the policies calls came to, as json, html, lcov, cobertura, junit or sarif; `-` is
-    /// standard output
+    /// Write the policy coverage of the calls, as json, html, lcov, cobertura, junit or sarif; `-` is standard output
     #[arg(long, value_name = "FORMAT:FILE", env = "LOOKOUTVISION_EMULATOR_COVERAGE")]
     coverage: Vec<CoverageFile>,
     /// Exit 1 when less of the policies is covered: percent of all statements, elements and conditions together

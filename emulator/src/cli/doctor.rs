@@ -49,7 +49,7 @@ pub(super) struct DoctorOptions {
         env = "LOOKOUTVISION_EMULATOR_FORMAT"
     )]
     format: ReportFormat,
-    /// Print what is as it should be as well, a line for each finding; JSON has it always
+    /// Print good findings as well, a line for each; JSON always has them
     #[arg(long, env = "LOOKOUTVISION_EMULATOR_ALL")]
     all: bool,
     /// Command to run with an emulator of its own, whose calls are looked at; not together with `--control`

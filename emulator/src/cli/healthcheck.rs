@@ -14,7 +14,7 @@ use super::{EXIT_FAILED, EXIT_OK, control_client::ControlUrlOption};
 pub(super) struct HealthcheckOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Wait so many seconds at most until an emulator is ready
+    /// Wait at most this many seconds until an emulator is ready
     #[arg(
         long,
         value_name = "SECONDS",

@@ -23,17 +23,19 @@ pub(super) enum PolicyCommand {
     Lint(LintOptions),
     /// Decide the requests on standard input, one JSON object a line, by the policies beside them
     Simulate(SimulateOptions),
-    /// Hold what the policies say about calls against what test files expect; exit 1 when a test fails
+    /// Compare policy decisions with the expectations of test files; exit 1 when a test fails
     Test(test::TestOptions),
-    /// Print which parts of the policies the requests to a running emulator have come to; exit 1 when that is too little
+    /// Print which parts of the policies the requests to a running emulator have reached; exit 1 when the coverage is
+    /// too low
     Coverage(coverage::CoverageOptions),
     /// Print a policy that allows the calls that were allowed, and as little else as the options permit
     Draft(draft::PolicyDraftOptions),
-    /// Print what everyone may do over every way in, or the cells that are not what a file says; exit 1 when there are any
+    /// Print what everyone may do over every entry point, or the cells that differ from a file; exit 1 when there are
+    /// any
     Matrix(matrix::MatrixOptions),
     /// Print what two policies say differently, each difference with a request that shows it
     Diff(diff::DiffOptions),
-    /// Print which calls of the journal would be decided otherwise than is recorded, under a policy that is not attached
+    /// Print which calls of the journal would be decided differently under a policy that is not attached
     WhatIf(what_if::WhatIfOptions),
 }
 

@@ -41,7 +41,7 @@ pub(super) struct RequestsOptions {
     command: Option<RequestsCommand>,
     #[command(flatten)]
     common: CommonOptions,
-    /// Go on with requests as they come, until interrupted
+    /// Keep printing requests as they arrive, until interrupted
     #[arg(long, env = "LOOKOUTVISION_EMULATOR_FOLLOW")]
     follow: bool,
     /// Filters and pages as `GET /requests` takes them, such as operation=DetectAnomalies or order=newest

@@ -26,9 +26,9 @@ use crate::config::yaml::{self, Node, Position};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RulesCommand {
-    /// Print the rules of a model in the order in which they are asked, without those of its project
+    /// Print the rules of a model in the order of evaluation, without those of its project
     List(ListOptions),
-    /// Put rules in the place of a model's, those of the configuration too
+    /// Replace all rules of a model, including those of the configuration
     Put(FileOptions),
     /// Put one rule in front of all others of a model
     Add(FileOptions),

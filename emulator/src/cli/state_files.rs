@@ -64,7 +64,7 @@ pub(super) struct StateFileOptions {
     /// input
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_IMPORT")]
     import: Option<PathBuf>,
-    /// File that the state is written to at the end, without secrets, however the end comes about
+    /// File that the state is written to at the end, without secrets, however the process ends
     #[arg(long, value_name = "FILE", env = "LOOKOUTVISION_EMULATOR_EXPORT_ON_EXIT")]
     export_on_exit: Option<PathBuf>,
 }

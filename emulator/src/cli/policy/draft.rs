@@ -33,7 +33,7 @@ use crate::{
 pub(in crate::cli) struct PolicyDraftOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Saved journal, as JSON lines, in the place of that of a running emulator, wherever one is; `-` is standard input
+    /// Saved journal (JSON lines or a JSON array) to read instead of a running emulator's; `-` is standard input
     #[arg(
         long,
         value_name = "FILE",

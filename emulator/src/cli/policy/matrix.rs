@@ -1,4 +1,4 @@
-//! `policy matrix`: what everyone may do over every way in, and whether that is what a committed file says.
+//! `policy matrix`: what everyone may do over every entry point, and whether that is what a committed file says.
 
 use std::path::{Path, PathBuf};
 

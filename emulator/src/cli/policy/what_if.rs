@@ -1,4 +1,4 @@
-//! `policy what-if`: which calls of the journal would be decided otherwise under a policy that is not attached.
+//! `policy what-if`: which calls of the journal would be decided differently under a policy that is not attached.
 //!
 //! ```text
 //! $ lookoutvision-emulator policy what-if --vpc-endpoint-id vpce-0a1b2c3d4e5f67890 draft.json
@@ -42,7 +42,7 @@ use crate::{
 pub(in crate::cli) struct WhatIfOptions {
     #[command(flatten)]
     control: ControlUrlOption,
-    /// Saved journal, as JSON lines, in the place of that of a running emulator, wherever one is; `-` is standard input
+    /// Saved journal (JSON lines or a JSON array) to read instead of a running emulator's; `-` is standard input
     #[arg(
         long,
         value_name = "FILE",
@@ -53,7 +53,7 @@ pub(in crate::cli) struct WhatIfOptions {
     /// VPC endpoint that the policy would be attached to
     #[arg(long, value_name = "ID", env = "LOOKOUTVISION_EMULATOR_VPC_ENDPOINT_ID")]
     vpc_endpoint_id: Option<VpcEndpointId>,
-    /// Ask about the default policy, which allows everything, in the place of a file
+    /// Ask about the default policy, which allows everything, instead of a file
     #[arg(
         long,
         env = "LOOKOUTVISION_EMULATOR_DEFAULT_POLICY",
@@ -61,7 +61,7 @@ pub(in crate::cli) struct WhatIfOptions {
         requires = "vpc_endpoint_id"
     )]
     default_policy: bool,
-    /// Identity policy that a principal or role would have; several of one ARN are all that it would have
+    /// Identity policy that a principal or role would have; repeat it for all policies of one ARN
     #[arg(long, value_name = "ARN=FILE", env = "LOOKOUTVISION_EMULATOR_IDENTITY_POLICY")]
     identity_policy: Vec<IdentityPolicy>,
     /// Ask about these calls only: filters and pages as `GET /requests` takes them
