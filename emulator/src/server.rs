@@ -1,4 +1,4 @@
-//! The TLS listener: accept, bound, and stop gracefully.
+//! Serves a listener, that of the AWS API over TLS or that of the control API: accept, bound, and stop gracefully.
 //!
 //! One task per connection. No error ends the accept loop: a refused `accept` (out of file descriptors, a connection
 //! reset before we took it) is logged and retried after a moment.

@@ -699,7 +699,8 @@ fn long_manifest(lines: usize) -> String {
 /// The program with a bound on the length of its files
 fn start_with_small_files(folder: &Path) -> Process {
     let mut shell = Command::new("sh");
-    // In units of 512 bytes. The signal that comes with the error is ignored, as it is when a disk is full.
+    // In units of 512 bytes. SIGXFSZ is ignored, so that a write beyond the bound fails with an error, as a write to a
+    // full disk does.
     shell
         .args(["-c", r#"trap "" XFSZ; ulimit -f 8192; exec "$0" "$@""#])
         .arg(PROGRAM);

@@ -162,7 +162,7 @@ finding_codes! {
     UnknownElement = "unknown-element", Malformed;
     /// The element is not supported in this type of policy
     UnsupportedElement = "unsupported-element", Malformed;
-    /// An element and its negation stand in one statement
+    /// A statement has both an element and its negation
     UnsupportedElementCombination = "unsupported-element-combination", Malformed;
     /// The document has no statement
     MissingStatement = "missing-statement", Malformed;
@@ -188,9 +188,9 @@ finding_codes! {
     MissingPrincipal = "missing-principal", Malformed;
     /// A principal is not written as AWS reads principals
     InvalidPrincipal = "invalid-principal", Malformed;
-    /// A wildcard stands for part of a principal, which matches nobody
+    /// A wildcard in part of a principal matches nobody
     PrincipalWildcard = "principal-wildcard", Refused;
-    /// A role that AWS makes under a path is named without it, so the ARN is another role's
+    /// The ARN of a role lacks the path under which AWS creates it, so it names another role
     RolePathMissing = "role-path-missing", Warning;
     /// An Allow with NotPrincipal permits everybody else, anonymous callers too
     AllowWithNotPrincipal = "allow-with-not-principal", Warning;
@@ -212,7 +212,7 @@ finding_codes! {
     ShortArn = "short-arn", Refused;
     /// The ARN names a partition that does not exist
     InvalidPartition = "invalid-partition", Refused;
-    /// A wildcard stands in the service part of an ARN
+    /// The service part of an ARN has a wildcard
     WildcardInResourceService = "wildcard-in-resource-service", Refused;
     /// The service part of an ARN has capital letters
     ServiceCase = "service-case", Refused;
@@ -230,7 +230,7 @@ finding_codes! {
     UnknownGlobalKey = "unknown-global-key", Refused;
     /// A tag condition key names no tag
     MissingTagKey = "missing-tag-key", Refused;
-    /// A multivalued key without set operator, which matches nothing
+    /// A multivalued key is used without a set operator; the condition matches nothing
     MissingQualifier = "missing-qualifier", Refused;
     /// A Boolean is compared with several values
     MultipleBooleans = "multiple-booleans", Refused;
@@ -238,7 +238,7 @@ finding_codes! {
     UnreadableValue = "unreadable-value", Warning;
     /// A date that does not exist; it matches nothing
     DateOutOfRange = "date-out-of-range", Refused;
-    /// Four digits are a year for some readers and seconds for others
+    /// A date of four digits can be read as a year or as seconds
     AmbiguousDate = "ambiguous-date", Malformed;
     /// A value of an ARN operator does not have the six parts of an ARN; it matches none
     ArnPatternNeverMatches = "arn-pattern-never-matches", Warning;
@@ -254,7 +254,7 @@ finding_codes! {
     ForAllValuesSingleValued = "for-all-values-single-valued", Warning;
     /// `Null` with a set operator does not look at the key
     NullWithQualifier = "null-with-qualifier", Warning;
-    /// `IfExists` with `ForAnyValue`: an absent key makes the condition false all the same
+    /// `IfExists` with `ForAnyValue`: an absent key still makes the condition false
     IfExistsIgnored = "if-exists-ignored", Warning;
     /// A wildcard under an operator that compares it as text
     WildcardWithoutLike = "wildcard-without-like", Warning;
@@ -272,7 +272,7 @@ finding_codes! {
     // Endpoint policies, since 2024 (AWS PrivateLink Guide, *Endpoint policies*).
     /// A wildcard or numeric operator with a key that holds an id made by AWS
     EndpointSystemIdWildcard = "endpoint-system-id-wildcard", Tolerated;
-    /// Fewer than six consecutive characters stand before and after a wildcard
+    /// A wildcard has fewer than six consecutive characters before it and after it
     EndpointWildcardRun = "endpoint-wildcard-run", Tolerated;
     /// The account part of an ARN mixes an account id with a wildcard
     EndpointAccountWildcard = "endpoint-account-wildcard", Tolerated;
@@ -294,7 +294,7 @@ finding_codes! {
     OtherService = "other-service", Warning;
     /// No resource of the statement covers the action
     ActionNotCovered = "action-not-covered", Warning;
-    /// The resource is none that the statement's actions are authorised on
+    /// No action of the statement is authorised on the resource
     ResourceNeverMatches = "resource-never-matches", Warning;
     /// A Deny that covers the statement makes it pointless
     SwallowedByDeny = "swallowed-by-deny", Warning;
@@ -306,7 +306,7 @@ finding_codes! {
     ValueNeverMatches = "value-never-matches", Warning;
     /// The policy allows nothing
     NothingAllowed = "nothing-allowed", Warning;
-    /// The condition gives the same answer for every request that meets it
+    /// The condition has the same outcome for every request that it is evaluated for
     ConditionConstant = "condition-constant", Warning;
     /// AWS sets the condition key, or sets it to other values; where this policy is evaluated instead, nothing does
     KeyNotSimulated = "key-not-simulated", Warning;
