@@ -51,7 +51,7 @@ pub enum ClockSetting {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureClocks {
-    /// By the emulator's, also as it was before it was put forward, or by the machine's
+    /// By the emulator's, including the times that it showed before it was put forward, or by the machine's
     #[default]
     Either,
     /// By the emulator's alone, which is how a test makes signatures expire

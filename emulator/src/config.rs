@@ -89,7 +89,7 @@ pub(crate) struct Process {
     pub log_format: LogFormat,
     /// Which requests the log has a line about
     pub log_requests: LogRequests,
-    /// The least severe lines of the log; `RUST_LOG` overrides it for the modules that it names
+    /// The lowest severity that is logged; `RUST_LOG` overrides it for the modules that it names
     pub log_level: LogLevel,
     /// The protocols offered by ALPN (`http2: true` in the file offers h2 as well)
     pub alpn: Alpn,
@@ -108,7 +108,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The least severe lines that the log has
+/// The lowest severity that is logged
 #[derive(
     Debug, Default, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize, schemars::JsonSchema,
 )]

@@ -1,4 +1,4 @@
-//! Counts which parts of the policies requests come to, as they are decided.
+//! Counts which parts of the policies requests reach, as they are decided.
 //!
 //! A document is identified by its type, by what it is attached to and by its text. So a document that is replaced
 //! keeps its counts, and one that is read again goes on with them. When coverage is off, a request costs one look at a

@@ -22,7 +22,7 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ScenariosCommand {
-    /// Print the state of each scenario that was set, or that a rule speaks of
+    /// Print the state of each scenario that was set, or that a rule names
     List(ListOptions),
     /// Put a scenario into a state, from the next call on
     Set(SetOptions),
@@ -78,7 +78,7 @@ fn list(common: &CommonOptions) -> Result<u8, Failure> {
     };
     let printed = match common.format.format {
         Format::Json => print(&answer.body),
-        Format::Text if states.is_empty() => print(b"no scenarios: no rule speaks of any\n"),
+        Format::Text if states.is_empty() => print(b"no scenarios: no rule names any\n"),
         Format::Text => print(states.iter().map(line).collect::<String>().as_bytes()),
     };
     printed?;

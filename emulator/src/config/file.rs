@@ -64,7 +64,7 @@ pub(super) struct ConfigFile {
     /// Requests that the log has a line about. Overridden by `--log-requests` and
     /// LOOKOUTVISION_EMULATOR_LOG_REQUESTS. Absent: all for `serve`, refused for `exec`. Takes effect at start only.
     pub(super) log_requests: Option<LogRequests>,
-    /// The least severe lines of the log. Overridden by `--log-level` and LOOKOUTVISION_EMULATOR_LOG_LEVEL; RUST_LOG
+    /// Lowest severity that is logged. Overridden by `--log-level` and LOOKOUTVISION_EMULATOR_LOG_LEVEL; RUST_LOG
     /// overrides all of them for the modules that it names. Takes effect at start only.
     #[schemars(extend("default" = "info"))]
     pub(super) log_level: Option<LogLevel>,
@@ -114,8 +114,8 @@ pub(super) struct ConfigFile {
     /// the same delay, on every machine.
     #[schemars(extend("default" = 0))]
     pub(super) seed: Option<u64>,
-    /// Whether it is counted which parts of the policies requests come to. `PUT /coverage` changes it while the
-    /// emulator runs, `GET /coverage` shows what was counted.
+    /// Whether policy coverage is counted. `PUT /coverage` changes it while the emulator runs, `GET /coverage` shows
+    /// what was counted.
     #[schemars(extend("default" = false))]
     pub(super) coverage: Option<bool>,
     /// What goes wrong on purpose: errors, delays, broken connections and handshakes, each with the calls that meet it. A
@@ -287,15 +287,15 @@ pub(super) struct Project {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Strictness {
-    /// What becomes of a request that signs UNSIGNED-PAYLOAD without an x-amz-content-sha256 header that says so,
+    /// What happens to a request that signs UNSIGNED-PAYLOAD without an x-amz-content-sha256 header that says so,
     /// as the Rust SDK does for `ByteStream::from_path`: let through with a warning, or refused.
     #[schemars(extend("default" = "warn"))]
     pub(super) undeclared_unsigned_payload: Option<UndeclaredUnsignedPayload>,
-    /// What becomes of a request that signs UNSIGNED-PAYLOAD and says so in x-amz-content-sha256, as the JavaScript
+    /// What happens to a request that signs UNSIGNED-PAYLOAD and says so in x-amz-content-sha256, as the JavaScript
     /// SDK does for streams.
     #[schemars(extend("default" = "accept"))]
     pub(super) declared_unsigned_payload: Option<AcceptOrRefuse>,
-    /// What becomes of a request with an x-amz- header that its signature does not cover.
+    /// What happens to a request with an x-amz- header that its signature does not cover.
     #[schemars(extend("default" = "refuse"))]
     pub(super) unsigned_amz_headers: Option<AcceptOrRefuse>,
     /// Whether the answer to a signature that does not match shows the canonical request and the string to sign.
@@ -319,7 +319,7 @@ pub(super) enum MinimumImages {
     Ignore,
 }
 
-/// What becomes of such a request
+/// What happens to such a request
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

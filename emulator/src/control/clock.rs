@@ -32,7 +32,7 @@ struct ClockView {
     machine_now: Timestamp,
 }
 
-/// How the clock is to be set: `offset_seconds` or `frozen_at`, `signatures`, or one of the former and the latter
+/// How the clock is to be set: `offset_seconds` or `frozen_at`, with or without `signatures`, or `signatures` alone
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ClockChange {

@@ -1,4 +1,4 @@
-//! Which parts of the policies requests have come to
+//! Which parts of the policies requests have reached
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ struct CoverageSetting {
     enabled: bool,
 }
 
-/// What was counted: statements, patterns and conditions of every document in force, and of those that were
+/// What was counted: statements, patterns and conditions of every document that is or was in force
 ///
 /// The header `x-coverage-enabled` says whether requests are counted, `x-coverage-percent` has the percent of all units; with `minimum`, `x-coverage-minimum-met` says whether
 /// that is enough, and so does `minimum` in JSON.
@@ -79,7 +79,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): Qu
     Ok(answer)
 }
 
-/// Counts from the next request on, or no longer; what was counted stays
+/// Turns counting on or off, from the next request on; the counts so far stay
 #[utoipa::path(
     put, path = "/coverage", tag = "policies", request_body = CoverageSetting,
     responses((status = 204, description = "set"), (status = 400, description = "`InvalidCoverage`"))

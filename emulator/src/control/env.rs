@@ -15,7 +15,8 @@ use crate::runtime::{Shared, addresses::is_loopback};
 
 /// The variables that make a client call this emulator, the secret access key among them
 ///
-/// Whoever asks for them by another name than a loopback one is told to call the AWS API by that name, too.
+/// If `Host` is not a loopback name and the emulator listens on every address, the variables name that host for the AWS
+/// API too.
 #[utoipa::path(
     get, path = "/env", tag = "emulator",
     params(
@@ -56,7 +57,8 @@ pub(super) async fn show(
             "certs_directory" if is_whole_path(&value) => view.certs = Some(PathBuf::from(&*value)),
             "certs_directory" => {
                 return Err(invalid(&format!(
-                    "certs_directory: `{value}` is not a whole path, and only the client knows where it would begin"
+                    "certs_directory: `{value}` is not an absolute path, and only the client knows where a relative one \
+                     begins"
                 )));
             }
             "endpoint_url" => {

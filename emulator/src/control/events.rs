@@ -84,9 +84,9 @@ impl<'a> RequestEvent<'a> {
 
 /// Requests and changes as they happen, as server-sent events
 ///
-/// `request` has a request in short, `change` what requests from here on see otherwise. `Last-Event-ID` goes on behind that
-/// event, also on another connection; without it the stream begins with what happens next. The comment `: dropped N` says
-/// that so many events are gone, because the reader is slower than the journal's limits allow.
+/// `request` is a request in short, `change` a change that later requests see. With `Last-Event-ID` the stream goes on
+/// after that event, even on another connection; without it the stream begins with what happens next. The comment
+/// `: dropped N` says that so many events are gone, because the reader is slower than the journal's limits allow.
 #[utoipa::path(
     get, path = "/events", tag = "journal",
     params(("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was read")),

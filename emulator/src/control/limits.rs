@@ -20,8 +20,8 @@ struct LimitView {
     description: &'static str,
     value: u64,
     default: u64,
-    /// How much of it is taken now, of `models_max` by the project that has most; `null`: it bounds one request or one thing
-    /// at a time
+    /// How much of it is in use now (`models_max`: by the project with the most models); `null` for a limit of one
+    /// request or one thing
     used: Option<u64>,
     /// How often it was reached since the start; `null`: the emulator does not see when it is
     reached: Option<u64>,
@@ -58,7 +58,7 @@ impl LimitView {
     }
 }
 
-/// How much of a limit is taken now, where it bounds something that grows and shrinks
+/// How much of a limit is in use now, where it bounds something that grows and shrinks
 fn used(shared: &Shared, limit: &str) -> Option<u64> {
     let (entries, _) = shared.space.journal.counts();
     let used = match limit {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What the policies say about every operation on everything that is there, by everyone of the configuration, over every
-/// way in; `policy matrix` of what is in force now
+/// entry point; `policy matrix` of what is in force now
 #[utoipa::path(
     get, path = "/matrix", tag = "policies",
     params(

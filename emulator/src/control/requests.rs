@@ -117,8 +117,8 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, PathText(id): PathTe
     json_answer(&found)
 }
 
-/// What would let a denied request through: changes of one policy each, those first that break nothing and let the least
-/// through, with what else they would do to the calls of the journal; nothing is attached
+/// What would let a denied request through: changes of one policy each; first those that break nothing and let the
+/// least through, with what else they would do to the calls of the journal; nothing is attached
 #[utoipa::path(
     get, path = "/requests/{request_id}/edits", tag = "journal",
     params(("request_id" = Uuid, Path, description = "what `x-amzn-RequestId` of the answer says")),

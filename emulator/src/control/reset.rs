@@ -10,7 +10,7 @@ use super::{
 };
 use crate::runtime::Shared;
 
-/// State, journal, counters, policies and faults back to the configuration; the clock stays as it was set
+/// Puts state, journal, counters, policies and faults back to the configuration; the clock stays as it was set
 #[utoipa::path(post, path = "/reset", tag = "state", responses((status = 204, description = "done")))]
 pub(super) async fn reset(State(shared): State<Arc<Shared>>) -> Answer {
     let all = shared.clone();

@@ -56,9 +56,9 @@ struct ListedRule {
 /// Rules as they are now
 #[derive(Serialize, ToSchema)]
 struct RulesPut {
-    /// What they are called, in the order in which they are asked
+    /// Their ids, in the order of evaluation
     ids: Vec<String>,
-    /// What is odd about them
+    /// Warnings
     warnings: Vec<RuleMistake>,
 }
 
@@ -67,11 +67,11 @@ struct RulesPut {
 struct RuleAdded {
     #[schema(example = "r-1")]
     id: String,
-    /// What is odd about it
+    /// Warnings
     warnings: Vec<RuleMistake>,
 }
 
-/// The rules of a model in the order in which they are asked, those of its project left out
+/// The rules of a model in the order of evaluation, those of its project left out
 #[utoipa::path(
     get, path = "/projects/{project}/models/{version}/detect-anomalies", tag = "rules",
     params(ModelPath, RegionQuery),
@@ -87,7 +87,7 @@ pub(super) async fn show(
     json_answer(&rules.iter().map(ListedRule::of).collect::<Vec<_>>())
 }
 
-/// Puts rules in the place of a model's, from the next request on, or none of them
+/// Replaces the rules of a model, from the next request on; all or none
 ///
 /// The list is that of `detect_anomalies` in the configuration, with the same keys; `id` and `source` of `GET` are not read.
 #[utoipa::path(

@@ -27,11 +27,11 @@ struct ScenarioChange {
 /// A scenario was set, and may not do what was meant
 #[derive(Serialize, ToSchema)]
 struct ScenarioSet {
-    /// What is odd about it: no rule speaks of a scenario of this name
+    /// Warnings: no rule names a scenario of this name
     warnings: Vec<String>,
 }
 
-/// The state of each scenario that was set, or that a rule speaks of; one that nobody has set is `Started`
+/// The state of each scenario that was set, or that a rule names; one that nobody has set is `Started`
 #[utoipa::path(
     get, path = "/scenarios", tag = "rules",
     responses((status = 200, body = std::collections::BTreeMap<String, String>))
@@ -45,7 +45,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
     put, path = "/scenarios/{name}", tag = "rules", request_body = ScenarioChange,
     params(("name" = String, Path, description = "name of the scenario")),
     responses(
-        (status = 200, body = ScenarioSet, description = "done, and no rule speaks of a scenario of this name"),
+        (status = 200, body = ScenarioSet, description = "done, and no rule names a scenario of this name"),
         (status = 204, description = "done"),
         (status = 400, description = "`InvalidScenario`"),
         (status = 409, description = "`LimitExceeded`"),

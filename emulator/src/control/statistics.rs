@@ -47,8 +47,8 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, QueryText(query): Qu
 /// How many requests there were of each group, by counters that no eviction touches
 ///
 /// They count from the start, or from the last `POST /reset`; `DELETE /requests` leaves them. `rest` are requests of groups
-/// beyond `limits.counted_groups_max`, which are in none of the counts: a group is what has the same operation, principal,
-/// status, rule and fault.
+/// beyond `limits.counted_groups_max`, which are in none of the counts: a group is all requests with the same
+/// operation, principal, status, rule and fault.
 #[utoipa::path(
     get, path = "/requests/counts", tag = "journal",
     params(

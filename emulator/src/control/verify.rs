@@ -22,9 +22,10 @@ use crate::{
 /// Whether the calls that a test expects were made, and if not, which come nearest
 ///
 /// Texts in `match` are patterns with `*` and `?`; `null` asks that there is no such member. With `within_milliseconds` the
-/// answer waits for what is missing; calls that are in flight when it begins are waited for in any case, for two seconds at
-/// least. `satisfied` is never true of what the journal cannot know: where entries were evicted
-/// that may count, or calls are still in flight, the answer is 409 `JournalIncomplete`, unless every expectation is an `at_least` that is met.
+/// answer waits for what is missing; calls that are in flight when it begins are waited for in any case: for up to two
+/// seconds, or for `within_milliseconds` if that is longer. `satisfied` is true only if the journal can know it. If entries
+/// that may count were evicted, or calls are still in flight after the wait, the answer is 409 `JournalIncomplete`, unless
+/// every expectation is an `at_least` that is met.
 #[utoipa::path(
     post, path = "/requests/verify", tag = "journal", request_body = Verification,
     responses(

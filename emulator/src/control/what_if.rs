@@ -40,7 +40,7 @@ struct Question {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Object>)]
     policy_document: Member<Box<RawValue>>,
-    /// By the ARN of a principal or a role, its identity policies; `null` says nothing about them and allows everything
+    /// Identity policies by the ARN of a principal or a role; `null` declares none, which allows everything
     #[serde(default)]
     #[schema(value_type = Object)]
     identity_policies: BTreeMap<String, Option<Vec<Box<RawValue>>>>,
@@ -51,7 +51,7 @@ struct Question {
 }
 
 /// Decides the calls of the journal again, under policies that are attached nowhere, and says which would be decided
-/// otherwise; nothing is attached
+/// differently; nothing is attached
 ///
 /// Each call is decided with everything that was true of it, so only the draft makes a difference. Calls by the same
 /// principal about the same and for the same cause are one flip with a count.
@@ -136,8 +136,8 @@ fn draft(question: &Question, snapshot: &Snapshot) -> Result<(Draft, Vec<DraftFi
             return Err(invalid(&["vpc_endpoint_id"], message));
         }
         (None, None) if question.identity_policies.is_empty() => {
-            let message = "nothing would be otherwise: give `vpc_endpoint_id` and `policy_document`, or \
-                           `identity_policies`";
+            let message =
+                "nothing would change: give `vpc_endpoint_id` and `policy_document`, or `identity_policies`";
             return Err(invalid(&[], message));
         }
         (None, None) => {}

@@ -41,7 +41,7 @@ pub(crate) struct CallPattern {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "*model/myProject/1")]
     pub(crate) resource: Member<String>,
-    /// The ARN of the principal that signed; `null`: its signature was not found good
+    /// The ARN of the principal that signed; `null`: the signature was not verified
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, example = "*user/alice")]
     pub(crate) principal: Member<String>,

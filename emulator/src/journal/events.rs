@@ -37,7 +37,7 @@ pub(crate) struct Change {
     /// On the emulator's clock
     pub(crate) time: Timestamp,
     pub(crate) kind: ChangeKind,
-    /// Nothing has changed, because it could not be done: a configuration that was read anew is not valid
+    /// The change was not made: a configuration that was read anew is not valid
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) failed: bool,
     /// Why it could not be done
@@ -82,11 +82,11 @@ pub(crate) enum ChangeKind {
     Reset,
     /// The clock was set
     Clock,
-    /// A whole state was put in the place of the one before
+    /// A whole state replaced the one before
     State,
     /// The journal was cleared
     Clear,
-    /// Rules of a model were put or taken away
+    /// Rules of a model were added or removed
     Rule,
     /// A test has set a scenario; what rules set is in the journal
     Scenario,

@@ -44,7 +44,7 @@ pub(crate) struct Verification {
     /// Calls received at this instant or later, or recorded after that of this request id; absent: all of them
     #[serde(default)]
     pub(crate) since: Option<String>,
-    /// How long what is missing is waited for: 60,000 at most
+    /// How long to wait for missing calls, in milliseconds: 60,000 at most
     #[serde(default)]
     pub(crate) within_milliseconds: u64,
 }

@@ -48,13 +48,13 @@ pub(crate) struct EntryView<'a> {
     /// Of a session the ARN of its role, if its path is known, which the session's own ARN leaves out
     role_arn: Option<&'a str>,
     access_key_id: Option<&'a str>,
-    /// `null`: a fault met the handshake, whose server name is that of no service
+    /// `null`: a fault met a handshake whose server name is that of no service
     service: Option<&'static str>,
     operation: Option<&'a str>,
     action: Option<String>,
     resource: Option<String>,
     pairs: Vec<PairView>,
-    /// Of each of these pairs, in their order, what each layer of policies says by itself
+    /// For each of these pairs, in the same order: what each layer of policies says by itself
     #[schema(value_type = Vec<Vec<Object>>)]
     layers: Vec<Vec<LayerDecision>>,
     status: Option<u16>,

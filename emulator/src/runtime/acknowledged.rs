@@ -222,9 +222,7 @@ impl AcknowledgedChanges {
         for (id, change) in endpoints.of_declared(&settings.networks) {
             let otherwise = change.to_string();
             if !otherwise.is_empty() {
-                info!(
-                    "VPC endpoint `{id}` is otherwise than the configuration says until POST /reset: {otherwise}"
-                );
+                info!("VPC endpoint `{id}` differs from the configuration until POST /reset: {otherwise}");
             }
         }
         self.put_endpoints(endpoints, now)

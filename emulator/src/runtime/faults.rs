@@ -70,7 +70,7 @@ pub(crate) struct MetFault {
     number: u64,
 }
 
-/// How far a fault is
+/// A fault, and what it has done so far
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Fault)]
 pub(crate) struct FaultView {
@@ -106,7 +106,7 @@ pub(crate) enum FaultState {
     Active,
     /// It struck as often as `times` says
     Spent,
-    /// `ttl_seconds` are over
+    /// Its `ttl_seconds` have passed
     Expired,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Space {
     pub(crate) journal: Journal,
     pub(crate) explainer: Explainer,
     pub(super) readers: Readers,
-    /// Which parts of the policies requests came to
+    /// Which parts of the policies requests reached
     pub(crate) coverage: Coverage,
     /// Policies that are or were in force
     pub(crate) policy_texts: PolicyTexts,

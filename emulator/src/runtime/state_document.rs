@@ -102,7 +102,7 @@ pub(crate) struct StateDocument {
     clock: Option<ClockDocument>,
 }
 
-/// What of a state was left out, although everything else of it is in force
+/// A part of a state that was left out; everything else is in force
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LeftOut {
     /// JSON Pointer of it

@@ -118,8 +118,7 @@ macro_rules! for_each_limit {
             s3_timeout: Duration = s3_timeout_seconds, 10, 1..=600;
             /// VPC endpoints that CreateVpcEndpoint may have made at one time.
             made_vpc_endpoints_max: usize = made_vpc_endpoints_max, 256, 0..=65_536;
-            /// Policies that are counted for in the report of coverage; the one that was asked longest ago makes room for the
-            /// next.
+            /// Policies in the coverage report; the least recently asked one is evicted first.
             coverage_documents_max: usize = coverage_documents_max, 64, 1..=65_536;
             /// Policies whose texts are kept for `GET /policies`, those that are no longer in force among them.
             policy_texts_max: usize = policy_texts_max, 256, 1..=65_536;

@@ -77,7 +77,7 @@ struct Edit {
     document_sha256: String,
     /// In the form of `diff -u`
     diff: String,
-    /// The document as it would be, written as it is but for the change
+    /// The document as it would be, unchanged except for the edit
     policy_text: String,
     #[serde(flatten)]
     what_if: WhatIfReport,

@@ -44,7 +44,7 @@ pub(crate) struct Cell {
     decided_by: Option<DecidedBy>,
 }
 
-/// Who calls what, over which way in
+/// Who calls what, over which entry point
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub(crate) struct CellPlace {
     /// The ARN of a principal, or of a role, whose sessions call
@@ -53,7 +53,7 @@ pub(crate) struct CellPlace {
     entry_point: String,
     region: String,
     operation: String,
-    /// `*`, or an ARN without what stands before its resource
+    /// `*`, or the resource part of an ARN
     resource: String,
 }
 

@@ -79,7 +79,7 @@ pub(crate) struct WhatIfReport {
     flips: Vec<Flip>,
 }
 
-/// Calls that would be decided otherwise, all by the same principal about the same and for the same cause
+/// Calls that would be decided differently, all by the same principal about the same and for the same cause
 #[derive(Debug, Serialize, ToSchema)]
 struct Flip {
     /// The last of the calls
@@ -89,7 +89,7 @@ struct Flip {
     principal: String,
     action: String,
     resource: String,
-    /// How many calls it were
+    /// Number of calls
     count: u64,
     before: Before,
     after: After,

@@ -204,7 +204,7 @@ async fn the_route_answers_from_where_it_is_asked() {
 async fn a_view_that_cannot_be_is_refused() {
     let container = Container::start();
     for (query, told) in [
-        ("certs_directory=certs", "`certs` is not a whole path"),
+        ("certs_directory=certs", "`certs` is not an absolute path"),
         (
             "endpoint_url=localhost:8443",
             "`localhost:8443` is not the URL of an endpoint",

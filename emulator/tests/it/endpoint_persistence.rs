@@ -252,9 +252,7 @@ async fn what_has_no_place_in_the_configuration_is_told_and_comes_back_with_its_
     assert_eq!(process.control("PUT", &policy, ONE_MODEL).await.status, 204);
     process.kill();
     let process = Process::start(folder.path());
-    let line = format!(
-        "VPC endpoint `{DECLARED}` is otherwise than the configuration says until POST /reset: policy"
-    );
+    let line = format!("VPC endpoint `{DECLARED}` differs from the configuration until POST /reset: policy");
     assert!(process.log().contains(&line), "{}", process.log());
     process.kill();
 }

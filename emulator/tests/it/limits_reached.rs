@@ -353,7 +353,7 @@ projects:
           - {then: {error: ThrottlingException, set_scenario: {c: d}}}
 ";
     let (by_api, _) = limited("scenarios_max: 1", "").await;
-    // No rule speaks of them, which the answer says.
+    // No rule names them, which the answer says.
     for (name, status) in [("one", 200), ("two", 409)] {
         let set = control(&by_api, "PUT", &format!("/scenarios/{name}"), r#"{"state": "x"}"#).await;
         assert_eq!(set.status, status, "{set:?}");

@@ -308,7 +308,7 @@ async fn a_scenario_is_moved_on_by_a_rule_and_by_a_test() {
     assert_eq!(misspelt.status, 200, "{misspelt:?}");
     assert_eq!(
         misspelt.json(),
-        json!({"warnings": ["no rule speaks of the scenario `lime`; did you mean `line`?"]})
+        json!({"warnings": ["no rule names the scenario `lime`; did you mean `line`?"]})
     );
     assert_eq!(
         control(&emulator, "DELETE", "/scenarios/lime", "").await.status,
@@ -579,11 +579,11 @@ async fn a_person_changes_scenarios_from_the_command_line() {
     let done = |text: &str| (Some(0), text.to_owned());
     assert_eq!(
         run(&["scenarios", "list"]),
-        done("no scenarios: no rule speaks of any\n")
+        done("no scenarios: no rule names any\n")
     );
     assert_eq!(
         run(&["scenarios", "set", "line 7/a+b", "warm"]),
-        done("warning: no rule speaks of the scenario `line 7/a+b`\n")
+        done("warning: no rule names the scenario `line 7/a+b`\n")
     );
     assert_eq!(run(&["scenarios", "list"]), done("line 7/a+b: warm\n"));
     assert_eq!(

@@ -225,13 +225,7 @@ async fn identity_policies_are_tried_on_whoever_would_have_them() {
 async fn a_question_that_makes_no_sense_is_refused_with_the_place() {
     let emulator = emulator().await;
     for (question, status, code, path, message) in [
-        (
-            json!({}),
-            400,
-            "InvalidWhatIf",
-            json!(""),
-            "nothing would be otherwise",
-        ),
+        (json!({}), 400, "InvalidWhatIf", json!(""), "nothing would change"),
         (
             json!({"vpc_endpoint_id": DEFAULT_ENDPOINT}),
             400,

@@ -21,10 +21,10 @@ pub(crate) struct Fault {
     /// What the journal, the answers and the control API call it.
     #[schemars(required)]
     pub(crate) name: Option<FaultName>,
-    /// What must hold of a call; absent: nothing.
+    /// Conditions on a call; absent: none.
     pub(crate) when: Option<FaultWhen>,
-    /// How many of the calls that match meet it: from 0 to 1. It is drawn from the seed and the number of the call among
-    /// those that match, so the same calls in the same order meet it again.
+    /// Share of the matching calls that meet it, from 0 to 1. It is drawn from the seed and the number of the call
+    /// among those that match, so the same calls in the same order meet it again.
     #[schemars(range(min = 0, max = 1), extend("default" = 1))]
     pub(crate) probability: Option<f64>,
     /// What probability and delay are drawn from.
@@ -33,7 +33,7 @@ pub(crate) struct Fault {
     /// How many calls meet it before it is spent. Absent: no end.
     #[schemars(range(min = 1))]
     pub(crate) times: Option<u64>,
-    /// How long it is there, on the machine's clock, so that one that is forgotten ends. Absent: no end.
+    /// How long it is there, on the machine's clock, so that a forgotten fault ends. Absent: no end.
     #[schemars(range(min = 1, max = 604_800))]
     pub(crate) ttl_seconds: Option<u64>,
     /// When it is looked for. Absent: before_answer; for `tls`, in the handshake.

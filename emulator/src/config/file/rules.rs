@@ -36,7 +36,7 @@ pub(crate) struct Model {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// What must hold; absent: nothing.
+    /// Conditions on a call; absent: none.
     pub(crate) when: Option<When>,
     /// What is answered.
     #[schemars(required)]
@@ -116,7 +116,7 @@ pub(crate) struct Calls {
     /// The last. Absent: no end.
     #[schemars(range(min = 1))]
     pub(crate) to: Option<u64>,
-    /// Each so-manieth call only, beginning with the first: `{every: 3}` are the calls 3, 6, 9 and so on, and
+    /// Only every n-th call, beginning with the first: `{every: 3}` are the calls 3, 6, 9 and so on, and
     /// `{from: 1, every: 3}` the calls 1, 4, 7.
     #[schemars(range(min = 1))]
     pub(crate) every: Option<NonZeroU64>,

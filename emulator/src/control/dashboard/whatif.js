@@ -8,7 +8,7 @@ const kind = (side) => kindOf({ ...side, status: 200 });
 /** Asks; throws `RouteError` */
 export const ifAttached = (id, document, signal) => ask('/what-if', { method: 'POST', body: { vpc_endpoint_id: id, policy_document: document }, signal });
 
-/** Why a call would be decided otherwise, in words */
+/** Why a call would be decided differently, in words */
 function cause({ before, after }) {
   const by = (side) => side.decided_by && [`statement ${side.decided_by.statement}`, side.decided_by.sid && [', ', el('b', null, side.decided_by.sid)]];
   if (after.decision === 'allowed') return by(after) ? ['Allowed by ', by(after), '.'] : 'No policy stands in the way any more.';
@@ -29,14 +29,14 @@ function flip(entry) {
 
 const tile = (kind, mark, number, word) => el(kind ? `p.${kind}` : 'p', null, el('b', null, mark && icon(mark), count(number)), word);
 
-/** The counts, and each group of calls that would be decided otherwise, losses first */
+/** The counts, and each group of calls that would be decided differently, losses first */
 export function flips(answer) {
   const losses = answer.flips.filter(({ after }) => after.decision !== 'allowed');
   const gains = answer.flips.filter(({ after }) => after.decision === 'allowed');
   return [
     el('div.tally', null, tile('c-de', 'ex', answer.now_denied, 'now denied'), tile('c-ok', 'ok', answer.now_allowed, 'now allowed'), tile('', '', answer.unchanged, 'as before')),
     el('ul', { role: 'list' }, [...losses, ...gains].map(flip)),
-    answer.flips.length === 0 && el('p.pad.q', null, 'No recorded call would be decided otherwise.'),
+    answer.flips.length === 0 && el('p.pad.q', null, 'No recorded call would be decided differently.'),
     answer.evicted > 0 && el('p.pad.q', null, `${plural(answer.evicted, 'older call')} made room in the journal and could not be asked again.`),
   ].filter(Boolean);
 }

@@ -51,7 +51,7 @@ pub(crate) struct Shown {
 }
 
 impl Space {
-    /// The rules of a model in the order in which they are asked, without those of its project
+    /// The rules of a model in the order of evaluation, without those of its project
     ///
     /// # Errors
     /// When there is no such project.
@@ -207,7 +207,7 @@ impl Space {
         Err(NotChanged::Unknown(message))
     }
 
-    /// The state of every scenario that was set, or that a rule speaks of
+    /// The state of every scenario that was set, or that a rule names
     pub(crate) fn scenario_states(&self) -> BTreeMap<String, String> {
         let snapshot = self.snapshot();
         let started = |name| (name, scenarios::STARTED.to_owned());
@@ -220,8 +220,7 @@ impl Space {
         states
     }
 
-    /// A warning about a scenario that no rule speaks of, so that its state has no effect; `None` if a rule speaks of
-    /// it
+    /// A warning about a scenario that no rule names, so that its state has no effect; `None` if a rule names it
     pub(crate) fn unused_scenario(&self, name: &str) -> Option<String> {
         let snapshot = self.snapshot();
         let known: Vec<String> = scenarios_of_rules(&snapshot).collect();
@@ -231,7 +230,7 @@ impl Space {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let meant = spelling::meant(name, &known);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
-        Some(format!("no rule speaks of the scenario `{name}`{meant}"))
+        Some(format!("no rule names the scenario `{name}`{meant}"))
     }
 
     /// Puts a scenario into a state
