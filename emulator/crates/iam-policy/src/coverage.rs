@@ -280,7 +280,10 @@ impl StatementCounts {
             for entry in clause.entries() {
                 named |= count(entry.matches(resource, context));
             }
-            all_before = all_before && clause.lets_apply_to(named, statement.effect, resource, context);
+            all_before = all_before
+                && clause.lets_apply_to(named, statement.effect, |entry| {
+                    entry.overflows(resource, context)
+                });
         }
         for (condition, counts) in statement.conditions.iter().zip(&mut self.conditions) {
             for index in 0..condition.texts.len() {

@@ -206,25 +206,24 @@ impl ResourceClause {
         context: &RequestContext<'_>,
     ) -> bool {
         let is_named = self.names(resource, context);
-        self.lets_apply_to(is_named, effect, resource, context)
+        self.lets_apply_to(is_named, effect, |entry| entry.overflows(resource, context))
     }
 
-    /// Like `lets_apply`, given whether one of the entries names the resource.
+    /// Like `lets_apply`, given whether one of the entries names the resource, and which entries insert too much text.
     pub(crate) fn lets_apply_to(
         &self,
         is_named: bool,
         effect: Effect,
-        resource: &Resource,
-        context: &RequestContext<'_>,
+        overflows: impl Fn(&ResourcePattern) -> bool,
     ) -> bool {
-        self.holds(is_named, resource, context)
-            .unwrap_or(effect == Effect::Deny)
+        self.holds(is_named, overflows).unwrap_or(effect == Effect::Deny)
     }
 
     /// Whether variables insert more text than is allowed, where that makes a difference.
     pub(crate) fn overflows(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
         let is_named = self.names(resource, context);
-        self.holds(is_named, resource, context).is_none()
+        let holds = self.holds(is_named, |entry| entry.overflows(resource, context));
+        holds.is_none()
     }
 
     fn names(&self, resource: &Resource, context: &RequestContext<'_>) -> bool {
@@ -233,9 +232,9 @@ impl ResourceClause {
             .any(|entry| entry.matches(resource, context))
     }
 
-    fn holds(&self, is_named: bool, resource: &Resource, context: &RequestContext<'_>) -> Option<bool> {
+    fn holds(&self, is_named: bool, overflows: impl Fn(&ResourcePattern) -> bool) -> Option<bool> {
         let entries = self.entries();
-        if !is_named && entries.iter().any(|entry| entry.overflows(resource, context)) {
+        if !is_named && entries.iter().any(overflows) {
             return None;
         }
         Some(match self {

@@ -243,20 +243,13 @@ pub(super) fn resource_lets_apply(
     let Some(clause) = &statement.resource else {
         return true;
     };
-    let entries = clause.entries();
     let nothing = RequestContext::new();
-    let is_named = entries.iter().any(|entry| match entry.has_variables() {
+    let is_named = clause.entries().iter().any(|entry| match entry.has_variables() {
         true => fate(entry) == Fate::Matches,
         false => entry.matches(resource, &nothing),
     });
     let overflows = |entry: &ResourcePattern| entry.has_variables() && fate(entry) == Fate::Overflows;
-    if !is_named && entries.iter().any(overflows) {
-        return statement.effect == Effect::Deny;
-    }
-    match clause {
-        ResourceClause::Resource(_) => is_named,
-        ResourceClause::NotResource(entries) => !entries.is_empty() && !is_named,
-    }
+    clause.lets_apply_to(is_named, statement.effect, overflows)
 }
 
 /// The entries of `Resource` or `NotResource`.
