@@ -73,7 +73,7 @@ cargo xtask TASK
   first-hour      from `git clone` to the first denied call, measured    10 min
   release         target/dist/lookoutvision-emulator: static, optimised
                   by a profile of its own work                           25 min
-                  (--image NAME: and the image with it)
+                  (--image NAME: also the image that holds it)
 
 Every step prints how long it took. Where CI is `true` nothing may be skipped; elsewhere a missing tool is named,
 skipped and counted at the end.";

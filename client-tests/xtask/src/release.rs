@@ -5,13 +5,12 @@
 //! profile the compiler knows which branches are taken and what is worth inlining. The linker places the functions that
 //! ran next to each other, so that the system reads and keeps less of the file. `cargo build` does none of this.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::compose::packaging;
-use crate::step::{Skipped, TaskError, cargo, output, run};
+use crate::step::{Skipped, TaskError, cargo, output, run, rustc_says};
 
 /// Makes `target/dist/lookoutvision-emulator`
 pub(crate) fn binary() -> Result<Skipped, TaskError> {
@@ -63,11 +62,10 @@ fn build() -> Result<PathBuf, TaskError> {
         let order = profiles.join("order");
         fs::write(&order, functions_that_ran(&counts).join("\n"))?;
         // Functions that were inlined have no symbol any more.
-        let _ = write!(
-            flags,
+        flags += &format!(
             " -Clink-arg=-Wl,--symbol-ordering-file={},--no-warn-symbol-ordering",
             order.display()
-        ); // a String takes everything
+        );
     }
     // The same folder as before, because the profile's names of functions depend on it.
     let built = compiler.build(&flags)?;
@@ -90,19 +88,11 @@ struct Compiler {
 
 impl Compiler {
     fn ask() -> Result<Self, TaskError> {
-        let version = output(Command::new("rustc").arg("-vV")).unwrap_or_default();
-        let line = |name: &str| {
-            version
-                .lines()
-                .find_map(|line| line.strip_prefix(name))
-                .map(str::to_owned)
-                .ok_or_else(|| TaskError(format!("`rustc -vV` has no line `{name}`")))
-        };
         let sysroot = output(Command::new("rustc").args(["--print", "sysroot"])).unwrap_or_default();
         Ok(Self {
-            host: line("host: ")?,
+            host: rustc_says("host: ")?,
             sysroot: sysroot.trim().into(),
-            llvm: line("LLVM version: ")?
+            llvm: rustc_says("LLVM version: ")?
                 .split('.')
                 .next()
                 .unwrap_or_default()

@@ -60,6 +60,16 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// What `rustc -vV` says after this name, such as `host: `
+pub(crate) fn rustc_says(name: &str) -> Result<String, TaskError> {
+    let version = output(Command::new("rustc").arg("-vV")).unwrap_or_default();
+    let mut lines = version.lines();
+    lines
+        .find_map(|line| line.strip_prefix(name))
+        .map(str::to_owned)
+        .ok_or_else(|| TaskError(format!("`rustc -vV` has no line `{name}`")))
+}
+
 /// A reason to skip something: an error where nothing may be skipped
 pub(crate) fn skip(reason: String) -> Result<Skipped, TaskError> {
     if xtask::nothing_may_be_skipped() {

@@ -7,16 +7,11 @@ use std::process::{Command, Stdio};
 
 use xtask::environments::Environments;
 
-use crate::step::{TaskError, cargo, output, run, run_with_input};
+use crate::step::{TaskError, cargo, output, run, run_with_input, rustc_says};
 
 /// A static release binary, from the same command as in the Dockerfile's build stage and in emulator/docs/speed.md
 pub(super) fn static_binary() -> Result<PathBuf, TaskError> {
-    let host = output(Command::new("rustc").arg("-vV"))
-        .and_then(|text| {
-            text.lines()
-                .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
-        })
-        .ok_or_else(|| TaskError("`rustc -vV` names no host".to_owned()))?;
+    let host = rustc_says("host: ")?;
     run(
         "a static binary",
         cargo()
