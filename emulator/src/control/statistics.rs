@@ -22,7 +22,7 @@ use crate::{
     get, path = "/statistics", tag = "journal",
     params(
         ("seconds" = Option<u64>, Query, description = "how far back; 1200 unless it is given, `limits.statistics_seconds_max` at most"),
-        ("steps" = Option<u64>, Query, description = "into how many steps of whole seconds that is cut, 1440 at most; unless it is given 60, or the next fewer that cut it evenly"),
+        ("steps" = Option<u64>, Query, description = "how many steps of whole seconds that is cut into, 1440 at most; by default 60, or the next smaller number that cuts it evenly"),
     ),
     responses((status = 200, body = Statistics), (status = 400, description = "`InvalidParameter`"))
 )]
