@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use client_text::{escape, escape_json};
+use client_text::{escape, escape_json, is_printable_ascii};
 use jiff::Timestamp;
 use memchr::memchr;
 use serde_json::{Value, json};
-use sigv4_verify::redact_secrets;
+use sigv4_verify::{may_hold_secrets, redact_secrets};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -121,9 +121,14 @@ struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = TextLine(String::with_capacity(LINE_BYTES_EXPECTED));
+        let mut line = TextLine::new(cleaned_already);
         fields.record(&mut line);
-        writer.write_str(&line.0)
+        // One look at the whole line tells nearly always that nothing in it needs to be cleaned.
+        if !is_printable_ascii(&line.text) || may_hold_secrets(&line.text) {
+            line = TextLine::new(cleaned);
+            fields.record(&mut line);
+        }
+        writer.write_str(&line.text)
     }
 }
 
@@ -131,32 +136,42 @@ impl<'w> FormatFields<'w> for TextFields {
 const LINE_BYTES_EXPECTED: usize = 512;
 
 /// The fields, written as they come and not collected first, because there is a line for each request
-struct TextLine(String);
+struct TextLine {
+    text: String,
+    clean: fn(&str) -> Cow<'_, str>,
+}
 
 impl TextLine {
+    fn new(clean: fn(&str) -> Cow<'_, str>) -> Self {
+        Self {
+            text: String::with_capacity(LINE_BYTES_EXPECTED),
+            clean,
+        }
+    }
+
     fn begin(&mut self, field: &Field) {
-        if !self.0.is_empty() {
-            self.0.push(' ');
+        if !self.text.is_empty() {
+            self.text.push(' ');
         }
         if field.name() != MESSAGE {
-            self.0.push_str(field.name());
-            self.0.push('=');
+            self.text.push_str(field.name());
+            self.text.push('=');
         }
     }
 
     /// Adds a value that is no text of a client
     fn add(&mut self, field: &Field, value: impl fmt::Display) {
         self.begin(field);
-        let _ = write!(self.0, "{value}"); // a String takes everything
+        let _ = write!(self.text, "{value}"); // a String takes everything
     }
 
     /// Cleans what was added from this position on
     fn clean_from(&mut self, start: usize) {
-        let (_, added) = self.0.split_at(start);
-        let cleaned = cleaned(added);
+        let (_, added) = self.text.split_at(start);
+        let cleaned = (self.clean)(added);
         if let Cow::Owned(cleaned) = cleaned {
-            self.0.truncate(start);
-            self.0.push_str(&cleaned);
+            self.text.truncate(start);
+            self.text.push_str(&cleaned);
         }
     }
 }
@@ -164,8 +179,8 @@ impl TextLine {
 impl Visit for TextLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.begin(field);
-        let start = self.0.len();
-        let _ = write!(self.0, "{value:?}"); // a String takes everything
+        let start = self.text.len();
+        let _ = write!(self.text, "{value:?}"); // a String takes everything
         self.clean_from(start);
     }
 
@@ -174,13 +189,13 @@ impl Visit for TextLine {
             return self.record_debug(field, &format_args!("{value}"));
         }
         self.begin(field);
-        self.0.push('"');
-        let text = cleaned(value);
+        self.text.push('"');
+        let text = (self.clean)(value);
         match memchr(b'"', text.as_bytes()) {
-            None => self.0.push_str(&text),
-            Some(_) => self.0.push_str(&text.replace('"', "\\\"")),
+            None => self.text.push_str(&text),
+            Some(_) => self.text.push_str(&text.replace('"', "\\\"")),
         }
-        self.0.push('"');
+        self.text.push('"');
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -198,6 +213,11 @@ impl Visit for TextLine {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.add(field, format_args!("{value:?}"));
     }
+}
+
+/// A text that is known to have nothing in it that does not belong in a line
+fn cleaned_already(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
 }
 
 /// A text without anything that does not belong in a line

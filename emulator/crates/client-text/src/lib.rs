@@ -92,9 +92,7 @@ pub fn cut_bytes(text: &str, bytes_max: usize) -> Cow<'_, str> {
 
 /// A text on one line, with hidden characters escaped: `\n` for a line feed, `\u{202e}` for a right-to-left override
 pub fn escape(text: &str) -> Cow<'_, str> {
-    // Most texts are printable ASCII. The fold never stops early, so the compiler can check many bytes at once.
-    let is_printable = |byte| matches!(byte, b' '..=b'~');
-    if text.bytes().fold(true, |all, byte| all & is_printable(byte)) || !text.contains(is_escaped) {
+    if is_printable_ascii(text) || !text.contains(is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -106,6 +104,13 @@ pub fn escape(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Whether a text has printable ASCII characters only, as most have; [`escape`] leaves it as it is
+pub fn is_printable_ascii(text: &str) -> bool {
+    // The fold never stops early, so the compiler can check many bytes at once.
+    text.bytes()
+        .fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
 }
 
 /// Like [`escape`], for JSON text without white space between its values; a parser still reads the same values

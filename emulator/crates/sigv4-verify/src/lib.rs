@@ -126,7 +126,7 @@ pub use mismatch::{LineDifference, Mismatch, MismatchCause};
 pub use payload_hash::{DeclaredUnsignedPayload, PayloadHash, UndeclaredUnsignedPayload, UnsignedPayloads};
 pub use percent::EscapeFault;
 pub use presigned::ExpiresFault;
-pub use redaction::redact_secrets;
+pub use redaction::{may_hold_secrets, redact_secrets};
 pub use request_date::RequestDate;
 pub use request_head::RequestHead;
 pub use request_target::RequestTarget;

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::percent::hex_value;
 
@@ -35,8 +35,7 @@ use crate::percent::hex_value;
     reason = "each place was found in this text and is a boundary of characters"
 )]
 pub fn redact_secrets(text: &str) -> Cow<'_, str> {
-    // Most texts have no escapes and name no secret; checking that first is faster.
-    if memchr(b'%', text.as_bytes()).is_none() && !names_a_secret(text.as_bytes()) {
+    if !may_hold_secrets(text) {
         return Cow::Borrowed(text);
     }
     let characters = resolve_escapes(text.as_bytes());
@@ -122,33 +121,47 @@ fn resolve_escapes(text: &[u8]) -> Vec<Character> {
     resolved
 }
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the place is that of a separator that was found in the text"
-)]
-fn names_a_secret(text: &[u8]) -> bool {
-    let mut at = 0;
-    while let Some(separator) = next_separator(text, at) {
-        if ends_with_a_secret(&text[..separator]) {
-            return true;
-        }
-        at = separator + 1;
-    }
-    false
+/// Whether [`redact_secrets`] may find something to replace in a text; where it does not, it is certain that there is
+/// nothing.
+///
+/// Far cheaper than [`redact_secrets`]. A text made of many can be looked at once instead of each of them: none of the
+/// parts holds a secret if the whole does not.
+#[must_use]
+pub fn may_hold_secrets(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (Some(lasts), Some(separators)) = (bytes.get(4..), bytes.get(5..)) else {
+        return bytes.contains(&b'%');
+    };
+    // Nothing here ends early or branches, so the compiler can look at many places at once.
+    let places = bytes.iter().zip(lasts).zip(separators);
+    let is_named = places.fold(false, |found, ((fifth_last, last), separator)| {
+        found | (is_separator(*separator) & may_end_a_secret(*fifth_last, *last))
+    });
+    is_named || memchr(b'%', bytes).is_some()
+}
+
+/// Whether the name of a secret may end like this: with the fifth letter from its end, and its last one.
+fn may_end_a_secret(fifth_last: u8, last: u8) -> bool {
+    // Makes letters lower case, and other characters something else, which does no harm.
+    let (fifth_last, last) = (fifth_last | 0x20, last | 0x20);
+    let ends = |fifth_last_letter, last_letter| (fifth_last == fifth_last_letter) & (last == last_letter);
+    // …token, …signature, …secretaccesskey, …tokencode, …samlassertion
+    ends(b't', b'n') | ends(b'a', b'e') | ends(b's', b'y') | ends(b'n', b'e') | ends(b'r', b'n')
+}
+
+/// Whether this character can separate a name from its value.
+fn is_separator(byte: u8) -> bool {
+    (byte == b'=') | (byte == b':')
 }
 
 /// The place of the next character that can separate a name from its value.
 fn next_separator(text: &[u8], from: usize) -> Option<usize> {
-    let position = memchr2(b'=', b':', text.get(from..)?)?;
+    let position = text.get(from..)?.iter().position(|byte| is_separator(*byte))?;
     Some(from + position)
 }
 
 /// Whether a text ends with the name of a secret, in any case.
 fn ends_with_a_secret(text: &[u8]) -> bool {
-    // Most names end in other letters; checking that first is faster.
-    if !text.last_chunk().is_some_and(is_end_of_a_secret) {
-        return false;
-    }
     let before = text.iter().rposition(|byte| !is_of_a_name(*byte));
     let name = before.map_or(text, |before| text.split_at(before + 1).1);
     SECRET_PARAMETERS.iter().any(|secret| {
@@ -158,14 +171,6 @@ fn ends_with_a_secret(text: &[u8]) -> bool {
             .filter(|(before, _)| before.is_empty() || secret.starts_with("x-amz-"))
             .is_some_and(|(_, name)| name.eq_ignore_ascii_case(secret.as_bytes()))
     })
-}
-
-/// Whether a name of a secret ends with these two letters, in any case.
-fn is_end_of_a_secret(end: &[u8; 2]) -> bool {
-    let end = end.map(|letter| letter.to_ascii_lowercase());
-    SECRET_PARAMETERS
-        .iter()
-        .any(|secret| secret.as_bytes().last_chunk() == Some(&end))
 }
 
 fn is_of_a_name(byte: u8) -> bool {
@@ -229,6 +234,22 @@ mod tests {
                 &format!("/?a=1&{name}=[redacted]&b=2&{name}=[redacted]"),
             );
         }
+    }
+
+    #[test]
+    fn no_secret_is_overlooked_at_first_sight() {
+        for name in SECRET_PARAMETERS {
+            for separator in ["=", ":", "%3D"] {
+                for name in [name.to_owned(), name.to_ascii_uppercase()] {
+                    let text = format!("{name}{separator}");
+                    assert!(may_hold_secrets(&text), "{text}");
+                    assert!(may_hold_secrets(&format!("before {text} after")), "{text}");
+                }
+            }
+        }
+        assert!(!may_hold_secrets(
+            "service=\"lookoutvision\" operation=\"DetectAnomalies\" arn:aws:iam::1:a/b"
+        ));
     }
 
     #[test]
