@@ -93,7 +93,13 @@ impl LogWriter {
 
 fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
     let mut told = 0;
+    let mut has_room = true;
     while let Ok(first) = queue.recv() {
+        if has_room && first.waiting.is_none() {
+            // To send to a thread that waits is to wake it, and on a busy machine the woken thread interrupts the sender.
+            // Lines about requests come by the hundred, so they are gathered and written together.
+            thread::sleep(GATHERED);
+        }
         let mut bytes = first.line;
         let mut waiting = Vec::from_iter(first.waiting);
         while bytes.len() < BATCH_BYTES
@@ -102,7 +108,7 @@ fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
             bytes.extend_from_slice(&item.line);
             waiting.extend(item.waiting);
         }
-        let (has_room, nobody_waits) = (bytes.len() < BATCH_BYTES, waiting.is_empty());
+        has_room = bytes.len() < BATCH_BYTES;
         // A closed standard error means that nobody reads the log.
         let _ = out.write_all(&bytes).and_then(|()| out.flush());
         state.stands_still.store(false, Ordering::Relaxed);
@@ -120,11 +126,6 @@ fn write(queue: &Receiver<Item>, state: &State, out: &mut impl Write) {
                 lost - told
             );
             told = lost;
-        }
-        if has_room && nobody_waits {
-            // Sending to a waiting thread has to wake it, and on a busy machine the woken thread interrupts the sender.
-            // Lines about requests come by the hundred, so the next ones are gathered and written together.
-            thread::sleep(GATHERED);
         }
     }
 }
