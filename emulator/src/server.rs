@@ -55,7 +55,9 @@ pub(crate) async fn serve(
                 match (room.clone().try_acquire_owned(), connector.api.clone()) {
                     (Ok(permit), _) => {
                         connections.spawn(async move {
-                            connector.connect(stream, peer, stop).await;
+                            // Boxed, because the set copies a task several times, and the state of a connection has
+                            // 14 KB.
+                            Box::pin(connector.connect(stream, peer, stop)).await;
                             drop(permit);
                         });
                     }
