@@ -4,7 +4,7 @@
 //! with the Rust SDK: a 403 sent with the body unread was retried, a 403 after draining was not.) Where that is not
 //! possible, the answer ends the connection; see [`connection`](crate::server::connection).
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -12,14 +12,18 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use ring::digest;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-pub(crate) use self::room::{Account, BodyBudget, Client, HTTP2_BUFFER_PARTS};
 use self::{room::Room, whole::Whole};
+pub(crate) use self::{
+    room::{Account, BodyBudget, Client, HTTP2_BUFFER_PARTS},
+    timer::BodyTimer,
+};
 use crate::settings::Limits;
 
 mod memory;
 mod room;
+mod timer;
 mod whole;
 
 /// A body that came in whole
@@ -99,6 +103,7 @@ pub(crate) struct RequestBody {
     bytes_read: usize,
     /// The client sends nothing of it before it is told to go on (RFC 9110, section 10.1.1)
     waits_for_leave: bool,
+    timer: Arc<BodyTimer>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +118,8 @@ enum Progress {
 }
 
 impl RequestBody {
-    /// The body of a request with this head
-    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap) -> Self {
+    /// The body of a request with this head; `timer` is its connection's
+    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, timer: Arc<BodyTimer>) -> Self {
         let progress = if incoming.is_end_stream() {
             Progress::Complete
         } else {
@@ -128,6 +133,7 @@ impl RequestBody {
             progress,
             bytes_read: 0,
             waits_for_leave,
+            timer,
         }
     }
 
@@ -228,7 +234,7 @@ impl RequestBody {
         }
         self.progress = Progress::Begun;
         loop {
-            let frame = match clock.wait_for(self.incoming.frame()).await {
+            let frame = match clock.wait_for(self.incoming.frame(), &self.timer).await {
                 Ok(frame) => frame,
                 // Who was too slow once is not given the same time again.
                 Err(late) => {
@@ -279,7 +285,11 @@ impl<'l> BodyClock<'l> {
         }
     }
 
-    async fn wait_for<T>(&mut self, frame: impl Future<Output = T>) -> Result<T, BodyError> {
+    async fn wait_for<T>(
+        &mut self,
+        frame: impl Future<Output = T>,
+        timer: &BodyTimer,
+    ) -> Result<T, BodyError> {
         let mut frame = pin!(frame);
         // A timer costs more than a look.
         if let Poll::Ready(frame) = poll_fn(|context| Poll::Ready(frame.as_mut().poll(context))).await {
@@ -293,7 +303,8 @@ impl<'l> BodyClock<'l> {
         let now = Instant::now();
         let deadline = *self.deadline.get_or_insert(now + body_timeout);
         let stands_still = now + body_idle_timeout;
-        timeout_at(deadline.min(stands_still), frame).await.map_err(|_| {
+        let arrived = timer.wait_until(deadline.min(stands_still), frame).await;
+        arrived.ok_or({
             if deadline <= stands_still {
                 BodyError::TimedOut { body_timeout }
             } else {

@@ -47,7 +47,7 @@ use crate::{
     exchange::{self, Answered},
     request::{
         Connection, HeadError,
-        body::{Client, HTTP2_BUFFER_PARTS, RequestBody},
+        body::{BodyTimer, Client, HTTP2_BUFFER_PARTS, RequestBody},
     },
     runtime::{Shared, unheard::Ending},
     server::{
@@ -114,6 +114,7 @@ struct Exchange {
     was_cut_short: AtomicBool,
     /// A fault ends the connection
     cut: Arc<CutSignal>,
+    body_timer: Arc<BodyTimer>,
 }
 
 impl Exchange {
@@ -124,6 +125,7 @@ impl Exchange {
             was_asked: AtomicBool::new(false),
             was_cut_short: AtomicBool::new(false),
             cut: Arc::default(),
+            body_timer: Arc::default(),
         }
     }
 }
@@ -226,7 +228,8 @@ impl Answerer {
         self.note_asked();
         let (head, incoming) = request.into_parts();
         let is_http2 = head.version == Version::HTTP_2;
-        let mut body = RequestBody::new(incoming, &head.headers);
+        let timer = self.exchange.body_timer.clone();
+        let mut body = RequestBody::new(incoming, &head.headers, timer);
         let (mut response, is_body_complete) = match &self.service {
             Service::Aws(shared, connection) => {
                 let answered = exchange::answer(shared, connection, head, &mut body).await;
