@@ -8,6 +8,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use foldhash::fast::RandomState;
+
 /// Calls per model since the start or the last reset
 #[derive(Debug)]
 pub struct CallCounts {
@@ -17,7 +19,7 @@ pub struct CallCounts {
 
 #[derive(Debug, Default)]
 struct Counts {
-    by_arn: HashMap<Box<str>, Count>,
+    by_arn: HashMap<Box<str>, Count, RandomState>,
     /// Rises with every call of any model
     calls: u64,
 }
