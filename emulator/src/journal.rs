@@ -14,7 +14,7 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, Weak, atomic::AtomicUsize},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sigv4_verify::redact_secrets;
@@ -174,7 +174,7 @@ impl Journal {
 
     /// Begins the entry of a request
     pub(crate) fn open(&self, request: &ReceivedRequest) -> OpenEntry<'_> {
-        let content_type = request.header(&http::header::CONTENT_TYPE).map(Into::into);
+        let content_type = request.header(&http::header::CONTENT_TYPE);
         let entry = Entry {
             request_id: request.request_id,
             time: request.received_at,
@@ -197,10 +197,7 @@ impl Journal {
             client_message: None,
             signature: None,
             warnings: Vec::new(),
-            body: BodyRecord {
-                content_type,
-                ..BodyRecord::default()
-            },
+            body: BodyRecord::announced(content_type),
             response_bytes: 0,
             response_body: None,
             response_mask: Weak::new(),
@@ -403,13 +400,14 @@ impl Journal {
         forgotten.entries.len()
     }
 
-    fn push(&self, mut entry: Entry, turn: Arc<Turn>) {
+    /// Writes down an entry that was closed at this moment
+    fn push(&self, mut entry: Entry, turn: Arc<Turn>, ended: Instant) {
         let limits = *self
             .limits
             .lock()
             .expect("nothing panics while it holds this lock");
         if entry.fit(limits.entry_bytes_max) {
-            self.limits_reached.journal_entry_bytes_max.note();
+            self.limits_reached.journal_entry_bytes_max.note_at(ended);
         }
         entry.bytes = entry.cost();
         let mut evicted = Vec::new();
@@ -438,8 +436,8 @@ impl Journal {
         drop(turn);
         if !evicted.is_empty() {
             match are_too_many {
-                true => self.limits_reached.journal_entries_max.note(),
-                false => self.limits_reached.journal_bytes_max.note(),
+                true => self.limits_reached.journal_entries_max.note_at(ended),
+                false => self.limits_reached.journal_bytes_max.note_at(ended),
             }
         }
         self.arrivals.notify_waiters();

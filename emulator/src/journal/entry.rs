@@ -62,7 +62,8 @@ pub(crate) struct Entry {
     /// The answer's body with a mask, where bodies are not kept; it is there as long as it is among the newest of its
     /// kind
     pub(crate) response_mask: Weak<Bytes>,
-    pub(crate) rule: Option<Box<str>>,
+    /// The canned rule that answered
+    pub(crate) rule: Option<Cow<'static, str>>,
     /// The name of the fault that the request met, shared with the fault itself
     pub(crate) fault: Option<Arc<str>>,
     /// The operations that the call may be for, where its action stands in a body that was not read
@@ -81,7 +82,9 @@ pub(crate) struct BodyRecord {
     #[serde(serialize_with = "view::hex")]
     #[schema(value_type = Option<String>)]
     pub(crate) sha256: Option<[u8; 32]>,
-    pub(crate) content_type: Option<Box<str>>,
+    /// Borrowed where it is one that many requests have
+    #[schema(value_type = Option<String>)]
+    pub(crate) content_type: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "view::base64")]
     #[schema(value_type = Option<String>)]
     pub(crate) kept: Option<Box<[u8]>>,
@@ -102,6 +105,20 @@ struct DifferenceRecord {
     line: usize,
     ours: Box<str>,
     theirs: Box<str>,
+}
+
+impl BodyRecord {
+    /// Of a body of which nothing is known but what its request's head says
+    pub(super) fn announced(content_type: Option<&str>) -> Self {
+        let shared = |text: &str| match CONTENT_TYPES.into_iter().find(|known| *known == text) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(text.to_owned()),
+        };
+        Self {
+            content_type: content_type.map(shared),
+            ..Self::default()
+        }
+    }
 }
 
 impl SignatureRecord {
@@ -181,8 +198,8 @@ impl Entry {
             + text(&self.access_key_id)
             + text(&self.message)
             + text(&self.client_message)
-            + text(&self.rule)
-            + text(&self.body.content_type)
+            + self.rule.as_ref().map_or(0, |rule| rule.len())
+            + self.body.content_type.as_ref().map_or(0, |text| text.len())
             + self.warnings.iter().map(String::len).sum::<usize>()
             + self.signature.as_ref().map_or(0, |signature| signature.bytes())
             + self
@@ -209,11 +226,14 @@ impl Entry {
             &mut self.access_key_id,
             &mut self.message,
             &mut self.client_message,
-            &mut self.rule,
-            &mut self.body.content_type,
         ];
         for text in texts.into_iter().flatten() {
             cut(text, share);
+        }
+        if let Some(content_type) = &mut self.body.content_type
+            && content_type.len() > share
+        {
+            *content_type = cut_bytes(content_type, share).into_owned().into();
         }
         for warning in &mut self.warnings {
             if warning.len() > share {
@@ -238,6 +258,14 @@ fn cut(text: &mut Box<str>, bytes_max: usize) {
         *text = cut_bytes(text, bytes_max).into();
     }
 }
+
+/// The content types that the clients of the services played here send
+const CONTENT_TYPES: [&str; 4] = [
+    "image/png",
+    "image/jpeg",
+    "application/json",
+    "application/x-www-form-urlencoded; charset=utf-8",
+];
 
 /// Into how many shares the room of an entry is divided: more than it has texts
 const SHARES: usize = 16;

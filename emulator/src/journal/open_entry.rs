@@ -52,7 +52,7 @@ impl Drop for OpenEntry<'_> {
             entry.duration = ended.saturating_duration_since(self.started);
             // Before the journal, which may cut its texts.
             self.journal.counters.count(&entry, ended);
-            self.journal.push(entry, turn);
+            self.journal.push(entry, turn, ended);
         }
     }
 }

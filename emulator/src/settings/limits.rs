@@ -1,8 +1,11 @@
 //! Every bound: its name, its default and what it may be set to, each in one line.
 
 use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
-    time::Duration,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -203,15 +206,26 @@ pub(crate) struct ListedLimit<'r> {
 #[derive(Debug, Default)]
 pub(crate) struct Reached {
     times: AtomicU64,
-    last_micros: AtomicI64,
+    /// From [`FIRST_MOMENT`] to the last time
+    last_micros: AtomicU64,
 }
+
+/// When a limit was first reached, on both clocks of the machine
+static FIRST_MOMENT: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| (Instant::now(), Timestamp::now()));
 
 impl Reached {
     /// Notes that the limit is reached now
     pub(crate) fn note(&self) {
+        self.note_at(Instant::now());
+    }
+
+    /// Notes that the limit is reached at this moment, which has just been read off the clock
+    pub(crate) fn note_at(&self, moment: Instant) {
+        let since = moment.saturating_duration_since(FIRST_MOMENT.0);
         self.times.fetch_add(1, Ordering::Relaxed);
+        // Half a million years of microseconds fit.
         self.last_micros
-            .store(Timestamp::now().as_microsecond(), Ordering::Relaxed);
+            .store(since.as_micros() as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn times(&self) -> u64 {
@@ -222,7 +236,10 @@ impl Reached {
     pub(crate) fn last(&self) -> Option<Timestamp> {
         match self.times() {
             0 => None,
-            _ => Timestamp::from_microsecond(self.last_micros.load(Ordering::Relaxed)).ok(),
+            _ => {
+                let since = Duration::from_micros(self.last_micros.load(Ordering::Relaxed));
+                FIRST_MOMENT.1.checked_add(since).ok()
+            }
         }
     }
 }

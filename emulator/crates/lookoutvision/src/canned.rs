@@ -9,7 +9,9 @@ mod drawn;
 mod recorded;
 mod segmentation;
 
-use std::{cell::OnceCell, collections::BTreeMap, fmt, num::NonZeroU64, str::FromStr, sync::Arc};
+use std::{
+    borrow::Cow, cell::OnceCell, collections::BTreeMap, fmt, num::NonZeroU64, str::FromStr, sync::Arc,
+};
 
 use aws_identifiers::VpcEndpointId;
 
@@ -457,8 +459,19 @@ impl fmt::Display for RuleRef {
             Self::Put(id) => write!(f, "r-{id}"),
             Self::Model(index) => write!(f, "model.detect_anomalies[{index}]"),
             Self::Project(index) => write!(f, "project.detect_anomalies[{index}]"),
-            Self::Dataset => f.write_str("dataset"),
-            Self::Default => f.write_str("default"),
+            Self::Dataset => f.write_str(DATASET),
+            Self::Default => f.write_str(DEFAULT),
+        }
+    }
+}
+
+/// Its name; no copy is made of the names that most answers have
+impl From<RuleRef> for Cow<'static, str> {
+    fn from(rule: RuleRef) -> Self {
+        match rule {
+            RuleRef::Dataset => Self::Borrowed(DATASET),
+            RuleRef::Default => Self::Borrowed(DEFAULT),
+            RuleRef::Put(_) | RuleRef::Model(_) | RuleRef::Project(_) => Self::Owned(rule.to_string()),
         }
     }
 }
@@ -478,6 +491,11 @@ impl FromStr for RuleRef {
             .ok_or_else(|| UnknownRule(text.to_owned()))
     }
 }
+
+/// The name of an answer from a dataset's label
+const DATASET: &str = "dataset";
+/// The name of the answer that no rule gave
+const DEFAULT: &str = "default";
 
 /// A text that names no rule
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! Permit → output: the only way to run an operation.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use hyper::body::Bytes;
@@ -26,7 +26,7 @@ pub(crate) struct Output {
     pub(crate) result: Result<Bytes, ServiceError>,
     pub(crate) status: StatusCode,
     /// The canned rule that answered, for the journal
-    pub(crate) rule: Option<Box<str>>,
+    pub(crate) rule: Option<Cow<'static, str>>,
     /// How long the answer is to be held back
     pub(crate) delay: Option<Duration>,
     /// What is odd about the answer, for the journal and the log
@@ -49,7 +49,7 @@ pub(crate) async fn perform(
     let (operation, region) = (request.operation(), request.region().clone());
     let status = StatusCode::from_u16(operation.success_status()).expect("the table has HTTP statuses only");
     let declared = &snapshot.declared;
-    let now = snapshot.generation.clock.now();
+    let now = || snapshot.generation.clock.now();
     let answer = match request.into_performance(&declared.declarations().account_id)? {
         Performance::Detect(detect) => {
             let permitted = Permitted {
@@ -73,14 +73,14 @@ pub(crate) async fn perform(
         }
         Performance::Read(read) => {
             let state = snapshot.generation.state();
-            read.perform(&state.view(declared, &region, now))?.into()
+            read.perform(&state.view(declared, &region, now()))?.into()
         }
         Performance::Change(change) => {
             let work = Work {
                 space: space.clone(),
                 snapshot: snapshot.clone(),
                 region: region.clone(),
-                now,
+                now: now(),
                 token: change.token.clone(),
             };
             // Boxed, because detections would carry the room for it.
@@ -142,7 +142,7 @@ fn answer_by_rules(
     Ok(Output {
         result: output.result,
         status,
-        rule: Some(output.rule.to_string().into()),
+        rule: Some(output.rule.into()),
         delay: output.delay,
         note: output.note,
     })
