@@ -16,6 +16,7 @@ use std::{
 };
 
 use aws_identifiers::{Region, VpcEndpointId};
+use client_text::pieces;
 
 /// A host as a client wrote it, in one form: lower case, no port, no trailing dot, no brackets
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -291,7 +292,7 @@ impl FromStr for HostName {
         };
         let host = host.strip_suffix('.').unwrap_or(host);
         let is_name = host.len() <= NAME_CHARACTERS_MAX
-            && host.split('.').all(|label| {
+            && pieces(host, b'.').all(|label| {
                 (1..=LABEL_CHARACTERS_MAX).contains(&label.len())
                     // Compose names containers with underscores.
                     && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

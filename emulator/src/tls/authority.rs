@@ -122,12 +122,14 @@ impl CertificateAuthority {
         server_name: Option<&str>,
     ) -> Result<(HostName, &ServerCertificate), NameRefusal> {
         let host = self.names.screen(server_name)?.unwrap_or_else(names::localhost);
-        match (self.server.find(&host), host.emulated()) {
-            (Some(certificate), _) => Ok((host, certificate)),
-            (None, EmulatedHost::Regional(regional)) => Err(no_region(&host, regional.region)),
-            (None, EmulatedHost::Vpce(endpoint)) => Err(no_region(&host, endpoint.region)),
-            (None, _) => Err(NameRefusal::Unknown(host.to_string())),
+        if let Some(certificate) = self.server.find(&host) {
+            return Ok((host, certificate));
         }
+        Err(match host.emulated() {
+            EmulatedHost::Regional(regional) => no_region(&host, regional.region),
+            EmulatedHost::Vpce(endpoint) => no_region(&host, endpoint.region),
+            EmulatedHost::NotPlayed | EmulatedHost::Other => NameRefusal::Unknown(host.to_string()),
+        })
     }
 
     /// Whether it has expired certificates and certificates that are not valid yet; authorities of earlier versions
