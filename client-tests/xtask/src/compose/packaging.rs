@@ -9,7 +9,8 @@ use xtask::environments::Environments;
 
 use crate::step::{TaskError, cargo, output, run, run_with_input, rustc_says};
 
-/// A static release binary, from the same command as in the Dockerfile's build stage and in emulator/docs/speed.md
+/// A static binary, from the same command as in the Dockerfile's build stage and in emulator/docs/speed.md, but without the
+/// optimisation of the program as a whole, which takes five minutes and is not what an image is tested for
 pub(super) fn static_binary() -> Result<PathBuf, TaskError> {
     let host = rustc_says("host: ")?;
     run(
@@ -24,7 +25,9 @@ pub(super) fn static_binary() -> Result<PathBuf, TaskError> {
                 "--package",
                 "lookoutvision-emulator",
             ])
-            .env("RUSTFLAGS", "-C target-feature=+crt-static"),
+            .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
     )?;
     Ok(xtask::target_directory()
         .join(&host)
