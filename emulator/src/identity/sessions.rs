@@ -91,14 +91,17 @@ impl Sessions {
         self.0.insert(session.access_key_id().into(), session);
     }
 
-    /// Removes the sessions that expired more than an hour ago, and then those that end first until at most `stay_max`
-    /// are left; returns the access key ids of those removed
-    pub(crate) fn make_room(&mut self, now: Timestamp, stay_max: usize) -> Vec<String> {
+    /// Removes the sessions that expired more than an hour ago; returns their access key ids
+    pub(crate) fn forget_expired(&mut self, now: Timestamp) -> Vec<String> {
         // For a while, a caller with an expired key is told that it has expired, and not that nobody has it.
         let long_ago = now.saturating_sub(KEPT_AFTER_EXPIRY).unwrap_or(Timestamp::MIN);
-        let expiry = |session: &RoleSession| session.request.credentials.expires_at;
         let gone = self.0.extract_if(|_, session| expiry(session) < long_ago);
-        let mut gone: Vec<String> = gone.map(|(id, _)| id.into()).collect();
+        gone.map(|(id, _)| id.into()).collect()
+    }
+
+    /// Removes the sessions that end first until at most `stay_max` are left; returns their access key ids
+    pub(crate) fn make_room(&mut self, stay_max: usize) -> Vec<String> {
+        let mut gone = Vec::new();
         while self.0.len() > stay_max {
             let first = self.0.iter().min_by_key(|(_, session)| expiry(session));
             let Some(first) = first.map(|(id, _)| id.clone()) else {
@@ -109,6 +112,10 @@ impl Sessions {
         }
         gone
     }
+}
+
+fn expiry(session: &RoleSession) -> Timestamp {
+    session.request.credentials.expires_at
 }
 
 impl RoleSession {
@@ -252,7 +259,7 @@ mod tests {
         let config = config("vision");
         let (mut sessions, mut gone) = (Sessions::default(), Vec::new());
         for (id, expires_at) in [("ASIA1", 3_600), ("ASIA2", 900), ("ASIA3", 1_800)] {
-            gone.extend(sessions.make_room(Timestamp::UNIX_EPOCH, 1));
+            gone.extend(sessions.make_room(1));
             sessions.add(request(id, expires_at), &config.settings.identities.roles[0]);
         }
         let there = ["ASIA1", "ASIA2", "ASIA3"].map(|id| sessions.get(id).is_some());
@@ -266,8 +273,8 @@ mod tests {
         let mut sessions = Sessions::default();
         sessions.add(request("ASIA1", 900), &config.settings.identities.roles[0]);
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(sessions.make_room(at(900 + 3_600), 8), Vec::<String>::new());
-        assert_eq!(sessions.make_room(at(901 + 3_600), 8), ["ASIA1"]);
+        assert_eq!(sessions.forget_expired(at(900 + 3_600)), Vec::<String>::new());
+        assert_eq!(sessions.forget_expired(at(901 + 3_600)), ["ASIA1"]);
     }
 
     #[test]

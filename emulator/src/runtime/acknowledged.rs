@@ -50,7 +50,8 @@ impl AcknowledgedChanges {
         let requests = records.take::<Arc<SessionRequest>>(Table::RoleSessions)?;
         let requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
         let (mut sessions, ended) = Sessions::under(requests, &settings.identities);
-        let gone = sessions.make_room(now, settings.limits.role_sessions_max);
+        let mut gone = sessions.forget_expired(now);
+        gone.extend(sessions.make_room(settings.limits.role_sessions_max));
         let mut rules = RuleChanges::default();
         for (key, kept) in records.take::<KeptRules>(Table::Rules)? {
             let model = key.parse();
@@ -162,9 +163,10 @@ impl AcknowledgedChanges {
         sessions_max: usize,
     ) -> Result<bool, StorageError> {
         let mut sessions = (*self.sessions).clone();
-        let others_max = sessions_max.saturating_sub(1);
-        let gone = sessions.make_room(request.issued_at, others_max);
-        let was_full = !gone.is_empty() && sessions.len() == others_max;
+        let mut gone = sessions.forget_expired(request.issued_at);
+        let too_many = sessions.make_room(sessions_max.saturating_sub(1));
+        let was_full = !too_many.is_empty();
+        gone.extend(too_many);
         self.persist(&|| {
             let mut changes = vec![record_of_session(&request)];
             changes.extend(
@@ -288,3 +290,36 @@ pub(crate) fn record_of_session(request: &SessionRequest) -> RecordChange {
 
 /// How long a deleted endpoint is remembered, for its client token and for DescribeVpcEndpoints
 const DELETED_KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, identity::TemporaryCredentials};
+
+    #[test]
+    fn a_session_in_the_place_of_one_that_is_long_over_reaches_no_limit() {
+        let yaml = "roles:\n  - arn: arn:aws:iam::123456789012:role/inspector\n    trust_policy:\n      Statement: [{Effect: \
+                    Allow, Principal: '*', Action: 'sts:AssumeRole'}]\n";
+        let config = Config::embedded(Some(yaml), None).unwrap_or_else(|problems| panic!("{problems}"));
+        let role = &config.settings.identities.roles[0];
+        let mut made = AcknowledgedChanges::empty();
+        let mut reaches_limit = |issued_at, expires_at| {
+            let at = |second| Timestamp::from_second(second).unwrap();
+            let request = SessionRequest {
+                role_arn: "arn:aws:iam::123456789012:role/inspector".into(),
+                session_name: "line-7".into(),
+                tags: BTreeMap::new(),
+                transitive_tag_keys: Vec::new(),
+                session_policies: Vec::new(),
+                source_identity: None,
+                issued_at: at(issued_at),
+                credentials: TemporaryCredentials::fresh(at(expires_at)),
+            };
+            made.add_session(request, role, 2).unwrap()
+        };
+        assert!(!reaches_limit(0, 900));
+        assert!(!reaches_limit(0, 36_000));
+        assert!(!reaches_limit(18_000, 36_000), "the first one was forgotten");
+        assert!(reaches_limit(18_000, 36_000));
+    }
+}
