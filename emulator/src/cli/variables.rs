@@ -38,7 +38,19 @@ pub(super) fn checked(run: impl FnOnce() -> u8) -> u8 {
 
 /// What is wrong with the environment of this process, one sentence for each mistake
 fn mistakes() -> Vec<String> {
-    mistakes_in(&CommandLine::command(), std::env::vars_os())
+    let ours: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| is_ours(&name.to_string_lossy().to_ascii_uppercase()))
+        .collect();
+    match ours.is_empty() {
+        // To put the options together takes a good part of a start.
+        true => Vec::new(),
+        false => mistakes_in(&CommandLine::command(), ours.into_iter()),
+    }
+}
+
+/// Whether the name of a variable, in upper case, is one that only the emulator could have
+fn is_ours(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn mistakes_in(command: &Command, variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {

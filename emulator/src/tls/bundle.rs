@@ -62,10 +62,7 @@ fn certificates_in(text: &str) -> impl Iterator<Item = &str> {
 /// What one PEM block holds
 fn certificate_der(pem: &str) -> Option<Vec<u8>> {
     let (content, _) = pem.strip_prefix(BEGIN)?.split_once(END)?;
-    let content: Vec<u8> = content
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let content: String = content.lines().map(str::trim_ascii).collect();
     STANDARD.decode(content).ok()
 }
 
