@@ -12,7 +12,7 @@
 //!
 //! The ratio is taken in each round; the figure is the median of the rounds. The emulator is the program itself with
 //! its default configuration: every signature is verified, every policy evaluated, every request written to the
-//! journal.
+//! journal, and a line about it to the log. A second emulator logs only refused requests, of which there are none.
 //!
 //! `LOOKOUTVISION_BENCH_EMULATOR` names another binary to measure, such as a released one. With `-- --load-only` the
 //! emulator gets the load and nothing is measured; `cargo xtask release` makes its profile that way.
@@ -187,7 +187,7 @@ async fn measure_footing(effort: &Effort, processors: &Processors) -> Result<Pai
     Ok(footing)
 }
 
-/// The rounds: every workload on one server and then on the other; they change places from round to round
+/// The rounds: every workload on one server after the other; the order changes from round to round
 async fn measure_load(
     effort: &Effort,
     processors: &Processors,
@@ -195,7 +195,12 @@ async fn measure_load(
 ) -> Result<Vec<Row>, Failure> {
     let limit = Server::start(Kind::Limit, processors)?;
     let emulator = Server::start(Kind::Emulator, processors)?;
-    let servers = [(&limit, Client::of(&limit)?), (&emulator, Client::of(&emulator)?)];
+    let quiet = Server::start_with(LOGS_REFUSALS_ONLY, processors)?;
+    let servers = [
+        (&limit, Client::of(&limit)?),
+        (&emulator, Client::of(&emulator)?),
+        (&quiet, Client::of(&quiet)?),
+    ];
     // Fills the journal, so that every round is measured with a journal that has to evict entries.
     for (_, client) in &servers {
         client
@@ -210,13 +215,15 @@ async fn measure_load(
                 _ => effort.run,
             };
             let request = signed_detect_anomalies(workload.body_bytes)?;
-            let mut order = servers.iter().collect::<Vec<_>>();
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for (server, client) in order {
+            for place in 0..servers.len() {
+                let index = (place + round) % servers.len();
+                let (server, client) = &servers[index];
                 let sample = sample(server, client, workload, &request, length).await?;
-                row.samples.of_mut(server.kind).push(sample);
+                match index {
+                    0 => row.samples.limit.push(sample),
+                    1 => row.samples.emulator.push(sample),
+                    _ => row.quiet.push(sample),
+                }
             }
         }
     }
@@ -228,6 +235,9 @@ async fn measure_load(
     }
     Ok(rows)
 }
+
+/// The configuration of an emulator that writes no line about a request that is answered
+const LOGS_REFUSALS_ONLY: &str = "log_requests: refused\n";
 
 /// An emulator without faults, in the place of the limit, and one with a fault that no call matches
 ///

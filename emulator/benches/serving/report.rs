@@ -9,6 +9,8 @@ use crate::{Pair, Sample, process::emulator_program};
 pub(crate) struct Row {
     name: &'static str,
     pub(crate) samples: Pair<Vec<Sample>>,
+    /// Of an emulator that logs only refused requests, where that is measured
+    pub(crate) quiet: Vec<Sample>,
 }
 
 /// Start and memory of one server
@@ -29,12 +31,13 @@ impl Row {
         Self {
             name,
             samples: Pair::default(),
+            quiet: Vec::new(),
         }
     }
 
-    /// The ratio of each round, and of those the median; 1 is as good as the limit
-    fn ratio(&self) -> f64 {
-        let rounds = self.samples.limit.iter().zip(&self.samples.emulator);
+    /// The ratio of each round of an emulator, and of those the median; 1 is as good as the limit
+    fn ratio(&self, emulator: &[Sample]) -> f64 {
+        let rounds = self.samples.limit.iter().zip(emulator);
         let mut ratios = rounds
             .map(|(limit, emulator)| {
                 limit.server_time_per_request.as_secs_f64() / emulator.server_time_per_request.as_secs_f64()
@@ -57,6 +60,8 @@ pub(crate) fn load_table(rows: &[Row]) -> String {
             "CPU of the limit",
             "of the emulator",
             "ratio",
+            "refusals logged",
+            "ratio",
             "p50 of the limit",
             "of the emulator",
         ]
@@ -69,7 +74,9 @@ pub(crate) fn load_table(rows: &[Row]) -> String {
             row.name.to_owned(),
             Row::microseconds(limit, |sample| sample.server_time_per_request) + " us",
             Row::microseconds(emulator, |sample| sample.server_time_per_request) + " us",
-            format!("{:.2}", row.ratio()),
+            format!("{:.2}", row.ratio(emulator)),
+            Row::microseconds(&row.quiet, |sample| sample.server_time_per_request) + " us",
+            format!("{:.2}", row.ratio(&row.quiet)),
             Row::microseconds(limit, |sample| sample.latency) + " us",
             Row::microseconds(emulator, |sample| sample.latency) + " us",
         ]);
@@ -88,7 +95,7 @@ pub(crate) fn faults_line(row: &Row) -> String {
         row.name,
         Row::microseconds(without, |sample| sample.server_time_per_request),
         Row::microseconds(with, |sample| sample.server_time_per_request),
-        row.ratio()
+        row.ratio(with)
     )
 }
 
