@@ -29,15 +29,20 @@ use crate::percent::hex_value;
 /// );
 /// ```
 #[must_use]
+pub fn redact_secrets(text: &str) -> Cow<'_, str> {
+    if may_hold_secrets(text) {
+        redact_named(text)
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 #[expect(
     clippy::indexing_slicing,
     clippy::string_slice,
     reason = "each place was found in this text and is a boundary of characters"
 )]
-pub fn redact_secrets(text: &str) -> Cow<'_, str> {
-    if !may_hold_secrets(text) {
-        return Cow::Borrowed(text);
-    }
+fn redact_named(text: &str) -> Cow<'_, str> {
     let characters = resolve_escapes(text.as_bytes());
     let bytes: Vec<u8> = characters.iter().map(|character| character.byte).collect();
     let mut redacted = String::new();
@@ -205,6 +210,8 @@ pub(crate) const REDACTED: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -250,6 +257,40 @@ mod tests {
         assert!(!may_hold_secrets(
             "service=\"lookoutvision\" operation=\"DetectAnomalies\" arn:aws:iam::1:a/b"
         ));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn where_nothing_is_seen_at_first_sight_nothing_would_be_redacted(pieces in prop::collection::vec(piece(), 0..8)) {
+            let text = pieces.concat();
+            prop_assert!(may_hold_secrets(&text) || redact_named(&text) == text, "{text}");
+        }
+    }
+
+    /// A part of a text that may name a secret: a name, its beginning or its end, what stands around it, or anything
+    fn piece() -> impl Strategy<Value = String> {
+        let name = (
+            prop::sample::select(&SECRET_PARAMETERS[..]),
+            0_usize..24,
+            any::<bool>(),
+        );
+        prop_oneof![
+            name.prop_map(|(name, at, is_upper)| {
+                let (before, after) = name.split_at(at.min(name.len()));
+                let part = if at % 2 == 0 { before } else { after };
+                if is_upper {
+                    part.to_uppercase()
+                } else {
+                    part.to_owned()
+                }
+            }),
+            prop::sample::select(&SECRET_PARAMETERS[..]).prop_map(str::to_owned),
+            prop::sample::select(&["=", ":", ": ", "%3D", "%253d", "%", "&", "?", " ", "-"][..])
+                .prop_map(str::to_owned),
+            any::<String>(),
+        ]
     }
 
     #[test]
