@@ -39,7 +39,7 @@ pub(super) fn checked(run: impl FnOnce() -> u8) -> u8 {
 /// What is wrong with the environment of this process, one sentence for each mistake
 fn mistakes() -> Vec<String> {
     let ours: Vec<_> = std::env::vars_os()
-        .filter(|(name, _)| is_ours(&name.to_string_lossy().to_ascii_uppercase()))
+        .filter(|(name, _)| option(&name.to_string_lossy().to_ascii_uppercase()).is_some())
         .collect();
     match ours.is_empty() {
         // To put the options together takes a good part of a start.
@@ -48,9 +48,9 @@ fn mistakes() -> Vec<String> {
     }
 }
 
-/// Whether the name of a variable, in upper case, is one that only the emulator could have
-fn is_ours(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+/// The option that a variable of this name, in upper case, is meant for; `None`: it is not for the emulator
+fn option(name: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))
 }
 
 fn mistakes_in(command: &Command, variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
@@ -78,7 +78,7 @@ fn mistake(name: &OsStr, value: &OsStr, known: &BTreeSet<String>) -> Option<Stri
         return None;
     }
     let written = name.to_ascii_uppercase();
-    let option = PREFIXES.iter().find_map(|prefix| written.strip_prefix(prefix))?;
+    let option = option(&written)?;
     if is_set_by_kubernetes(option, value) {
         return None;
     }
