@@ -210,6 +210,23 @@ pub(crate) enum SessionTagFault {
 pub(crate) const SESSION_SECONDS: RangeInclusive<u32> = 900..=43_200;
 
 #[cfg(test)]
+impl SessionRequest {
+    /// A request for a session with these credentials, made at the Unix epoch
+    pub(crate) fn example(credentials: TemporaryCredentials) -> Self {
+        Self {
+            role_arn: "arn:aws:iam::123456789012:role/inspector".into(),
+            session_name: "line-7".into(),
+            tags: BTreeMap::new(),
+            transitive_tag_keys: Vec::new(),
+            session_policies: Vec::new(),
+            source_identity: None,
+            issued_at: Timestamp::UNIX_EPOCH,
+            credentials,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
@@ -224,19 +241,10 @@ mod tests {
 
     fn request(access_key_id: &str, expires_at: i64) -> Arc<SessionRequest> {
         let expires_at = Timestamp::from_second(expires_at).unwrap();
-        Arc::new(SessionRequest {
-            role_arn: "arn:aws:iam::123456789012:role/inspector".into(),
-            session_name: "line-7".into(),
-            tags: BTreeMap::new(),
-            transitive_tag_keys: Vec::new(),
-            session_policies: Vec::new(),
-            source_identity: None,
-            issued_at: Timestamp::UNIX_EPOCH,
-            credentials: TemporaryCredentials {
-                access_key_id: access_key_id.parse().unwrap(),
-                ..TemporaryCredentials::fresh(expires_at)
-            },
-        })
+        Arc::new(SessionRequest::example(TemporaryCredentials {
+            access_key_id: access_key_id.parse().unwrap(),
+            ..TemporaryCredentials::fresh(expires_at)
+        }))
     }
 
     #[test]

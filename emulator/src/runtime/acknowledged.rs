@@ -306,14 +306,8 @@ mod tests {
         let mut reaches_limit = |issued_at, expires_at| {
             let at = |second| Timestamp::from_second(second).unwrap();
             let request = SessionRequest {
-                role_arn: "arn:aws:iam::123456789012:role/inspector".into(),
-                session_name: "line-7".into(),
-                tags: BTreeMap::new(),
-                transitive_tag_keys: Vec::new(),
-                session_policies: Vec::new(),
-                source_identity: None,
                 issued_at: at(issued_at),
-                credentials: TemporaryCredentials::fresh(at(expires_at)),
+                ..SessionRequest::example(TemporaryCredentials::fresh(at(expires_at)))
             };
             made.add_session(request, role, 2).unwrap()
         };
