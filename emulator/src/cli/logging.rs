@@ -121,7 +121,7 @@ struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = TextLine::new(cleaned_already);
+        let mut line = TextLine::new(as_it_is);
         fields.record(&mut line);
         // One look at the whole line tells nearly always that nothing in it needs to be cleaned.
         if !is_printable_ascii(&line.text) || may_hold_secrets(&line.text) {
@@ -215,8 +215,8 @@ impl Visit for TextLine {
     }
 }
 
-/// A text that is known to have nothing in it that does not belong in a line
-fn cleaned_already(text: &str) -> Cow<'_, str> {
+/// The text itself
+fn as_it_is(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 

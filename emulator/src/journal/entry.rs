@@ -222,6 +222,7 @@ impl Entry {
         if self.target.len() > share {
             self.target = cut_bytes(&self.target, share).into();
         }
+        // The name of a rule is shorter than any share.
         let texts = [
             &mut self.access_key_id,
             &mut self.message,
