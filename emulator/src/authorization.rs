@@ -91,7 +91,7 @@ pub(crate) fn authorize<I: Authorizable>(
     let request = invocation.authorization_request();
     let asked = Asked {
         settings: settings.clone(),
-        facts: Facts::of(received, request.region()),
+        facts: Facts::of(received),
         request,
         caller,
         entry_point,

@@ -194,9 +194,10 @@ impl Asked {
         let context = match context {
             Context::WhereRead if !policies.read_context() => RequestContext::new(),
             Context::WhereRead | Context::Whole => {
-                let mut context = self
-                    .facts
-                    .context(&self.settings, &self.caller, &self.entry_point, pair);
+                let region = self.request.region();
+                let mut context =
+                    self.facts
+                        .context(&self.settings, &self.caller, &self.entry_point, region, pair);
                 changes.put_into(&mut context);
                 context
             }

@@ -22,11 +22,10 @@ use crate::{
     settings::Settings,
 };
 
-/// What the context is made of besides the settings, the caller, the entry point and the pair
+/// What the context is made of besides the settings, the caller, the entry point and what is asked for
 #[derive(Debug)]
 pub(super) struct Facts {
     time: Timestamp,
-    region: Region,
     /// The client's address: `aws:SourceIp` or `aws:VpcSourceIp`
     peer: IpAddr,
     user_agent: Option<Box<str>>,
@@ -34,10 +33,9 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn of(received: &ReceivedRequest, region: &Region) -> Self {
+    pub(super) fn of(received: &ReceivedRequest) -> Self {
         Self {
             time: received.received_at,
-            region: region.clone(),
             peer: received.connection.peer.ip(),
             user_agent: received.header(&http::header::USER_AGENT).map(Into::into),
             referer: received.header(&http::header::REFERER).map(Into::into),
@@ -45,10 +43,9 @@ impl Facts {
     }
 
     /// The facts of a call that nobody made
-    pub(super) fn supposed(time: Timestamp, region: Region, peer: IpAddr) -> Self {
+    pub(super) fn supposed(time: Timestamp, peer: IpAddr) -> Self {
         Self {
             time,
-            region,
             peer,
             user_agent: None,
             referer: None,
@@ -65,7 +62,6 @@ impl Facts {
         let cut = |text: &str| -> Box<str> { cut_bytes(text, bytes_max).into() };
         Self {
             time: self.time,
-            region: self.region.clone(),
             peer: self.peer,
             user_agent: self.user_agent.as_deref().map(cut),
             referer: self.referer.as_deref().map(cut),
@@ -78,12 +74,13 @@ impl Facts {
         settings: &'a Settings,
         caller: &'a Caller,
         entry_point: &'a EntryPoint,
+        region: &'a Region,
         pair: &'a Pair,
     ) -> RequestContext<'a> {
         let mut context = RequestContext::with_capacity(KEYS_EXPECTED);
         self.network_keys(&mut context, entry_point);
         principal_keys(&mut context, settings, caller);
-        self.request_keys(&mut context);
+        self.request_keys(&mut context, region);
         resource_keys(&mut context, settings, pair.resource());
         pair.add_keys(&mut context);
         context
@@ -106,8 +103,8 @@ impl Facts {
         context.insert("aws:SecureTransport", "true");
     }
 
-    fn request_keys<'a>(&'a self, context: &mut RequestContext<'a>) {
-        context.insert("aws:RequestedRegion", self.region.as_str());
+    fn request_keys<'a>(&'a self, context: &mut RequestContext<'a>, region: &'a Region) {
+        context.insert("aws:RequestedRegion", region.as_str());
         context.insert("aws:CurrentTime", whole_seconds(self.time).to_string());
         context.insert("aws:EpochTime", self.time.as_second().to_string());
         context.insert("aws:ViaAWSService", "false");

@@ -49,14 +49,21 @@ pub(crate) struct AuthorizationRequest {
 pub(crate) struct Pair {
     action: &'static Action,
     resource: Resource,
+    resource_tags: Option<Arc<BTreeMap<String, String>>>,
+    /// The condition keys that those tags appear under, up to and including the slash
+    resource_tag_keys: &'static [&'static str],
+    /// Boxed, because most pairs have none, and the journal keeps them all
+    details: Option<Box<PairDetails>>,
+}
+
+/// What only some calls say of a pair
+#[derive(Debug, Default)]
+struct PairDetails {
     /// The action that a refusal says was not authorised, where it is not the pair's own
     refused_as: Option<&'static Action>,
     values: Vec<(Cow<'static, str>, Box<str>)>,
     lists: Vec<(&'static str, Vec<String>)>,
     request_tags: RequestTags,
-    resource_tags: Option<Arc<BTreeMap<String, String>>>,
-    /// The condition keys that those tags appear under, up to and including the slash
-    resource_tag_keys: &'static [&'static str],
 }
 
 /// Tags that a request brings along, as `aws:RequestTag/…` and `aws:TagKeys` see them
@@ -149,32 +156,32 @@ impl Pair {
         Self {
             action,
             resource,
-            refused_as: None,
-            values: Vec::new(),
-            lists: Vec::new(),
-            request_tags: RequestTags::default(),
             resource_tags: None,
             resource_tag_keys: &[],
+            details: None,
         }
     }
 
     /// With a condition key
     pub(crate) fn with(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Box<str>>) -> Self {
-        self.values.push((key.into(), value.into()));
+        self.details_mut().values.push((key.into(), value.into()));
         self
     }
 
     /// With a condition key that has several values; without any it is absent
     pub(crate) fn with_list(mut self, key: &'static str, values: Vec<String>) -> Self {
         if !values.is_empty() {
-            self.lists.push((key, values));
+            self.details_mut().lists.push((key, values));
         }
         self
     }
 
     /// With the tags that the request brings along, as `aws:RequestTag/…` and `aws:TagKeys`
-    pub(crate) fn with_request_tags(self, request_tags: RequestTags) -> Self {
-        Self { request_tags, ..self }
+    pub(crate) fn with_request_tags(mut self, request_tags: RequestTags) -> Self {
+        if !request_tags.is_empty() {
+            self.details_mut().request_tags = request_tags;
+        }
+        self
     }
 
     /// With the tags that the resource has, under `keys`, each of which ends in a slash
@@ -191,11 +198,13 @@ impl Pair {
     }
 
     /// A refusal of this pair says that `action` was not authorised, and not the pair's own action
-    pub(crate) fn refused_as(self, action: &'static Action) -> Self {
-        Self {
-            refused_as: Some(action),
-            ..self
-        }
+    pub(crate) fn refused_as(mut self, action: &'static Action) -> Self {
+        self.details_mut().refused_as = Some(action);
+        self
+    }
+
+    fn details_mut(&mut self) -> &mut PairDetails {
+        self.details.get_or_insert_default()
     }
 
     pub(crate) fn action(&self) -> &'static Action {
@@ -213,7 +222,8 @@ impl Pair {
 
     /// The action that a refusal names as the one that was tried
     pub(super) fn tried_action(&self) -> &'static Action {
-        self.refused_as.unwrap_or(self.action)
+        let refused_as = self.details.as_ref().and_then(|details| details.refused_as);
+        refused_as.unwrap_or(self.action)
     }
 
     /// The names of the keys that belong to this pair, each once and in order; those of tags end with the slash
@@ -231,6 +241,38 @@ impl Pair {
 
     /// Adds the keys that belong to this pair
     pub(super) fn add_keys<'a>(&'a self, context: &mut RequestContext<'a>) {
+        if let Some(details) = &self.details {
+            details.add_keys(context);
+        }
+        for (key, value) in self.resource_tags.iter().flat_map(|tags| tags.iter()) {
+            for prefix in self.resource_tag_keys {
+                context.insert(format!("{prefix}{key}"), value.as_str());
+            }
+        }
+    }
+
+    /// The same with each single condition value cut to at most `bytes_max` bytes, and with only as many request tags
+    /// and list elements as fit into that many
+    fn abridged(&self, bytes_max: usize) -> Self {
+        let details = self.details.as_ref();
+        Self {
+            action: self.action,
+            resource: self.resource.clone(),
+            resource_tags: self.resource_tags.clone(),
+            resource_tag_keys: self.resource_tag_keys,
+            details: details.map(|details| Box::new(details.abridged(bytes_max))),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.resource.arn().map_or(0, |arn| arn.as_str().len())
+            + self.details.as_ref().map_or(0, |details| details.bytes())
+    }
+}
+
+impl PairDetails {
+    fn add_keys<'a>(&'a self, context: &mut RequestContext<'a>) {
         for (key, value) in &self.values {
             context.insert(&**key, &**value);
         }
@@ -245,15 +287,8 @@ impl Pair {
         if keys.clone().next().is_some() {
             context.insert_all("aws:TagKeys", keys.map(String::as_str));
         }
-        for (key, value) in self.resource_tags.iter().flat_map(|tags| tags.iter()) {
-            for prefix in self.resource_tag_keys {
-                context.insert(format!("{prefix}{key}"), value.as_str());
-            }
-        }
     }
 
-    /// The same with each single condition value cut to at most `bytes_max` bytes, and with only as many request tags
-    /// and list elements as fit into that many
     fn abridged(&self, bytes_max: usize) -> Self {
         let mut bytes = 0;
         let mut fits = |added: usize| {
@@ -266,16 +301,12 @@ impl Pair {
         });
         let values = self.values.iter();
         Self {
-            action: self.action,
-            resource: self.resource.clone(),
             refused_as: self.refused_as,
             values: values
                 .map(|(key, value)| (key.clone(), cut_bytes(value, bytes_max).into()))
                 .collect(),
             lists: lists.collect(),
             request_tags: self.request_tags.abridged(bytes_max),
-            resource_tags: self.resource_tags.clone(),
-            resource_tag_keys: self.resource_tag_keys,
         }
     }
 
@@ -283,7 +314,6 @@ impl Pair {
         let values = self.values.iter().map(|(key, value)| key.len() + value.len());
         let lists = self.lists.iter().flat_map(|(_, values)| values);
         size_of::<Self>()
-            + self.resource.arn().map_or(0, |arn| arn.as_str().len())
             + self.values.len() * size_of::<(Cow<'_, str>, Box<str>)>()
             + values.sum::<usize>()
             + lists
@@ -294,6 +324,10 @@ impl Pair {
 }
 
 impl RequestTags {
+    fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.keys.is_empty()
+    }
+
     /// As many of them as fit into `bytes_max` bytes
     pub(crate) fn abridged(&self, bytes_max: usize) -> Self {
         let mut bytes = 0;

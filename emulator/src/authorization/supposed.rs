@@ -38,7 +38,7 @@ impl SupposedCall {
         now: Timestamp,
         source_ip: IpAddr,
     ) -> Self {
-        let facts = Facts::supposed(now, request.region().clone(), source_ip);
+        let facts = Facts::supposed(now, source_ip);
         Self(Asked {
             settings,
             caller,

@@ -131,8 +131,14 @@ fn keys(
     let (received, caller, entry_point, invocation) =
         asked(snapshot, access_key_id, is_public, method, target, body);
     let request = invocation.authorization_request();
-    let facts = Facts::of(&received, request.region());
-    let context = facts.context(&snapshot.settings, &caller, &entry_point, request.pair(0));
+    let facts = Facts::of(&received);
+    let context = facts.context(
+        &snapshot.settings,
+        &caller,
+        &entry_point,
+        request.region(),
+        request.pair(0),
+    );
     let without_tag = |key: &str| match key.split_once('/') {
         Some((stem, _)) => format!("{stem}/"),
         None => key.to_owned(),
