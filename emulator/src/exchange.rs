@@ -140,7 +140,7 @@ fn note_answer(entry: &mut OpenEntry<'_>, response: &Response<Full<Bytes>>, kept
         return;
     }
     if entry.response_bytes <= kept_max {
-        entry.response_body = respond::bytes_of(response);
+        entry.details_mut().response_body = respond::bytes_of(response);
     } else if entry.rule.is_some()
         && let Some(answer) = respond::bytes_of(response)
         && has_mask(&answer)
@@ -207,17 +207,18 @@ impl<'e> Exchange<'e> {
         if let Refusal::Own(error) = &refusal {
             for remark in error.remarks() {
                 warn!(request_id = %received.request_id, "{remark}");
-                entry.warnings.push(remark);
+                entry.details_mut().warnings.push(remark);
             }
         }
         advise(received, &refusal, &wire.message);
-        entry.error_code = wire.error_type;
-        entry.message = Some(wire.message.as_str().into());
-        entry.client_message = wire.client_message.as_deref().map(Into::into);
+        let details = entry.details_mut();
+        details.error_code = wire.error_type;
+        details.message = Some(wire.message.as_str().into());
+        details.client_message = wire.client_message.as_deref().map(Into::into);
         if let Refusal::Before(FrontEndError::Signature(error)) = refusal
             && let SignatureError::SignatureDoesNotMatch(mismatch) = *error
         {
-            entry.signature = Some(Box::new(SignatureRecord::of(&mismatch)));
+            details.signature = Some(SignatureRecord::of(&mismatch));
         }
         respond::refusal(wire, received.request_id, self.snapshot.generation.clock.now())
     }
@@ -280,8 +281,11 @@ impl<'e> Exchange<'e> {
         let clock = &snapshot.generation.clock;
         let read = authenticate::read(received, &strictness, service, host_region, clock);
         let signed = read.map_err(signature_refusal)?;
-        entry.access_key_id = Some(signed.access_key_id().into());
         let found = snapshot.access_key(signed.access_key_id());
+        entry.access_key_id = Some(match found {
+            Some((_, key)) => key.access_key_id.to_shared(),
+            None => signed.access_key_id().into(),
+        });
         let claim = authenticate::claim(signed, found, host_region, strictness, received.received_at)
             .map_err(signature_refusal)?;
         let region = claim.region().clone();
@@ -323,7 +327,7 @@ impl<'e> Exchange<'e> {
         entry.principal = Some(caller.principal.clone());
         if let Some(warning) = warning {
             warn!(request_id = %received.request_id, "let through although AWS would most likely refuse it: {warning}");
-            entry.warnings.push(warning.to_string());
+            entry.details_mut().warnings.push(warning.to_string());
         }
         Ok(Authenticated {
             caller,
@@ -404,7 +408,7 @@ impl<'e> Exchange<'e> {
         entry.rule = output.rule;
         if let Some(note) = output.note {
             warn!(request_id = %received.request_id, "{note}");
-            entry.warnings.push(note.to_owned());
+            entry.details_mut().warnings.push(note.to_owned());
         }
         // The body's room is for others while this answer is held back.
         drop(body);

@@ -13,12 +13,14 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, Weak, atomic::AtomicUsize},
+    sync::{Arc, Mutex, MutexGuard, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
 use sigv4_verify::redact_secrets;
+use smallvec::SmallVec;
 use tokio::sync::{Notify, futures::Notified};
+use triomphe::UniqueArc;
 use uuid::Uuid;
 
 use crate::{
@@ -47,7 +49,7 @@ mod view;
 pub(crate) use self::{
     counters::{Counters, RuleOfModel},
     counts::CountByError,
-    entry::{BodyRecord, Entry, SignatureRecord},
+    entry::{BodyRecord, Entry, SharedEntry, SignatureRecord},
     explainer::Explainer,
     filter::{Order, PARAMETERS, Query},
     open_entry::OpenEntry,
@@ -91,7 +93,7 @@ pub(crate) struct Journal {
 
 #[derive(Debug, Default)]
 struct Records {
-    entries: VecDeque<Arc<Entry>>,
+    entries: VecDeque<SharedEntry>,
     /// The place of the oldest entry; places are given once
     first: u64,
     /// What the entries cost together, with what they share
@@ -175,7 +177,7 @@ impl Journal {
     /// Begins the entry of a request
     pub(crate) fn open(&self, request: &ReceivedRequest) -> OpenEntry<'_> {
         let content_type = request.header(&http::header::CONTENT_TYPE);
-        let entry = Entry {
+        let mut entry = UniqueArc::new(Entry {
             request_id: request.request_id,
             time: request.received_at,
             clock_lap: request.clock_lap,
@@ -184,7 +186,6 @@ impl Journal {
             method: request.method.clone(),
             target: without_secrets(&request.target),
             host: request.host.clone(),
-            traceparent: request.header(&TRACEPARENT).and_then(|text| text.parse().ok()),
             entry_point: None,
             principal: None,
             access_key_id: None,
@@ -192,21 +193,18 @@ impl Journal {
             operation: None,
             authorization: None,
             status: None,
-            error_code: None,
-            message: None,
-            client_message: None,
-            signature: None,
-            warnings: Vec::new(),
             body: BodyRecord::announced(content_type),
             response_bytes: 0,
-            response_body: None,
-            response_mask: Weak::new(),
             rule: None,
-            fault: None,
+            details: None,
             unread_actions: &[],
             is_cut: false,
             bytes: 0,
-        };
+        });
+        let traceparent = request.header(&TRACEPARENT).and_then(|text| text.parse().ok());
+        if traceparent.is_some() {
+            entry.details_mut().traceparent = traceparent;
+        }
         OpenEntry {
             journal: self,
             started: request.started,
@@ -245,17 +243,17 @@ impl Journal {
     }
 
     /// All entries, newest last
-    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+    pub(crate) fn entries(&self) -> Vec<SharedEntry> {
         self.records().entries.iter().cloned().collect()
     }
 
     /// The entry of a request
-    pub(crate) fn entry(&self, request_id: Uuid) -> Option<Arc<Entry>> {
+    pub(crate) fn entry(&self, request_id: Uuid) -> Option<SharedEntry> {
         self.at(self.place(request_id)?)
     }
 
     /// The entry at a place, unless it was evicted
-    pub(crate) fn at(&self, place: u64) -> Option<Arc<Entry>> {
+    pub(crate) fn at(&self, place: u64) -> Option<SharedEntry> {
         let (_, entry) = self.window(place..place + 1).pop()?;
         Some(entry)
     }
@@ -273,7 +271,7 @@ impl Journal {
 
     /// Entries one after the other. The lock is held for a few of them at a time, because the threads that serve wait
     /// for it.
-    fn walk(&self, places: Range<u64>, order: Order) -> impl Iterator<Item = (u64, Arc<Entry>)> {
+    fn walk(&self, places: Range<u64>, order: Order) -> impl Iterator<Item = (u64, SharedEntry)> {
         let mut left = places;
         let windows = std::iter::from_fn(move || {
             if left.is_empty() {
@@ -296,7 +294,7 @@ impl Journal {
         windows.flatten()
     }
 
-    fn window(&self, places: Range<u64>) -> Vec<(u64, Arc<Entry>)> {
+    fn window(&self, places: Range<u64>) -> Vec<(u64, SharedEntry)> {
         let records = self.records();
         let index = |place: u64| {
             let index = usize::try_from(place.saturating_sub(records.first)).unwrap_or(usize::MAX);
@@ -401,7 +399,7 @@ impl Journal {
     }
 
     /// Writes down an entry that was closed at this moment
-    fn push(&self, mut entry: Entry, turn: Arc<Turn>, ended: Instant) {
+    fn push(&self, mut entry: UniqueArc<Entry>, turn: Arc<Turn>, ended: Instant) {
         let limits = *self
             .limits
             .lock()
@@ -410,10 +408,10 @@ impl Journal {
             self.limits_reached.journal_entry_bytes_max.note_at(ended);
         }
         entry.bytes = entry.cost();
-        let mut evicted = Vec::new();
+        let mut evicted = SmallVec::<[_; 1]>::new();
         let mut records = self.records();
         records.bytes += entry.bytes + records.shared_parts.add(&entry);
-        let entry = Arc::new(entry);
+        let entry = entry.shareable();
         records.entries.push_back(entry.clone());
         // The newest stays whatever it costs: whoever made the request is about to ask for it.
         while records.entries.len() > 1

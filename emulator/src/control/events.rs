@@ -74,10 +74,10 @@ impl<'a> RequestEvent<'a> {
             operation: entry.operation.as_deref(),
             resource: authorization.map(Authorization::resource),
             status: entry.status.map(|status| status.as_u16()),
-            error_code: entry.error_code,
+            error_code: entry.details().error_code,
             decision: authorization.map(|authorization| authorization.decision().as_str()),
             rule: entry.rule.as_deref(),
-            fault: entry.fault.as_deref(),
+            fault: entry.details().fault.as_deref(),
         }
     }
 }

@@ -135,7 +135,7 @@ pub(super) async fn edits(State(shared): State<Arc<Shared>>, PathText(id): PathT
             let space = &shared.space;
             let entry = space.journal.entry(id.parse().ok()?)?;
             let Some(call) = RecordedCall::of(&entry) else {
-                return Some(Err(entry.message.clone()));
+                return Some(Err(entry.details().message.clone()));
             };
             let (_, evicted) = space.journal.counts();
             let calls = recorded_calls(space, &Query::default());

@@ -146,7 +146,7 @@ impl Exchange<'_> {
         call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(), Refusal> {
-        if self.snapshot.faults.is_empty() || entry.fault.is_some() {
+        if self.snapshot.faults.is_empty() || entry.details().fault.is_some() {
             return Ok(());
         }
         let facts = CallFacts {
@@ -172,7 +172,7 @@ impl Exchange<'_> {
         call: &mut CallSubject,
         entry: &mut OpenEntry<'_>,
     ) -> Result<(), Refusal> {
-        entry.fault = Some(met.name().clone());
+        entry.details_mut().fault = Some(met.name().clone());
         met.hold_up().await;
         let goes_on = match met.effect() {
             Effect::Nothing => true,
@@ -228,16 +228,17 @@ pub(crate) fn meet_in_handshake(
     let received = ReceivedRequest::unreadable(&[], connection, shared.space.clock().reading());
     let mut entry = shared.space.journal.open(&received);
     entry.service = head::service_of_server_name(received.connection.tls.sni.as_deref());
-    entry.fault = Some(met.name().clone());
+    entry.details_mut().fault = Some(met.name().clone());
     if let Effect::Tls(fault) = met.effect() {
-        entry.message = Some(format!("the fault `{}` met the handshake: {fault}", met.name()).into());
+        let message = format!("the fault `{}` met the handshake: {fault}", met.name());
+        entry.details_mut().message = Some(message.into());
     }
     Some(met)
 }
 
 /// Says in the answer which fault the call has met
 pub(super) fn name_fault<B>(entry: &OpenEntry<'_>, response: &mut Response<B>) {
-    if let Some(fault) = &entry.fault
+    if let Some(fault) = &entry.details().fault
         && let Ok(name) = HeaderValue::from_str(fault)
     {
         response.headers_mut().insert(X_FAULT, name);

@@ -260,9 +260,9 @@ impl CallPattern {
         differences.cuttable(entry, "target", &self.target, Some(&entry.target));
         differences.number("status", &self.status, entry.status.map(|status| status.as_u16()));
         differences.text("decision", &self.decision, decision);
-        differences.text("error_code", &self.error_code, entry.error_code);
+        differences.text("error_code", &self.error_code, entry.details().error_code);
         differences.cuttable(entry, "rule", &self.rule, entry.rule.as_deref());
-        differences.text("fault", &self.fault, entry.fault.as_deref());
+        differences.text("fault", &self.fault, entry.details().fault.as_deref());
         let in_lower_case = self
             .body
             .sha256

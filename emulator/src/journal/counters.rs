@@ -144,7 +144,7 @@ impl Counters {
         if let Some(durations) = self.durations.get(durations) {
             durations.record(entry.duration);
         }
-        if let Some(error_code) = entry.error_code {
+        if let Some(error_code) = entry.details().error_code {
             have_places &= self.refusals.count(error_code);
         }
         let rule = entry.rule.as_deref();
@@ -279,7 +279,7 @@ impl GroupsSince {
 
 /// The fault that met a request, by its name
 fn fault(entry: &Entry) -> Option<&str> {
-    entry.fault.as_deref()
+    entry.details().fault.as_deref()
 }
 
 /// The project and the version of the model that a decision is about

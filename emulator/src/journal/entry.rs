@@ -24,6 +24,11 @@ use crate::{
     request::{Connection, trace_parent::TraceParent},
 };
 
+/// An entry that is written down: it changes no more
+///
+/// Not the standard library's `Arc`, because that one cannot be written to at no cost before it is shared.
+pub(crate) type SharedEntry = triomphe::Arc<Entry>;
+
 /// One request
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -36,12 +41,10 @@ pub(crate) struct Entry {
     pub(crate) method: http::Method,
     pub(crate) target: Arc<str>,
     pub(crate) host: Arc<AddressedHost>,
-    /// The trace that the client says the request belongs to
-    pub(crate) traceparent: Option<TraceParent>,
     /// `None`: the request was refused before its entry point was known
     pub(crate) entry_point: Option<EntryPoint>,
     pub(crate) principal: Option<Arc<Principal>>,
-    pub(crate) access_key_id: Option<Box<str>>,
+    pub(crate) access_key_id: Option<Arc<str>>,
     /// The service that was asked; `None`: nothing has named one
     pub(crate) service: Option<EmulatedService>,
     pub(crate) operation: Option<Cow<'static, str>>,
@@ -49,23 +52,12 @@ pub(crate) struct Entry {
     pub(crate) authorization: Option<Arc<Authorization>>,
     /// `None`: the client hung up before there was an answer, or a fault kept the whole of it from the client
     pub(crate) status: Option<StatusCode>,
-    pub(crate) error_code: Option<&'static str>,
-    pub(crate) message: Option<Box<str>>,
-    /// What the answer says instead of `message`; empty where there is no message in it
-    pub(crate) client_message: Option<Box<str>>,
-    pub(crate) signature: Option<Box<SignatureRecord>>,
-    pub(crate) warnings: Vec<String>,
     pub(crate) body: BodyRecord,
     pub(crate) response_bytes: usize,
-    /// The answer's body, where it is kept: as a whole or not at all
-    pub(crate) response_body: Option<Bytes>,
-    /// The answer's body with a mask, where bodies are not kept; it is there as long as it is among the newest of its
-    /// kind
-    pub(crate) response_mask: Weak<Bytes>,
     /// The canned rule that answered
     pub(crate) rule: Option<Cow<'static, str>>,
-    /// The name of the fault that the request met, shared with the fault itself
-    pub(crate) fault: Option<Arc<str>>,
+    /// See [`Entry::details`]
+    pub(super) details: Option<Box<Details>>,
     /// The operations that the call may be for, where its action stands in a body that was not read
     pub(crate) unread_actions: &'static [&'static str],
     /// Whether texts of it were cut
@@ -73,6 +65,42 @@ pub(crate) struct Entry {
     /// What the entry costs in bytes, estimated when it is closed
     pub(super) bytes: usize,
 }
+
+/// What only some requests have
+///
+/// Most have none of it, and the journal keeps ten thousand of them by default. What was not touched for that long is in
+/// no cache of the processor when it is evicted, so the smaller an entry is, the less a request costs.
+#[derive(Debug, Default)]
+pub(crate) struct Details {
+    /// The trace that the client says the request belongs to
+    pub(crate) traceparent: Option<TraceParent>,
+    pub(crate) error_code: Option<&'static str>,
+    pub(crate) message: Option<Box<str>>,
+    /// What the answer says instead of `message`; empty where there is no message in it
+    pub(crate) client_message: Option<Box<str>>,
+    pub(crate) signature: Option<SignatureRecord>,
+    pub(crate) warnings: Vec<String>,
+    /// The answer's body, where it is kept: as a whole or not at all
+    pub(crate) response_body: Option<Bytes>,
+    /// The answer's body with a mask, where bodies are not kept; it is there as long as it is among the newest of its
+    /// kind
+    pub(crate) response_mask: Weak<Bytes>,
+    /// The name of the fault that the request met, shared with the fault itself
+    pub(crate) fault: Option<Arc<str>>,
+}
+
+/// The details of a request that has none
+static NO_DETAILS: Details = Details {
+    traceparent: None,
+    error_code: None,
+    message: None,
+    client_message: None,
+    signature: None,
+    warnings: Vec::new(),
+    response_body: None,
+    response_mask: Weak::new(),
+    fault: None,
+};
 
 /// What is kept of a request's body
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -137,8 +165,9 @@ impl SignatureRecord {
         }
     }
 
+    /// What its texts cost in bytes
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.texts().map(str::len).sum::<usize>()
+        self.texts().map(str::len).sum()
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {
@@ -162,6 +191,16 @@ impl SignatureRecord {
 }
 
 impl Entry {
+    /// What only some requests have
+    pub(crate) fn details(&self) -> &Details {
+        self.details.as_deref().unwrap_or(&NO_DETAILS)
+    }
+
+    /// The same, to be written to
+    pub(crate) fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
     /// When it was received
     pub(super) fn received(&self) -> Reading {
         Reading {
@@ -183,25 +222,20 @@ impl Entry {
 
     /// What the entry costs in bytes, estimated
     pub(super) fn cost(&self) -> usize {
-        let answer = self.response_body.as_ref().map_or(0, Bytes::len);
+        let answer = self.details().response_body.as_ref().map_or(0, Bytes::len);
         self.cost_of_texts() + self.body.kept.as_ref().map_or(0, |kept| kept.len()) + answer
     }
 
     /// What it costs in bytes without the bodies; `journal_body_bytes_max` says how much of those is kept
     fn cost_of_texts(&self) -> usize {
-        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         size_of::<Self>()
             + self.target.len()
             + self.host.text.len()
-            + self.traceparent.as_ref().map_or(0, |_| TraceParent::BYTES)
             + self.operation.as_ref().map_or(0, |operation| operation.len())
-            + text(&self.access_key_id)
-            + text(&self.message)
-            + text(&self.client_message)
+            + self.access_key_id.as_ref().map_or(0, |id| id.len())
             + self.rule.as_ref().map_or(0, |rule| rule.len())
             + self.body.content_type.as_ref().map_or(0, |text| text.len())
-            + self.warnings.iter().map(String::len).sum::<usize>()
-            + self.signature.as_ref().map_or(0, |signature| signature.bytes())
+            + self.details.as_ref().map_or(0, |details| details.bytes())
             + self
                 .authorization
                 .as_ref()
@@ -223,26 +257,18 @@ impl Entry {
             self.target = cut_bytes(&self.target, share).into();
         }
         // The name of a rule is shorter than any share.
-        let texts = [
-            &mut self.access_key_id,
-            &mut self.message,
-            &mut self.client_message,
-        ];
-        for text in texts.into_iter().flatten() {
-            cut(text, share);
+        if let Some(id) = &mut self.access_key_id
+            && id.len() > share
+        {
+            *id = cut_bytes(id, share).into();
         }
         if let Some(content_type) = &mut self.body.content_type
             && content_type.len() > share
         {
             *content_type = cut_bytes(content_type, share).into_owned().into();
         }
-        for warning in &mut self.warnings {
-            if warning.len() > share {
-                *warning = cut_bytes(warning, share).into_owned();
-            }
-        }
-        if let Some(signature) = &mut self.signature {
-            signature.cut(share);
+        if let Some(details) = &mut self.details {
+            details.cut(share);
         }
         if let Some(authorization) = &self.authorization
             && authorization.bytes() > AUTHORIZATION_SHARES * share
@@ -250,6 +276,34 @@ impl Entry {
             self.authorization = Some(Arc::new(authorization.abridged(share)));
         }
         true
+    }
+}
+
+impl Details {
+    /// What they cost in bytes without the bodies, estimated
+    fn bytes(&self) -> usize {
+        let texts = [&self.message, &self.client_message].into_iter().flatten();
+        size_of::<Self>()
+            + self.traceparent.as_ref().map_or(0, |_| TraceParent::BYTES)
+            + texts.map(|text| text.len()).sum::<usize>()
+            + self.warnings.iter().map(String::len).sum::<usize>()
+            + self.signature.as_ref().map_or(0, SignatureRecord::bytes)
+    }
+
+    /// Cuts each text to at most `bytes_max` bytes
+    fn cut(&mut self, bytes_max: usize) {
+        let texts = [&mut self.message, &mut self.client_message];
+        for text in texts.into_iter().flatten() {
+            cut(text, bytes_max);
+        }
+        for warning in &mut self.warnings {
+            if warning.len() > bytes_max {
+                *warning = cut_bytes(warning, bytes_max).into_owned();
+            }
+        }
+        if let Some(signature) = &mut self.signature {
+            signature.cut(bytes_max);
+        }
     }
 }
 

@@ -20,12 +20,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Entry, Journal, Order};
+use super::{Journal, Order, SharedEntry};
 
 /// Something that happened
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    Request(Arc<Entry>),
+    Request(SharedEntry),
     Change(Change),
     /// This many events are gone that the listener was not told of
     Dropped(u64),

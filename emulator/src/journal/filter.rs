@@ -248,8 +248,8 @@ impl Filter {
                 self.decision,
                 authorization.map(|authorization| authorization.decision().as_str()),
             )
-            && asks(self.error_code.as_deref(), entry.error_code)
-            && asks(self.fault.as_deref(), entry.fault.as_deref())
+            && asks(self.error_code.as_deref(), entry.details().error_code)
+            && asks(self.fault.as_deref(), entry.details().fault.as_deref())
             && asks(self.operation, entry.operation.as_deref())
             && asks(
                 self.principal.as_deref(),

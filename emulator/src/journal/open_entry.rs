@@ -3,16 +3,16 @@
 use std::{sync::Arc, time::Instant};
 
 use hyper::body::Bytes;
+use triomphe::UniqueArc;
 
 use super::{Entry, Journal, in_flight::Turn};
 
 /// An entry that is still being written; it writes itself down when it is dropped
-#[derive(Debug)]
 pub(crate) struct OpenEntry<'a> {
     pub(super) journal: &'a Journal,
     pub(super) started: Instant,
     // Always there until `drop` takes it.
-    pub(super) entry: Option<(Entry, Arc<Turn>)>,
+    pub(super) entry: Option<(UniqueArc<Entry>, Arc<Turn>)>,
 }
 
 impl OpenEntry<'_> {
@@ -23,7 +23,8 @@ impl OpenEntry<'_> {
             .limits
             .lock()
             .expect("nothing panics while it holds this lock");
-        self.response_mask = self.journal.masks().keep(answer, limits.masks_bytes_max);
+        let mask = self.journal.masks().keep(answer, limits.masks_bytes_max);
+        self.details_mut().response_mask = mask;
     }
 }
 

@@ -22,7 +22,7 @@ use std::{
 use tokio::sync::oneshot;
 use tracing::{Level, enabled, info, warn};
 
-use super::Entry;
+use super::{Entry, SharedEntry};
 use crate::{
     authorization::Authorization,
     identity::Principal,
@@ -46,7 +46,7 @@ pub(crate) struct RequestLog {
 #[derive(Debug)]
 enum Item {
     /// A line is to be written
-    Line(Arc<Entry>),
+    Line(SharedEntry),
     /// Is to be answered when everything before it is written
     Written(oneshot::Sender<()>),
 }
@@ -64,7 +64,7 @@ impl RequestLog {
     }
 
     /// Has the line of a request written, if it is asked for, as soon as there is time
-    pub(super) fn note(&self, entry: &Arc<Entry>) {
+    pub(super) fn note(&self, entry: &SharedEntry) {
         let is_asked_for = match self.requests {
             LogRequests::None => false,
             LogRequests::Refused => is_refused(entry),
@@ -166,7 +166,7 @@ fn write_line(entry: &Entry) {
         Some(authorization) if !authorization.decision().is_allowed() => {
             Some(authorization.explain().summary())
         }
-        _ => entry.message.as_deref().map(str::to_owned),
+        _ => entry.details().message.as_deref().map(str::to_owned),
     };
     let entry_point = entry.entry_point.as_ref().map(|entry_point| {
         let id = entry_point.vpc_endpoint_id();
@@ -182,9 +182,9 @@ fn write_line(entry: &Entry) {
         resource = authorization.map(Authorization::resource),
         entry_point,
         decision = authorization.map(|authorization| authorization.decision().as_str()),
-        error_code = entry.error_code,
-        fault = entry.fault.as_deref(),
-        traceparent = entry.traceparent.as_ref().map(TraceParent::as_str),
+        error_code = entry.details().error_code,
+        fault = entry.details().fault.as_deref(),
+        traceparent = entry.details().traceparent.as_ref().map(TraceParent::as_str),
         summary,
         duration_micros = u64::try_from(entry.duration.as_micros()).unwrap_or(u64::MAX),
         "{}",

@@ -1,6 +1,6 @@
 //! One entry of the journal, for tests in Rust.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr};
 
 use aws_identifiers::VpcEndpointId;
 use iam_policy::{Decision, Explanation};
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Entry, EntryView};
+use super::{EntryView, SharedEntry};
 use crate::{
     authorization::Authorization, identity::Principal, network::host_name::EmulatedService,
     request::trace_parent::TraceParent,
@@ -19,10 +19,10 @@ use crate::{
 ///
 /// It prints as the control API shows it.
 #[derive(Clone)]
-pub struct JournalEntry(Arc<Entry>);
+pub struct JournalEntry(SharedEntry);
 
 impl JournalEntry {
-    pub(crate) fn new(entry: Arc<Entry>) -> Self {
+    pub(crate) fn new(entry: SharedEntry) -> Self {
         Self(entry)
     }
 
@@ -53,7 +53,7 @@ impl JournalEntry {
 
     /// The `traceparent` header, where it has the form of W3C Trace Context
     pub fn traceparent(&self) -> Option<&str> {
-        self.0.traceparent.as_ref().map(TraceParent::as_str)
+        self.0.details().traceparent.as_ref().map(TraceParent::as_str)
     }
 
     /// The endpoint that the request came through, if it came through one
@@ -115,12 +115,12 @@ impl JournalEntry {
 
     /// The code of a refusal
     pub fn error_code(&self) -> Option<&'static str> {
-        self.0.error_code
+        self.0.details().error_code
     }
 
     /// The sentence of a refusal
     pub fn message(&self) -> Option<&str> {
-        self.0.message.as_deref()
+        self.0.details().message.as_deref()
     }
 
     /// The canned rule that answered
@@ -130,12 +130,12 @@ impl JournalEntry {
 
     /// The fault that the request met
     pub fn fault(&self) -> Option<&str> {
-        self.0.fault.as_deref()
+        self.0.details().fault.as_deref()
     }
 
     /// Warnings about the request or its answer
     pub fn warnings(&self) -> &[String] {
-        &self.0.warnings
+        &self.0.details().warnings
     }
 
     /// Everything, as the control API shows it

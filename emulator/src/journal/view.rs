@@ -208,11 +208,12 @@ impl<'a> EntryView<'a> {
     pub(crate) fn of(entry: &'a Entry) -> Self {
         let authorization = entry.authorization.as_deref();
         let mut explanation = authorization.map(Authorization::explain);
+        let details = entry.details();
         let of_fault = || {
-            entry
+            details
                 .fault
                 .as_ref()
-                .and(entry.message.as_deref())
+                .and(details.message.as_deref())
                 .map(str::to_owned)
         };
         let summary = explanation.as_ref().map(Explanation::summary).or_else(of_fault);
@@ -226,7 +227,7 @@ impl<'a> EntryView<'a> {
             method: entry.method.as_str(),
             target: &entry.target,
             host: Some(&*entry.host.text).filter(|text| !text.is_empty()),
-            traceparent: entry.traceparent.as_ref().map(TraceParent::as_str),
+            traceparent: details.traceparent.as_ref().map(TraceParent::as_str),
             tls: TlsView {
                 version: entry.connection.tls.version,
                 sni: entry.connection.tls.sni.as_deref(),
@@ -247,10 +248,10 @@ impl<'a> EntryView<'a> {
                 pairs.map(|(pair, _)| authorization.layers(pair)).collect()
             }),
             status: entry.status.map(|status| status.as_u16()),
-            fault: entry.fault.as_deref(),
-            error_code: entry.error_code,
-            message: entry.message.as_deref(),
-            client_message: entry.client_message.as_deref(),
+            fault: details.fault.as_deref(),
+            error_code: details.error_code,
+            message: details.message.as_deref(),
+            client_message: details.client_message.as_deref(),
             decision: authorization.map(|authorization| authorization.decision().as_str()),
             decided_by: explanation
                 .as_mut()
@@ -273,16 +274,16 @@ impl<'a> EntryView<'a> {
             }),
             summary,
             context: authorization.map_or_else(Map::new, Authorization::context_json),
-            signature: entry.signature.as_deref(),
-            warnings: &entry.warnings,
+            signature: details.signature.as_ref(),
+            warnings: &details.warnings,
             body: &entry.body,
             response: ResponseView {
                 bytes: entry.response_bytes,
                 rule: entry.rule.as_deref().map(RuleView::of),
-                kept: entry
+                kept: details
                     .response_body
                     .clone()
-                    .or_else(|| entry.response_mask.upgrade().map(|answer| (*answer).clone())),
+                    .or_else(|| details.response_mask.upgrade().map(|answer| (*answer).clone())),
             },
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     authorization::{Authorization, Changes, Pair, PolicyChanges, Verdict},
     identity::Principal,
-    journal::{Entry, OfDocument, Sha256s},
+    journal::{OfDocument, Sha256s, SharedEntry},
     network::entry_point::EntryPoint,
 };
 
@@ -31,14 +31,14 @@ pub(crate) enum RecordedCall {
 /// An entry of the journal about a request that was authorised
 #[derive(Debug)]
 pub(crate) struct RecordedEntry {
-    entry: Arc<Entry>,
+    entry: SharedEntry,
     principal: Arc<Principal>,
     authorization: Arc<Authorization>,
 }
 
 impl RecordedCall {
     /// The call of an entry; `None`: it was refused before any policy was asked
-    pub(crate) fn of(entry: &Arc<Entry>) -> Option<Self> {
+    pub(crate) fn of(entry: &SharedEntry) -> Option<Self> {
         Some(Self::Entry(RecordedEntry {
             principal: entry.principal.clone()?,
             authorization: entry.authorization.clone()?,
@@ -94,7 +94,7 @@ impl RecordedCall {
         match self {
             Self::Entry(recorded) => {
                 let status = recorded.entry.status.map(|status| status.as_u16());
-                Some((recorded.entry.fault.as_deref()?, status))
+                Some((recorded.entry.details().fault.as_deref()?, status))
             }
             Self::Saved(_) => None,
         }

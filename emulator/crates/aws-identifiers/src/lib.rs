@@ -37,6 +37,11 @@ macro_rules! identifier {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The same text, shared and not copied
+            pub fn to_shared(&self) -> Arc<str> {
+                self.0.clone()
+            }
         }
 
         impl FromStr for $name {
