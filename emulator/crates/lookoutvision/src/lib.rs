@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! POST /2020-11-20/projects/myProject/models/latest/detect
-//!   routes::Route::DetectAnomalies { project_name: "myProject", model_version: "latest" }
+//!   routes::Route                  DetectAnomalies, with projectName "myProject" and modelVersion "latest"
 //!   model::ModelAddress            arn:aws:lookoutvision:us-west-2:123456789012:model/myProject/2
 //!   detect_anomalies               constraints, existence, state, image, rules; in that order
 //!   canned                         the first rule that matches the call

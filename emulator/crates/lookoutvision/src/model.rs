@@ -4,7 +4,7 @@
 //! has no `latest`, so the name is resolved first, by the state (`store::View`). The policies and the operation use the
 //! same resolved [`ModelAddress`].
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use serde::Deserialize;
 
@@ -40,19 +40,23 @@ pub enum ModelStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelAddress {
     region: Region,
-    project_name: Box<str>,
-    version: Box<str>,
     arn: Arc<str>,
+    /// Where the project's name and the version stand in the ARN. INVARIANT: each is a range of whole characters of it.
+    project_name: Range<usize>,
+    version: Range<usize>,
 }
 
 impl ModelAddress {
     /// A model whose version is already resolved
     pub fn new(account_id: &AccountId, region: &Region, project_name: &str, version: &str) -> Self {
+        let arn = model_arn(account_id, region, project_name, version);
+        let version_start = arn.len() - version.len();
+        let project_end = version_start - "/".len();
         Self {
             region: region.clone(),
-            project_name: project_name.into(),
-            version: version.into(),
-            arn: model_arn(account_id, region, project_name, version).into(),
+            project_name: project_end - project_name.len()..project_end,
+            version: version_start..arn.len(),
+            arn: arn.into(),
         }
     }
 
@@ -63,17 +67,21 @@ impl ModelAddress {
 
     /// The project's name as requested
     pub fn project_name(&self) -> &str {
-        &self.project_name
+        self.part(&self.project_name)
     }
 
     /// The version, with `latest` replaced by the version that it means
     pub fn version(&self) -> &str {
-        &self.version
+        self.part(&self.version)
     }
 
     /// `arn:aws:lookoutvision:REGION:ACCOUNT:model/PROJECT/VERSION`
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    fn part(&self, range: &Range<usize>) -> &str {
+        self.arn.get(range.clone()).unwrap_or_default()
     }
 
     /// The ARN, to be shared

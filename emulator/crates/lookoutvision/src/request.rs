@@ -248,13 +248,17 @@ impl Request {
     /// When the request does not have the form of its structure or breaks constraints.
     pub fn into_performance(self, account_id: &AccountId) -> Result<Performance, ServiceError> {
         let Subject { model, named, .. } = self.subject;
-        let version = model.as_ref().map_or("", ModelAddress::version).into();
+        let version_of =
+            |model: Option<ModelAddress>| model.as_ref().map_or("", ModelAddress::version).into();
         let operation = self.route.operation();
         Ok(match (self.work?, model, named) {
-            (Work::Read(perform), ..) => Performance::Read(Read { perform, version }),
-            (Work::Change { perform, token }, ..) => Performance::Change(ChangeRequest {
+            (Work::Read(perform), model, _) => Performance::Read(Read {
                 perform,
-                version,
+                version: version_of(model),
+            }),
+            (Work::Change { perform, token }, model, _) => Performance::Change(ChangeRequest {
+                perform,
+                version: version_of(model),
                 token: token.map(|token| ClientToken::of(token, operation, account_id, &self.region)),
             }),
             (Work::Detect(image), Some(model), Some(named)) => Performance::Detect(Detect {

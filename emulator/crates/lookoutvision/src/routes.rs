@@ -13,6 +13,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use client_text::pieces;
+use smallvec::SmallVec;
 
 use crate::operation::Operation;
 
@@ -21,7 +22,7 @@ use crate::operation::Operation;
 pub struct Route {
     operation: Operation,
     /// By name, in the order of the path
-    labels: Vec<(&'static str, Box<str>)>,
+    labels: SmallVec<[(&'static str, Box<str>); 2]>,
 }
 
 /// The method and the path belong to no operation; a known path with another method is the same error
@@ -52,20 +53,23 @@ impl Route {
     /// When no operation has this method and path.
     pub fn resolve(method: &str, raw_path: &str) -> Result<Self, UnknownOperation> {
         let path = raw_path.strip_prefix('/').ok_or(UnknownOperation)?;
-        let mut decoded = Vec::with_capacity(SEGMENTS_MAX + 1);
-        for segment in pieces(path, b'/').take(SEGMENTS_MAX + 1) {
-            decoded.push(decode_segment(segment)?);
+        let mut room: [Cow<'_, str>; SEGMENTS_MAX] = Default::default();
+        let mut places = room.iter_mut();
+        for segment in pieces(path, b'/') {
+            *places.next().ok_or(UnknownOperation)? = decode_segment(segment)?;
         }
+        let empty = places.len();
+        let decoded = room.get(..SEGMENTS_MAX - empty).unwrap_or_default();
         let template = TEMPLATES
             .iter()
-            .find(|template| template.method == method && template.fits(&decoded));
+            .find(|template| template.method == method && template.fits(decoded));
         let template = template.ok_or(UnknownOperation)?;
         let labels = template.segments.iter().zip(decoded);
         Ok(Self {
             operation: template.operation,
             labels: labels
                 .filter_map(|(segment, text)| match segment {
-                    Segment::Label(name) => Some((*name, text.into())),
+                    Segment::Label(name) => Some((*name, text.as_ref().into())),
                     Segment::Literal(_) => None,
                 })
                 .collect(),
