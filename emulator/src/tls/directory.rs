@@ -266,7 +266,7 @@ fn kept(path: &Path, text: &[u8], names: &ServedNames, now: Timestamp) -> Result
         return Err(CertsError::Foreign(path.to_owned()));
     }
     let certificate = AuthorityCertificate::read(last).ok_or_else(|| damaged(Damage::NoAuthority))?;
-    let server = ServerCertificates::new(&key, certificates, &certificate).map_err(damaged)?;
+    let server = ServerCertificates::read(&key, certificates, &certificate).map_err(damaged)?;
     if let Some(reason) = unusable(&certificate, now) {
         return Ok(Found::Unusable(reason));
     }

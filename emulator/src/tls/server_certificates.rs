@@ -52,25 +52,29 @@ pub(super) struct ServerCertificate {
     is_sound: OnceLock<bool>,
 }
 
+/// A certificate, and what it says
+pub(super) struct SignedCertificate {
+    pub(super) der: CertificateDer<'static>,
+    pub(super) validity: Validity,
+    pub(super) names: Vec<CertifiedName>,
+}
+
 impl ServerCertificates {
-    /// The certificates of a key
+    /// Reads the certificates of a key
     ///
     /// Their signatures are not checked here, which would take longer than signing them did: see
     /// [`ServerCertificate::is_sound`].
     ///
     /// # Errors
     /// When one of them cannot be read, or belongs to another key or authority.
-    pub(super) fn new(
+    pub(super) fn read(
         key: &KeyPair,
         certificates: Vec<CertificateDer<'static>>,
         authority: &AuthorityCertificate,
     ) -> Result<Self, Damage> {
-        let der = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let signing_key = any_ecdsa_type(&der.clone_key().into()).map_err(|_| Damage::PrivateKey)?;
         let public_key = key.subject_public_key_info();
-        let (mut names, mut expired, mut not_yet_valid) = (Vec::new(), Vec::new(), Vec::new());
-        let mut read = Vec::new();
-        for (index, der) in certificates.into_iter().enumerate() {
+        let mut signed = Vec::new();
+        for der in certificates {
             let fields = CertificateFields::read(&der).map_err(|_| Damage::ServerCertificate)?;
             if fields.public_key != public_key {
                 return Err(Damage::KeyMismatch);
@@ -78,23 +82,46 @@ impl ServerCertificates {
             if !authority.is_issuer(&fields.issuer) {
                 return Err(Damage::OtherAuthority);
             }
-            let kind = if fields.validity.not_after < authority.validity.not_before {
+            signed.push(SignedCertificate {
+                der,
+                validity: fields.validity,
+                names: fields.names,
+            });
+        }
+        Self::of(key, signed, authority)
+    }
+
+    /// The certificates that an authority has signed for a key
+    ///
+    /// # Errors
+    /// When there is none for a client that names no server, or the key is not one that rustls takes.
+    pub(super) fn of(
+        key: &KeyPair,
+        signed: Vec<SignedCertificate>,
+        authority: &AuthorityCertificate,
+    ) -> Result<Self, Damage> {
+        let der = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let signing_key = any_ecdsa_type(&der.clone_key().into()).map_err(|_| Damage::PrivateKey)?;
+        let (mut names, mut expired, mut not_yet_valid) = (Vec::new(), Vec::new(), Vec::new());
+        let mut certificates = Vec::new();
+        for (index, certificate) in signed.into_iter().enumerate() {
+            let kind = if certificate.validity.not_after < authority.validity.not_before {
                 &mut expired
-            } else if fields.validity.not_before >= authority.validity.not_after {
+            } else if certificate.validity.not_before >= authority.validity.not_after {
                 &mut not_yet_valid
             } else {
                 &mut names
             };
-            kind.extend(fields.names.into_iter().map(|name| (name, index)));
-            read.push(ServerCertificate {
-                certified: Arc::new(CertifiedKey::new(vec![der], signing_key.clone())),
-                validity: fields.validity,
+            kind.extend(certificate.names.into_iter().map(|name| (name, index)));
+            certificates.push(ServerCertificate {
+                certified: Arc::new(CertifiedKey::new(vec![certificate.der], signing_key.clone())),
+                validity: certificate.validity,
                 is_sound: OnceLock::new(),
             });
         }
         let certificates = Self {
             key: der,
-            certificates: read,
+            certificates,
             by_name: BTreeMap::from_iter(names),
             expired: BTreeMap::from_iter(expired),
             not_yet_valid: BTreeMap::from_iter(not_yet_valid),
@@ -136,6 +163,16 @@ impl ServerCertificates {
     /// Whether one of them has exactly this name
     pub(super) fn has(&self, name: &CertifiedName) -> bool {
         self.by_name.contains_key(name)
+    }
+
+    /// Where each name is found, and when that certificate is valid
+    #[cfg(test)]
+    pub(super) fn places(&self) -> Vec<(CertifiedName, usize, Validity)> {
+        let kinds = [&self.by_name, &self.expired, &self.not_yet_valid];
+        let places = kinds.into_iter().flatten();
+        places
+            .map(|(name, index)| (name.clone(), *index, self.certificates[*index].validity))
+            .collect()
     }
 
     /// The key and the certificates as PEM, without the authority's

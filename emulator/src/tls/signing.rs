@@ -19,7 +19,7 @@ use super::{
     CertsError, Validity,
     certificate::{AuthorityCertificate, common_name},
     names::{CertifiedName, ServedNames},
-    server_certificates::ServerCertificates,
+    server_certificates::{ServerCertificates, SignedCertificate},
     verify,
 };
 use crate::network::host_name::HostName;
@@ -87,19 +87,22 @@ impl SigningAuthority {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertsError::Make)?;
         let sets = names.certificates();
         let authority = self.certificate.validity;
-        let mut certificates = Vec::new();
-        for names in &sets {
-            certificates.push(self.certify_for(names, &key, Validity::within(authority))?);
-        }
         let all_names = sets.concat();
-        for flawed in [
-            Validity::over_before(authority),
-            Validity::beginning_after(authority),
-        ] {
-            certificates.push(self.certify_for(&all_names, &key, flawed)?);
+        let sound = sets.into_iter().map(|names| (names, Validity::within(authority)));
+        let flawed = [
+            (all_names.clone(), Validity::over_before(authority)),
+            (all_names, Validity::beginning_after(authority)),
+        ];
+        let mut certificates = Vec::new();
+        for (names, validity) in sound.chain(flawed) {
+            certificates.push(SignedCertificate {
+                der: self.certify_for(&names, &key, validity)?,
+                validity,
+                names,
+            });
         }
-        let server = ServerCertificates::new(&key, certificates, &self.certificate)
-            .expect("what was signed a line above can be read");
+        let server = ServerCertificates::of(&key, certificates, &self.certificate)
+            .expect("there is a certificate for `localhost`, and the key is of a kind that rustls takes");
         Ok((self.certificate, server))
     }
 

@@ -172,6 +172,19 @@ fn no_certificate_outlives_its_authority_and_the_reason_says_what_to_do() {
 }
 
 #[test]
+fn certificates_are_found_alike_when_they_are_made_and_when_they_are_read() {
+    let signing = SigningAuthority::make(&names(), start()).unwrap();
+    let (authority, made) = signing.sign(&names()).unwrap();
+    let (key, certificates) = key_and_certificates(made.pem().as_bytes()).unwrap();
+    let read = ServerCertificates::read(&key, certificates, &authority).unwrap();
+    assert_eq!(read.places(), made.places());
+    assert!(
+        made.places().len() > 1_000,
+        "three kinds of certificates with all names"
+    );
+}
+
+#[test]
 fn a_certificate_that_its_authority_did_not_sign_is_given_to_nobody() {
     let text = CertificateAuthority::make(names(), start())
         .unwrap()
@@ -189,7 +202,7 @@ fn a_certificate_that_its_authority_did_not_sign_is_given_to_nobody() {
     let mut changed = certificates[index].to_vec();
     *changed.last_mut().unwrap() ^= 1;
     certificates[index] = changed.into();
-    let server = ServerCertificates::new(&key, certificates, &authority).unwrap();
+    let server = ServerCertificates::read(&key, certificates, &authority).unwrap();
     let bench = bench_of(CertificateAuthority::new(authority, server, names()));
     let refusal = bench.leaf(SERVICE).unwrap_err().to_string();
     assert!(
