@@ -35,7 +35,7 @@ pub(super) type List<T> = Vec<Option<T>>;
 pub(super) type Entries<T> = BTreeMap<String, Option<T>>;
 
 /// Configuration of lookoutvision-emulator. Every key may be left out; paths are relative to this file.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "lookoutvision-emulator configuration")]
 pub(super) struct ConfigFile {

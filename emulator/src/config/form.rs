@@ -33,7 +33,11 @@ use super::{
 
 /// Reads the whole file. `None`: it is not a mapping.
 pub(super) fn read(tree: &Node, report: &Report<'_>) -> Option<ConfigFile> {
-    read_part(tree, &ROOT, report)
+    match &tree.content {
+        // The schema has nothing to say of no sections, and to parse it would take a part of every start without a file.
+        Content::Mapping(sections) if sections.is_empty() => Some(ConfigFile::default()),
+        _ => read_part(tree, &ROOT, report),
+    }
 }
 
 /// Reads a section on its own, as in a request to the control API. `None`: it is not of the section's kind.
