@@ -9,25 +9,24 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{authority::certificate_pem, certificate::is_from_an_emulator};
 
-/// The trust anchors of this system, each as PEM
+/// The trust anchors of this system, as PEM one after the other
 #[derive(Debug)]
-pub(super) struct SystemRoots(Vec<String>);
+pub(super) struct SystemRoots(String);
 
 impl SystemRoots {
     /// Reads them; a system without any, such as an image made `FROM scratch`, has an empty list
     pub(super) fn load() -> Self {
-        let mut roots = match openssl_probe::probe().cert_file {
-            Some(file) if cfg!(target_os = "linux") => {
-                let text = fs::read_to_string(file).unwrap_or_default();
-                certificates_in(&text).map(str::to_owned).collect()
-            }
+        let text = match openssl_probe::probe().cert_file {
+            Some(file) if cfg!(target_os = "linux") => fs::read_to_string(file).unwrap_or_default(),
             _ => {
                 let roots = rustls_native_certs::load_native_certs().certs;
-                roots.iter().map(|root| certificate_pem(root)).collect::<Vec<_>>()
+                roots.iter().map(|root| certificate_pem(root)).collect()
             }
         };
         // `SSL_CERT_FILE` may point at the bundle that we wrote last time.
-        roots.retain(|root| certificate_der(root).is_some_and(|der| !is_from_an_emulator(&der)));
+        let of_others = |root: &&str| certificate_der(root).is_some_and(|der| !is_from_an_emulator(&der));
+        let mut roots = String::with_capacity(text.len());
+        roots.extend(certificates_in(&text).filter(of_others));
         Self(roots)
     }
 
@@ -38,8 +37,7 @@ impl SystemRoots {
 
 /// The text of the bundle
 pub(super) fn text(system_roots: &SystemRoots, ca_pem: &str) -> String {
-    let roots = system_roots.0.concat();
-    format!("{HEADER}\n{ca_pem}{roots}")
+    [HEADER, "\n", ca_pem, &system_roots.0].concat()
 }
 
 /// Each certificate of a PEM file as it is written there, with the end of its last line
@@ -62,8 +60,9 @@ fn certificates_in(text: &str) -> impl Iterator<Item = &str> {
 /// What one PEM block holds
 fn certificate_der(pem: &str) -> Option<Vec<u8>> {
     let (content, _) = pem.strip_prefix(BEGIN)?.split_once(END)?;
-    let content: String = content.lines().map(str::trim_ascii).collect();
-    STANDARD.decode(content).ok()
+    let mut digits = String::with_capacity(content.len());
+    digits.extend(content.lines().map(str::trim_ascii));
+    STANDARD.decode(digits).ok()
 }
 
 /// Whether we wrote this bundle, whatever the system's anchors were then
@@ -93,7 +92,7 @@ mod tests {
             .unwrap()
             .der()
             .clone();
-        let text = text(&SystemRoots(vec![certificate_pem(&other)]), ours.ca_pem());
+        let text = text(&SystemRoots(certificate_pem(&other)), ours.ca_pem());
         let found: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
             .map(Result::unwrap)
             .collect();

@@ -4,9 +4,10 @@
 //! rustls's verifier reads an authority's key and constraints but does not expose the rest, so validity, issuer and
 //! names are read here.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
 use jiff::Timestamp;
+use memchr::memmem::{self, Finder};
 use rcgen::PublicKeyData;
 use ring::digest::{SHA256, digest};
 use rustls::{
@@ -107,11 +108,12 @@ pub(super) fn common_name(public_key: &[u8]) -> String {
 
 /// Whether a certificate, of any kind, comes from this program
 pub(crate) fn is_from_an_emulator(der: &[u8]) -> bool {
-    contains(der, COMMON_NAME_START.as_bytes())
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(COMMON_NAME_START));
+    FINDER.find(der).is_some()
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    memchr::memmem::find(haystack, needle).is_some()
+    memmem::find(haystack, needle).is_some()
 }
 
 impl CertificateFields {
