@@ -34,7 +34,8 @@ use super::{
 /// Reads the whole file. `None`: it is not a mapping.
 pub(super) fn read(tree: &Node, report: &Report<'_>) -> Option<ConfigFile> {
     match &tree.content {
-        // The schema has nothing to say of no sections, and to parse it would take a part of every start without a file.
+        // Without sections there is nothing to check, and to parse the schema would make every start without a file
+        // longer.
         Content::Mapping(sections) if sections.is_empty() => Some(ConfigFile::default()),
         _ => read_part(tree, &ROOT, report),
     }

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    ops::Deref,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -26,7 +27,7 @@ use crate::{
 
 /// An entry that is written down: it changes no more
 ///
-/// Not the standard library's `Arc`, because that one cannot be written to at no cost before it is shared.
+/// Not the standard library's `Arc`: to write to that one takes atomic operations even while nobody else has it.
 pub(crate) type SharedEntry = triomphe::Arc<Entry>;
 
 /// One request
@@ -253,14 +254,10 @@ impl Entry {
         }
         self.is_cut = true;
         let share = bytes_max / SHARES;
-        if self.target.len() > share {
-            self.target = cut_bytes(&self.target, share).into();
-        }
+        cut(&mut self.target, share);
         // The name of a rule is shorter than any share.
-        if let Some(id) = &mut self.access_key_id
-            && id.len() > share
-        {
-            *id = cut_bytes(id, share).into();
+        if let Some(id) = &mut self.access_key_id {
+            cut(id, share);
         }
         if let Some(content_type) = &mut self.body.content_type
             && content_type.len() > share
@@ -297,9 +294,7 @@ impl Details {
             cut(text, bytes_max);
         }
         for warning in &mut self.warnings {
-            if warning.len() > bytes_max {
-                *warning = cut_bytes(warning, bytes_max).into_owned();
-            }
+            cut(warning, bytes_max);
         }
         if let Some(signature) = &mut self.signature {
             signature.cut(bytes_max);
@@ -308,7 +303,10 @@ impl Details {
 }
 
 /// Cuts a text to at most `bytes_max` bytes, and marks it
-fn cut(text: &mut Box<str>, bytes_max: usize) {
+fn cut<T>(text: &mut T, bytes_max: usize)
+where
+    T: Deref<Target = str> + for<'t> From<Cow<'t, str>>,
+{
     if text.len() > bytes_max {
         *text = cut_bytes(text, bytes_max).into();
     }

@@ -191,7 +191,7 @@ fn oid(components: &[u64]) -> ObjectIdentifier {
 
 const SHA256_BLOCK_BYTES: usize = 64;
 const SALT_BYTES: usize = 16;
-/// The password is public, so rounds protect nothing and only cost time at the start; readers ask for no number of them
+/// The password is public, so rounds protect nothing and only cost time at the start; no reader asks for more
 const MAC_ITERATIONS: u32 = 100;
 
 const PKCS7_DATA: &[u64] = &[1, 2, 840, 113_549, 1, 7, 1];

@@ -64,12 +64,12 @@ impl Route {
             .iter()
             .find(|template| template.method == method && template.fits(decoded));
         let template = template.ok_or(UnknownOperation)?;
-        let labels = template.segments.iter().zip(decoded);
+        let labels = template.segments.iter().zip(room);
         Ok(Self {
             operation: template.operation,
             labels: labels
                 .filter_map(|(segment, text)| match segment {
-                    Segment::Label(name) => Some((*name, text.as_ref().into())),
+                    Segment::Label(name) => Some((*name, text.into())),
                     Segment::Literal(_) => None,
                 })
                 .collect(),
